@@ -1,0 +1,72 @@
+package envelope
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/hex"
+	"math/rand/v2"
+)
+
+type traceKey struct{}
+
+// WithTraceID returns a context that carries id to TraceID.
+func WithTraceID(ctx context.Context, id string) context.Context {
+	return context.WithValue(ctx, traceKey{}, id)
+}
+
+// TraceID returns the trace id of the request that ctx belongs to, or "" if
+// none was set.
+func TraceID(ctx context.Context) string {
+	id, _ := ctx.Value(traceKey{}).(string)
+	return id
+}
+
+// NewTraceID returns 32 random lower-case hexadecimal digits, never all zero.
+// It is an identifier, not a secret.
+func NewTraceID() string {
+	var raw [16]byte
+	binary.BigEndian.PutUint64(raw[:8], rand.Uint64())
+	binary.BigEndian.PutUint64(raw[8:], rand.Uint64()|1)
+	return hex.EncodeToString(raw[:])
+}
+
+// ParseTraceparent returns the trace id of the values of a request's
+// traceparent lines (W3C Trace Context, section 3.2), and whether there was
+// exactly one line and it was valid.
+func ParseTraceparent(lines []string) (traceID string, ok bool) {
+	if len(lines) != 1 {
+		return "", false
+	}
+	v := lines[0]
+	const length = len("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+	if len(v) < length || v[2] != '-' || v[35] != '-' || v[52] != '-' {
+		return "", false
+	}
+	version := v[:2]
+	if version == "ff" || len(v) > length && (version == "00" || v[length] != '-') {
+		return "", false
+	}
+	traceID, parentID := v[3:35], v[36:52]
+	if !isHex(version) || !isHex(traceID) || !isHex(parentID) || !isHex(v[53:55]) || allZero(traceID) || allZero(parentID) {
+		return "", false
+	}
+	return traceID, true
+}
+
+func isHex(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
+}
+
+func allZero(s string) bool {
+	for i := range len(s) {
+		if s[i] != '0' {
+			return false
+		}
+	}
+	return true
+}

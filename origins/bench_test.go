@@ -1,0 +1,118 @@
+package origins_test
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"testing"
+
+	"originwarden/origins"
+)
+
+// sizes of a tenant's list.
+func benchSizes() []int { return []int{10, 1_000, 100_000, 1_000_000} }
+
+// A decision about origins in turn that are all over the list, so that with a
+// large one no cache of the machine holds them.
+func BenchmarkDecide(b *testing.B) {
+	for _, size := range benchSizes() {
+		list := paddedList(b, size, listedOrigin)
+		requests := spreadRequests(size)
+		policy := &origins.Policy{PublicOrigins: []string{publicOrigin}}
+		b.Run(fmt.Sprintf("listed/%d", size), func(b *testing.B) { benchDecide(b, policy, list, requests, origins.Listed) })
+		for i := range requests {
+			requests[i].Integration.Add("wanted")
+			requests[i].Origin = []string{listedOrigin}
+		}
+		b.Run(fmt.Sprintf("integration/%d", size), func(b *testing.B) { benchDecide(b, policy, list, requests, origins.Listed) })
+		unlisted := []origins.Request{{Method: "GET", Origin: []string{"https://app-1.padding.example"}}}
+		b.Run(fmt.Sprintf("unlisted/%d", size), func(b *testing.B) { benchDecide(b, policy, list, unlisted, origins.OriginNotListed) })
+	}
+}
+
+func benchDecide(b *testing.B, policy *origins.Policy, list *origins.List, requests []origins.Request, want origins.Reason) {
+	b.ReportAllocs()
+	i := 0
+	for b.Loop() {
+		if got := policy.Decide(&requests[i], list); got != want {
+			b.Fatal(got, requests[i].Origin)
+		}
+		if i++; i == len(requests) {
+			i = 0
+		}
+	}
+}
+
+// spreadRequests are of origins that paddedList has beside the first.
+func spreadRequests(size int) []origins.Request {
+	requests := make([]origins.Request, min(size-1, 1<<16))
+	for i := range requests {
+		n := 1 + (i*7919)%(size-1)
+		requests[i] = origins.Request{Method: "GET", Origin: []string{fmt.Sprintf("https://app-%d.padding.example:%d", n, 1024+n%60000)}}
+	}
+	return requests
+}
+
+func BenchmarkCache_List(b *testing.B) {
+	c := origins.NewCache(origins.Bounds{Tenants: 10_000, Origins: 5_000_000}, func(context.Context, string) (*origins.List, error) {
+		return listing(1, 10), nil
+	})
+	tenants := make([]string, 10_000)
+	for i := range tenants {
+		tenants[i] = fmt.Sprint("tenant-", i)
+		c.List(b.Context(), tenants[i])
+	}
+	b.ReportAllocs()
+	i := 0
+	for b.Loop() {
+		if _, err := c.List(context.Background(), tenants[i]); err != nil {
+			b.Fatal(err)
+		}
+		i = (i + 1) % len(tenants)
+	}
+}
+
+// A change of one origin in one web integration of a tenant of any size.
+func BenchmarkList_With(b *testing.B) {
+	for _, size := range benchSizes() {
+		b.Run(fmt.Sprint(size), func(b *testing.B) {
+			list := paddedList(b, size, listedOrigin)
+			b.ReportAllocs()
+			revision := uint64(1)
+			for b.Loop() {
+				revision++
+				list = list.With(changed("wanted", revision, listedOrigin, fmt.Sprintf("https://at-%d.example", revision)))
+			}
+		})
+	}
+}
+
+func BenchmarkNewList(b *testing.B) {
+	var before, after runtime.MemStats
+	for _, size := range benchSizes() {
+		b.Run(fmt.Sprint(size), func(b *testing.B) {
+			for b.Loop() {
+				runtime.GC()
+				runtime.ReadMemStats(&before)
+				list := paddedList(b, size, listedOrigin)
+				runtime.GC()
+				runtime.ReadMemStats(&after)
+				runtime.KeepAlive(list)
+			}
+			b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/float64(size), "B/origin")
+		})
+	}
+}
+
+func BenchmarkParseEntry(b *testing.B) {
+	for _, entry := range []string{"https://app.example.com", "https://bücher.example"} {
+		b.Run(entry, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := origins.ParseEntry(entry); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,317 @@
+package origins_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"originwarden/origins"
+)
+
+func roomy() origins.Bounds { return origins.Bounds{Tenants: 100, Origins: 1000} }
+
+// listing returns a list of n origins, read at revision.
+func listing(revision uint64, n int) *origins.List {
+	part := origins.Part{ID: "one", Revision: revision}
+	for i := range n {
+		part.Origins = append(part.Origins, fmt.Sprintf("https://app-%d.example", i))
+	}
+	return origins.NewList(revision, []origins.Part{part})
+}
+
+// counting is a loader of lists of n origins that counts its calls by tenant.
+func counting(n int) (origins.Loader, func(tenant string) int) {
+	var mu sync.Mutex
+	calls := map[string]int{}
+	load := func(_ context.Context, tenant string) (*origins.List, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		calls[tenant]++
+		return listing(1, n), nil
+	}
+	return load, func(tenant string) int {
+		mu.Lock()
+		defer mu.Unlock()
+		return calls[tenant]
+	}
+}
+
+func mustList(t *testing.T, c *origins.Cache, tenant string) *origins.List {
+	t.Helper()
+	l, err := c.List(t.Context(), tenant)
+	if err != nil {
+		t.Fatalf("List(%s): %v", tenant, err)
+	}
+	return l
+}
+
+func TestCache_LoadsATenantOnce(t *testing.T) {
+	load, calls := counting(3)
+	c := origins.NewCache(roomy(), load)
+	for range 10 {
+		if got := mustList(t, c, "acme").Len(); got != 3 {
+			t.Fatalf("the list has %d origins", got)
+		}
+	}
+	want := origins.Stats{Tenants: 1, Origins: 3, Hits: 9, Misses: 1, Loads: 1}
+	if got := c.Stats(); got != want || calls("acme") != 1 {
+		t.Errorf("%+v after %d loads, want %+v after 1", got, calls("acme"), want)
+	}
+}
+
+func TestCache_LoadsOnceHoweverManyWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var loads atomic.Int32
+		release := make(chan struct{})
+		c := origins.NewCache(roomy(), func(context.Context, string) (*origins.List, error) {
+			loads.Add(1)
+			<-release
+			return listing(1, 1), nil
+		})
+		var waiting sync.WaitGroup
+		for range 100 {
+			waiting.Go(func() { mustList(t, c, "acme") })
+		}
+		synctest.Wait()
+		close(release)
+		waiting.Wait()
+		if loads.Load() != 1 {
+			t.Errorf("%d loads", loads.Load())
+		}
+	})
+}
+
+func TestCache_AWaiterThatLeavesDoesNotEndTheLoad(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		c := origins.NewCache(roomy(), func(ctx context.Context, _ string) (*origins.List, error) {
+			<-release
+			return listing(1, 1), ctx.Err()
+		})
+		ctx, leave := context.WithCancel(t.Context())
+		left := make(chan error)
+		go func() {
+			_, err := c.List(ctx, "acme")
+			left <- err
+		}()
+		synctest.Wait()
+		leave()
+		if err := <-left; !errors.Is(err, origins.ErrUnavailable) || !errors.Is(err, context.Canceled) {
+			t.Errorf("the one who left got %v", err)
+		}
+		close(release)
+		if mustList(t, c, "acme").Len() != 1 {
+			t.Error("the one who stayed got another list")
+		}
+	})
+}
+
+func TestCache_RemembersAFailedLoadForASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		loads, broken := 0, errors.New("broken")
+		c := origins.NewCache(roomy(), func(context.Context, string) (*origins.List, error) {
+			if loads++; loads == 1 {
+				return nil, broken
+			}
+			return listing(1, 1), nil
+		})
+		for range 5 {
+			if _, err := c.List(t.Context(), "acme"); !errors.Is(err, origins.ErrUnavailable) || !errors.Is(err, broken) {
+				t.Fatalf("List: %v", err)
+			}
+		}
+		if mustList(t, c, "other"); loads != 2 {
+			t.Errorf("%d loads within the second, want one of each tenant", loads)
+		}
+		time.Sleep(time.Second)
+		if mustList(t, c, "acme"); loads != 3 {
+			t.Errorf("%d loads after the second, want 3", loads)
+		}
+	})
+}
+
+func TestCache_KeepsItsBounds(t *testing.T) {
+	rows := []struct {
+		rule   string
+		bounds origins.Bounds
+		each   int
+		want   []string // of a, b, c asked for in turn, what is still there
+	}{
+		{"within both", origins.Bounds{Tenants: 3, Origins: 30}, 10, []string{"a", "b", "c"}},
+		{"the least recently used tenant goes", origins.Bounds{Tenants: 2, Origins: 30}, 10, []string{"b", "c"}},
+		{"so many go as the origins demand", origins.Bounds{Tenants: 3, Origins: 10}, 10, []string{"c"}},
+		{"one list alone may be larger", origins.Bounds{Tenants: 3, Origins: 5}, 10, []string{"c"}},
+	}
+	for _, row := range rows {
+		load, calls := counting(row.each)
+		c := origins.NewCache(row.bounds, load)
+		for _, tenant := range []string{"a", "b", "c"} {
+			mustList(t, c, tenant)
+		}
+		stats := c.Stats()
+		if stats.Tenants != len(row.want) || stats.Origins != len(row.want)*row.each || int(stats.Evictions) != 3-len(row.want) {
+			t.Errorf("%s: %+v", row.rule, stats)
+		}
+		for _, tenant := range row.want {
+			if mustList(t, c, tenant); calls(tenant) != 1 {
+				t.Errorf("%s: %s was loaded again", row.rule, tenant)
+			}
+		}
+	}
+}
+
+func TestCache_UseKeepsAList(t *testing.T) {
+	load, calls := counting(1)
+	c := origins.NewCache(origins.Bounds{Tenants: 2, Origins: 30}, load)
+	for _, tenant := range []string{"a", "b", "a", "c", "a"} {
+		mustList(t, c, tenant)
+	}
+	if calls("a") != 1 {
+		t.Errorf("the list in use was loaded %d times", calls("a"))
+	}
+}
+
+func TestCache_AppliesAChangeToWhatItHas(t *testing.T) {
+	load, calls := counting(3)
+	c := origins.NewCache(roomy(), load)
+	before := mustList(t, c, "acme")
+	c.Apply(changed("two", 2, "https://new.example"))
+	if !mustList(t, c, "acme").Lists("https://new.example") || before.Lists("https://new.example") {
+		t.Error("the change is not in the list of later requests alone")
+	}
+	if got := c.Stats(); got.Origins != 4 || calls("acme") != 1 {
+		t.Errorf("%+v after %d loads", got, calls("acme"))
+	}
+	c.Apply(deleted("two", 3))
+	c.Apply(deleted("one", 4))
+	if got := c.Stats(); got.Origins != 0 || got.Tenants != 1 {
+		t.Errorf("%+v after the deletions", got)
+	}
+}
+
+func TestCache_IgnoresChangesOfTenantsItDoesNotHave(t *testing.T) {
+	load, _ := counting(3)
+	c := origins.NewCache(roomy(), load)
+	c.Apply(changed("two", 2, "https://new.example"))
+	if got := c.Stats(); got != (origins.Stats{}) {
+		t.Errorf("%+v", got)
+	}
+}
+
+// A read that began before a revocation was committed must not bring back what
+// was revoked, although it ends later.
+func TestCache_ASlowLoadDoesNotUndoAChange(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		c := origins.NewCache(roomy(), func(context.Context, string) (*origins.List, error) {
+			<-release
+			return listing(5, 1), nil
+		})
+		got := make(chan *origins.List)
+		go func() { got <- mustList(t, c, "acme") }()
+		synctest.Wait()
+		c.Apply(deleted("one", 6))
+		c.Apply(changed("two", 7, "https://new.example"))
+		close(release)
+		for _, list := range []*origins.List{<-got, mustList(t, c, "acme")} {
+			if list.Lists("https://app-0.example") || !list.Lists("https://new.example") {
+				t.Error("the load undid a change")
+			}
+		}
+	})
+}
+
+func TestCache_DropsAListOfWhichNothingIsKnown(t *testing.T) {
+	load, calls := counting(3)
+	c := origins.NewCache(roomy(), load)
+	mustList(t, c, "acme")
+	c.Drop("acme")
+	if got := c.Stats(); got.Tenants != 0 || got.Origins != 0 {
+		t.Errorf("%+v after the drop", got)
+	}
+	if mustList(t, c, "acme"); calls("acme") != 2 {
+		t.Errorf("%d loads, want 2", calls("acme"))
+	}
+}
+
+func TestCache_ReadsAgainWhatWasDroppedDuringTheLoad(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		reading, release := make(chan struct{}), make(chan struct{})
+		revision := uint64(0)
+		c := origins.NewCache(roomy(), func(context.Context, string) (*origins.List, error) {
+			reading <- struct{}{}
+			<-release
+			revision++
+			return listing(revision, int(revision)), nil
+		})
+		got := make(chan *origins.List)
+		go func() { got <- mustList(t, c, "acme") }()
+		<-reading
+		c.Drop("acme")
+		release <- struct{}{}
+		<-reading
+		release <- struct{}{}
+		if list := <-got; list.Revision() != 2 {
+			t.Errorf("the list is of revision %d, want the second read", list.Revision())
+		}
+	})
+}
+
+func TestCache_BoundsWhatItRemembersOfDeletions(t *testing.T) {
+	load, calls := counting(3)
+	c := origins.NewCache(roomy(), load)
+	mustList(t, c, "acme")
+	for i := range 1100 {
+		c.Apply(deleted(fmt.Sprint("gone-", i), uint64(2+i)))
+	}
+	if mustList(t, c, "acme"); calls("acme") != 2 {
+		t.Errorf("%d loads, want a second one after a thousand deletions", calls("acme"))
+	}
+}
+
+// Whatever the interleaving, once a deletion was applied no reader sees what
+// it removed.
+func TestCache_NoReaderSeesWhatWasRevoked(t *testing.T) {
+	var committed atomic.Uint64
+	load := func(context.Context, string) (*origins.List, error) {
+		revision := committed.Load()
+		return origins.NewList(revision, []origins.Part{{ID: "one", Revision: revision,
+			Origins: []string{fmt.Sprintf("https://at-%d.example", revision)}}}), nil
+	}
+	c := origins.NewCache(origins.Bounds{Tenants: 2, Origins: 100}, load)
+	var applied atomic.Uint64
+	done := make(chan struct{})
+	var readers sync.WaitGroup
+	for i := range 4 {
+		readers.Go(func() {
+			for n := 0; ; n++ {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				least := applied.Load()
+				l, err := c.List(context.Background(), "acme")
+				if err != nil || l.Revision() < least {
+					t.Errorf("a list of revision %d after %d was applied: %v", l.Revision(), least, err)
+					return
+				}
+				if i == 0 && n%8 == 0 {
+					c.List(context.Background(), fmt.Sprint("other-", n)) // evicts
+				}
+			}
+		})
+	}
+	for revision := uint64(1); revision < 2000; revision++ {
+		committed.Store(revision)
+		c.Apply(changed("one", revision, fmt.Sprintf("https://at-%d.example", revision)))
+		applied.Store(revision)
+	}
+	close(done)
+	readers.Wait()
+}

@@ -1,0 +1,179 @@
+package origins
+
+import (
+	"net/netip"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/net/idna"
+)
+
+// MaxEntryLength is the longest entry in bytes, as written. A Unicode host may
+// be longer than its canonical form.
+const MaxEntryLength = 1024
+
+// EntryError says why an entry cannot be listed.
+type EntryError struct {
+	// Problem completes the sentence "the entry …", for the person who wrote it.
+	Problem string
+}
+
+func (e *EntryError) Error() string { return "the entry " + e.Problem }
+
+// ParseEntry returns the canonical form of an entry as an administrator writes
+// it: the bytes that a browser sends as Origin for a page of that origin.
+// Upper case, a default port, one trailing slash and a Unicode host are read
+// as their canonical form; whatever else is not scheme://host[:port] is an
+// *EntryError. What it returns is WellFormed and parses to itself.
+func ParseEntry(entry string) (string, error) {
+	if problem := refuseOutright(entry); problem != "" {
+		return "", &EntryError{problem}
+	}
+	scheme, rest, found := strings.Cut(entry, "://")
+	if isASCII(scheme) { // the Kelvin sign's lower case is k
+		scheme = strings.ToLower(scheme)
+	}
+	switch {
+	case scheme == "file" || strings.HasPrefix(scheme, "file:"):
+		return "", &EntryError{"has the scheme file, whose origin browsers keep opaque"}
+	case !found:
+		return "", &EntryError{"has no scheme: an origin is scheme://host or scheme://host:port"}
+	case !isScheme(scheme):
+		return "", &EntryError{"has a scheme that is none"}
+	}
+	authority := strings.TrimSuffix(rest, "/")
+	if problem := refuseAuthority(authority); problem != "" {
+		return "", &EntryError{problem}
+	}
+	host, port, ok := cutPort(authority)
+	if port == defaultPort(scheme) {
+		port = ""
+	}
+	if !ok || !isPort(port, scheme) {
+		return "", &EntryError{"has a port that is not a number from 1 to 65535"}
+	}
+	host, problem := canonicalHost(host)
+	if problem != "" {
+		return "", &EntryError{problem}
+	}
+	canonical := scheme + "://" + host
+	if port != "" {
+		canonical += ":" + port
+	}
+	if !WellFormed(canonical) {
+		return "", &EntryError{"is longer than an origin can be"}
+	}
+	return canonical, nil
+}
+
+// refuseOutright names what no reading of the whole entry could mend.
+func refuseOutright(entry string) string {
+	switch {
+	case entry == "":
+		return "is empty"
+	case len(entry) > MaxEntryLength:
+		return "is too long"
+	case !utf8.ValidString(entry):
+		return "is not valid UTF-8"
+	case strings.ContainsFunc(entry, isSpaceOrControl):
+		return "has a space or a control character"
+	case strings.EqualFold(entry, opaque):
+		return "is the opaque origin, which any page can take on"
+	case strings.Contains(entry, "*"):
+		return "has a wildcard: every origin is listed by its own name"
+	}
+	return ""
+}
+
+func isSpaceOrControl(r rune) bool { return r <= ' ' || r >= 0x7f && r <= 0xa0 }
+
+// refuseAuthority names what a URL may have and an origin has not.
+func refuseAuthority(authority string) string {
+	switch {
+	case authority == "":
+		return "has no host"
+	case strings.ContainsAny(authority, `/\`):
+		return "has a path: an origin ends with its host or port"
+	case strings.Contains(authority, "?"):
+		return "has a query: an origin ends with its host or port"
+	case strings.Contains(authority, "#"):
+		return "has a fragment: an origin ends with its host or port"
+	case strings.Contains(authority, "@"):
+		return "has user info: an origin has none"
+	}
+	return ""
+}
+
+const notAHost = "has a host that is not a name, an IPv4 or a bracketed IPv6 address"
+
+// canonicalHost returns host as browsers print it, or what is wrong with it.
+func canonicalHost(host string) (canonical, problem string) {
+	if strings.HasPrefix(host, "[") {
+		return canonicalIPv6(host)
+	}
+	name, problem := asciiName(host)
+	if problem != "" {
+		return "", problem
+	}
+	if !isHost(name) {
+		return "", notAHost
+	}
+	for label := range strings.SplitSeq(strings.TrimSuffix(name, "."), ".") {
+		if label[0] == '-' || label[len(label)-1] == '-' {
+			return "", "has a label that begins or ends with a hyphen"
+		}
+	}
+	return name, ""
+}
+
+func canonicalIPv6(host string) (canonical, problem string) {
+	inner, closed := strings.CutSuffix(host[1:], "]")
+	addr, err := netip.ParseAddr(inner)
+	if !closed || err != nil || !addr.Is6() || addr.Zone() != "" {
+		return "", notAHost
+	}
+	return "[" + string(appendIPv6(nil, addr)) + "]", ""
+}
+
+// asciiName lower-cases a host name and turns its Unicode labels into
+// A-labels. Names that are ASCII already and claim no A-label are left to the
+// grammar, since every IDNA profile refuses some names that resolve.
+func asciiName(host string) (name, problem string) {
+	name = strings.ToLower(host)
+	if isASCII(host) && !strings.Contains(name, "xn--") {
+		return name, ""
+	}
+	// The name is parsed by the URL standard's rules ("domain to ASCII" with
+	// beStrict false), then read back: an A-label that does not survive the
+	// round trip is one that browsers refuse or print in another way.
+	profile := idna.New(
+		idna.MapForLookup(),
+		idna.Transitional(false),
+		idna.StrictDomainName(false),
+		idna.CheckHyphens(false),
+		idna.CheckJoiners(true),
+		idna.BidiRule(),
+	)
+	const notIDNA = "has a host that is no internationalized domain name"
+	name, err := profile.ToASCII(host)
+	if err != nil {
+		return "", notIDNA
+	}
+	unicode, err := profile.ToUnicode(name)
+	if err != nil {
+		return "", notIDNA
+	}
+	if again, err := profile.ToASCII(unicode); err != nil || again != name {
+		return "", notIDNA
+	}
+	return name, ""
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,218 @@
+package origins
+
+import (
+	"net/netip"
+	"strings"
+)
+
+// MaxLength is the longest serialized origin in bytes: a scheme of 64, "://",
+// a host of 253, and a port of 6 with its colon.
+const MaxLength = 326
+
+const (
+	maxSchemeLength = 64
+	maxHostLength   = 253 // without the trailing dot (RFC 1035, section 2.3.4)
+	maxLabelLength  = 63
+)
+
+// opaque is the serialization of an opaque origin (HTML, section 7.1.1).
+const opaque = "null"
+
+// WellFormed reports whether s is the canonical serialization of a tuple
+// origin (RFC 6454, section 6.2) as browsers send it: a lower-case scheme,
+// "://", a host, and a port unless it is the scheme's default. It is stricter
+// than the URL standard on purpose: what it refuses, no browser sends for a
+// page whose owner wants to be listed. It does not allocate for what it
+// accepts.
+func WellFormed(s string) bool {
+	if len(s) > MaxLength {
+		return false
+	}
+	scheme, authority, found := strings.Cut(s, "://")
+	if !found || !isScheme(scheme) {
+		return false
+	}
+	host, port, ok := cutPort(authority)
+	return ok && isPort(port, scheme) && isHost(host)
+}
+
+// cutPort splits an authority without user info at the colon before its port.
+// A colon with nothing behind it is not ok, for browsers never print it.
+func cutPort(authority string) (host, port string, ok bool) {
+	end := 0
+	if strings.HasPrefix(authority, "[") {
+		if end = strings.IndexByte(authority, ']'); end < 0 {
+			return "", "", false
+		}
+	}
+	colon := strings.IndexByte(authority[end:], ':')
+	if colon < 0 {
+		return authority, "", true
+	}
+	host, port = authority[:end+colon], authority[end+colon+1:]
+	return host, port, port != ""
+}
+
+func isScheme(s string) bool {
+	if s == "" || len(s) > maxSchemeLength || !isLower(s[0]) {
+		return false
+	}
+	for i := 1; i < len(s); i++ {
+		if c := s[i]; !isLower(c) && !isDigit(c) && c != '+' && c != '-' && c != '.' {
+			return false
+		}
+	}
+	return true
+}
+
+// isPort reports whether a serialized origin of scheme may have port; the
+// empty string stands for none.
+func isPort(port, scheme string) bool {
+	if port == "" {
+		return true
+	}
+	if len(port) > 5 || port[0] == '0' || port == defaultPort(scheme) {
+		return false
+	}
+	n := 0
+	for i := range len(port) {
+		if !isDigit(port[i]) {
+			return false
+		}
+		n = n*10 + int(port[i]-'0')
+	}
+	return n <= 65535
+}
+
+// defaultPort is the port that the URL standard elides for a special scheme.
+func defaultPort(scheme string) string {
+	switch scheme {
+	case "http", "ws":
+		return "80"
+	case "https", "wss":
+		return "443"
+	case "ftp":
+		return "21"
+	}
+	return ""
+}
+
+func isHost(host string) bool {
+	if strings.HasPrefix(host, "[") {
+		return strings.HasSuffix(host, "]") && isCanonicalIPv6(host[1:len(host)-1])
+	}
+	name := strings.TrimSuffix(host, ".")
+	if name == "" || len(name) > maxHostLength {
+		return false
+	}
+	last := 0 // where the last label begins
+	for i := 0; i <= len(name); i++ {
+		if i == len(name) || name[i] == '.' {
+			if n := i - last; n == 0 || n > maxLabelLength {
+				return false
+			}
+			if i < len(name) {
+				last = i + 1
+			}
+		} else if !isLabelByte(name[i]) {
+			return false
+		}
+	}
+	if isNumber(name[last:]) {
+		return isCanonicalIPv4(host)
+	}
+	return true
+}
+
+func isLabelByte(c byte) bool {
+	return isLower(c) || isDigit(c) || c == '-' || c == '_'
+}
+
+// isNumber reports whether the URL standard would read a host that ends in
+// this label as an IPv4 address ("ends in a number checker").
+func isNumber(label string) bool {
+	if hex, ok := strings.CutPrefix(label, "0x"); ok {
+		for i := range len(hex) {
+			if c := hex[i]; !isDigit(c) && (c < 'a' || c > 'f') {
+				return false
+			}
+		}
+		return true
+	}
+	for i := range len(label) {
+		if !isDigit(label[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// isCanonicalIPv4 reports whether host is four decimal numbers of 0 to 255
+// without leading zeros.
+func isCanonicalIPv4(host string) bool {
+	rest := host
+	for i := range 4 {
+		part, tail, more := strings.Cut(rest, ".")
+		if more != (i < 3) || part == "" || len(part) > 3 || part[0] == '0' && len(part) > 1 {
+			return false
+		}
+		n := 0
+		for j := range len(part) {
+			if !isDigit(part[j]) {
+				return false
+			}
+			n = n*10 + int(part[j]-'0')
+		}
+		if n > 255 {
+			return false
+		}
+		rest = tail
+	}
+	return true
+}
+
+// isCanonicalIPv6 reports whether s is what a browser prints between the
+// brackets.
+func isCanonicalIPv6(s string) bool {
+	if len(s) > 39 || strings.IndexByte(s, '.') >= 0 || strings.IndexByte(s, '%') >= 0 {
+		return false
+	}
+	addr, err := netip.ParseAddr(s)
+	if err != nil || !addr.Is6() {
+		return false
+	}
+	var buf [40]byte
+	return string(appendIPv6(buf[:0], addr)) == s
+}
+
+// appendIPv6 appends addr as the URL standard's IPv6 serializer prints it.
+// netip differs from it only for IPv4-mapped addresses, which it prints with a
+// dotted quad.
+func appendIPv6(b []byte, addr netip.Addr) []byte {
+	if !addr.Is4In6() {
+		return addr.AppendTo(b)
+	}
+	raw := addr.As16()
+	b = append(b, "::ffff:"...)
+	b = appendHextet(b, raw[12], raw[13])
+	b = append(b, ':')
+	return appendHextet(b, raw[14], raw[15])
+}
+
+// appendHextet appends a 16-bit group without leading zeros.
+func appendHextet(b []byte, hi, lo byte) []byte {
+	const digits = "0123456789abcdef"
+	started := false
+	for _, nibble := range [4]byte{hi >> 4, hi & 15, lo >> 4, lo & 15} {
+		if started = started || nibble != 0; started {
+			b = append(b, digits[nibble])
+		}
+	}
+	if !started {
+		b = append(b, '0')
+	}
+	return b
+}
+
+func isLower(c byte) bool { return 'a' <= c && c <= 'z' }
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }

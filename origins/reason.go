@@ -1,0 +1,108 @@
+package origins
+
+// Reason is why a request is allowed or refused: one string, the same in the
+// answer's body, the log line and the metric label.
+type Reason uint8
+
+// The reasons. The zero value is none of them and is refused.
+const (
+	undecided Reason = iota
+
+	// Listed: the tenant's list lists the origin.
+	Listed
+	// SameOrigin: the origin is one of the tenant's public origins.
+	SameOrigin
+	// NoOrigin: the request has no Origin, so it is no CORS request.
+	NoOrigin
+	// PathExempt: a POST to a path of PostFromAnywhere.
+	PathExempt
+
+	// OriginNotListed: a well-formed origin that no entry names.
+	OriginNotListed
+	// OriginMalformed: the Origin is not one that a browser sends.
+	OriginMalformed
+	// OriginOpaque: the Origin is null, which any page can make its own.
+	OriginOpaque
+	// OriginRepeated: several Origin lines.
+	OriginRepeated
+	// OriginRequired: no Origin, where the tenant requires one.
+	OriginRequired
+	// WebIntegrationUnknown: the tenant has no web integration of that id.
+	WebIntegrationUnknown
+	// OriginNotInWebIntegration: that web integration does not list the origin.
+	OriginNotInWebIntegration
+	// WebIntegrationAmbiguous: ids that differ.
+	WebIntegrationAmbiguous
+	// MethodNotAllowed: the preflight asks for a method that is not allowed.
+	MethodNotAllowed
+	// HeaderNotAllowed: the preflight asks for a header that is not allowed.
+	HeaderNotAllowed
+	// ListUnavailable: no list could be had.
+	ListUnavailable
+
+	reasonCount
+)
+
+// Verdict is what a Reason comes down to.
+type Verdict string
+
+const (
+	Allowed Verdict = "allowed"
+	Refused Verdict = "refused"
+)
+
+// Reasons returns all reasons.
+func Reasons() []Reason {
+	all := make([]Reason, 0, reasonCount-1)
+	for r := undecided + 1; r < reasonCount; r++ {
+		all = append(all, r)
+	}
+	return all
+}
+
+// String is the reason as bodies, logs and labels have it.
+func (r Reason) String() string {
+	switch r {
+	case Listed:
+		return "listed"
+	case SameOrigin:
+		return "same_origin"
+	case NoOrigin:
+		return "no_origin"
+	case PathExempt:
+		return "path_exempt"
+	case OriginNotListed:
+		return "origin_not_listed"
+	case OriginMalformed:
+		return "origin_malformed"
+	case OriginOpaque:
+		return "origin_opaque"
+	case OriginRepeated:
+		return "origin_repeated"
+	case OriginRequired:
+		return "origin_required"
+	case WebIntegrationUnknown:
+		return "web_integration_unknown"
+	case OriginNotInWebIntegration:
+		return "origin_not_in_web_integration"
+	case WebIntegrationAmbiguous:
+		return "web_integration_ambiguous"
+	case MethodNotAllowed:
+		return "method_not_allowed"
+	case HeaderNotAllowed:
+		return "header_not_allowed"
+	case ListUnavailable:
+		return "list_unavailable"
+	}
+	return "undecided"
+}
+
+// Verdict is Allowed for listed, same_origin, no_origin and path_exempt, and
+// Refused for everything else.
+func (r Reason) Verdict() Verdict {
+	switch r {
+	case Listed, SameOrigin, NoOrigin, PathExempt:
+		return Allowed
+	}
+	return Refused
+}

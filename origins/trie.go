@@ -1,0 +1,197 @@
+package origins
+
+import (
+	"cmp"
+	"iter"
+	"slices"
+)
+
+// trie is an immutable map from strings to V: a hash trie of which an edit
+// copies only the path to the changed leaf, so that a list of a million
+// origins changes at the cost of the change. Its zero value is empty. Hashes
+// come from the caller, who hashes a key once for several tries.
+type trie[V any] struct {
+	root *node[V]
+	size int
+}
+
+type node[V any] struct {
+	children *[fanout]*node[V] // nil in a leaf
+	entries  []entry[V]        // empty in an inner node
+}
+
+type entry[V any] struct {
+	hash  uint64
+	key   string
+	value V
+}
+
+const (
+	fanoutBits = 6
+	fanout     = 1 << fanoutBits
+	leafSize   = 24 // above it a leaf is split: a scan of this many hashes costs less than a level
+	hashBits   = 64
+)
+
+// slot is the child of a node at depth that hash belongs to. The first levels
+// take the highest bits, so that a slice sorted by hash is in trie order.
+func slot(hash uint64, depth int) int {
+	return int(hash >> (hashBits - fanoutBits*(depth+1)) & (fanout - 1))
+}
+
+// splittable reports whether the hash has bits left to tell keys apart below
+// depth.
+func splittable(depth int) bool { return fanoutBits*(depth+1) <= hashBits }
+
+// newTrie builds a trie of entries, which it keeps and reorders. Entries of one
+// key become one, into which merge adds the value of the others.
+func newTrie[V any](entries []entry[V], merge func(into *V, v V)) trie[V] {
+	slices.SortFunc(entries, func(a, b entry[V]) int {
+		return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.key, b.key))
+	})
+	distinct := entries[:0]
+	for _, e := range entries {
+		if last := len(distinct) - 1; last >= 0 && distinct[last].hash == e.hash && distinct[last].key == e.key {
+			merge(&distinct[last].value, e.value)
+			continue
+		}
+		distinct = append(distinct, e)
+	}
+	return trie[V]{root: build(distinct, 0), size: len(distinct)}
+}
+
+// build returns the node at depth of entries in order of their hashes. Leaves
+// share the slice's memory, which is why they are never appended to in place.
+func build[V any](entries []entry[V], depth int) *node[V] {
+	if len(entries) == 0 {
+		return nil
+	}
+	if len(entries) <= leafSize || !splittable(depth) {
+		return &node[V]{entries: slices.Clip(entries)}
+	}
+	n := &node[V]{children: new([fanout]*node[V])}
+	for len(entries) > 0 {
+		s, end := slot(entries[0].hash, depth), 1
+		for end < len(entries) && slot(entries[end].hash, depth) == s {
+			end++
+		}
+		n.children[s] = build(entries[:end:end], depth+1)
+		entries = entries[end:]
+	}
+	return n
+}
+
+// get returns the value of key, whose hash is given, and whether it is there.
+func (t trie[V]) get(hash uint64, key string) (value V, ok bool) {
+	n := t.root
+	for depth := 0; n != nil; depth++ {
+		if n.children == nil {
+			for i := range n.entries {
+				if e := &n.entries[i]; e.hash == hash && e.key == key {
+					return e.value, true
+				}
+			}
+			break
+		}
+		n = n.children[slot(hash, depth)]
+	}
+	return value, false
+}
+
+// with returns the trie in which key has value.
+func (t trie[V]) with(hash uint64, key string, value V) trie[V] {
+	if _, ok := t.get(hash, key); !ok {
+		t.size++
+	}
+	t.root = t.root.with(entry[V]{hash, key, value}, 0)
+	return t
+}
+
+func (n *node[V]) with(e entry[V], depth int) *node[V] {
+	switch {
+	case n == nil:
+		return &node[V]{entries: []entry[V]{e}}
+	case n.children != nil:
+		s := slot(e.hash, depth)
+		return n.withChild(s, n.children[s].with(e, depth+1))
+	}
+	entries := make([]entry[V], len(n.entries), len(n.entries)+1)
+	copy(entries, n.entries)
+	if i := n.index(e.hash, e.key); i >= 0 {
+		entries[i] = e
+		return &node[V]{entries: entries}
+	}
+	at, _ := slices.BinarySearchFunc(entries, e.hash, func(have entry[V], want uint64) int {
+		if have.hash < want {
+			return -1
+		}
+		return 1 // after its equals is as good as before them
+	})
+	return build(slices.Insert(entries, at, e), depth)
+}
+
+// without returns the trie without key.
+func (t trie[V]) without(hash uint64, key string) trie[V] {
+	if _, ok := t.get(hash, key); !ok {
+		return t
+	}
+	t.root = t.root.without(hash, key, 0)
+	t.size--
+	return t
+}
+
+// without returns n without a key that it has, or nil when nothing is left. An
+// inner node stays one while it has a leaf: lists that shrink grow again.
+func (n *node[V]) without(hash uint64, key string, depth int) *node[V] {
+	if n.children != nil {
+		s := slot(hash, depth)
+		changed := n.withChild(s, n.children[s].without(hash, key, depth+1))
+		if *changed.children == [fanout]*node[V]{} {
+			return nil
+		}
+		return changed
+	}
+	if len(n.entries) == 1 {
+		return nil
+	}
+	i := n.index(hash, key)
+	entries := make([]entry[V], 0, len(n.entries)-1)
+	entries = append(entries, n.entries[:i]...)
+	return &node[V]{entries: append(entries, n.entries[i+1:]...)}
+}
+
+func (n *node[V]) withChild(slot int, child *node[V]) *node[V] {
+	children := *n.children
+	children[slot] = child
+	return &node[V]{children: &children}
+}
+
+// index is the place of key in a leaf, or -1.
+func (n *node[V]) index(hash uint64, key string) int {
+	return slices.IndexFunc(n.entries, func(e entry[V]) bool { return e.hash == hash && e.key == key })
+}
+
+// all yields every entry, in the order of their hashes.
+func (t trie[V]) all() iter.Seq[*entry[V]] {
+	return func(yield func(*entry[V]) bool) { t.root.walk(yield) }
+}
+
+func (n *node[V]) walk(yield func(*entry[V]) bool) bool {
+	if n == nil {
+		return true
+	}
+	for i := range n.entries {
+		if !yield(&n.entries[i]) {
+			return false
+		}
+	}
+	if n.children == nil {
+		return true
+	}
+	for _, child := range n.children {
+		if !child.walk(yield) {
+			return false
+		}
+	}
+	return true
+}

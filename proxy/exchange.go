@@ -1,0 +1,133 @@
+package proxy
+
+import (
+	"net/http"
+	"net/netip"
+	"time"
+
+	"originwarden/envelope"
+	"originwarden/origins"
+)
+
+// Exchange is one request and its answer, as the observer gets to know it when
+// it has ended. Method and Path are the client's bytes.
+type Exchange struct {
+	Tenant  string // "" where no tenant has the host
+	Kind    origins.Kind
+	Verdict origins.Verdict
+	// Reason is that of the decision, or the code of the problem, in lower
+	// case, for which the request was refused before one. It is one of Reasons.
+	Reason string
+	Mode   Mode
+	Method string
+	Path   string // raw, without the query
+	Client netip.Addr
+	// TraceID is the request's, from its traceparent or new.
+	TraceID string
+	// Status is what was sent; 0 when the client was gone before.
+	Status int
+	// Sent is the answer's body in bytes; of a tunnel, what the tenant sent.
+	Sent  int64
+	Start time.Time
+	// Duration is from the request's header to the end of the answer or tunnel;
+	// Answer ends with a tunnel's handshake instead.
+	Duration, Answer time.Duration
+	// Gateway is the part of Duration before the tenant was asked.
+	Gateway time.Duration
+	// Upstream is from handing the request to the tenant until its answer's
+	// header; 0 when the tenant was not asked.
+	Upstream time.Duration
+	// UpstreamCause is why the tenant could not answer: one of Causes, or "".
+	UpstreamCause string
+	// API says that the API answered.
+	API bool
+	// Cut says that the answer ended before its end, or was never sent.
+	Cut bool
+	// Err is what went wrong inside, for the operator; nil when nothing did.
+	Err error
+}
+
+// exchange is an Exchange under way.
+type exchange struct {
+	Exchange
+	answer  answer
+	gateway *Gateway
+	tenant  *tenant
+	target  target
+	reason  origins.Reason
+	api     bool
+	scheme  string // public
+	peer    netip.Addr
+	asked   time.Time // when the tenant was
+}
+
+func (g *Gateway) begin(w http.ResponseWriter, r *http.Request) *exchange {
+	target := rawTarget(r)
+	x := &exchange{
+		Exchange: Exchange{Start: time.Now(), Verdict: origins.Refused, Method: r.Method, Path: target.path, Cut: true},
+		gateway:  g,
+		target:   target,
+	}
+	x.answer = answer{ResponseWriter: w, stamps: &g.stamps, origin: r.Header["Origin"]}
+	x.peer, x.Client, x.scheme = g.trusted.sender(r)
+	traceID, ok := envelope.ParseTraceparent(r.Header["Traceparent"])
+	if !ok {
+		traceID = envelope.NewTraceID()
+	}
+	x.TraceID = traceID
+	return x
+}
+
+// settle takes in the decision and with it the headers of the answer.
+func (x *exchange) settle(reason origins.Reason) {
+	x.reason = reason
+	x.Reason, x.Verdict = reason.String(), reason.Verdict()
+	x.Mode, x.API = x.mode(), x.api
+	switch {
+	case x.Mode == Report:
+		x.answer.dress = untouched
+	case reason == origins.Listed || reason == origins.SameOrigin && x.answer.origin[0] != "null":
+		x.answer.dress = shared
+	}
+}
+
+// mode is the tenant's, but the API's own path is always enforced.
+func (x *exchange) mode() Mode {
+	if x.api {
+		return Enforce
+	}
+	return x.tenant.Mode
+}
+
+func (x *exchange) policy() *origins.Policy {
+	if x.api {
+		return &x.tenant.apiPolicy
+	}
+	return &x.tenant.Policy
+}
+
+// passes reports whether the request goes on, given the mode.
+func (x *exchange) passes() bool {
+	if x.Verdict == origins.Allowed {
+		return true
+	}
+	return x.Mode == Report || x.Mode == Headers && x.Kind != origins.Preflight
+}
+
+// answersPreflight reports whether the gateway answers an allowed preflight.
+func (x *exchange) answersPreflight() bool {
+	return x.Kind == origins.Preflight && x.Verdict == origins.Allowed && x.Mode != Report
+}
+
+// end reports the exchange. One that a panic cut has not come to its end.
+func (x *exchange) end() {
+	x.Status, x.Sent = x.answer.status, x.answer.sent
+	x.Duration = time.Since(x.Start)
+	if x.Gateway = x.Duration; !x.asked.IsZero() {
+		x.Gateway = x.asked.Sub(x.Start)
+	}
+	if x.Answer = x.Duration; x.Status == http.StatusSwitchingProtocols {
+		x.Answer = x.Gateway + x.Upstream
+	}
+	x.gateway.observe(&x.Exchange)
+}

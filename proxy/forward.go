@@ -1,0 +1,181 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"originwarden/origins"
+)
+
+// Why a tenant could not answer.
+const (
+	causeConnect  = "connect"  // refused, no route, no such name
+	causeTimeout  = "timeout"  // to connect, or to answer
+	causeReset    = "reset"    // the connection was cut before the answer
+	causeProtocol = "protocol" // the answer is not HTTP, or switches protocols unasked
+	causeClient   = "client"   // the client was gone first
+)
+
+// Causes returns all values of Exchange.UpstreamCause but the empty one.
+func Causes() []string {
+	return []string{causeConnect, causeTimeout, causeReset, causeProtocol, causeClient}
+}
+
+// newForwarder returns the one reverse proxy of all tenants. It keeps the
+// tenant's bytes: no compression of its own, no proxy from the environment.
+func newForwarder(t Timeouts, errorLog *log.Logger) *httputil.ReverseProxy {
+	if errorLog == nil {
+		errorLog = log.New(io.Discard, "", 0)
+	}
+	return &httputil.ReverseProxy{
+		Rewrite:        rewrite,
+		ModifyResponse: received,
+		ErrorHandler:   failed,
+		BufferPool:     &buffers{},
+		ErrorLog:       errorLog,
+		Transport: &http.Transport{
+			DialContext:           (&net.Dialer{Timeout: t.Connect, KeepAlive: 30 * time.Second}).DialContext,
+			TLSHandshakeTimeout:   t.Connect,
+			ResponseHeaderTimeout: t.Response,
+			ExpectContinueTimeout: time.Second,
+			IdleConnTimeout:       t.Idle,
+			MaxIdleConnsPerHost:   256,
+			DisableCompression:    true,
+			ForceAttemptHTTP2:     true,
+		},
+	}
+}
+
+// toTenant hands the request on and sees the answer through.
+func (g *Gateway) toTenant(x *exchange, r *http.Request) {
+	g.forward.ServeHTTP(&x.answer, r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x)))
+	x.answer.finish()
+}
+
+// rewrite makes the request that the tenant gets: the client's Host, path and
+// query byte for byte, its Origin whatever Connection names, and our own word
+// about who sent it.
+func rewrite(p *httputil.ProxyRequest) {
+	x := exchangeOf(p.In.Context())
+	upstream := x.tenant.Upstream
+	p.Out.URL.Scheme, p.Out.URL.Host = upstream.Scheme, upstream.Host
+	x.target.write(p.Out.URL, p.In.URL)
+	p.Out.Host = p.In.Host
+
+	header := p.Out.Header
+	if origin := p.In.Header["Origin"]; origin != nil {
+		header["Origin"] = origin
+	}
+	if x.Kind != origins.WebSocket {
+		header.Del("Connection")
+		header.Del("Upgrade")
+	}
+	dropUnderscores(header)
+	x.forwardedHeaders(header, p.In)
+	x.asked = time.Now()
+}
+
+// dropUnderscores removes names that some tenants read like those with hyphens
+// (CGI variables do), past whoever checks the latter.
+func dropUnderscores(header http.Header) {
+	for name := range header {
+		if strings.IndexByte(name, '_') >= 0 {
+			delete(header, name)
+		}
+	}
+}
+
+// forwardedHeaders sets X-Forwarded-For, -Host and -Proto. What came of
+// X-Forwarded-For is kept only from a trusted proxy.
+func (x *exchange) forwardedHeaders(header http.Header, in *http.Request) {
+	chain := ""
+	if x.peer.IsValid() {
+		chain = x.peer.String()
+	}
+	if x.gateway.trusted.trust(x.peer) {
+		if prior := strings.Join(in.Header["X-Forwarded-For"], ", "); prior != "" {
+			chain = prior + ", " + chain
+		}
+	}
+	header["X-Forwarded-For"] = []string{chain}
+	header["X-Forwarded-Host"] = []string{in.Host}
+	header["X-Forwarded-Proto"] = []string{x.scheme}
+}
+
+var (
+	errTunnelled  = errors.New("the exchange became a tunnel")
+	errUnasked    = errors.New("the tenant switched protocols unasked")
+	errWrongProto = errors.New("the tenant switched to another protocol")
+)
+
+// received runs when the tenant's header has arrived. A WebSocket is taken
+// over from httputil here, which loses bytes and leaks connections on
+// upgrades.
+func received(res *http.Response) error {
+	x := exchangeOf(res.Request.Context())
+	x.Upstream = time.Since(x.asked)
+	if res.StatusCode != http.StatusSwitchingProtocols {
+		return nil
+	}
+	if x.Kind != origins.WebSocket {
+		return errUnasked
+	}
+	return x.tunnel(res)
+}
+
+// failed answers when the tenant did not.
+func failed(_ http.ResponseWriter, r *http.Request, err error) {
+	if errors.Is(err, errTunnelled) {
+		return
+	}
+	x := exchangeOf(r.Context())
+	if x.Upstream == 0 {
+		x.Upstream = time.Since(x.asked)
+	}
+	x.Err, x.UpstreamCause = err, causeOf(r.Context(), err)
+	if x.UpstreamCause == causeTimeout {
+		x.refuse(upstreamTimeout)
+		return
+	}
+	x.refuse(upstreamUnreachable)
+}
+
+func causeOf(ctx context.Context, err error) string {
+	var timeout net.Error
+	var dial *net.OpError
+	switch {
+	case ctx.Err() != nil:
+		return causeClient
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return causeTimeout
+	case errors.As(err, &dial) && dial.Op == "dial":
+		return causeConnect
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return causeReset
+	}
+	return causeProtocol
+}
+
+// buffers is a pool of copy buffers. Arrays, because a slice would be
+// allocated anew to be put back.
+type buffers struct{ pool sync.Pool }
+
+const bufferSize = 32 << 10
+
+func (b *buffers) Get() []byte {
+	if array, ok := b.pool.Get().(*[bufferSize]byte); ok {
+		return array[:]
+	}
+	return make([]byte, bufferSize)
+}
+
+func (b *buffers) Put(buffer []byte) { b.pool.Put((*[bufferSize]byte)(buffer)) }

@@ -1,0 +1,313 @@
+package proxy_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"originwarden/proxy"
+)
+
+// hostile sets every CORS header a tenant could, twice where that is possible.
+func hostile(header http.Header) {
+	for _, name := range []string{"Allow-Origin", "Allow-Credentials", "Allow-Methods", "Allow-Headers", "Allow-Private-Network", "Expose-Headers", "Max-Age", "Made-Up"} {
+		header.Add("Access-Control-"+name, "*")
+		header.Add("access-control-"+strings.ToLower(name), "true")
+	}
+}
+
+func TestGateway_SaysAloneWhatBrowsersMayRead(t *testing.T) {
+	for _, status := range []int{200, 204, 301, 304, 401, 404, 500} {
+		w := newWorld(t, options{tenant: func(rw http.ResponseWriter, _ *http.Request) {
+			hostile(rw.Header())
+			rw.Header().Set("ETag", `"1"`)
+			rw.WriteHeader(status)
+		}})
+		for origin, want := range map[string][]string{listed: sharedWith(listed), public: sharedWith(public)} {
+			got := w.send(request("GET /", "Origin: "+origin))
+			if got.StatusCode != status || got.Header.Get("ETag") != `"1"` {
+				t.Errorf("%d: got %d, %v", status, got.StatusCode, got.Header)
+			}
+			expectCORS(t, fmt.Sprint(status, " for ", origin), got, want)
+		}
+		expectCORS(t, fmt.Sprint(status, " without an origin"), w.send(request("GET /")), unshared())
+	}
+}
+
+func TestGateway_AsksForNoCredentialsWhereTheOperatorWantsNone(t *testing.T) {
+	w := newWorld(t, options{config: func(c *proxy.Config) { c.CORS = proxy.CORS{} }})
+	expectCORS(t, "neither credentials nor exposed headers", w.send(request("GET /", "Origin: "+listed)),
+		[]string{"Access-Control-Allow-Origin: " + listed, "Vary: Origin"})
+}
+
+func TestGateway_MergesVary(t *testing.T) {
+	rows := []struct {
+		tenant []string
+		want   string
+	}{
+		{nil, "Origin"},
+		{[]string{"Accept-Encoding"}, "Accept-Encoding, Origin"},
+		{[]string{"origin"}, "origin"},
+		{[]string{"Accept-Encoding, ORIGIN,"}, "Accept-Encoding, ORIGIN"},
+		{[]string{"Accept", "Cookie, accept"}, "Accept, Cookie, Origin"},
+		{[]string{"*"}, "*"},
+		{[]string{"Accept", "*"}, "*"},
+		{[]string{"X-Origin"}, "X-Origin, Origin"},
+	}
+	for _, row := range rows {
+		w := newWorld(t, options{tenant: func(rw http.ResponseWriter, _ *http.Request) { rw.Header()["Vary"] = row.tenant }})
+		for _, origin := range []string{"Origin: " + listed, "X-No: origin"} {
+			if got := w.send(request("GET /", origin)); !slices.Equal(got.Header["Vary"], []string{row.want}) {
+				t.Errorf("%q with %s: %q, want %q", row.tenant, origin, got.Header["Vary"], row.want)
+			}
+		}
+	}
+}
+
+// raw answers every request to the tenant with bytes on its connection.
+func raw(answer string) http.HandlerFunc {
+	return func(rw http.ResponseWriter, _ *http.Request) {
+		conn, _, err := http.NewResponseController(rw).Hijack()
+		if err != nil {
+			panic(err)
+		}
+		defer conn.Close()
+		io.WriteString(conn, answer)
+	}
+}
+
+func TestGateway_TakesCORSHeadersOutOfInformationalAnswers(t *testing.T) {
+	w := newWorld(t, options{tenant: raw("HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\nAccess-Control-Allow-Origin: *\r\n\r\n" +
+		"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nAccess-Control-Allow-Origin: *\r\n\r\nok")})
+	conn := w.dial()
+	io.WriteString(conn, request("GET /", "Origin: "+listed))
+	reader := bufio.NewReader(conn)
+	hints := w.read(reader, "GET")
+	if hints.StatusCode != 103 || hints.Header.Get("Link") == "" || len(hints.cors()) > 0 {
+		t.Errorf("%d with %v", hints.StatusCode, hints.Header)
+	}
+	final := w.read(reader, "GET")
+	if final.StatusCode != 200 || final.body != "ok" {
+		t.Errorf("%d %s", final.StatusCode, final.body)
+	}
+	expectCORS(t, "the final answer", final, sharedWith(listed))
+}
+
+func TestGateway_TakesCORSHeadersOutOfTrailers(t *testing.T) {
+	for rule, announced := range map[string]string{
+		"unannounced":           "",
+		"all announced":         "Trailer: Access-Control-Allow-Origin, X-Checksum\r\n",
+		"only CORS announced":   "Trailer: access-control-allow-origin\r\n",
+		"only others announced": "Trailer: X-Checksum\r\n",
+	} {
+		w := newWorld(t, options{tenant: raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n" + announced + "\r\n2\r\nok\r\n0\r\n" +
+			"Access-Control-Allow-Origin: *\r\nX-Checksum: 1\r\nAccess-Control-Expose-Headers: *\r\n\r\n")})
+		conn := w.dial()
+		io.WriteString(conn, request("GET /", "Origin: "+listed, "TE: trailers", "Connection: close"))
+		whole, err := io.ReadAll(conn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		head, rest, _ := strings.Cut(string(whole), "\r\n\r\n")
+		if strings.Contains(strings.ToLower(rest), "access-control") || strings.Contains(strings.ToLower(head), "trailer: access") {
+			t.Errorf("%s: %s", rule, whole)
+		}
+		if !strings.Contains(rest, "X-Checksum: 1") {
+			t.Errorf("%s: the other trailer is lost: %s", rule, whole)
+		}
+		if strings.Count(head, "Access-Control-Allow-Origin: ") != 1 {
+			t.Errorf("%s: %s", rule, head)
+		}
+	}
+}
+
+func TestGateway_AnswersForATenantThatCannot(t *testing.T) {
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed.Close()
+	rows := []struct {
+		rule   string
+		tenant http.HandlerFunc
+		config func(*proxy.Config)
+		status int
+		code   string
+		cause  string
+	}{
+		{"it is down", nil, func(c *proxy.Config) {
+			c.Tenants[0].Upstream = &url.URL{Scheme: "http", Host: closed.Addr().String()}
+		}, 502, "UPSTREAM_UNREACHABLE", "connect"},
+		{"it does not answer in time", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
+			func(c *proxy.Config) { c.Timeouts.Response = 20 * time.Millisecond }, 504, "UPSTREAM_TIMEOUT", "timeout"},
+		{"it resets", raw(""), nil, 502, "UPSTREAM_UNREACHABLE", "reset"},
+		{"it speaks no HTTP", raw("SSH-2.0-OpenSSH\r\n\r\n"), nil, 502, "UPSTREAM_UNREACHABLE", "protocol"},
+		{"it switches protocols unasked", raw("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"), nil, 502, "UPSTREAM_UNREACHABLE", "protocol"},
+	}
+	for _, row := range rows {
+		w := newWorld(t, options{tenant: row.tenant, config: row.config})
+		// POST, so that the transport does not try again.
+		got := w.send(request("POST /", "Origin: "+listed, "Content-Length: 0"))
+		if got.StatusCode != row.status || got.code() != row.code {
+			t.Errorf("%s: %d %s, want %d %s", row.rule, got.StatusCode, got.body, row.status, row.code)
+		}
+		expectCORS(t, row.rule, got, sharedWith(listed))
+		if x := w.observed(); x.UpstreamCause != row.cause || x.Err == nil || x.Reason != "listed" {
+			t.Errorf("%s: observed %+v", row.rule, x)
+		}
+	}
+}
+
+func TestGateway_ACutBodyIsAnErrorForTheClientToo(t *testing.T) {
+	w := newWorld(t, options{tenant: raw("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")})
+	conn := w.dial()
+	io.WriteString(conn, request("GET /", "Origin: "+listed))
+	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err == nil {
+		_, err = io.ReadAll(res.Body)
+	}
+	if err == nil {
+		t.Error("the client took half for the whole")
+	}
+	if x := w.observed(); !x.Cut || x.Status != 200 {
+		t.Errorf("observed %+v", x)
+	}
+}
+
+// newRequest is one by net/http, to the gateway's tenant.
+func (w *world) newRequest(method, target string) *http.Request {
+	r, err := http.NewRequestWithContext(w.t.Context(), method, w.gateway.URL+target, nil)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	r.Host = "acme.example"
+	r.Header.Set("Origin", listed)
+	return r
+}
+
+func TestGateway_PassesEachEventAtOnce(t *testing.T) {
+	next := make(chan bool)
+	w := newWorld(t, options{tenant: func(rw http.ResponseWriter, _ *http.Request) {
+		rw.Header().Set("Content-Type", "text/event-stream")
+		for i := 0; <-next; i++ {
+			fmt.Fprintf(rw, "data: %d\n\n", i)
+			http.NewResponseController(rw).Flush()
+		}
+	}})
+	go func() { next <- true }()
+	res, err := w.gateway.Client().Do(w.newRequest("GET", "/"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	lines := bufio.NewScanner(res.Body)
+	for i := range 3 {
+		for lines.Scan() && lines.Text() == "" {
+		}
+		if got, want := lines.Text(), fmt.Sprint("data: ", i); got != want {
+			t.Fatalf("got %q, want %q", got, want)
+		}
+		next <- i < 2
+	}
+}
+
+func TestGateway_SendsTheClientsBytes(t *testing.T) {
+	w := newWorld(t, options{})
+	for _, target := range []string{
+		"/", "/a//b", "//a", "/%2e%2e/a", "/../a", "/a%2Fb", "/a;b", "/a|b", "/a|b%2Fc", `/a"b`, "/a[b]", "/a^", "/ü",
+		"/?", "/a?", "/?a;b", "/?%zz", "/?a=%zz&b=1;c", "/?a|b", "/a?b?c", "/a%20b?c+d",
+	} {
+		got := w.send(request("GET "+target, "Origin: "+listed))
+		if saw := w.tenantSaw(); got.StatusCode != 200 || len(saw) != 1 || saw[0].Target != target {
+			t.Errorf("%s: %d; the tenant saw %v", target, got.StatusCode, saw)
+		}
+	}
+	if got := w.send(request("GET //a|b", "Origin: "+listed)); got.StatusCode != 400 || got.code() != "BAD_REQUEST" {
+		t.Errorf("//a|b: %d %s", got.StatusCode, got.body)
+	}
+	body := strings.Repeat("x", 100_000)
+	w.tenantSaw()
+	w.send(request("PUT /", "Origin: "+listed, fmt.Sprint("Content-Length: ", len(body))) + body)
+	if saw := w.tenantSaw(); len(saw) != 1 || saw[0].Body != body {
+		t.Error("the body did not arrive whole")
+	}
+}
+
+func TestGateway_TellsTheTenantWhoAsks(t *testing.T) {
+	rows := []struct {
+		rule    string
+		trusted bool
+		headers []string
+		want    map[string]string // "" is absent
+	}{
+		{"the client's Host, and our own word", false, nil, map[string]string{
+			"X-Forwarded-For": "127.0.0.1", "X-Forwarded-Host": "acme.example", "X-Forwarded-Proto": "http"}},
+		{"not what a stranger says", false, []string{"X-Forwarded-For: 1.2.3.4", "X-Forwarded-Proto: https", "X-Forwarded-Host: evil", "Forwarded: for=1.2.3.4"},
+			map[string]string{"X-Forwarded-For": "127.0.0.1", "X-Forwarded-Host": "acme.example", "X-Forwarded-Proto": "http", "Forwarded": ""}},
+		{"what a trusted proxy says", true, []string{"X-Forwarded-For: 1.2.3.4, 5.6.7.8", "X-Forwarded-Proto: wss"},
+			map[string]string{"X-Forwarded-For": "1.2.3.4, 5.6.7.8, 127.0.0.1", "X-Forwarded-Proto": "https"}},
+		{"Connection takes nothing from the decision", false, []string{"Connection: Origin, X-Forwarded-For, Cookie", "Cookie: a=b"},
+			map[string]string{"Origin": listed, "X-Forwarded-For": "127.0.0.1", "Connection": ""}},
+		{"no names with underscores", false, []string{"X_Forwarded_For: 1.2.3.4", "A_b: c"}, map[string]string{"X_Forwarded_For": "", "A_b": ""}},
+		{"no upgrade that we do not join", false, []string{"Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA"},
+			map[string]string{"Upgrade": "", "Connection": "", "Http2-Settings": ""}},
+		{"no user agent and no compression of ours", false, nil, map[string]string{"User-Agent": "", "Accept-Encoding": ""}},
+		{"credentials pass", false, []string{"Authorization: Bearer x", "Cookie: a=b"}, map[string]string{"Authorization": "Bearer x", "Cookie": "a=b"}},
+	}
+	for _, row := range rows {
+		o := options{}
+		if row.trusted {
+			o.config = trustLoopback
+		}
+		w := newWorld(t, o)
+		w.send(request("GET /", append(row.headers, "Origin: "+listed)...))
+		saw := w.tenantSaw()
+		if len(saw) != 1 || saw[0].Host != "acme.example" {
+			t.Fatalf("%s: the tenant saw %v", row.rule, saw)
+		}
+		for name, want := range row.want {
+			if got := strings.Join(saw[0].Header[name], " and "); got != want {
+				t.Errorf("%s: %s is %q, want %q", row.rule, name, got, want)
+			}
+		}
+	}
+}
+
+func TestGateway_FindsTheClientBehindTrustedProxies(t *testing.T) {
+	rows := []struct {
+		rule    string
+		trusted bool
+		lines   []string
+		want    string
+	}{
+		{"the peer, without trust", false, []string{"X-Forwarded-For: 1.2.3.4"}, "127.0.0.1"},
+		{"the peer, without a header", true, nil, "127.0.0.1"},
+		{"the rightmost", true, []string{"X-Forwarded-For: 9.9.9.9, 1.2.3.4"}, "1.2.3.4"},
+		{"the rightmost untrusted", true, []string{"X-Forwarded-For: 9.9.9.9, 1.2.3.4, 127.0.0.9"}, "1.2.3.4"},
+		{"over several lines", true, []string{"X-Forwarded-For: 1.2.3.4", "X-Forwarded-For: 127.0.0.9"}, "1.2.3.4"},
+		{"all trusted", true, []string{"X-Forwarded-For: 127.0.0.8, 127.0.0.9"}, "127.0.0.8"},
+		{"with a port", true, []string{"X-Forwarded-For: 1.2.3.4:5678"}, "1.2.3.4"},
+		{"IPv6", true, []string{"X-Forwarded-For: 2001:db8::1"}, "2001:db8::1"},
+		{"IPv6 with a port", true, []string{"X-Forwarded-For: [2001:db8::1]:80"}, "2001:db8::1"},
+		{"IPv4-mapped", true, []string{"X-Forwarded-For: 1.2.3.4, ::ffff:127.0.0.9"}, "1.2.3.4"},
+		{"what is no address ends the search", true, []string{"X-Forwarded-For: 1.2.3.4, unknown, 127.0.0.9"}, "127.0.0.9"},
+	}
+	for _, row := range rows {
+		o := options{}
+		if row.trusted {
+			o.config = trustLoopback
+		}
+		w := newWorld(t, o)
+		w.send(request("GET /", row.lines...))
+		if got := w.observed().Client.String(); got != row.want {
+			t.Errorf("%s: %s, want %s", row.rule, got, row.want)
+		}
+	}
+}

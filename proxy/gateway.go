@@ -1,0 +1,177 @@
+package proxy
+
+import (
+	"context"
+	"log"
+	"net/http"
+	"net/http/httputil"
+	"net/netip"
+	"time"
+
+	"originwarden/envelope"
+	"originwarden/origins"
+)
+
+// Config is what a Gateway is made of. It is not changed after New.
+type Config struct {
+	Tenants []Tenant
+	// Lists has the list of every tenant. Its Loader sets its own time limit.
+	Lists *origins.Cache
+	CORS  CORS
+	// TrustedProxies are the peers whose X-Forwarded-For and -Proto count.
+	TrustedProxies []netip.Prefix
+	// URLBytes is the longest request target that is answered; 0 is no limit.
+	URLBytes int
+	Timeouts Timeouts
+	// Observe is called once for every exchange, when it has ended; nil is
+	// nobody. It must not keep the Exchange.
+	Observe func(*Exchange)
+	// ErrorLog gets what httputil has to say about broken connections; nil
+	// discards it.
+	ErrorLog *log.Logger
+}
+
+// CORS is what allowed answers tell browsers.
+type CORS struct {
+	Credentials   bool
+	Methods       []string      // answered to a preflight
+	ExposeHeaders []string      // what scripts may read of an answer
+	MaxAge        time.Duration // how long a browser may keep a preflight's answer
+}
+
+// Timeouts of the way to a tenant; 0 is none.
+type Timeouts struct {
+	Connect  time.Duration // to be connected
+	Response time.Duration // from the request's last byte to the answer's header
+	Idle     time.Duration // a connection kept for the next request
+}
+
+// Gateway is an http.Handler for all tenants. It may be used concurrently.
+type Gateway struct {
+	hosts   hosts
+	lists   *origins.Cache
+	stamps  stamps
+	trusted trustedProxies
+	urlMax  int
+	forward *httputil.ReverseProxy
+	observe func(*Exchange)
+}
+
+// New returns the gateway of cfg, or every mistake in its tenants at once.
+func New(cfg Config) (*Gateway, error) {
+	hosts, err := newHosts(cfg.Tenants)
+	if err != nil {
+		return nil, err
+	}
+	g := &Gateway{
+		hosts:   hosts,
+		lists:   cfg.Lists,
+		stamps:  newStamps(cfg.CORS),
+		trusted: trustedProxies(cfg.TrustedProxies),
+		urlMax:  cfg.URLBytes,
+		observe: cfg.Observe,
+	}
+	if g.observe == nil {
+		g.observe = func(*Exchange) {}
+	}
+	g.forward = newForwarder(cfg.Timeouts, cfg.ErrorLog)
+	return g, nil
+}
+
+// Close ends the connections to tenants that no request uses.
+func (g *Gateway) Close() {
+	g.forward.Transport.(*http.Transport).CloseIdleConnections()
+}
+
+// ServeHTTP answers r, or hands it to the tenant of its host.
+//
+// The server it runs under sets DisableGeneralOptionsHandler, so that no
+// request is answered without having come through here.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	x := g.begin(w, r)
+	defer x.end()
+	g.answer(x, r)
+	x.Cut = false
+}
+
+func (g *Gateway) answer(x *exchange, r *http.Request) {
+	if x.target.path == "*" && r.Method == http.MethodOptions {
+		// Of the server as a whole (RFC 9110, section 9.3.7), which has no list.
+		x.Reason = reasonServer
+		x.answer.WriteHeader(http.StatusNoContent)
+		return
+	}
+	if problem := g.admit(x, r); problem != nil {
+		x.refuse(problem)
+		return
+	}
+	x.settle(g.decide(x, r))
+	switch {
+	case x.answersPreflight():
+		x.preflight(r)
+	case !x.passes():
+		x.refuse(refusalOf(x.reason))
+	case x.api:
+		x.tenant.API.ServeHTTP(&x.answer, g.settled(x, r))
+	default:
+		g.toTenant(x, r)
+	}
+}
+
+// reasonServer is the reason of OPTIONS *, which is answered without a tenant.
+const reasonServer = "options_asterisk"
+
+// admit finds the tenant and the kind of request, or says why r is no request
+// for a tenant at all.
+func (g *Gateway) admit(x *exchange, r *http.Request) *problem {
+	if p := forbiddenMethod(r.Method); p != nil {
+		return p
+	}
+	if g.urlMax > 0 && len(r.RequestURI) > g.urlMax {
+		return urlTooLong
+	}
+	if x.tenant = g.hosts.find(r.Host); x.tenant == nil {
+		return tenantUnknown
+	}
+	x.Tenant = x.tenant.ID
+	x.api = x.tenant.owns(x.target.path)
+	kind, p := classify(r)
+	x.Kind = kind
+	if p != nil {
+		return p
+	}
+	return x.target.problem(r)
+}
+
+// decide asks for the list only where the decision needs it.
+func (g *Gateway) decide(x *exchange, r *http.Request) origins.Reason {
+	policy := x.policy()
+	request := question(x, r)
+	if reason, decided := policy.Screen(&request); decided {
+		return reason
+	}
+	list, err := g.lists.List(r.Context(), x.tenant.ID)
+	if err != nil {
+		x.Err = err
+		list = nil
+	}
+	return policy.DecideByList(&request, list)
+}
+
+// settled is r as the API's handler gets it: with the client's address, the
+// public scheme and host, and the trace id.
+func (g *Gateway) settled(x *exchange, r *http.Request) *http.Request {
+	ctx := envelope.WithTraceID(r.Context(), x.TraceID)
+	out := r.WithContext(ctx)
+	u := *r.URL
+	u.Scheme, u.Host = x.scheme, r.Host
+	out.URL, out.RemoteAddr = &u, x.Client.String()
+	return out
+}
+
+type exchangeKey struct{}
+
+// exchangeOf returns the exchange of a request on its way to the tenant.
+func exchangeOf(ctx context.Context) *exchange {
+	return ctx.Value(exchangeKey{}).(*exchange)
+}

@@ -1,0 +1,109 @@
+package proxy
+
+import (
+	"net/http"
+	"strings"
+
+	"originwarden/envelope"
+	"originwarden/origins"
+)
+
+// problem is an answer that the gateway gives by itself: a refusal, or why a
+// request is none for a tenant, or why the tenant could not answer.
+type problem struct {
+	status int
+	code   string
+	title  string
+	detail string
+	header [2]string // one more header and its value
+}
+
+// refusalOf is the answer to a refused request. Never 401: browser clients
+// answer that by navigating to a login page.
+func refusalOf(reason origins.Reason) *problem {
+	p := &problem{status: http.StatusForbidden, code: reason.String(), title: "Origin refused", detail: explain(reason)}
+	switch reason {
+	case origins.OriginRepeated:
+		p.status = http.StatusBadRequest
+	case origins.ListUnavailable:
+		p.status, p.header = http.StatusServiceUnavailable, [2]string{"Retry-After", "1"}
+	}
+	return p
+}
+
+// explain tells a reason in a sentence that holds nothing of the request.
+func explain(reason origins.Reason) string {
+	switch reason {
+	case origins.OriginNotListed:
+		return "No web integration of this tenant lists the origin."
+	case origins.OriginMalformed:
+		return "The Origin is not the serialization of an origin that can be listed."
+	case origins.OriginOpaque:
+		return "The origin is opaque (null), which no list can hold."
+	case origins.OriginRepeated:
+		return "The request has several Origin lines."
+	case origins.OriginRequired:
+		return "This request needs an Origin."
+	case origins.WebIntegrationUnknown:
+		return "The tenant has no web integration of the given id."
+	case origins.OriginNotInWebIntegration:
+		return "The given web integration does not list the origin."
+	case origins.WebIntegrationAmbiguous:
+		return "The request names several web integrations."
+	case origins.MethodNotAllowed:
+		return "The preflight asks for a method that is not allowed."
+	case origins.HeaderNotAllowed:
+		return "The preflight asks for a header that is not allowed."
+	case origins.ListUnavailable:
+		return "The tenant's list could not be had."
+	}
+	return ""
+}
+
+// What is no request for a tenant, or could not be answered by it. None of
+// them is changed.
+var (
+	tenantUnknown = &problem{status: http.StatusMisdirectedRequest, code: "TENANT_UNKNOWN", title: "Tenant unknown",
+		detail: "No tenant has this host."}
+	urlTooLong = &problem{status: http.StatusRequestURITooLong, code: "URL_TOO_LONG", title: "URL too long",
+		detail: "The request target is longer than this gateway takes."}
+	badTarget = &problem{status: http.StatusBadRequest, code: "BAD_REQUEST", title: "Bad Request",
+		detail: "The path has characters that no URL has."}
+	upgradeRefused = &problem{status: http.StatusBadRequest, code: "UPGRADE_REFUSED", title: "Upgrade refused",
+		detail: "The only upgrade is a WebSocket handshake."}
+	methodNotForwarded = &problem{status: http.StatusMethodNotAllowed, code: "METHOD_NOT_ALLOWED", title: "Method not allowed",
+		detail: "This method is never forwarded.", header: [2]string{"Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"}}
+	methodNotImplemented = &problem{status: http.StatusNotImplemented, code: "METHOD_NOT_ALLOWED", title: "Method not allowed",
+		detail: "This method is not implemented."}
+	upstreamUnreachable = &problem{status: http.StatusBadGateway, code: "UPSTREAM_UNREACHABLE", title: "Tenant unreachable",
+		detail: "The tenant did not answer."}
+	upstreamTimeout = &problem{status: http.StatusGatewayTimeout, code: "UPSTREAM_TIMEOUT", title: "Tenant timed out",
+		detail: "The tenant did not answer in time."}
+)
+
+// forbiddenMethod refuses the methods that make tunnels or loops of a proxy,
+// in any case: some tenants read methods so.
+func forbiddenMethod(method string) *problem {
+	switch strings.ToUpper(method) {
+	case http.MethodConnect, http.MethodTrace, "TRACK":
+		return methodNotForwarded
+	case "PRI": // of the HTTP/2 preface (RFC 9113, section 3.4)
+		return methodNotImplemented
+	}
+	return nil
+}
+
+// refuse answers with p, in the envelope and never to be stored. Nothing of
+// the request is in it but the trace id.
+func (x *exchange) refuse(p *problem) {
+	if x.Reason == "" {
+		x.Reason = strings.ToLower(p.code)
+	}
+	header := x.answer.Header()
+	clear(header)
+	header["Cache-Control"] = x.answer.stamps.noStore
+	if p.header[0] != "" {
+		header[p.header[0]] = []string{p.header[1]}
+	}
+	envelope.Write(&x.answer, x.TraceID, p.status, envelope.Error{Code: p.code, Title: p.title, Detail: p.detail})
+}

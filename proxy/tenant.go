@@ -1,0 +1,138 @@
+package proxy
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"originwarden/origins"
+)
+
+// Tenant is an HTTP API behind the gateway.
+type Tenant struct {
+	// ID names the tenant in lists, logs and metrics.
+	ID string
+	// Hosts are the names, without ports, that select the tenant. One tenant
+	// may have none: it takes the hosts that no other has.
+	Hosts []string
+	// Upstream is where requests are forwarded to: a scheme and a host.
+	Upstream *url.URL
+	Mode     Mode
+	Policy   origins.Policy
+	// API answers the paths of IsAPIPath; nil forwards them like any other.
+	API http.Handler
+}
+
+// Mode is what the gateway does about a decision.
+type Mode uint8
+
+const (
+	// Enforce answers refused requests itself.
+	Enforce Mode = iota
+	// Headers forwards refused requests and leaves out the CORS headers.
+	Headers
+	// Report forwards everything untouched and only records the decision.
+	Report
+)
+
+// String is the mode as the configuration has it.
+func (m Mode) String() string {
+	switch m {
+	case Headers:
+		return "headers"
+	case Report:
+		return "report"
+	}
+	return "enforce"
+}
+
+// apiPaths are the raw paths that the API owns, with what is below them.
+var apiPaths = [...]string{"/api/v1/web-integrations"}
+
+// IsAPIPath reports whether the API owns a raw path (one that is not decoded)
+// on the hosts of tenants that serve it.
+func IsAPIPath(raw string) bool {
+	for _, own := range apiPaths {
+		if rest, ok := strings.CutPrefix(raw, own); ok && (rest == "" || rest[0] == '/') {
+			return true
+		}
+	}
+	return false
+}
+
+// tenant is a Tenant with what is derived from it once.
+type tenant struct {
+	Tenant
+	apiPolicy origins.Policy
+}
+
+// owns reports whether the API answers the raw path on this tenant's hosts.
+func (t *tenant) owns(path string) bool { return t.API != nil && IsAPIPath(path) }
+
+func newTenant(t Tenant) *tenant {
+	// What an operator grants or demands for the tenant's own sake is not for
+	// the lists: nobody may post to them from anywhere, and command lines, which
+	// send no Origin, hold a token.
+	policy := t.Policy
+	policy.PostFromAnywhere = nil
+	policy.RequireOrigin = origins.RequireNone
+	return &tenant{Tenant: t, apiPolicy: policy}
+}
+
+// hosts finds the tenant of a Host.
+type hosts struct {
+	byName map[string]*tenant
+	rest   *tenant // nil: nobody takes the other hosts
+}
+
+func newHosts(tenants []Tenant) (hosts, error) {
+	h := hosts{byName: map[string]*tenant{}}
+	var errs []error
+	for _, t := range tenants {
+		compiled := newTenant(t)
+		if len(t.Hosts) == 0 {
+			if h.rest != nil {
+				errs = append(errs, fmt.Errorf("tenants %s and %s both have no hosts", h.rest.ID, t.ID))
+			}
+			h.rest = compiled
+		}
+		for _, name := range t.Hosts {
+			name = canonicalHost(name)
+			if other, taken := h.byName[name]; taken {
+				errs = append(errs, fmt.Errorf("tenants %s and %s both have the host %s", other.ID, t.ID, name))
+			}
+			h.byName[name] = compiled
+		}
+	}
+	return h, errors.Join(errs...)
+}
+
+// find returns the tenant of a Host header's value, or nil. What is no host at
+// all belongs to nobody.
+func (h *hosts) find(host string) *tenant {
+	if t, ok := h.byName[host]; ok {
+		return t
+	}
+	name := canonicalHost(host)
+	if name == "" {
+		return nil
+	}
+	if t, ok := h.byName[name]; ok {
+		return t
+	}
+	return h.rest
+}
+
+// canonicalHost returns the name of a Host: in lower case, without port,
+// brackets and one trailing dot.
+func canonicalHost(host string) string {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	} else {
+		host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+	}
+	return strings.ToLower(strings.TrimSuffix(host, "."))
+}

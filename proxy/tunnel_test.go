@@ -1,0 +1,202 @@
+package proxy_test
+
+import (
+	"bufio"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/coder/websocket"
+
+	"originwarden/origins"
+	"originwarden/proxy"
+)
+
+const key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
+
+func handshake(target string, headers ...string) string {
+	return request("GET "+target, append(headers, "Connection: keep-alive, Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", key)...)
+}
+
+// echo is a tenant that speaks WebSocket by a library.
+func echo(rw http.ResponseWriter, r *http.Request) {
+	conn, err := websocket.Accept(rw, r, &websocket.AcceptOptions{InsecureSkipVerify: true})
+	if err != nil {
+		return
+	}
+	defer conn.CloseNow()
+	for {
+		kind, message, err := conn.Read(r.Context())
+		if err != nil || conn.Write(r.Context(), kind, message) != nil {
+			return
+		}
+	}
+}
+
+// upgrading answers a handshake with a 101 that has more header lines, then
+// says hello and sends back what it gets until "bye".
+func upgrading(more string) http.HandlerFunc {
+	return func(rw http.ResponseWriter, _ *http.Request) {
+		conn, buffered, err := http.NewResponseController(rw).Hijack()
+		if err != nil {
+			panic(err)
+		}
+		defer conn.Close()
+		io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\n"+more+"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\nhello.")
+		for {
+			said, err := buffered.ReadString('.')
+			if err != nil || said == "bye." {
+				return
+			}
+			io.WriteString(conn, said)
+		}
+	}
+}
+
+func TestGateway_DecidesWebSocketHandshakes(t *testing.T) {
+	rows := []struct {
+		rule, raw string
+		status    int
+		reason    string
+	}{
+		{"a listed origin", handshake("/", "Origin: "+listed), 101, "listed"},
+		{"a public origin", handshake("/", "Origin: "+public), 101, "same_origin"},
+		{"no origin", handshake("/"), 101, "no_origin"},
+		{"an unlisted origin", handshake("/", "Origin: "+unlisted), 403, "origin_not_listed"},
+		{"an opaque origin", handshake("/", "Origin: null"), 403, "origin_opaque"},
+		{"two origins", handshake("/", "Origin: "+listed, "Origin: "+listed), 400, "origin_repeated"},
+		{"the web integration in the query", handshake("/?qlik-csrf-token=x&qlik-web-integration-id=first", "Origin: "+listed), 101, "listed"},
+		{"another one", handshake("/?qlik-web-integration-id=second", "Origin: "+listed), 403, "origin_not_in_web_integration"},
+		{"an unknown one", handshake("/?qlik-web-integration-id=third", "Origin: "+listed), 403, "web_integration_unknown"},
+	}
+	w := newWorld(t, options{tenant: upgrading("Connection: Upgrade\r\nUpgrade: websocket\r\n")})
+	for _, row := range rows {
+		conn := w.dial()
+		io.WriteString(conn, row.raw)
+		got, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: "GET"})
+		if err != nil {
+			t.Fatalf("%s: %v", row.rule, err)
+		}
+		conn.Close()
+		x := w.observed()
+		saw := w.tenantSaw()
+		if got.StatusCode != row.status || x.Reason != row.reason || x.Kind != origins.WebSocket || (len(saw) == 1) != (row.status == 101) {
+			t.Errorf("%s: %d, %q; the tenant saw %v", row.rule, got.StatusCode, x.Reason, saw)
+		}
+	}
+}
+
+func TestGateway_RequiresAnOriginOfWebSockets(t *testing.T) {
+	w := newWorld(t, options{policy: func(p *origins.Policy) { p.RequireOrigin = origins.RequireWebSocket }})
+	if got := w.send(handshake("/")); got.StatusCode != 403 || got.code() != "origin_required" || len(w.tenantSaw()) > 0 {
+		t.Errorf("%d %s", got.StatusCode, got.body)
+	}
+}
+
+func TestGateway_TunnelsBothWays(t *testing.T) {
+	w := newWorld(t, options{tenant: echo})
+	header := http.Header{"Origin": {listed}}
+	conn, _, err := websocket.Dial(t.Context(), w.gateway.URL, &websocket.DialOptions{Host: "acme.example", HTTPHeader: header})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.CloseNow()
+	for _, message := range []string{"a", strings.Repeat("b", 20_000), ""} {
+		if err := conn.Write(t.Context(), websocket.MessageText, []byte(message)); err != nil {
+			t.Fatal(err)
+		}
+		if _, got, err := conn.Read(t.Context()); err != nil || string(got) != message {
+			t.Fatalf("got %q, %v", got, err)
+		}
+	}
+	if err := conn.Close(websocket.StatusNormalClosure, "bye"); err != nil {
+		t.Errorf("closing: %v", err)
+	}
+	if x := w.observed(); x.Status != 101 || x.Sent < 20_000 || x.Cut || x.Answer > x.Duration {
+		t.Errorf("observed %+v", x)
+	}
+}
+
+func TestGateway_TunnelsWhatCameWithTheHandshake(t *testing.T) {
+	w := newWorld(t, options{tenant: upgrading("Connection: Upgrade\r\nUpgrade: websocket\r\n")})
+	conn := w.dial()
+	io.WriteString(conn, handshake("/", "Origin: "+listed)+"early.")
+	reader := bufio.NewReader(conn)
+	if res, err := http.ReadResponse(reader, nil); err != nil || res.StatusCode != 101 {
+		t.Fatalf("%v, %v", res, err)
+	}
+	for _, want := range []string{"hello.", "early."} {
+		if got, err := reader.ReadString('.'); got != want {
+			t.Fatalf("got %q, %v, want %q", got, err, want)
+		}
+	}
+	io.WriteString(conn, "bye.")
+	if rest, err := io.ReadAll(reader); err != nil || len(rest) > 0 {
+		t.Errorf("%q, %v behind the end", rest, err)
+	}
+}
+
+func TestGateway_CleansTheHandshakesAnswer(t *testing.T) {
+	w := newWorld(t, options{tenant: upgrading("Connection: upgrade, X-Hop\r\nUpgrade: WebSocket\r\nX-Hop: 1\r\nKeep-Alive: 5\r\n" +
+		"Access-Control-Allow-Origin: *\r\nSec-WebSocket-Protocol: chat\r\n")})
+	conn := w.dial()
+	io.WriteString(conn, handshake("/", "Origin: "+listed))
+	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := answer{Response: res}
+	expectCORS(t, "a 101", got, unshared())
+	for name, want := range map[string]string{"Connection": "Upgrade", "Upgrade": "websocket", "X-Hop": "", "Keep-Alive": "",
+		"Sec-Websocket-Protocol": "chat", "Sec-Websocket-Accept": "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="} {
+		if got := strings.Join(res.Header[name], " and "); got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+}
+
+func TestGateway_JoinsNoOtherProtocol(t *testing.T) {
+	for rule, row := range map[string]struct {
+		raw, tenant string
+		status      int
+	}{
+		"the tenant switches to another protocol": {handshake("/", "Origin: "+listed), "Connection: Upgrade\r\nUpgrade: h2c\r\n", 502},
+		"the tenant names none":                   {handshake("/", "Origin: "+listed), "", 502},
+		"h2c is not asked of the tenant":          {request("GET /", "Connection: Upgrade", "Upgrade: h2c"), "Connection: Upgrade\r\nUpgrade: h2c\r\n", 502},
+		"nor TLS/1.0":                             {request("GET /", "Connection: Upgrade", "Upgrade: TLS/1.0"), "Connection: Upgrade\r\nUpgrade: TLS/1.0\r\n", 502},
+	} {
+		w := newWorld(t, options{tenant: upgrading(row.tenant)})
+		if got := w.send(row.raw); got.StatusCode != row.status || got.code() != "UPSTREAM_UNREACHABLE" {
+			t.Errorf("%s: %d %s", rule, got.StatusCode, got.body)
+		}
+	}
+}
+
+func TestGateway_ARefusedHandshakeOfTheTenantIsAnOrdinaryAnswer(t *testing.T) {
+	w := newWorld(t, options{tenant: func(rw http.ResponseWriter, r *http.Request) {
+		hostile(rw.Header())
+		rw.WriteHeader(http.StatusUpgradeRequired)
+		io.WriteString(rw, "not here")
+	}})
+	conn := w.dial()
+	io.WriteString(conn, handshake("/", "Origin: "+listed)+request("GET /next", "Origin: "+unlisted))
+	reader := bufio.NewReader(conn)
+	got := w.read(reader, "GET")
+	if got.StatusCode != 426 || got.body != "not here" {
+		t.Errorf("%d %s", got.StatusCode, got.body)
+	}
+	expectCORS(t, "a 426", got, sharedWith(listed))
+	if next := w.read(reader, "GET"); next.StatusCode != 403 {
+		t.Errorf("the next request on the socket got %d", next.StatusCode)
+	}
+}
+
+func TestGateway_HeadersModeLeavesWebSocketsAlone(t *testing.T) {
+	w := newWorld(t, options{mode: proxy.Headers, tenant: upgrading("Connection: Upgrade\r\nUpgrade: websocket\r\n")})
+	conn := w.dial()
+	io.WriteString(conn, handshake("/", "Origin: "+unlisted))
+	if res, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil || res.StatusCode != 101 {
+		t.Errorf("%v, %v", res, err)
+	}
+}
