@@ -192,7 +192,6 @@ func (c *Cache) install(tenant string, l *List) {
 		c.evictOldest()
 	}
 	c.lists.Add(tenant, l)
-	c.failed.Remove(tenant)
 	c.origins += l.Len()
 	for c.origins > c.bounds.Origins && c.lists.Len() > 1 {
 		c.evictOldest()
@@ -250,7 +249,6 @@ func (c *Cache) forget(tenant string) {
 	if a := c.loading[tenant]; a != nil {
 		a.dropped = true
 	}
-	c.failed.Remove(tenant)
 	if old, ok := c.lists.Peek(tenant); ok {
 		c.lists.Remove(tenant)
 		c.origins -= old.Len()

@@ -157,6 +157,7 @@ func TestParseEntry_RefusesWhatIsNoOrigin(t *testing.T) {
 		{"https://xn--a.example", "internationalized"},
 		{"https://xn--example-.com", "internationalized"},
 		{"https://\u200d.example", "internationalized"},
+		{"https://\u05d0a.example", "internationalized"}, // left-to-right within right-to-left
 		{"http://0x7f.1", "not a name"},
 		{"http://2130706433", "not a name"},
 		{"http://192.0.2.010", "not a name"},

@@ -67,7 +67,7 @@ func build[V any](entries []entry[V], depth int) *node[V] {
 		return nil
 	}
 	if len(entries) <= leafSize || !splittable(depth) {
-		return &node[V]{entries: slices.Clip(entries)}
+		return &node[V]{entries: entries}
 	}
 	n := &node[V]{children: new([fanout]*node[V])}
 	for len(entries) > 0 {
@@ -75,7 +75,7 @@ func build[V any](entries []entry[V], depth int) *node[V] {
 		for end < len(entries) && slot(entries[end].hash, depth) == s {
 			end++
 		}
-		n.children[s] = build(entries[:end:end], depth+1)
+		n.children[s] = build(entries[:end], depth+1)
 		entries = entries[end:]
 	}
 	return n

@@ -69,7 +69,6 @@ func rewrite(p *httputil.ProxyRequest) {
 	upstream := x.tenant.Upstream
 	p.Out.URL.Scheme, p.Out.URL.Host = upstream.Scheme, upstream.Host
 	x.target.write(p.Out.URL, p.In.URL)
-	p.Out.Host = p.In.Host
 
 	header := p.Out.Header
 	if origin := p.In.Header["Origin"]; origin != nil {

@@ -153,7 +153,6 @@ func (g *Gateway) decide(x *exchange, r *http.Request) origins.Reason {
 	list, err := g.lists.List(r.Context(), x.tenant.ID)
 	if err != nil {
 		x.Err = err
-		list = nil
 	}
 	return policy.DecideByList(&request, list)
 }

@@ -1,0 +1,79 @@
+package proxy_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"testing"
+
+	"originwarden/origins"
+	"originwarden/proxy"
+)
+
+// discard is a client that throws the answer away, as cheaply as can be.
+type discard struct{ header http.Header }
+
+func (d *discard) Header() http.Header         { return d.header }
+func (d *discard) Write(b []byte) (int, error) { return len(b), nil }
+func (d *discard) WriteHeader(int)             {}
+
+func benchGateway(b *testing.B, upstream *url.URL) *proxy.Gateway {
+	policy := origins.Policy{PublicOrigins: []string{public}, Methods: []string{"GET", "PUT"}, RequestHeaders: []string{"*"}}
+	g, err := proxy.New(proxy.Config{
+		Tenants: []proxy.Tenant{{ID: "acme", Hosts: []string{"acme.example"}, Upstream: upstream, Policy: policy}},
+		Lists: origins.NewCache(origins.Bounds{Tenants: 1, Origins: 10}, func(ctx context.Context, _ string) (*origins.List, error) {
+			return loadTwo(ctx, "acme")
+		}),
+		CORS: proxy.CORS{Credentials: true, Methods: policy.Methods},
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(g.Close)
+	return g
+}
+
+func benchRequest(method string, header http.Header) *http.Request {
+	r := httptest.NewRequest(method, "/a?b=c", nil)
+	r.Host, r.Header = "acme.example", header
+	return r
+}
+
+func BenchmarkGateway_Preflight(b *testing.B) {
+	benchAnswer(b, benchRequest("OPTIONS", http.Header{"Origin": {listed}, "Access-Control-Request-Method": {"PUT"},
+		"Access-Control-Request-Headers": {"content-type,qlik-csrf-token,qlik-web-integration-id"}}))
+}
+
+func BenchmarkGateway_Refused(b *testing.B) {
+	benchAnswer(b, benchRequest("GET", http.Header{"Origin": {unlisted}}))
+}
+
+func benchAnswer(b *testing.B, r *http.Request) {
+	g, w := benchGateway(b, nil), &discard{http.Header{}}
+	b.ReportAllocs()
+	for b.Loop() {
+		clear(w.header)
+		g.ServeHTTP(w, r)
+	}
+}
+
+// A forwarded GET beside a bare reverse proxy, to the same tenant over real
+// sockets.
+func BenchmarkGateway_Forwarded(b *testing.B) {
+	tenant := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write(make([]byte, 1024)) }))
+	b.Cleanup(tenant.Close)
+	upstream, _ := url.Parse(tenant.URL)
+	bare := &httputil.ReverseProxy{Rewrite: func(p *httputil.ProxyRequest) { p.SetURL(upstream); p.SetXForwarded() }}
+	for name, handler := range map[string]http.Handler{"gateway": benchGateway(b, upstream), "bare": bare} {
+		b.Run(name, func(b *testing.B) {
+			r, w := benchRequest("GET", http.Header{"Origin": {listed}}), &discard{http.Header{}}
+			b.ReportAllocs()
+			for b.Loop() {
+				clear(w.header)
+				handler.ServeHTTP(w, r)
+			}
+		})
+	}
+}
