@@ -32,6 +32,11 @@ type Bounds struct {
 //
 // Callers ask for tenants that exist, never for names that strangers make up.
 type Cache struct {
+	// Changed, if it is set before the cache is used, is called with the tenant
+	// after every Apply and Drop, also of tenants that are not cached. Whoever
+	// changes a list waits for it.
+	Changed func(tenant string)
+
 	bounds Bounds
 	load   Loader
 	group  singleflight.Group
@@ -207,6 +212,17 @@ func (c *Cache) evictOldest() {
 // Apply brings a committed change into the tenant's list, if that is cached or
 // being loaded. When it returns, every later List contains the change.
 func (c *Cache) Apply(change Change) {
+	c.apply(change)
+	c.tell(change.Tenant)
+}
+
+func (c *Cache) tell(tenant string) {
+	if c.Changed != nil {
+		c.Changed(tenant)
+	}
+}
+
+func (c *Cache) apply(change Change) {
 	c.changing.Lock()
 	defer c.changing.Unlock()
 	c.mu.Lock()
@@ -239,8 +255,9 @@ func (a *arrivals) add(change Change) {
 // for changes whose outcome is not known.
 func (c *Cache) Drop(tenant string) {
 	c.changing.Lock()
-	defer c.changing.Unlock()
 	c.forget(tenant)
+	c.changing.Unlock()
+	c.tell(tenant)
 }
 
 func (c *Cache) forget(tenant string) {

@@ -39,6 +39,8 @@ type Exchange struct {
 	Upstream time.Duration
 	// UpstreamCause is why the tenant could not answer: one of Causes, or "".
 	UpstreamCause string
+	// TunnelEnd is why a tunnel ended: one of TunnelEnds, or "" of none.
+	TunnelEnd string
 	// API says that the API answered.
 	API bool
 	// Cut says that the answer ended before its end, or was never sent.
@@ -54,6 +56,7 @@ type exchange struct {
 	gateway *Gateway
 	tenant  *tenant
 	target  target
+	request origins.Request
 	reason  origins.Reason
 	api     bool
 	scheme  string // public

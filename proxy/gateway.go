@@ -44,6 +44,9 @@ type Timeouts struct {
 	Connect  time.Duration // to be connected
 	Response time.Duration // from the request's last byte to the answer's header
 	Idle     time.Duration // a connection kept for the next request
+
+	WebSocketIdle     time.Duration // a tunnel through which nothing passes
+	WebSocketLifetime time.Duration // a tunnel, from its handshake on
 }
 
 // Gateway is an http.Handler for all tenants. It may be used concurrently.
@@ -54,6 +57,7 @@ type Gateway struct {
 	trusted trustedProxies
 	urlMax  int
 	forward *httputil.ReverseProxy
+	tunnels *tunnels
 	observe func(*Exchange)
 }
 
@@ -74,6 +78,7 @@ func New(cfg Config) (*Gateway, error) {
 	if g.observe == nil {
 		g.observe = func(*Exchange) {}
 	}
+	g.tunnels = newTunnels(cfg.Timeouts)
 	g.forward = newForwarder(cfg.Timeouts, cfg.ErrorLog)
 	return g, nil
 }
@@ -146,15 +151,15 @@ func (g *Gateway) admit(x *exchange, r *http.Request) *problem {
 // decide asks for the list only where the decision needs it.
 func (g *Gateway) decide(x *exchange, r *http.Request) origins.Reason {
 	policy := x.policy()
-	request := question(x, r)
-	if reason, decided := policy.Screen(&request); decided {
+	x.request = question(x, r)
+	if reason, decided := policy.Screen(&x.request); decided {
 		return reason
 	}
 	list, err := g.lists.List(r.Context(), x.tenant.ID)
 	if err != nil {
 		x.Err = err
 	}
-	return policy.DecideByList(&request, list)
+	return policy.DecideByList(&x.request, list)
 }
 
 // settled is r as the API's handler gets it: with the client's address, the

@@ -1,17 +1,65 @@
 package proxy
 
 import (
+	"bytes"
 	"io"
 	"net"
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"originwarden/origins"
 )
 
-// closeGrace is how long one direction of a tunnel may go on after the other
-// has ended.
-const closeGrace = 5 * time.Second
+// Why a tunnel ended.
+const (
+	endClient   = "client"   // the client closed its connection
+	endTenant   = "tenant"   // the tenant closed its connection
+	endRevoked  = "revoked"  // its origin is not allowed any more
+	endIdle     = "idle"     // nothing passed for Timeouts.WebSocketIdle
+	endLifetime = "lifetime" // it was open for Timeouts.WebSocketLifetime
+	endShutdown = "shutdown"
+)
+
+// TunnelEnds returns all values of Exchange.TunnelEnd but the empty one.
+func TunnelEnds() []string {
+	return []string{endClient, endTenant, endRevoked, endIdle, endLifetime, endShutdown}
+}
+
+const (
+	closeGrace    = 5 * time.Second        // for one direction after the other has ended
+	closePatience = 250 * time.Millisecond // for the peers to take a close frame
+	tunnelBuffer  = 8 << 10                // bytes, for each direction
+)
+
+// Status codes of close frames (RFC 6455, section 7.4.1).
+const (
+	goingAway       = 1001
+	policyViolation = 1008
+)
+
+// tunnel is a WebSocket after its handshake. It relays bytes and never
+// validates frames.
+type tunnel struct {
+	tenant  *tenant
+	request origins.Request // what was decided on, to be decided again
+	client  net.Conn
+	backend io.ReadWriteCloser
+
+	toClient, toBackend direction
+
+	opened time.Time
+	moved  atomic.Int64 // when bytes passed last, in nanoseconds since opened
+	cause  atomic.Pointer[string]
+	halved sync.Once
+	ended  sync.Once
+
+	timing         sync.Mutex
+	idle, lifetime *time.Timer
+	released       bool
+}
 
 // tunnel joins the client's connection with the tenant's after a WebSocket
 // handshake and returns when both have ended. Its error is errTunnelled once
@@ -30,12 +78,17 @@ func (x *exchange) tunnel(res *http.Response) error {
 	x.answer.status = http.StatusSwitchingProtocols
 	x.dressHandshake(res)
 	if err := writeHandshake(buffered.Writer, res.Header); err != nil {
-		x.Cut = true
+		x.TunnelEnd = endClient
 		return errTunnelled
 	}
 	// What came with the handshake is in the reader's buffer.
 	early, _ := buffered.Reader.Peek(buffered.Reader.Buffered())
-	x.answer.sent = relay(client, io.MultiReader(strings.NewReader(string(early)), client), backend)
+	t := &tunnel{
+		tenant: x.tenant, request: x.request, client: client, backend: backend, opened: time.Now(),
+		toClient: direction{to: client}, toBackend: direction{to: backend, masked: true},
+	}
+	x.answer.sent = x.gateway.relay(t, bytes.Clone(early))
+	x.TunnelEnd = *t.cause.Load()
 	return errTunnelled
 }
 
@@ -68,30 +121,100 @@ func writeHandshake(w interface {
 	return w.Flush()
 }
 
-// relay copies both ways until both have ended, and returns how much the
-// backend sent. When one has ended the other may go on for closeGrace. It never
-// looks at frames.
-func relay(client net.Conn, fromClient io.Reader, backend io.ReadWriteCloser) (sent int64) {
-	closeBoth := func() {
-		client.Close()
-		backend.Close()
-	}
-	var grace *time.Timer
-	var once sync.Once
-	end := func(peer any) {
-		once.Do(func() { grace = time.AfterFunc(closeGrace, closeBoth) })
-		if half, ok := peer.(interface{ CloseWrite() error }); !ok || half.CloseWrite() != nil {
-			closeBoth()
-		}
-	}
+// relay copies both ways until both have ended, and returns how many bytes the
+// tenant sent.
+func (t *tunnel) relay(early []byte) (sent int64) {
 	var toBackend sync.WaitGroup
 	toBackend.Go(func() {
-		io.Copy(backend, fromClient)
-		end(backend)
+		t.copy(&t.toBackend, io.MultiReader(bytes.NewReader(early), t.client))
+		t.half(endClient, t.backend)
 	})
-	sent, _ = io.Copy(client, backend)
-	end(client)
+	sent = t.copy(&t.toClient, t.backend)
+	t.half(endTenant, t.client)
 	toBackend.Wait()
-	grace.Stop()
 	return sent
+}
+
+func (t *tunnel) copy(to *direction, from io.Reader) (copied int64) {
+	buffer := make([]byte, tunnelBuffer)
+	for {
+		n, err := from.Read(buffer)
+		if n > 0 {
+			t.moved.Store(int64(time.Since(t.opened)))
+			if _, err := to.Write(buffer[:n]); err != nil {
+				return copied
+			}
+			copied += int64(n)
+		}
+		if err != nil {
+			return copied
+		}
+	}
+}
+
+// half ends the direction to peer because its source has ended. The other one
+// may go on for closeGrace.
+func (t *tunnel) half(cause string, peer any) {
+	t.cause.CompareAndSwap(nil, &cause)
+	if half, ok := peer.(interface{ CloseWrite() error }); !ok || half.CloseWrite() != nil {
+		t.closeBoth()
+		return
+	}
+	t.halved.Do(func() { time.AfterFunc(closeGrace, t.closeBoth) })
+}
+
+// end closes the tunnel from our side: a close frame to both peers where one
+// may stand, the end of both directions, and after closePatience the
+// connections. It does not wait for the peers' close.
+func (t *tunnel) end(code uint16, cause string) {
+	t.ended.Do(func() {
+		t.cause.CompareAndSwap(nil, &cause)
+		time.AfterFunc(closePatience, t.closeBoth)
+		t.client.SetWriteDeadline(time.Now().Add(closePatience))
+		t.toClient.end(code, cause)
+		t.toBackend.end(code, cause)
+	})
+}
+
+func (t *tunnel) closeBoth() {
+	t.client.Close()
+	t.backend.Close()
+}
+
+// limit ends the tunnel when nothing has passed for idle, or when it has been
+// open for lifetime; 0 is no limit. It has to be released.
+func (t *tunnel) limit(idle, lifetime time.Duration) {
+	t.timing.Lock()
+	defer t.timing.Unlock()
+	if idle > 0 {
+		t.idle = time.AfterFunc(idle, func() { t.checkIdle(idle) })
+	}
+	if lifetime > 0 {
+		t.lifetime = time.AfterFunc(lifetime, func() { t.end(goingAway, endLifetime) })
+	}
+}
+
+func (t *tunnel) checkIdle(limit time.Duration) {
+	t.timing.Lock()
+	defer t.timing.Unlock()
+	quiet := time.Since(t.opened) - time.Duration(t.moved.Load())
+	if quiet < limit {
+		if !t.released {
+			t.idle.Reset(limit - quiet)
+		}
+		return
+	}
+	t.end(goingAway, endIdle)
+}
+
+// release stops the limits of a tunnel that has ended.
+func (t *tunnel) release() {
+	t.timing.Lock()
+	defer t.timing.Unlock()
+	t.released = true
+	for _, timer := range []*time.Timer{t.idle, t.lifetime} {
+		if timer != nil {
+			timer.Stop()
+		}
+	}
 }

@@ -35,6 +35,7 @@ const (
 type world struct {
 	t       *testing.T
 	gateway *httptest.Server
+	proxy   *proxy.Gateway
 	lists   *origins.Cache
 
 	exchanges chan proxy.Exchange
@@ -78,6 +79,8 @@ func newWorld(t *testing.T, o options) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.proxy, w.lists.Changed = gateway, gateway.ListChanged
+	go gateway.Review(t.Context())
 	w.gateway = httptest.NewUnstartedServer(gateway)
 	w.gateway.Config.DisableGeneralOptionsHandler = true
 	w.gateway.Start()

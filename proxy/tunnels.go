@@ -1,0 +1,198 @@
+package proxy
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"originwarden/origins"
+)
+
+// tunnels are those that are open, by tenant. Connections that were hijacked
+// have no deadlines and no server that knows them.
+type tunnels struct {
+	idle, lifetime time.Duration // 0: none
+
+	mu      sync.Mutex
+	open    map[string]map[*tunnel]struct{}
+	changed map[string]struct{} // tenants whose list has changed since their review
+	wake    chan struct{}       // has room for one
+	closing bool
+	empty   chan struct{} // closed when none is left after closing
+}
+
+func newTunnels(t Timeouts) *tunnels {
+	return &tunnels{
+		idle: t.WebSocketIdle, lifetime: t.WebSocketLifetime,
+		open:    map[string]map[*tunnel]struct{}{},
+		changed: map[string]struct{}{},
+		wake:    make(chan struct{}, 1),
+		empty:   make(chan struct{}),
+	}
+}
+
+// relay is the life of a tunnel.
+func (g *Gateway) relay(t *tunnel, early []byte) (sent int64) {
+	if !g.tunnels.add(t) {
+		t.end(goingAway, endShutdown)
+	}
+	defer g.tunnels.remove(t)
+	// The list may have changed between the decision and the entry above, from
+	// which on a change is not missed.
+	if list, err := g.lists.List(context.Background(), t.tenant.ID); err == nil {
+		t.review(list)
+	}
+	t.limit(g.tunnels.idle, g.tunnels.lifetime)
+	defer t.release()
+	return t.relay(early)
+}
+
+func (s *tunnels) add(t *tunnel) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	of := s.open[t.tenant.ID]
+	if of == nil {
+		of = map[*tunnel]struct{}{}
+		s.open[t.tenant.ID] = of
+	}
+	of[t] = struct{}{}
+	return !s.closing
+}
+
+func (s *tunnels) remove(t *tunnel) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	of := s.open[t.tenant.ID]
+	if delete(of, t); len(of) == 0 {
+		delete(s.open, t.tenant.ID)
+	}
+	s.tellEmpty()
+}
+
+// tellEmpty is called with mu held.
+func (s *tunnels) tellEmpty() {
+	if !s.closing || len(s.open) > 0 {
+		return
+	}
+	select {
+	case <-s.empty:
+	default:
+		close(s.empty)
+	}
+}
+
+// of returns the open tunnels of a tenant.
+func (s *tunnels) of(tenant string) []*tunnel {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make([]*tunnel, 0, len(s.open[tenant]))
+	for t := range s.open[tenant] {
+		all = append(all, t)
+	}
+	return all
+}
+
+// Tunnels returns how many tunnels each tenant has that has any.
+func (g *Gateway) Tunnels() map[string]int {
+	g.tunnels.mu.Lock()
+	defer g.tunnels.mu.Unlock()
+	counts := make(map[string]int, len(g.tunnels.open))
+	for tenant, of := range g.tunnels.open {
+		counts[tenant] = len(of)
+	}
+	return counts
+}
+
+// ListChanged says that the tenant's list may list less than before. It only
+// takes a note for Review.
+func (g *Gateway) ListChanged(tenant string) {
+	s := g.tunnels
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.open[tenant]) == 0 {
+		return
+	}
+	s.changed[tenant] = struct{}{}
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Review decides again about the open tunnels of every tenant whose list has
+// changed, and closes those that would be refused, with 1008, until ctx ends.
+// It has to run for as long as the gateway serves.
+func (g *Gateway) Review(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-g.tunnels.wake:
+		}
+		for _, tenant := range g.tunnels.takeChanged() {
+			g.review(ctx, tenant)
+		}
+	}
+}
+
+func (s *tunnels) takeChanged() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	tenants := make([]string, 0, len(s.changed))
+	for tenant := range s.changed {
+		tenants = append(tenants, tenant)
+	}
+	clear(s.changed)
+	return tenants
+}
+
+// review asks for the list although it may not be cached any more: without one
+// the tunnels are refused, as new handshakes are.
+func (g *Gateway) review(ctx context.Context, tenant string) {
+	list, err := g.lists.List(ctx, tenant)
+	if ctx.Err() != nil {
+		return
+	}
+	if err != nil {
+		list = nil
+	}
+	var ending sync.WaitGroup
+	for _, t := range g.tunnels.of(tenant) {
+		ending.Go(func() { t.review(list) })
+	}
+	ending.Wait()
+}
+
+// review ends a tunnel that would be refused now, where refusals are enforced.
+func (t *tunnel) review(list *origins.List) {
+	if t.tenant.Mode == Enforce && t.tenant.Policy.Decide(&t.request, list).Verdict() == origins.Refused {
+		t.end(policyViolation, endRevoked)
+	}
+}
+
+// CloseTunnels closes all tunnels with 1001, and every one that is opened from
+// now on, and returns when none is left or ctx ends.
+func (g *Gateway) CloseTunnels(ctx context.Context) {
+	var ending sync.WaitGroup
+	for _, t := range g.tunnels.beginClosing() {
+		ending.Go(func() { t.end(goingAway, endShutdown) })
+	}
+	ending.Wait()
+	select {
+	case <-g.tunnels.empty:
+	case <-ctx.Done():
+	}
+}
+
+func (s *tunnels) beginClosing() (all []*tunnel) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closing = true
+	s.tellEmpty()
+	for _, of := range s.open {
+		for t := range of {
+			all = append(all, t)
+		}
+	}
+	return all
+}
