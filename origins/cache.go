@@ -33,7 +33,7 @@ type Bounds struct {
 // Callers ask for tenants that exist, never for names that strangers make up.
 type Cache struct {
 	// Changed, if it is set before the cache is used, is called with the tenant
-	// after every Apply and Drop, also of tenants that are not cached. Whoever
+	// after every change of its list, also when that is not cached. Whoever
 	// changes a list waits for it.
 	Changed func(tenant string)
 
@@ -46,7 +46,7 @@ type Cache struct {
 	changing sync.Mutex
 
 	mu      sync.Mutex // below: pointer moves only
-	lists   *simplelru.LRU[string, *List]
+	lists   *simplelru.LRU[string, held]
 	origins int
 	loading map[string]*arrivals
 	failed  *simplelru.LRU[string, failure]
@@ -54,11 +54,18 @@ type Cache struct {
 	hits, misses, evictions, loaded, failures atomic.Uint64
 }
 
+// held is a cached list.
+type held struct {
+	list *List
+	// doubted says that it is served until it could be read anew.
+	doubted bool
+}
+
 // arrivals are the changes of a tenant that were committed while its list was
 // being read. The read may have been before them.
 type arrivals struct {
 	changes []Change
-	dropped bool // the read cannot be trusted any more
+	doubted bool // the read may have missed something
 }
 
 type failure struct {
@@ -77,7 +84,7 @@ const (
 func NewCache(bounds Bounds, load Loader) *Cache {
 	c := &Cache{bounds: bounds, load: load, loading: map[string]*arrivals{}}
 	var err error
-	if c.lists, err = simplelru.NewLRU[string, *List](bounds.Tenants, nil); err != nil {
+	if c.lists, err = simplelru.NewLRU[string, held](bounds.Tenants, nil); err != nil {
 		panic("origins: Bounds.Tenants must be positive")
 	}
 	c.failed, _ = simplelru.NewLRU[string, failure](bounds.Tenants, nil)
@@ -89,30 +96,37 @@ func NewCache(bounds Bounds, load Loader) *Cache {
 // ctx; a failed load is not tried again for a second.
 func (c *Cache) List(ctx context.Context, tenant string) (*List, error) {
 	c.mu.Lock()
-	l, ok := c.lists.Get(tenant)
+	h, ok := c.lists.Get(tenant)
 	c.mu.Unlock()
-	if ok {
-		c.hits.Add(1)
-		return l, nil
+	if !ok {
+		c.misses.Add(1)
+		return c.miss(ctx, tenant)
 	}
-	c.misses.Add(1)
-	return c.miss(ctx, tenant)
+	c.hits.Add(1)
+	if h.doubted && c.lately(tenant) == nil {
+		c.start(ctx, tenant)
+	}
+	return h.list, nil
 }
 
 func (c *Cache) miss(ctx context.Context, tenant string) (*List, error) {
 	if err := c.lately(tenant); err != nil {
 		return nil, err
 	}
-	fill := c.group.DoChan(tenant, func() (any, error) {
-		return c.fill(context.WithoutCancel(ctx), tenant)
-	})
 	select {
-	case r := <-fill:
+	case r := <-c.start(ctx, tenant):
 		l, _ := r.Val.(*List)
 		return l, r.Err
 	case <-ctx.Done():
 		return nil, fmt.Errorf("%w: %w", ErrUnavailable, context.Cause(ctx))
 	}
+}
+
+// start begins to load the tenant's list, or joins the load that runs.
+func (c *Cache) start(ctx context.Context, tenant string) <-chan singleflight.Result {
+	return c.group.DoChan(tenant, func() (any, error) {
+		return c.fill(context.WithoutCancel(ctx), tenant)
+	})
 }
 
 // lately returns the error of a load that failed within the last second.
@@ -129,8 +143,8 @@ func (c *Cache) lately(tenant string) error {
 // committed meanwhile.
 func (c *Cache) fill(ctx context.Context, tenant string) (*List, error) {
 	for range maxReads {
-		if l, ok := c.peek(tenant); ok {
-			return l, nil // by a flight that ended between our miss and our start
+		if h, ok := c.peek(tenant); ok && !h.doubted {
+			return h.list, nil // by a load that ended between our miss and our start
 		}
 		c.expect(tenant)
 		l, err := c.load(ctx, tenant)
@@ -139,13 +153,14 @@ func (c *Cache) fill(ctx context.Context, tenant string) (*List, error) {
 		}
 		if l, ok := c.settle(tenant, l); ok {
 			c.loaded.Add(1)
+			c.tell(tenant)
 			return l, nil
 		}
 	}
 	return nil, c.fail(tenant, errors.New("the list changes faster than it is read"))
 }
 
-func (c *Cache) peek(tenant string) (*List, bool) {
+func (c *Cache) peek(tenant string) (held, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.lists.Peek(tenant)
@@ -177,7 +192,7 @@ func (c *Cache) settle(tenant string, l *List) (*List, bool) {
 	arrived := c.loading[tenant]
 	delete(c.loading, tenant)
 	c.mu.Unlock()
-	if arrived.dropped {
+	if arrived.doubted {
 		return nil, false
 	}
 	for _, change := range arrived.changes {
@@ -187,16 +202,16 @@ func (c *Cache) settle(tenant string, l *List) (*List, bool) {
 	return l, true
 }
 
-// install makes l the tenant's list and evicts what exceeds the bounds.
+// install makes l the tenant's list, doubted no longer, and evicts what exceeds the bounds.
 func (c *Cache) install(tenant string, l *List) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if old, ok := c.lists.Peek(tenant); ok {
-		c.origins -= old.Len()
+		c.origins -= old.list.Len()
 	} else if c.lists.Len() == c.bounds.Tenants {
 		c.evictOldest()
 	}
-	c.lists.Add(tenant, l)
+	c.lists.Add(tenant, held{list: l})
 	c.origins += l.Len()
 	for c.origins > c.bounds.Origins && c.lists.Len() > 1 {
 		c.evictOldest()
@@ -205,7 +220,7 @@ func (c *Cache) install(tenant string, l *List) {
 
 func (c *Cache) evictOldest() {
 	_, old, _ := c.lists.RemoveOldest()
-	c.origins -= old.Len()
+	c.origins -= old.list.Len()
 	c.evictions.Add(1)
 }
 
@@ -227,48 +242,47 @@ func (c *Cache) apply(change Change) {
 	defer c.changing.Unlock()
 	c.mu.Lock()
 	c.loading[change.Tenant].add(change)
-	l, ok := c.lists.Peek(change.Tenant)
+	h, ok := c.lists.Peek(change.Tenant)
 	c.mu.Unlock()
 	if !ok {
 		return
 	}
-	next := l.With(change)
-	if next.deleted > maxDeleted {
-		// Loaded anew it needs to remember none of them.
-		c.forget(change.Tenant)
-		return
-	}
+	next := h.list.With(change)
 	c.install(change.Tenant, next)
+	// Loaded anew, the list needs to remember no deletion.
+	if h.doubted || next.deleted > maxDeleted {
+		c.doubt(change.Tenant)
+	}
 }
 
 func (a *arrivals) add(change Change) {
 	switch {
 	case a == nil:
 	case len(a.changes) == maxArrivals:
-		a.changes, a.dropped = nil, true
+		a.changes, a.doubted = nil, true
 	default:
 		a.changes = append(a.changes, change)
 	}
 }
 
-// Drop forgets the tenant's list, which is then loaded by the next List. It is
-// for changes whose outcome is not known.
-func (c *Cache) Drop(tenant string) {
+// Doubt says that the tenant's list may be behind, as after a write of which
+// nobody knows whether it happened. The list is read anew at the next List,
+// beside the requests that it goes on to serve until it could be read.
+func (c *Cache) Doubt(tenant string) {
 	c.changing.Lock()
-	c.forget(tenant)
-	c.changing.Unlock()
-	c.tell(tenant)
+	defer c.changing.Unlock()
+	c.doubt(tenant)
 }
 
-func (c *Cache) forget(tenant string) {
+func (c *Cache) doubt(tenant string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if a := c.loading[tenant]; a != nil {
-		a.dropped = true
+		a.doubted = true
 	}
-	if old, ok := c.lists.Peek(tenant); ok {
-		c.lists.Remove(tenant)
-		c.origins -= old.Len()
+	if h, ok := c.lists.Peek(tenant); ok {
+		h.doubted = true
+		c.lists.Add(tenant, h)
 	}
 }
 

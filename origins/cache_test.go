@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -226,20 +227,41 @@ func TestCache_ASlowLoadDoesNotUndoAChange(t *testing.T) {
 	})
 }
 
-func TestCache_DropsAListOfWhichNothingIsKnown(t *testing.T) {
-	load, calls := counting(3)
-	c := origins.NewCache(roomy(), load)
-	mustList(t, c, "acme")
-	c.Drop("acme")
-	if got := c.Stats(); got.Tenants != 0 || got.Origins != 0 {
-		t.Errorf("%+v after the drop", got)
-	}
-	if mustList(t, c, "acme"); calls("acme") != 2 {
-		t.Errorf("%d loads, want 2", calls("acme"))
-	}
+func TestCache_ServesADoubtedListUntilItCouldBeReadAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		loads, down := 0, false
+		c := origins.NewCache(roomy(), func(context.Context, string) (*origins.List, error) {
+			if loads++; down {
+				return nil, errors.New("the store is down")
+			}
+			return listing(uint64(loads), loads), nil
+		})
+		expect := func(when string, length, afterLoads int) {
+			t.Helper()
+			got := mustList(t, c, "acme").Len()
+			synctest.Wait()
+			if got != length || loads != afterLoads {
+				t.Errorf("%s: a list of %d after %d loads, want %d after %d", when, got, loads, length, afterLoads)
+			}
+		}
+		expect("at first", 1, 1)
+		down = true
+		c.Doubt("acme")
+		expect("the first request starts a load", 1, 2)
+		expect("a failed one is not tried again for a second", 1, 2)
+		time.Sleep(time.Second)
+		expect("then it is", 1, 3)
+		c.Apply(changed("two", 9, "https://new.example"))
+		expect("a change is in force meanwhile", 2, 3)
+		time.Sleep(time.Second)
+		down = false
+		expect("the store is back", 2, 4)
+		expect("what it said is in force", 4, 4)
+		expect("and not doubted", 4, 4)
+	})
 }
 
-func TestCache_ReadsAgainWhatWasDroppedDuringTheLoad(t *testing.T) {
+func TestCache_ReadsAgainWhatWasDoubtedDuringTheLoad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		reading, release := make(chan struct{}), make(chan struct{})
 		revision := uint64(0)
@@ -252,7 +274,7 @@ func TestCache_ReadsAgainWhatWasDroppedDuringTheLoad(t *testing.T) {
 		got := make(chan *origins.List)
 		go func() { got <- mustList(t, c, "acme") }()
 		<-reading
-		c.Drop("acme")
+		c.Doubt("acme")
 		release <- struct{}{}
 		<-reading
 		release <- struct{}{}
@@ -262,16 +284,33 @@ func TestCache_ReadsAgainWhatWasDroppedDuringTheLoad(t *testing.T) {
 	})
 }
 
-func TestCache_BoundsWhatItRemembersOfDeletions(t *testing.T) {
-	load, calls := counting(3)
+func TestCache_TellsWhoseListHasChanged(t *testing.T) {
+	load, _ := counting(1)
 	c := origins.NewCache(roomy(), load)
-	mustList(t, c, "acme")
-	for i := range 1100 {
-		c.Apply(deleted(fmt.Sprint("gone-", i), uint64(2+i)))
+	var told []string
+	c.Changed = func(tenant string) { told = append(told, tenant) }
+	mustList(t, c, "read")
+	mustList(t, c, "read")
+	c.Apply(changed("two", 2))
+	if want := []string{"read", "acme"}; !slices.Equal(told, want) {
+		t.Errorf("told %v, want %v", told, want)
 	}
-	if mustList(t, c, "acme"); calls("acme") != 2 {
-		t.Errorf("%d loads, want a second one after a thousand deletions", calls("acme"))
-	}
+}
+
+func TestCache_BoundsWhatItRemembersOfDeletions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		load, calls := counting(3)
+		c := origins.NewCache(roomy(), load)
+		mustList(t, c, "acme")
+		for i := range 1100 {
+			c.Apply(deleted(fmt.Sprint("gone-", i), uint64(2+i)))
+		}
+		mustList(t, c, "acme")
+		synctest.Wait()
+		if calls("acme") != 2 {
+			t.Errorf("%d loads, want a second one after a thousand deletions", calls("acme"))
+		}
+	})
 }
 
 // Whatever the interleaving, once a deletion was applied no reader sees what

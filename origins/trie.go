@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"iter"
 	"slices"
+	"strings"
 )
 
 // trie is an immutable map from strings to V: a hash trie of which an edit
@@ -47,7 +48,10 @@ func splittable(depth int) bool { return fanoutBits*(depth+1) <= hashBits }
 // key become one, into which merge adds the value of the others.
 func newTrie[V any](entries []entry[V], merge func(into *V, v V)) trie[V] {
 	slices.SortFunc(entries, func(a, b entry[V]) int {
-		return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.key, b.key))
+		if a.hash != b.hash {
+			return cmp.Compare(a.hash, b.hash)
+		}
+		return strings.Compare(a.key, b.key)
 	})
 	distinct := entries[:0]
 	for _, e := range entries {

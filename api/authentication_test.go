@@ -1,0 +1,196 @@
+package api_test
+
+import (
+	"crypto/sha256"
+	"net/http"
+	"strings"
+	"testing"
+
+	"originwarden/api"
+)
+
+func TestAuthentication_WantsExactlyOneKnownBearerToken(t *testing.T) {
+	g := newGate(t)
+	for _, tt := range []struct {
+		rule  string
+		lines []string
+		want  int
+	}{
+		{"the token", []string{"Bearer " + adminToken}, 200},
+		{"lower-case scheme", []string{"bearer " + adminToken}, 200},
+		{"upper-case scheme", []string{"BEARER " + adminToken}, 200},
+		{"several spaces", []string{"Bearer   " + adminToken}, 200},
+		{"a token for all tenants", []string{"Bearer " + globalToken}, 200},
+		{"a reader's token", []string{"Bearer " + readerToken}, 200},
+
+		{"no line", nil, 401},
+		{"an empty line", []string{""}, 401},
+		{"the same line twice", []string{"Bearer " + adminToken, "Bearer " + adminToken}, 401},
+		{"a second line of another scheme", []string{"Bearer " + adminToken, "Basic eA=="}, 401},
+		{"unknown token", []string{"Bearer " + adminToken + "x"}, 401},
+		{"token of another case", []string{"Bearer " + strings.ToUpper(adminToken)}, 401},
+		{"no token", []string{"Bearer"}, 401},
+		{"no token behind the space", []string{"Bearer "}, 401},
+		{"no scheme", []string{adminToken}, 401},
+		{"another scheme", []string{"Basic " + adminToken}, 401},
+		{"a scheme with a suffix", []string{"Bearer: " + adminToken}, 401},
+		{"a tab", []string{"Bearer\t" + adminToken}, 401},
+		{"two tokens", []string{"Bearer " + adminToken + " " + adminToken}, 401},
+		{"two tokens with a comma", []string{"Bearer " + adminToken + ",Bearer " + adminToken}, 401},
+		{"a quoted token", []string{`Bearer "` + adminToken + `"`}, 401},
+		{"a character that tokens do not have", []string{"Bearer " + adminToken + "\x80"}, 401},
+		{"only padding", []string{"Bearer =="}, 401},
+		{"an endless token", []string{"Bearer " + strings.Repeat("a", 100_000)}, 401},
+	} {
+		t.Run(tt.rule, func(t *testing.T) {
+			got := g.sendLines(request{path: collection, token: "-"}, "Authorization", tt.lines)
+			if got.status != tt.want {
+				t.Fatalf("%d %s, want %d", got.status, got.body, tt.want)
+			}
+			if got.status == http.StatusUnauthorized && got.header.Get("WWW-Authenticate") != "Bearer" {
+				t.Errorf("WWW-Authenticate %q", got.header.Get("WWW-Authenticate"))
+			}
+		})
+	}
+}
+
+// A hash that is configured is no help to a text that is no token.
+func TestAuthentication_HoldsKnownTextsToTheGrammarOfTokens(t *testing.T) {
+	g := newGate(t)
+	for _, tt := range []struct {
+		rule, text string
+		want       int
+	}{
+		{"every character of a token", "aZ09-._~+/==", 200},
+		{"the longest token", strings.Repeat("a", 8192), 200},
+		{"a longer one", strings.Repeat("a", 8193), 401},
+		{"the empty one", "", 401},
+		{"only padding", "==", 401},
+		{"padding in the middle", "a=b", 401},
+		{"a space", "a b", 401},
+		{"a quotation mark", `"a"`, 401},
+		{"a comma", "a,b", 401},
+		{"a byte beyond ASCII", "a\x80", 401},
+	} {
+		t.Run(tt.rule, func(t *testing.T) {
+			g.config.Tokens = []api.Token{tokenFor(tt.text)}
+			g.serve(func(h http.Handler) http.Handler { return h })
+			got := g.sendLines(request{path: collection, token: "-"}, "Authorization", []string{"Bearer " + tt.text})
+			if got.status != tt.want {
+				t.Errorf("%d, want %d", got.status, tt.want)
+			}
+			// What is malformed must not pass for the empty text either.
+			if got := g.send(request{path: collection, token: "-"}); got.status != http.StatusUnauthorized {
+				t.Errorf("no token at all: %d", got.status)
+			}
+		})
+	}
+}
+
+func TestAuthentication_OfOneHashTheFirstTokenCounts(t *testing.T) {
+	g := newGate(t)
+	reader := tokenFor("twice")
+	reader.Role = api.Reader
+	g.config.Tokens = []api.Token{reader, tokenFor("twice")}
+	g.serve(func(h http.Handler) http.Handler { return h })
+	if got := g.send(request{method: "POST", path: collection, token: "twice", body: `{"name":"n"}`}); got.status != http.StatusForbidden {
+		t.Errorf("%d, want 403", got.status)
+	}
+}
+
+func TestAuthentication_FailsAlikeForAll(t *testing.T) {
+	g := newGate(t)
+	id := g.create("n").ID
+	var first string
+	for _, r := range []request{
+		{path: collection, token: "-"},
+		{path: collection, token: "unknown"},
+		{path: collection, token: "not a token"},
+		{method: "POST", path: collection, token: "-", body: "{"},
+		{method: "POST", path: collection, token: "-", header: map[string]string{"Content-Type": "text/plain"}},
+		{method: "POST", path: collection, token: "-", body: strings.Repeat("x", 10_000)},
+		{method: "PUT", path: collection, token: "-"},
+		{method: "DELETE", path: collection + "/" + id, token: "unknown"},
+		{path: collection + "/" + id, token: "unknown"},
+		{path: collection + "/unknown", token: "-"},
+		{path: "/elsewhere", token: "-"},
+	} {
+		got := g.send(r)
+		body := strings.Replace(got.body, got.document(t).TraceID, "", 1)
+		if first == "" {
+			first = body
+		}
+		if got.status != http.StatusUnauthorized || body != first || got.problems(t) != "AUTH-1" || got.header.Get("Allow") != "" {
+			t.Errorf("%s %s: %d %s, want 401 %s", r.method, r.path, got.status, body, first)
+		}
+	}
+	if got := g.read(id); got.status != http.StatusOK {
+		t.Errorf("something was deleted: %d", got.status)
+	}
+}
+
+func TestAuthorization_OfAnotherTenantsTokenFailsBeforeAnythingShows(t *testing.T) {
+	g := newGate(t)
+	id := g.create("n").ID
+	for _, r := range []request{
+		{path: collection}, {path: collection + "/" + id}, {path: collection + "/unknown"}, {method: "PUT", path: collection},
+		{method: "POST", path: collection, body: "{"}, {method: "PATCH", path: collection + "/" + id, body: `[]`},
+		{method: "DELETE", path: collection + "/" + id},
+	} {
+		r.token = otherToken
+		if got := g.send(r); got.status != http.StatusForbidden || got.problems(t) != "WEBINTEGRATIONS_FORBIDDEN" || got.header.Get("Allow") != "" {
+			t.Errorf("%s %s: %d %s", r.method, r.path, got.status, got.body)
+		}
+	}
+}
+
+func TestAuthorization_AReaderReadsOnly(t *testing.T) {
+	g := newGate(t)
+	item := collection + "/" + g.create("n").ID
+	for _, tt := range []struct {
+		r    request
+		want int
+	}{
+		{request{method: "GET", path: collection}, 200},
+		{request{method: "HEAD", path: item}, 200},
+		{request{method: "GET", path: item}, 200},
+		{request{method: "POST", path: collection, body: `{"name":"n"}`}, 403},
+		{request{method: "POST", path: collection, body: `{`}, 403},
+		{request{method: "POST", path: collection, header: map[string]string{"Content-Type": "text/plain"}}, 403},
+		{request{method: "PATCH", path: item, body: `[]`}, 403},
+		{request{method: "DELETE", path: item}, 403},
+		{request{method: "DELETE", path: collection + "/" + strings.Repeat("x", 32)}, 403},
+		{request{method: "PUT", path: item}, 405},
+	} {
+		tt.r.token = readerToken
+		if got := g.send(tt.r); got.status != tt.want || tt.want == 403 && got.problems(t) != "WEBINTEGRATIONS_FORBIDDEN" {
+			t.Errorf("%s %s: %d %s, want %d", tt.r.method, tt.r.path, got.status, got.body, tt.want)
+		}
+	}
+}
+
+func TestAuthorization_WithoutTokensNobodyMayAnything(t *testing.T) {
+	g := newGate(t)
+	g.config.Tokens = nil
+	g.serve(func(h http.Handler) http.Handler { return h })
+	for _, token := range []string{"-", adminToken} {
+		if got := g.send(request{path: collection, token: token}); got.status != http.StatusUnauthorized {
+			t.Errorf("%s: %d", token, got.status)
+		}
+	}
+}
+
+func TestCreate_IsByTheTokensSubject(t *testing.T) {
+	g := newGate(t)
+	for token, want := range map[string]string{adminToken: "ops", globalToken: "root"} {
+		got := g.send(request{method: "POST", path: collection, body: `{"name":"n"}`, token: token})
+		if made := got.integration(t); made.CreatedBy != want || made.TenantID != "acme" {
+			t.Errorf("%+v, want by %s", made, want)
+		}
+	}
+}
+
+// tokenFor is an admin's token with this text.
+func tokenFor(text string) api.Token {
+	return api.Token{Subject: "ops", Tenant: "acme", Role: api.Admin, SHA256: sha256.Sum256([]byte(text))}
+}

@@ -1,0 +1,126 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"originwarden/envelope"
+	"originwarden/store"
+)
+
+// body returns the body of a request that is of one of the media types. One
+// that says nothing of its type is refused: a form or a script of another site
+// can send that without asking.
+func (t *tenant) body(w http.ResponseWriter, r *http.Request, mediaTypes ...string) ([]byte, error) {
+	if !isOneOf(mediaTypes, r.Header.Values("Content-Type")) {
+		refused := badRequest(http.StatusUnsupportedMediaType, "The body has to be "+strings.Join(mediaTypes, " or ")+".")
+		if r.Method == http.MethodPatch { // RFC 5789, section 2.2
+			refused.header = http.Header{"Accept-Patch": {strings.Join(mediaTypes, ", ")}}
+		}
+		return nil, refused
+	}
+	tooLarge := badRequest(http.StatusRequestEntityTooLarge, fmt.Sprintf("The body is larger than %d bytes.", t.Limits.Body))
+	if r.ContentLength > t.Limits.Body {
+		return nil, tooLarge
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, t.Limits.Body))
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return nil, tooLarge
+	}
+	if err != nil { // cut off by the client or the connection's deadlines
+		return nil, unreadable()
+	}
+	return body, nil
+}
+
+// isOneOf reports whether the lines of Content-Type are one and name one of the
+// media types. Parameters mean nothing to JSON (RFC 8259, section 11).
+func isOneOf(mediaTypes, lines []string) bool {
+	if len(lines) != 1 {
+		return false
+	}
+	mediaType, _, err := mime.ParseMediaType(lines[0])
+	return err == nil && slices.Contains(mediaTypes, mediaType)
+}
+
+// decodeCreation reads what a client may say of a new web integration. All that
+// is wrong with its values is one error.
+func decodeCreation(body []byte, maxOrigins int) (store.WebIntegration, error) {
+	var given struct {
+		Name         jsontext.Value `json:"name"`
+		ValidOrigins jsontext.Value `json:"validOrigins"`
+	}
+	// Unmarshal takes null for an object without members.
+	if kind := jsontext.Value(body).Kind(); kind != '{' || json.Unmarshal(body, &given, json.RejectUnknownMembers(true)) != nil {
+		return store.WebIntegration{}, unreadable()
+	}
+	var w store.WebIntegration
+	var problems []envelope.Error
+	if given.Name == nil {
+		problems = append(problems, missingFields("name"))
+	} else {
+		w.Name, problems = nameOf(given.Name)
+	}
+	if given.ValidOrigins != nil {
+		entries, wrong := originsOf(given.ValidOrigins, maxOrigins)
+		w.ValidOrigins, problems = entries, append(problems, wrong...)
+	}
+	if problems != nil {
+		return store.WebIntegration{}, refuseWith(http.StatusBadRequest, problems...)
+	}
+	return w, nil
+}
+
+// nameOf returns the name that a valid JSON value is, or what is wrong with it.
+func nameOf(v jsontext.Value) (string, []envelope.Error) {
+	name, ok := stringOf(v)
+	problem := store.NameProblem(name)
+	if !ok {
+		problem = "the name is not a string"
+	}
+	if problem != "" {
+		return "", []envelope.Error{invalidProperty("/name", problem)}
+	}
+	return name, nil
+}
+
+// originsOf returns the valid origins that a valid JSON value lists, or all
+// that is wrong with them. Too many are one mistake.
+func originsOf(v jsontext.Value, limit int) ([]string, []envelope.Error) {
+	var elements []jsontext.Value
+	if v.Kind() != '[' || json.Unmarshal(v, &elements) != nil {
+		return nil, []envelope.Error{invalidProperty("/validOrigins", "the valid origins are not an array of strings")}
+	}
+	if len(elements) > limit {
+		return nil, []envelope.Error{invalidProperty("/validOrigins", fmt.Sprintf("a web integration may have at most %d valid origins", limit))}
+	}
+	entries := make([]string, len(elements))
+	for i, element := range elements {
+		entries[i], _ = stringOf(element)
+	}
+	var problems []envelope.Error
+	wrong := store.OriginProblems(entries)
+	for i, element := range elements {
+		pointer := "/validOrigins/" + strconv.Itoa(i)
+		if element.Kind() != '"' {
+			problems = append(problems, invalidProperty(pointer, "the entry is not a string"))
+		} else if wrong[i] != nil {
+			problems = append(problems, invalidProperty(pointer, wrong[i].Error()))
+		}
+	}
+	return entries, problems
+}
+
+// stringOf returns the string that a valid JSON value is.
+func stringOf(v jsontext.Value) (s string, ok bool) {
+	return s, v.Kind() == '"' && json.Unmarshal(v, &s) == nil
+}

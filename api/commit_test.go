@@ -1,0 +1,300 @@
+package api_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"originwarden/api"
+	"originwarden/envelope"
+	"originwarden/origins"
+	"originwarden/store"
+)
+
+func TestWrite_IsInForceWhenItsAnswerIsSent(t *testing.T) {
+	g := newGate(t)
+	if g.listsNow("https://a.example") {
+		t.Fatal("an empty list lists")
+	}
+	id := g.create("n", "https://a.example", "https://keeps.example").ID
+	if !g.listsNow("https://a.example") {
+		t.Error("created, and not listed")
+	}
+	g.patch(id, `[{"op":"replace","path":"/validOrigins","value":["https://B.example","https://keeps.example"]}]`)
+	if g.listsNow("https://a.example") || !g.listsNow("https://b.example") || !g.listsNow("https://keeps.example") {
+		t.Error("patched, and the list is another")
+	}
+	g.send(request{method: "DELETE", path: collection + "/" + id})
+	if g.listsNow("https://b.example") || g.listsNow("https://keeps.example") {
+		t.Error("deleted, and still listed")
+	}
+	if stats := g.lists.Stats(); stats.Loads != 1 {
+		t.Errorf("the list was read %d times: it came from the store, not from the writes", stats.Loads)
+	}
+}
+
+// errInside is what only the operator may see.
+var errInside = errors.New("pq: SELECT * FROM /var/lib/secret failed at 10.0.0.7")
+
+func TestStoreFailure_IsAnswered503WithoutInternals(t *testing.T) {
+	g := newGate(t)
+	id := g.create("n").ID
+	var logged []error
+	var traced []string
+	g.config.Log = func(ctx context.Context, err error) {
+		logged = append(logged, err)
+		traced = append(traced, envelope.TraceID(ctx))
+	}
+	g.serve(func(h http.Handler) http.Handler { return h })
+	g.failAll()
+	for i, r := range []request{
+		{path: collection},
+		{path: collection + "/" + id},
+		{method: "POST", path: collection, body: `{"name":"n"}`},
+		{method: "PATCH", path: collection + "/" + id, body: `[{"op":"replace","path":"/name","value":"m"}]`},
+		{method: "PATCH", path: collection + "/" + id, body: `[]`},
+		{method: "DELETE", path: collection + "/" + id},
+	} {
+		got := g.send(r)
+		if got.status != http.StatusServiceUnavailable || got.problems(t) != "STORE_UNAVAILABLE" || got.header.Get("Retry-After") == "" {
+			t.Errorf("%s: %d %v %s", r.method, got.status, got.header, got.body)
+		}
+		for _, name := range []string{"ETag", "Location", "Web-Integrations-Revision"} {
+			if got.header.Get(name) != "" {
+				t.Errorf("%s: a failure with %s", r.method, name)
+			}
+		}
+		if strings.Contains(got.body, "secret") || strings.Contains(got.body, "SELECT") {
+			t.Errorf("%s tells %s", r.method, got.body)
+		}
+		if len(logged) != i+1 || !errors.Is(logged[i], errInside) || traced[i] != got.document(t).TraceID {
+			t.Fatalf("%s: logged %v of traces %v, answered %s", r.method, logged, traced, got.body)
+		}
+	}
+}
+
+// failAll makes every call of the store fail, with nothing done.
+func (g *gate) failAll() {
+	g.store.page = func(context.Context, string, store.Query) (store.Page, error) { return store.Page{}, errInside }
+	g.store.integration = func(context.Context, string, string) (store.WebIntegration, error) {
+		return store.WebIntegration{}, errInside
+	}
+	g.store.create = func(context.Context, store.WebIntegration) (store.WebIntegration, error) {
+		return store.WebIntegration{}, errInside
+	}
+	g.store.edit = func(context.Context, string, string, func(*store.WebIntegration) error) (store.WebIntegration, error) {
+		return store.WebIntegration{}, errInside
+	}
+	g.store.delete = func(context.Context, string, string, func(store.WebIntegration) error) (uint64, error) {
+		return 0, errInside
+	}
+}
+
+func TestWrite_OfUnknownOutcomeHasTheListReadAnew(t *testing.T) {
+	for _, tt := range []struct {
+		rule  string
+		fail  func(*hooks)
+		write func(id string) request
+		was   string
+		is    string
+	}{
+		{"a creation that happened", func(h *hooks) {
+			h.create = func(ctx context.Context, w store.WebIntegration) (store.WebIntegration, error) {
+				h.Store.Create(ctx, w)
+				return store.WebIntegration{}, errInside
+			}
+		}, func(string) request {
+			return request{method: "POST", path: collection, body: `{"name":"m","validOrigins":["https://new.example"]}`}
+		}, "https://old.example", "https://new.example"},
+		{"a change that happened", func(h *hooks) {
+			h.edit = func(ctx context.Context, tenant, id string, edit func(*store.WebIntegration) error) (store.WebIntegration, error) {
+				h.Store.Edit(ctx, tenant, id, edit)
+				return store.WebIntegration{}, errInside
+			}
+		}, func(id string) request {
+			return request{method: "PATCH", path: collection + "/" + id, body: `[{"op":"replace","path":"/validOrigins","value":["https://new.example"]}]`}
+		}, "", "https://new.example"},
+		{"a deletion that happened", func(h *hooks) {
+			h.delete = func(ctx context.Context, tenant, id string, allow func(store.WebIntegration) error) (uint64, error) {
+				h.Store.Delete(ctx, tenant, id, allow)
+				return 0, errInside
+			}
+		}, func(id string) request { return request{method: "DELETE", path: collection + "/" + id} }, "", ""},
+		{"a change that did not", func(h *hooks) {
+			h.edit = func(context.Context, string, string, func(*store.WebIntegration) error) (store.WebIntegration, error) {
+				return store.WebIntegration{}, errInside
+			}
+		}, func(id string) request {
+			return request{method: "PATCH", path: collection + "/" + id, body: `[{"op":"replace","path":"/validOrigins","value":["https://new.example"]}]`}
+		}, "https://old.example", ""},
+	} {
+		t.Run(tt.rule, func(t *testing.T) {
+			g := newGate(t)
+			g.config.Log = nil
+			changed := make(chan string, 10)
+			g.lists.Changed = func(tenant string) { changed <- tenant }
+			g.serve(func(h http.Handler) http.Handler { return h })
+			id := g.create("n", "https://old.example").ID
+			if !g.listsNow("https://old.example") {
+				t.Fatal("not listed")
+			}
+			tt.fail(g.store)
+			if got := g.send(tt.write(id)); got.status != http.StatusServiceUnavailable {
+				t.Fatalf("%d %s", got.status, got.body)
+			}
+			<-changed // by the creation
+			<-changed // by the first read
+			g.listsNow("https://old.example")
+			<-changed // by the second, which that request began
+			if got := g.listsNow("https://old.example"); got != (tt.was != "") {
+				t.Errorf("the old origin is listed: %v", got)
+			}
+			if got := g.listsNow("https://new.example"); got != (tt.is != "") {
+				t.Errorf("the new origin is listed: %v", got)
+			}
+			if loads := g.lists.Stats().Loads; loads != 2 {
+				t.Errorf("the list was read %d times", loads)
+			}
+		})
+	}
+}
+
+func TestWrite_OfKnownOutcomeKeepsTheList(t *testing.T) {
+	g := newGate(t)
+	id := g.create("n", "https://a.example").ID
+	g.listsNow("https://a.example")
+	for _, r := range []request{
+		{method: "PATCH", path: collection + "/" + store.NewID(), body: `[]`},
+		{method: "PATCH", path: collection + "/" + id, body: `[]`},
+		{method: "PATCH", path: collection + "/" + id, body: `[]`, header: map[string]string{"If-Match": `"x"`}},
+		{method: "DELETE", path: collection + "/" + id, header: map[string]string{"If-Match": `"x"`}},
+		{method: "DELETE", path: collection + "/" + store.NewID()},
+		{method: "POST", path: collection, body: `{}`},
+	} {
+		g.send(r)
+		if !g.listsNow("https://a.example") || g.lists.Stats().Loads != 1 {
+			t.Errorf("%s %s %v had the list read anew", r.method, r.body, r.header)
+		}
+	}
+}
+
+func TestStoreCall_EndsWithItsTimeout(t *testing.T) {
+	for _, r := range []request{
+		{method: "GET", path: collection},
+		{method: "GET", path: collection + "/" + store.NewID()},
+		{method: "POST", path: collection, body: `{"name":"n"}`},
+		{method: "PATCH", path: collection + "/" + store.NewID(), body: `[]`},
+		{method: "DELETE", path: collection + "/" + store.NewID()},
+	} {
+		t.Run(r.method+" "+r.path, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				handler := api.New(api.Config{
+					Store: hanging(), Lists: origins.NewCache(origins.Bounds{Tenants: 1, Origins: 1}, nil),
+					Tokens: tokens(), Limits: api.Limits{Origins: 1, Body: 100}, Timeout: 2 * time.Second,
+				}).Tenant("acme")
+				w, begin := httptest.NewRecorder(), time.Now()
+				handler.ServeHTTP(w, r.build(t, "http://acme.example"))
+				if took := time.Since(begin); w.Code != http.StatusServiceUnavailable || took != 2*time.Second {
+					t.Errorf("%d after %v", w.Code, took)
+				}
+			})
+		})
+	}
+}
+
+// hanging returns a store whose calls take all the time they get.
+func hanging() *hooks {
+	return &hooks{
+		page: func(ctx context.Context, _ string, _ store.Query) (store.Page, error) {
+			<-ctx.Done()
+			return store.Page{}, ctx.Err()
+		},
+		integration: func(ctx context.Context, _, _ string) (store.WebIntegration, error) {
+			<-ctx.Done()
+			return store.WebIntegration{}, ctx.Err()
+		},
+		create: func(ctx context.Context, _ store.WebIntegration) (store.WebIntegration, error) {
+			<-ctx.Done()
+			return store.WebIntegration{}, ctx.Err()
+		},
+		edit: func(ctx context.Context, _, _ string, _ func(*store.WebIntegration) error) (store.WebIntegration, error) {
+			<-ctx.Done()
+			return store.WebIntegration{}, ctx.Err()
+		},
+		delete: func(ctx context.Context, _, _ string, _ func(store.WebIntegration) error) (uint64, error) {
+			<-ctx.Done()
+			return 0, ctx.Err()
+		},
+	}
+}
+
+func TestClientThatHangsUp_LeavesNoCommittedChangeUnapplied(t *testing.T) {
+	g := newGate(t)
+	g.listsNow("https://a.example") // loads the list
+	entered, gone, done := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	g.store.create = func(ctx context.Context, w store.WebIntegration) (store.WebIntegration, error) {
+		close(entered)
+		<-gone
+		if err := ctx.Err(); err != nil {
+			t.Errorf("the write ended with its client: %v", err)
+		}
+		return g.store.Store.Create(ctx, w)
+	}
+	g.serve(func(h http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			go func() { <-r.Context().Done(); close(gone) }()
+			h.ServeHTTP(w, r)
+			close(done)
+		})
+	})
+	ctx, hangUp := context.WithCancel(context.Background())
+	go func() { <-entered; hangUp() }()
+	req := request{method: "POST", path: collection, body: `{"name":"n","validOrigins":["https://a.example"]}`}.build(t, g.url)
+	if _, err := g.client.Do(req.WithContext(ctx)); !errors.Is(err, context.Canceled) {
+		t.Fatalf("the client got %v", err)
+	}
+	<-done
+	if !g.listsNow("https://a.example") || g.lists.Stats().Loads != 1 {
+		t.Error("committed, and not in force")
+	}
+}
+
+func TestReaderThatHangsUp_IsNoFailureOfTheStore(t *testing.T) {
+	g := newGate(t) // whose Log fails the test
+	entered, done := make(chan struct{}), make(chan struct{})
+	g.store.page = func(ctx context.Context, _ string, _ store.Query) (store.Page, error) {
+		close(entered)
+		<-ctx.Done()
+		return store.Page{}, ctx.Err()
+	}
+	g.serve(func(h http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			h.ServeHTTP(w, r)
+			close(done)
+		})
+	})
+	ctx, hangUp := context.WithCancel(context.Background())
+	go func() { <-entered; hangUp() }()
+	if _, err := g.client.Do(request{path: collection}.build(t, g.url).WithContext(ctx)); !errors.Is(err, context.Canceled) {
+		t.Fatalf("the client got %v", err)
+	}
+	<-done
+}
+
+func TestTraceID_IsTheRequests(t *testing.T) {
+	g := newGate(t)
+	const id = "0af7651916cd43dd8448eb211c80319c"
+	g.serve(func(h http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			h.ServeHTTP(w, r.WithContext(envelope.WithTraceID(r.Context(), id)))
+		})
+	})
+	if got := g.send(request{path: "/"}).document(t).TraceID; got != id {
+		t.Errorf("trace id %s, want %s", got, id)
+	}
+}

@@ -1,0 +1,107 @@
+package api_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"sync"
+	"testing"
+
+	"originwarden/api"
+)
+
+func TestConcurrentPatches_WithOneTagOneWins(t *testing.T) {
+	g := newGate(t)
+	id := g.create("n").ID
+	tag := g.read(id).header.Get("ETag")
+	statuses := g.patchConcurrently(100, func(i int) request {
+		return request{method: "PATCH", path: collection + "/" + id, header: map[string]string{"If-Match": tag},
+			body: fmt.Sprintf(`[{"op":"replace","path":"/name","value":"n%d"}]`, i)}
+	})
+	if statuses[204] != 1 || statuses[412] != 99 {
+		t.Errorf("statuses %v", statuses)
+	}
+}
+
+// patchConcurrently sends n requests at once and counts the statuses.
+func (g *gate) patchConcurrently(n int, r func(i int) request) map[int]int {
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	statuses := map[int]int{}
+	for i := range n {
+		wg.Go(func() {
+			got := g.send(r(i))
+			mu.Lock()
+			defer mu.Unlock()
+			statuses[got.status]++
+		})
+	}
+	wg.Wait()
+	return statuses
+}
+
+func TestConcurrentPatches_EndInTheNewestState(t *testing.T) {
+	g := newGate(t)
+	id := g.create("n").ID
+	g.listsNow("") // loads the list
+	statuses := g.patchConcurrently(100, func(i int) request {
+		return request{method: "PATCH", path: collection + "/" + id,
+			body: fmt.Sprintf(`[{"op":"replace","path":"/validOrigins","value":["https://n%d.example"]}]`, i)}
+	})
+	if statuses[204] != 100 {
+		t.Fatalf("statuses %v", statuses)
+	}
+	end := g.read(id)
+	if want := `"101"`; end.header.Get("ETag") != want {
+		t.Errorf("ETag %s after 1 + 100 writes, want %s", end.header.Get("ETag"), want)
+	}
+	kept := end.integration(t).ValidOrigins
+	for i := range 100 {
+		origin := fmt.Sprintf("https://n%d.example", i)
+		if g.listsNow(origin) != slices.Contains(kept, origin) {
+			t.Errorf("%s is listed: %v, kept is %v", origin, g.listsNow(origin), kept)
+		}
+	}
+}
+
+func TestConcurrentPatches_WithIfMatchLoseNothing(t *testing.T) {
+	g := newGate(t)
+	g.config.Limits = api.Limits{Origins: 100, Body: 1 << 16}
+	g.serve(func(h http.Handler) http.Handler { return h })
+	id := g.create("n").ID
+	var wg sync.WaitGroup
+	for worker := range 10 {
+		wg.Go(func() {
+			for i := range 10 {
+				g.add(id, fmt.Sprintf("https://n%d.example", 10*worker+i))
+			}
+		})
+	}
+	wg.Wait()
+	if n := len(g.read(id).integration(t).ValidOrigins); n != 100 {
+		t.Errorf("%d of 100 are left", n)
+	}
+	for i := range 100 {
+		if !g.listsNow(fmt.Sprintf("https://n%d.example", i)) {
+			t.Errorf("n%d is not listed", i)
+		}
+	}
+}
+
+// add adds an entry as a careful client does.
+func (g *gate) add(id, origin string) {
+	for {
+		read := g.read(id)
+		value, _ := json.Marshal(append(read.integration(g.t).ValidOrigins, origin))
+		got := g.send(request{method: "PATCH", path: collection + "/" + id, header: map[string]string{"If-Match": read.header.Get("ETag")},
+			body: `[{"op":"replace","path":"/validOrigins","value":` + string(value) + `}]`})
+		if got.status == http.StatusNoContent {
+			return
+		}
+		if got.status != http.StatusPreconditionFailed {
+			g.t.Errorf("%d %s", got.status, got.body)
+			return
+		}
+	}
+}

@@ -1,0 +1,257 @@
+package api_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"originwarden/store"
+)
+
+func TestCreate_AnswersTheObjectWithItsLink(t *testing.T) {
+	g := newGate(t)
+	begin := time.Now().Truncate(time.Second)
+	got := g.send(request{method: "POST", path: collection,
+		body: `{"name":"Büro <1> & \u2028","validOrigins":["https://thirdPartyApp.com","HTTP://localhost:80/","https://thirdPartyApp.com"]}`})
+	made := got.integration(t)
+	times := made.Created.Format("2006-01-02T15:04:05Z")
+	self := g.url + collection + "/" + made.ID
+	want := fmt.Sprintf(`{"id":"%s","name":"Büro <1> & %s","created":"%s","lastUpdated":"%s","tenantId":"acme","createdBy":"ops",`+
+		`"validOrigins":["https://thirdPartyApp.com","HTTP://localhost:80/","https://thirdPartyApp.com"],"links":{"self":{"href":"%s"}}}`,
+		made.ID, "\u2028", times, times, self)
+	if got.status != http.StatusCreated || got.body != want {
+		t.Errorf("%d %s\nwant 201 %s", got.status, got.body, want)
+	}
+	if !regexp.MustCompile(`^[A-Za-z0-9_-]{32}$`).MatchString(made.ID) {
+		t.Errorf("id %q", made.ID)
+	}
+	if made.Created.Before(begin) || made.Created.After(time.Now()) {
+		t.Errorf("created at %v, between %v and now", made.Created, begin)
+	}
+	if got.header.Get("Location") != self {
+		t.Errorf("Location %q, want %q", got.header.Get("Location"), self)
+	}
+	revision := g.revision()
+	if got.header.Get("Web-Integrations-Revision") != revision || got.header.Get("ETag") != `"`+revision+`"` {
+		t.Errorf("headers %v at revision %s", got.header, revision)
+	}
+	if read := g.read(made.ID); read.body != strings.Replace(want, fmt.Sprintf(`,"links":{"self":{"href":"%s"}}`, self), "", 1) {
+		t.Errorf("read again: %s", read.body)
+	}
+}
+
+// revision is the store's.
+func (g *gate) revision() string {
+	g.t.Helper()
+	revision, err := g.store.Revision(context.Background())
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return fmt.Sprint(revision)
+}
+
+func TestCreate_AcceptsEveryFormOfAnEntryAndKeepsItAsWritten(t *testing.T) {
+	g := newGate(t)
+	for written, listed := range map[string]string{
+		"https://thirdPartyApp.com":  "https://thirdpartyapp.com",
+		"https://a.example:443":      "https://a.example",
+		"https://slash.example/":     "https://slash.example",
+		"https://bücher.example":     "https://xn--bcher-kva.example",
+		"capacitor://localhost":      "capacitor://localhost",
+		"http://[2001:DB8:0::1]:80/": "http://[2001:db8::1]",
+	} {
+		if got := g.create("n", written).ValidOrigins; !slices.Equal(got, []string{written}) {
+			t.Errorf("%s came back as %s", written, got)
+		}
+		if !g.listsNow(listed) {
+			t.Errorf("%s does not list %s", written, listed)
+		}
+	}
+}
+
+func TestCreate_WithoutOriginsHasAnEmptyArray(t *testing.T) {
+	g := newGate(t)
+	got := g.send(request{method: "POST", path: collection, body: `{"name":"n"}`})
+	if got.status != http.StatusCreated || !strings.Contains(got.body, `"validOrigins":[]`) {
+		t.Errorf("%d %s", got.status, got.body)
+	}
+}
+
+func TestCreate_HoldsTheBodyToItsSchema(t *testing.T) {
+	g := newGate(t)
+	const unreadable, name, entries, missing = "BAD_REQUEST", "WEBINTEGRATIONS-6 /name", "WEBINTEGRATIONS-6 /validOrigins", "WEBINTEGRATIONS-5"
+	for _, tt := range []struct{ rule, body, want string }{
+		{"no body", ``, unreadable},
+		{"not JSON", `name=n`, unreadable},
+		{"cut off", `{"name":"n"`, unreadable},
+		{"trailing value", `{"name":"n"}{}`, unreadable},
+		{"trailing text", `{"name":"n"} x`, unreadable},
+		{"trailing comma", `{"name":"n",}`, unreadable},
+		{"a comment", `{"name":"n"/**/}`, unreadable},
+		{"byte order mark", "\ufeff" + `{"name":"n"}`, unreadable},
+		{"UTF-16", "{\x00\"\x00", unreadable},
+		{"invalid UTF-8 in a value", "{\"name\":\"\xff\"}", unreadable},
+		{"invalid UTF-8 in a key", "{\"name\":\"n\",\"\xff\":1}", unreadable},
+		{"lone surrogate", `{"name":"\ud800"}`, unreadable},
+		{"raw control character", "{\"name\":\"a\nb\"}", unreadable},
+		{"an array", `[{"name":"n"}]`, unreadable},
+		{"null", `null`, unreadable},
+		{"a string", `"n"`, unreadable},
+		{"deep nesting", `{"name":` + strings.Repeat(`[`, 4000), unreadable},
+		{"unknown key", `{"name":"n","foo":1}`, unreadable},
+		{"doubled key", `{"name":"n","name":"n"}`, unreadable},
+		{"doubled key, escaped", `{"name":"n","n\u0061me":"m"}`, unreadable},
+		{"doubled key inside a value", `{"name":"n","validOrigins":[{"a":1,"a":1}]}`, unreadable},
+		{"key of another case", `{"Name":"n"}`, unreadable},
+		{"key of another case beside", `{"name":"n","validorigins":[]}`, unreadable},
+		{"id is the server's", `{"name":"n","id":"x"}`, unreadable},
+		{"tenantId is the server's", `{"name":"n","tenantId":"globex"}`, unreadable},
+		{"created is the server's", `{"name":"n","created":"2020-01-01T00:00:00Z"}`, unreadable},
+		{"lastUpdated is the server's", `{"name":"n","lastUpdated":"2020-01-01T00:00:00Z"}`, unreadable},
+		{"createdBy is the server's", `{"name":"n","createdBy":"x"}`, unreadable},
+		{"links are the server's", `{"name":"n","links":{}}`, unreadable},
+
+		{"no name", `{}`, missing},
+		{"no name, but origins", `{"validOrigins":["https://a.example"]}`, missing},
+		{"empty name", `{"name":""}`, name},
+		{"null name", `{"name":null}`, name},
+		{"number as name", `{"name":1}`, name},
+		{"object as name", `{"name":{}}`, name},
+		{"name of 257 characters", `{"name":"` + strings.Repeat("ä", 257) + `"}`, name},
+		{"name with a control character", `{"name":"a\u0000"}`, name},
+		{"name with DEL", `{"name":"a\u007f"}`, name},
+		{"name with a C1 control character", `{"name":"a\u0085"}`, name},
+
+		{"null origins", `{"name":"n","validOrigins":null}`, entries},
+		{"string of origins", `{"name":"n","validOrigins":"https://a.example"}`, entries},
+		{"object of origins", `{"name":"n","validOrigins":{}}`, entries},
+		{"null entry", `{"name":"n","validOrigins":[null]}`, entries + "/0"},
+		{"number entry", `{"name":"n","validOrigins":["https://a.example",1]}`, entries + "/1"},
+		{"array entry", `{"name":"n","validOrigins":[["https://a.example"]]}`, entries + "/0"},
+		{"quoted entry", `{"name":"n","validOrigins":["\"https://a.example\""]}`, entries + "/0"},
+		{"path", `{"name":"n","validOrigins":["https://a.example/x"]}`, entries + "/0"},
+		{"query", `{"name":"n","validOrigins":["https://a.example?x"]}`, entries + "/0"},
+		{"fragment", `{"name":"n","validOrigins":["https://a.example#x"]}`, entries + "/0"},
+		{"user info", `{"name":"n","validOrigins":["https://u@a.example"]}`, entries + "/0"},
+		{"opaque origin", `{"name":"n","validOrigins":["null"]}`, entries + "/0"},
+		{"file", `{"name":"n","validOrigins":["file:///x"]}`, entries + "/0"},
+		{"star", `{"name":"n","validOrigins":["*"]}`, entries + "/0"},
+		{"wildcard", `{"name":"n","validOrigins":["https://*.a.example"]}`, entries + "/0"},
+		{"control character", `{"name":"n","validOrigins":["https://a.example\u0001"]}`, entries + "/0"},
+		{"no host", `{"name":"n","validOrigins":["https://a..example"]}`, entries + "/0"},
+		{"empty entry", `{"name":"n","validOrigins":[""]}`, entries + "/0"},
+		{"more origins than allowed", `{"name":"n","validOrigins":["x","x","x","x","x","x"]}`, entries},
+
+		{"every mistake", `{"name":"","validOrigins":["*","https://a.example",1,"https://a.example/x"]}`,
+			name + ", " + entries + "/0, " + entries + "/2, " + entries + "/3"},
+		{"every mistake, without a name", `{"validOrigins":["*","null"]}`, missing + ", " + entries + "/0, " + entries + "/1"},
+	} {
+		t.Run(tt.rule, func(t *testing.T) {
+			got := g.send(request{method: "POST", path: collection, body: tt.body})
+			if got.status != http.StatusBadRequest || got.problems(t) != tt.want {
+				t.Errorf("%d %s\nwant 400 %s", got.status, got.body, tt.want)
+			}
+			if detail := got.document(t).Errors[0].Detail; tt.want == unreadable && detail != "Error parsing request body" {
+				t.Errorf("detail %q", detail)
+			}
+		})
+	}
+	if n := len(g.list("").Data); n != 0 || g.revision() != "0" {
+		t.Errorf("refused bodies left %d web integrations at revision %s", n, g.revision())
+	}
+}
+
+func TestCreate_AcceptsWhatIsJustWithinTheRules(t *testing.T) {
+	g := newGate(t)
+	for rule, body := range map[string]string{
+		"256 characters":        `{"name":"` + strings.Repeat("ä", 256) + `"}`,
+		"as many as allowed":    `{"name":"n","validOrigins":["https://1.a","https://2.a","https://3.a","https://4.a","https://5.a"]}`,
+		"white space around":    " \r\n\t{ \"name\" : \"n\" } \n",
+		"escaped key":           `{"n\u0061me":"n"}`,
+		"a body of the maximum": `{"name":"n"}` + strings.Repeat(" ", 4096-len(`{"name":"n"}`)),
+	} {
+		if got := g.send(request{method: "POST", path: collection, body: body}); got.status != http.StatusCreated {
+			t.Errorf("%s: %d %s", rule, got.status, got.body)
+		}
+	}
+}
+
+func TestCreate_NamesTheRequiredFields(t *testing.T) {
+	got := newGate(t).send(request{method: "POST", path: collection, body: `{}`})
+	e := got.document(t).Errors[0]
+	if e.Title != "Missing required fields" || fmt.Sprint(e.Meta["requiredFields"]) != "[name]" {
+		t.Errorf("%s", got.body)
+	}
+}
+
+func TestTimes_AreWholeSecondsInUTCForTheStoreToo(t *testing.T) {
+	var kept []time.Time
+	handler := handlerOf(&hooks{
+		create: func(_ context.Context, w store.WebIntegration) (store.WebIntegration, error) {
+			kept = append(kept, w.Created, w.LastUpdated)
+			return w, nil
+		},
+		edit: func(_ context.Context, _, _ string, edit func(*store.WebIntegration) error) (w store.WebIntegration, err error) {
+			err = edit(&w)
+			kept = append(kept, w.LastUpdated)
+			return w, err
+		},
+	})
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(1234567 * time.Microsecond) // of the bubble's clock
+		serve(t, handler, request{method: "POST", path: collection, body: `{"name":"n"}`}.build(t, "http://acme.example"))
+		serve(t, handler, request{method: "PATCH", path: collection + "/" + store.NewID(), body: `[{"op":"replace","path":"/name","value":"m"}]`}.build(t, "http://acme.example"))
+	})
+	if len(kept) != 3 {
+		t.Fatalf("kept %v", kept)
+	}
+	for _, at := range kept {
+		if at.Nanosecond() != 0 || at.Location() != time.UTC {
+			t.Errorf("kept %v", at)
+		}
+	}
+}
+
+func TestStoreLimits_AreMistakesOfTheRequest(t *testing.T) {
+	g := newGateWith(t, store.Limits{Integrations: 2, Origins: 3})
+	id := g.create("n", "https://1.a", "https://2.a").ID
+	for _, tt := range []struct {
+		r                  request
+		problem, detailHas string
+	}{
+		{request{method: "POST", path: collection, body: `{"name":"m","validOrigins":["https://3.a","https://4.a"]}`}, "WEBINTEGRATIONS-6 /validOrigins", "3 valid origins"},
+		{request{method: "PATCH", path: collection + "/" + id, body: `[{"op":"replace","path":"/validOrigins","value":["https://1.a","https://2.a","https://3.a","https://4.a"]}]`}, "WEBINTEGRATIONS-6 /validOrigins", "3 valid origins"},
+	} {
+		got := g.send(tt.r)
+		if got.status != http.StatusBadRequest || got.problems(t) != tt.problem || !strings.Contains(got.document(t).Errors[0].Detail, tt.detailHas) {
+			t.Errorf("%d %s", got.status, got.body)
+		}
+	}
+	g.create("m")
+	got := g.send(request{method: "POST", path: collection, body: `{"name":"o"}`})
+	if got.status != http.StatusBadRequest || got.problems(t) != "BAD_REQUEST" || !strings.Contains(got.body, "2 web integrations") {
+		t.Errorf("%d %s", got.status, got.body)
+	}
+	if loads := g.lists.Stats(); loads.Loads != 0 {
+		t.Errorf("a known refusal had the list read anew: %+v", loads)
+	}
+}
+
+func TestCreate_TellsAWrongTypeFromAnEmptyValue(t *testing.T) {
+	g := newGate(t)
+	got := g.send(request{method: "POST", path: collection, body: `{"name":1,"validOrigins":[1,""]}`})
+	var details []string
+	for _, e := range got.document(t).Errors {
+		details = append(details, e.Detail)
+	}
+	want := []string{"the name is not a string", "the entry is not a string", "the entry is empty"}
+	if !slices.Equal(details, want) {
+		t.Errorf("details %q, want %q", details, want)
+	}
+}

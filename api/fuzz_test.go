@@ -1,0 +1,212 @@
+package api_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"originwarden/api"
+	"originwarden/origins"
+	"originwarden/store"
+)
+
+// handlerOf returns the API over s on acme's host.
+func handlerOf(s store.Store) http.Handler {
+	load := func(context.Context, string) (*origins.List, error) { return origins.NewList(0, nil), nil }
+	return api.New(api.Config{
+		Store: s, Lists: origins.NewCache(origins.Bounds{Tenants: 1, Origins: 1000}, load), Tokens: tokens(),
+		Limits: api.Limits{Origins: 5, Body: 4096}, Timeout: time.Minute,
+	}).Tenant("acme")
+}
+
+// ask sends a request to handler without a connection.
+func ask(t testing.TB, handler http.Handler, method, target string, body []byte) reply {
+	t.Helper()
+	r := httptest.NewRequest(method, "http://acme.example"+collection, bytes.NewReader(body))
+	r.URL.Path += strings.TrimPrefix(target, collection)
+	r.Header.Set("Authorization", "Bearer "+adminToken)
+	r.Header.Set("Content-Type", "application/json")
+	return serve(t, handler, r)
+}
+
+func serve(t testing.TB, handler http.Handler, r *http.Request) reply {
+	t.Helper()
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(w, r)
+	got := reply{w.Code, w.Header(), w.Body.String()}
+	got.check(t, request{method: r.Method, path: r.URL.Path})
+	return got
+}
+
+// holdToItsRules fails for a web integration that must never be written.
+func holdToItsRules(t *testing.T, w store.WebIntegration) {
+	t.Helper()
+	if problem := store.NameProblem(w.Name); problem != "" {
+		t.Errorf("name %q: %s", w.Name, problem)
+	}
+	if problems := store.OriginProblems(w.ValidOrigins); len(problems) != 0 || len(w.ValidOrigins) > 5 {
+		t.Errorf("origins %q: %v", w.ValidOrigins, problems)
+	}
+}
+
+func FuzzCreate(f *testing.F) {
+	for _, seed := range []string{
+		`{"name":"n"}`, `{"name":"n","validOrigins":["https://a.example","capacitor://localhost"]}`, `{"name":"n","name":"m"}`,
+		`{"Name":"n"}`, `{"name":null,"validOrigins":null}`, `{"validOrigins":["*",1]}`, `{"name":"n"}{}`, "\ufeff{}", `{"name":"\ud800"}`, `[`, ``,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		var kept *store.WebIntegration
+		got := ask(t, handlerOf(&hooks{create: func(_ context.Context, w store.WebIntegration) (store.WebIntegration, error) {
+			w.Revision, kept = 1, &w
+			return w, nil
+		}}), "POST", collection, body)
+		if kept == nil {
+			if got.status != http.StatusBadRequest && got.status != http.StatusRequestEntityTooLarge {
+				t.Errorf("%d %s for %q", got.status, got.body, body)
+			}
+			return
+		}
+		holdToItsRules(t, *kept)
+		// Another decoder reads the same from it, so that nothing was ambiguous.
+		var same struct {
+			Name         string   `json:"name"`
+			ValidOrigins []string `json:"validOrigins"`
+		}
+		strict := json.NewDecoder(bytes.NewReader(body))
+		strict.DisallowUnknownFields()
+		if err := strict.Decode(&same); err != nil || same.Name != kept.Name || !slices.Equal(same.ValidOrigins, kept.ValidOrigins) {
+			t.Errorf("kept %+v of %q, which is %+v, %v", kept, body, same, err)
+		}
+		if got.status != http.StatusCreated || got.integration(t).Name != kept.Name {
+			t.Errorf("%d %s", got.status, got.body)
+		}
+	})
+}
+
+func FuzzPatch(f *testing.F) {
+	for _, seed := range []string{
+		`[]`, `[{"op":"replace","path":"/name","value":"m"}]`, `[{"op":"replace","path":"/validOrigins","value":["https://a.example"]}]`,
+		`[{"op":"replace","path":"/validOrigins","value":"[\"https://a.example\"]"}]`, `[{"op":"replace","path":"/validOrigins","value":"\"https://a.example\""}]`,
+		`[{"op":"replace","path":"/validOrigins","value":"https://a.example"}]`, `[{"op":"remove","path":"/name"},1]`, `{"op":"replace"}`, `[{"op":"replace","op":"add"}]`,
+	} {
+		f.Add([]byte(seed))
+	}
+	id := strings.Repeat("i", 32)
+	f.Fuzz(func(t *testing.T, body []byte) {
+		before := store.WebIntegration{ID: id, TenantID: "acme", Name: "n", CreatedBy: "ops", ValidOrigins: []string{"https://old.example"}, Revision: 1}
+		after, edited := before, false
+		got := ask(t, handlerOf(&hooks{edit: func(_ context.Context, _, _ string, edit func(*store.WebIntegration) error) (store.WebIntegration, error) {
+			edited = edit(&after) == nil
+			return after, nil
+		}}), "PATCH", collection+"/"+id, body)
+		holdToItsRules(t, after)
+		if after.ID != id || after.TenantID != "acme" || after.CreatedBy != "ops" || !after.Created.IsZero() {
+			t.Errorf("%q made it %+v", body, after)
+		}
+		switch got.status {
+		case http.StatusNoContent:
+		case http.StatusBadRequest, http.StatusRequestEntityTooLarge:
+			if edited {
+				t.Errorf("%q was refused and edited: %s", body, got.body)
+			}
+		default:
+			t.Errorf("%d %s for %q", got.status, got.body, body)
+		}
+		if !edited && (after.Name != before.Name || !after.LastUpdated.IsZero()) {
+			t.Errorf("%q edited nothing and made it %+v", body, after)
+		}
+	})
+}
+
+func FuzzListQuery(f *testing.F) {
+	for _, seed := range []string{
+		"", "limit=5&sort=+name", "sort=-name&limit=0", "startingAfter=" + strings.Repeat("a", 32), "endingBefore=" + strings.Repeat("a", 32) + "&tenantId=acme",
+		"limit=1&limit=x", "limit=%zz", "a;b", "tenantId=%00&limit=100", "%6cimit=7",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, query string) {
+		asked, ok := queryOf(t, query)
+		if !ok {
+			return
+		}
+		q := asked.query
+		if q.Limit < 0 || q.Limit > 100 || q.After != "" && q.Before != "" || len(q.After)%32 != 0 || len(q.Before)%32 != 0 {
+			t.Errorf("%q asked the store for %+v", query, q)
+		}
+		self, err := url.Parse(asked.links.Links.Self.Href)
+		if err != nil || self.Scheme != "http" || self.Host != "acme.example" || self.Path != collection {
+			t.Fatalf("%q has self %q: %v", query, asked.links.Links.Self.Href, err)
+		}
+		again, ok := queryOf(t, self.RawQuery)
+		if !ok || again.query != q || again.asked != asked.asked || again.links.Links.Self != asked.links.Links.Self {
+			t.Errorf("%q asks for %+v, its self link for %+v", query, asked, again)
+		}
+		if next, err := url.Parse(asked.links.next()); asked.asked && err == nil {
+			if turned, ok := queryOf(t, next.RawQuery); !ok || turned.query.Limit != q.Limit || turned.query.Descending != q.Descending || turned.query.After != strings.Repeat("z", 32) {
+				t.Errorf("%q asks for %+v, its next link for %+v", query, q, turned.query)
+			}
+		}
+	})
+}
+
+// asked is what a query came to.
+type asked struct {
+	query store.Query
+	asked bool // the store
+	links page
+}
+
+// queryOf lists with a raw query, or reports that it was refused. The page has
+// one entry, and others around it.
+func queryOf(t *testing.T, raw string) (asked, bool) {
+	t.Helper()
+	var a asked
+	handler := handlerOf(&hooks{page: func(_ context.Context, _ string, q store.Query) (store.Page, error) {
+		a.query, a.asked = q, true
+		return store.Page{Integrations: []store.WebIntegration{{ID: strings.Repeat("z", 32)}}, More: true, Less: true}, nil
+	}})
+	r := httptest.NewRequest("GET", "http://acme.example"+collection, nil)
+	r.URL.RawQuery = raw
+	r.Header.Set("Authorization", "Bearer "+adminToken)
+	got := serve(t, handler, r)
+	if got.status == http.StatusBadRequest && !a.asked {
+		return a, false
+	}
+	if err := json.Unmarshal([]byte(got.body), &a.links); err != nil || got.status != http.StatusOK {
+		t.Fatalf("%d %s for %q: %v", got.status, got.body, raw, err)
+	}
+	return a, true
+}
+
+func FuzzAuthorization(f *testing.F) {
+	for _, seed := range []string{"Bearer " + adminToken, "bearer  " + adminToken, "Bearer", "Basic " + adminToken, adminToken, "Bearer " + adminToken + " ", ""} {
+		f.Add(seed)
+	}
+	handler := handlerOf(&hooks{page: func(context.Context, string, store.Query) (store.Page, error) { return store.Page{}, nil }})
+	f.Fuzz(func(t *testing.T, line string) {
+		r := httptest.NewRequest("GET", "http://acme.example"+collection, nil)
+		r.Header["Authorization"] = []string{line}
+		got := serve(t, handler, r)
+		scheme, rest, _ := strings.Cut(line, " ")
+		token := strings.TrimLeft(rest, " ")
+		known := strings.EqualFold(scheme, "bearer") && (token == adminToken || token == readerToken || token == globalToken)
+		switch {
+		case strings.EqualFold(scheme, "bearer") && token == otherToken:
+			if got.status != http.StatusForbidden {
+				t.Errorf("%q: %d", line, got.status)
+			}
+		case known && got.status != http.StatusOK, !known && got.status != http.StatusUnauthorized:
+			t.Errorf("%q: %d", line, got.status)
+		}
+	})
+}

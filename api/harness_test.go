@@ -1,0 +1,312 @@
+package api_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"originwarden/api"
+	"originwarden/envelope"
+	"originwarden/origins"
+	"originwarden/store"
+	"originwarden/store/sqlite"
+)
+
+const collection = "/api/v1/web-integrations"
+
+// Tokens of the harness, by what they may do.
+const (
+	adminToken  = "admin-of-acme"
+	readerToken = "reader-of-acme"
+	otherToken  = "admin-of-globex"
+	globalToken = "admin-of-all"
+)
+
+func tokens() []api.Token {
+	return []api.Token{
+		{Subject: "ops", Tenant: "acme", Role: api.Admin, SHA256: sha256.Sum256([]byte(adminToken))},
+		{Subject: "audit", Tenant: "acme", SHA256: sha256.Sum256([]byte(readerToken))},
+		{Subject: "them", Tenant: "globex", Role: api.Admin, SHA256: sha256.Sum256([]byte(otherToken))},
+		{Subject: "root", Tenant: "*", Role: api.Admin, SHA256: sha256.Sum256([]byte(globalToken))},
+	}
+}
+
+// gate is a running API over a real store, on acme's host.
+type gate struct {
+	t      testing.TB
+	store  *hooks
+	lists  *origins.Cache
+	config api.Config
+	url    string
+	client *http.Client
+}
+
+// hooks is the real store, with functions in place of the calls that a test
+// wants to fail, to hold or to watch.
+type hooks struct {
+	store.Store
+	page        func(context.Context, string, store.Query) (store.Page, error)
+	integration func(context.Context, string, string) (store.WebIntegration, error)
+	create      func(context.Context, store.WebIntegration) (store.WebIntegration, error)
+	edit        func(context.Context, string, string, func(*store.WebIntegration) error) (store.WebIntegration, error)
+	delete      func(context.Context, string, string, func(store.WebIntegration) error) (uint64, error)
+}
+
+func (h *hooks) Page(ctx context.Context, tenant string, q store.Query) (store.Page, error) {
+	if h.page != nil {
+		return h.page(ctx, tenant, q)
+	}
+	return h.Store.Page(ctx, tenant, q)
+}
+
+func (h *hooks) Integration(ctx context.Context, tenant, id string) (store.WebIntegration, error) {
+	if h.integration != nil {
+		return h.integration(ctx, tenant, id)
+	}
+	return h.Store.Integration(ctx, tenant, id)
+}
+
+func (h *hooks) Create(ctx context.Context, w store.WebIntegration) (store.WebIntegration, error) {
+	if h.create != nil {
+		return h.create(ctx, w)
+	}
+	return h.Store.Create(ctx, w)
+}
+
+func (h *hooks) Edit(ctx context.Context, tenant, id string, edit func(*store.WebIntegration) error) (store.WebIntegration, error) {
+	if h.edit != nil {
+		return h.edit(ctx, tenant, id, edit)
+	}
+	return h.Store.Edit(ctx, tenant, id, edit)
+}
+
+func (h *hooks) Delete(ctx context.Context, tenant, id string, allow func(store.WebIntegration) error) (uint64, error) {
+	if h.delete != nil {
+		return h.delete(ctx, tenant, id, allow)
+	}
+	return h.Store.Delete(ctx, tenant, id, allow)
+}
+
+func openStore(t testing.TB, limits store.Limits) store.Store {
+	t.Helper()
+	s, err := sqlite.Open(context.Background(), sqlite.Options{Path: filepath.Join(t.TempDir(), "lists.db"), Limits: limits})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func newGate(t testing.TB) *gate {
+	return newGateWith(t, store.Limits{Integrations: 10_000, Origins: 100_000})
+}
+
+func newGateWith(t testing.TB, limits store.Limits) *gate {
+	t.Helper()
+	s := &hooks{Store: openStore(t, limits)}
+	g := &gate{t: t, store: s}
+	g.lists = origins.NewCache(origins.Bounds{Tenants: 10, Origins: 1_000_000}, store.Loader(s, 10*time.Second))
+	g.config = api.Config{
+		Store:   s,
+		Lists:   g.lists,
+		Tokens:  tokens(),
+		Limits:  api.Limits{Origins: 5, Body: 4096},
+		Timeout: 30 * time.Second,
+		Log:     func(_ context.Context, err error) { t.Errorf("the API logged: %v", err) },
+	}
+	g.serve(func(h http.Handler) http.Handler { return h })
+	return g
+}
+
+// serve starts the API anew with g.config, behind what around returns.
+func (g *gate) serve(around func(http.Handler) http.Handler) {
+	server := httptest.NewServer(around(api.New(g.config).Tenant("acme")))
+	g.t.Cleanup(server.Close)
+	g.url, g.client = server.URL, server.Client()
+}
+
+// request is one call of the API. The zero value is an authenticated GET.
+type request struct {
+	method, path, body string
+	token              string // adminToken if empty, none if "-"
+	header             map[string]string
+}
+
+// reply is what came back.
+type reply struct {
+	status int
+	header http.Header
+	body   string
+}
+
+var traceID = regexp.MustCompile(`^[0-9a-f]{32}$`)
+
+func (r request) build(t testing.TB, base string) *http.Request {
+	t.Helper()
+	if !strings.HasPrefix(r.path, "http") {
+		r.path = base + r.path
+	}
+	req, err := http.NewRequest(r.method, r.path, strings.NewReader(r.body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.token != "-" {
+		req.Header.Set("Authorization", "Bearer "+adminToken)
+	}
+	if r.token != "" && r.token != "-" {
+		req.Header.Set("Authorization", "Bearer "+r.token)
+	}
+	if r.method == http.MethodPost || r.method == http.MethodPatch {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	for name, value := range r.header {
+		req.Header.Set(name, value)
+	}
+	return req
+}
+
+// send makes the call and holds the answer to what is promised of every one.
+func (g *gate) send(r request) reply {
+	g.t.Helper()
+	res, err := g.client.Do(r.build(g.t, g.url))
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	got := reply{res.StatusCode, res.Header, string(body)}
+	got.check(g.t, r)
+	return got
+}
+
+func (a reply) check(t testing.TB, r request) {
+	t.Helper()
+	if a.header.Get("Cache-Control") != "no-store" || a.header.Get("X-Content-Type-Options") != "nosniff" {
+		t.Errorf("%s %s: headers %v lack Cache-Control or X-Content-Type-Options", r.method, r.path, a.header)
+	}
+	for name := range a.header {
+		if strings.HasPrefix(name, "Access-Control-") {
+			t.Errorf("%s %s: answered with %s", r.method, r.path, name)
+		}
+	}
+	bodiless := a.status == 204 || a.status == 304
+	if bodiless && (a.body != "" || a.header.Get("Content-Type") != "") {
+		t.Errorf("%s %s: %d with body %q of type %q", r.method, r.path, a.status, a.body, a.header.Get("Content-Type"))
+	}
+	if !bodiless && a.header.Get("Content-Type") != "application/json" {
+		t.Errorf("%s %s: Content-Type = %q", r.method, r.path, a.header.Get("Content-Type"))
+	}
+	if a.status >= 400 && r.method != http.MethodHead {
+		a.document(t)
+	}
+}
+
+// document returns the error document of the answer.
+func (a reply) document(t testing.TB) envelope.Document {
+	t.Helper()
+	var d envelope.Document
+	if err := json.Unmarshal([]byte(a.body), &d); err != nil {
+		t.Fatalf("%q is no error document: %v", a.body, err)
+	}
+	if !traceID.MatchString(d.TraceID) || len(d.Errors) == 0 {
+		t.Errorf("error document %s", a.body)
+	}
+	for _, e := range d.Errors {
+		if e.Status != strconv.Itoa(a.status) || e.Code == "" || e.Title == "" {
+			t.Errorf("error %+v of an answer with %d", e, a.status)
+		}
+	}
+	return d
+}
+
+// problems are the answer's errors, each as its code and what it is about.
+func (a reply) problems(t testing.TB) string {
+	t.Helper()
+	var all []string
+	for _, e := range a.document(t).Errors {
+		text := e.Code
+		if e.Source != nil {
+			text += " " + e.Source.Pointer + e.Source.Parameter
+		}
+		all = append(all, text)
+	}
+	return strings.Join(all, ", ")
+}
+
+// integration is a web integration as a client reads it.
+type integration struct {
+	ID           string    `json:"id"`
+	Name         string    `json:"name"`
+	Created      time.Time `json:"created"`
+	LastUpdated  time.Time `json:"lastUpdated"`
+	TenantID     string    `json:"tenantId"`
+	CreatedBy    string    `json:"createdBy"`
+	ValidOrigins []string  `json:"validOrigins"`
+}
+
+func (a reply) integration(t testing.TB) integration {
+	t.Helper()
+	var i integration
+	if err := json.Unmarshal([]byte(a.body), &i); err != nil {
+		t.Fatalf("%q: %v", a.body, err)
+	}
+	return i
+}
+
+// create makes a web integration through the API.
+func (g *gate) create(name string, validOrigins ...string) integration {
+	g.t.Helper()
+	body, _ := json.Marshal(map[string]any{"name": name, "validOrigins": append([]string{}, validOrigins...)})
+	got := g.send(request{method: "POST", path: collection, body: string(body)})
+	if got.status != http.StatusCreated {
+		g.t.Fatalf("creating %s: %d %s", name, got.status, got.body)
+	}
+	return got.integration(g.t)
+}
+
+// read returns the web integration's answer.
+func (g *gate) read(id string) reply {
+	g.t.Helper()
+	return g.send(request{path: collection + "/" + id})
+}
+
+// patch sends a JSON Patch.
+func (g *gate) patch(id, body string) reply {
+	g.t.Helper()
+	return g.send(request{method: "PATCH", path: collection + "/" + id, body: body})
+}
+
+// listsNow reports whether acme's list lists origin.
+func (g *gate) listsNow(origin string) bool {
+	g.t.Helper()
+	l, err := g.lists.List(context.Background(), "acme")
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return l.Lists(origin)
+}
+
+// foreign returns the id of a web integration of another tenant.
+func (g *gate) foreign() string {
+	g.t.Helper()
+	w, err := g.store.Store.Create(context.Background(), store.WebIntegration{
+		ID: store.NewID(), TenantID: "globex", Name: "theirs", ValidOrigins: []string{"https://globex.example"},
+		Created: time.Now().UTC().Truncate(time.Second), LastUpdated: time.Now().UTC().Truncate(time.Second),
+	})
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return w.ID
+}

@@ -1,0 +1,140 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"originwarden/envelope"
+	"originwarden/store"
+)
+
+// refusal is an answer that is an error, and as an error what a handler returns
+// to have it sent.
+type refusal struct {
+	status int
+	errs   []envelope.Error
+	header http.Header // beside those of every answer
+}
+
+func (e *refusal) Error() string { return e.errs[0].Code }
+
+// refuse answers with what err comes down to. What has no place among the
+// answers of the API comes from inside: it is for the log.
+func (t *tenant) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	answer := refusalFor(err)
+	if answer == nil {
+		answer = unavailable()
+		// A reader who hung up has ended the call, not the store.
+		if t.Log != nil && !errors.Is(err, context.Canceled) {
+			t.Log(r.Context(), err)
+		}
+	}
+	for name, lines := range answer.header {
+		w.Header()[name] = lines
+	}
+	envelope.Write(w, envelope.TraceID(r.Context()), answer.status, answer.errs...)
+}
+
+// refusalFor returns the answer to an error that tells what happened, or nil
+// for one after which that is not known.
+func refusalFor(err error) *refusal {
+	if answer, ok := errors.AsType[*refusal](err); ok {
+		return answer
+	}
+	if limit, ok := errors.AsType[*store.LimitError](err); ok {
+		return overLimit(limit)
+	}
+	if errors.Is(err, store.ErrNotFound) {
+		return notFound()
+	}
+	return nil
+}
+
+func refuseWith(status int, errs ...envelope.Error) *refusal {
+	return &refusal{status: status, errs: errs}
+}
+
+func badRequest(status int, detail string) *refusal {
+	return refuseWith(status, envelope.Error{Code: "BAD_REQUEST", Title: "Bad Request", Detail: detail})
+}
+
+// unreadable is the answer to a body that is not the JSON it has to be.
+func unreadable() *refusal {
+	return badRequest(http.StatusBadRequest, "Error parsing request body")
+}
+
+func overLimit(limit *store.LimitError) *refusal {
+	if limit.What == store.LimitOrigins {
+		return refuseWith(http.StatusBadRequest, invalidProperty("/validOrigins", limit.Error()))
+	}
+	return badRequest(http.StatusBadRequest, limit.Error())
+}
+
+func unauthorized() *refusal {
+	e := refuseWith(http.StatusUnauthorized, envelope.Error{Code: "AUTH-1", Title: "Unauthorized"})
+	e.header = http.Header{"Www-Authenticate": {"Bearer"}}
+	return e
+}
+
+func forbidden(detail string) *refusal {
+	return refuseWith(http.StatusForbidden, envelope.Error{Code: "WEBINTEGRATIONS_FORBIDDEN", Title: "Forbidden", Detail: detail})
+}
+
+func notFound() *refusal {
+	return refuseWith(http.StatusNotFound, envelope.Error{Code: "WEBINTEGRATIONS_NOT_FOUND", Title: "Not found"})
+}
+
+func methodNotAllowed(allow string) *refusal {
+	e := refuseWith(http.StatusMethodNotAllowed, envelope.Error{Code: "METHOD_NOT_ALLOWED", Title: "Method not allowed"})
+	e.header = http.Header{"Allow": {allow}}
+	return e
+}
+
+func conflict() *refusal {
+	return refuseWith(http.StatusPreconditionFailed, envelope.Error{
+		Code: "WEBINTEGRATIONS_CONFLICT", Title: "Precondition failed",
+		Detail: "The web integration is not the one that If-Match names.",
+	})
+}
+
+func unavailable() *refusal {
+	e := refuseWith(http.StatusServiceUnavailable, envelope.Error{
+		Code: "STORE_UNAVAILABLE", Title: "Store unavailable",
+		Detail: "The store does not answer. If this was a write, it may have been made.",
+	})
+	e.header = http.Header{"Retry-After": {"5"}}
+	return e
+}
+
+// missingFields names members that a body must have.
+func missingFields(names ...string) envelope.Error {
+	return envelope.Error{
+		Code: "WEBINTEGRATIONS-5", Title: "Missing required fields",
+		Meta: map[string]any{"requiredFields": names},
+	}
+}
+
+// invalidProperty is about a property of the web integration, also when it came
+// as the value of a patch.
+func invalidProperty(pointer, detail string) envelope.Error {
+	return envelope.Error{
+		Code: "WEBINTEGRATIONS-6", Title: "Invalid property value", Detail: detail,
+		Source: &envelope.Source{Pointer: pointer},
+	}
+}
+
+func invalidParameter(name, detail string) envelope.Error {
+	return envelope.Error{
+		Code: "WEBINTEGRATIONS-6", Title: "Invalid property value", Detail: detail,
+		Source: &envelope.Source{Parameter: name},
+	}
+}
+
+// invalidPatch is about the operation, or the part of it, at pointer.
+func invalidPatch(pointer, detail string) envelope.Error {
+	return envelope.Error{
+		Code: "WEBINTEGRATIONS-4", Title: "Invalid PATCH request", Detail: detail,
+		Source: &envelope.Source{Pointer: pointer},
+	}
+}

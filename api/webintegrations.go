@@ -1,0 +1,166 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"originwarden/origins"
+	"originwarden/store"
+)
+
+// list answers with a page of the tenant's web integrations.
+func (t *tenant) list(w http.ResponseWriter, r *http.Request, _ call) error {
+	l, err := parseListing(r.URL.RawQuery)
+	if err != nil {
+		return err
+	}
+	var page store.Page
+	if l.includes(t.id) {
+		ctx, cancel := context.WithTimeout(r.Context(), t.Timeout)
+		defer cancel()
+		page, err = t.Store.Page(ctx, t.id, l.query)
+	}
+	if errors.Is(err, store.ErrUnknownCursor) {
+		return refuseWith(http.StatusBadRequest, l.unknownCursor())
+	}
+	if err != nil {
+		return err
+	}
+	return answer(w, http.StatusOK, l.document(page, collectionURL(r)))
+}
+
+// create keeps a new web integration.
+func (t *tenant) create(w http.ResponseWriter, r *http.Request, c call) error {
+	body, err := t.body(w, r, "application/json")
+	if err != nil {
+		return err
+	}
+	wanted, err := decodeCreation(body, t.Limits.Origins)
+	if err != nil {
+		return err
+	}
+	wanted.ID, wanted.TenantID, wanted.CreatedBy = store.NewID(), t.id, c.who.subject
+	wanted.Created = now()
+	wanted.LastUpdated = wanted.Created
+	var created store.WebIntegration
+	err = t.commit(r, func(ctx context.Context) (change origins.Change, err error) {
+		created, err = t.Store.Create(ctx, wanted)
+		return created.Change(), err
+	})
+	if err != nil {
+		return err
+	}
+	document := documentOf(&created)
+	self := collectionURL(r) + "/" + created.ID
+	document.Links = &links{Self: href{self}}
+	w.Header().Set("Location", self)
+	announce(w, created.Revision)
+	w.Header().Set("ETag", etag(created.Revision))
+	return answer(w, http.StatusCreated, document)
+}
+
+// read answers with one web integration.
+func (t *tenant) read(w http.ResponseWriter, r *http.Request, c call) error {
+	ctx, cancel := context.WithTimeout(r.Context(), t.Timeout)
+	defer cancel()
+	found, err := t.Store.Integration(ctx, t.id, c.id)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("ETag", etag(found.Revision))
+	if unmodified(r.Header, found.Revision) {
+		w.WriteHeader(http.StatusNotModified)
+		return nil
+	}
+	return answer(w, http.StatusOK, documentOf(&found))
+}
+
+// patch changes one web integration, wholly or not at all. A patch without
+// operations writes nothing; one that replaces values by equal ones is a write
+// like any other.
+func (t *tenant) patch(w http.ResponseWriter, r *http.Request, c call) error {
+	body, err := t.body(w, r, "application/json", "application/json-patch+json")
+	if err != nil {
+		return err
+	}
+	p, err := decodePatch(body, t.Limits.Origins)
+	if err != nil {
+		return err
+	}
+	var changed store.WebIntegration
+	err = t.commit(r, func(ctx context.Context) (change origins.Change, err error) {
+		changed, err = t.Store.Edit(ctx, t.id, c.id, func(w *store.WebIntegration) error {
+			if !permits(r.Header, w.Revision) {
+				return conflict()
+			}
+			return p.apply(w)
+		})
+		return changed.Change(), err
+	})
+	if err != nil {
+		return err
+	}
+	announce(w, changed.Revision)
+	w.Header().Set("ETag", etag(changed.Revision))
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// remove deletes one web integration. A body is not read.
+func (t *tenant) remove(w http.ResponseWriter, r *http.Request, c call) error {
+	var revision uint64
+	err := t.commit(r, func(ctx context.Context) (change origins.Change, err error) {
+		revision, err = t.Store.Delete(ctx, t.id, c.id, func(w store.WebIntegration) error {
+			if !permits(r.Header, w.Revision) {
+				return conflict()
+			}
+			return nil
+		})
+		return store.Deletion(t.id, c.id, revision), err
+	})
+	if err != nil {
+		return err
+	}
+	announce(w, revision)
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// commit runs a write, which a client that hangs up does not end, and brings
+// what it changed into the tenant's list.
+func (t *tenant) commit(r *http.Request, write func(context.Context) (origins.Change, error)) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), t.Timeout)
+	defer cancel()
+	change, err := write(ctx)
+	switch {
+	case err == nil:
+		t.Lists.Apply(change)
+	case refusalFor(err) == nil:
+		t.Lists.Doubt(t.id)
+	}
+	return err
+}
+
+// announce tells the revision from which on the write is in force.
+func announce(w http.ResponseWriter, revision uint64) {
+	w.Header().Set("Web-Integrations-Revision", strconv.FormatUint(revision, 10))
+}
+
+func now() time.Time { return time.Now().UTC().Truncate(time.Second) }
+
+func answer(w http.ResponseWriter, status int, document any) error {
+	body, err := json.Marshal(document)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	w.Write(body) // a client that is gone needs no answer
+	return nil
+}

@@ -1,0 +1,118 @@
+package sqlite_test
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"originwarden/store"
+	"originwarden/store/sqlite"
+)
+
+func BenchmarkPage(b *testing.B) {
+	for _, size := range []int{10, 10_000} {
+		s := open(b, ample(filepath.Join(b.TempDir(), "originwarden.db")))
+		all := fill(b, s, size, 10)
+		b.Run(fmt.Sprintf("First100Of%d", size), func(b *testing.B) {
+			page(b, s, store.Query{Limit: 100})
+		})
+		b.Run(fmt.Sprintf("100InTheMiddleOf%d", size), func(b *testing.B) {
+			page(b, s, store.Query{After: all[size/2].ID, Limit: 100})
+		})
+	}
+}
+
+func page(b *testing.B, s store.Store, q store.Query) {
+	for b.Loop() {
+		if page, err := s.Page(b.Context(), "acme", q); err != nil || len(page.Integrations) == 0 {
+			b.Fatal(page, err)
+		}
+	}
+}
+
+func BenchmarkCreate(b *testing.B) {
+	s := open(b, ample(filepath.Join(b.TempDir(), "originwarden.db")))
+	for b.Loop() {
+		if _, err := s.Create(b.Context(), entry("one", 10)); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkEdit(b *testing.B) {
+	for _, origins := range []int{10, 1000} {
+		b.Run(fmt.Sprintf("%dOrigins", origins), func(b *testing.B) {
+			s := open(b, ample(filepath.Join(b.TempDir(), "originwarden.db")))
+			w := fill(b, s, 1, origins)[0]
+			for b.Loop() {
+				_, err := s.Edit(b.Context(), "acme", w.ID, func(w *store.WebIntegration) error {
+					w.ValidOrigins[0] = "https://edited.example"
+					return nil
+				})
+				if err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// A tenant's greatest list: 1,000 web integrations of 1,000 origins.
+func BenchmarkLoad(b *testing.B) {
+	path := filepath.Join(b.TempDir(), "originwarden.db")
+	s := open(b, ample(path))
+	fill(b, s, 1000, 1000)
+	b.Run("FromTheFile", func(b *testing.B) {
+		for b.Loop() {
+			if _, all, err := s.Load(b.Context(), "acme"); err != nil || len(all) != 1000 {
+				b.Fatal(len(all), err)
+			}
+		}
+	})
+	b.Run("IntoAList", func(b *testing.B) {
+		load := store.Loader(s, time.Minute)
+		for b.Loop() {
+			if list, err := load(b.Context(), "acme"); err != nil || list.Len() != 1_000_000 {
+				b.Fatal(err)
+			}
+		}
+	})
+	if err := s.Close(); err != nil {
+		b.Fatal(err)
+	}
+	b.Run("Open", func(b *testing.B) {
+		for b.Loop() {
+			s, err := sqlite.Open(b.Context(), ample(path))
+			if err != nil || s.Close() != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+// fill creates web integrations of a tenant, and returns them in their order.
+func fill(b *testing.B, s store.Store, integrations, origins int) []store.WebIntegration {
+	all := make([]store.WebIntegration, integrations)
+	for i := range all {
+		var err error
+		if all[i], err = s.Create(b.Context(), entry(fmt.Sprintf("integration %06d", i), origins)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return all
+}
+
+// entry is a web integration of acme with that many origins of its own.
+func entry(name string, origins int) store.WebIntegration {
+	w := store.WebIntegration{
+		ID: store.NewID(), TenantID: "acme", Name: name, CreatedBy: "ops",
+		Created: time.Unix(1, 0).UTC(), LastUpdated: time.Unix(1, 0).UTC(),
+		ValidOrigins: make([]string, origins),
+	}
+	for i := range w.ValidOrigins {
+		w.ValidOrigins[i] = fmt.Sprintf("https://host-%04d.%s.example.com", i, strings.ReplaceAll(name, " ", "-"))
+	}
+	return w
+}

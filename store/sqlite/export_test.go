@@ -1,0 +1,47 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// For the tests outside the package.
+var (
+	Encode = encode
+	Decode = decode
+)
+
+// ReadQueries are the statements that reads are made of, by name.
+func ReadQueries() map[string]string {
+	queries := map[string]string{
+		"integration": queryIntegration,
+		"tenant":      queryTenant,
+		"revision":    queryRevision,
+		"cursor":      queryCursor,
+	}
+	for _, descending := range []bool{false, true} {
+		queries[fmt.Sprintf("beyond, descending %t", descending)] = queryBeyond(descending)
+		for _, cursor := range []bool{false, true} {
+			queries[fmt.Sprintf("page, descending %t, cursor %t", descending, cursor)] = queryStretch(descending, cursor)
+		}
+	}
+	return queries
+}
+
+// SetMaxPages bounds the file as a full disk would. SQLite takes no bound below
+// what the file has.
+func (s *Store) SetMaxPages(ctx context.Context, pages int) error {
+	_, err := s.writer.ExecContext(ctx, fmt.Sprint("PRAGMA max_page_count = ", pages))
+	return err
+}
+
+// Pragma returns a pragma of the writing connection and of a new reading one.
+func (s *Store) Pragma(ctx context.Context, name string) (writer, reader string, err error) {
+	s.readers.SetMaxIdleConns(0) // none is used again
+	err = errors.Join(
+		s.writer.QueryRowContext(ctx, "PRAGMA "+name).Scan(&writer),
+		s.readers.QueryRowContext(ctx, "PRAGMA "+name).Scan(&reader),
+	)
+	return writer, reader, err
+}

@@ -1,0 +1,106 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/gofrs/flock"
+	_ "modernc.org/sqlite" // the driver "sqlite"
+)
+
+const (
+	lockPatience = 5 * time.Second
+	lockInterval = 20 * time.Millisecond
+)
+
+// locate returns the one absolute name of the file, so that two ways to write
+// it lead to one lock. SQLite follows symbolic links too.
+func locate(path string) (string, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	dir, err := filepath.EvalSymlinks(filepath.Dir(path))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("the directory %s does not exist", filepath.Dir(path))
+	}
+	if err != nil {
+		return "", err
+	}
+	path = filepath.Join(dir, filepath.Base(path))
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		return path, nil
+	}
+	return filepath.EvalSymlinks(path)
+}
+
+// acquire takes the lock that keeps other processes, and other Stores of this
+// one, from using the file. The kernel releases it with the process.
+func acquire(ctx context.Context, path string) (*flock.Flock, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, lockPatience)
+	defer cancel()
+	lock := flock.New(path+".lock", flock.SetPermissions(0o600))
+	_, err := lock.TryLockContext(ctx, lockInterval)
+	switch {
+	case err == nil:
+		return lock, nil
+	case errors.Is(err, ctx.Err()):
+		return nil, errors.New("it is in use by another process")
+	}
+	return nil, fmt.Errorf("locking it: %w", err)
+}
+
+// create makes the file, empty, if it is missing: SQLite would give it, and
+// the log beside it, whatever mode the umask leaves. It is called under the
+// lock, since closing a file releases the POSIX locks that SQLite has on it in
+// this process.
+func create(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		var p *fs.PathError
+		if errors.As(err, &p) {
+			err = p.Err // the caller names the file
+		}
+		return err
+	}
+	return f.Close()
+}
+
+// connect returns a pool of connections to the file, every one of which is
+// held to the pragmas: SQLite forgets them with the connection, and
+// database/sql replaces connections as it sees fit.
+func connect(path string, connections int, pragmas ...string) (*sql.DB, error) {
+	pragmas = append(pragmas,
+		"busy_timeout(5000)", // for a shell that writes; bounded by the call's context too
+		"foreign_keys(1)",
+		"fullfsync(1)", // macOS: fsync leaves the drive's cache
+		"checkpoint_fullfsync(1)",
+		"trusted_schema(0)",
+	)
+	name := filepath.ToSlash(path)
+	if !strings.HasPrefix(name, "/") {
+		name = "/" + name // C:/…
+	}
+	dsn := url.URL{Scheme: "file", Path: name, RawQuery: url.Values{
+		"_pragma": pragmas,
+		"mode":    {"rw"}, // a file that has gone is an error, not a new one
+	}.Encode()}
+	db, err := sql.Open("sqlite", dsn.String())
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(connections)
+	db.SetMaxIdleConns(connections)
+	return db, nil
+}

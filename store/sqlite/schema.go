@@ -1,0 +1,116 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	driver "modernc.org/sqlite"
+	result "modernc.org/sqlite/lib"
+)
+
+// applicationID marks the file as ours, at offset 68 of its header: "OWdn".
+const applicationID = 0x4f57646e
+
+// migrations are applied in the order of their names; the schema's version,
+// SQLite's user_version, is how many of them were. What was released is never
+// edited.
+//
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// prepare makes sure that the file is ours and sound, and brings its schema up
+// to date. A file that is not ours is not written to.
+func prepare(ctx context.Context, writer *sql.DB) error {
+	files, err := fs.Glob(migrations, "migrations/*.sql")
+	if err != nil {
+		return err
+	}
+	conn, err := writer.Conn(ctx)
+	if err != nil {
+		return explain(err)
+	}
+	defer conn.Close()
+	version, err := inspect(ctx, conn)
+	if err != nil {
+		return explain(err)
+	}
+	if version > len(files) {
+		return fmt.Errorf("its schema is version %d, written by a newer originwarden; this one knows %d", version, len(files))
+	}
+	if err := useLog(ctx, conn); err != nil {
+		return explain(err)
+	}
+	for ; version < len(files); version++ {
+		if err := migrate(ctx, conn, files[version], version+1); err != nil {
+			return fmt.Errorf("bringing the schema to version %d: %w", version+1, err)
+		}
+	}
+	return nil
+}
+
+// inspect returns the version of the schema, 0 for a new file.
+func inspect(ctx context.Context, conn *sql.Conn) (version int, err error) {
+	var application, tables int
+	var check string
+	err = conn.QueryRowContext(ctx, `SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema)
+		FROM pragma_application_id, pragma_user_version`).Scan(&application, &version, &tables)
+	switch {
+	case err != nil:
+		return 0, err
+	case application == 0 && version == 0 && tables == 0:
+		return 0, nil
+	case application != applicationID:
+		return 0, errors.New("it is the database of another application")
+	}
+	if err := conn.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&check); err != nil {
+		return 0, err
+	}
+	if check != "ok" {
+		return 0, errors.New("it is damaged: " + strings.Join(strings.Fields(check), " "))
+	}
+	return version, nil
+}
+
+// useLog turns on the write-ahead log, which the file remembers.
+func useLog(ctx context.Context, conn *sql.Conn) error {
+	var mode string
+	if err := conn.QueryRowContext(ctx, "PRAGMA journal_mode = WAL").Scan(&mode); err != nil {
+		return err
+	}
+	if mode != "wal" {
+		return fmt.Errorf("its file system cannot have a write-ahead log (the mode stays %s)", mode)
+	}
+	return nil
+}
+
+// migrate applies a migration and the version that it leads to, or neither.
+func migrate(ctx context.Context, conn *sql.Conn, file string, version int) error {
+	statements, err := migrations.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	return transact(ctx, conn, "BEGIN IMMEDIATE", func() error {
+		_, err := conn.ExecContext(ctx, fmt.Sprintf("%s; PRAGMA application_id = %d; PRAGMA user_version = %d", statements, applicationID, version))
+		return err
+	})
+}
+
+// explain says in one line what SQLite's commonest refusals of a file mean.
+func explain(err error) error {
+	var e *driver.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	switch e.Code() & 0xff { // without the extension
+	case result.SQLITE_NOTADB:
+		return errors.New("it is not a SQLite database")
+	case result.SQLITE_CORRUPT:
+		return errors.New("it is damaged: " + e.Error())
+	}
+	return err
+}

@@ -1,0 +1,106 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/gofrs/flock"
+
+	"originwarden/store"
+)
+
+// Options say which file to open, and how much a tenant may keep in it.
+type Options struct {
+	// Path is the database file. It is created, with mode 0600, when it is
+	// missing; its directory is not.
+	Path string
+	// Limits bound every tenant. Both must be positive.
+	Limits store.Limits
+}
+
+// Store is a store.Store in a SQLite file. It may be used concurrently: reads
+// wait for no write, and writes wait for one another.
+//
+// A write that fails on a full disk leaves the file as it was, and later ones
+// succeed when there is room.
+type Store struct {
+	limits  store.Limits
+	lock    *flock.Flock
+	writer  *sql.DB // of one connection, so that revisions are in commit order
+	readers *sql.DB
+
+	// calls is held for reading by every call, so that Close waits for them:
+	// sql.DB does not, and the lock must outlast the last of them.
+	calls sync.RWMutex
+}
+
+// maxReaders is how many reads run at once. The lists of the request path are
+// cached; these serve the API and the loads.
+const maxReaders = 4
+
+// Open opens the file, creates it if need be, and brings its schema up to date.
+// It waits up to 5 s, and no longer than ctx, for another process to release
+// the file. The error names the file and says what is wrong with it: that it
+// is in use, broken, another program's, or written by a newer version of this
+// one.
+func Open(ctx context.Context, o Options) (*Store, error) {
+	if o.Path == "" || o.Path == ":memory:" {
+		return nil, fmt.Errorf("sqlite: the path of a file is needed, not %q", o.Path)
+	}
+	if o.Limits.Integrations <= 0 || o.Limits.Origins <= 0 {
+		return nil, errors.New("sqlite: the limits must be positive")
+	}
+	s, err := open(ctx, o.Path)
+	if err != nil {
+		return nil, fmt.Errorf("opening the database %s: %w", o.Path, err)
+	}
+	s.limits = o.Limits
+	return s, nil
+}
+
+func open(ctx context.Context, path string) (*Store, error) {
+	path, err := locate(path)
+	if err != nil {
+		return nil, err
+	}
+	lock, err := acquire(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	s, err := openLocked(ctx, path)
+	if err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	s.lock = lock
+	return s, nil
+}
+
+func openLocked(ctx context.Context, path string) (*Store, error) {
+	if err := create(path); err != nil {
+		return nil, err
+	}
+	writer, err := connect(path, 1, "synchronous(FULL)")
+	if err != nil {
+		return nil, err
+	}
+	if err := prepare(ctx, writer); err != nil {
+		return nil, errors.Join(err, writer.Close())
+	}
+	readers, err := connect(path, maxReaders, "query_only(1)")
+	if err != nil {
+		return nil, errors.Join(err, writer.Close())
+	}
+	return &Store{writer: writer, readers: readers}, nil
+}
+
+// Close implements store.Store. Later calls fail; a second Close does nothing.
+func (s *Store) Close() error {
+	s.calls.Lock()
+	defer s.calls.Unlock()
+	// The last connection writes the log back into the file, which a read-only
+	// one cannot.
+	return errors.Join(s.readers.Close(), s.writer.Close(), s.lock.Close())
+}

@@ -1,0 +1,64 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"fmt"
+)
+
+// read runs do in a transaction that sees one state of the file throughout.
+func (s *Store) read(ctx context.Context, do func(*sql.Conn) error) error {
+	return s.call(ctx, s.readers, "BEGIN", do)
+}
+
+// write runs do in a transaction that no other write overlaps.
+func (s *Store) write(ctx context.Context, do func(*sql.Conn) error) error {
+	return s.call(ctx, s.writer, "BEGIN IMMEDIATE", do)
+}
+
+func (s *Store) call(ctx context.Context, db *sql.DB, begin string, do func(*sql.Conn) error) error {
+	s.calls.RLock()
+	defer s.calls.RUnlock()
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("sqlite: connecting: %w", err)
+	}
+	defer conn.Close()
+	return transact(ctx, conn, begin, func() error { return do(conn) })
+}
+
+// transact runs do in a transaction, which is committed if do returns nil and
+// otherwise, also when do panics, undone. What do returns is returned as it is.
+//
+// It is not a sql.Tx, which rolls back behind the caller's back when the
+// context ends: here the connection is at rest when the call returns.
+func transact(ctx context.Context, conn *sql.Conn, begin string, do func() error) error {
+	committed := false
+	defer func() {
+		if !committed {
+			rollBack(conn)
+		}
+	}()
+	if _, err := conn.ExecContext(ctx, begin); err != nil {
+		return fmt.Errorf("sqlite: beginning a transaction: %w", err)
+	}
+	if err := do(); err != nil {
+		return err
+	}
+	// The driver calls an interrupted commit failed even when it succeeded. It
+	// waits for nothing but the disk, which no context can hurry.
+	if _, err := conn.ExecContext(context.WithoutCancel(ctx), "COMMIT"); err != nil {
+		return fmt.Errorf("sqlite: committing: %w", err)
+	}
+	committed = true
+	return nil
+}
+
+// rollBack ends the transaction of conn, if there is one. A connection that
+// cannot tell is not used again.
+func rollBack(conn *sql.Conn) {
+	if _, err := conn.ExecContext(context.Background(), "ROLLBACK"); err != nil {
+		_ = conn.Raw(func(any) error { return driver.ErrBadConn })
+	}
+}

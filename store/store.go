@@ -1,0 +1,117 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// What a Store's calls fail with, beside a *LimitError and what the functions
+// that were handed in return. Any other error says that the store did not
+// answer: what was read is nothing, and whether a write happened is not known.
+var (
+	// ErrNotFound: the tenant has no web integration of that id.
+	ErrNotFound = errors.New("web integration not found")
+	// ErrUnknownCursor: a page begins at an id that the tenant does not have.
+	ErrUnknownCursor = errors.New("unknown cursor")
+	// ErrExists: the id is taken, by whichever tenant.
+	ErrExists = errors.New("web integration exists")
+	// ErrUnchanged is returned by an Edit's function that wants nothing written.
+	ErrUnchanged = errors.New("web integration unchanged")
+)
+
+// Limits bound what one tenant may keep. Both are positive. Only a write that
+// adds is held to them, so a tenant that has more than it may, because they
+// were lowered, can shrink in steps.
+type Limits struct {
+	Integrations int // web integrations of a tenant
+	Origins      int // entries over all web integrations of a tenant
+}
+
+// What a LimitError is about.
+const (
+	LimitIntegrations = "web integrations"
+	LimitOrigins      = "valid origins"
+)
+
+// LimitError says that a write would exceed one of the Limits.
+type LimitError struct {
+	What string // LimitIntegrations or LimitOrigins
+	Max  int
+}
+
+func (e *LimitError) Error() string {
+	return fmt.Sprintf("a tenant may have at most %d %s", e.Max, e.What)
+}
+
+// Store keeps the web integrations of all tenants. It may be used concurrently.
+//
+// Every write that changes something takes the next revision: one counter for
+// the whole store, strictly increasing in the order of the commits, which
+// begins above 0 and survives a reopen. A write that has returned without an
+// error survives the end of the process and of the machine. A tenant that was
+// never written to is one without web integrations.
+//
+// Calls end when their context does; then, as after any error that is none of
+// this package's, it is not known whether a write happened.
+type Store interface {
+	// Page reads a part of the tenant's web integrations. The error is
+	// ErrUnknownCursor for a cursor that is no id of this tenant, also on a
+	// page of 0. The cost is that of the page, whatever the tenant has beside
+	// it.
+	Page(ctx context.Context, tenant string, q Query) (Page, error)
+
+	// Integration reads one web integration, or fails with ErrNotFound.
+	Integration(ctx context.Context, tenant, id string) (WebIntegration, error)
+
+	// Create keeps w as it is, but for its Revision, and returns it with the
+	// one it got. Its strings are valid UTF-8; a nil list is an empty one. The
+	// error is ErrExists or a *LimitError.
+	Create(ctx context.Context, w WebIntegration) (WebIntegration, error)
+
+	// Edit runs edit on the tenant's web integration inside the write, so that
+	// no other write comes between what edit sees and what is kept. Edits of
+	// the id, the tenant or the revision are ignored. An error of edit is
+	// returned as it is, with nothing written; after ErrUnchanged that is
+	// success, and the result is the web integration as it was. Else the error
+	// is ErrNotFound or a *LimitError. edit may run several times, and calls
+	// no Store.
+	Edit(ctx context.Context, tenant, id string, edit func(*WebIntegration) error) (WebIntegration, error)
+
+	// Delete removes the tenant's web integration if allow, which sees it
+	// inside the write, returns nil; otherwise its error is returned. The
+	// result is the revision of the deletion. The error is ErrNotFound, also
+	// for the second deletion. allow may run several times, and calls no Store.
+	Delete(ctx context.Context, tenant, id string, allow func(WebIntegration) error) (revision uint64, err error)
+
+	// Load reads all web integrations of the tenant at one revision of the
+	// store, in no order.
+	Load(ctx context.Context, tenant string) (revision uint64, all []WebIntegration, err error)
+
+	// Revision is that of the last write, or 0 when there was none.
+	Revision(ctx context.Context) (uint64, error)
+
+	// Close ends the use of the store, after the calls that run.
+	Close() error
+}
+
+// Query selects a page. The order is by name, in the order of its bytes, then
+// by id, so that pages neither repeat nor skip entries of one name.
+type Query struct {
+	// After and Before are ids; the page begins behind the one or ends before
+	// the other. At most one is set.
+	After, Before string
+	// Descending turns the order around; After and Before follow it.
+	Descending bool
+	// Limit is the greatest number of entries on the page. A page of 0 has
+	// neither a next nor a previous one.
+	Limit int
+}
+
+// Page is some of a tenant's web integrations, in the order asked for.
+type Page struct {
+	Integrations []WebIntegration
+	// More and Less say that there are entries behind the last one, and before
+	// the first one, of this page. An empty page has neither.
+	More, Less bool
+}

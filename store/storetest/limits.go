@@ -1,0 +1,119 @@
+package storetest
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"originwarden/store"
+)
+
+func limitTests() []test {
+	few, small := store.Limits{Integrations: 2, Origins: 100}, store.Limits{Integrations: 100, Origins: 3}
+	return []test{
+		{name: "BoundTheIntegrations", run: limitsBoundIntegrations, limits: few},
+		{name: "BoundTheOrigins", run: limitsBoundOrigins, limits: small},
+		{name: "BoundWhatAnEditAdds", run: limitsBoundEdits, limits: small},
+		{name: "CountWhatWasReopened", run: limitsCountWhatWasReopened, limits: small},
+		{name: "HoldHoweverManyCreate", run: limitsHoldConcurrently, limits: store.Limits{Integrations: 5, Origins: 100}},
+	}
+}
+
+func (s *subject) refuses(w store.WebIntegration, what string, most int) {
+	s.Helper()
+	s.writesNothing(w.TenantID, func() {
+		s.Helper()
+		_, err := s.Create(s.Context(), w)
+		s.wantLimit(err, what, most)
+	})
+}
+
+func (s *subject) wantLimit(err error, what string, most int) {
+	s.Helper()
+	var limit *store.LimitError
+	if !errors.As(err, &limit) || *limit != (store.LimitError{What: what, Max: most}) {
+		s.Errorf("the error is %v, want that a tenant may have at most %d %s", err, most, what)
+	}
+}
+
+// origins returns n entries.
+func origins(n int) []string {
+	entries := make([]string, n)
+	for i := range entries {
+		entries[i] = fmt.Sprintf("https://%d.example", i)
+	}
+	return entries
+}
+
+func limitsBoundIntegrations(s *subject) {
+	one := s.create(entry("acme", "one"))
+	s.create(entry("acme", "two", origins(3)...))
+	s.refuses(entry("acme", "three"), store.LimitIntegrations, 2)
+	s.create(entry("other", "one"))
+	s.edit(one, func(w *store.WebIntegration) { w.ValidOrigins = origins(2) })
+	s.refuses(entry("acme", "three"), store.LimitIntegrations, 2)
+	s.delete(one)
+	s.create(entry("acme", "three"))
+	s.refuses(entry("acme", "four"), store.LimitIntegrations, 2)
+}
+
+func limitsBoundOrigins(s *subject) {
+	s.refuses(entry("acme", "four", origins(4)...), store.LimitOrigins, 3)
+	two := s.create(entry("acme", "two", origins(2)...))
+	s.refuses(entry("acme", "two more", origins(2)...), store.LimitOrigins, 3)
+	s.create(entry("acme", "one more", origins(1)...))
+	s.create(entry("acme", "none"))
+	s.refuses(entry("acme", "one", origins(1)...), store.LimitOrigins, 3)
+	s.create(entry("other", "three", origins(3)...))
+	s.delete(two)
+	s.create(entry("acme", "two again", origins(2)...))
+	s.refuses(entry("acme", "one", origins(1)...), store.LimitOrigins, 3)
+}
+
+func limitsBoundEdits(s *subject) {
+	w, other := s.create(entry("acme", "one", origins(1)...)), s.create(entry("acme", "other", origins(1)...))
+	resize := func(n int) func(*store.WebIntegration) error {
+		return func(w *store.WebIntegration) error { w.ValidOrigins = origins(n); return nil }
+	}
+	s.writesNothing("acme", func() {
+		_, err := s.Edit(s.Context(), "acme", w.ID, resize(3))
+		s.wantLimit(err, store.LimitOrigins, 3)
+	})
+	for _, n := range []int{2, 2, 0, 1, 2} {
+		_, err := s.Edit(s.Context(), "acme", w.ID, resize(n))
+		s.wantError(fmt.Sprintf("an edit to %d", n), err, nil)
+	}
+	s.edit(w, func(w *store.WebIntegration) { w.Name = "renamed at the limit" })
+	s.edit(other, func(w *store.WebIntegration) { w.ValidOrigins = nil })
+	_, err := s.Edit(s.Context(), "acme", w.ID, resize(3))
+	s.wantError("an edit up to what another one freed", err, nil)
+	s.delete(w)
+	_, err = s.Edit(s.Context(), "acme", other.ID, resize(3))
+	s.wantError("an edit up to what a deletion freed", err, nil)
+}
+
+func limitsCountWhatWasReopened(s *subject) {
+	w := s.create(entry("acme", "two", origins(2)...))
+	s.reopen()
+	s.refuses(entry("acme", "two more", origins(2)...), store.LimitOrigins, 3)
+	s.delete(w)
+	s.reopen()
+	s.create(entry("acme", "three", origins(3)...))
+}
+
+func limitsHoldConcurrently(s *subject) {
+	errs := make([]error, 20)
+	var done sync.WaitGroup
+	for i := range errs {
+		done.Go(func() { _, errs[i] = s.Create(s.Context(), entry("acme", "one")) })
+	}
+	done.Wait()
+	errs = slices.DeleteFunc(errs, func(err error) bool { return err == nil })
+	for _, err := range errs {
+		s.wantLimit(err, store.LimitIntegrations, 5)
+	}
+	if _, all := s.load("acme"); len(all) != 5 || len(errs) != 15 {
+		s.Errorf("%d are kept and %d were refused, want 5 and 15", len(all), len(errs))
+	}
+}

@@ -1,0 +1,131 @@
+package storetest
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"originwarden/store"
+)
+
+func loadTests() []test {
+	return []test{
+		{name: "SeeOneRevision", run: loadsSeeOneRevision},
+		{name: "FeedACache", run: loadsFeedACache},
+	}
+}
+
+// history is what one entry was from which revision on.
+type history []struct {
+	revision uint64
+	name     string // "" after the deletion
+}
+
+// at returns the entry's name at revision.
+func (h history) at(revision uint64) (name string) {
+	for _, step := range h {
+		if step.revision <= revision {
+			name = step.name
+		}
+	}
+	return name
+}
+
+// loadsSeeOneRevision loads while others write, and then holds each load
+// against what the writers know to have been there at its revision.
+func loadsSeeOneRevision(s *subject) {
+	const writers = 4
+	histories := make([]map[string]history, writers)
+	var done sync.WaitGroup
+	var writing atomic.Int32
+	writing.Store(writers)
+	for i := range writers {
+		done.Go(func() {
+			defer writing.Add(-1)
+			histories[i] = s.writeHistory()
+		})
+	}
+	loads := map[uint64]map[string]store.WebIntegration{}
+	var last uint64
+	for busy := true; busy; {
+		busy = writing.Load() > 0 // loads once more after the last write
+		revision, all := s.load("acme")
+		if revision < last {
+			s.Errorf("a load at revision %d comes after one at %d", revision, last)
+		}
+		last, loads[revision] = revision, all
+	}
+	done.Wait()
+	for revision, all := range loads {
+		s.wantAsItWas(revision, all, histories)
+	}
+	if last != s.revision() {
+		s.Errorf("of %d loads the last is at revision %d, the store at %d", len(loads), last, s.revision())
+	}
+}
+
+// writeHistory creates, edits and deletes, and returns what was when.
+func (s *subject) writeHistory() map[string]history {
+	all := map[string]history{}
+	for i := range 10 {
+		w := entry("acme", "created", "https://created.example")
+		var h history
+		note := func(revision uint64, name string, err error) {
+			s.wantError("a write", err, nil)
+			h = append(h, struct {
+				revision uint64
+				name     string
+			}{revision, name})
+		}
+		got, err := s.Create(s.Context(), w)
+		note(got.Revision, got.Name, err)
+		for j := range 3 {
+			got, err = s.Edit(s.Context(), "acme", w.ID, func(w *store.WebIntegration) error {
+				w.Name = fmt.Sprint("edited ", j)
+				return nil
+			})
+			note(got.Revision, got.Name, err)
+		}
+		if i%2 == 0 {
+			revision, err := s.Delete(s.Context(), "acme", w.ID, allowed)
+			note(revision, "", err)
+		}
+		all[w.ID] = h
+	}
+	return all
+}
+
+func (s *subject) wantAsItWas(revision uint64, all map[string]store.WebIntegration, histories []map[string]history) {
+	s.Helper()
+	for _, w := range all {
+		if w.Revision > revision {
+			s.Errorf("a load at revision %d has an entry of %d", revision, w.Revision)
+		}
+	}
+	for _, written := range histories {
+		for id, h := range written {
+			if got, want := all[id].Name, h.at(revision); got != want {
+				s.Errorf("a load at revision %d has %q, want %q of %v", revision, got, want, h)
+			}
+		}
+	}
+}
+
+func loadsFeedACache(s *subject) {
+	one := s.create(entry("acme", "one", "https://A.example:443/", "not an origin"))
+	two := s.create(entry("acme", "two", "https://b.example"))
+	s.create(entry("other", "three", "https://c.example"))
+	list, err := store.Loader(s.Store, time.Minute)(s.Context(), "acme")
+	if err != nil {
+		s.Fatal(err)
+	}
+	if list.Revision() != s.revision() || list.Len() != 2 || list.Lists("https://c.example") {
+		s.Errorf("the list has %d origins at revision %d", list.Len(), list.Revision())
+	}
+	for id, origin := range map[string]string{one.ID: "https://a.example", two.ID: "https://b.example"} {
+		if known, listed := list.ListsIn(id, origin); !known || !listed {
+			s.Errorf("%s is known %t, %s listed %t", id, known, origin, listed)
+		}
+	}
+}

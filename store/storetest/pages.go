@@ -1,0 +1,207 @@
+package storetest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"originwarden/store"
+)
+
+func pageTests() []test {
+	return []test{
+		{name: "AreInTheOrderOfBytesThenIDs", run: pagesAreInOrder},
+		{name: "NeitherSkipNorRepeat", run: pagesNeitherSkipNorRepeat},
+		{name: "GoBackTheWayTheyCame", run: pagesGoBack},
+		{name: "NeitherSkipNorRepeatWhileOthersComeAndGo", run: pagesStandChurn},
+		{name: "FollowARename", run: pagesFollowARename},
+		{name: "OfZeroAreEmpty", run: pagesOfZero},
+		{name: "RefuseUnknownCursors", run: pagesRefuseUnknownCursors},
+	}
+}
+
+// inOrder creates entries whose order by bytes is another one than by case, by
+// locale, by UTF-16 or by length, some of them with one name, and returns them
+// in the order of bytes, then of ids.
+func inOrder(s *subject) []store.WebIntegration {
+	names := []string{
+		"a", "B", "b", "A", "aa", "a b", "a-b", "a0", "a_", "Z", "_", " ", "10", "9", "é", "e\u0301", "ä", "z",
+		"\ufffd", "\U0001f600", "日本", "ａ", "same", "same", "same", "same", "Same", "same ", "~",
+	}
+	var all []store.WebIntegration
+	for _, name := range names {
+		all = append(all, s.create(entry("acme", name, "https://"+fmt.Sprint(len(all))+".example")))
+	}
+	for _, id := range []string{"a", "B", "_", "-", "0"} { // in bytes: - 0 B _ a
+		w := entry("acme", "same")
+		w.ID = strings.Repeat(id, 32)
+		all = append(all, s.create(w))
+	}
+	s.create(entry("acm", "same"))
+	s.create(entry("acmf", "same"))
+	slices.SortFunc(all, func(a, b store.WebIntegration) int {
+		return strings.Compare(a.Name+"\x00"+a.ID, b.Name+"\x00"+b.ID)
+	})
+	return all
+}
+
+// eachOrder runs check with the entries ascending, then descending.
+func eachOrder(all []store.WebIntegration, check func(all []store.WebIntegration, descending bool)) {
+	check(all, false)
+	descending := slices.Clone(all)
+	slices.Reverse(descending)
+	check(descending, true)
+}
+
+func (s *subject) wantPage(q store.Query, want []store.WebIntegration, more, less bool) {
+	s.Helper()
+	page := s.page("acme", q)
+	if len(page.Integrations) != len(want) || page.More != more || page.Less != less {
+		s.Fatalf("Page(%+v) has %d entries, more %t, less %t; want %d, %t, %t",
+			q, len(page.Integrations), page.More, page.Less, len(want), more, less)
+	}
+	for i, w := range want {
+		s.wantSame(fmt.Sprintf("Page(%+v)[%d]", q, i), page.Integrations[i], w)
+	}
+}
+
+func pagesAreInOrder(s *subject) {
+	eachOrder(inOrder(s), func(all []store.WebIntegration, descending bool) {
+		for _, limit := range []int{len(all), len(all) + 1, 1 << 30} {
+			s.wantPage(store.Query{Descending: descending, Limit: limit}, all, false, false)
+		}
+	})
+}
+
+func pagesNeitherSkipNorRepeat(s *subject) {
+	eachOrder(inOrder(s), func(all []store.WebIntegration, descending bool) {
+		for _, limit := range []int{1, 2, 3, 7, len(all) - 1, len(all)} {
+			after := ""
+			for from := 0; from < len(all); from += limit {
+				to := min(from+limit, len(all))
+				s.wantPage(store.Query{After: after, Descending: descending, Limit: limit}, all[from:to], to < len(all), from > 0)
+				after = all[to-1].ID
+			}
+			s.wantPage(store.Query{After: after, Descending: descending, Limit: limit}, nil, false, false)
+		}
+	})
+}
+
+func pagesGoBack(s *subject) {
+	eachOrder(inOrder(s), func(all []store.WebIntegration, descending bool) {
+		for _, limit := range []int{1, 2, 3, 7, len(all) - 1, len(all)} {
+			to := len(all) - 1
+			for to > 0 {
+				from := max(0, to-limit)
+				s.wantPage(store.Query{Before: all[to].ID, Descending: descending, Limit: limit}, all[from:to], true, from > 0)
+				to = from
+			}
+			s.wantPage(store.Query{Before: all[0].ID, Descending: descending, Limit: limit}, nil, false, false)
+		}
+	})
+}
+
+// pagesStandChurn walks in both orders by both cursors while entries around
+// those on the pages are created and deleted.
+func pagesStandChurn(s *subject) {
+	eachOrder(inOrder(s), func(stable []store.WebIntegration, descending bool) {
+		s.walkInChurn(stable, func(cursor string) store.Query {
+			return store.Query{After: cursor, Descending: descending, Limit: 3}
+		})
+		back := slices.Clone(stable)
+		slices.Reverse(back)
+		s.walkInChurn(back, func(cursor string) store.Query {
+			if cursor == "" { // the last page has no cursor to end before
+				return store.Query{Descending: !descending, Limit: 3}
+			}
+			return store.Query{Before: cursor, Descending: descending, Limit: 3}
+		})
+	})
+}
+
+// walkInChurn wants each of stable once, in this order, and nothing twice.
+func (s *subject) walkInChurn(stable []store.WebIntegration, next func(cursor string) store.Query) {
+	s.Helper()
+	fixed, seen := map[string]bool{}, map[string]bool{}
+	for _, w := range stable {
+		fixed[w.ID] = true
+	}
+	var met, names []string
+	var passing []store.WebIntegration
+	for cursor := ""; ; {
+		q := next(cursor)
+		all := s.page("acme", q).Integrations
+		if len(all) == 0 {
+			break
+		}
+		if q.Before != "" {
+			slices.Reverse(all)
+		}
+		names = names[:0]
+		for _, w := range all {
+			if seen[w.ID] {
+				s.Errorf("%q is on two pages", w.Name)
+			}
+			if seen[w.ID] = true; fixed[w.ID] {
+				met, names = append(met, w.ID), append(names, w.Name)
+			}
+		}
+		cursor = all[len(all)-1].ID
+		passing = s.churn(passing, names, cursor)
+	}
+	if !slices.EqualFunc(met, stable, func(id string, w store.WebIntegration) bool { return id == w.ID }) {
+		s.Errorf("the walk met %d entries, want the %d that were there all the time, in order", len(met), len(stable))
+	}
+	for _, w := range passing {
+		s.delete(w)
+	}
+}
+
+// churn deletes what passes, unless it is the cursor, and creates entries of
+// these names, which come to stand on both sides of the cursor.
+func (s *subject) churn(passing []store.WebIntegration, names []string, cursor string) (next []store.WebIntegration) {
+	for _, w := range passing {
+		if w.ID == cursor {
+			next = append(next, w)
+		} else {
+			s.delete(w)
+		}
+	}
+	for _, name := range names {
+		next = append(next, s.create(entry("acme", name)))
+	}
+	return next
+}
+
+func pagesFollowARename(s *subject) {
+	a, b, c := s.create(entry("acme", "a")), s.create(entry("acme", "b")), s.create(entry("acme", "c"))
+	a = s.edit(a, func(w *store.WebIntegration) { w.Name = "bb" })
+	s.wantPage(store.Query{Limit: 3}, []store.WebIntegration{b, a, c}, false, false)
+	s.wantPage(store.Query{After: a.ID, Limit: 3}, []store.WebIntegration{c}, false, true)
+	s.wantPage(store.Query{Before: a.ID, Limit: 3}, []store.WebIntegration{b}, true, false)
+}
+
+func pagesOfZero(s *subject) {
+	for range 3 {
+		w := s.create(entry("acme", "a"))
+		for _, q := range []store.Query{{}, {Descending: true}, {After: w.ID}, {Before: w.ID}} {
+			s.wantPage(q, nil, false, false)
+		}
+	}
+}
+
+func pagesRefuseUnknownCursors(s *subject) {
+	w := s.create(entry("acme", "a"))
+	foreign := s.create(entry("other", "b"))
+	gone := s.create(entry("acme", "c"))
+	s.delete(gone)
+	for _, cursor := range []string{store.NewID(), foreign.ID, gone.ID, w.Name, w.ID[1:], w.ID + " ", "%"} {
+		for _, limit := range []int{0, 10} {
+			for _, q := range []store.Query{{After: cursor}, {Before: cursor}, {After: cursor, Descending: true}, {Before: cursor, Descending: true}} {
+				q.Limit = limit
+				_, err := s.Page(s.Context(), "acme", q)
+				s.wantError(fmt.Sprintf("Page(%+v)", q), err, store.ErrUnknownCursor)
+			}
+		}
+	}
+}

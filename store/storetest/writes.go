@@ -1,0 +1,202 @@
+package storetest
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"originwarden/store"
+)
+
+func writeTests() []test {
+	return []test{
+		{name: "RefusesAnIDTwice", run: refusesAnIDTwice},
+		{name: "FindsNoUnknownID", run: findsNoUnknownID},
+		{name: "EditThatChangesNothingWritesNothing", run: editUnchanged},
+		{name: "EditThatFailsWritesNothing", run: editFails},
+		{name: "EditThatPanicsLeavesTheStoreUsable", run: editPanics},
+		{name: "EditSeesTheLastEdit", run: editSeesTheLastEdit},
+		{name: "DeletesOnce", run: deletesOnce},
+		{name: "DeletionThatIsNotAllowedWritesNothing", run: deletionNotAllowed},
+		{name: "LosesNoneOfHundredConcurrentEdits", run: losesNoConcurrentEdit},
+		{name: "DeletesOnceHoweverManyTry", run: deletesOnceConcurrently},
+	}
+}
+
+func refusesAnIDTwice(s *subject) {
+	w := s.create(entry("acme", "one", "https://one.example"))
+	for _, tenant := range []string{"acme", "other"} {
+		again := entry(tenant, "two", "https://two.example")
+		again.ID = w.ID
+		s.writesNothing("acme", func() {
+			_, err := s.Create(s.Context(), again)
+			s.wantError("Create", err, store.ErrExists)
+		})
+	}
+	if _, all := s.load("other"); len(all) > 0 {
+		s.Errorf("a refused creation left %v", all)
+	}
+	s.delete(w)
+	s.create(w)
+}
+
+func findsNoUnknownID(s *subject) {
+	w := s.create(entry("acme", "one"))
+	for _, id := range []string{"", "%", store.NewID(), w.ID[:31], w.ID + "x", w.Name} {
+		s.writesNothing("acme", func() {
+			_, err := s.Integration(s.Context(), "acme", id)
+			s.wantError("Integration", err, store.ErrNotFound)
+			_, err = s.Edit(s.Context(), "acme", id, func(*store.WebIntegration) error { return nil })
+			s.wantError("Edit", err, store.ErrNotFound)
+			_, err = s.Delete(s.Context(), "acme", id, allowed)
+			s.wantError("Delete", err, store.ErrNotFound)
+		})
+	}
+}
+
+// spoil changes all that an edit may, and what the list shares with others.
+func spoil(w *store.WebIntegration) {
+	w.Name, w.CreatedBy = "spoilt", "spoilt"
+	w.ValidOrigins[0] = "https://spoilt.example"
+	w.ValidOrigins = append(w.ValidOrigins[:1], "https://more.example")
+}
+
+func editUnchanged(s *subject) {
+	was := s.create(entry("acme", "one", "https://a.example", "https://b.example"))
+	s.create(entry("acme", "later")) // the entry's revision is not the store's
+	for _, unchanged := range []error{store.ErrUnchanged, fmt.Errorf("wrapped: %w", store.ErrUnchanged)} {
+		s.writesNothing("acme", func() {
+			got, err := s.Edit(s.Context(), "acme", was.ID, func(w *store.WebIntegration) error {
+				spoil(w)
+				return unchanged
+			})
+			s.wantError("Edit", err, nil)
+			s.wantSame("Edit", got, was)
+		})
+	}
+}
+
+func editFails(s *subject) {
+	was := s.create(entry("acme", "one", "https://a.example", "https://b.example"))
+	for _, refusal := range []error{errors.New("refused"), store.ErrNotFound} {
+		s.writesNothing("acme", func() {
+			got, err := s.Edit(s.Context(), "acme", was.ID, func(w *store.WebIntegration) error {
+				spoil(w)
+				return refusal
+			})
+			if err != refusal {
+				s.Errorf("the error is %v, want the edit's own", err)
+			}
+			s.wantSame("Edit", got, store.WebIntegration{})
+		})
+	}
+	s.wantEverywhere(was)
+}
+
+func editPanics(s *subject) {
+	was := s.create(entry("acme", "one", "https://a.example"))
+	s.writesNothing("acme", func() {
+		defer func() {
+			if recover() == nil {
+				s.Error("the panic was swallowed")
+			}
+		}()
+		_, _ = s.Edit(s.Context(), "acme", was.ID, func(*store.WebIntegration) error { panic("edit") })
+	})
+	s.edit(was, func(w *store.WebIntegration) { w.Name = "two" })
+	s.delete(was)
+}
+
+func editSeesTheLastEdit(s *subject) {
+	want := s.create(entry("acme", "0"))
+	for i := range 5 {
+		got := s.edit(want, func(w *store.WebIntegration) {
+			s.wantSame("what the edit sees", *w, want)
+			w.Name = fmt.Sprint(i + 1)
+			w.ValidOrigins = append(w.ValidOrigins, fmt.Sprintf("https://%d.example", i))
+		})
+		want.Name, want.Revision = fmt.Sprint(i+1), got.Revision
+		want.ValidOrigins = append(want.ValidOrigins, fmt.Sprintf("https://%d.example", i))
+		s.wantSame("Edit", got, want)
+	}
+}
+
+func deletesOnce(s *subject) {
+	gone, kept := s.create(entry("acme", "gone", "https://a.example")), s.create(entry("acme", "kept"))
+	revision := s.delete(gone)
+	if revision <= kept.Revision || revision != s.revision() {
+		s.Errorf("the deletion has revision %d, the store %d, the entry before %d", revision, s.revision(), kept.Revision)
+	}
+	s.writesNothing("acme", func() {
+		_, err := s.Delete(s.Context(), "acme", gone.ID, allowed)
+		s.wantError("the second Delete", err, store.ErrNotFound)
+		_, err = s.Integration(s.Context(), "acme", gone.ID)
+		s.wantError("Integration", err, store.ErrNotFound)
+		_, err = s.Page(s.Context(), "acme", store.Query{After: gone.ID, Limit: 1})
+		s.wantError("Page", err, store.ErrUnknownCursor)
+	})
+	s.wantEverywhere(kept)
+	s.reopen()
+	if _, all := s.load("acme"); len(all) != 1 {
+		s.Errorf("Load has %v", all)
+	}
+}
+
+func deletionNotAllowed(s *subject) {
+	w := s.create(entry("acme", "one", "https://a.example"))
+	refusal := errors.New("refused")
+	s.writesNothing("acme", func() {
+		_, err := s.Delete(s.Context(), "acme", w.ID, func(seen store.WebIntegration) error {
+			s.wantSame("what allow sees", seen, w)
+			return refusal
+		})
+		if err != refusal {
+			s.Errorf("the error is %v, want allow's own", err)
+		}
+	})
+}
+
+func losesNoConcurrentEdit(s *subject) {
+	const edits = 100
+	w := s.create(entry("acme", "one"))
+	var done sync.WaitGroup
+	for i := range edits {
+		done.Go(func() {
+			_, err := s.Edit(s.Context(), "acme", w.ID, func(w *store.WebIntegration) error {
+				w.ValidOrigins = append(w.ValidOrigins, fmt.Sprintf("https://%03d.example", i))
+				return nil
+			})
+			s.wantError("Edit", err, nil)
+		})
+	}
+	done.Wait()
+	got := s.integration("acme", w.ID).ValidOrigins
+	slices.Sort(got)
+	for i := range edits {
+		if want := fmt.Sprintf("https://%03d.example", i); len(got) != edits || got[i] != want {
+			s.Fatalf("%d entries are kept, the %dth is not %s: %v", len(got), i, want, got)
+		}
+	}
+}
+
+func deletesOnceConcurrently(s *subject) {
+	w := s.create(entry("acme", "one"))
+	errs := make([]error, 10)
+	var done sync.WaitGroup
+	for i := range errs {
+		done.Go(func() { _, errs[i] = s.Delete(s.Context(), "acme", w.ID, allowed) })
+	}
+	done.Wait()
+	succeeded := 0
+	for _, err := range errs {
+		if err == nil {
+			succeeded++
+			continue
+		}
+		s.wantError("Delete", err, store.ErrNotFound)
+	}
+	if succeeded != 1 {
+		s.Errorf("%d deletions succeeded", succeeded)
+	}
+}

@@ -1,0 +1,91 @@
+package store
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"originwarden/origins"
+)
+
+// WebIntegration is a named list of valid origins of a tenant.
+type WebIntegration struct {
+	// ID is 32 characters of A-Z a-z 0-9 _ -, unique in the store.
+	ID       string
+	TenantID string
+	// Name is 1 to 256 characters without control characters.
+	Name string
+	// CreatedBy is the subject of the token that created it.
+	CreatedBy string
+	// Created and LastUpdated are in UTC, whole seconds.
+	Created, LastUpdated time.Time
+	// ValidOrigins are the entries as they were written; origins.ParseEntry
+	// gives what they match.
+	ValidOrigins []string
+	// Revision is the store's revision of the last change.
+	Revision uint64
+}
+
+// NewID returns a random id of 192 bits.
+func NewID() string {
+	var raw [24]byte
+	rand.Read(raw[:]) // never fails since Go 1.24
+	return base64.RawURLEncoding.EncodeToString(raw[:])
+}
+
+// MaxNameLength is the greatest length of a name, in characters.
+const MaxNameLength = 256
+
+// NameProblem says what is wrong with a name, or "" when nothing is.
+func NameProblem(name string) string {
+	switch {
+	case name == "":
+		return "the name is empty"
+	case !utf8.ValidString(name):
+		return "the name is not valid UTF-8"
+	case utf8.RuneCountInString(name) > MaxNameLength:
+		return "the name is longer than 256 characters"
+	case strings.ContainsFunc(name, unicode.IsControl):
+		return "the name has a control character"
+	}
+	return ""
+}
+
+// OriginProblems says what is wrong with which of the entries, by their index.
+// It is empty when nothing is.
+func OriginProblems(entries []string) map[int]error {
+	problems := map[int]error{}
+	for i, entry := range entries {
+		if _, err := origins.ParseEntry(entry); err != nil {
+			problems[i] = err
+		}
+	}
+	return problems
+}
+
+// Part is the web integration as a list needs it. An entry that is kept but
+// does not parse lists nothing.
+func (w *WebIntegration) Part() origins.Part {
+	p := origins.Part{ID: w.ID, Revision: w.Revision, Origins: make([]string, 0, len(w.ValidOrigins))}
+	for _, entry := range w.ValidOrigins {
+		if canonical, err := origins.ParseEntry(entry); err == nil {
+			p.Origins = append(p.Origins, canonical)
+		}
+	}
+	return p
+}
+
+// Change is what the last write of the web integration changed in its tenant's
+// list.
+func (w *WebIntegration) Change() origins.Change {
+	return origins.Change{Tenant: w.TenantID, Part: w.Part()}
+}
+
+// Deletion is what the deletion of a web integration at revision changes in
+// its tenant's list.
+func Deletion(tenant, id string, revision uint64) origins.Change {
+	return origins.Change{Tenant: tenant, Part: origins.Part{ID: id, Revision: revision}, Deleted: true}
+}

@@ -1,0 +1,118 @@
+package store_test
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+
+	"originwarden/origins"
+	"originwarden/store"
+)
+
+func TestNameProblem(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		want string
+	}{
+		{"my integration", ""},
+		{" ", ""},
+		{"'\"<&>\\/", ""},
+		{"日本 \U0001f600 e\u0301", ""},
+		{strings.Repeat("a", 256), ""},
+		{strings.Repeat("\U0001f600", 256), ""}, // characters, not bytes
+		{"", "the name is empty"},
+		{strings.Repeat("a", 257), "the name is longer than 256 characters"},
+		{strings.Repeat("é", 257), "the name is longer than 256 characters"},
+		{"a\x00b", "the name has a control character"},
+		{"a\nb", "the name has a control character"},
+		{"tab\t", "the name has a control character"},
+		{"\x1b[2J", "the name has a control character"},
+		{"\x7f", "the name has a control character"},
+		{"\u0085", "the name has a control character"},
+		{"\xff", "the name is not valid UTF-8"},
+		{"a\xc3", "the name is not valid UTF-8"},
+		{"\xed\xa0\x80", "the name is not valid UTF-8"}, // a surrogate
+	} {
+		if got := store.NameProblem(c.name); got != c.want {
+			t.Errorf("NameProblem(%.20q) = %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+func TestOriginProblems_NamesEveryBadEntryByItsIndex(t *testing.T) {
+	problems := store.OriginProblems([]string{
+		"https://a.example", "*", "HTTPS://B.example:443/", "https://c.example/path", "null", "capacitor://localhost", "",
+	})
+	for i := range 7 {
+		bad := i == 1 || i == 3 || i == 4 || i == 6
+		var entry *origins.EntryError
+		if got := errors.As(problems[i], &entry); got != bad {
+			t.Errorf("entry %d: %v", i, problems[i])
+		}
+	}
+	if len(problems) != 4 {
+		t.Errorf("there are %d problems: %v", len(problems), problems)
+	}
+}
+
+func TestOriginProblems_IsEmptyWhenNothingIsWrong(t *testing.T) {
+	for _, entries := range [][]string{nil, {}, {"https://a.example", "https://a.example"}} {
+		if problems := store.OriginProblems(entries); len(problems) > 0 {
+			t.Errorf("%v: %v", entries, problems)
+		}
+	}
+}
+
+func TestNewID_IsRandomAndOfTheRightForm(t *testing.T) {
+	form := regexp.MustCompile(`^[A-Za-z0-9_-]{32}$`)
+	seen := map[string]bool{}
+	for range 1000 {
+		id := store.NewID()
+		if raw, err := base64.RawURLEncoding.DecodeString(id); !form.MatchString(id) || len(raw) != 24 || err != nil {
+			t.Errorf("the id is %q, %v", id, err)
+		}
+		if seen[id] {
+			t.Errorf("%q came twice", id)
+		}
+		seen[id] = true
+	}
+}
+
+func TestWebIntegration_PartHasTheCanonicalFormOfWhatParses(t *testing.T) {
+	w := store.WebIntegration{
+		ID: "id", Revision: 7,
+		ValidOrigins: []string{"HTTPS://A.example:443/", "not an origin", "https://a.example", "*", "http://b.example:8080"},
+	}
+	want := origins.Part{ID: "id", Revision: 7, Origins: []string{"https://a.example", "https://a.example", "http://b.example:8080"}}
+	if got := w.Part(); !reflect.DeepEqual(got, want) {
+		t.Errorf("the part is %+v, want %+v", got, want)
+	}
+}
+
+func TestWebIntegration_ChangeAndDeletionReachTheTenantsList(t *testing.T) {
+	w := store.WebIntegration{ID: "id", TenantID: "acme", Revision: 2, ValidOrigins: []string{"https://A.example"}}
+	list := origins.NewList(1, nil).With(w.Change())
+	if known, listed := list.ListsIn("id", "https://a.example"); !known || !listed || list.Revision() != 2 {
+		t.Errorf("after the change: known %t, listed %t, revision %d", known, listed, list.Revision())
+	}
+	deletion := store.Deletion("acme", "id", 3)
+	list = list.With(deletion)
+	if known, _ := list.ListsIn("id", "https://a.example"); known || list.Lists("https://a.example") || list.Revision() != 3 {
+		t.Errorf("after the deletion: known %t, revision %d", known, list.Revision())
+	}
+	if w.Change().Tenant != "acme" || deletion.Tenant != "acme" {
+		t.Error("a change is of another tenant")
+	}
+	if list = list.With(w.Change()); list.Lists("https://a.example") {
+		t.Error("a late change undid the deletion")
+	}
+}
+
+func ExampleNameProblem() {
+	fmt.Println(store.NameProblem("line\nbreak"))
+	// Output: the name has a control character
+}
