@@ -55,6 +55,9 @@ type answer struct {
 	origin []string // the request's Origin lines
 	status int      // that was sent, 0 before
 	sent   int64    // bytes of the body
+
+	progress time.Duration // for each write; 0 is no limit
+	control  *http.ResponseController
 }
 
 // WriteHeader sends an informational status at once and a final one only once,
@@ -102,9 +105,26 @@ func (a *answer) Write(b []byte) (int, error) {
 	if a.status == 0 {
 		a.WriteHeader(http.StatusOK)
 	}
+	a.limit()
 	n, err := a.ResponseWriter.Write(b)
+	a.unlimit()
 	a.sent += int64(n)
 	return n, err
+}
+
+// limit gives a client that reads nothing so long and no longer.
+func (a *answer) limit() {
+	if a.progress > 0 {
+		a.control.SetWriteDeadline(time.Now().Add(a.progress))
+	}
+}
+
+// unlimit ends limit with the write: a deadline that outlasts it would end an
+// HTTP/2 stream that has nothing to say for a while.
+func (a *answer) unlimit() {
+	if a.progress > 0 {
+		a.control.SetWriteDeadline(time.Time{})
+	}
 }
 
 // FlushError dresses the header that a flush would send by itself.
@@ -112,7 +132,9 @@ func (a *answer) FlushError() error {
 	if a.status == 0 {
 		a.WriteHeader(http.StatusOK)
 	}
-	return http.NewResponseController(a.ResponseWriter).Flush()
+	a.limit()
+	defer a.unlimit()
+	return a.control.Flush()
 }
 
 // Unwrap gives http.ResponseController the way to deadlines and hijacking.

@@ -41,6 +41,11 @@ type Exchange struct {
 	UpstreamCause string
 	// TunnelEnd is why a tunnel ended: one of TunnelEnds, or "" of none.
 	TunnelEnd string
+	// Nearest is what the list of a tenant with Debug has nearest to an origin
+	// that was refused.
+	Nearest origins.Miss
+	// Limit is the one that the request ran into, of Limits, or "".
+	Limit string
 	// API says that the API answered.
 	API bool
 	// Cut says that the answer ended before its end, or was never sent.
@@ -62,6 +67,9 @@ type exchange struct {
 	scheme  string // public
 	peer    netip.Addr
 	asked   time.Time // when the tenant was
+	hasBody bool
+	body    *body // nil without limits, or without a body
+	entered bool  // counts among the tenant's requests in flight
 }
 
 func (g *Gateway) begin(w http.ResponseWriter, r *http.Request) *exchange {
@@ -70,8 +78,10 @@ func (g *Gateway) begin(w http.ResponseWriter, r *http.Request) *exchange {
 		Exchange: Exchange{Start: time.Now(), Verdict: origins.Refused, Method: r.Method, Path: target.path, Cut: true},
 		gateway:  g,
 		target:   target,
+		hasBody:  r.ContentLength != 0,
 	}
-	x.answer = answer{ResponseWriter: w, stamps: &g.stamps, origin: r.Header["Origin"]}
+	x.answer = answer{ResponseWriter: w, stamps: &g.stamps, origin: r.Header["Origin"],
+		progress: g.progress, control: http.NewResponseController(w)}
 	x.peer, x.Client, x.scheme = g.trusted.sender(r)
 	traceID, ok := envelope.ParseTraceparent(r.Header["Traceparent"])
 	if !ok {
@@ -120,6 +130,14 @@ func (x *exchange) passes() bool {
 // answersPreflight reports whether the gateway answers an allowed preflight.
 func (x *exchange) answersPreflight() bool {
 	return x.Kind == origins.Preflight && x.Verdict == origins.Allowed && x.Mode != Report
+}
+
+// leave gives the tenant's place to another request, once.
+func (x *exchange) leave() {
+	if x.entered {
+		x.entered = false
+		x.tenant.inFlight.Add(-1)
+	}
 }
 
 // end reports the exchange. One that a panic cut has not come to its end.

@@ -30,29 +30,27 @@ func Causes() []string {
 	return []string{causeConnect, causeTimeout, causeReset, causeProtocol, causeClient}
 }
 
-// newForwarder returns the one reverse proxy of all tenants. It keeps the
-// tenant's bytes: no compression of its own, no proxy from the environment.
-func newForwarder(t Timeouts, errorLog *log.Logger) *httputil.ReverseProxy {
+// newForwarder returns the one reverse proxy of all tenants.
+func newForwarder(errorLog *log.Logger) *httputil.ReverseProxy {
 	if errorLog == nil {
 		errorLog = log.New(io.Discard, "", 0)
 	}
 	return &httputil.ReverseProxy{
 		Rewrite:        rewrite,
+		Transport:      toItsTenant{},
 		ModifyResponse: received,
 		ErrorHandler:   failed,
 		BufferPool:     &buffers{},
 		ErrorLog:       errorLog,
-		Transport: &http.Transport{
-			DialContext:           (&net.Dialer{Timeout: t.Connect, KeepAlive: 30 * time.Second}).DialContext,
-			TLSHandshakeTimeout:   t.Connect,
-			ResponseHeaderTimeout: t.Response,
-			ExpectContinueTimeout: time.Second,
-			IdleConnTimeout:       t.Idle,
-			MaxIdleConnsPerHost:   256,
-			DisableCompression:    true,
-			ForceAttemptHTTP2:     true,
-		},
 	}
+}
+
+// toItsTenant sends each request by the transport of its tenant.
+type toItsTenant struct{}
+
+// RoundTrip implements http.RoundTripper.
+func (toItsTenant) RoundTrip(r *http.Request) (*http.Response, error) {
+	return exchangeOf(r.Context()).tenant.transport.RoundTrip(r)
 }
 
 // toTenant hands the request on and sees the answer through.
@@ -140,12 +138,31 @@ func failed(_ http.ResponseWriter, r *http.Request, err error) {
 	if x.Upstream == 0 {
 		x.Upstream = time.Since(x.asked)
 	}
-	x.Err, x.UpstreamCause = err, causeOf(r.Context(), err)
-	if x.UpstreamCause == causeTimeout {
+	x.Err = err
+	if problem := x.problemOfBody(err); problem != nil {
+		x.refuse(problem)
+		return
+	}
+	if x.UpstreamCause = causeOf(r.Context(), err); x.UpstreamCause == causeTimeout {
 		x.refuse(upstreamTimeout)
 		return
 	}
 	x.refuse(upstreamUnreachable)
+}
+
+// problemOfBody is the answer when it was the client's body that failed.
+func (x *exchange) problemOfBody(err error) *problem {
+	switch {
+	case x.body == nil:
+		return nil
+	case errors.Is(err, errBodyTooLarge):
+		return bodyTooLarge
+	case errors.Is(err, errBodyStalled), x.body.stalled():
+		return bodyStalled
+	case errors.Is(err, errBodyBroken):
+		return bodyBroken
+	}
+	return nil
 }
 
 func causeOf(ctx context.Context, err error) string {

@@ -22,7 +22,12 @@ type Config struct {
 	TrustedProxies []netip.Prefix
 	// URLBytes is the longest request target that is answered; 0 is no limit.
 	URLBytes int
-	Timeouts Timeouts
+	// BodyBytes is the largest body of a request; 0 is no limit.
+	BodyBytes int64
+	// InFlightPerTenant is how many requests a tenant answers at once, tunnels
+	// not counted; 0 is no limit.
+	InFlightPerTenant int
+	Timeouts          Timeouts
 	// Observe is called once for every exchange, when it has ended; nil is
 	// nobody. It must not keep the Exchange.
 	Observe func(*Exchange)
@@ -39,8 +44,12 @@ type CORS struct {
 	MaxAge        time.Duration // how long a browser may keep a preflight's answer
 }
 
-// Timeouts of the way to a tenant; 0 is none.
+// Timeouts of an exchange; 0 is none.
 type Timeouts struct {
+	// Progress is how long one read of a request's body, and one write of an
+	// answer, may take.
+	Progress time.Duration
+
 	Connect  time.Duration // to be connected
 	Response time.Duration // from the request's last byte to the answer's header
 	Idle     time.Duration // a connection kept for the next request
@@ -55,15 +64,19 @@ type Gateway struct {
 	lists   *origins.Cache
 	stamps  stamps
 	trusted trustedProxies
-	urlMax  int
 	forward *httputil.ReverseProxy
 	tunnels *tunnels
 	observe func(*Exchange)
+
+	urlMax      int
+	bodyMax     int64
+	inFlightMax int64
+	progress    time.Duration
 }
 
 // New returns the gateway of cfg, or every mistake in its tenants at once.
 func New(cfg Config) (*Gateway, error) {
-	hosts, err := newHosts(cfg.Tenants)
+	hosts, err := newHosts(cfg.Tenants, newTransports(cfg.Timeouts))
 	if err != nil {
 		return nil, err
 	}
@@ -72,20 +85,24 @@ func New(cfg Config) (*Gateway, error) {
 		lists:   cfg.Lists,
 		stamps:  newStamps(cfg.CORS),
 		trusted: trustedProxies(cfg.TrustedProxies),
-		urlMax:  cfg.URLBytes,
+		forward: newForwarder(cfg.ErrorLog),
+		tunnels: newTunnels(cfg.Timeouts),
 		observe: cfg.Observe,
+
+		urlMax:      cfg.URLBytes,
+		bodyMax:     cfg.BodyBytes,
+		inFlightMax: int64(cfg.InFlightPerTenant),
+		progress:    cfg.Timeouts.Progress,
 	}
 	if g.observe == nil {
 		g.observe = func(*Exchange) {}
 	}
-	g.tunnels = newTunnels(cfg.Timeouts)
-	g.forward = newForwarder(cfg.Timeouts, cfg.ErrorLog)
 	return g, nil
 }
 
 // Close ends the connections to tenants that no request uses.
 func (g *Gateway) Close() {
-	g.forward.Transport.(*http.Transport).CloseIdleConnections()
+	g.hosts.transports.closeIdle()
 }
 
 // ServeHTTP answers r, or hands it to the tenant of its host.
@@ -114,11 +131,28 @@ func (g *Gateway) answer(x *exchange, r *http.Request) {
 	switch {
 	case x.answersPreflight():
 		x.preflight(r)
+		return
 	case !x.passes():
 		x.refuse(refusalOf(x.reason))
+		return
+	}
+	if problem := g.limitBody(x, r); problem != nil {
+		x.refuse(problem)
+		return
+	}
+	g.handOn(x, r)
+}
+
+// handOn gives a request that passes to whoever answers it.
+func (g *Gateway) handOn(x *exchange, r *http.Request) {
+	switch {
 	case x.api:
 		x.tenant.API.ServeHTTP(&x.answer, g.settled(x, r))
+	case !x.tenant.enter(g.inFlightMax):
+		x.refuse(overloaded)
 	default:
+		x.entered = true
+		defer x.leave()
 		g.toTenant(x, r)
 	}
 }
@@ -159,7 +193,11 @@ func (g *Gateway) decide(x *exchange, r *http.Request) origins.Reason {
 	if err != nil {
 		x.Err = err
 	}
-	return policy.DecideByList(&x.request, list)
+	reason := policy.DecideByList(&x.request, list)
+	if x.tenant.Debug && (reason == origins.OriginNotListed || reason == origins.OriginNotInWebIntegration) {
+		x.Nearest = list.Nearest(x.request.Origin[0])
+	}
+	return reason
 }
 
 // settled is r as the API's handler gets it: with the client's address, the

@@ -16,7 +16,19 @@ type problem struct {
 	title  string
 	detail string
 	header [2]string // one more header and its value
+	limit  string    // the one of Limits that was hit, or ""
 }
+
+// The limits of a gateway.
+const (
+	limitURL      = "url_bytes"
+	limitBody     = "body_bytes"
+	limitProgress = "body_progress"
+	limitInFlight = "in_flight_per_tenant"
+)
+
+// Limits returns all values of Exchange.Limit but the empty one.
+func Limits() []string { return []string{limitURL, limitBody, limitProgress, limitInFlight} }
 
 // refusalOf is the answer to a refused request. Never 401: browser clients
 // answer that by navigating to a login page.
@@ -66,7 +78,15 @@ var (
 	tenantUnknown = &problem{status: http.StatusMisdirectedRequest, code: "TENANT_UNKNOWN", title: "Tenant unknown",
 		detail: "No tenant has this host."}
 	urlTooLong = &problem{status: http.StatusRequestURITooLong, code: "URL_TOO_LONG", title: "URL too long",
-		detail: "The request target is longer than this gateway takes."}
+		detail: "The request target is longer than this gateway takes.", limit: limitURL}
+	bodyTooLarge = &problem{status: http.StatusRequestEntityTooLarge, code: "BODY_TOO_LARGE", title: "Body too large",
+		detail: "The request's body is larger than this gateway takes.", limit: limitBody}
+	bodyStalled = &problem{status: http.StatusRequestTimeout, code: "BODY_TIMEOUT", title: "Body timed out",
+		detail: "The request's body made no progress.", limit: limitProgress}
+	bodyBroken = &problem{status: http.StatusBadRequest, code: "BAD_REQUEST", title: "Bad Request",
+		detail: "The request's body broke off."}
+	overloaded = &problem{status: http.StatusServiceUnavailable, code: "OVERLOADED", title: "Tenant overloaded",
+		detail: "The tenant has as many requests in flight as it may have.", header: [2]string{"Retry-After", "1"}, limit: limitInFlight}
 	badTarget = &problem{status: http.StatusBadRequest, code: "BAD_REQUEST", title: "Bad Request",
 		detail: "The path has characters that no URL has."}
 	upgradeRefused = &problem{status: http.StatusBadRequest, code: "UPGRADE_REFUSED", title: "Upgrade refused",
@@ -93,17 +113,27 @@ func forbiddenMethod(method string) *problem {
 	return nil
 }
 
+// hint is what a tenant with Debug adds to a refusal.
+func (x *exchange) hint() map[string]any {
+	if x.Nearest.Relation == "" {
+		return nil
+	}
+	return map[string]any{"nearest": map[string]any{"relation": x.Nearest.Relation, "entry": x.Nearest.Entry}}
+}
+
 // refuse answers with p, in the envelope and never to be stored. Nothing of
 // the request is in it but the trace id.
 func (x *exchange) refuse(p *problem) {
 	if x.Reason == "" {
 		x.Reason = strings.ToLower(p.code)
 	}
+	x.Limit = p.limit
+	x.abandonBody()
 	header := x.answer.Header()
 	clear(header)
 	header["Cache-Control"] = x.answer.stamps.noStore
 	if p.header[0] != "" {
 		header[p.header[0]] = []string{p.header[1]}
 	}
-	envelope.Write(&x.answer, x.TraceID, p.status, envelope.Error{Code: p.code, Title: p.title, Detail: p.detail})
+	envelope.Write(&x.answer, x.TraceID, p.status, envelope.Error{Code: p.code, Title: p.title, Detail: p.detail, Meta: x.hint()})
 }

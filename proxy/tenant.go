@@ -1,12 +1,14 @@
 package proxy
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 
 	"originwarden/origins"
 )
@@ -20,8 +22,14 @@ type Tenant struct {
 	Hosts []string
 	// Upstream is where requests are forwarded to: a scheme and a host.
 	Upstream *url.URL
-	Mode     Mode
-	Policy   origins.Policy
+	// UpstreamTLS is for an Upstream of https; nil is the system's authorities
+	// and no certificate.
+	UpstreamTLS *tls.Config
+	Mode        Mode
+	Policy      origins.Policy
+	// Debug tells in the body of a refusal, and the Exchange, what the list has
+	// nearest to the origin. It shows entries to whoever asks.
+	Debug bool
 	// API answers the paths of IsAPIPath; nil forwards them like any other.
 	API http.Handler
 }
@@ -67,32 +75,46 @@ func IsAPIPath(raw string) bool {
 type tenant struct {
 	Tenant
 	apiPolicy origins.Policy
+	transport *http.Transport
+	inFlight  atomic.Int64
+}
+
+// enter counts a request among those in flight, unless there are limit of them
+// already; 0 is no limit.
+func (t *tenant) enter(limit int64) bool {
+	if n := t.inFlight.Add(1); limit > 0 && n > limit {
+		t.inFlight.Add(-1)
+		return false
+	}
+	return true
 }
 
 // owns reports whether the API answers the raw path on this tenant's hosts.
 func (t *tenant) owns(path string) bool { return t.API != nil && IsAPIPath(path) }
 
-func newTenant(t Tenant) *tenant {
+func newTenant(t Tenant, transports *transports) *tenant {
 	// What an operator grants or demands for the tenant's own sake is not for
 	// the lists: nobody may post to them from anywhere, and command lines, which
 	// send no Origin, hold a token.
 	policy := t.Policy
 	policy.PostFromAnywhere = nil
 	policy.RequireOrigin = origins.RequireNone
-	return &tenant{Tenant: t, apiPolicy: policy}
+	return &tenant{Tenant: t, apiPolicy: policy, transport: transports.of(t.UpstreamTLS)}
 }
 
 // hosts finds the tenant of a Host.
 type hosts struct {
 	byName map[string]*tenant
 	rest   *tenant // nil: nobody takes the other hosts
+
+	transports *transports
 }
 
-func newHosts(tenants []Tenant) (hosts, error) {
-	h := hosts{byName: map[string]*tenant{}}
+func newHosts(tenants []Tenant, transports *transports) (hosts, error) {
+	h := hosts{byName: map[string]*tenant{}, transports: transports}
 	var errs []error
 	for _, t := range tenants {
-		compiled := newTenant(t)
+		compiled := newTenant(t, transports)
 		if len(t.Hosts) == 0 {
 			if h.rest != nil {
 				errs = append(errs, fmt.Errorf("tenants %s and %s both have no hosts", h.rest.ID, t.ID))

@@ -70,11 +70,12 @@ func (x *exchange) tunnel(res *http.Response) error {
 	if !ok || !strings.EqualFold(res.Header.Get("Upgrade"), "websocket") {
 		return errWrongProto
 	}
-	client, buffered, err := http.NewResponseController(x.answer.ResponseWriter).Hijack()
+	client, buffered, err := x.answer.control.Hijack()
 	if err != nil {
 		return err
 	}
 	defer client.Close()
+	x.leave() // tunnels are no requests in flight
 	x.answer.status = http.StatusSwitchingProtocols
 	x.dressHandshake(res)
 	if err := writeHandshake(buffered.Writer, res.Header); err != nil {

@@ -4,9 +4,11 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -83,7 +85,7 @@ func TestGateway_ClosesATunnelWhoseIntegrationNoLongerListsIt(t *testing.T) {
 	expectEcho(t, "another web integration lists it", byUnion)
 }
 
-func TestGateway_ReviewsTunnelsWhoseListIsNotCached(t *testing.T) {
+func TestGateway_ReviewsTunnelsWhoseListWasReadAnew(t *testing.T) {
 	revoked := make(chan bool, 1)
 	w := newWorld(t, options{tenant: echo, load: func(ctx context.Context, tenant string) (*origins.List, error) {
 		select {
@@ -95,7 +97,8 @@ func TestGateway_ReviewsTunnelsWhoseListIsNotCached(t *testing.T) {
 	}})
 	conn := w.open(listed, "/")
 	revoked <- true
-	w.lists.Drop("acme")
+	w.lists.Doubt("acme")
+	w.send(request("GET /", "Origin: "+other)) // starts the load
 	expectClose(t, "read anew", conn, websocket.StatusPolicyViolation, "revoked")
 }
 
@@ -226,4 +229,22 @@ func TestGateway_ClosesTheTunnelOfASlowReader(t *testing.T) {
 	if x := w.observed(); x.TunnelEnd != "revoked" {
 		t.Errorf("observed %+v", x)
 	}
+}
+
+// Another tenant's list may have put this one out of the cache.
+func TestGateway_ReviewsTunnelsWhoseListIsNotCached(t *testing.T) {
+	var revoked atomic.Bool
+	w := newWorld(t, options{tenant: echo, load: func(ctx context.Context, tenant string) (*origins.List, error) {
+		if revoked.Load() {
+			return origins.NewList(20, nil), nil
+		}
+		return loadTwo(ctx, tenant)
+	}})
+	conn := w.open(listed, "/")
+	for i := range 10 {
+		w.lists.List(t.Context(), fmt.Sprint("tenant-", i))
+	}
+	revoked.Store(true)
+	w.lists.Apply(withoutFirst())
+	expectClose(t, "evicted", conn, websocket.StatusPolicyViolation, "revoked")
 }

@@ -1,0 +1,180 @@
+package proxy_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"originwarden/origins"
+	"originwarden/proxy"
+)
+
+func TestGateway_LimitsBodies(t *testing.T) {
+	limit := func(c *proxy.Config) { c.BodyBytes = 10 }
+	chunked := func(size int) string {
+		return request("POST /", "Origin: "+listed, "Transfer-Encoding: chunked") + fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", size, strings.Repeat("x", size))
+	}
+	rows := []struct {
+		rule, raw string
+		status    int
+	}{
+		{"of the limit", request("POST /", "Origin: "+listed, "Content-Length: 10") + "0123456789", 200},
+		{"above it by its own account", request("POST /", "Origin: "+listed, "Content-Length: 11") + "0123456789a", 413},
+		{"of the limit in chunks", chunked(10), 200},
+		{"above it in chunks", chunked(11), 413},
+		{"far above it in chunks", chunked(100_000), 413},
+	}
+	for _, row := range rows {
+		w := newWorld(t, options{config: limit, tenant: func(rw http.ResponseWriter, r *http.Request) {}})
+		got := w.send(row.raw)
+		x := w.observed()
+		if got.StatusCode != row.status || row.status == 413 != (got.code() == "BODY_TOO_LARGE") || row.status == 413 != (x.Limit == "body_bytes") {
+			t.Errorf("%s: %d %s, observed %+v", row.rule, got.StatusCode, got.body, x)
+		}
+		expectCORS(t, row.rule, got, sharedWith(listed))
+	}
+}
+
+func TestGateway_EndsABodyThatMakesNoProgress(t *testing.T) {
+	w := newWorld(t, options{config: func(c *proxy.Config) { c.Timeouts.Progress = 50 * time.Millisecond }})
+	got := w.send(request("POST /", "Origin: "+listed, "Content-Length: 10") + "half")
+	if got.StatusCode != 408 || got.code() != "BODY_TIMEOUT" {
+		t.Errorf("%d %s", got.StatusCode, got.body)
+	}
+	expectCORS(t, "a stalled body", got, sharedWith(listed))
+	if x := w.observed(); x.Limit != "body_progress" || x.UpstreamCause != "" {
+		t.Errorf("observed %+v", x)
+	}
+}
+
+// The deadline of a body must not end the answer that takes longer than it.
+func TestGateway_ProgressIsNoLimitForAnAnswer(t *testing.T) {
+	const progress = 50 * time.Millisecond
+	w := newWorld(t, options{config: func(c *proxy.Config) { c.Timeouts.Progress = progress }, tenant: func(rw http.ResponseWriter, r *http.Request) {
+		timer := time.NewTimer(4 * progress)
+		defer timer.Stop()
+		io.WriteString(rw, "first,")
+		http.NewResponseController(rw).Flush()
+		select {
+		case <-timer.C:
+			io.WriteString(rw, "second")
+		case <-r.Context().Done():
+		}
+	}})
+	conn := w.dial()
+	reader := bufio.NewReader(conn)
+	for range 2 {
+		io.WriteString(conn, request("POST /", "Origin: "+listed, "Content-Length: 4")+"body")
+		if got := w.read(reader, "POST"); got.body != "first,second" {
+			t.Errorf("got %q", got.body)
+		}
+	}
+}
+
+func TestGateway_EndsAnAnswerThatNobodyReads(t *testing.T) {
+	w := newWorld(t, options{config: func(c *proxy.Config) { c.Timeouts.Progress = 100 * time.Millisecond }, tenant: func(rw http.ResponseWriter, _ *http.Request) {
+		for chunk := make([]byte, 1<<20); ; {
+			if _, err := rw.Write(chunk); err != nil {
+				return
+			}
+		}
+	}})
+	conn := w.dial()
+	conn.(*net.TCPConn).SetReadBuffer(4096)
+	io.WriteString(conn, request("GET /", "Origin: "+listed))
+	if x := w.observed(); !x.Cut || x.Status != 200 {
+		t.Errorf("observed %+v", x)
+	}
+}
+
+func TestGateway_OneSlowTenantStarvesNoOther(t *testing.T) {
+	arrived, release := make(chan bool), make(chan bool)
+	w := newWorld(t, options{config: func(c *proxy.Config) { c.InFlightPerTenant = 2 }, tenant: func(_ http.ResponseWriter, r *http.Request) {
+		if r.Host == "acme.example" {
+			arrived <- true
+			<-release
+		}
+	}})
+	for range 2 {
+		conn := w.dial()
+		io.WriteString(conn, request("GET /", "Origin: "+listed))
+		<-arrived
+	}
+	got := w.send(request("GET /", "Origin: "+listed))
+	if got.StatusCode != 503 || got.code() != "OVERLOADED" || got.Header.Get("Retry-After") == "" {
+		t.Errorf("the third got %d %s", got.StatusCode, got.body)
+	}
+	expectCORS(t, "overloaded", got, sharedWith(listed))
+	if x := w.observed(); x.Limit != "in_flight_per_tenant" {
+		t.Errorf("observed %+v", x)
+	}
+	if got := w.send(request("GET /", "Host: empty.example")); got.StatusCode != 200 {
+		t.Errorf("another tenant got %d", got.StatusCode)
+	}
+	if got := w.send(request("OPTIONS /", "Origin: "+listed, "Access-Control-Request-Method: PUT")); got.StatusCode != 204 {
+		t.Errorf("a preflight got %d", got.StatusCode)
+	}
+	close(release)
+	for range 4 {
+		w.observed()
+	}
+	go func() { <-arrived }()
+	if got := w.send(request("GET /", "Origin: "+listed)); got.StatusCode != 200 {
+		t.Errorf("after the others it got %d", got.StatusCode)
+	}
+}
+
+func TestGateway_TunnelsAreNoRequestsInFlight(t *testing.T) {
+	w := newWorld(t, options{tenant: echo, config: func(c *proxy.Config) { c.InFlightPerTenant = 1 }})
+	for i := range 3 {
+		expectEcho(t, fmt.Sprint("tunnel ", i), w.open(listed, "/"))
+	}
+}
+
+func TestGateway_TellsWhoDebugsTheNearestMiss(t *testing.T) {
+	for _, debug := range []bool{true, false} {
+		w := newWorld(t, options{config: func(c *proxy.Config) { c.Tenants[0].Debug = debug }})
+		for raw, want := range map[string]origins.Miss{
+			request("GET /", "Origin: http://app.example.com"):                                 {Relation: "other_scheme", Entry: listed},
+			request("GET /", "Origin: "+listed, "qlik-web-integration-id: second"):             {Relation: "other_web_integration", Entry: listed},
+			request("GET /", "Origin: https://unrelated.test"):                                 {},
+			request("GET /", "Origin: null"):                                                   {},
+			request("OPTIONS /", "Origin: "+listed+":1", "Access-Control-Request-Method: PUT"): {Relation: "other_port", Entry: listed},
+		} {
+			got := w.send(raw)
+			x := w.observed()
+			if !debug {
+				want = origins.Miss{}
+			}
+			hint := fmt.Sprintf(`"meta":{"nearest":{"entry":%q,"relation":%q}}`, want.Entry, want.Relation)
+			if x.Nearest != want || strings.Contains(got.body, hint) != (want.Entry != "") || strings.Contains(got.body, "nearest") != (want.Entry != "") {
+				t.Errorf("debug %v, %q: %+v, body %s", debug, raw, x.Nearest, got.body)
+			}
+		}
+	}
+}
+
+// Without the body that it announces, a refused request would wait for it.
+func TestGateway_RefusesARequestWhoseBodyNeverComes(t *testing.T) {
+	w := newWorld(t, options{})
+	for raw, status := range map[string]int{
+		request("POST /", "Origin: "+unlisted, "Content-Length: 10"):              403,
+		request("POST /", "Origin: "+unlisted, "Transfer-Encoding: chunked"):      403,
+		request("POST /", "Host: unknown.example", "Content-Length: 10") + "half": 421,
+	} {
+		conn := w.dial()
+		io.WriteString(conn, raw)
+		reader := bufio.NewReader(conn)
+		if got := w.read(reader, "POST"); got.StatusCode != status {
+			t.Errorf("%q: %d", raw, got.StatusCode)
+		}
+		if _, err := reader.ReadByte(); err != io.EOF {
+			t.Errorf("%q: the connection is kept: %v", raw, err)
+		}
+	}
+}

@@ -1,0 +1,52 @@
+package proxy
+
+import (
+	"crypto/tls"
+	"net"
+	"net/http"
+	"time"
+)
+
+// transports are the ways to the tenants: one for all that need no TLS of
+// their own. They keep the tenants' bytes (no compression of their own) and ask
+// the environment for nothing.
+type transports struct {
+	timeouts Timeouts
+	shared   *http.Transport
+	own      []*http.Transport
+}
+
+func newTransports(t Timeouts) *transports {
+	return &transports{timeouts: t, shared: newTransport(t, nil)}
+}
+
+// of returns the transport for a tenant with the given TLS, which may be nil.
+func (t *transports) of(config *tls.Config) *http.Transport {
+	if config == nil {
+		return t.shared
+	}
+	own := newTransport(t.timeouts, config)
+	t.own = append(t.own, own)
+	return own
+}
+
+func (t *transports) closeIdle() {
+	t.shared.CloseIdleConnections()
+	for _, own := range t.own {
+		own.CloseIdleConnections()
+	}
+}
+
+func newTransport(t Timeouts, config *tls.Config) *http.Transport {
+	return &http.Transport{
+		DialContext:           (&net.Dialer{Timeout: t.Connect, KeepAlive: 30 * time.Second}).DialContext,
+		TLSClientConfig:       config,
+		TLSHandshakeTimeout:   t.Connect,
+		ResponseHeaderTimeout: t.Response,
+		ExpectContinueTimeout: time.Second,
+		IdleConnTimeout:       t.Idle,
+		MaxIdleConnsPerHost:   256,
+		DisableCompression:    true,
+		ForceAttemptHTTP2:     true,
+	}
+}
