@@ -6,6 +6,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
+	"net/textproto"
 	"net/url"
 	"slices"
 	"strings"
@@ -24,20 +26,22 @@ func hostile(header http.Header) {
 }
 
 func TestGateway_SaysAloneWhatBrowsersMayRead(t *testing.T) {
-	for _, status := range []int{200, 204, 301, 304, 401, 404, 500} {
-		w := newWorld(t, options{tenant: func(rw http.ResponseWriter, _ *http.Request) {
-			hostile(rw.Header())
-			rw.Header().Set("ETag", `"1"`)
-			rw.WriteHeader(status)
-		}})
-		for origin, want := range map[string][]string{listed: sharedWith(listed), public: sharedWith(public)} {
-			got := w.send(request("GET /", "Origin: "+origin))
-			if got.StatusCode != status || got.Header.Get("ETag") != `"1"` {
-				t.Errorf("%d: got %d, %v", status, got.StatusCode, got.Header)
+	for _, protocol := range protocols() {
+		for _, status := range []int{200, 204, 301, 304, 401, 404, 500} {
+			w := newWorld(t, options{protocol: protocol, tenant: func(rw http.ResponseWriter, _ *http.Request) {
+				hostile(rw.Header())
+				rw.Header().Set("ETag", `"1"`)
+				rw.WriteHeader(status)
+			}})
+			for origin, want := range map[string][]string{listed: sharedWith(listed), public: sharedWith(public)} {
+				got := w.send(request("GET /", "Origin: "+origin))
+				if got.StatusCode != status || got.Header.Get("ETag") != `"1"` {
+					t.Errorf("%d: got %d, %v", status, got.StatusCode, got.Header)
+				}
+				expectCORS(t, fmt.Sprint(status, " for ", origin, " by ", protocol), got, want)
 			}
-			expectCORS(t, fmt.Sprint(status, " for ", origin), got, want)
+			expectCORS(t, fmt.Sprint(status, " without an origin by ", protocol), w.send(request("GET /")), unshared())
 		}
-		expectCORS(t, fmt.Sprint(status, " without an origin"), w.send(request("GET /")), unshared())
 	}
 }
 
@@ -151,16 +155,19 @@ func TestGateway_AnswersForATenantThatCannot(t *testing.T) {
 		{"it speaks no HTTP", raw("SSH-2.0-OpenSSH\r\n\r\n"), nil, 502, "UPSTREAM_UNREACHABLE", "protocol"},
 		{"it switches protocols unasked", raw("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"), nil, 502, "UPSTREAM_UNREACHABLE", "protocol"},
 	}
-	for _, row := range rows {
-		w := newWorld(t, options{tenant: row.tenant, config: row.config})
-		// POST, so that the transport does not try again.
-		got := w.send(request("POST /", "Origin: "+listed, "Content-Length: 0"))
-		if got.StatusCode != row.status || got.code() != row.code {
-			t.Errorf("%s: %d %s, want %d %s", row.rule, got.StatusCode, got.body, row.status, row.code)
-		}
-		expectCORS(t, row.rule, got, sharedWith(listed))
-		if x := w.observed(); x.UpstreamCause != row.cause || x.Err == nil || x.Reason != "listed" {
-			t.Errorf("%s: observed %+v", row.rule, x)
+	for _, protocol := range protocols() {
+		for _, row := range rows {
+			rule := fmt.Sprint(row.rule, " by ", protocol)
+			w := newWorld(t, options{protocol: protocol, tenant: row.tenant, config: row.config})
+			// POST, so that the transport does not try again.
+			got := w.send(request("POST /", "Origin: "+listed, "Content-Length: 0"))
+			if got.StatusCode != row.status || got.code() != row.code {
+				t.Errorf("%s: %d %s, want %d %s", rule, got.StatusCode, got.body, row.status, row.code)
+			}
+			expectCORS(t, rule, got, sharedWith(listed))
+			if x := w.observed(); x.UpstreamCause != row.cause || x.Err == nil || x.Reason != "listed" {
+				t.Errorf("%s: observed %+v", rule, x)
+			}
 		}
 	}
 }
@@ -219,24 +226,26 @@ func TestGateway_PassesEachEventAtOnce(t *testing.T) {
 }
 
 func TestGateway_SendsTheClientsBytes(t *testing.T) {
-	w := newWorld(t, options{})
-	for _, target := range []string{
-		"/", "/a//b", "//a", "/%2e%2e/a", "/../a", "/a%2Fb", "/a;b", "/a|b", "/a|b%2Fc", `/a"b`, "/a[b]", "/a^", "/ü",
-		"/?", "/a?", "/?a;b", "/?%zz", "/?a=%zz&b=1;c", "/?a|b", "/a?b?c", "/a%20b?c+d",
-	} {
-		got := w.send(request("GET "+target, "Origin: "+listed))
-		if saw := w.tenantSaw(); got.StatusCode != 200 || len(saw) != 1 || saw[0].Target != target {
-			t.Errorf("%s: %d; the tenant saw %v", target, got.StatusCode, saw)
+	for _, protocol := range []protocol{http1, http1TLS} {
+		w := newWorld(t, options{protocol: protocol})
+		for _, target := range []string{
+			"/", "/a//b", "//a", "/%2e%2e/a", "/../a", "/a%2Fb", "/a;b", "/a|b", "/a|b%2Fc", `/a"b`, "/a[b]", "/a^", "/ü",
+			"/?", "/a?", "/?a;b", "/?%zz", "/?a=%zz&b=1;c", "/?a|b", "/a?b?c", "/a%20b?c+d",
+		} {
+			got := w.send(request("GET "+target, "Origin: "+listed))
+			if saw := w.tenantSaw(); got.StatusCode != 200 || len(saw) != 1 || saw[0].Target != target {
+				t.Errorf("%s: %d; the tenant saw %v", target, got.StatusCode, saw)
+			}
 		}
-	}
-	if got := w.send(request("GET //a|b", "Origin: "+listed)); got.StatusCode != 400 || got.code() != "BAD_REQUEST" {
-		t.Errorf("//a|b: %d %s", got.StatusCode, got.body)
-	}
-	body := strings.Repeat("x", 100_000)
-	w.tenantSaw()
-	w.send(request("PUT /", "Origin: "+listed, fmt.Sprint("Content-Length: ", len(body))) + body)
-	if saw := w.tenantSaw(); len(saw) != 1 || saw[0].Body != body {
-		t.Error("the body did not arrive whole")
+		if got := w.send(request("GET //a|b", "Origin: "+listed)); got.StatusCode != 400 || got.code() != "BAD_REQUEST" {
+			t.Errorf("//a|b: %d %s", got.StatusCode, got.body)
+		}
+		body := strings.Repeat("x", 100_000)
+		w.tenantSaw()
+		w.send(request("PUT /", "Origin: "+listed, fmt.Sprint("Content-Length: ", len(body))) + body)
+		if saw := w.tenantSaw(); len(saw) != 1 || saw[0].Body != body {
+			t.Error("the body did not arrive whole")
+		}
 	}
 }
 
@@ -309,5 +318,42 @@ func TestGateway_FindsTheClientBehindTrustedProxies(t *testing.T) {
 		if got := w.observed().Client.String(); got != row.want {
 			t.Errorf("%s: %s, want %s", row.rule, got, row.want)
 		}
+	}
+}
+
+func TestGateway_SendsTheBytesOfAnHTTP2Request(t *testing.T) {
+	w := newWorld(t, options{protocol: http2})
+	for _, target := range []string{"/", "/a//b", "/%2e%2e/a", "/../a", "/a%2Fb", "/a;b", "/a|b%2Fc", "/?", "/?a;b", "/?%zz"} {
+		got := w.send(request("GET "+target, "Origin: "+listed))
+		if saw := w.tenantSaw(); got.StatusCode != 200 || len(saw) != 1 || saw[0].Target != target {
+			t.Errorf("%s: %d; the tenant saw %v", target, got.StatusCode, saw)
+		}
+	}
+}
+
+func TestGateway_TakesCORSHeadersOutOfHTTP2Answers(t *testing.T) {
+	w := newWorld(t, options{protocol: http2, tenant: raw("HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\nAccess-Control-Allow-Origin: *\r\n\r\n" +
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: Access-Control-Allow-Origin, X-Checksum\r\nAccess-Control-Allow-Origin: *\r\n\r\n" +
+		"2\r\nok\r\n0\r\nAccess-Control-Allow-Origin: *\r\nX-Checksum: 1\r\nAccess-Control-Max-Age: 1\r\n\r\n")})
+	var hints http.Header
+	ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{Got1xxResponse: func(_ int, header textproto.MIMEHeader) error {
+		hints = http.Header(header)
+		return nil
+	}})
+	res, err := w.gateway.Client().Do(w.newRequest("GET", "/").WithContext(ctx))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil || string(body) != "ok" || res.ProtoMajor != 2 {
+		t.Errorf("%s %q, %v", res.Proto, body, err)
+	}
+	expectCORS(t, "the final answer", answer{Response: res}, sharedWith(listed))
+	if cors := (answer{Response: &http.Response{Header: hints}}).cors(); hints.Get("Link") == "" || len(cors) > 0 {
+		t.Errorf("the hints are %v", hints)
+	}
+	if cors := (answer{Response: &http.Response{Header: res.Trailer}}).cors(); res.Trailer.Get("X-Checksum") != "1" || len(cors) > 0 {
+		t.Errorf("the trailers are %v", res.Trailer)
 	}
 }

@@ -56,19 +56,22 @@ func TestGateway_DecidesActualRequests(t *testing.T) {
 		{"the list of another tenant", request("GET /a", "Host: empty.example", "Origin: "+listed), 403, unshared(), "origin_not_listed", "origin_not_listed", false},
 		{"X-HTTP-Method-Override changes nothing", request("GET /a", "Origin: "+unlisted, "X-HTTP-Method-Override: OPTIONS"), 403, unshared(), "origin_not_listed", "origin_not_listed", false},
 	}
-	w := newWorld(t, options{})
-	for _, row := range rows {
-		got := w.send(row.raw)
-		saw := w.tenantSaw()
-		if got.StatusCode != row.status || len(saw) == 1 != row.forward {
-			t.Errorf("%s: status %d, want %d; the tenant saw %v", row.rule, got.StatusCode, row.status, saw)
-		}
-		expectCORS(t, row.rule, got, row.cors)
-		if row.code != "" && (got.code() != row.code || got.Header.Get("Cache-Control") != "no-store") {
-			t.Errorf("%s: code %q, headers %v, body %s", row.rule, got.code(), got.Header, got.body)
-		}
-		if x := w.observed(); x.Reason != row.reason || x.Status != row.status || (x.Upstream > 0) != row.forward {
-			t.Errorf("%s: observed %+v", row.rule, x)
+	for _, protocol := range protocols() {
+		w := newWorld(t, options{protocol: protocol})
+		for _, row := range rows {
+			rule := fmt.Sprint(row.rule, " by ", protocol)
+			got := w.send(row.raw)
+			saw := w.tenantSaw()
+			if got.StatusCode != row.status || len(saw) == 1 != row.forward {
+				t.Errorf("%s: status %d, want %d; the tenant saw %v", rule, got.StatusCode, row.status, saw)
+			}
+			expectCORS(t, rule, got, row.cors)
+			if row.code != "" && (got.code() != row.code || got.Header.Get("Cache-Control") != "no-store") {
+				t.Errorf("%s: code %q, headers %v, body %s", rule, got.code(), got.Header, got.body)
+			}
+			if x := w.observed(); x.Reason != row.reason || x.Status != row.status || (x.Upstream > 0) != row.forward {
+				t.Errorf("%s: observed %+v", rule, x)
+			}
 		}
 	}
 }
@@ -115,18 +118,21 @@ func TestGateway_AnswersPreflightsItself(t *testing.T) {
 		{"on the API's path, without a token", strings.Replace(asks(listed, "PUT"), "/a", "/api/v1/web-integrations", 1), 204, allowed(listed), "listed"},
 		{"to an unknown host", asks(listed, "PUT", "Host: unknown.example"), 421, unshared(), "tenant_unknown"},
 	}
-	w := newWorld(t, options{})
-	for _, row := range rows {
-		got := w.send(row.raw)
-		if saw := w.tenantSaw(); got.StatusCode != row.status || len(saw) > 0 {
-			t.Errorf("%s: status %d, want %d; the tenant saw %v", row.rule, got.StatusCode, row.status, saw)
-		}
-		expectCORS(t, row.rule, got, row.cors)
-		if got.Header.Get("Cache-Control") != "no-store" {
-			t.Errorf("%s: Cache-Control %q", row.rule, got.Header.Get("Cache-Control"))
-		}
-		if x := w.observed(); x.Reason != row.reason {
-			t.Errorf("%s: reason %q, want %q", row.rule, x.Reason, row.reason)
+	for _, protocol := range protocols() {
+		w := newWorld(t, options{protocol: protocol})
+		for _, row := range rows {
+			rule := fmt.Sprint(row.rule, " by ", protocol)
+			got := w.send(row.raw)
+			if saw := w.tenantSaw(); got.StatusCode != row.status || len(saw) > 0 {
+				t.Errorf("%s: status %d, want %d; the tenant saw %v", rule, got.StatusCode, row.status, saw)
+			}
+			expectCORS(t, rule, got, row.cors)
+			if got.Header.Get("Cache-Control") != "no-store" {
+				t.Errorf("%s: Cache-Control %q", rule, got.Header.Get("Cache-Control"))
+			}
+			if x := w.observed(); x.Reason != row.reason {
+				t.Errorf("%s: reason %q, want %q", rule, x.Reason, row.reason)
+			}
 		}
 	}
 }
@@ -412,15 +418,18 @@ func TestGateway_ObeysItsMode(t *testing.T) {
 		{"report: a repeated origin", proxy.Report, request("GET /", "Origin: a", "Origin: b"), nil, 200, theirs, "origin_repeated", true},
 		{"report: an unknown host", proxy.Report, request("GET /", "Host: unknown.example"), nil, 421, unshared(), "tenant_unknown", false},
 	}
-	for _, row := range rows {
-		w := newWorld(t, options{mode: row.mode, tenant: own, load: row.load})
-		got := w.send(row.raw)
-		if saw := w.tenantSaw(); got.StatusCode != row.status || len(saw) == 1 != row.forward {
-			t.Errorf("%s: %d, want %d; the tenant saw %v", row.rule, got.StatusCode, row.status, saw)
-		}
-		expectCORS(t, row.rule, got, row.cors)
-		if x := w.observed(); x.Reason != row.reason {
-			t.Errorf("%s: reason %q, want %q", row.rule, x.Reason, row.reason)
+	for _, protocol := range protocols() {
+		for _, row := range rows {
+			rule := fmt.Sprint(row.rule, " by ", protocol)
+			w := newWorld(t, options{protocol: protocol, mode: row.mode, tenant: own, load: row.load})
+			got := w.send(row.raw)
+			if saw := w.tenantSaw(); got.StatusCode != row.status || len(saw) == 1 != row.forward {
+				t.Errorf("%s: %d, want %d; the tenant saw %v", rule, got.StatusCode, row.status, saw)
+			}
+			expectCORS(t, rule, got, row.cors)
+			if x := w.observed(); x.Reason != row.reason {
+				t.Errorf("%s: reason %q, want %q", rule, x.Reason, row.reason)
+			}
 		}
 	}
 }

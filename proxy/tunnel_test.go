@@ -70,19 +70,21 @@ func TestGateway_DecidesWebSocketHandshakes(t *testing.T) {
 		{"another one", handshake("/?qlik-web-integration-id=second", "Origin: "+listed), 403, "origin_not_in_web_integration"},
 		{"an unknown one", handshake("/?qlik-web-integration-id=third", "Origin: "+listed), 403, "web_integration_unknown"},
 	}
-	w := newWorld(t, options{tenant: upgrading("Connection: Upgrade\r\nUpgrade: websocket\r\n")})
-	for _, row := range rows {
-		conn := w.dial()
-		io.WriteString(conn, row.raw)
-		got, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: "GET"})
-		if err != nil {
-			t.Fatalf("%s: %v", row.rule, err)
-		}
-		conn.Close()
-		x := w.observed()
-		saw := w.tenantSaw()
-		if got.StatusCode != row.status || x.Reason != row.reason || x.Kind != origins.WebSocket || (len(saw) == 1) != (row.status == 101) {
-			t.Errorf("%s: %d, %q; the tenant saw %v", row.rule, got.StatusCode, x.Reason, saw)
+	for _, protocol := range []protocol{http1, http1TLS} {
+		w := newWorld(t, options{protocol: protocol, tenant: upgrading("Connection: Upgrade\r\nUpgrade: websocket\r\n")})
+		for _, row := range rows {
+			conn := w.dial()
+			io.WriteString(conn, row.raw)
+			got, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: "GET"})
+			if err != nil {
+				t.Fatalf("%s: %v", row.rule, err)
+			}
+			conn.Close()
+			x := w.observed()
+			saw := w.tenantSaw()
+			if got.StatusCode != row.status || x.Reason != row.reason || x.Kind != origins.WebSocket || (len(saw) == 1) != (row.status == 101) {
+				t.Errorf("%s: %d, %q; the tenant saw %v", row.rule, got.StatusCode, x.Reason, saw)
+			}
 		}
 	}
 }
@@ -119,7 +121,7 @@ func TestGateway_TunnelsBothWays(t *testing.T) {
 }
 
 func TestGateway_TunnelsWhatCameWithTheHandshake(t *testing.T) {
-	w := newWorld(t, options{tenant: upgrading("Connection: Upgrade\r\nUpgrade: websocket\r\n")})
+	w := newWorld(t, options{protocol: http1TLS, tenant: upgrading("Connection: Upgrade\r\nUpgrade: websocket\r\n")})
 	conn := w.dial()
 	io.WriteString(conn, handshake("/", "Origin: "+listed)+"early.")
 	reader := bufio.NewReader(conn)

@@ -3,6 +3,7 @@ package proxy_test
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -33,9 +34,10 @@ const (
 
 // world is a gateway on a real socket in front of a tenant on another one.
 type world struct {
-	t       *testing.T
+	t       testing.TB
 	gateway *httptest.Server
 	proxy   *proxy.Gateway
+	speaks  protocol
 	lists   *origins.Cache
 
 	exchanges chan proxy.Exchange
@@ -51,19 +53,31 @@ type seen struct {
 	Body                 string
 }
 
+// protocol is what a client of the gateway speaks.
+type protocol string
+
+const (
+	http1    protocol = "HTTP/1.1"
+	http1TLS protocol = "HTTP/1.1 on TLS"
+	http2    protocol = "HTTP/2"
+)
+
+func protocols() []protocol { return []protocol{http1, http1TLS, http2} }
+
 // options change what newWorld would build.
 type options struct {
-	tenant  http.HandlerFunc // nil answers 200 with a JSON body
-	mode    proxy.Mode
-	policy  func(*origins.Policy)
-	config  func(*proxy.Config)
-	load    origins.Loader
-	listAll []origins.Part
+	protocol protocol         // "" is http1
+	tenant   http.HandlerFunc // nil answers 200 with a JSON body
+	mode     proxy.Mode
+	policy   func(*origins.Policy)
+	config   func(*proxy.Config)
+	load     origins.Loader
+	listAll  []origins.Part
 }
 
-func newWorld(t *testing.T, o options) *world {
+func newWorld(t testing.TB, o options) *world {
 	t.Helper()
-	w := &world{t: t, exchanges: make(chan proxy.Exchange, 1000)}
+	w := &world{t: t, speaks: o.protocol, exchanges: make(chan proxy.Exchange, 1000)}
 	tenant := httptest.NewServer(w.recording(o.tenant))
 	t.Cleanup(tenant.Close)
 	upstream, _ := url.Parse(tenant.URL)
@@ -83,7 +97,15 @@ func newWorld(t *testing.T, o options) *world {
 	go gateway.Review(t.Context())
 	w.gateway = httptest.NewUnstartedServer(gateway)
 	w.gateway.Config.DisableGeneralOptionsHandler = true
-	w.gateway.Start()
+	switch o.protocol {
+	case http1TLS:
+		w.gateway.StartTLS()
+	case http2:
+		w.gateway.EnableHTTP2 = true
+		w.gateway.StartTLS()
+	default:
+		w.gateway.Start()
+	}
 	t.Cleanup(func() {
 		w.gateway.Close()
 		gateway.Close()
@@ -175,7 +197,13 @@ func (w *world) observed() proxy.Exchange {
 // dial opens a connection to the gateway that ends with the test.
 func (w *world) dial() net.Conn {
 	w.t.Helper()
-	conn, err := net.Dial("tcp", w.gateway.Listener.Addr().String())
+	var conn net.Conn
+	var err error
+	if address := w.gateway.Listener.Addr().String(); w.speaks == http1TLS {
+		conn, err = tls.Dial("tcp", address, w.gateway.Client().Transport.(*http.Transport).TLSClientConfig)
+	} else {
+		conn, err = net.Dial("tcp", address)
+	}
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -199,12 +227,42 @@ type answer struct {
 	body string
 }
 
-// send sends raw bytes on a new connection and reads one answer.
+// send sends the bytes of a request on a new connection and reads one answer.
+// To a gateway of HTTP/2 it sends the request that they are.
 func (w *world) send(raw string) answer {
 	w.t.Helper()
+	if w.speaks == http2 {
+		return w.sendHTTP2(raw)
+	}
 	conn := w.dial()
 	go io.WriteString(conn, raw)
 	return w.read(bufio.NewReader(conn), strings.SplitN(raw, " ", 2)[0])
+}
+
+func (w *world) sendHTTP2(raw string) answer {
+	w.t.Helper()
+	r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(raw)))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	target := r.RequestURI
+	r.RequestURI, r.URL.Scheme, r.URL.Host, r.URL.RawQuery = "", "https", w.gateway.Listener.Addr().String(), ""
+	r.URL.Opaque, r.URL.ForceQuery = target, false
+	if _, set := r.Header["User-Agent"]; !set {
+		r.Header["User-Agent"] = nil
+	}
+	transport := w.gateway.Client().Transport.(*http.Transport)
+	transport.DisableCompression = true
+	res, err := transport.RoundTrip(r.WithContext(w.t.Context()))
+	if err != nil {
+		w.t.Fatalf("%q: %v", raw, err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil || res.ProtoMajor != 2 {
+		w.t.Fatalf("%q: %s, %v", raw, res.Proto, err)
+	}
+	return answer{res, string(body)}
 }
 
 func (w *world) read(from *bufio.Reader, method string) answer {

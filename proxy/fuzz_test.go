@@ -1,0 +1,132 @@
+package proxy_test
+
+import (
+	"bufio"
+	"bytes"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"originwarden/origins"
+)
+
+// Whatever bytes arrive, the gateway does not panic, the tenant gets nothing of
+// an origin that is refused, and no answer has two Access-Control-Allow-Origin
+// or one for an origin that is not allowed.
+func FuzzGateway_ObeysTheDecision(f *testing.F) {
+	for _, seed := range []string{
+		request("GET /", "Origin: "+listed),
+		request("GET /", "Origin: "+unlisted),
+		request("GET /", "Origin: "+listed, "Origin: "+unlisted),
+		request("OPTIONS /", "Origin: "+listed, "Access-Control-Request-Method: PUT", "Access-Control-Request-Headers: a,b"),
+		request("POST /callback", "Origin: null", "Content-Length: 3") + "abc",
+		request("POST /", "Origin: "+unlisted, "Transfer-Encoding: chunked") + "3\r\nabc\r\n0\r\n\r\n" + request("GET /", "Origin: "+listed),
+		request("POST /", "Origin: null", "Sec-Fetch-Site: same-origin", "Content-Length: 0"),
+		request("GET http://acme.example/?qlik-web-integration-id=first", "Connection: Origin, Host", "Origin: "+listed),
+		handshake("/", "Origin: "+listed) + "\x81\x82\x00\x00\x00\x00hi",
+		handshake("/", "Origin: "+unlisted),
+		request("OPTIONS *", "Origin: "+listed),
+		"CONNECT acme.example:80 HTTP/1.1\r\nHost: acme.example:80\r\n\r\n",
+		"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+		"GET / HTTP/1.0\r\nOrigin: " + unlisted + "\n\n",
+	} {
+		f.Add([]byte(seed))
+	}
+	w := newFuzzWorld(f)
+	f.Fuzz(func(t *testing.T, input []byte) {
+		if len(input) > 16<<10 {
+			return
+		}
+		answers := w.exchange(t, input)
+		for _, s := range w.tenantSaw() {
+			if !mayReachTheTenant(s) {
+				t.Fatalf("%q: the tenant saw %+v", input, s)
+			}
+		}
+		reader := bufio.NewReader(bytes.NewReader(answers))
+		for {
+			res, err := http.ReadResponse(reader, nil)
+			if err != nil {
+				return
+			}
+			allowed := res.Header["Access-Control-Allow-Origin"]
+			if len(allowed) > 1 || len(allowed) == 1 && !slices.Contains([]string{listed, other, public}, allowed[0]) {
+				t.Fatalf("%q: Access-Control-Allow-Origin: %q", input, allowed)
+			}
+			if _, err := io.Copy(io.Discard, res.Body); err != nil || res.StatusCode == 101 {
+				return
+			}
+		}
+	})
+}
+
+func mayReachTheTenant(s seen) bool {
+	switch origin := s.Header["Origin"]; {
+	case len(origin) == 0:
+		return true
+	case len(origin) > 1:
+		return false
+	case slices.Contains([]string{listed, other, public}, origin[0]):
+		return true
+	case origin[0] == "null" && slices.Equal(s.Header["Sec-Fetch-Site"], []string{"same-origin"}):
+		return true
+	default:
+		path, _, _ := strings.Cut(s.Target, "?")
+		return s.Method == "POST" && path == "/callback" && (origin[0] == "null" || origins.WellFormed(origin[0]))
+	}
+}
+
+// fuzzWorld is a world whose clients write once and read to the end.
+type fuzzWorld struct {
+	*world
+	panicked *panicWatch
+}
+
+// panicWatch is a log in which net/http tells of handlers that panicked.
+type panicWatch struct{ seen atomic.Bool }
+
+func (p *panicWatch) Write(line []byte) (int, error) {
+	if bytes.Contains(line, []byte("panic")) {
+		p.seen.Store(true)
+	}
+	return len(line), nil
+}
+
+func newFuzzWorld(f *testing.F) fuzzWorld {
+	w := newWorld(f, options{tenant: func(rw http.ResponseWriter, r *http.Request) {
+		hostile(rw.Header())
+		if r.Header.Get("Upgrade") != "" {
+			upgrading("Connection: Upgrade\r\nUpgrade: websocket\r\n")(rw, r)
+		}
+	}})
+	panicked := &panicWatch{}
+	w.gateway.Config.ErrorLog = log.New(panicked, "", 0)
+	return fuzzWorld{w, panicked}
+}
+
+func (w fuzzWorld) exchange(t *testing.T, input []byte) []byte {
+	conn, err := net.Dial("tcp", w.gateway.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(10 * time.Second))
+	if _, err := conn.Write(input); err != nil {
+		t.Fatal(err)
+	}
+	conn.(*net.TCPConn).CloseWrite()
+	answers, _ := io.ReadAll(conn)
+	for len(w.exchanges) > 0 {
+		<-w.exchanges
+	}
+	if w.panicked.seen.Load() {
+		t.Fatalf("%q: a handler panicked", input)
+	}
+	return answers
+}
