@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"originwarden/store"
+)
+
+func TestAdmin_AnswersGETOfWhatItHas(t *testing.T) {
+	r := serving(t, t.TempDir(), oneTenant(upstream(t, hello)))
+	for _, c := range []struct {
+		method, path string
+		headers      []string
+		status       int
+		body         string // a part
+	}{
+		{"GET", "/metrics", nil, 200, "originwarden_build_info"},
+		{"GET", "/healthz", nil, 200, `{"healthy":true}`},
+		{"GET", "/readyz", nil, 200, `{"ready":true,"revision":0,"age":`},
+		{"HEAD", "/readyz", nil, 200, ""},
+		{"HEAD", "/metrics", nil, 200, ""},
+		{"GET", "/readyz?verbose", nil, 200, `"ready":true`},
+		{"GET", "/", nil, 404, `"code":"NOT_FOUND"`},
+		{"GET", "/readyz/", nil, 404, `"code":"NOT_FOUND"`},
+		{"GET", "//readyz", nil, 404, `"code":"NOT_FOUND"`},
+		{"GET", "/%72eadyz", nil, 404, `"code":"NOT_FOUND"`},
+		{"GET", collection, nil, 404, `"code":"NOT_FOUND"`},
+		{"POST", "/nothing", nil, 404, `"code":"NOT_FOUND"`},
+		{"POST", "/readyz", nil, 405, `"code":"METHOD_NOT_ALLOWED"`},
+		{"OPTIONS", "/metrics", nil, 405, `"code":"METHOD_NOT_ALLOWED"`},
+		{"DELETE", "/healthz", nil, 405, `"code":"METHOD_NOT_ALLOWED"`},
+		{"GET", "/metrics", []string{"Origin: http://127.0.0.1"}, 403, `"code":"ORIGIN_REFUSED"`},
+		{"GET", "/metrics", []string{"Origin: "}, 403, `"code":"ORIGIN_REFUSED"`},
+		{"GET", "/nothing", []string{"Origin: null"}, 403, `"code":"ORIGIN_REFUSED"`},
+		{"OPTIONS", "/readyz", []string{"Origin: http://a.example", "Access-Control-Request-Method: GET"}, 403, `"code":"ORIGIN_REFUSED"`},
+	} {
+		response, text := send(t, c.method, r.admin+c.path, "", c.headers...)
+		if response.StatusCode != c.status || !strings.Contains(text, c.body) {
+			t.Errorf("%s %s %q: %d %s", c.method, c.path, c.headers, response.StatusCode, text)
+		}
+		if allow := response.Header.Get("Allow"); (allow == "GET, HEAD") != (c.status == 405) {
+			t.Errorf("%s %s: Allow is %q", c.method, c.path, allow)
+		}
+		for name := range response.Header {
+			if strings.HasPrefix(name, "Access-Control-") {
+				t.Errorf("%s %s: %s is sent", c.method, c.path, name)
+			}
+		}
+	}
+}
+
+func TestAdmin_IsNotOnTheTenantsAddress(t *testing.T) {
+	r := serving(t, t.TempDir(), oneTenant(upstream(t, hello)))
+	for _, path := range []string{"/metrics", "/healthz", "/readyz"} {
+		if _, text := send(t, "GET", r.tenants+path, ""); text != "hello" {
+			t.Errorf("%s is answered with %q, not by the tenant", path, text)
+		}
+	}
+}
+
+func TestReadiness_TellsTheRevisionInForce(t *testing.T) {
+	dir := t.TempDir()
+	r := serving(t, dir, oneTenant(upstream(t, hello)))
+	token, err := os.ReadFile(filepath.Join(dir, adminTokenName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	made, _ := send(t, "POST", r.tenants+collection, `{"name":"n"}`, "Authorization: Bearer "+strings.TrimSpace(string(token)), "Content-Type: application/json")
+	_, text := send(t, "GET", r.admin+"/readyz", "")
+	if want := `{"ready":true,"revision":` + made.Header.Get("Web-Integrations-Revision") + `,`; !strings.HasPrefix(text, want) {
+		t.Errorf("got %s, want %s", text, want)
+	}
+}
+
+// revisions is a store of which only the revision is asked.
+type revisions struct {
+	store.Store
+	answer func(context.Context) (uint64, error)
+}
+
+func (r revisions) Revision(ctx context.Context) (uint64, error) { return r.answer(ctx) }
+
+func TestReadiness_StaysReadyWhileTheStoreIsSilent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		answer := func(context.Context) (uint64, error) { return 7, nil }
+		ready := newReadiness(revisions{answer: func(ctx context.Context) (uint64, error) { return answer(ctx) }}, 2*time.Second)
+		expect := func(name string, status int, want readinessDocument) {
+			t.Helper()
+			recorder := httptest.NewRecorder()
+			ready.ServeHTTP(recorder, httptest.NewRequest("GET", "/readyz", nil))
+			var got readinessDocument
+			if err := json.Unmarshal(recorder.Body.Bytes(), &got); err != nil || got != want || recorder.Code != status {
+				t.Errorf("%s: %d %s", name, recorder.Code, recorder.Body)
+			}
+		}
+		expect("at first", http.StatusServiceUnavailable, readinessDocument{Revision: 7, Problem: "starting"})
+		ready.set("")
+		expect("then", http.StatusOK, readinessDocument{Ready: true, Revision: 7})
+		answer = func(context.Context) (uint64, error) { return 0, errors.New("no such file") }
+		time.Sleep(5 * time.Second) // of the bubble's time
+		expect("with a store that fails", http.StatusOK, readinessDocument{Ready: true, Revision: 7, Age: 5, Problem: "the store does not answer"})
+		answer = func(ctx context.Context) (uint64, error) {
+			<-ctx.Done()
+			return 0, ctx.Err()
+		}
+		expect("with a store that hangs", http.StatusOK, readinessDocument{Ready: true, Revision: 7, Age: 7, Problem: "the store does not answer"})
+		ready.set("stopping")
+		answer = func(context.Context) (uint64, error) { return 8, nil }
+		expect("in the end", http.StatusServiceUnavailable, readinessDocument{Revision: 8, Problem: "stopping"})
+	})
+}

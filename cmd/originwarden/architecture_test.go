@@ -1,0 +1,102 @@
+package main
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// may lists what a package of ours may import: packages of ours by their
+// folder, and modules of others. What is not here may import the standard
+// library alone; a folder stands for what is below it too, unless that has a
+// row of its own.
+func may() map[string][]string {
+	return map[string][]string{
+		"origins":         {"github.com/hashicorp/golang-lru/v2", "golang.org/x/net/idna", "golang.org/x/sync"},
+		"envelope":        {},
+		"store":           {"origins"},
+		"store/sqlite":    {"store", "origins", "modernc.org/sqlite", "github.com/gofrs/flock"},
+		"store/storetest": {"store", "origins"},
+		"api":             {"store", "origins", "envelope", "github.com/go-json-experiment/json"},
+		"proxy":           {"origins", "envelope"},
+		"metrics":         {"origins", "proxy", "api", "github.com/prometheus/client_golang"},
+		"cmd/originwarden": {"api", "cmd/originwarden", "envelope", "metrics", "origins", "proxy", "store",
+			"github.com/coder/websocket", "github.com/spf13/cobra", "go.uber.org/zap", "go.yaml.in/yaml/v3"},
+	}
+}
+
+func TestPackages_ImportOnlyWhatTheArrowsPermit(t *testing.T) {
+	root, rules := filepath.Join("..", ".."), may()
+	seen := map[string]bool{}
+	err := filepath.WalkDir(root, func(file string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go") {
+			return nil
+		}
+		relative, _ := filepath.Rel(root, filepath.Dir(file))
+		folder := filepath.ToSlash(relative)
+		rule := ruleOf(folder, rules)
+		seen[rule] = true
+		for _, imported := range importsOf(t, file) {
+			if !permitted(imported, rules[rule]) {
+				t.Errorf("%s imports %s, which %q may not", filepath.ToSlash(file), imported, rule)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for rule := range rules {
+		if !seen[rule] {
+			t.Errorf("there is a rule for %s, but no package", rule)
+		}
+	}
+}
+
+// ruleOf returns the nearest folder that has a rule, or folder itself.
+func ruleOf(folder string, rules map[string][]string) string {
+	for at := folder; at != "."; at = path.Dir(at) {
+		if _, ok := rules[at]; ok {
+			return at
+		}
+	}
+	return folder
+}
+
+func importsOf(t *testing.T, file string) []string {
+	t.Helper()
+	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var imports []string
+	for _, spec := range parsed.Imports {
+		imported, _ := strconv.Unquote(spec.Path.Value)
+		imports = append(imports, imported)
+	}
+	return imports
+}
+
+// permitted reports whether allowed has the import, or what it is below of.
+// Of ours only cmd's own subpackages and the stores follow from a folder.
+func permitted(imported string, allowed []string) bool {
+	ours, isOurs := strings.CutPrefix(imported, "originwarden/")
+	if !isOurs {
+		first, _, _ := strings.Cut(imported, "/")
+		standard := !strings.Contains(first, ".")
+		return standard || slices.ContainsFunc(allowed, func(a string) bool { return imported == a || strings.HasPrefix(imported, a+"/") })
+	}
+	if slices.Contains(allowed, ours) {
+		return true
+	}
+	return slices.Contains(allowed, "cmd/originwarden") && (strings.HasPrefix(ours, "cmd/originwarden/") || strings.HasPrefix(ours, "store/"))
+}

@@ -1,0 +1,197 @@
+package config_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"originwarden/api"
+	"originwarden/cmd/originwarden/config"
+	"originwarden/origins"
+	"originwarden/proxy"
+)
+
+// oneTenant is the least that is a configuration.
+const oneTenant = "tenants: [{id: a, upstream: 'http://127.0.0.1:3000'}]\n"
+
+func TestParse_GivesOmittedKeysTheirDefaults(t *testing.T) {
+	for _, text := range []string{
+		oneTenant,
+		oneTenant + "cors: {}\nstore: {}\ncache: {}\napi: {limits: {}}\nlimits: {}\ntimeouts: {}\nlog: {}\nmetrics: {}\nadmin: {}\n",
+		oneTenant + "limits: {url_bytes: 16KiB}\ntimeouts: {drain: 10s}\ncors: {max_age: 10m}\napi: {limits: {body: 1MiB}}\n",
+	} {
+		cfg := parse(t, text)
+		tenant := cfg.Tenants[0]
+		if tenant.ID != "a" || !tenant.API || tenant.Mode != config.Mode(proxy.Enforce) || tenant.RequireOrigin != config.Requirement(origins.RequireNone) {
+			t.Errorf("%q: the tenant is %+v", text, tenant)
+		}
+		cfg.Tenants = nil
+		if want := config.Default(); !reflect.DeepEqual(cfg, want) {
+			t.Errorf("%q: got %+v, want %+v", text, cfg, want)
+		}
+	}
+}
+
+func TestParse_ReadsEveryKey(t *testing.T) {
+	cfg := parse(t, `
+listen: :8443
+trusted_proxies: [10.0.0.0/8, "2001:db8::/32"]
+admin: {listen: "[::1]:9091"}
+tenants:
+  - id: acme
+    hosts: [ACME.example.com, bücher.example., "[::1]"]
+    public_origins: ["https://Acme.example.com:443/"]
+    upstream: https://up.example:8443/
+    mode: headers
+    require_origin: unsafe
+    api: false
+    post_from_anywhere: [/login/callback, /a/]
+cors: {credentials: false, methods: [GET, PURGE], request_headers: [X-Token], expose_headers: ["*"], max_age: 1h30m}
+store: {url: "sqlite:/var/lib/lists.db", timeout: 500ms}
+cache: {tenants: 3, origins: 2000000}
+api:
+  tokens: [{subject: ops, tenant: "*", role: reader, sha256: 0000000000000000000000000000000000000000000000000000000000000012}]
+  limits: {integrations: 1, origins: 2, tenant_origins: 3, body: 4KiB}
+limits: {header_bytes: 1 MiB, url_bytes: 0}
+timeouts: {read_header: 1s, idle: 0s, upstream_connect: 2s, upstream_response: 3s, websocket_idle: 4s, websocket_lifetime: 5s, drain: 0s}
+log: {level: debug, format: console, access: false}
+metrics: {tenants: 0}
+`)
+	hash := config.Hash{31: 0x12}
+	want := &config.Config{
+		Listen: ":8443", Admin: config.Admin{Listen: "[::1]:9091"},
+		TrustedProxies: cfg.TrustedProxies,
+		Tenants: []config.Tenant{{
+			ID: "acme", Hosts: []string{"acme.example.com", "xn--bcher-kva.example", "::1"},
+			PublicOrigins: []string{"https://acme.example.com"}, Upstream: cfg.Tenants[0].Upstream,
+			Mode: config.Mode(proxy.Headers), RequireOrigin: config.Requirement(origins.RequireUnsafe),
+			PostFromAnywhere: []string{"/login/callback", "/a/"},
+		}},
+		CORS: config.CORS{Methods: []string{"GET", "PURGE"}, RequestHeaders: []string{"x-token"},
+			ExposeHeaders: []string{"*"}, MaxAge: config.Duration(90 * time.Minute)},
+		Store: config.Store{URL: config.StoreURL{Path: "/var/lib/lists.db"}, Timeout: config.Duration(500 * time.Millisecond)},
+		Cache: config.Cache{Tenants: 3, Origins: 2_000_000},
+		API: config.API{
+			Tokens: []config.Token{{Subject: "ops", Tenant: "*", Role: config.Role(api.Reader), SHA256: hash}},
+			Limits: config.APILimits{Integrations: 1, Origins: 2, TenantOrigins: 3, Body: 4096},
+		},
+		Limits: config.Limits{HeaderBytes: 1 << 20},
+		Timeouts: config.Timeouts{ReadHeader: config.Duration(time.Second), UpstreamConnect: config.Duration(2 * time.Second),
+			UpstreamResponse: config.Duration(3 * time.Second), WebSocketIdle: config.Duration(4 * time.Second), WebSocketLifetime: config.Duration(5 * time.Second)},
+		Log: config.Log{Level: -1, Format: config.Console},
+	}
+	if !reflect.DeepEqual(cfg, want) {
+		t.Errorf("got  %+v\nwant %+v", cfg, want)
+	}
+	if got := cfg.Tenants[0].Upstream.String(); got != "https://up.example:8443" {
+		t.Errorf("the upstream is %s", got)
+	}
+	if got := []string{cfg.TrustedProxies[0].String(), cfg.TrustedProxies[1].String()}; !slices.Equal(got, []string{"10.0.0.0/8", "2001:db8::/32"}) {
+		t.Errorf("the trusted proxies are %s", got)
+	}
+}
+
+func TestTenant_PublicAt(t *testing.T) {
+	for _, c := range []struct {
+		name         string
+		tenant       config.Tenant
+		scheme, port string
+		want         []string
+	}{
+		{"a host is seen over https and at the listener", config.Tenant{Hosts: []string{"a.example"}}, "http", "8080",
+			[]string{"http://a.example:8080", "https://a.example"}},
+		{"a default port is left out", config.Tenant{Hosts: []string{"a.example"}}, "http", "80",
+			[]string{"http://a.example", "https://a.example"}},
+		{"each origin is there once", config.Tenant{Hosts: []string{"a.example"}}, "https", "443",
+			[]string{"https://a.example"}},
+		{"an IPv6 host has brackets", config.Tenant{Hosts: []string{"::1"}}, "http", "8080",
+			[]string{"http://[::1]:8080", "https://[::1]"}},
+		{"a tenant of every host is seen on this machine", config.Tenant{}, "http", "8080",
+			[]string{"http://localhost:8080", "http://127.0.0.1:8080"}},
+		{"what is configured counts alone", config.Tenant{Hosts: []string{"a.example"}, PublicOrigins: []string{"https://b.example"}}, "http", "80",
+			[]string{"https://b.example"}},
+		{"also when it is none", config.Tenant{Hosts: []string{"a.example"}, PublicOrigins: []string{}}, "http", "80", []string{}},
+	} {
+		if got := c.tenant.PublicAt(c.scheme, c.port); !slices.Equal(got, c.want) {
+			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+func TestParse_KeepsAnEmptyListOfPublicOrigins(t *testing.T) {
+	cfg := parse(t, "tenants: [{id: a, upstream: 'http://u', public_origins: []}]")
+	if cfg.Tenants[0].PublicOrigins == nil {
+		t.Error("it reads as if nothing was said")
+	}
+}
+
+func TestLoad_FlagsTakeThePlaceOfTheFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "c.yaml")
+	text := "listen: :1\nadmin: {listen: ':2'}\nstore: {url: 'sqlite:file.db'}\ntenants: [{id: acme, hosts: [h.example], mode: report, upstream: 'http://file'}]"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := config.Load(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := brief(cfg); got != ":1 :2 file.db acme http://file report" {
+		t.Errorf("without flags: %s", got)
+	}
+	cfg, err = config.Load(file, config.Flag{"listen", ":3"}, config.Flag{"admin-listen", ":4"}, config.Flag{"store", "sqlite:flag.db"},
+		config.Flag{"upstream", "http://flag"}, config.Flag{"mode", "headers"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := brief(cfg); got != ":3 :4 flag.db acme http://flag headers" {
+		t.Errorf("with flags: %s", got)
+	}
+}
+
+func TestLoad_MakesATenantOfUpstreamWithoutAFile(t *testing.T) {
+	cfg, err := config.Load("", config.Flag{"mode", "report"}, config.Flag{"upstream", "http://flag"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := brief(cfg); got != "127.0.0.1:8080 127.0.0.1:9090 originwarden.db default http://flag report" {
+		t.Error(got)
+	}
+	if tenant := cfg.Tenants[0]; len(tenant.Hosts) != 0 || !tenant.API {
+		t.Errorf("the tenant is %+v", tenant)
+	}
+}
+
+func brief(cfg *config.Config) string {
+	t := cfg.Tenants[0]
+	return strings.Join([]string{cfg.Listen, cfg.Admin.Listen, cfg.Store.URL.Path, t.ID, t.Upstream.String(), proxy.Mode(t.Mode).String()}, " ")
+}
+
+func parse(t *testing.T, text string) *config.Config {
+	t.Helper()
+	cfg, err := config.Parse("c.yaml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+// mistakes are the lines of Parse's error.
+func mistakes(t *testing.T, text string, flags ...config.Flag) []string {
+	t.Helper()
+	cfg, err := config.Parse("c.yaml", []byte(text), flags...)
+	if err == nil {
+		return nil
+	}
+	if cfg != nil {
+		t.Error("there is a configuration beside the error")
+	}
+	if _, ok := errors.AsType[config.Mistakes](err); !ok {
+		t.Errorf("the error is %T", err)
+	}
+	return strings.Split(err.Error(), "\n")
+}

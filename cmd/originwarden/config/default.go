@@ -1,0 +1,43 @@
+package config
+
+import (
+	"time"
+
+	"go.uber.org/zap/zapcore"
+)
+
+// Default returns what holds where nothing is configured. It has no tenant, so
+// that it is not enough to start with.
+func Default() *Config {
+	return &Config{
+		Listen: "127.0.0.1:8080",
+		Admin:  Admin{Listen: "127.0.0.1:9090"},
+		CORS: CORS{
+			Credentials:    true,
+			Methods:        []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"},
+			RequestHeaders: []string{"*"},
+			ExposeHeaders: []string{"qlik-csrf-token", "Retry-After", "Location", "Content-Disposition", "qlik-api-version",
+				"Deprecation", "Sunset", "Link", "ETag", "Web-Integrations-Revision"},
+			MaxAge: Duration(10 * time.Minute),
+		},
+		Store: Store{URL: StoreURL{Path: "originwarden.db"}, Timeout: Duration(2 * time.Second)},
+		Cache: Cache{Tenants: 10_000, Origins: 5_000_000},
+		API: API{Limits: APILimits{
+			Integrations: 10_000, Origins: 1000, TenantOrigins: 1_000_000, Body: 1 << 20,
+		}},
+		Limits: Limits{HeaderBytes: 32 << 10, URLBytes: 16 << 10},
+		Timeouts: Timeouts{
+			ReadHeader:       Duration(10 * time.Second),
+			Idle:             Duration(90 * time.Second),
+			UpstreamConnect:  Duration(3 * time.Second),
+			UpstreamResponse: Duration(60 * time.Second),
+			WebSocketIdle:    Duration(10 * time.Minute),
+			Drain:            Duration(10 * time.Second),
+		},
+		Log:     Log{Level: Level(zapcore.InfoLevel), Format: JSON, Access: true},
+		Metrics: Metrics{Tenants: 1000},
+	}
+}
+
+// setDefaults makes t what holds for a tenant of which nothing is said.
+func (t *Tenant) setDefaults() { *t = Tenant{API: true} }

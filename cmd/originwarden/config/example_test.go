@@ -1,0 +1,91 @@
+package config_test
+
+import (
+	"os"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+
+	"originwarden/cmd/originwarden/config"
+)
+
+const exampleFile = "../../../config.example.yaml"
+
+func TestExample_IsTheDefaultWhereThereIsOne(t *testing.T) {
+	cfg, err := config.Load(exampleFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	least, err := config.Parse("c.yaml", []byte("tenants: [{id: acme, hosts: [acme.example.com], upstream: 'http://127.0.0.1:3000'}]"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// An explicit [] is the same as nothing, but for public_origins.
+	cfg.Tenants[0].PublicOrigins, cfg.Tenants[0].PostFromAnywhere = nil, nil
+	cfg.TrustedProxies, cfg.API.Tokens = nil, nil
+	if !reflect.DeepEqual(cfg, least) {
+		t.Errorf("got  %+v\nwant %+v", cfg, least)
+	}
+}
+
+func TestExample_HasEveryKey(t *testing.T) {
+	text, err := os.ReadFile(exampleFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// What a list has is in the example, or in the comment above an empty one.
+	uncommented := regexp.MustCompile(`(?m)^  #   (tokens:|  - \{)`).ReplaceAll(text, []byte("  $1"))
+	uncommented = regexp.MustCompile(`(?m)^  tokens: \[\]$`).ReplaceAll(uncommented, nil)
+	var document yaml.Node
+	if err := yaml.Unmarshal(uncommented, &document); err != nil {
+		t.Fatal(err)
+	}
+	has := map[string]bool{}
+	collect(document.Content[0], "", has)
+	for _, path := range keys(reflect.TypeFor[config.Config](), "") {
+		if !has[path] {
+			t.Errorf("it has no %s", path)
+		}
+		delete(has, path)
+	}
+	for path := range has {
+		t.Errorf("it has %s, which is no key", path)
+	}
+}
+
+// collect gathers the paths of the keys in n.
+func collect(n *yaml.Node, path string, has map[string]bool) {
+	switch n.Kind {
+	case yaml.MappingNode:
+		for i := 0; i < len(n.Content); i += 2 {
+			inner := strings.TrimPrefix(path+"."+n.Content[i].Value, ".")
+			has[inner] = true
+			collect(n.Content[i+1], inner, has)
+		}
+	case yaml.SequenceNode:
+		for _, element := range n.Content {
+			collect(element, path, has)
+		}
+	}
+}
+
+// keys are the paths of a configuration's type. A field without a key is part
+// of a value.
+func keys(typ reflect.Type, path string) (paths []string) {
+	if typ.Kind() == reflect.Slice {
+		typ = typ.Elem()
+	}
+	if typ.Kind() != reflect.Struct {
+		return nil
+	}
+	for field := range typ.Fields() {
+		if key := field.Tag.Get("yaml"); key != "" {
+			inner := strings.TrimPrefix(path+"."+key, ".")
+			paths = append(append(paths, inner), keys(field.Type, inner)...)
+		}
+	}
+	return paths
+}

@@ -1,0 +1,217 @@
+package config_test
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"originwarden/cmd/originwarden/config"
+)
+
+func TestParse_ReportsEveryMistakeAtOnceInTheOrderOfLines(t *testing.T) {
+	got := mistakes(t, `listen: 8080
+tls: {cert: x}
+trusted_proxies: [10.0.0.1/8]
+tenants:
+  - id: a b
+    hosts: [x.example]
+    upstream: http://user:secret@up.example/path
+    mode: enforced
+  - id: acme
+    id: acme
+    hosts: [x.example]
+    public_origins: [https://ok.example, https://*.example]
+    post_from_anywhere: [login]
+    api: yes
+api:
+  tokens:
+    - {subject: ops, tenant: nobody, role: root, sha256: abc}
+  limits: {tenant_origins: 10}
+cache: {origins: 9}
+timeouts: {drain: 10}
+limits: {header_bytes: 32KB, url_bytes: -1}
+metrics: {tenants: -5}
+`)
+	want := []string{
+		`c.yaml:1: listen is not text, but "8080"`,
+		`c.yaml:2: unknown key "tls"`,
+		`c.yaml:3: trusted_proxies[0]: "10.0.0.1/8" has bits beyond its length: 10.0.0.0/8 is the network, or its length is not meant`,
+		`c.yaml:5: "a b" is no tenant id: 1 to 64 of A-Z a-z 0-9 - _ . and first a letter or digit`,
+		`c.yaml:7: tenants[0].upstream: the URL has user info, which would be sent to nobody`,
+		`c.yaml:8: tenants[0].mode: "enforced" is none of enforce, headers, report`,
+		`c.yaml:9: tenants[1] has no upstream`,
+		`c.yaml:10: key "id" is given twice, first in line 9`,
+		`c.yaml:11: the host "x.example" is that of tenants[0].hosts[0] too (line 6)`,
+		`c.yaml:12: "https://*.example": the entry has a wildcard: every origin is listed by its own name`,
+		`c.yaml:13: the path "login" does not begin with a slash`,
+		`c.yaml:14: tenants[1].api is neither true nor false, but "yes"`,
+		`c.yaml:17: api.tokens[0].role: "root" is none of admin, reader`,
+		`c.yaml:17: api.tokens[0].sha256: the hash is not 64 hexadecimal digits`,
+		`c.yaml:17: there is no tenant "nobody"; "*" stands for all`,
+		`c.yaml:18: api.limits.tenant_origins (10) is above cache.origins (9)`,
+		`c.yaml:20: timeouts.drain: "10" is no duration, such as 90s, 10m or 1h30m`,
+		`c.yaml:21: limits.header_bytes: "32KB" is no size, such as 4096, 32KiB or 1MiB`,
+		`c.yaml:21: limits.url_bytes: "-1" is negative`,
+		`c.yaml:22: metrics.tenants is negative`,
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+const validHash = "00000000000000000000000000000000000000000000000000000000000000ff"
+
+func TestParse_RefusesMistakes(t *testing.T) {
+	for _, c := range []struct{ name, text, want string }{
+		{"nothing", "", "c.yaml:1: there is no tenant: name one under tenants, or give --upstream"},
+		{"a list of keys", "- a\n", "c.yaml:1: the file is not a mapping of keys to values, but a list"},
+		{"a second document", oneTenant + "---\nlisten: ':1'\n", "c.yaml:2: a second document: the configuration is one"},
+		{"a control character", oneTenant + "log: {level: \x01}\n", "c.yaml:2: the line has a control character"},
+		{"Latin-1", oneTenant + "# \xe4\n", "c.yaml:2: the line is not UTF-8"},
+		{"syntax of the scanner", oneTenant + "listen: a: b\n", "c.yaml:2: mapping values are not allowed in this context"},
+		{"syntax of the scanner on the first line", "\tlisten: a\n", "c.yaml:1: found character that cannot start any token"},
+		{"syntax of the parser", oneTenant + "- a\n", "c.yaml:2: did not find expected key"},
+		{"syntax up to the end", "log: {level: info\n", "c.yaml:1: did not find expected ',' or '}'"},
+		{"an anchor that is not there", oneTenant + "\nlisten: *there\n", "c.yaml:3: unknown anchor 'there' referenced"},
+		{"a merge key", oneTenant + "log:\n  <<: {level: info}\n", `c.yaml:3: unknown key "<<" in log`},
+		{"a key that is none", oneTenant + "[a, b]: 1\n", `c.yaml:2: unknown key ""`},
+		{"a key in the wrong place", oneTenant + "cache: {timeout: 2s}\n", `c.yaml:2: unknown key "timeout" in cache`},
+		{"a key in another case", oneTenant + "Listen: ':1'\n", `c.yaml:2: unknown key "Listen"`},
+		{"a key without a value", oneTenant + "listen:\n", "c.yaml:2: listen is not text: its value is missing"},
+		{"a section without a value", oneTenant + "cors:\n", "c.yaml:2: cors is not a mapping of keys to values: its value is missing"},
+		{"a duration without a value", oneTenant + "store: {timeout: }\n", "c.yaml:2: store.timeout is not a single value: its value is missing"},
+		{"a scalar for a section", oneTenant + "cors: true\n", `c.yaml:2: cors is not a mapping of keys to values, but "true"`},
+		{"a scalar for a list", oneTenant + "cors: {methods: GET}\n", `c.yaml:2: cors.methods is not a list, but "GET"`},
+		{"a list for a text", oneTenant + "listen: [a]\n", "c.yaml:2: listen is not text, but a list"},
+		{"a mapping for a size", oneTenant + "limits: {url_bytes: {a: 1}}\n", "c.yaml:2: limits.url_bytes is not a single value, but a mapping"},
+		{"a text for a number", oneTenant + "cache: {tenants: '5'}\n", `c.yaml:2: cache.tenants is not a whole number, but "5"`},
+		{"a number with underscores", oneTenant + "cache: {tenants: 1_000}\n", `c.yaml:2: cache.tenants is not a whole number, but "1_000"`},
+		{"a number of another base", oneTenant + "cache: {tenants: 010}\n", `c.yaml:2: cache.tenants is not a whole number, but "010"`},
+		{"a fraction", oneTenant + "cache: {tenants: 1.5}\n", `c.yaml:2: cache.tenants is not a whole number, but "1.5"`},
+		{"a number that is too large", oneTenant + "cache: {tenants: 99999999999999999999}\n", `c.yaml:2: cache.tenants is not a whole number, but "99999999999999999999"`},
+		{"a size that is too large", oneTenant + "limits: {url_bytes: 9999999999GiB}\n", `c.yaml:2: limits.url_bytes: "9999999999GiB" is too large`},
+		{"a size that is negative", oneTenant + "limits: {url_bytes: -1KiB}\n", `c.yaml:2: limits.url_bytes: "-1KiB" is negative`},
+		{"a size of a unit alone", oneTenant + "limits: {url_bytes: KiB}\n", `c.yaml:2: limits.url_bytes: "KiB" is no size, such as 4096, 32KiB or 1MiB`},
+		{"a size with a plus", oneTenant + "limits: {url_bytes: +1}\n", `c.yaml:2: limits.url_bytes: "+1" is no size, such as 4096, 32KiB or 1MiB`},
+		{"a duration that is negative", oneTenant + "timeouts: {drain: -1s}\n", `c.yaml:2: timeouts.drain: "-1s" is negative`},
+		{"a duration of nothing where there has to be one", oneTenant + "store: {timeout: 0s}\n", "c.yaml:2: store.timeout has to be more than 0"},
+		{"a bound of nothing", oneTenant + "cache: {tenants: 0}\n", "c.yaml:2: cache.tenants has to be more than 0"},
+		{"a header smaller than browsers send", oneTenant + "limits: {header_bytes: 4KiB}\n", "c.yaml:2: limits.header_bytes is below 8192 (8KiB)"},
+		{"an address without a port", oneTenant + "listen: localhost\n", `c.yaml:2: listen: "localhost" is no address such as 127.0.0.1:8080 or :8080`},
+		{"an address with a port by name", oneTenant + "listen: ':http'\n", `c.yaml:2: listen: ":http" is no address such as 127.0.0.1:8080 or :8080`},
+		{"an address with a port too large", oneTenant + "admin: {listen: ':65536'}\n", `c.yaml:2: admin.listen: ":65536" is no address such as 127.0.0.1:8080 or :8080`},
+		{"an address with a scheme", oneTenant + "listen: http://a:80\n", `c.yaml:2: listen: "http://a:80" is no address such as 127.0.0.1:8080 or :8080`},
+		{"one address for both", oneTenant + "listen: :9\nadmin: {listen: ':9'}\n", "c.yaml:3: admin.listen is the tenants' address: it has to be one of its own"},
+		{"an address for a network", oneTenant + "trusted_proxies: [10.0.0.1]\n", `c.yaml:2: trusted_proxies[0]: "10.0.0.1" is no network such as 10.0.0.0/8 or 192.0.2.7/32`},
+		{"a mapped network", oneTenant + "trusted_proxies: ['::ffff:10.0.0.0/104']\n", `c.yaml:2: trusted_proxies[0]: "::ffff:10.0.0.0/104" is an IPv4 network in IPv6 form, which no peer would match`},
+		{"a network store", oneTenant + "store: {url: 'etcd://h:2379'}\n", `c.yaml:2: store.url: "etcd://h:2379" is no store, such as sqlite:originwarden.db or sqlite:/var/lib/originwarden/lists.db`},
+		{"a store in memory", oneTenant + "store: {url: 'sqlite::memory:'}\n", `c.yaml:2: store.url: "sqlite::memory:" is no store, such as sqlite:originwarden.db or sqlite:/var/lib/originwarden/lists.db`},
+		{"a store with options", oneTenant + "store: {url: 'sqlite:a.db?mode=ro'}\n", `c.yaml:2: store.url: "sqlite:a.db?mode=ro" is no store, such as sqlite:originwarden.db or sqlite:/var/lib/originwarden/lists.db`},
+		{"a level that is none", oneTenant + "log: {level: fatal}\n", `c.yaml:2: log.level: "fatal" is none of debug, info, warn, error`},
+		{"a format that is none", oneTenant + "log: {format: text}\n", `c.yaml:2: log.format: "text" is none of json, console`},
+		{"a method that is none", oneTenant + "cors: {methods: ['A B']}\n", `c.yaml:2: "A B" is no method: methods are named one by one`},
+		{"any method", oneTenant + "cors: {methods: ['*']}\n", `c.yaml:2: "*" is no method: methods are named one by one`},
+		{"a forbidden method", oneTenant + "cors: {methods: [trace]}\n", "c.yaml:2: the method trace is never forwarded"},
+		{"a request header that is none", oneTenant + "cors: {request_headers: ['a:']}\n", `c.yaml:2: "a:" is no header's name`},
+		{"an exposed header that is none", oneTenant + "cors: {expose_headers: ['']}\n", `c.yaml:2: "" is no header's name`},
+		{"every header exposed with credentials", oneTenant + "cors: {expose_headers: ['*']}\n", `c.yaml:2: "*" exposes nothing to a credentialed request: headers are named one by one`},
+		{"a token of which nothing is said", oneTenant + "api:\n  tokens:\n  - subject: s\n", "c.yaml:4: api.tokens[0] has no tenant\nc.yaml:4: api.tokens[0] has no role\nc.yaml:4: api.tokens[0] has no sha256"},
+		{"a token for nobody", oneTenant + "api: {tokens: [{subject: '', tenant: a, role: admin, sha256: " + validHash + "}]}\n", "c.yaml:2: the subject is empty, longer than 256 characters, or has a control character"},
+		{"a token twice", oneTenant + "api:\n  tokens:\n  - {subject: s, tenant: a, role: admin, sha256: " + validHash + "}\n  - {subject: t, tenant: '*', role: reader, sha256: " + strings.ToUpper(validHash) + "}\n", "c.yaml:5: the hash is that of api.tokens[0].sha256 too (line 4)"},
+	} {
+		if got := strings.Join(mistakes(t, c.text), "\n"); got != c.want {
+			t.Errorf("%s:\ngot  %s\nwant %s", c.name, got, c.want)
+		}
+	}
+}
+
+func TestParse_RefusesTenantsMistakes(t *testing.T) {
+	const up = "upstream: 'http://u'"
+	for _, c := range []struct{ name, tenants, want string }{
+		{"an id twice", "- {id: a, " + up + "}\n- {id: a, hosts: [h.example], " + up + "}", `c.yaml:3: the tenant id "a" is that of tenants[0].id too (line 2)`},
+		{"two that take every host", "- {id: a, " + up + "}\n- {id: b, hosts: [], " + up + "}", "c.yaml:3: tenants[1] has no hosts and takes those that nobody has, as tenants[0] does (line 2)"},
+		{"no id", "- {" + up + "}", "c.yaml:2: tenants[0] has no id"},
+		{"an id that is a label of ours", "- {id: _other, " + up + "}", `c.yaml:2: "_other" is no tenant id: 1 to 64 of A-Z a-z 0-9 - _ . and first a letter or digit`},
+		{"an id that is empty", "- {id: '', " + up + "}", `c.yaml:2: "" is no tenant id: 1 to 64 of A-Z a-z 0-9 - _ . and first a letter or digit`},
+		{"an id too long", "- {id: " + strings.Repeat("a", 65) + ", " + up + "}", `c.yaml:2: "` + strings.Repeat("a", 65) + `" is no tenant id: 1 to 64 of A-Z a-z 0-9 - _ . and first a letter or digit`},
+		{"an id that is a number", "- {id: 12, " + up + "}", `c.yaml:2: tenants[0].id is not text, but "12"`},
+		{"a host twice in other forms", "- {id: a, hosts: [H.example, h.example.], " + up + "}", `c.yaml:2: the host "h.example" is that of tenants[0].hosts[0] too (line 2)`},
+		{"a host with a port", "- {id: a, hosts: ['h.example:443'], " + up + "}", `c.yaml:2: the host "h.example:443" has a port, which hosts are without`},
+		{"a host with a path", "- {id: a, hosts: [h.example/], " + up + "}", `c.yaml:2: the host "h.example/" has a path: a host is a name`},
+		{"a host with user info", "- {id: a, hosts: [u@h.example], " + up + "}", `c.yaml:2: the host "u@h.example" has user info: an origin has none`},
+		{"a wildcard host", "- {id: a, hosts: ['*.example'], " + up + "}", `c.yaml:2: the host "*.example" has a wildcard: every origin is listed by its own name`},
+		{"an IPv6 host without brackets", "- {id: a, hosts: ['::1'], " + up + "}", `c.yaml:2: the host "::1" has a port, which hosts are without`},
+		{"a tenant that is a scalar", "- a", `c.yaml:2: tenants[0] is not a mapping of keys to values, but "a"`},
+		{"an upstream with a path", "- {id: a, upstream: 'http://u/p'}", "c.yaml:2: tenants[0].upstream: the URL has a path, a query or a fragment: requests keep their own, so it ends with its host or port"},
+		{"an upstream with a query", "- {id: a, upstream: 'http://u?'}", "c.yaml:2: tenants[0].upstream: the URL has a path, a query or a fragment: requests keep their own, so it ends with its host or port"},
+		{"an upstream with a fragment", "- {id: a, upstream: 'http://u#'}", "c.yaml:2: tenants[0].upstream: the URL has a path, a query or a fragment: requests keep their own, so it ends with its host or port"},
+		{"an upstream with user info", "- {id: a, upstream: 'http://u:p@h'}", "c.yaml:2: tenants[0].upstream: the URL has user info, which would be sent to nobody"},
+		{"an upstream of another scheme", "- {id: a, upstream: 'ws://u'}", `c.yaml:2: tenants[0].upstream: "ws://u" is no URL such as http://127.0.0.1:3000`},
+		{"an upstream without a scheme", "- {id: a, upstream: '127.0.0.1:3000'}", `c.yaml:2: tenants[0].upstream: "127.0.0.1:3000" is no URL such as http://127.0.0.1:3000`},
+		{"an upstream without a host", "- {id: a, upstream: 'http://:80'}", `c.yaml:2: tenants[0].upstream: "http://:80" is no URL such as http://127.0.0.1:3000`},
+		{"an upstream with port 0", "- {id: a, upstream: 'http://u:0'}", `c.yaml:2: tenants[0].upstream: "http://u:0" has a port that is not a number from 1 to 65535`},
+		{"an upstream with an empty port", "- {id: a, upstream: 'http://u:'}", `c.yaml:2: tenants[0].upstream: "http://u:" has a port that is not a number from 1 to 65535`},
+		{"a requirement that is none", "- {id: a, require_origin: all, " + up + "}", `c.yaml:2: tenants[0].require_origin: "all" is none of none, websocket, unsafe`},
+		{"an exempt path that is not clean", "- {id: a, post_from_anywhere: [/a//b], " + up + "}", `c.yaml:2: the path "/a//b" is not clean: "/a/b" is`},
+		{"an exempt path with dots", "- {id: a, post_from_anywhere: [/a/../b], " + up + "}", `c.yaml:2: the path "/a/../b" is not clean: "/b" is`},
+		{"an exempt path that is escaped", "- {id: a, post_from_anywhere: [/a%20b], " + up + "}", `c.yaml:2: the path "/a%20b" has characters that no path has, or that have several forms`},
+		{"an exempt path with a query", "- {id: a, post_from_anywhere: ['/a?b'], " + up + "}", `c.yaml:2: the path "/a?b" has characters that no path has, or that have several forms`},
+		{"an exempt path with a space", "- {id: a, post_from_anywhere: ['/a b'], " + up + "}", `c.yaml:2: the path "/a b" has characters that no path has, or that have several forms`},
+		{"an exempt path of the API", "- {id: a, post_from_anywhere: [/api/v1/web-integrations/x], " + up + "}", `c.yaml:2: the path "/api/v1/web-integrations/x" is the API's, where nobody may post from anywhere`},
+	} {
+		if got := strings.Join(mistakes(t, "tenants:\n"+c.tenants), "\n"); got != c.want {
+			t.Errorf("%s:\ngot  %s\nwant %s", c.name, got, c.want)
+		}
+	}
+}
+
+func TestParse_NamesTheFlagThatIsWrong(t *testing.T) {
+	const two = "tenants: [{id: a, hosts: [a.example], upstream: 'http://u'}, {id: b, upstream: 'http://u'}]\n"
+	for _, c := range []struct {
+		name, text string
+		flags      []config.Flag
+		want       string
+	}{
+		{"an address", oneTenant, []config.Flag{{"listen", "x"}}, `--listen: listen: "x" is no address such as 127.0.0.1:8080 or :8080`},
+		{"nothing", oneTenant, []config.Flag{{"admin-listen", ""}}, `--admin-listen: admin.listen: "" is no address such as 127.0.0.1:8080 or :8080`},
+		{"a mode", oneTenant, []config.Flag{{"mode", "x"}}, `--mode: "x" is none of enforce, headers, report`},
+		{"a store", oneTenant, []config.Flag{{"store", "x.db"}}, `--store: "x.db" is no store, such as sqlite:originwarden.db or sqlite:/var/lib/originwarden/lists.db`},
+		{"an upstream of several tenants", two, []config.Flag{{"upstream", "http://u"}}, "--upstream: the file has 2 tenants, and the flag does not say which is meant"},
+		{"a mode of several tenants", two, []config.Flag{{"mode", "report"}}, "--mode: the file has 2 tenants, and the flag does not say which is meant"},
+		{"a mode of no tenant", "listen: :1\n", []config.Flag{{"mode", "report"}}, "c.yaml:1: there is no tenant: name one under tenants, or give --upstream\n--mode: there is no tenant to apply it to"},
+		{"beside the file's", oneTenant + "log: {level: x}\n", []config.Flag{{"listen", "x"}}, `c.yaml:2: log.level: "x" is none of debug, info, warn, error` + "\n" + `--listen: listen: "x" is no address such as 127.0.0.1:8080 or :8080`},
+		{"and what it replaces is not looked at", oneTenant + "listen: x\n", []config.Flag{{"listen", ":1"}}, ""},
+	} {
+		if got := strings.Join(mistakes(t, c.text, c.flags...), "\n"); got != c.want {
+			t.Errorf("%s:\ngot  %s\nwant %s", c.name, got, c.want)
+		}
+	}
+}
+
+func TestLoad_RefusesAFileThatIsNotThere(t *testing.T) {
+	_, err := config.Load(filepath.Join(t.TempDir(), "missing.yaml"))
+	if err == nil || !strings.Contains(err.Error(), "missing.yaml") || strings.Contains(err.Error(), "\n") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestLoad_RefusesToHaveNoTenant(t *testing.T) {
+	_, err := config.Load("")
+	if err == nil || err.Error() != "there is no tenant: name one under tenants, or give --upstream" {
+		t.Errorf("got %v", err)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(oneTenant)
+	f.Add("a: &a [*a]\n")
+	f.Add("tenants: &t [{id: a, hosts: *t, upstream: *t}]\n")
+	f.Add("listen: !!binary aGk=\n? {a: b}\n: c\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		cfg, err := config.Parse("c.yaml", []byte(text))
+		if (cfg == nil) == (err == nil) {
+			t.Fatalf("got %v and %v", cfg, err)
+		}
+	})
+}

@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"originwarden/proxy"
+)
+
+// endsBy turns signals into contexts: the first one ends stop, upon which a
+// service ends in order, and the second one now, upon which it waits for nobody.
+// release ends both.
+func endsBy(signals <-chan os.Signal) (stop, now context.Context, release func()) {
+	stop, endStop := context.WithCancel(context.Background())
+	now, endNow := context.WithCancel(context.Background())
+	var waiting sync.WaitGroup
+	waiting.Go(func() {
+		for _, end := range []context.CancelFunc{endStop, endNow} {
+			select {
+			case <-signals:
+				end()
+			case <-now.Done():
+				return
+			}
+		}
+	})
+	return stop, now, func() {
+		endStop()
+		endNow()
+		waiting.Wait()
+	}
+}
+
+var errCutShort = errors.New("stopped at once by a second signal")
+
+// gateway is a service while it listens.
+type gateway struct {
+	*service
+	forward        *proxy.Gateway
+	running        *inFlight
+	tenants, admin *http.Server
+}
+
+// run listens, calls ready with both addresses, and serves until stop ends or a
+// listener fails. When it returns, nothing listens any more.
+func (s *service) run(stop, now context.Context, listen listen, ready func(tenants, admin net.Addr)) error {
+	tenants, err := listen("tcp", s.cfg.Listen)
+	if err != nil {
+		return err
+	}
+	defer tenants.Close()
+	admin, err := listen("tcp", s.cfg.Admin.Listen)
+	if err != nil {
+		return err
+	}
+	defer admin.Close()
+	forward, operators, err := s.handlers(tenants.Addr())
+	if err != nil {
+		return err
+	}
+	defer forward.Close()
+	s.changed = forward.ListChanged
+	base, cut := context.WithCancel(context.Background())
+	var reviewing sync.WaitGroup
+	reviewing.Go(func() { forward.Review(base) })
+	defer reviewing.Wait()
+	defer cut()
+	running := &inFlight{handler: forward}
+	g := &gateway{s, forward, running, s.server(base, running), s.server(base, operators)}
+	err = g.serve(stop, tenants, admin, ready)
+	return errors.Join(err, g.drain(now, cut))
+}
+
+// serve serves until stop ends, or until a listener fails, which is its error.
+func (g *gateway) serve(stop context.Context, tenants, admin net.Listener, ready func(tenants, admin net.Addr)) error {
+	failures := make(chan error, 2)
+	go func() { failures <- g.tenants.Serve(tenants) }()
+	go func() { failures <- g.admin.Serve(admin) }()
+	g.ready.set("")
+	g.log.Info("ready", zap.Stringer("listen", tenants.Addr()), zap.Stringer("admin", admin.Addr()))
+	ready(tenants.Addr(), admin.Addr())
+	select {
+	case <-stop.Done():
+		return nil
+	case err := <-failures:
+		return err
+	}
+}
+
+// server returns an HTTP/1.1 server. It sets no time limit for an answer, which
+// may be a stream.
+func (s *service) server(base context.Context, handler http.Handler) *http.Server {
+	const slop = 4 << 10 // that net/http reads beyond MaxHeaderBytes
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	return &http.Server{
+		Handler:                      handler,
+		Protocols:                    protocols,
+		ReadHeaderTimeout:            time.Duration(s.cfg.Timeouts.ReadHeader),
+		IdleTimeout:                  time.Duration(s.cfg.Timeouts.Idle),
+		MaxHeaderBytes:               int(s.cfg.Limits.HeaderBytes) - slop,
+		DisableGeneralOptionsHandler: true,
+		ErrorLog:                     linesOf(s.log, "serving"),
+		BaseContext:                  func(net.Listener) context.Context { return base },
+	}
+}
+
+// drain stops accepting, closes the tunnels, lets the requests that run come to
+// their end, and cuts those that do not in time. The operators' address is there
+// until the last.
+func (g *gateway) drain(now context.Context, cut context.CancelFunc) error {
+	g.ready.set("stopping")
+	g.log.Info("stopping")
+	limit := time.Duration(g.cfg.Timeouts.Drain)
+	// Requests that are cut need a moment to come to their end, and to their
+	// line in the log.
+	grace := min(time.Second, limit/10)
+	deadline := time.Now().Add(limit)
+	ctx, cancel := context.WithDeadline(now, deadline)
+	defer cancel()
+	var tunnels sync.WaitGroup
+	tunnels.Go(func() { g.forward.CloseTunnels(ctx) }) // also those that are opened meanwhile
+	if !shutdown(ctx, deadline.Add(-grace), g.tenants) {
+		g.log.Warn("requests were cut", zap.Duration("drain", limit))
+		cut()
+		shutdown(ctx, deadline, g.tenants)
+	}
+	tunnels.Wait()
+	g.running.wait(ctx)
+	shutdown(ctx, deadline, g.admin)
+	err := errors.Join(g.tenants.Close(), g.admin.Close())
+	if now.Err() != nil {
+		return errCutShort
+	}
+	return err
+}
+
+// shutdown reports whether all requests of the server came to their end.
+func shutdown(ctx context.Context, deadline time.Time, server *http.Server) bool {
+	ctx, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
+	return server.Shutdown(ctx) == nil
+}

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"originwarden/cmd/originwarden/config"
+)
+
+// environment is what a command has of the world around it.
+type environment struct {
+	stdout, stderr io.Writer
+	getenv         func(string) string
+	listen         listen
+	// signals subscribes to the signals to stop, until release is called.
+	signals func() (signals <-chan os.Signal, release func())
+}
+
+// listen opens a listener, as net.Listen does.
+type listen func(network, address string) (net.Listener, error)
+
+func thisProcess() environment {
+	return environment{
+		stdout: os.Stdout,
+		stderr: os.Stderr,
+		getenv: os.Getenv,
+		listen: net.Listen,
+		signals: func() (<-chan os.Signal, func()) {
+			c := make(chan os.Signal, 2)
+			signal.Notify(c, os.Interrupt, syscall.SIGTERM)
+			return c, func() { signal.Stop(c) }
+		},
+	}
+}
+
+// Exit statuses.
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 2 // of the command line or the configuration
+)
+
+// failure is what went wrong while a command ran. Any other error of a command
+// is about how it was called.
+type failure struct{ error }
+
+// failed marks err, if there is one, as a failure.
+func failed(err error) error {
+	if err == nil {
+		return nil
+	}
+	return failure{err}
+}
+
+// execute runs the command that args name and returns the exit status.
+func execute(env environment, args ...string) int {
+	root := newRoot(env)
+	root.SetArgs(append([]string{}, args...)) // never nil, which stands for os.Args
+	command, err := root.ExecuteC()
+	switch {
+	case err == nil:
+		return exitDone
+	case isA[failure](err):
+		fmt.Fprintf(env.stderr, "originwarden: %v\n", err)
+		return exitFailed
+	case isA[config.Mistakes](err):
+		fmt.Fprintln(env.stderr, err)
+	default:
+		fmt.Fprintf(env.stderr, "originwarden: %v\n%s --help tells how it is used\n", err, command.CommandPath())
+	}
+	return exitUsage
+}
+
+func isA[T error](err error) bool {
+	_, ok := errors.AsType[T](err)
+	return ok
+}
+
+func newRoot(env environment) *cobra.Command {
+	root := &cobra.Command{
+		Use:           "originwarden",
+		Short:         "A reverse proxy that lets only listed web origins talk to a tenant",
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetOut(env.stdout)
+	root.SetErr(env.stderr)
+	root.AddCommand(newServe(env), newDemo(env), newToken(env), newVersion(env))
+	return root
+}

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+
+	"github.com/spf13/cobra"
+
+	"originwarden/cmd/originwarden/config"
+)
+
+func newServe(env environment) *cobra.Command {
+	var file string
+	var check bool
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the gateway",
+		Long: "Run the gateway. Without a configuration file, --upstream is enough: one tenant,\n" +
+			"called default, takes every host.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if !cmd.Flags().Changed("config") {
+				file = env.getenv("ORIGINWARDEN_CONFIG")
+			}
+			cfg, err := config.Load(file, overrides(cmd)...)
+			if err != nil {
+				return err
+			}
+			if check {
+				_, err := fmt.Fprintln(env.stdout, "configuration is valid")
+				return failed(err)
+			}
+			return failed(serve(env, cfg))
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&file, "config", "", "the configuration file (default: what ORIGINWARDEN_CONFIG names)")
+	flags.BoolVar(&check, "check", false, "check the configuration and start nothing")
+	flags.String("listen", "", "where tenants' traffic arrives, as host:port")
+	flags.String("admin-listen", "", "where operators get /metrics, /healthz and /readyz, as host:port")
+	flags.String("upstream", "", "where the only tenant is, as a URL")
+	flags.String("store", "", "where lists are kept, as sqlite:FILE")
+	flags.String("mode", "", "the only tenant's mode: enforce, headers or report")
+	return cmd
+}
+
+// overrides are the flags of cmd that take the place of the file's values.
+func overrides(cmd *cobra.Command) []config.Flag {
+	var given []config.Flag
+	for _, name := range []string{"listen", "admin-listen", "upstream", "store", "mode"} {
+		if flag := cmd.Flags().Lookup(name); flag != nil && flag.Changed {
+			given = append(given, config.Flag{Name: name, Value: flag.Value.String()})
+		}
+	}
+	return given
+}
+
+// serve runs the gateway of cfg until it is told to stop.
+func serve(env environment, cfg *config.Config) error {
+	signals, release := env.signals()
+	defer release()
+	stop, now, end := endsBy(signals)
+	defer end()
+	log := newLogger(cfg.Log, env.stderr)
+	defer log.Sync()
+	s, err := open(stop, cfg, log)
+	if err != nil {
+		if stop.Err() != nil { // the start was called off
+			return nil
+		}
+		return err
+	}
+	err = s.run(stop, now, env.listen, func(tenants, admin net.Addr) {
+		fmt.Fprintf(env.stdout, "originwarden ready listen=%s admin=%s\n", tenants, admin)
+	})
+	return errors.Join(err, s.close())
+}
