@@ -72,7 +72,6 @@ type options struct {
 	policy   func(*origins.Policy)
 	config   func(*proxy.Config)
 	load     origins.Loader
-	listAll  []origins.Part
 }
 
 func newWorld(t testing.TB, o options) *world {
