@@ -44,6 +44,8 @@ type Metrics struct {
 	gateway        *prometheus.HistogramVec
 	upstream       *prometheus.HistogramVec
 	upstreamErrors *prometheus.CounterVec
+	tunnelsClosed  *prometheus.CounterVec
+	limited        *prometheus.CounterVec
 }
 
 // New returns metrics that have seen nothing yet.
@@ -61,11 +63,14 @@ func New(cfg Config) *Metrics {
 			"Time from handing a request to the tenant until the header of its answer.", "tenant"),
 		upstreamErrors: counters("upstream_errors_total",
 			"Requests that the tenant could not answer.", "tenant", "cause"),
+		tunnelsClosed: counters("tunnels_closed_total", "WebSockets that have ended.", "cause"),
+		limited:       counters("limited_total", "Requests and connections that ran into a limit.", "limit"),
 	}
 	for _, id := range cfg.Tenants {
 		m.tenants[id] = true
 	}
 	m.registry.MustRegister(m.requests, m.duration, m.gateway, m.upstream, m.upstreamErrors,
+		m.tunnelsClosed, m.limited,
 		newCacheCollector(cfg.Lists), buildInfo(cfg),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
@@ -109,7 +114,16 @@ func (m *Metrics) Observe(x *proxy.Exchange) {
 	if x.UpstreamCause != "" {
 		m.upstreamErrors.WithLabelValues(tenant, x.UpstreamCause).Inc()
 	}
+	if x.TunnelEnd != "" {
+		m.tunnelsClosed.WithLabelValues(x.TunnelEnd).Inc()
+	}
+	if x.Limit != "" {
+		m.Limited(x.Limit)
+	}
 }
+
+// Limited counts what ran into a limit: one of a fixed set of names.
+func (m *Metrics) Limited(limit string) { m.limited.WithLabelValues(limit).Inc() }
 
 func (m *Metrics) tenant(id string) string {
 	switch {

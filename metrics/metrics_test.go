@@ -53,16 +53,29 @@ func TestMetrics_CountsExchanges(t *testing.T) {
 	observe(proxy.Exchange{Tenant: "acme", Kind: origins.WebSocket, Verdict: origins.Allowed, Reason: "listed", Upstream: time.Second, UpstreamCause: "timeout"})
 	observe(proxy.Exchange{Tenant: "another", Verdict: origins.Allowed, Reason: "no_origin"})
 	observe(proxy.Exchange{Verdict: origins.Refused, Reason: "tenant_unknown"})
+	observe(proxy.Exchange{Kind: origins.WebSocket, Tenant: "acme", Verdict: origins.Allowed, Reason: "listed", TunnelEnd: "revoked"})
+	observe(proxy.Exchange{Tenant: "acme", Verdict: origins.Allowed, Reason: "listed", Limit: "body_bytes"})
+	m.Limited("connections_per_client")
 	expectLines(t, scrape(t, m),
-		`originwarden_requests_total{kind="actual",reason="listed",tenant="acme",verdict="allowed"} 1`,
+		`originwarden_requests_total{kind="actual",reason="listed",tenant="acme",verdict="allowed"} 2`,
 		`originwarden_requests_total{kind="preflight",reason="origin_not_listed",tenant="acme",verdict="refused"} 1`,
 		`originwarden_requests_total{kind="actual",reason="no_origin",tenant="_other",verdict="allowed"} 1`,
 		`originwarden_requests_total{kind="actual",reason="tenant_unknown",tenant="_none",verdict="refused"} 1`,
-		`originwarden_request_duration_seconds_count{kind="actual"} 3`,
-		`originwarden_request_duration_seconds_bucket{kind="actual",le="0.05"} 3`,
-		`originwarden_gateway_duration_seconds_bucket{kind="actual",le="1e-05"} 2`,
+		`originwarden_request_duration_seconds_count{kind="actual"} 4`,
+		`originwarden_request_duration_seconds_bucket{kind="actual",le="0.05"} 4`,
+		`originwarden_gateway_duration_seconds_bucket{kind="actual",le="1e-05"} 3`,
 		`originwarden_upstream_duration_seconds_count{tenant="acme"} 2`,
-		`originwarden_upstream_errors_total{cause="timeout",tenant="acme"} 1`)
+		`originwarden_upstream_errors_total{cause="timeout",tenant="acme"} 1`,
+		`originwarden_tunnels_closed_total{cause="revoked"} 1`,
+		`originwarden_limited_total{limit="body_bytes"} 1`,
+		`originwarden_limited_total{limit="connections_per_client"} 1`)
+}
+
+func TestMetrics_ShowsWhatIsOpen(t *testing.T) {
+	m, _ := newMetrics(t)
+	m.Watch(func() map[string]int { return map[string]int{"acme": 3, "another": 1, "third": 2} }, func() int64 { return 7 })
+	expectLines(t, scrape(t, m), `originwarden_tunnels{tenant="acme"} 3`, `originwarden_tunnels{tenant="_other"} 3`,
+		"originwarden_requests_in_flight 7")
 }
 
 func TestMetrics_ShowsTheCache(t *testing.T) {

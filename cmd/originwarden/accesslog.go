@@ -78,6 +78,12 @@ func fields(x *proxy.Exchange) []zap.Field {
 	if x.TunnelEnd != "" {
 		all = append(all, zap.String("tunnel_end", x.TunnelEnd))
 	}
+	if x.Limit != "" {
+		all = append(all, zap.String("limit", x.Limit))
+	}
+	if x.Nearest.Relation != "" {
+		all = append(all, zap.String("nearest", x.Nearest.Entry), zap.String("nearest_is", string(x.Nearest.Relation)))
+	}
 	if x.UpstreamCause != "" {
 		all = append(all, zap.String("upstream_cause", x.UpstreamCause))
 	}

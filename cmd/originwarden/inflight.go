@@ -21,6 +21,9 @@ func (f *inFlight) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.handler.ServeHTTP(w, r)
 }
 
+// count is how many requests run now.
+func (f *inFlight) count() int64 { return f.running.Load() }
+
 // wait returns when no request runs, or when ctx ends.
 func (f *inFlight) wait(ctx context.Context) {
 	const interval = time.Millisecond

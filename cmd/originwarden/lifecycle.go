@@ -43,8 +43,7 @@ var errCutShort = errors.New("stopped at once by a second signal")
 // gateway is a service while it listens.
 type gateway struct {
 	*service
-	forward        *proxy.Gateway
-	running        *inFlight
+	*handlers
 	tenants, admin *http.Server
 }
 
@@ -61,27 +60,56 @@ func (s *service) run(stop, now context.Context, listen listen, ready func(tenan
 		return err
 	}
 	defer admin.Close()
-	forward, operators, err := s.handlers(tenants.Addr())
+	h, err := s.handlers(tenants.Addr())
 	if err != nil {
 		return err
 	}
-	defer forward.Close()
-	s.changed = forward.ListChanged
+	defer h.gateway.Close()
+	s.changed = h.gateway.ListChanged
+
 	base, cut := context.WithCancel(context.Background())
-	var reviewing sync.WaitGroup
-	reviewing.Go(func() { forward.Review(base) })
-	defer reviewing.Wait()
+	var background sync.WaitGroup
+	defer background.Wait()
 	defer cut()
-	running := &inFlight{handler: forward}
-	g := &gateway{s, forward, running, s.server(base, running), s.server(base, operators)}
-	err = g.serve(stop, tenants, admin, ready)
+	background.Go(func() { h.gateway.Review(base) })
+	g := &gateway{s, h, s.server(base, h.running), s.server(base, h.admin)}
+	if s.cfg.TLS.Enabled() {
+		cert, err := newCertificate(s.cfg.TLS, s.log)
+		if err != nil {
+			return err
+		}
+		g.speakTLS(cert)
+		background.Go(func() { cert.follow(base) })
+	}
+	err = g.serve(stop, g.limited(tenants), admin, ready)
 	return errors.Join(err, g.drain(now, cut))
+}
+
+// limited is the tenants' listener with as many connections from one client as
+// it may have.
+func (g *gateway) limited(l net.Listener) net.Listener {
+	const limit = "connections_per_client"
+	return proxy.LimitConnections(l, g.cfg.Limits.ConnectionsPerClient, g.trustedProxies(), !g.cfg.TLS.Enabled(),
+		func() { g.metrics.Limited(limit) })
+}
+
+// speakTLS makes the tenants' server one of TLS, with HTTP/2.
+func (g *gateway) speakTLS(cert *certificate) {
+	g.tenants.TLSConfig = cert.serverConfig()
+	g.tenants.Protocols.SetHTTP2(true)
+	g.tenants.HTTP2 = &http.HTTP2Config{WriteByteTimeout: time.Duration(g.cfg.Timeouts.BodyProgress)}
 }
 
 // serve serves until stop ends, or until a listener fails, which is its error.
 func (g *gateway) serve(stop context.Context, tenants, admin net.Listener, ready func(tenants, admin net.Addr)) error {
 	failures := make(chan error, 2)
-	go func() { failures <- g.tenants.Serve(tenants) }()
+	go func() {
+		if g.tenants.TLSConfig != nil {
+			failures <- g.tenants.ServeTLS(tenants, "", "")
+			return
+		}
+		failures <- g.tenants.Serve(tenants)
+	}()
 	go func() { failures <- g.admin.Serve(admin) }()
 	g.ready.set("")
 	g.log.Info("ready", zap.Stringer("listen", tenants.Addr()), zap.Stringer("admin", admin.Addr()))
@@ -126,7 +154,7 @@ func (g *gateway) drain(now context.Context, cut context.CancelFunc) error {
 	ctx, cancel := context.WithDeadline(now, deadline)
 	defer cancel()
 	var tunnels sync.WaitGroup
-	tunnels.Go(func() { g.forward.CloseTunnels(ctx) }) // also those that are opened meanwhile
+	tunnels.Go(func() { g.gateway.CloseTunnels(ctx) }) // also those that are opened meanwhile
 	if !shutdown(ctx, deadline.Add(-grace), g.tenants) {
 		g.log.Warn("requests were cut", zap.Duration("drain", limit))
 		cut()

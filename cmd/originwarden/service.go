@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/netip"
 	"path/filepath"
 	"time"
 
@@ -14,9 +12,7 @@ import (
 	"originwarden/api"
 	"originwarden/cmd/originwarden/config"
 	"originwarden/envelope"
-	"originwarden/metrics"
 	"originwarden/origins"
-	"originwarden/proxy"
 	"originwarden/store"
 	"originwarden/store/sqlite"
 )
@@ -96,100 +92,6 @@ func (s *service) loadLists(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// handlers returns what answers on the tenants' address, which is at, and on
-// the operators'.
-func (s *service) handlers(at net.Addr) (*proxy.Gateway, *admin, error) {
-	built := thisBuild()
-	observed := metrics.New(metrics.Config{Tenants: s.labelled(), Lists: s.lists, Version: built.version, Revision: built.commit})
-	access := newAccessLog(s.log, s.cfg.Log.Access)
-	gateway, err := proxy.New(proxy.Config{
-		Tenants:        s.tenants(at),
-		Lists:          s.lists,
-		CORS:           s.cors(),
-		TrustedProxies: s.trustedProxies(),
-		URLBytes:       int(s.cfg.Limits.URLBytes),
-		Timeouts: proxy.Timeouts{
-			Connect:  time.Duration(s.cfg.Timeouts.UpstreamConnect),
-			Response: time.Duration(s.cfg.Timeouts.UpstreamResponse),
-			Idle:     time.Duration(s.cfg.Timeouts.Idle),
-
-			WebSocketIdle:     time.Duration(s.cfg.Timeouts.WebSocketIdle),
-			WebSocketLifetime: time.Duration(s.cfg.Timeouts.WebSocketLifetime),
-		},
-		Observe: func(x *proxy.Exchange) {
-			observed.Observe(x)
-			access.observe(x)
-		},
-		ErrorLog: linesOf(s.log, "forwarding"),
-	})
-	return gateway, &admin{metrics: observed.Handler(), ready: s.ready}, err
-}
-
-// labelled are the tenants with a label of their own.
-func (s *service) labelled() []string {
-	var ids []string
-	for _, t := range s.cfg.Tenants[:min(s.cfg.Metrics.Tenants, len(s.cfg.Tenants))] {
-		ids = append(ids, t.ID)
-	}
-	return ids
-}
-
-func (s *service) cors() proxy.CORS {
-	c := s.cfg.CORS
-	return proxy.CORS{
-		Credentials:   c.Credentials,
-		Methods:       c.Methods,
-		ExposeHeaders: c.ExposeHeaders,
-		MaxAge:        time.Duration(c.MaxAge),
-	}
-}
-
-func (s *service) trustedProxies() []netip.Prefix {
-	var prefixes []netip.Prefix
-	for _, network := range s.cfg.TrustedProxies {
-		prefixes = append(prefixes, network.Prefix)
-	}
-	return prefixes
-}
-
-// tenants are those of the configuration, with the API where it is served.
-func (s *service) tenants(at net.Addr) []proxy.Tenant {
-	lists := api.New(api.Config{
-		Store:   s.store,
-		Lists:   s.lists,
-		Tokens:  s.tokens,
-		Limits:  api.Limits{Origins: s.cfg.API.Limits.Origins, Body: int64(s.cfg.API.Limits.Body)},
-		Timeout: time.Duration(s.cfg.Store.Timeout),
-		Log:     s.logAPI,
-	})
-	_, port, _ := net.SplitHostPort(at.String())
-	tenants := make([]proxy.Tenant, len(s.cfg.Tenants))
-	for i := range tenants {
-		t := &s.cfg.Tenants[i]
-		tenants[i] = proxy.Tenant{
-			ID:       t.ID,
-			Hosts:    t.Hosts,
-			Upstream: t.Upstream.URL,
-			Mode:     proxy.Mode(t.Mode),
-			Policy:   s.policy(t, port),
-		}
-		if t.API {
-			tenants[i].API = lists.Tenant(t.ID)
-		}
-	}
-	return tenants
-}
-
-func (s *service) policy(t *config.Tenant, port string) origins.Policy {
-	return origins.Policy{
-		PublicOrigins:    t.PublicAt("http", port),
-		RequireOrigin:    origins.Requirement(t.RequireOrigin),
-		PostFromAnywhere: t.PostFromAnywhere,
-		Methods:          s.cfg.CORS.Methods,
-		RequestHeaders:   s.cfg.CORS.RequestHeaders,
-	}
 }
 
 func (s *service) logAPI(ctx context.Context, err error) {

@@ -20,6 +20,7 @@ type checker struct {
 
 func (c *checker) check() {
 	c.addresses()
+	c.tls()
 	c.tenants()
 	c.cors()
 	c.tokens()

@@ -28,6 +28,7 @@ func (c *checker) tenants() {
 			rest = at
 		}
 		c.publicOrigins(at+".public_origins", t.PublicOrigins)
+		c.upstreamTLS(at+".upstream_tls", t)
 		for j, p := range t.PostFromAnywhere {
 			c.exemptPath(element(at+".post_from_anywhere", j), p)
 		}

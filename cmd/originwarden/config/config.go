@@ -12,6 +12,8 @@ import (
 type Config struct {
 	// Listen is where tenants' traffic arrives, as host:port.
 	Listen string `yaml:"listen"`
+	// TLS is the listener's; without it the gateway speaks plain HTTP.
+	TLS TLS `yaml:"tls"`
 	// TrustedProxies are the peers whose X-Forwarded-For and -Proto count.
 	TrustedProxies []Network `yaml:"trusted_proxies"`
 	Admin          Admin     `yaml:"admin"`
@@ -46,6 +48,10 @@ type Tenant struct {
 	// API serves the lists' API on the tenant's hosts.
 	API              bool     `yaml:"api"`
 	PostFromAnywhere []string `yaml:"post_from_anywhere"`
+	// Debug adds the nearest miss to a refusal.
+	Debug bool `yaml:"debug"`
+	// UpstreamTLS is for an Upstream of https.
+	UpstreamTLS UpstreamTLS `yaml:"upstream_tls"`
 }
 
 // CORS is what a listed origin may do.
@@ -97,13 +103,21 @@ type APILimits struct {
 // Limits bound what a client sends.
 type Limits struct {
 	HeaderBytes Size `yaml:"header_bytes"`
-	URLBytes    Size `yaml:"url_bytes"` // 0: no limit of its own
+	URLBytes    Size `yaml:"url_bytes"`  // 0: no limit of its own
+	BodyBytes   Size `yaml:"body_bytes"` // 0: no limit
+	// ConnectionsPerClient is how many one client address may have open, and
+	// InFlightPerTenant how many requests a tenant answers at once; 0 is no limit.
+	ConnectionsPerClient int `yaml:"connections_per_client"`
+	InFlightPerTenant    int `yaml:"in_flight_per_tenant"`
 }
 
 // Timeouts of connections and of the way to a tenant; 0 is none.
 type Timeouts struct {
-	ReadHeader       Duration `yaml:"read_header"`
-	Idle             Duration `yaml:"idle"`
+	ReadHeader Duration `yaml:"read_header"`
+	Idle       Duration `yaml:"idle"`
+	// BodyProgress is for each read of a request's body and each write of an
+	// answer.
+	BodyProgress     Duration `yaml:"body_progress"`
 	UpstreamConnect  Duration `yaml:"upstream_connect"`
 	UpstreamResponse Duration `yaml:"upstream_response"`
 	// WebSocketIdle is how long nothing may pass through a tunnel, and

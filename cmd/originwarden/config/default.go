@@ -29,6 +29,7 @@ func Default() *Config {
 		Timeouts: Timeouts{
 			ReadHeader:       Duration(10 * time.Second),
 			Idle:             Duration(90 * time.Second),
+			BodyProgress:     Duration(30 * time.Second),
 			UpstreamConnect:  Duration(3 * time.Second),
 			UpstreamResponse: Duration(60 * time.Second),
 			WebSocketIdle:    Duration(10 * time.Minute),

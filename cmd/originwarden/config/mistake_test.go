@@ -11,7 +11,7 @@ import (
 
 func TestParse_ReportsEveryMistakeAtOnceInTheOrderOfLines(t *testing.T) {
 	got := mistakes(t, `listen: 8080
-tls: {cert: x}
+tracing: {cert: x}
 trusted_proxies: [10.0.0.1/8]
 tenants:
   - id: a b
@@ -35,7 +35,7 @@ metrics: {tenants: -5}
 `)
 	want := []string{
 		`c.yaml:1: listen is not text, but "8080"`,
-		`c.yaml:2: unknown key "tls"`,
+		`c.yaml:2: unknown key "tracing"`,
 		`c.yaml:3: trusted_proxies[0]: "10.0.0.1/8" has bits beyond its length: 10.0.0.0/8 is the network, or its length is not meant`,
 		`c.yaml:5: "a b" is no tenant id: 1 to 64 of A-Z a-z 0-9 - _ . and first a letter or digit`,
 		`c.yaml:7: tenants[0].upstream: the URL has user info, which would be sent to nobody`,

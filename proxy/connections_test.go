@@ -1,0 +1,71 @@
+package proxy_test
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"testing"
+	"time"
+
+	"originwarden/proxy"
+)
+
+// listenLimited serves 200 on a limited listener and returns its address.
+func listenLimited(t *testing.T, perClient int, trusted []netip.Prefix, refused func()) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})}
+	go server.Serve(proxy.LimitConnections(listener, perClient, trusted, true, refused))
+	t.Cleanup(func() { server.Close() })
+	return listener.Addr().String()
+}
+
+// ask sends a request on a new connection and returns that with the status.
+func ask(t *testing.T, address string) (net.Conn, int) {
+	t.Helper()
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	conn.SetDeadline(time.Now().Add(20 * time.Second))
+	io.WriteString(conn, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return conn, res.StatusCode
+}
+
+func TestLimitConnections_HoldsEachClientToItsNumber(t *testing.T) {
+	refused := make(chan bool, 10)
+	address := listenLimited(t, 2, nil, func() { refused <- true })
+	first, status := ask(t, address)
+	if _, second := ask(t, address); status != 200 || second != 200 {
+		t.Fatalf("the first two got %d and %d", status, second)
+	}
+	if _, status := ask(t, address); status != 503 || len(refused) != 1 {
+		t.Errorf("the third got %d, told %d times", status, len(refused))
+	}
+	first.Close()
+	for range 1000 { // the server has to notice
+		if _, status = ask(t, address); status == 200 {
+			return
+		}
+	}
+	t.Errorf("after one has left, the next got %d", status)
+}
+
+func TestLimitConnections_DoesNotCountTrustedProxies(t *testing.T) {
+	address := listenLimited(t, 1, []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, nil)
+	for range 5 {
+		if _, status := ask(t, address); status != 200 {
+			t.Errorf("got %d", status)
+		}
+	}
+}
