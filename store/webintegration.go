@@ -29,11 +29,16 @@ type WebIntegration struct {
 	Revision uint64
 }
 
-// NewID returns a random id of 192 bits.
+// NewID returns a random id of 192 bits, less those by which it would begin with
+// a hyphen: command lines take that for a flag.
 func NewID() string {
-	var raw [24]byte
-	rand.Read(raw[:]) // never fails since Go 1.24
-	return base64.RawURLEncoding.EncodeToString(raw[:])
+	for {
+		var raw [24]byte
+		rand.Read(raw[:]) // never fails since Go 1.24
+		if id := base64.RawURLEncoding.EncodeToString(raw[:]); id[0] != '-' {
+			return id
+		}
+	}
 }
 
 // MaxNameLength is the greatest length of a name, in characters.

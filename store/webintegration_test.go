@@ -68,7 +68,7 @@ func TestOriginProblems_IsEmptyWhenNothingIsWrong(t *testing.T) {
 }
 
 func TestNewID_IsRandomAndOfTheRightForm(t *testing.T) {
-	form := regexp.MustCompile(`^[A-Za-z0-9_-]{32}$`)
+	form := regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_-]{31}$`)
 	seen := map[string]bool{}
 	for range 1000 {
 		id := store.NewID()

@@ -23,10 +23,13 @@ func may() map[string][]string {
 		"store":           {"origins"},
 		"store/sqlite":    {"store", "origins", "modernc.org/sqlite", "github.com/gofrs/flock"},
 		"store/storetest": {"store", "origins"},
-		"api":             {"store", "origins", "envelope", "github.com/go-json-experiment/json"},
-		"proxy":           {"origins", "envelope"},
-		"metrics":         {"origins", "proxy", "api", "github.com/prometheus/client_golang"},
-		"cmd/originwarden": {"api", "cmd/originwarden", "envelope", "metrics", "origins", "proxy", "store",
+		"api": {"store", "origins", "envelope", "github.com/coreos/go-oidc/v3", "github.com/go-jose/go-jose/v4",
+			"github.com/go-json-experiment/json", "github.com/hashicorp/golang-lru/v2", "golang.org/x/time/rate"},
+		"api/client": {},
+		"proxy":      {"origins", "envelope"},
+		"bench":      {"github.com/coder/websocket"},
+		"metrics":    {"origins", "proxy", "api", "github.com/prometheus/client_golang"},
+		"cmd/originwarden": {"api", "api/client", "cmd/originwarden", "envelope", "metrics", "origins", "proxy", "store",
 			"github.com/coder/websocket", "github.com/spf13/cobra", "go.uber.org/zap", "go.yaml.in/yaml/v3"},
 	}
 }

@@ -97,7 +97,10 @@ func (g *gateway) limited(l net.Listener) net.Listener {
 func (g *gateway) speakTLS(cert *certificate) {
 	g.tenants.TLSConfig = cert.serverConfig()
 	g.tenants.Protocols.SetHTTP2(true)
-	g.tenants.HTTP2 = &http.HTTP2Config{WriteByteTimeout: time.Duration(g.cfg.Timeouts.BodyProgress)}
+	g.tenants.HTTP2 = &http.HTTP2Config{
+		MaxReadFrameSize: 16 << 10, // the least there is: what a stranger sends is buffered by the frame
+		WriteByteTimeout: time.Duration(g.cfg.Timeouts.BodyProgress),
+	}
 }
 
 // serve serves until stop ends, or until a listener fails, which is its error.

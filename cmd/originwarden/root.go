@@ -95,6 +95,6 @@ func newRoot(env environment) *cobra.Command {
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetOut(env.stdout)
 	root.SetErr(env.stderr)
-	root.AddCommand(newServe(env), newDemo(env), newToken(env), newVersion(env))
+	root.AddCommand(newServe(env), newDemo(env), newToken(env), newWebIntegrationCommand(env), newVersion(env))
 	return root
 }

@@ -1,0 +1,7 @@
+// Package client is a client of the web integrations API: of originwarden and
+// of every server that speaks as Qlik Cloud's /api/v1/web-integrations does.
+//
+// It sends its token to one server alone, whatever links or redirects that
+// server answers with, reads no answer beyond a bound, and waits when it is told
+// that the rate limit is reached. It uses nothing but the standard library.
+package client

@@ -1,0 +1,111 @@
+package client_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"originwarden/api/client"
+)
+
+// refusedWith returns the error of an answer.
+func refusedWith(t *testing.T, status int, body string, headers ...string) (*client.Error, error) {
+	t.Helper()
+	_, err := inMemory(answering(status, body, headers...)).Get(t.Context(), "x")
+	refused, ok := errors.AsType[*client.Error](err)
+	if !ok {
+		t.Fatalf("got %v", err)
+	}
+	return refused, err
+}
+
+func TestError_IsWhatItsStatusSays(t *testing.T) {
+	all := map[int]error{401: client.ErrUnauthorized, 403: client.ErrForbidden, 404: client.ErrNotFound, 412: client.ErrPreconditionFailed, 429: client.ErrRateLimited}
+	for _, status := range []int{400, 401, 403, 404, 405, 412, 413, 415, 429, 500, 503} {
+		_, err := refusedWith(t, status, "")
+		for of, sentinel := range all {
+			if errors.Is(err, sentinel) != (of == status) {
+				t.Errorf("%d is %v: %v", status, sentinel, of != status)
+			}
+		}
+	}
+}
+
+func TestError_TellsAllInOneLine(t *testing.T) {
+	const at = "GET https://acme.example.com/api/v1/web-integrations/x: "
+	for _, row := range []struct {
+		rule   string
+		status int
+		body   string
+		want   string
+	}{
+		{"title, place, detail and code", 400,
+			`{"errors":[{"code":"C-6","title":"Invalid","detail":"why","status":"400","source":{"pointer":"/validOrigins/0"},"meta":{}}],"traceId":"0af7"}`,
+			"400 Bad Request: Invalid at /validOrigins/0: why (C-6) (trace id 0af7)"},
+		{"a parameter", 400, `{"errors":[{"code":"C","title":"Invalid","source":{"parameter":"sort"}}]}`, "400 Bad Request: Invalid at sort (C)"},
+		{"meta", 400, `{"errors":[{"code":"C-5","title":"Missing","meta":{"requiredFields":["name"]}}]}`, `400 Bad Request: Missing {"requiredFields":["name"]} (C-5)`},
+		{"several", 400, `{"errors":[{"title":"a"},{"title":"b"}]}`, "400 Bad Request: a; b"},
+		{"only so many", 400, `{"errors":[` + strings.Repeat(`{"title":"a"},`, 11) + `{"title":"b"}]}`, "400 Bad Request: a" + strings.Repeat("; a", 9) + "; and 2 more"},
+		{"no document", 502, `<html>`, "502 Bad Gateway"},
+		{"nothing", 404, ``, "404 Not Found"},
+		{"another document", 500, `{"errors":"x"}`, "500 Internal Server Error"},
+		{"too long a document", 500, `{"errors":[{"title":"` + strings.Repeat("a", 1<<20) + `"}]}`, "500 Internal Server Error"},
+		{"a status that has no text", 599, ``, "599 "},
+		{"control characters", 400, `{"errors":[{"code":"\u001b[2J","title":"a\r\nb","detail":"\u202e\u0085\u2028ü\ufeff"}],"traceId":"\u0007"}`,
+			`400 Bad Request: a\r\nb: \u202e\u0085\u2028ü\ufeff (\x1b[2J) (trace id \a)`},
+		{"no UTF-8", 400, "{\"errors\":[{\"title\":\"a\xffb\"}]}", "400 Bad Request: a\ufffdb"},
+	} {
+		_, err := refusedWith(t, row.status, row.body)
+		if got := err.Error(); got != at+row.want {
+			t.Errorf("%s:\n got %s\nwant %s", row.rule, got, at+row.want)
+		}
+	}
+}
+
+func TestError_TellsWhenToAskAgain(t *testing.T) {
+	for value, want := range map[string]time.Duration{"5": 5 * time.Second, "0": time.Second, "": 0, "soon": 0, "4294967295": 4294967295 * time.Second, "4294967296": 0} {
+		if refused, _ := refusedWith(t, 503, "", "Retry-After", value); refused.RetryAfter != want {
+			t.Errorf("%q: %v", value, refused.RetryAfter)
+		}
+	}
+}
+
+func FuzzClient_SurvivesAnyAnswer(f *testing.F) {
+	for _, seed := range []string{
+		``, `{"data":[{"id":"x"}],"links":{"next":{"href":"https://acme.example.com/x"}}}`, `{"id":"x","validOrigins":["a"]}`,
+		`{"errors":[{"code":"c","title":"t","detail":"d","source":{"pointer":"/p"},"meta":{"a":1}}],"traceId":"t"}`,
+	} {
+		f.Add(200, seed, "1")
+		f.Add(429, seed, "Sat, 01 Jan 2000 00:00:09 GMT")
+	}
+	f.Fuzz(func(t *testing.T, status int, body, header string) {
+		if status < 200 || status > 999 {
+			return
+		}
+		c := inMemory(answering(status, body, "Retry-After", header, "Location", header, "ETag", header, "Web-Integrations-Revision", header))
+		c.Patience = -1
+		for name, call := range everyCall(c) {
+			if err := call(t.Context()); err != nil {
+				assertPrintable(t, name, err)
+			}
+		}
+		pages := 0
+		for _, err := range c.Pages(t.Context(), client.Listing{}) {
+			if pages++; pages > 3 {
+				break
+			}
+			if err != nil {
+				assertPrintable(t, "Pages", err)
+			}
+		}
+	})
+}
+
+func assertPrintable(t *testing.T, name string, err error) {
+	t.Helper()
+	if text := err.Error(); strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		t.Error(name, fmt.Sprintf("%q", text))
+	}
+}

@@ -1,0 +1,124 @@
+package client_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"originwarden/api"
+	"originwarden/api/client"
+	"originwarden/origins"
+	"originwarden/store"
+	"originwarden/store/sqlite"
+)
+
+// Tokens of acme, by what they may do.
+const (
+	adminToken  = "admin-of-acme"
+	readerToken = "reader-of-acme"
+)
+
+// realAPI is the API of the tenant acme on a real store.
+func realAPI(t testing.TB) (http.Handler, store.Store) {
+	t.Helper()
+	handler, s, err := openAPI(t.TempDir(), api.RateLimits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return handler, s
+}
+
+// openAPI is realAPI with its store in dir, and with limits.
+func openAPI(dir string, limits api.RateLimits) (http.Handler, store.Store, error) {
+	s, err := sqlite.Open(context.Background(), sqlite.Options{
+		Path:   filepath.Join(dir, "lists.db"),
+		Limits: store.Limits{Integrations: 10_000, Origins: 100_000},
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	const timeout = 10 * time.Second
+	a := api.New(api.Config{
+		Store:   s,
+		Lists:   origins.NewCache(origins.Bounds{Tenants: 10, Origins: 100_000}, store.Loader(s, timeout)),
+		Limits:  api.Limits{Origins: 1000, Body: 1 << 20},
+		Timeout: timeout,
+
+		RateLimits: limits,
+		Tokens: []api.Token{
+			{Subject: "ops", Tenant: "acme", Role: api.Admin, SHA256: sha256.Sum256([]byte(adminToken))},
+			{Subject: "audit", Tenant: "acme", SHA256: sha256.Sum256([]byte(readerToken))},
+		},
+	})
+	return a.Tenant("acme"), s, nil
+}
+
+// newClient returns a client of handler with the token of an admin.
+func newClient(t testing.TB, handler http.Handler) *client.Client {
+	t.Helper()
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	return &client.Client{Server: server.URL, Token: adminToken}
+}
+
+// realClient is a client of the real API.
+func realClient(t testing.TB) *client.Client {
+	t.Helper()
+	handler, _ := realAPI(t)
+	return newClient(t, handler)
+}
+
+// answering is a handler with one answer, given as its headers and its body.
+func answering(status int, body string, headers ...string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		for i := 0; i < len(headers); i += 2 {
+			w.Header().Add(headers[i], headers[i+1])
+		}
+		w.WriteHeader(status)
+		w.Write([]byte(body))
+	}
+}
+
+// roundTrip is a function in place of a network.
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// inMemory is a client whose requests the handler gets without a network.
+func inMemory(handler http.Handler) *client.Client {
+	transport := roundTrip(func(r *http.Request) (*http.Response, error) {
+		if err := r.Context().Err(); err != nil {
+			return nil, err
+		}
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, r)
+		return w.Result(), nil
+	})
+	return &client.Client{Server: "https://acme.example.com", Token: adminToken, HTTPClient: &http.Client{Transport: transport}}
+}
+
+// everyCall is each method of c that makes one request.
+func everyCall(c *client.Client) map[string]func(context.Context) error {
+	const id = "000000000000000000000000000000AA"
+	return map[string]func(context.Context) error{
+		"Page":   func(ctx context.Context) error { _, err := c.Page(ctx, client.Listing{}); return err },
+		"Get":    func(ctx context.Context) error { _, err := c.Get(ctx, id); return err },
+		"Create": func(ctx context.Context) error { _, err := c.Create(ctx, "n", nil); return err },
+		"Patch":  func(ctx context.Context) error { _, err := c.Patch(ctx, id, nil, ""); return err },
+		"Delete": func(ctx context.Context) error { _, err := c.Delete(ctx, id, ""); return err },
+	}
+}
+
+// statusOf returns the status of the *Error that err is, or 0.
+func statusOf(err error) int {
+	if e, ok := errors.AsType[*client.Error](err); ok {
+		return e.Status
+	}
+	return 0
+}

@@ -1,0 +1,261 @@
+package client_test
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"originwarden/api/client"
+	"originwarden/store"
+)
+
+// many makes n web integrations of which five each have one name, and returns
+// them as they are ordered.
+func many(t *testing.T, s store.Store, n int) []store.WebIntegration {
+	t.Helper()
+	now := time.Now().UTC().Truncate(time.Second)
+	var all []store.WebIntegration
+	for i := range n {
+		w, err := s.Create(t.Context(), store.WebIntegration{
+			ID: store.NewID(), TenantID: "acme", Name: fmt.Sprintf("name %02d", i/5), Created: now, LastUpdated: now,
+			ValidOrigins: []string{"https://a.example"},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, w)
+	}
+	slices.SortFunc(all, func(a, b store.WebIntegration) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
+	})
+	return all
+}
+
+func ids(all []store.WebIntegration) []string {
+	var ids []string
+	for _, w := range all {
+		ids = append(ids, w.ID)
+	}
+	return ids
+}
+
+func reversed(ids []string) []string {
+	ids = slices.Clone(ids)
+	slices.Reverse(ids)
+	return ids
+}
+
+// idsOf returns the ids of all that l selects.
+func idsOf(t *testing.T, c *client.Client, l client.Listing) []string {
+	t.Helper()
+	var ids []string
+	for w, err := range c.All(t.Context(), l) {
+		if err != nil {
+			t.Fatalf("%+v: %v", l, err)
+		}
+		ids = append(ids, w.ID)
+	}
+	return ids
+}
+
+func TestAll_YieldsEveryWebIntegrationOnceInOrder(t *testing.T) {
+	handler, s := realAPI(t)
+	all := ids(many(t, s, 250))
+	requests := 0
+	c := newClient(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		requests++
+		handler.ServeHTTP(w, r)
+	}))
+	for _, row := range []struct {
+		rule     string
+		listing  client.Listing
+		want     []string
+		requests int
+	}{
+		{"pages of 100", client.Listing{}, all, 3},
+		{"pages that end among equal names", client.Listing{Limit: 7}, all, 36},
+		{"a last page that is full", client.Listing{Limit: 50}, all, 5},
+		{"by name", client.Listing{Sort: "name"}, all, 3},
+		{"by +name", client.Listing{Sort: "+name"}, all, 3},
+		{"by -name", client.Listing{Sort: "-name", Limit: 33}, reversed(all), 8},
+		{"starting after one", client.Listing{StartingAfter: all[9], Limit: 60}, all[10:], 4},
+		{"starting after the last one", client.Listing{StartingAfter: all[249]}, nil, 1},
+		{"one page, ending before one", client.Listing{EndingBefore: all[9], Limit: 5}, all[4:9], 1},
+		{"of the tenant", client.Listing{TenantID: "acme"}, all, 3},
+		{"of another tenant", client.Listing{TenantID: "globex"}, nil, 1},
+	} {
+		requests = 0
+		if got := idsOf(t, c, row.listing); !slices.Equal(got, row.want) || requests != row.requests {
+			t.Errorf("%s: %d of %d, in %d requests", row.rule, len(got), len(row.want), requests)
+		}
+	}
+}
+
+func TestAll_AsksForNoMoreThanIsWanted(t *testing.T) {
+	handler, s := realAPI(t)
+	many(t, s, 30)
+	requests := 0
+	c := newClient(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		requests++
+		handler.ServeHTTP(w, r)
+	}))
+	seen := 0
+	for _, err := range c.All(t.Context(), client.Listing{Limit: 10}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if seen++; seen == 20 {
+			break
+		}
+	}
+	if requests != 2 {
+		t.Errorf("%d requests for %d of them", requests, seen)
+	}
+}
+
+func TestPage_HasTheLinksAndTheBytes(t *testing.T) {
+	handler, s := realAPI(t)
+	all := ids(many(t, s, 9))
+	c := newClient(t, handler)
+	page, err := c.Page(t.Context(), client.Listing{StartingAfter: all[2], Limit: 3, Sort: "+name", TenantID: "acme"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for link, cursor := range map[string]string{page.Next: "startingAfter=" + all[5], page.Prev: "endingBefore=" + all[3]} {
+		if !strings.HasPrefix(link, c.Server+"/api/v1/web-integrations?") || !strings.Contains(link, cursor) || !strings.Contains(link, "limit=3") || !strings.Contains(link, "sort=%2Bname") {
+			t.Errorf("link %s, want %s", link, cursor)
+		}
+	}
+	if !strings.HasPrefix(string(page.Raw), `{"data":[{"id":"`+all[3]) {
+		t.Errorf("raw %s", page.Raw)
+	}
+}
+
+func TestPage_IsRefusedWithTheParameter(t *testing.T) {
+	c := realClient(t)
+	for parameter, l := range map[string]client.Listing{
+		"limit":         {Limit: 101},
+		"sort":          {Sort: "created"},
+		"startingAfter": {StartingAfter: store.NewID()},
+		"endingBefore":  {EndingBefore: "x"},
+	} {
+		_, err := c.Page(t.Context(), l)
+		refused, ok := errors.AsType[*client.Error](err)
+		if !ok || refused.Status != 400 || refused.Errors[0].Source.Parameter != parameter || !strings.Contains(err.Error(), " at "+parameter+": ") {
+			t.Errorf("%+v: %v", l, err)
+		}
+		for _, err := range c.All(t.Context(), l) {
+			if statusOf(err) != 400 {
+				t.Errorf("all of %+v: %v", l, err)
+			}
+		}
+	}
+}
+
+// oneOf is a page of one web integration with a link to the next one.
+func oneOf(next string) string {
+	href, _ := json.Marshal(next)
+	return fmt.Sprintf(`{"data":[{"id":"x"}],"links":{"next":{"href":%s}}}`, href)
+}
+
+func TestPages_FollowTheLinkAsItIs(t *testing.T) {
+	var asked []string
+	var server string
+	c := newClient(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked = append(asked, r.RequestURI)
+		if len(asked) == 1 {
+			w.Write([]byte(oneOf(strings.ToUpper(server) + "/else/../where//%2e%2F?b=%zz&a;b=+&a")))
+			return
+		}
+		w.Write([]byte(`{"data":[]}`))
+	}))
+	server = c.Server
+	idsOf(t, c, client.Listing{})
+	if len(asked) != 2 || asked[1] != "/else/../where//%2e%2F?b=%zz&a;b=+&a" {
+		t.Errorf("asked for %q", asked)
+	}
+}
+
+func TestPages_FollowNoLinkElsewhere(t *testing.T) {
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		t.Errorf("%s was asked with %v", r.Host, r.Header)
+	}))
+	defer elsewhere.Close()
+	var next string
+	c := newClient(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.Write([]byte(oneOf(next))) }))
+	host := strings.TrimPrefix(c.Server, "http://")
+	for _, next = range []string{
+		elsewhere.URL + "/api/v1/web-integrations",
+		"https://" + host + "/", "http://localhost/", "http://127.0.0.1/", "http://sub." + host + "/", "http://" + host + ".evil.example/",
+		"http://u:p@" + host + "/", "http://" + host + "@" + strings.TrimPrefix(elsewhere.URL, "http://") + "/",
+		"/api/v1/web-integrations?startingAfter=x", "//" + host + "/", "?x", "http:" + host, "http://" + host + "\\@evil.example/", "http://[", "\x00",
+		c.Server + "/?" + strings.Repeat("x", 1<<20),
+	} {
+		pages := 0
+		var last error
+		for page, err := range c.Pages(t.Context(), client.Listing{}) {
+			pages++
+			if last = err; (page == nil) != (err != nil) {
+				t.Errorf("%.80q: page %v with error %v", next, page, err)
+			}
+		}
+		if pages != 2 || !errors.Is(last, client.ErrElsewhere) || len(last.Error()) > 1000 {
+			t.Errorf("%.80q: %d pages, %v", next, pages, last)
+		}
+	}
+}
+
+func TestPages_TakeTheDefaultPortForTheSame(t *testing.T) {
+	requests := 0
+	c := inMemory(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if requests++; requests == 1 {
+			w.Write([]byte(oneOf("https://ACME.example.com:443/x")))
+			return
+		}
+		w.Write([]byte(`{"data":[]}`))
+	}))
+	if idsOf(t, c, client.Listing{}); requests != 2 {
+		t.Errorf("%d requests", requests)
+	}
+}
+
+func TestPages_EndWherePagesLeadNowhere(t *testing.T) {
+	var body string
+	c := newClient(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte(body)) }))
+	itself := oneOf(c.Server + "/api/v1/web-integrations?limit=100")
+	for _, body = range []string{itself, strings.Replace(itself, `{"id":"x"}`, "", 1)} {
+		var errs []error
+		for _, err := range c.All(t.Context(), client.Listing{}) {
+			if errs = append(errs, err); len(errs) == 5 {
+				break
+			}
+		}
+		if last := errs[len(errs)-1]; last == nil || len(errs) > 2 {
+			t.Errorf("%s: %v", body, errs)
+		}
+	}
+}
+
+func TestAll_EndsWithItsContext(t *testing.T) {
+	handler, s := realAPI(t)
+	many(t, s, 20)
+	c := newClient(t, handler)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var errs []error
+	for _, err := range c.All(ctx, client.Listing{Limit: 10}) {
+		errs = append(errs, err)
+		cancel()
+	}
+	if len(errs) != 11 || !errors.Is(errs[10], context.Canceled) {
+		t.Errorf("%v", errs)
+	}
+}

@@ -1,0 +1,54 @@
+# Sourced by the scripts beside it: builds the gateway and a tenant into $work,
+# and starts both on loopback. Everything that was started ends with the script.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+work=$(mktemp -d)
+started=()
+cleanup() {
+  for pid in "${started[@]}"; do kill "$pid" 2>/dev/null || true; done
+  wait 2>/dev/null || true
+  rm -rf "$work"
+}
+trap cleanup EXIT
+trap 'exit 1' INT TERM
+
+# await FILE PATTERN: prints the first line of FILE that has PATTERN.
+await() {
+  for _ in $(seq 200); do
+    if line=$(grep -m1 -E "$2" "$1" 2>/dev/null); then
+      printf '%s\n' "$line"
+      return
+    fi
+    sleep 0.05
+  done
+  echo "no $2 in $1" >&2
+  return 1
+}
+
+# start_gateway CONFIGURATION: sets $listen, $admin, $gateway and $token.
+start_gateway() {
+  go build -o "$work/originwarden" ./cmd/originwarden
+  go build -o "$work/tenant" ./bench/tenant
+  "$work/tenant" >"$work/tenant.out" &
+  started+=($!)
+  tenant=$(await "$work/tenant.out" :)
+  {
+    printf 'listen: 127.0.0.1:0\nadmin: {listen: "127.0.0.1:0"}\n'
+    printf 'tenants: [{id: bench, upstream: "http://%s"}]\n' "$tenant"
+    printf 'store: {url: "sqlite:%s/lists.db"}\n' "$work"
+    printf '%s\n' "$1"
+  } >"$work/originwarden.yaml"
+  "$work/originwarden" serve --config "$work/originwarden.yaml" >"$work/gateway.out" 2>"$work/gateway.log" &
+  gateway=$!
+  started+=("$gateway")
+  ready=$(await "$work/gateway.out" '^originwarden ready')
+  listen=$(sed 's/.*listen=\([^ ]*\).*/\1/' <<<"$ready")
+  admin=$(sed 's/.*admin=\([^ ]*\).*/\1/' <<<"$ready")
+  token=$(cat "$work/admin-token")
+}
+
+# list ORIGIN: makes a web integration that lists ORIGIN, prints its id.
+list() {
+  curl -sf "http://$listen/api/v1/web-integrations" -H "Authorization: Bearer $token" -H 'Content-Type: application/json' \
+    -d "{\"name\":\"bench\",\"validOrigins\":[\"$1\"]}" | sed -n 's/.*"id":"\([^"]*\)".*/\1/p'
+}
