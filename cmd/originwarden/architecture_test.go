@@ -27,7 +27,7 @@ func may() map[string][]string {
 			"github.com/go-json-experiment/json", "github.com/hashicorp/golang-lru/v2", "golang.org/x/time/rate"},
 		"api/client": {},
 		"proxy":      {"origins", "envelope"},
-		"bench":      {"github.com/coder/websocket"},
+		"bench":      {"api/client", "github.com/coder/websocket"},
 		"metrics":    {"origins", "proxy", "api", "github.com/prometheus/client_golang"},
 		"cmd/originwarden": {"api", "api/client", "cmd/originwarden", "envelope", "metrics", "origins", "proxy", "store",
 			"github.com/coder/websocket", "github.com/spf13/cobra", "go.uber.org/zap", "go.yaml.in/yaml/v3"},
