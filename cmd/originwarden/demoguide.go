@@ -38,6 +38,10 @@ Take it off the list (204), and its next request is refused (403):
   curl -i -X DELETE {{.Gateway}}/api/v1/web-integrations/$id -H 'Authorization: Bearer {{.Token}}'
   curl -i {{.Gateway}}/api/orders -H 'Origin: {{.Other}}'
 
+The same lists from a shell:
+  export ORIGINWARDEN_SERVER={{.Gateway}} ORIGINWARDEN_TOKEN={{.Token}}
+  go run ./cmd/originwarden web-integration ls
+
 Operators have {{.Admin}}/metrics and {{.Admin}}/readyz. Ctrl-C ends the demo.
 `
 
