@@ -11,22 +11,28 @@ import (
 	"originwarden/store"
 )
 
-// Config is what the API works with. Everything but Tokens and Log is required.
+// Config is what the API works with. Store, Lists, Limits and Timeout are
+// required.
 type Config struct {
 	Store store.Store
 	// Lists gets every committed change before its answer is sent. After a
 	// write whose outcome is not known it doubts the tenant's list.
 	Lists *origins.Cache
-	// Tokens are the static bearer tokens. Without any, every request is
-	// answered with 401.
-	Tokens []Token
-	Limits Limits
+	// Tokens are the static bearer tokens. Without any, and without OIDC, every
+	// request is answered with 401.
+	Tokens     []Token
+	OIDC       OIDC
+	RateLimits RateLimits
+	Limits     Limits
 	// Timeout ends each call of the Store, and with it the request.
 	Timeout time.Duration
-	// Log is told what went wrong inside, with the context that holds the trace
-	// id that the client got. Clients are told no more than that the store does
-	// not answer. It may be nil, and is called concurrently.
+	// Log is told what went wrong inside or at the issuer of OIDC, with the
+	// context that holds the trace id that the client got. Clients are told no
+	// more than who does not answer. It may be nil, and is called concurrently.
 	Log func(context.Context, error)
+	// Observe is told once what each request came to, after its answer. It may
+	// be nil, and is called concurrently.
+	Observe func(Outcome)
 }
 
 // Limits bound one request. What is zero admits nothing.
@@ -36,10 +42,21 @@ type Limits struct {
 }
 
 // API answers for all tenants. It may be used concurrently.
-type API struct{ config Config }
+type API struct {
+	config       Config
+	limiters     *limiters
+	accessTokens *accessTokens // nil: there are only static ones
+}
 
-// New returns an API on c, which is not changed any more.
-func New(c Config) *API { return &API{c} }
+// New returns an API on c, which is not changed any more. It runs nothing in
+// the background and asks nobody before the first request.
+func New(c Config) *API {
+	a := &API{config: c, limiters: newLimiters(c.RateLimits)}
+	if c.OIDC.Issuer != "" {
+		a.accessTokens = newAccessTokens(c.OIDC, c.Log)
+	}
+	return a
+}
 
 // Tenant returns the API as it is on the host of one tenant, which is for the
 // paths that are /api/v1/web-integrations or begin with it and a slash. It
@@ -47,13 +64,18 @@ func New(c Config) *API { return &API{c} }
 //
 // Absolute links are made of the request URL's scheme and host, or where these
 // are empty, of Host and whether the connection is TLS. The trace id is that of
-// the request's context, or a new one.
-func (a *API) Tenant(id string) http.Handler { return &tenant{a.config, id} }
+// the request's context, or a new one. RemoteAddr is the client's address, with
+// or without a port.
+func (a *API) Tenant(id string) http.Handler {
+	return &tenant{a.config, a.limiters, a.accessTokens, id}
+}
 
 // tenant is the API on one tenant's host.
 type tenant struct {
 	Config
-	id string
+	limiters     *limiters
+	accessTokens *accessTokens
+	id           string
 }
 
 // ServeHTTP implements http.Handler.
@@ -63,29 +85,41 @@ func (t *tenant) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if envelope.TraceID(r.Context()) == "" {
 		r = r.WithContext(envelope.WithTraceID(r.Context(), envelope.NewTraceID()))
 	}
-	if err := t.serve(w, r); err != nil {
-		t.refuse(w, r, err)
+	at, answer := resourceAt(r.URL.EscapedPath()), &answerWriter{ResponseWriter: w}
+	outcome := Outcome{Route: at.pattern, Method: boundedMethod(r.Method)}
+	if err := t.serve(answer, r, at); err != nil {
+		refused := t.refuse(answer, r, err)
+		outcome.Limit, outcome.Refused = refused.limit, refused.cause
+	}
+	if outcome.Status = answer.status; t.Observe != nil {
+		t.Observe(outcome)
 	}
 }
 
 // serve answers r, or returns why it does not, with nothing written yet. Who
 // asks is settled before anything about the resource shows.
-func (t *tenant) serve(w http.ResponseWriter, r *http.Request) error {
-	who, err := t.authenticate(r.Header)
+func (t *tenant) serve(w http.ResponseWriter, r *http.Request, at resource) error {
+	who, err := t.authenticate(r)
 	if err != nil {
 		return err
 	}
 	if !who.belongsTo(t.id) {
 		return forbidden("The token is not one of this tenant.")
 	}
-	routes, id := routesOf(r.URL.EscapedPath())
-	return t.dispatch(w, r, call{who, id}, routes)
+	return t.dispatch(w, r, call{who, at.id}, at.routes)
 }
 
 // call is a request that was authenticated and routed.
 type call struct {
 	who principal
 	id  string // of the web integration, or "" for the collection
+}
+
+// resource is what there is at a path.
+type resource struct {
+	pattern string
+	routes  []route
+	id      string // of the web integration, or "" for the collection
 }
 
 // route is one method of a resource.
@@ -97,48 +131,50 @@ type route struct {
 
 const collection = "/api/v1/web-integrations"
 
-// routesOf returns what there is at a raw path, and the id in it. Clients do
-// not escape ids, so that anything may come in the place of one.
-func routesOf(path string) (routes []route, id string) {
+// resourceAt returns what there is at a raw path. Clients do not escape ids, so
+// that anything may come in the place of one.
+func resourceAt(path string) resource {
 	rest, ok := strings.CutPrefix(path, collection)
-	if !ok {
-		return nil, ""
-	}
-	if rest == "" {
-		return []route{
+	if ok && rest == "" {
+		return resource{pattern: collection, routes: []route{
 			{http.MethodGet, false, (*tenant).list},
 			{http.MethodHead, false, (*tenant).list},
 			{http.MethodPost, true, (*tenant).create},
-		}, ""
+		}}
 	}
-	id, ok = strings.CutPrefix(rest, "/")
-	if !ok || !isID(id) {
-		return nil, ""
+	id, below := strings.CutPrefix(rest, "/")
+	if !ok || !below || !isID(id) {
+		return resource{pattern: "none"}
 	}
-	return []route{
+	return resource{collection + "/{id}", []route{
 		{http.MethodGet, false, (*tenant).read},
 		{http.MethodHead, false, (*tenant).read},
 		{http.MethodPatch, true, (*tenant).patch},
 		{http.MethodDelete, true, (*tenant).remove},
-	}, id
+	}, id}
 }
 
 func (t *tenant) dispatch(w http.ResponseWriter, r *http.Request, c call, routes []route) error {
+	for _, route := range routes {
+		if route.method == r.Method {
+			return t.follow(route, w, r, c)
+		}
+	}
 	if len(routes) == 0 {
 		return notFound()
 	}
-	allow := make([]string, len(routes))
-	for i, route := range routes {
-		allow[i] = route.method
-		if route.method != r.Method {
-			continue
-		}
-		if route.writes && c.who.role != Admin {
-			return forbidden("The token may read only.")
-		}
-		return route.serve(t, w, r, c)
+	return methodNotAllowed(routes)
+}
+
+// follow serves a route to who may take it and has not taken too many.
+func (t *tenant) follow(route route, w http.ResponseWriter, r *http.Request, c call) error {
+	if route.writes && c.who.role != Admin {
+		return forbidden("The token may read only.")
 	}
-	return methodNotAllowed(strings.Join(allow, ", "))
+	if err := t.limiters.tier(c.who, t.id, route.writes); err != nil {
+		return err
+	}
+	return route.serve(t, w, r, c)
 }
 
 // isID reports whether id is of the form of a web integration's id.

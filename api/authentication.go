@@ -1,10 +1,13 @@
 package api
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
+	"errors"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // Role is what a token may do.
@@ -33,31 +36,77 @@ type Token struct {
 
 // principal is who makes a request.
 type principal struct {
-	subject string
-	tenant  string // "*": all
-	role    Role
+	issuer     string // of the access token; "" for a static one
+	subject    string
+	tenant     string
+	everywhere bool // at all tenants
+	role       Role
 }
 
 func (p principal) belongsTo(tenant string) bool {
-	return p.tenant == "*" || p.tenant == tenant
+	return p.everywhere || p.tenant == tenant
 }
 
-// authenticate returns who sent the header. All that fail look the same and
-// take the same time: what is no token at all is hashed and compared too, and
-// the comparison with one token does not end that with the others.
-func (t *tenant) authenticate(header http.Header) (principal, error) {
-	text, wellFormed := bearer(header.Values("Authorization"))
+// authenticate returns who sent the request. Whoever is known by the token's
+// hash is let in before anything else is asked.
+func (t *tenant) authenticate(r *http.Request) (principal, error) {
+	text, wellFormed := bearer(r.Header.Values("Authorization"))
 	hash := sha256.Sum256([]byte(text))
+	who, known := t.knownBy(r.Context(), hash)
+	if wellFormed && known {
+		return who, nil
+	}
+	attempts := t.limiters.failures.of(clientOf(r.RemoteAddr))
+	if wait := attempts.begin(time.Now()); wait > 0 {
+		return principal{}, limited(LimitFailed, wait)
+	}
+	who, err := t.attempt(r.Context(), text, hash)
+	attempts.end(time.Now(), err != nil && !errors.Is(err, errNoKeys))
+	return who, refusedToken(err)
+}
+
+// knownBy returns whose token has the hash. All that are none of the static
+// tokens take the same time: what is no token at all is hashed and compared
+// too, and the comparison with one token does not end that with the others.
+func (t *tenant) knownBy(ctx context.Context, hash [sha256.Size]byte) (principal, bool) {
 	found := 0
 	for i := len(t.Tokens) - 1; i >= 0; i-- {
 		equal := subtle.ConstantTimeCompare(hash[:], t.Tokens[i].SHA256[:])
 		found = subtle.ConstantTimeSelect(equal, i+1, found)
 	}
-	if !wellFormed || found == 0 {
-		return principal{}, unauthorized()
+	if found > 0 {
+		token := &t.Tokens[found-1]
+		return principal{subject: token.Subject, tenant: token.Tenant, everywhere: token.Tenant == "*", role: token.Role}, true
 	}
-	token := t.Tokens[found-1]
-	return principal{token.Subject, token.Tenant, token.Role}, nil
+	if t.accessTokens == nil {
+		return principal{}, false
+	}
+	return t.accessTokens.remembered(ctx, hash)
+}
+
+// errNoToken says that a request has no token, or one that is none of ours.
+var errNoToken = errors.New("no access token")
+
+// attempt looks at a token that is not known yet.
+func (t *tenant) attempt(ctx context.Context, text string, hash [sha256.Size]byte) (principal, error) {
+	// What has no dots is no signed token (RFC 7515, section 7.1).
+	if t.accessTokens == nil || strings.Count(text, ".") != 2 {
+		return principal{}, errNoToken
+	}
+	return t.accessTokens.holder(ctx, text, hash)
+}
+
+// refusedToken is the answer to a token that was refused with err.
+func refusedToken(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, errNoKeys):
+		return noKeys(err)
+	case errors.Is(err, errNoToken):
+		return unauthorized(nil)
+	}
+	return unauthorized(err)
 }
 
 // maxTokenLength leaves room for signed tokens, which hold claims.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,12 +15,15 @@ import (
 	"originwarden/store"
 )
 
-// benchHandler is the API over a real store, without a connection.
-func benchHandler(b *testing.B) (http.Handler, store.Store) {
-	s := openStore(b, store.Limits{Integrations: 1 << 20, Origins: 1 << 30})
+// benchHandler is the API over a real store, without a connection and with all
+// that a request passes in production.
+func benchHandler(t testing.TB) (http.Handler, store.Store) {
+	s := openStore(t, store.Limits{Integrations: 1 << 20, Origins: 1 << 30})
 	lists := origins.NewCache(origins.Bounds{Tenants: 1, Origins: 1 << 30}, store.Loader(s, time.Minute))
 	return api.New(api.Config{
 		Store: s, Lists: lists, Tokens: tokens(), Limits: api.Limits{Origins: 1000, Body: 1 << 20}, Timeout: time.Minute,
+		OIDC:       api.OIDC{Issuer: "https://issuer.example", Audience: audience},
+		RateLimits: api.RateLimits{Tier1: 1 << 40, Tier2: 1 << 40, Failed: 60},
 	}).Tenant("acme"), s
 }
 
@@ -31,27 +35,32 @@ func benchIntegration(name string) store.WebIntegration {
 	}
 }
 
-func benchServe(b *testing.B, handler http.Handler, r *http.Request, want int) {
+// fillTenant makes n web integrations, and returns the id of the nth by name.
+func fillTenant(t testing.TB, s store.Store, n, nth int) (id string) {
+	for i := range n {
+		w, err := s.Create(context.Background(), benchIntegration(fmt.Sprintf("n%05d", i)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i == nth {
+			id = w.ID
+		}
+	}
+	return id
+}
+
+func benchServe(t testing.TB, handler http.Handler, r *http.Request, want int) {
 	r.Header.Set("Authorization", "Bearer "+adminToken)
 	w := httptest.NewRecorder()
 	handler.ServeHTTP(w, r)
 	if w.Code != want {
-		b.Fatalf("%d %s", w.Code, w.Body)
+		t.Fatalf("%d %s", w.Code, w.Body)
 	}
 }
 
 func BenchmarkList_PageOf100OutOf10000(b *testing.B) {
 	handler, s := benchHandler(b)
-	for i := range 10_000 {
-		if _, err := s.Create(context.Background(), benchIntegration(fmt.Sprintf("n%05d", i))); err != nil {
-			b.Fatal(err)
-		}
-	}
-	first, err := s.Page(context.Background(), "acme", store.Query{Limit: 100})
-	if err != nil {
-		b.Fatal(err)
-	}
-	after := first.Integrations[99].ID
+	after := fillTenant(b, s, 10_000, 5000)
 	b.Run("API", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
@@ -68,23 +77,84 @@ func BenchmarkList_PageOf100OutOf10000(b *testing.B) {
 	})
 }
 
+func TestList_CostsTheSameWhateverTheTenantHas(t *testing.T) {
+	allocations := func(n int) float64 {
+		handler, s := benchHandler(t)
+		target := collection + "?limit=50&startingAfter=" + fillTenant(t, s, n, 25)
+		return testing.AllocsPerRun(100, func() {
+			benchServe(t, handler, httptest.NewRequest("GET", target, nil), http.StatusOK)
+		})
+	}
+	few, many := allocations(100), allocations(1000)
+	if many > few*1.01 {
+		t.Errorf("%v allocations of a page out of 100, %v out of 1000", few, many)
+	}
+}
+
+// Both write to one file in turns, so that what else the disk has to do slows
+// them alike.
 func BenchmarkCreate(b *testing.B) {
-	b.Run("API", func(b *testing.B) {
-		handler, _ := benchHandler(b)
-		b.ReportAllocs()
-		for b.Loop() {
-			r := httptest.NewRequest("POST", collection, strings.NewReader(`{"name":"n","validOrigins":["https://a.example","https://b.example","https://c.example"]}`))
-			r.Header.Set("Content-Type", "application/json")
-			benchServe(b, handler, r, http.StatusCreated)
+	handler, s := benchHandler(b)
+	through := func(r *http.Request) { benchServe(b, handler, r, http.StatusCreated) }
+	alone := func(*http.Request) {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if _, err := s.Create(ctx, benchIntegration("n")); err != nil {
+			b.Fatal(err)
 		}
-	})
-	b.Run("store alone", func(b *testing.B) {
-		_, s := benchHandler(b)
-		b.ReportAllocs()
-		for b.Loop() {
-			if _, err := s.Create(context.Background(), benchIntegration("n")); err != nil {
-				b.Fatal(err)
+	}
+	var throughTook, aloneTook []time.Duration
+	for b.Loop() {
+		throughTook, aloneTook = append(throughTook, took(through)), append(aloneTook, took(alone))
+		aloneTook, throughTook = append(aloneTook, took(alone)), append(throughTook, took(through))
+	}
+	b.ReportMetric(float64(median(throughTook)), "API-ns/create")
+	b.ReportMetric(float64(median(aloneTook)), "store-ns/create")
+	b.ReportMetric(float64(median(throughTook))/float64(median(aloneTook)), "API/store")
+}
+
+// took is how long a creation takes, from its request to its answer.
+func took(create func(*http.Request)) time.Duration {
+	r := httptest.NewRequest("POST", collection, strings.NewReader(`{"name":"n","validOrigins":["https://a.example","https://b.example","https://c.example"]}`))
+	r.Header.Set("Content-Type", "application/json")
+	begin := time.Now()
+	create(r)
+	return time.Since(begin)
+}
+
+func median(all []time.Duration) time.Duration {
+	slices.Sort(all)
+	return all[len(all)/2]
+}
+
+// BenchmarkAuthentication is what comes before everything else.
+func BenchmarkAuthentication(b *testing.B) {
+	i := newIdentity(b)
+	config := i.config()
+	config.RateLimits = api.RateLimits{Tier1: 1 << 40, Failed: 1 << 40}
+	acme := api.New(config).Tenant("acme")
+	n := 0
+	for name, token := range map[string]func() string{
+		"static":     func() string { return adminToken },
+		"known":      func() string { return i.token(b, nil) },
+		"unknown":    func() string { return "unknown" },
+		"not signed": func() string { return forged(`{"alg":"ES256","kid":"first"}`, i.claims(nil), make([]byte, 64)) },
+	} {
+		b.Run(name, func(b *testing.B) {
+			r := request{path: collection, token: token()}.build(b, "http://acme.example")
+			b.ReportAllocs()
+			for b.Loop() {
+				acme.ServeHTTP(httptest.NewRecorder(), r)
 			}
+		})
+	}
+	b.Run("signed", func(b *testing.B) {
+		for b.Loop() {
+			b.StopTimer()
+			n++
+			r := request{path: collection, token: i.token(b, changes{"sub": fmt.Sprint(n)})}.build(b, "http://acme.example")
+			b.StartTimer()
+			acme.ServeHTTP(httptest.NewRecorder(), r)
 		}
 	})
 }

@@ -122,5 +122,9 @@ func originsOf(v jsontext.Value, limit int) ([]string, []envelope.Error) {
 
 // stringOf returns the string that a valid JSON value is.
 func stringOf(v jsontext.Value) (s string, ok bool) {
-	return s, v.Kind() == '"' && json.Unmarshal(v, &s) == nil
+	if v.Kind() != '"' {
+		return "", false
+	}
+	text, err := jsontext.AppendUnquote(nil, v)
+	return string(text), err == nil
 }

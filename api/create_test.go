@@ -194,12 +194,12 @@ func TestTimes_AreWholeSecondsInUTCForTheStoreToo(t *testing.T) {
 	var kept []time.Time
 	handler := handlerOf(&hooks{
 		create: func(_ context.Context, w store.WebIntegration) (store.WebIntegration, error) {
-			kept = append(kept, w.Created, w.LastUpdated)
+			kept, w.Revision = append(kept, w.Created, w.LastUpdated), 1
 			return w, nil
 		},
 		edit: func(_ context.Context, _, _ string, edit func(*store.WebIntegration) error) (w store.WebIntegration, err error) {
 			err = edit(&w)
-			kept = append(kept, w.LastUpdated)
+			kept, w.Revision = append(kept, w.LastUpdated), 2
 			return w, err
 		},
 	})

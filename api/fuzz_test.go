@@ -18,12 +18,15 @@ import (
 )
 
 // handlerOf returns the API over s on acme's host.
-func handlerOf(s store.Store) http.Handler {
+func handlerOf(s store.Store) http.Handler { return api.New(configOf(s)).Tenant("acme") }
+
+// configOf is for an API over s without lists.
+func configOf(s store.Store) api.Config {
 	load := func(context.Context, string) (*origins.List, error) { return origins.NewList(0, nil), nil }
-	return api.New(api.Config{
+	return api.Config{
 		Store: s, Lists: origins.NewCache(origins.Bounds{Tenants: 1, Origins: 1000}, load), Tokens: tokens(),
 		Limits: api.Limits{Origins: 5, Body: 4096}, Timeout: time.Minute,
-	}).Tenant("acme")
+	}
 }
 
 // ask sends a request to handler without a connection.
@@ -39,7 +42,7 @@ func ask(t testing.TB, handler http.Handler, method, target string, body []byte)
 func serve(t testing.TB, handler http.Handler, r *http.Request) reply {
 	t.Helper()
 	w := httptest.NewRecorder()
-	handler.ServeHTTP(w, r)
+	held(t, handler).ServeHTTP(w, r)
 	got := reply{w.Code, w.Header(), w.Body.String()}
 	got.check(t, request{method: r.Method, path: r.URL.Path})
 	return got
@@ -93,6 +96,7 @@ func FuzzCreate(f *testing.F) {
 }
 
 func FuzzPatch(f *testing.F) {
+	seedPatches(f)
 	for _, seed := range []string{
 		`[]`, `[{"op":"replace","path":"/name","value":"m"}]`, `[{"op":"replace","path":"/validOrigins","value":["https://a.example"]}]`,
 		`[{"op":"replace","path":"/validOrigins","value":"[\"https://a.example\"]"}]`, `[{"op":"replace","path":"/validOrigins","value":"\"https://a.example\""}]`,
@@ -173,7 +177,7 @@ func queryOf(t *testing.T, raw string) (asked, bool) {
 	var a asked
 	handler := handlerOf(&hooks{page: func(_ context.Context, _ string, q store.Query) (store.Page, error) {
 		a.query, a.asked = q, true
-		return store.Page{Integrations: []store.WebIntegration{{ID: strings.Repeat("z", 32)}}, More: true, Less: true}, nil
+		return store.Page{Integrations: []store.WebIntegration{{ID: strings.Repeat("z", 32), Name: "n"}}, More: true, Less: true}, nil
 	}})
 	r := httptest.NewRequest("GET", "http://acme.example"+collection, nil)
 	r.URL.RawQuery = raw
@@ -189,10 +193,15 @@ func queryOf(t *testing.T, raw string) (asked, bool) {
 }
 
 func FuzzAuthorization(f *testing.F) {
-	for _, seed := range []string{"Bearer " + adminToken, "bearer  " + adminToken, "Bearer", "Basic " + adminToken, adminToken, "Bearer " + adminToken + " ", ""} {
+	i := newIdentity(f)
+	unknown := signed(f, ellipticKey(f, "unknown"), i.claims(nil), nil)
+	for _, seed := range []string{
+		"Bearer " + adminToken, "bearer  " + adminToken, "Bearer", "Basic " + adminToken, adminToken, "Bearer " + adminToken + " ", "",
+		"Bearer " + unknown, "Bearer " + unknown + "=", "bearer " + i.token(f, changes{"exp": 1}), "Bearer eyJhbGciOiJub25lIn0.e30.", "Bearer ..",
+	} {
 		f.Add(seed)
 	}
-	handler := handlerOf(&hooks{page: func(context.Context, string, store.Query) (store.Page, error) { return store.Page{}, nil }})
+	handler := i.api()
 	f.Fuzz(func(t *testing.T, line string) {
 		r := httptest.NewRequest("GET", "http://acme.example"+collection, nil)
 		r.Header["Authorization"] = []string{line}

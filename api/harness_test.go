@@ -127,9 +127,10 @@ func newGateWith(t testing.TB, limits store.Limits) *gate {
 	return g
 }
 
-// serve starts the API anew with g.config, behind what around returns.
+// serve starts the API anew with g.config, held to its document, behind what
+// around returns.
 func (g *gate) serve(around func(http.Handler) http.Handler) {
-	server := httptest.NewServer(around(api.New(g.config).Tenant("acme")))
+	server := httptest.NewServer(around(held(g.t, api.New(g.config).Tenant("acme"))))
 	g.t.Cleanup(server.Close)
 	g.url, g.client = server.URL, server.Client()
 }

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strconv"
+	"strings"
+	"time"
 
 	"originwarden/envelope"
 	"originwarden/store"
@@ -15,13 +18,15 @@ type refusal struct {
 	status int
 	errs   []envelope.Error
 	header http.Header // beside those of every answer
+	limit  string      // that was reached, as Outcome has it
+	cause  error       // that the client is not told
 }
 
 func (e *refusal) Error() string { return e.errs[0].Code }
 
 // refuse answers with what err comes down to. What has no place among the
 // answers of the API comes from inside: it is for the log.
-func (t *tenant) refuse(w http.ResponseWriter, r *http.Request, err error) {
+func (t *tenant) refuse(w http.ResponseWriter, r *http.Request, err error) *refusal {
 	answer := refusalFor(err)
 	if answer == nil {
 		answer = unavailable()
@@ -34,6 +39,7 @@ func (t *tenant) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		w.Header()[name] = lines
 	}
 	envelope.Write(w, envelope.TraceID(r.Context()), answer.status, answer.errs...)
+	return answer
 }
 
 // refusalFor returns the answer to an error that tells what happened, or nil
@@ -71,9 +77,34 @@ func overLimit(limit *store.LimitError) *refusal {
 	return badRequest(http.StatusBadRequest, limit.Error())
 }
 
-func unauthorized() *refusal {
+// unauthorized looks the same whatever its cause.
+func unauthorized(cause error) *refusal {
 	e := refuseWith(http.StatusUnauthorized, envelope.Error{Code: "AUTH-1", Title: "Unauthorized"})
 	e.header = http.Header{"Www-Authenticate": {"Bearer"}}
+	e.cause = cause
+	return e
+}
+
+// noKeys is the answer to a token of which nobody can say whether it is good.
+func noKeys(cause error) *refusal {
+	e := refuseWith(http.StatusServiceUnavailable, envelope.Error{
+		Code: "ISSUER_UNAVAILABLE", Title: "Issuer unavailable",
+		Detail: "The keys of the token's issuer are not to be had.",
+	})
+	e.header = http.Header{"Retry-After": {"5"}}
+	e.cause = cause
+	return e
+}
+
+// limited is the answer to a request above a limit, until wait is over.
+func limited(limit string, wait time.Duration) *refusal {
+	seconds := strconv.FormatInt(int64((wait+time.Second-1)/time.Second), 10)
+	e := refuseWith(http.StatusTooManyRequests, envelope.Error{
+		Code: "HTTP-429", Title: "API rate limit reached.",
+		Detail: "You need to wait " + seconds + " seconds until limit is lifted.",
+	})
+	e.header = http.Header{"Retry-After": {seconds}}
+	e.limit = limit
 	return e
 }
 
@@ -85,9 +116,14 @@ func notFound() *refusal {
 	return refuseWith(http.StatusNotFound, envelope.Error{Code: "WEBINTEGRATIONS_NOT_FOUND", Title: "Not found"})
 }
 
-func methodNotAllowed(allow string) *refusal {
+// methodNotAllowed names the methods of the routes that there are.
+func methodNotAllowed(routes []route) *refusal {
+	methods := make([]string, len(routes))
+	for i, route := range routes {
+		methods[i] = route.method
+	}
 	e := refuseWith(http.StatusMethodNotAllowed, envelope.Error{Code: "METHOD_NOT_ALLOWED", Title: "Method not allowed"})
-	e.header = http.Header{"Allow": {allow}}
+	e.header = http.Header{"Allow": {strings.Join(methods, ", ")}}
 	return e
 }
 
@@ -131,10 +167,12 @@ func invalidParameter(name, detail string) envelope.Error {
 	}
 }
 
-// invalidPatch is about the operation, or the part of it, at pointer.
+// invalidPatch is about the operation, or the part of it, at pointer; or about
+// the patch as a whole, which has no pointer in the error document.
 func invalidPatch(pointer, detail string) envelope.Error {
-	return envelope.Error{
-		Code: "WEBINTEGRATIONS-4", Title: "Invalid PATCH request", Detail: detail,
-		Source: &envelope.Source{Pointer: pointer},
+	e := envelope.Error{Code: "WEBINTEGRATIONS-4", Title: "Invalid PATCH request", Detail: detail}
+	if pointer != "" {
+		e.Source = &envelope.Source{Pointer: pointer}
 	}
+	return e
 }

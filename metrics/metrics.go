@@ -7,11 +7,13 @@ package metrics
 import (
 	"net/http"
 	"runtime"
+	"strconv"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"originwarden/api"
 	"originwarden/origins"
 	"originwarden/proxy"
 )
@@ -46,6 +48,7 @@ type Metrics struct {
 	upstreamErrors *prometheus.CounterVec
 	tunnelsClosed  *prometheus.CounterVec
 	limited        *prometheus.CounterVec
+	api            *prometheus.CounterVec
 }
 
 // New returns metrics that have seen nothing yet.
@@ -65,12 +68,13 @@ func New(cfg Config) *Metrics {
 			"Requests that the tenant could not answer.", "tenant", "cause"),
 		tunnelsClosed: counters("tunnels_closed_total", "WebSockets that have ended.", "cause"),
 		limited:       counters("limited_total", "Requests and connections that ran into a limit.", "limit"),
+		api:           counters("api_requests_total", "Requests to the lists' API.", "route", "method", "code"),
 	}
 	for _, id := range cfg.Tenants {
 		m.tenants[id] = true
 	}
 	m.registry.MustRegister(m.requests, m.duration, m.gateway, m.upstream, m.upstreamErrors,
-		m.tunnelsClosed, m.limited,
+		m.tunnelsClosed, m.limited, m.api,
 		newCacheCollector(cfg.Lists), buildInfo(cfg),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
@@ -119,6 +123,14 @@ func (m *Metrics) Observe(x *proxy.Exchange) {
 	}
 	if x.Limit != "" {
 		m.Limited(x.Limit)
+	}
+}
+
+// ObserveAPI counts a request to the lists' API that was answered.
+func (m *Metrics) ObserveAPI(o api.Outcome) {
+	m.api.WithLabelValues(o.Route, o.Method, strconv.Itoa(o.Status)).Inc()
+	if o.Limit != "" {
+		m.Limited(o.Limit)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
+	"originwarden/api"
 	"originwarden/metrics"
 	"originwarden/origins"
 	"originwarden/proxy"
@@ -69,6 +70,14 @@ func TestMetrics_CountsExchanges(t *testing.T) {
 		`originwarden_tunnels_closed_total{cause="revoked"} 1`,
 		`originwarden_limited_total{limit="body_bytes"} 1`,
 		`originwarden_limited_total{limit="connections_per_client"} 1`)
+}
+
+func TestMetrics_CountsTheAPI(t *testing.T) {
+	m, _ := newMetrics(t)
+	m.ObserveAPI(api.Outcome{Route: "/web-integrations", Method: "GET", Status: 200})
+	m.ObserveAPI(api.Outcome{Route: "none", Method: "other", Status: 429, Limit: api.LimitFailed})
+	expectLines(t, scrape(t, m), `originwarden_api_requests_total{code="200",method="GET",route="/web-integrations"} 1`,
+		`originwarden_api_requests_total{code="429",method="other",route="none"} 1`, `originwarden_limited_total{limit="failed"} 1`)
 }
 
 func TestMetrics_ShowsWhatIsOpen(t *testing.T) {

@@ -9,8 +9,9 @@ import (
 // admin answers on the operators' address. It answers GET to whoever reaches
 // it, and nothing to web pages, which have no business there.
 type admin struct {
-	metrics http.Handler
-	ready   http.Handler
+	metrics  http.Handler
+	ready    http.Handler
+	contract http.Handler
 }
 
 // ServeHTTP implements http.Handler.
@@ -39,8 +40,19 @@ func (a *admin) route(path string) http.Handler {
 		return http.HandlerFunc(healthy)
 	case "/readyz":
 		return a.ready
+	case "/openapi.yaml":
+		return a.contract
 	}
 	return nil
+}
+
+// contract serves the API's OpenAPI document.
+type contract []byte
+
+// ServeHTTP implements http.Handler.
+func (c contract) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/yaml") // RFC 9512
+	w.Write(c)
 }
 
 // healthy answers as long as the process can.

@@ -30,6 +30,8 @@ func TestAdmin_AnswersGETOfWhatItHas(t *testing.T) {
 		{"HEAD", "/readyz", nil, 200, ""},
 		{"HEAD", "/metrics", nil, 200, ""},
 		{"GET", "/readyz?verbose", nil, 200, `"ready":true`},
+		{"GET", "/openapi.yaml", nil, 200, "openapi: 3.0.3"},
+		{"POST", "/openapi.yaml", nil, 405, `"code":"METHOD_NOT_ALLOWED"`},
 		{"GET", "/", nil, 404, `"code":"NOT_FOUND"`},
 		{"GET", "/readyz/", nil, 404, `"code":"NOT_FOUND"`},
 		{"GET", "//readyz", nil, 404, `"code":"NOT_FOUND"`},

@@ -27,7 +27,7 @@ func (s *service) handlers(at net.Addr) (*handlers, error) {
 	built := thisBuild()
 	observed := metrics.New(metrics.Config{Tenants: s.labelled(), Lists: s.lists, Version: built.version, Revision: built.commit})
 	access := newAccessLog(s.log, s.cfg.Log.Access)
-	tenants, err := s.tenants(at)
+	tenants, err := s.tenants(at, s.api(observed))
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +51,8 @@ func (s *service) handlers(at net.Addr) (*handlers, error) {
 	}
 	running := &inFlight{handler: gateway}
 	observed.Watch(gateway.Tunnels, running.count)
-	return &handlers{gateway, running, &admin{metrics: observed.Handler(), ready: s.ready}, observed}, nil
+	operators := &admin{metrics: observed.Handler(), ready: s.ready, contract: contract(api.OpenAPI())}
+	return &handlers{gateway, running, operators, observed}, nil
 }
 
 func (s *service) timeouts() proxy.Timeouts {
@@ -94,15 +95,7 @@ func (s *service) trustedProxies() []netip.Prefix {
 }
 
 // tenants are those of the configuration, with the API where it is served.
-func (s *service) tenants(at net.Addr) ([]proxy.Tenant, error) {
-	lists := api.New(api.Config{
-		Store:   s.store,
-		Lists:   s.lists,
-		Tokens:  s.tokens,
-		Limits:  api.Limits{Origins: s.cfg.API.Limits.Origins, Body: int64(s.cfg.API.Limits.Body)},
-		Timeout: time.Duration(s.cfg.Store.Timeout),
-		Log:     s.logAPI,
-	})
+func (s *service) tenants(at net.Addr, lists *api.API) ([]proxy.Tenant, error) {
 	_, port, _ := net.SplitHostPort(at.String())
 	tenants := make([]proxy.Tenant, len(s.cfg.Tenants))
 	for i := range tenants {
@@ -125,6 +118,25 @@ func (s *service) tenants(at net.Addr) ([]proxy.Tenant, error) {
 		}
 	}
 	return tenants, nil
+}
+
+// api is the lists' API of all tenants.
+func (s *service) api(observed *metrics.Metrics) *api.API {
+	cfg := s.cfg.API
+	return api.New(api.Config{
+		Store:      s.store,
+		Lists:      s.lists,
+		Tokens:     s.tokens,
+		OIDC:       api.OIDC(cfg.OIDC),
+		RateLimits: api.RateLimits(cfg.RateLimits),
+		Limits:     api.Limits{Origins: cfg.Limits.Origins, Body: int64(cfg.Limits.Body)},
+		Timeout:    time.Duration(s.cfg.Store.Timeout),
+		Log:        s.logAPI,
+		Observe: func(o api.Outcome) {
+			observed.ObserveAPI(o)
+			s.logRefusedToken(o)
+		},
+	})
 }
 
 func (s *service) policy(t *config.Tenant, port string) origins.Policy {

@@ -68,7 +68,7 @@ func (s *service) loadTokens() error {
 	for _, t := range s.cfg.API.Tokens {
 		s.tokens = append(s.tokens, api.Token{Subject: t.Subject, Tenant: t.Tenant, Role: api.Role(t.Role), SHA256: t.SHA256})
 	}
-	if len(s.tokens) > 0 {
+	if len(s.tokens) > 0 || s.cfg.API.OIDC.Issuer != "" {
 		return nil
 	}
 	file, err := filepath.Abs(s.cfg.Store.URL.Path)
@@ -92,6 +92,17 @@ func (s *service) loadLists(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// logRefusedToken says why an access token was not accepted, which its sender is
+// not told. What it says may come from the token.
+func (s *service) logRefusedToken(o api.Outcome) {
+	if o.Refused == nil {
+		return
+	}
+	if entry := s.log.Check(zap.DebugLevel, "an access token was refused"); entry != nil {
+		entry.Write(zap.String("why", bounded(o.Refused.Error(), longestError)))
+	}
 }
 
 func (s *service) logAPI(ctx context.Context, err error) {

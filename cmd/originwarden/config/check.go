@@ -8,6 +8,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"originwarden/api"
 	"originwarden/origins"
 )
 
@@ -24,6 +25,7 @@ func (c *checker) check() {
 	c.tenants()
 	c.cors()
 	c.tokens()
+	c.oidc()
 	c.bounds()
 }
 
@@ -143,6 +145,28 @@ func (c *checker) tokens() {
 		}
 		if token.SHA256 != (Hash{}) {
 			c.sameHash(hashes, path+".sha256", token.SHA256)
+		}
+	}
+}
+
+// oidc holds the issuer to what api.OIDC fetches keys from.
+func (c *checker) oidc() {
+	o := c.API.OIDC
+	if o.Issuer == "" {
+		if o.Audience != "" {
+			c.at("api.oidc.audience", "api.oidc has an audience, but no issuer")
+		}
+		return
+	}
+	if !api.IsIssuer(o.Issuer) {
+		c.at("api.oidc.issuer", "api.oidc.issuer: %s is no URL of https (or of http on this machine) without a query", quote(o.Issuer))
+	}
+	if o.Audience == "" {
+		c.at("api.oidc", "api.oidc has no audience: without one, tokens for anybody else would count")
+	}
+	for path, value := range map[string]string{"tenant_claim": o.TenantClaim, "role_claim": o.RoleClaim, "admin_role": o.AdminRole} {
+		if value == "" {
+			c.at("api.oidc."+path, "api.oidc.%s is empty", path)
 		}
 	}
 }

@@ -79,8 +79,26 @@ type Cache struct {
 
 // API is who may edit lists, and how much.
 type API struct {
-	Tokens []Token   `yaml:"tokens"`
-	Limits APILimits `yaml:"limits"`
+	Tokens     []Token    `yaml:"tokens"`
+	OIDC       OIDC       `yaml:"oidc"`
+	RateLimits RateLimits `yaml:"rate_limits"`
+	Limits     APILimits  `yaml:"limits"`
+}
+
+// OIDC says which access tokens of an issuer count; see api.OIDC.
+type OIDC struct {
+	Issuer      string `yaml:"issuer"` // "": none
+	Audience    string `yaml:"audience"`
+	TenantClaim string `yaml:"tenant_claim"`
+	RoleClaim   string `yaml:"role_claim"`
+	AdminRole   string `yaml:"admin_role"`
+}
+
+// RateLimits are requests a minute; 0 is no limit. See api.RateLimits.
+type RateLimits struct {
+	Tier1  int `yaml:"tier1"`  // reads, of one subject at one tenant
+	Tier2  int `yaml:"tier2"`  // writes
+	Failed int `yaml:"failed"` // failed authentication, of one client address
 }
 
 // Token is a static bearer token, of which only the hash is known.

@@ -51,14 +51,18 @@ tenants:
     require_origin: unsafe
     api: false
     post_from_anywhere: [/login/callback, /a/]
+    debug: true
+    upstream_tls: {server_name: tenant.internal}
 cors: {credentials: false, methods: [GET, PURGE], request_headers: [X-Token], expose_headers: ["*"], max_age: 1h30m}
 store: {url: "sqlite:/var/lib/lists.db", timeout: 500ms}
 cache: {tenants: 3, origins: 2000000}
 api:
   tokens: [{subject: ops, tenant: "*", role: reader, sha256: 0000000000000000000000000000000000000000000000000000000000000012}]
+  oidc: {issuer: "https://id.example/realm", audience: lists, tenant_claim: t, role_claim: r, admin_role: a}
+  rate_limits: {tier1: 1, tier2: 0, failed: 3}
   limits: {integrations: 1, origins: 2, tenant_origins: 3, body: 4KiB}
-limits: {header_bytes: 1 MiB, url_bytes: 0}
-timeouts: {read_header: 1s, idle: 0s, upstream_connect: 2s, upstream_response: 3s, websocket_idle: 4s, websocket_lifetime: 5s, drain: 0s}
+limits: {header_bytes: 1 MiB, url_bytes: 0, body_bytes: 2KiB, connections_per_client: 7, in_flight_per_tenant: 8}
+timeouts: {read_header: 1s, idle: 0s, body_progress: 6s, upstream_connect: 2s, upstream_response: 3s, websocket_idle: 4s, websocket_lifetime: 5s, drain: 0s}
 log: {level: debug, format: console, access: false}
 metrics: {tenants: 0}
 `)
@@ -71,6 +75,7 @@ metrics: {tenants: 0}
 			PublicOrigins: []string{"https://acme.example.com"}, Upstream: cfg.Tenants[0].Upstream,
 			Mode: config.Mode(proxy.Headers), RequireOrigin: config.Requirement(origins.RequireUnsafe),
 			PostFromAnywhere: []string{"/login/callback", "/a/"},
+			Debug:            true, UpstreamTLS: config.UpstreamTLS{ServerName: "tenant.internal"},
 		}},
 		CORS: config.CORS{Methods: []string{"GET", "PURGE"}, RequestHeaders: []string{"x-token"},
 			ExposeHeaders: []string{"*"}, MaxAge: config.Duration(90 * time.Minute)},
@@ -78,10 +83,13 @@ metrics: {tenants: 0}
 		Cache: config.Cache{Tenants: 3, Origins: 2_000_000},
 		API: config.API{
 			Tokens: []config.Token{{Subject: "ops", Tenant: "*", Role: config.Role(api.Reader), SHA256: hash}},
-			Limits: config.APILimits{Integrations: 1, Origins: 2, TenantOrigins: 3, Body: 4096},
+			OIDC:   config.OIDC{Issuer: "https://id.example/realm", Audience: "lists", TenantClaim: "t", RoleClaim: "r", AdminRole: "a"},
+
+			RateLimits: config.RateLimits{Tier1: 1, Failed: 3},
+			Limits:     config.APILimits{Integrations: 1, Origins: 2, TenantOrigins: 3, Body: 4096},
 		},
-		Limits: config.Limits{HeaderBytes: 1 << 20},
-		Timeouts: config.Timeouts{ReadHeader: config.Duration(time.Second), UpstreamConnect: config.Duration(2 * time.Second),
+		Limits: config.Limits{HeaderBytes: 1 << 20, BodyBytes: 2048, ConnectionsPerClient: 7, InFlightPerTenant: 8},
+		Timeouts: config.Timeouts{ReadHeader: config.Duration(time.Second), BodyProgress: config.Duration(6 * time.Second), UpstreamConnect: config.Duration(2 * time.Second),
 			UpstreamResponse: config.Duration(3 * time.Second), WebSocketIdle: config.Duration(4 * time.Second), WebSocketLifetime: config.Duration(5 * time.Second)},
 		Log: config.Log{Level: -1, Format: config.Console},
 	}

@@ -22,9 +22,11 @@ func Default() *Config {
 		},
 		Store: Store{URL: StoreURL{Path: "originwarden.db"}, Timeout: Duration(2 * time.Second)},
 		Cache: Cache{Tenants: 10_000, Origins: 5_000_000},
-		API: API{Limits: APILimits{
-			Integrations: 10_000, Origins: 1000, TenantOrigins: 1_000_000, Body: 1 << 20,
-		}},
+		API: API{
+			OIDC:       OIDC{TenantClaim: "tenantId", RoleClaim: "roles", AdminRole: "TenantAdmin"},
+			RateLimits: RateLimits{Tier1: 1000, Tier2: 100, Failed: 60},
+			Limits:     APILimits{Integrations: 10_000, Origins: 1000, TenantOrigins: 1_000_000, Body: 1 << 20},
+		},
 		Limits: Limits{HeaderBytes: 32 << 10, URLBytes: 16 << 10},
 		Timeouts: Timeouts{
 			ReadHeader:       Duration(10 * time.Second),

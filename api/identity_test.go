@@ -1,0 +1,216 @@
+package api_test
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/base64"
+	"encoding/json"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"originwarden/api"
+)
+
+// identity is a running OpenID Connect issuer.
+type identity struct {
+	url string
+
+	mu      sync.Mutex
+	keys    []jose.JSONWebKey // that it signs with and publishes
+	serve   http.HandlerFunc  // in place of publish
+	fetched int               // how often its keys were
+	asked   int               // how often it was asked anything
+}
+
+const audience = "https://api.example"
+
+// newIdentity starts an issuer that signs with an elliptic key named "first".
+func newIdentity(t testing.TB) *identity {
+	t.Helper()
+	i := &identity{keys: []jose.JSONWebKey{ellipticKey(t, "first")}}
+	server := httptest.NewServer(i)
+	t.Cleanup(server.Close)
+	i.url = server.URL
+	return i
+}
+
+func (i *identity) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	i.mu.Lock()
+	serve := i.serve
+	i.asked++
+	if r.URL.Path == "/keys" {
+		i.fetched++
+	}
+	i.mu.Unlock()
+	if serve == nil {
+		serve = i.publish
+	}
+	serve(w, r)
+}
+
+// publish answers as an issuer that works.
+func (i *identity) publish(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path != "/keys" {
+		json.NewEncoder(w).Encode(map[string]string{"issuer": i.url, "jwks_uri": i.url + "/keys"})
+		return
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	set := jose.JSONWebKeySet{Keys: []jose.JSONWebKey{}}
+	for _, key := range i.keys {
+		set.Keys = append(set.Keys, key.Public())
+	}
+	json.NewEncoder(w).Encode(set)
+}
+
+// answers has the issuer answer by serve, or publish if that is nil.
+func (i *identity) answers(serve http.HandlerFunc) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.serve = serve
+}
+
+// down is an issuer of which nobody gets a byte.
+func down(w http.ResponseWriter, _ *http.Request) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err == nil {
+		conn.Close()
+	}
+}
+
+// rotate has the issuer sign with keys and publish no others.
+func (i *identity) rotate(keys ...jose.JSONWebKey) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.keys = keys
+}
+
+// fetches is how often the keys were fetched until now.
+func (i *identity) fetches() int {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.fetched
+}
+
+// calls is how often the issuer was asked anything until now.
+func (i *identity) calls() int {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.asked
+}
+
+// config is for an API over an empty store that takes the issuer's tokens.
+func (i *identity) config() api.Config {
+	c := configOf(empty())
+	c.OIDC = api.OIDC{Issuer: i.url, Audience: audience}
+	return c
+}
+
+func (i *identity) api() http.Handler { return api.New(i.config()).Tenant("acme") }
+
+type changes map[string]any
+
+// absent is the value of a claim that is taken out.
+const absent = "\x00absent"
+
+// claims are those of an administrator of acme, with changes.
+func (i *identity) claims(changed changes) []byte {
+	all := map[string]any{
+		"iss": i.url, "aud": audience, "sub": "alice", "tenantId": "acme", "roles": []string{"TenantAdmin"},
+		"iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix(),
+	}
+	maps.Copy(all, changed)
+	maps.DeleteFunc(all, func(_ string, value any) bool { return value == absent })
+	payload, err := json.Marshal(all)
+	if err != nil {
+		panic(err)
+	}
+	return payload
+}
+
+// token is a good one with changes, signed with the issuer's first key.
+func (i *identity) token(t testing.TB, changed changes) string {
+	t.Helper()
+	i.mu.Lock()
+	key := i.keys[0]
+	i.mu.Unlock()
+	return signed(t, key, i.claims(changed), nil)
+}
+
+// signed is a token of payload by key, whose algorithm and name are in the
+// header unless that says otherwise.
+func signed(t testing.TB, key jose.JSONWebKey, payload []byte, header map[string]any) string {
+	t.Helper()
+	options := &jose.SignerOptions{}
+	for name, value := range header {
+		options.WithHeader(jose.HeaderKey(name), value)
+	}
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.SignatureAlgorithm(key.Algorithm), Key: key}, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	object, err := signer.Sign(payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := object.CompactSerialize()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
+// forged is a token of any header, payload and signature.
+func forged(header string, payload, signature []byte) string {
+	encode := base64.RawURLEncoding.EncodeToString
+	return encode([]byte(header)) + "." + encode(payload) + "." + encode(signature)
+}
+
+func ellipticKey(t testing.TB, name string) jose.JSONWebKey {
+	t.Helper()
+	return curveKey(t, name, elliptic.P256(), jose.ES256)
+}
+
+func curveKey(t testing.TB, name string, curve elliptic.Curve, algorithm jose.SignatureAlgorithm) jose.JSONWebKey {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(curve, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return jwk(name, key, algorithm)
+}
+
+func edwardsKey(t testing.TB, name string) jose.JSONWebKey {
+	t.Helper()
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return jwk(name, key, jose.EdDSA)
+}
+
+// rsaKey makes one key of all that the tests need, because that takes long.
+var rsaKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
+
+func modulusKey(t testing.TB, name string, algorithm jose.SignatureAlgorithm) jose.JSONWebKey {
+	t.Helper()
+	key, err := rsaKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return jwk(name, key, algorithm)
+}
+
+func jwk(name string, key crypto.Signer, algorithm jose.SignatureAlgorithm) jose.JSONWebKey {
+	return jose.JSONWebKey{Key: key, KeyID: name, Algorithm: string(algorithm), Use: "sig"}
+}

@@ -1,0 +1,111 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+)
+
+// issuer is an OpenID Connect issuer as it is seen over the network.
+type issuer struct {
+	url    string
+	client *http.Client
+}
+
+const (
+	// issuerTimeout ends what it takes to fetch the keys, whoever waits for it.
+	issuerTimeout = 3 * time.Second
+	// maxIssuerDocument bounds what the issuer can make us read at once.
+	maxIssuerDocument = 256 << 10
+)
+
+// newIssuer returns an issuer that is asked directly, and over a new connection
+// each time, because that is at most once a minute. A redirect is an error: the
+// keys are where the issuer's own metadata says, and nowhere else.
+func newIssuer(url string) *issuer {
+	return &issuer{url, &http.Client{
+		Timeout:       issuerTimeout,
+		Transport:     bounded{&http.Transport{DisableKeepAlives: true, DisableCompression: true, MaxResponseHeaderBytes: 64 << 10}},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+}
+
+// bounded ends a response that is larger than any that an issuer has to give.
+type bounded struct{ http.RoundTripper }
+
+// RoundTrip implements http.RoundTripper.
+func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
+	response, err := b.RoundTripper.RoundTrip(r)
+	if err == nil {
+		response.Body = http.MaxBytesReader(nil, response.Body, maxIssuerDocument)
+	}
+	return response, err
+}
+
+// keys finds the issuer's keys (OpenID Connect Discovery, section 4) and
+// fetches them. A client that hangs up does not end it: others wait too.
+func (i *issuer) keys(ctx context.Context) (*keys, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), issuerTimeout)
+	defer cancel()
+	if !isSecure(i.url) {
+		return nil, errors.New("the issuer is neither https nor on this machine")
+	}
+	provider, err := oidc.NewProvider(oidc.ClientContext(ctx, i.client), i.url)
+	if err != nil {
+		return nil, err
+	}
+	var metadata struct {
+		KeySet string `json:"jwks_uri"`
+	}
+	if err := provider.Claims(&metadata); err != nil {
+		return nil, err
+	}
+	if !isSecure(metadata.KeySet) {
+		return nil, errors.New("the issuer's jwks_uri is neither https nor on this machine")
+	}
+	document, err := i.document(ctx, metadata.KeySet)
+	if err != nil {
+		return nil, err
+	}
+	return parseKeys(document, time.Now())
+}
+
+// IsIssuer reports whether url can be an OIDC.Issuer: what OpenID Connect
+// Discovery, section 3, permits, or http on this machine.
+func IsIssuer(issuer string) bool {
+	u, err := url.Parse(issuer)
+	return err == nil && isSecure(issuer) && u.Host != "" && u.User == nil && u.RawQuery == "" && !u.ForceQuery && u.Fragment == ""
+}
+
+// isSecure reports whether nobody on the network can change what is fetched.
+func isSecure(location string) bool {
+	u, err := url.Parse(location)
+	if err != nil {
+		return false
+	}
+	addr, _ := netip.ParseAddr(u.Hostname())
+	return u.Scheme == "https" || u.Scheme == "http" && (u.Hostname() == "localhost" || addr.IsLoopback())
+}
+
+func (i *issuer) document(ctx context.Context, location string) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, location, nil)
+	if err != nil {
+		return nil, err
+	}
+	response, err := i.client.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%s answered %s", location, response.Status)
+	}
+	return io.ReadAll(response.Body)
+}

@@ -1,0 +1,181 @@
+package api_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+
+	"originwarden/api"
+)
+
+// published is the document that clients get.
+var published = sync.OnceValues(func() (*openapi3.T, error) {
+	return openapi3.NewLoader().LoadFromData(api.OpenAPI())
+})
+
+func contract(t testing.TB) *openapi3.T {
+	t.Helper()
+	document, err := published()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return document
+}
+
+func TestOpenAPI_IsAValidDocument(t *testing.T) {
+	document := contract(t)
+	if err := document.Validate(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if document.OpenAPI != "3.0.3" {
+		t.Errorf("version %s", document.OpenAPI)
+	}
+}
+
+func TestOpenAPI_HasTheRoutesOfTheCodeAndNoOthers(t *testing.T) {
+	g := newGate(t)
+	id := g.create("n").ID
+	paths := contract(t).Paths.Map()
+	if want := []string{collection, collection + "/{id}"}; !slices.Equal(slices.Sorted(maps.Keys(paths)), want) {
+		t.Errorf("paths %v, want %v", slices.Sorted(maps.Keys(paths)), want)
+	}
+	for template, item := range paths {
+		described := []string{"HEAD"} // as the document says of every path with GET
+		for method := range item.Operations() {
+			described = append(described, method)
+		}
+		got := g.send(request{method: "PUT", path: strings.Replace(template, "{id}", id, 1)})
+		routed := strings.Split(got.header.Get("Allow"), ", ")
+		slices.Sort(described)
+		slices.Sort(routed)
+		if !slices.Equal(routed, described) {
+			t.Errorf("%s has %v, described are %v", template, routed, described)
+		}
+	}
+}
+
+func TestOpenAPI_IsNobodysToChange(t *testing.T) {
+	api.OpenAPI()[0] = '#'
+	if !bytes.HasPrefix(api.OpenAPI(), []byte("openapi: 3.0.3\n")) {
+		t.Error("a caller changed the document for all")
+	}
+}
+
+// held is next, with every request that it accepts and every answer that it
+// gives held to the published document.
+func held(t testing.TB, next http.Handler) http.Handler {
+	document := contract(t)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked, target := &bytes.Buffer{}, *r.URL
+		spied := r.Clone(r.Context())
+		if r.Body != nil {
+			spied.Body = io.NopCloser(io.TeeReader(r.Body, asked)) // a body is read no further than the API reads it
+		}
+		got := &exchanged{ResponseWriter: w}
+		next.ServeHTTP(got, spied)
+		r = r.Clone(r.Context())
+		r.URL, r.Body = &target, io.NopCloser(asked)
+		if err := got.keep(document, r); err != nil {
+			t.Errorf("%s %s: %d is not as published: %v", r.Method, r.URL, got.status, err)
+		}
+	})
+}
+
+// exchanged is an answer as it goes out.
+type exchanged struct {
+	http.ResponseWriter
+	status int
+	body   bytes.Buffer
+}
+
+func (e *exchanged) WriteHeader(status int) {
+	e.status = status
+	e.ResponseWriter.WriteHeader(status)
+}
+
+func (e *exchanged) Write(p []byte) (int, error) {
+	e.body.Write(p)
+	return e.ResponseWriter.Write(p)
+}
+
+// keep returns what about the exchange is not as the document says. A request
+// that was refused may be anything.
+func (e *exchanged) keep(document *openapi3.T, r *http.Request) error {
+	route, parameters := routeOf(document, r)
+	options := &openapi3filter.Options{
+		IncludeResponseStatus: true, ExcludeResponseBody: r.Method == http.MethodHead,
+		AuthenticationFunc: openapi3filter.NoopAuthenticationFunc,
+	}
+	plain := r.Clone(r.Context())
+	plain.Header.Set("Content-Type", strings.ToLower(r.Header.Get("Content-Type"))) // media types are in any case
+	if r.Method == http.MethodHead {
+		plain.Method = http.MethodGet // of which the validator looks at the answer
+	}
+	asked := &openapi3filter.RequestValidationInput{Request: plain, PathParams: parameters, Route: route, Options: options}
+	if e.status < 400 {
+		if err := openapi3filter.ValidateRequest(r.Context(), asked); err != nil {
+			return fmt.Errorf("it was accepted: %w", err)
+		}
+	}
+	answered := &openapi3filter.ResponseValidationInput{RequestValidationInput: asked, Status: e.status, Header: e.Header(), Options: options}
+	answered.SetBodyBytes(e.body.Bytes())
+	if err := openapi3filter.ValidateResponse(r.Context(), answered); err != nil {
+		return err
+	}
+	return headersOf(route.Operation.Responses.Status(e.status), e.Header())
+}
+
+// headersOf returns which headers are described and not there, though they have
+// to be, or there and not described.
+func headersOf(response *openapi3.ResponseRef, header http.Header) error {
+	if response == nil {
+		return fmt.Errorf("the status is not described")
+	}
+	described := map[string]bool{"Content-Type": true, "Content-Length": true}
+	for name, h := range response.Value.Headers {
+		described[http.CanonicalHeaderKey(name)] = true
+		if h.Value.Required && header.Get(name) == "" {
+			return fmt.Errorf("there is no %s", name)
+		}
+	}
+	for name := range header {
+		if !described[name] {
+			return fmt.Errorf("nobody described %s", name)
+		}
+	}
+	return nil
+}
+
+// routeOf finds what the document says of a request: one of its operations, or
+// what it says of all paths and methods that it does not have.
+func routeOf(document *openapi3.T, r *http.Request) (*routers.Route, map[string]string) {
+	path := r.URL.EscapedPath()
+	for template, item := range document.Paths.Map() {
+		prefix, _, isItem := strings.Cut(template, "{id}")
+		id, below := strings.CutPrefix(path, prefix)
+		if path != template && (!isItem || !below || strings.Contains(id, "/")) {
+			continue
+		}
+		method := strings.Replace(r.Method, http.MethodHead, http.MethodGet, 1)
+		if operation := item.Operations()[method]; operation != nil {
+			return &routers.Route{Spec: document, Path: template, PathItem: item, Method: method, Operation: operation}, map[string]string{"id": id}
+		}
+	}
+	elsewhere := openapi3.NewResponsesWithCapacity(6)
+	for status, name := range map[string]string{
+		"401": "Unauthorized", "403": "Forbidden", "404": "NotFound", "405": "MethodNotAllowed", "429": "TooManyRequests", "503": "Unavailable",
+	} {
+		elsewhere.Set(status, &openapi3.ResponseRef{Value: document.Components.Responses[name].Value})
+	}
+	return &routers.Route{Spec: document, PathItem: &openapi3.PathItem{}, Operation: &openapi3.Operation{Responses: elsewhere}}, nil
+}

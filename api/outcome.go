@@ -1,0 +1,43 @@
+package api
+
+import "net/http"
+
+// Outcome is what one request came to, for whoever counts or logs. But for
+// Refused, each field is one of a few values whatever the client sent.
+type Outcome struct {
+	// Route is the path of the resource as OpenAPI has it, or "none".
+	Route string
+	// Method is one that the API has, or "other".
+	Method string
+	Status int
+	// Limit is the limit that refused the request: LimitTier1, LimitTier2,
+	// LimitFailed or "".
+	Limit string
+	// Refused is why an access token of the issuer was not accepted, which its
+	// sender is not told; nil otherwise. It may hold what the token claims.
+	Refused error
+}
+
+// boundedMethod returns a method of the API, or "other" for what clients make up.
+func boundedMethod(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPatch, http.MethodDelete:
+		return method
+	}
+	return "other"
+}
+
+// answerWriter remembers the status.
+type answerWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (w *answerWriter) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap is for http.ResponseController.
+func (w *answerWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

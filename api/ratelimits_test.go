@@ -1,0 +1,278 @@
+package api_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"originwarden/api"
+	"originwarden/store"
+)
+
+// limitedTo is the API with limits over a store that has nothing, on the hosts
+// of acme and globex.
+func limitedTo(limits api.RateLimits) (acme, globex http.Handler) {
+	config := configOf(empty())
+	config.RateLimits = limits
+	a := api.New(config)
+	return a.Tenant("acme"), a.Tenant("globex")
+}
+
+// as sends r to handler from an address.
+func (r request) as(t testing.TB, handler http.Handler, from string) reply {
+	t.Helper()
+	built := r.build(t, "http://acme.example")
+	built.RemoteAddr = from
+	return serve(t, handler, built)
+}
+
+func (r request) to(t testing.TB, handler http.Handler) reply {
+	t.Helper()
+	return r.as(t, handler, "192.0.2.1:1234")
+}
+
+var (
+	reads  = request{method: "GET", path: collection}
+	writes = request{method: "POST", path: collection, body: `{"name":"n"}`}
+	fails  = request{method: "GET", path: collection, token: "unknown"}
+)
+
+// empty is a store that has nothing and takes everything.
+func empty() *hooks {
+	return &hooks{
+		page: func(context.Context, string, store.Query) (store.Page, error) { return store.Page{}, nil },
+		integration: func(context.Context, string, string) (store.WebIntegration, error) {
+			return store.WebIntegration{}, store.ErrNotFound
+		},
+		create: func(_ context.Context, w store.WebIntegration) (store.WebIntegration, error) {
+			w.Revision = 1
+			return w, nil
+		},
+		edit: func(context.Context, string, string, func(*store.WebIntegration) error) (store.WebIntegration, error) {
+			return store.WebIntegration{}, store.ErrNotFound
+		},
+		delete: func(context.Context, string, string, func(store.WebIntegration) error) (uint64, error) {
+			return 0, store.ErrNotFound
+		},
+	}
+}
+
+// expect sends r as often as there are statuses.
+func (r request) expect(t testing.TB, handler http.Handler, statuses ...int) {
+	t.Helper()
+	for i, want := range statuses {
+		if got := r.to(t, handler); got.status != want {
+			t.Errorf("%s of %s, %d: %d %s, want %d", r.method, r.token, i+1, got.status, got.body, want)
+		}
+	}
+}
+
+func TestRateLimit_IsAnsweredAsPublished(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		acme, _ := limitedTo(api.RateLimits{Tier1: 2})
+		reads.expect(t, acme, 200, 200)
+		time.Sleep(10 * time.Second)
+		got := reads.to(t, acme)
+		e := got.document(t).Errors[0]
+		if got.status != 429 || got.header.Get("Retry-After") != "20" || e.Code != "HTTP-429" ||
+			e.Title != "API rate limit reached." || e.Detail != "You need to wait 20 seconds until limit is lifted." {
+			t.Errorf("%d %v %s", got.status, got.header, got.body)
+		}
+		for name := range got.header {
+			if strings.HasPrefix(strings.ToLower(name), "x-ratelimit") {
+				t.Errorf("answered with %s", name)
+			}
+		}
+	})
+}
+
+func TestRateLimit_IsOverWhenItSays(t *testing.T) {
+	for _, limit := range []int{1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60} {
+		for name, r := range map[string]request{"tier 1": reads, "tier 2": writes, "failed": fails} {
+			t.Run(fmt.Sprint(name, " of ", limit), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					acme, _ := limitedTo(api.RateLimits{Tier1: limit, Tier2: limit, Failed: limit})
+					for range limit {
+						r.to(t, acme)
+					}
+					for range 5 {
+						got := r.to(t, acme)
+						if want := strconv.Itoa(60 / limit); got.status != 429 || got.header.Get("Retry-After") != want {
+							t.Fatalf("%d, Retry-After %s, want %s", got.status, got.header.Get("Retry-After"), want)
+						}
+						time.Sleep(time.Minute/time.Duration(limit) - time.Millisecond)
+						r.expect(t, acme, 429)
+						time.Sleep(time.Millisecond)
+						if got := r.to(t, acme); got.status == 429 {
+							t.Fatalf("it was over: %s", got.body)
+						}
+					}
+				})
+			})
+		}
+	}
+}
+
+func TestRateLimit_WaitsAreWholeSecondsRoundedUp(t *testing.T) {
+	for limit, want := range map[int]string{7: "9", 59: "2", 61: "1", 100: "1", 1000: "1"} {
+		synctest.Test(t, func(t *testing.T) {
+			acme, _ := limitedTo(api.RateLimits{Tier1: limit})
+			for range limit {
+				reads.to(t, acme)
+			}
+			if got := reads.to(t, acme); got.status != 429 || got.header.Get("Retry-After") != want {
+				t.Errorf("above %d: %d, Retry-After %s, want %s", limit, got.status, got.header.Get("Retry-After"), want)
+			}
+		})
+	}
+}
+
+func TestRateLimit_OfOneTierLeavesTheOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		acme, _ := limitedTo(api.RateLimits{Tier1: 2, Tier2: 2})
+		reads.expect(t, acme, 200, 200, 429)
+		writes.expect(t, acme, 201, 201, 429)
+		time.Sleep(time.Minute)
+		writes.expect(t, acme, 201, 201, 429)
+		reads.expect(t, acme, 200, 200, 429)
+	})
+}
+
+func TestRateLimit_CountsReadsAndWrites(t *testing.T) {
+	item := collection + "/" + store.NewID()
+	for _, r := range []request{
+		{method: "GET", path: collection}, {method: "GET", path: collection + "?limit=x"}, {method: "HEAD", path: collection},
+		{method: "GET", path: item}, {method: "HEAD", path: item},
+	} {
+		acme, _ := limitedTo(api.RateLimits{Tier1: 1})
+		r.to(t, acme)
+		if got := r.to(t, acme).status; got != 429 {
+			t.Errorf("%s %s in tier 1: %d", r.method, r.path, got)
+		}
+	}
+	for _, r := range []request{
+		{method: "POST", path: collection, body: `{"name":"n"}`}, {method: "POST", path: collection, body: `{`},
+		{method: "PATCH", path: item, body: `[]`}, {method: "DELETE", path: item},
+	} {
+		acme, _ := limitedTo(api.RateLimits{Tier2: 1})
+		r.to(t, acme)
+		if got := r.to(t, acme).status; got != 429 {
+			t.Errorf("%s %s in tier 2: %d", r.method, r.path, got)
+		}
+	}
+}
+
+func TestRateLimit_DoesNotCountWhatIsNoReadOrWrite(t *testing.T) {
+	acme, _ := limitedTo(api.RateLimits{Tier1: 1, Tier2: 1})
+	for _, r := range []request{
+		{method: "GET", path: collection + "/x"}, {method: "PUT", path: collection},
+		{method: "GET", path: collection, token: otherToken}, {method: "POST", path: collection, token: readerToken, body: `{"name":"n"}`},
+	} {
+		for range 3 {
+			if got := r.to(t, acme); got.status == 429 {
+				t.Errorf("%s %s of %s: %d", r.method, r.path, r.token, got.status)
+			}
+		}
+	}
+	reads.expect(t, acme, 200)
+	writes.expect(t, acme, 201)
+}
+
+func TestRateLimit_IsOneSubjectsAtOneTenant(t *testing.T) {
+	acme, globex := limitedTo(api.RateLimits{Tier1: 1})
+	of := func(token string) request { return request{path: collection, token: token} }
+	of(adminToken).expect(t, acme, 200, 429)
+	of(readerToken).expect(t, acme, 200, 429) // another subject
+	of(globalToken).expect(t, acme, 200, 429)
+	of(globalToken).expect(t, globex, 200, 429) // another tenant
+	of(adminToken).as(t, acme, "192.0.2.77").document(t)
+	if got := of(adminToken).as(t, acme, "192.0.2.77"); got.status != 429 {
+		t.Errorf("from another address: %d", got.status)
+	}
+}
+
+func TestRateLimit_OfZeroIsNone(t *testing.T) {
+	acme, _ := limitedTo(api.RateLimits{})
+	for range 200 {
+		reads.expect(t, acme, 200)
+		writes.expect(t, acme, 201)
+		fails.expect(t, acme, 401)
+	}
+}
+
+func TestFailedAuthentication_IsLimitedPerAddress(t *testing.T) {
+	for _, tt := range []struct {
+		rule, first, second string
+		together            bool
+	}{
+		{"the same address", "192.0.2.1", "192.0.2.1", true},
+		{"another port", "192.0.2.1:1000", "192.0.2.1:1001", true},
+		{"with and without a port", "192.0.2.1", "192.0.2.1:1001", true},
+		{"another IPv4 address", "192.0.2.1", "192.0.2.2", false},
+		{"an IPv4 address mapped to IPv6", "192.0.2.1", "::ffff:192.0.2.1", true},
+		{"two such", "::ffff:192.0.2.1", "::ffff:192.0.2.2", false},
+		{"the same /64", "2001:db8:0:1::1", "[2001:db8:0:1:ffff::2]:443", true},
+		{"another /64", "2001:db8:0:1::1", "2001:db8:0:2::1", false},
+		{"another zone", "fe80::1%eth0", "fe80::1%eth1", true},
+		{"no addresses", "invalid IP", "", true},
+	} {
+		t.Run(tt.rule, func(t *testing.T) {
+			acme, _ := limitedTo(api.RateLimits{Failed: 1})
+			if got := fails.as(t, acme, tt.first); got.status != 401 {
+				t.Fatalf("the first: %d", got.status)
+			}
+			want := 401
+			if tt.together {
+				want = 429
+			}
+			if got := fails.as(t, acme, tt.second); got.status != want {
+				t.Errorf("the second: %d, want %d", got.status, want)
+			}
+		})
+	}
+}
+
+func TestFailedAuthentication_OverTheLimitLetsStaticTokensIn(t *testing.T) {
+	acme, _ := limitedTo(api.RateLimits{Failed: 2})
+	fails.expect(t, acme, 401, 401, 429)
+	request{path: collection, token: "-"}.expect(t, acme, 429)
+	reads.expect(t, acme, 200, 200, 200)
+	request{path: collection, token: otherToken}.expect(t, acme, 403, 403) // known, if elsewhere
+	fails.expect(t, acme, 429)
+}
+
+func TestFailedAuthentication_CountsNothingElse(t *testing.T) {
+	acme, _ := limitedTo(api.RateLimits{Failed: 1})
+	reads.expect(t, acme, 200, 200)
+	request{path: collection, token: otherToken}.expect(t, acme, 403, 403)
+	request{path: collection + "/x"}.expect(t, acme, 404, 404)
+	fails.expect(t, acme, 401, 429)
+}
+
+// What is kept of strangers is bounded: an address that comes back after very
+// many others is a new one.
+func TestRateLimit_ForgetsWhoWasLongestAway(t *testing.T) {
+	config := configOf(empty())
+	config.RateLimits.Failed = 1
+	acme := api.New(config).Tenant("acme")
+	from := func(n int) int {
+		r := httptest.NewRequest("GET", collection, nil)
+		r.RemoteAddr = fmt.Sprintf("10.%d.%d.%d", n>>16, n>>8&255, n&255)
+		w := httptest.NewRecorder()
+		acme.ServeHTTP(w, r)
+		return w.Code
+	}
+	const many = 20_000
+	for n := range many {
+		from(n)
+	}
+	if first, last := from(0), from(many-1); first != 401 || last != 429 {
+		t.Errorf("the first of %d addresses: %d, the last one: %d", many, first, last)
+	}
+}
