@@ -148,9 +148,9 @@ func TestWrite_OfUnknownOutcomeHasTheListReadAnew(t *testing.T) {
 				t.Fatalf("%d %s", got.status, got.body)
 			}
 			<-changed // by the creation
-			<-changed // by the first read
+			<-changed // by the doubt
 			g.listsNow("https://old.example")
-			<-changed // by the second, which that request began
+			<-changed // by the read that this request began
 			if got := g.listsNow("https://old.example"); got != (tt.was != "") {
 				t.Errorf("the old origin is listed: %v", got)
 			}

@@ -33,8 +33,9 @@ type Bounds struct {
 // Callers ask for tenants that exist, never for names that strangers make up.
 type Cache struct {
 	// Changed, if it is set before the cache is used, is called with the tenant
-	// after every change of its list, also when that is not cached. Whoever
-	// changes a list waits for it.
+	// after every Apply and Doubt, also when its list is not cached, and when a
+	// doubted list was read anew. A list that is only loaded again has not
+	// changed. Whoever changes a list waits for it.
 	Changed func(tenant string)
 
 	bounds Bounds
@@ -143,8 +144,9 @@ func (c *Cache) lately(tenant string) error {
 // committed meanwhile.
 func (c *Cache) fill(ctx context.Context, tenant string) (*List, error) {
 	for range maxReads {
-		if h, ok := c.peek(tenant); ok && !h.doubted {
-			return h.list, nil // by a load that ended between our miss and our start
+		held, again := c.peek(tenant)
+		if again && !held.doubted {
+			return held.list, nil // by a load that ended between our miss and our start
 		}
 		c.expect(tenant)
 		l, err := c.load(ctx, tenant)
@@ -153,7 +155,9 @@ func (c *Cache) fill(ctx context.Context, tenant string) (*List, error) {
 		}
 		if l, ok := c.settle(tenant, l); ok {
 			c.loaded.Add(1)
-			c.tell(tenant)
+			if again {
+				c.tell(tenant) // others than those that were applied, perhaps
+			}
 			return l, nil
 		}
 	}
@@ -270,8 +274,9 @@ func (a *arrivals) add(change Change) {
 // beside the requests that it goes on to serve until it could be read.
 func (c *Cache) Doubt(tenant string) {
 	c.changing.Lock()
-	defer c.changing.Unlock()
 	c.doubt(tenant)
+	c.changing.Unlock()
+	c.tell(tenant)
 }
 
 func (c *Cache) doubt(tenant string) {

@@ -292,9 +292,26 @@ func TestCache_TellsWhoseListHasChanged(t *testing.T) {
 	mustList(t, c, "read")
 	mustList(t, c, "read")
 	c.Apply(changed("two", 2))
-	if want := []string{"read", "acme"}; !slices.Equal(told, want) {
+	c.Doubt("other")
+	if want := []string{"acme", "other"}; !slices.Equal(told, want) {
 		t.Errorf("told %v, want %v", told, want)
 	}
+}
+
+func TestCache_TellsThatADoubtedListWasReadAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		load, _ := counting(1)
+		c := origins.NewCache(roomy(), load)
+		told := make(chan string, 10)
+		c.Changed = func(tenant string) { told <- tenant }
+		mustList(t, c, "acme")
+		c.Doubt("acme")
+		mustList(t, c, "acme")
+		synctest.Wait()
+		if len(told) != 2 {
+			t.Errorf("told %d times, want of the doubt and of the new list", len(told))
+		}
+	})
 }
 
 func TestCache_BoundsWhatItRemembersOfDeletions(t *testing.T) {
