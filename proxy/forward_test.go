@@ -357,3 +357,31 @@ func TestGateway_TakesCORSHeadersOutOfHTTP2Answers(t *testing.T) {
 		t.Errorf("the trailers are %v", res.Trailer)
 	}
 }
+
+// In mode headers a refused answer is as bare as one that had no CORS headers;
+// in mode report nothing of it is touched.
+func TestGateway_ObeysItsModeInWhatComesBesideTheHeader(t *testing.T) {
+	const answered = "HTTP/1.1 103 Early Hints\r\nAccess-Control-Allow-Origin: *\r\nLink: </a>\r\n\r\n" +
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: Access-Control-Allow-Origin\r\nAccess-Control-Allow-Origin: *\r\nVary: Accept\r\n\r\n" +
+		"2\r\nok\r\n0\r\nAccess-Control-Allow-Origin: *\r\n\r\n"
+	for mode, vary := range map[proxy.Mode]string{proxy.Headers: "Vary: Accept, Origin\r\n", proxy.Report: "Vary: Accept\r\n"} {
+		for _, origin := range []string{"Origin: " + unlisted, "Origin: null", "Origin: a\r\nOrigin: b"} {
+			w := newWorld(t, options{mode: mode, tenant: raw(answered)})
+			conn := w.dial()
+			io.WriteString(conn, request("GET /", origin, "TE: trailers", "Connection: close"))
+			whole, err := io.ReadAll(conn)
+			if err != nil {
+				t.Fatal(err)
+			}
+			// In the hints, the header, the announcement and the trailer.
+			for i, part := range strings.Split(string(whole), "\r\n\r\n")[:3] {
+				if strings.Contains(part, "Access-Control-Allow-Origin") != (mode == proxy.Report) {
+					t.Errorf("%v, %s: part %d is %q", mode, origin, i+1, part)
+				}
+			}
+			if !strings.Contains(string(whole), vary) {
+				t.Errorf("%v, %s: there is no %q in %q", mode, origin, vary, whole)
+			}
+		}
+	}
+}
