@@ -23,8 +23,9 @@ const (
 )
 
 // keyring has the issuer's keys, fetched when a token needs them and kept while
-// the issuer is down. It may be used concurrently, runs nothing in the
-// background, and makes nobody wait who needs no new keys.
+// the issuer is down. It may be used concurrently and runs nothing in the
+// background. Who needs no new keys waits for none, but for the one request that
+// fetches when they are old: once in ten minutes, once a minute while it fails.
 type keyring struct {
 	issuer *issuer
 	log    func(context.Context, error)

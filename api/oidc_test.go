@@ -1,20 +1,11 @@
 package api_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/hmac"
-	"crypto/sha256"
-	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
 	"fmt"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/go-jose/go-jose/v4"
 
 	"originwarden/api"
 )
@@ -73,6 +64,7 @@ func TestAccessToken_IsHeldToItsClaims(t *testing.T) {
 		{"without an end", changes{"exp": absent}, refused, refused},
 		{"with an end that is null", changes{"exp": nil}, refused, refused},
 		{"with an end in a string", changes{"exp": fmt.Sprint(now + 100)}, refused, refused},
+		{"with an end beyond all numbers", changes{"exp": json.RawMessage("1e400")}, refused, refused},
 		{"not good yet", changes{"nbf": now + 100}, refused, refused},
 		{"good from a time in a string", changes{"nbf": "0"}, refused, refused},
 		{"no subject", changes{"sub": absent}, refused, refused},
@@ -119,115 +111,6 @@ func TestAccessToken_ClaimsAndRoleHaveTheirNames(t *testing.T) {
 	}
 }
 
-func TestAccessToken_MayBeSignedByEveryAsymmetricAlgorithm(t *testing.T) {
-	keys := []jose.JSONWebKey{
-		curveKey(t, "ES256", elliptic.P256(), jose.ES256), curveKey(t, "ES384", elliptic.P384(), jose.ES384),
-		curveKey(t, "ES512", elliptic.P521(), jose.ES512), edwardsKey(t, "EdDSA"),
-	}
-	for _, algorithm := range []jose.SignatureAlgorithm{jose.RS256, jose.RS384, jose.RS512, jose.PS256, jose.PS384, jose.PS512} {
-		keys = append(keys, modulusKey(t, string(algorithm), algorithm))
-	}
-	i := newIdentity(t)
-	i.rotate(keys...)
-	acme := i.api()
-	for _, key := range keys {
-		if got := (request{path: collection, token: signed(t, key, i.claims(nil), nil)}).to(t, acme); got.status != 200 {
-			t.Errorf("%s: %d", key.Algorithm, got.status)
-		}
-	}
-}
-
-// secretsOf are what somebody who knows a public key might take for the secret
-// of a symmetric algorithm.
-func secretsOf(t *testing.T, key jose.JSONWebKey) map[string][]byte {
-	t.Helper()
-	public := key.Public().Key
-	der, err := x509.MarshalPKIXPublicKey(public)
-	if err != nil {
-		t.Fatal(err)
-	}
-	document, err := json.Marshal(key.Public())
-	if err != nil {
-		t.Fatal(err)
-	}
-	point, err := public.(*ecdsa.PublicKey).Bytes()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return map[string][]byte{
-		"DER": der, "PEM": pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), "JWK": document, "point": point, "nothing": nil,
-	}
-}
-
-func TestAccessToken_OfAnotherAlgorithmIsRefused(t *testing.T) {
-	i := newIdentity(t)
-	acme := i.api()
-	payload := i.claims(nil)
-	good := i.token(t, nil)
-	signature := []byte(good[strings.LastIndexByte(good, '.')+1:])
-	for _, algorithm := range []string{"none", "None", "NONE", "", "es256", "ES256K", "RS256", "PS256", "EdDSA", "RSA1_5", "dir"} {
-		for name, signature := range map[string][]byte{"without a signature": nil, "with a good token's": signature} {
-			token := forged(`{"alg":"`+algorithm+`","kid":"first"}`, payload, signature)
-			if got := (request{path: collection, token: token}).to(t, acme); got.status != 401 {
-				t.Errorf("alg %q %s: %d", algorithm, name, got.status)
-			}
-		}
-	}
-	for form, secret := range secretsOf(t, i.keys[0]) {
-		signing := strings.TrimSuffix(forged(`{"alg":"HS256","kid":"first"}`, payload, nil), ".")
-		mac := hmac.New(sha256.New, secret)
-		mac.Write([]byte(signing))
-		token := forged(`{"alg":"HS256","kid":"first"}`, payload, mac.Sum(nil))
-		if got := (request{path: collection, token: token}).to(t, acme); got.status != 401 {
-			t.Errorf("HS256 with the public key's %s: %d", form, got.status)
-		}
-	}
-}
-
-func TestAccessToken_IsHeldToItsHeader(t *testing.T) {
-	i := newIdentity(t)
-	other := ellipticKey(t, "first")
-	i.rotate(i.keys[0], ellipticKey(t, "second"), modulusKey(t, "rsa", jose.RS256))
-	acme := i.api()
-	first := i.keys[0]
-	unnamed, misnamed, renamed := first, first, modulusKey(t, "rsa", jose.PS256)
-	unnamed.KeyID, misnamed.KeyID = "", "second"
-	for _, tt := range []struct {
-		rule   string
-		key    jose.JSONWebKey
-		header map[string]any
-		want   int
-	}{
-		{"only what has to be there", first, nil, 200},
-		{"type JWT", first, map[string]any{"typ": "JWT"}, 200},
-		{"type at+jwt", first, map[string]any{"typ": "at+jwt"}, 200},
-		{"its media type", first, map[string]any{"typ": "application/AT+JWT"}, 200},
-		{"parameters of no meaning here", first, map[string]any{"x": 1, "jku": "https://evil.example/keys"}, 200},
-
-		{"a logout token", first, map[string]any{"typ": "logout+jwt"}, 401},
-		{"a type that is no string", first, map[string]any{"typ": 1}, 401},
-		{"critical parameters", first, map[string]any{"crit": []string{"x"}, "x": 1}, 401},
-		{"critical parameters that libraries know", first, map[string]any{"crit": []string{"b64"}, "b64": true}, 401},
-		{"another key of that name", other, nil, 401},
-		{"the key is another of the issuer", misnamed, nil, 401},
-		{"no key is named, of several", unnamed, nil, 401},
-		{"an algorithm that the key is not for", renamed, nil, 401},
-		{"the key in the header", other, map[string]any{"jwk": other.Public()}, 401},
-		{"an unknown key", ellipticKey(t, "third"), nil, 401},
-	} {
-		t.Run(tt.rule, func(t *testing.T) {
-			request{path: collection, token: signed(t, tt.key, i.claims(nil), tt.header)}.expect(t, acme, tt.want)
-		})
-	}
-}
-
-func TestAccessToken_NeedsNoKeysNameWhereThereIsOne(t *testing.T) {
-	i := newIdentity(t)
-	unnamed := i.keys[0]
-	unnamed.KeyID = ""
-	request{path: collection, token: signed(t, unnamed, i.claims(nil), nil)}.expect(t, i.api(), 200)
-}
-
 func TestAccessToken_CannotBeReadTwoWays(t *testing.T) {
 	i := newIdentity(t)
 	acme := i.api()
@@ -249,32 +132,6 @@ func TestAccessToken_CannotBeReadTwoWays(t *testing.T) {
 			t.Errorf("%s: %d", rule, got.status)
 		}
 	}
-}
-
-func TestAccessToken_ThatWasTamperedWithIsRefused(t *testing.T) {
-	i := newIdentity(t)
-	acme := i.api()
-	good := i.token(t, nil)
-	parts := strings.Split(good, ".")
-	other := strings.Split(i.token(t, changes{"sub": "mallory"}), ".")
-	for rule, token := range map[string]string{
-		"another's claims":         parts[0] + "." + other[1] + "." + parts[2],
-		"another's signature":      parts[0] + "." + parts[1] + "." + other[2],
-		"no signature":             parts[0] + "." + parts[1] + ".",
-		"no claims":                parts[0] + ".." + parts[2],
-		"no header":                "." + parts[1] + "." + parts[2],
-		"two parts":                parts[0] + "." + parts[1],
-		"four parts":               good + "." + parts[2],
-		"five parts, as encrypted": good + ".." + parts[2],
-		"padding":                  good + "=",
-		"a character in front":     "A" + good,
-		"a signature cut in half":  good[:len(good)-40],
-	} {
-		if got := (request{path: collection, token: token}).to(t, acme); got.status != 401 {
-			t.Errorf("%s: %d", rule, got.status)
-		}
-	}
-	request{path: collection, token: good}.expect(t, acme, 200)
 }
 
 func TestAccessToken_OfTheGreatestLength(t *testing.T) {
@@ -344,65 +201,4 @@ func TestAccessToken_IsLimitedLikeAnyOther(t *testing.T) {
 	request{path: collection, token: i.token(t, changes{"exp": time.Now().Add(time.Minute).Unix()})}.expect(t, acme, 429)
 	request{path: collection, token: i.token(t, changes{"sub": "ops"})}.expect(t, acme, 200, 429)
 	request{path: collection, token: "static"}.expect(t, acme, 200, 429) // not the issuer's ops
-}
-
-func TestKeys_OfWhichNoneVerifiesAreLeftOut(t *testing.T) {
-	i := newIdentity(t)
-	good := i.keys[0]
-	public, err := json.Marshal(good.Public())
-	if err != nil {
-		t.Fatal(err)
-	}
-	secret := strings.Repeat("A", 43)
-	i.answers(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != "/keys" {
-			i.publish(w, r)
-			return
-		}
-		fmt.Fprintf(w, `{"keys":[{"kty":"XYZ","kid":"first"},{"kty":"OKP","crv":"Ed448","x":"AA"},{"kty":"EC","crv":"P-256"},1,`+
-			`{"kty":"oct","kid":"secret","alg":"HS256","k":"%s"},%s,%s,%s]}`, secret,
-			strings.NewReplacer(`"first"`, `"enc"`, `"sig"`, `"enc"`).Replace(string(public)),
-			strings.NewReplacer(`"first"`, `"other"`, `"ES256"`, `"ES384"`).Replace(string(public)), public)
-	})
-	acme := i.api()
-	encryption, other := good, good
-	encryption.KeyID, other.KeyID = "enc", "other"
-	symmetric := jose.JSONWebKey{Key: make([]byte, 32), KeyID: "secret", Algorithm: "HS256"}
-	for rule, tt := range map[string]struct {
-		key  jose.JSONWebKey
-		want int
-	}{
-		"a key for signatures": {good, 200}, "a key for encryption": {encryption, 401},
-		"a key for another algorithm": {other, 401}, "a shared secret": {symmetric, 401},
-	} {
-		if got := (request{path: collection, token: signed(t, tt.key, i.claims(nil), nil)}).to(t, acme); got.status != tt.want {
-			t.Errorf("%s: %d, want %d", rule, got.status, tt.want)
-		}
-	}
-}
-
-func FuzzAccessToken(f *testing.F) {
-	i := newIdentity(f)
-	acme := i.api()
-	good := strings.Split(i.token(f, nil), ".")
-	f.Add(`{"alg":"ES256","kid":"first"}`, string(i.claims(nil)), []byte("x"))
-	f.Add(`{"alg":"none"}`, string(i.claims(nil)), []byte(nil))
-	f.Add(`{"alg":"ES256","kid":"first","crit":["b64"],"b64":false}`, `{"iss":1,"aud":[1],"exp":1e400}`, make([]byte, 64))
-	f.Add(`{"alg":"ES256","jwk":{"kty":"EC","crv":"P-256","x":"AA","y":"AA"},"x5c":["AA"]}`, `{"_claim_names":{"a":"b"},"_claim_sources":{"b":{"endpoint":"http://127.0.0.1/"}}}`, []byte{0})
-	f.Add(`{"typ":["JWT"],"alg":{},"kid":0}`, `[`, []byte(`"`))
-	f.Fuzz(func(t *testing.T, header, payload string, signature []byte) {
-		for _, token := range []string{
-			forged(header, []byte(payload), signature), header + "." + payload + "." + string(signature),
-			forged(header, []byte(payload), nil) + good[2], good[0] + "." + payload + "." + good[2],
-		} {
-			if token == strings.Join(good, ".") {
-				continue
-			}
-			r := request{path: collection, token: "-"}.build(t, "http://acme.example")
-			r.Header["Authorization"] = []string{"Bearer " + token}
-			if got := serve(t, acme, r); got.status != http.StatusUnauthorized {
-				t.Errorf("%q: %d %s", token, got.status, got.body)
-			}
-		}
-	})
 }

@@ -106,11 +106,10 @@ func (b *bucket) take(now time.Time) (wait time.Duration) {
 	return b.until(now, 1)
 }
 
-// until is the time until there are n, and never nothing. Fractions are not
-// exact, which must not make 21 seconds of 20.
+// until is the time until there are n, and never nothing.
 func (b *bucket) until(now time.Time, n float64) time.Duration {
 	seconds := (n - b.limiter.TokensAt(now)) / float64(b.limiter.Limit())
-	return max(1, time.Duration(seconds*float64(time.Second)).Round(time.Microsecond))
+	return max(1, time.Duration(seconds*float64(time.Second)))
 }
 
 // begin lets an attempt begin that takes one only if it fails, or returns how
@@ -121,7 +120,7 @@ func (b *bucket) begin(now time.Time) (wait time.Duration) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	const almost = 1e-6 // for who waited as long as told to
+	const almost = 1e-6 // fractions are not exact, and who waited as long as told to is let in
 	if needed := float64(b.pending + 1); b.limiter.TokensAt(now)+almost < needed {
 		return b.until(now, needed)
 	}
@@ -151,7 +150,7 @@ func clientOf(remoteAddr string) netip.Prefix {
 		withPort, _ := netip.ParseAddrPort(remoteAddr)
 		addr = withPort.Addr()
 	}
-	addr = addr.Unmap().WithZone("")
+	addr = addr.Unmap()
 	bits := 64
 	if addr.Is4() {
 		bits = 32

@@ -119,6 +119,31 @@ func TestRateLimit_IsOverWhenItSays(t *testing.T) {
 	}
 }
 
+// Fractions of what a minute fills do not add up exactly.
+func TestRateLimit_IsOverWhenItSaysAfterAnyWaits(t *testing.T) {
+	for name, r := range map[string]request{"tier 1": reads, "failed": fails} {
+		for _, limit := range []int{2, 3, 7, 9, 13, 29} {
+			synctest.Test(t, func(t *testing.T) {
+				acme, _ := limitedTo(api.RateLimits{Tier1: limit, Failed: limit})
+				for n := range 200 {
+					got := r.to(t, acme)
+					if got.status != 429 {
+						continue
+					}
+					time.Sleep(time.Duration(n%7) * 100 * time.Millisecond)
+					if got = r.to(t, acme); got.status != 429 {
+						continue
+					}
+					seconds, _ := strconv.Atoi(got.header.Get("Retry-After"))
+					if time.Sleep(time.Duration(seconds) * time.Second); r.to(t, acme).status == 429 {
+						t.Fatalf("%s of %d, request %d: after %d seconds: 429", name, limit, n, seconds)
+					}
+				}
+			})
+		}
+	}
+}
+
 func TestRateLimit_WaitsAreWholeSecondsRoundedUp(t *testing.T) {
 	for limit, want := range map[int]string{7: "9", 59: "2", 61: "1", 100: "1", 1000: "1"} {
 		synctest.Test(t, func(t *testing.T) {

@@ -202,12 +202,15 @@ func (c *Cache) settle(tenant string, l *List) (*List, bool) {
 	for _, change := range arrived.changes {
 		l = l.With(change)
 	}
-	c.install(tenant, l)
+	c.install(tenant, held{list: l})
+	// Whoever asks from now on may do so after a change that l does not have,
+	// and must not join this load if l is put out of the cache.
+	c.group.Forget(tenant)
 	return l, true
 }
 
-// install makes l the tenant's list, doubted no longer, and evicts what exceeds the bounds.
-func (c *Cache) install(tenant string, l *List) {
+// install makes h the tenant's list and evicts what exceeds the bounds.
+func (c *Cache) install(tenant string, h held) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if old, ok := c.lists.Peek(tenant); ok {
@@ -215,8 +218,8 @@ func (c *Cache) install(tenant string, l *List) {
 	} else if c.lists.Len() == c.bounds.Tenants {
 		c.evictOldest()
 	}
-	c.lists.Add(tenant, held{list: l})
-	c.origins += l.Len()
+	c.lists.Add(tenant, h)
+	c.origins += h.list.Len()
 	for c.origins > c.bounds.Origins && c.lists.Len() > 1 {
 		c.evictOldest()
 	}
@@ -251,12 +254,10 @@ func (c *Cache) apply(change Change) {
 	if !ok {
 		return
 	}
-	next := h.list.With(change)
-	c.install(change.Tenant, next)
-	// Loaded anew, the list needs to remember no deletion.
-	if h.doubted || next.deleted > maxDeleted {
-		c.doubt(change.Tenant)
-	}
+	h.list = h.list.With(change)
+	// Read anew, the list needs to remember no deletion.
+	h.doubted = h.doubted || h.list.deleted > maxDeleted
+	c.install(change.Tenant, h)
 }
 
 func (a *arrivals) add(change Change) {
@@ -273,13 +274,20 @@ func (a *arrivals) add(change Change) {
 // nobody knows whether it happened. The list is read anew at the next List,
 // beside the requests that it goes on to serve until it could be read.
 func (c *Cache) Doubt(tenant string) {
-	c.changing.Lock()
 	c.doubt(tenant)
-	c.changing.Unlock()
 	c.tell(tenant)
 }
 
+// Doubted reports whether the tenant's list is served until it could be read
+// anew.
+func (c *Cache) Doubted(tenant string) bool {
+	h, _ := c.peek(tenant)
+	return h.doubted
+}
+
 func (c *Cache) doubt(tenant string) {
+	c.changing.Lock()
+	defer c.changing.Unlock()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if a := c.loading[tenant]; a != nil {

@@ -314,6 +314,70 @@ func TestCache_TellsThatADoubtedListWasReadAnew(t *testing.T) {
 	})
 }
 
+// Changes that go on while a doubted list is read do not put the reading off.
+func TestCache_ReadsADoubtedListHoweverItChanges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var revision atomic.Uint64
+		var revoked atomic.Bool
+		c := origins.NewCache(roomy(), func(context.Context, string) (*origins.List, error) {
+			at, n := revision.Load(), 1
+			if revoked.Load() {
+				n = 0
+			}
+			time.Sleep(50 * time.Millisecond)
+			return listing(at, n), nil
+		})
+		mustList(t, c, "acme")
+		revoked.Store(true)
+		c.Doubt("acme")
+		for range 10 {
+			c.Apply(changed("other", revision.Add(1), "https://x.example"))
+			mustList(t, c, "acme")
+			time.Sleep(20 * time.Millisecond)
+		}
+		if list := mustList(t, c, "acme"); list.Lists("https://app-0.example") || !list.Lists("https://x.example") || c.Doubted("acme") {
+			t.Errorf("it is still doubted: %v", c.Doubted("acme"))
+		}
+	})
+}
+
+// Whoever asks after a change does not get the result of a load that ended
+// before it, although that is still on its way to others.
+func TestCache_NobodyJoinsALoadThatHasEnded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		held, telling := make(chan bool), make(chan bool)
+		c := origins.NewCache(origins.Bounds{Tenants: 1, Origins: 100}, func(context.Context, string) (*origins.List, error) {
+			return listing(1, 1), nil
+		})
+		mustList(t, c, "acme")
+		first := true
+		c.Changed = func(tenant string) {
+			if tenant == "acme" && first && !c.Doubted("acme") {
+				first = false
+				close(telling)
+				<-held
+			}
+		}
+		c.Doubt("acme")
+		mustList(t, c, "acme") // reads it anew, and is held up when that is told
+		<-telling
+		mustList(t, c, "other") // puts it out
+		c.Apply(deleted("one", 2))
+		after := make(chan *origins.List)
+		go func() { after <- mustList(t, c, "acme") }()
+		synctest.Wait()
+		select {
+		case <-after:
+		default:
+			t.Error("it waits for the load that has ended")
+			close(held)
+			<-after
+			return
+		}
+		close(held)
+	})
+}
+
 func TestCache_BoundsWhatItRemembersOfDeletions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		load, calls := counting(3)

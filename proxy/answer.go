@@ -50,11 +50,12 @@ func newStamps(c CORS) stamps {
 // the tenant's 103 and be cleared from the final response.
 type answer struct {
 	http.ResponseWriter
-	dress  dress
-	stamps *stamps
-	origin []string // the request's Origin lines
-	status int      // that was sent, 0 before
-	sent   int64    // bytes of the body
+	exchange *exchange
+	dress    dress
+	stamps   *stamps
+	origin   []string // the request's Origin lines
+	status   int      // that was sent, 0 before
+	sent     int64    // bytes of the body
 
 	progress time.Duration // for each write; 0 is no limit
 	control  *http.ResponseController
@@ -74,6 +75,7 @@ func (a *answer) WriteHeader(status int) {
 	} else {
 		a.status = status
 		a.dressFinal(header)
+		a.exchange.leaveBody(header)
 	}
 	a.ResponseWriter.WriteHeader(status)
 }
@@ -108,7 +110,9 @@ func (a *answer) Write(b []byte) (int, error) {
 	a.limit()
 	n, err := a.ResponseWriter.Write(b)
 	a.unlimit()
-	a.sent += int64(n)
+	if a.exchange.Method != http.MethodHead {
+		a.sent += int64(n)
+	}
 	return n, err
 }
 
@@ -124,6 +128,14 @@ func (a *answer) limit() {
 func (a *answer) unlimit() {
 	if a.progress > 0 {
 		a.control.SetWriteDeadline(time.Time{})
+	}
+}
+
+// limitRest leaves a limit for what net/http still has to send when the handler
+// has returned, of HTTP/1. A connection's next exchange begins with unlimit.
+func (a *answer) limitRest() {
+	if a.exchange.http1 && a.status != http.StatusSwitchingProtocols {
+		a.limit()
 	}
 }
 

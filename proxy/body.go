@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -24,12 +25,17 @@ type body struct {
 	left     int64         // bytes that may still come; negative is no limit
 	patience time.Duration // for each read; 0 is no limit
 	due      atomic.Int64  // when the read that waits has to have ended, in Unix nanoseconds; 0 is none
+	whole    atomic.Bool   // it was read to its end
+
+	reading sync.Mutex // held while a read is under way
+	timing  sync.Mutex // held while a deadline is set
+	over    bool       // under timing: nobody may read any more
 }
 
 // limitBody holds the body of r to the gateway's limits, or says that it is
 // too large already by its own account.
 func (g *Gateway) limitBody(x *exchange, r *http.Request) *problem {
-	if r.Body == nil || r.Body == http.NoBody || g.bodyMax <= 0 && g.progress <= 0 {
+	if !x.hasBody {
 		return nil
 	}
 	left := int64(-1)
@@ -38,21 +44,32 @@ func (g *Gateway) limitBody(x *exchange, r *http.Request) *problem {
 			return bodyTooLarge
 		}
 	}
-	limited := &body{ReadCloser: r.Body, control: x.answer.control, left: left, patience: g.progress}
-	x.body = limited
-	limited.expect() // also of net/http, which reads what a handler has left
-	r.Body = limited
+	x.body = &body{ReadCloser: r.Body, control: x.answer.control, left: left, patience: g.progress}
 	return nil
 }
 
-// Read fails with one of the errors above, or io.EOF. The deadline does not
-// outlast a whole body: net/http goes on to watch the connection.
+// withBody puts the limited body into a copy of r that is handed on. The
+// server's own request keeps the body by whose type net/http knows what to do
+// with the rest of it.
+func (x *exchange) withBody(out *http.Request) *http.Request {
+	if x.body != nil {
+		out.Body = x.body
+	}
+	return out
+}
+
+// Read fails with one of the errors above, or io.EOF. A deadline does not
+// outlast the read: net/http goes on to watch the connection, and a stream of
+// HTTP/2 is reset by it while the tenant takes its time.
 func (b *body) Read(p []byte) (int, error) {
-	due := b.expect()
-	b.due.Store(due)
+	b.reading.Lock()
+	defer b.reading.Unlock()
+	if !b.expect() {
+		return 0, http.ErrBodyReadAfterClose
+	}
 	n, err := b.ReadCloser.Read(p)
 	if err == nil || err == io.EOF {
-		b.due.Store(0)
+		b.relax()
 	}
 	if b.left >= 0 {
 		if b.left -= int64(n); b.left < 0 {
@@ -63,7 +80,7 @@ func (b *body) Read(p []byte) (int, error) {
 	case err == nil:
 		return n, nil
 	case err == io.EOF:
-		b.control.SetReadDeadline(time.Time{})
+		b.whole.Store(true)
 		return n, io.EOF
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return n, errBodyStalled
@@ -71,14 +88,35 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, fmt.Errorf("%w: %w", errBodyBroken, err)
 }
 
-// expect waits for the next bytes so long and no longer.
-func (b *body) expect() (due int64) {
-	if b.patience <= 0 {
-		return 0
+// expect waits for the next bytes so long and no longer, if anybody may.
+func (b *body) expect() bool {
+	b.timing.Lock()
+	defer b.timing.Unlock()
+	if b.patience > 0 && !b.over {
+		deadline := time.Now().Add(b.patience)
+		b.due.Store(deadline.UnixNano())
+		b.control.SetReadDeadline(deadline)
 	}
-	deadline := time.Now().Add(b.patience)
-	b.control.SetReadDeadline(deadline)
-	return deadline.UnixNano()
+	return !b.over
+}
+
+// interrupt ends the read that is under way, and lets nobody begin another.
+func (b *body) interrupt() {
+	b.timing.Lock()
+	b.over = true
+	b.control.SetReadDeadline(time.Unix(1, 0))
+	b.timing.Unlock()
+	b.reading.Lock()
+	defer b.reading.Unlock()
+}
+
+func (b *body) relax() {
+	b.timing.Lock()
+	defer b.timing.Unlock()
+	if b.patience > 0 && !b.over {
+		b.due.Store(0)
+		b.control.SetReadDeadline(time.Time{})
+	}
 }
 
 // stalled reports whether a read has outlasted its patience. net/http cancels
@@ -88,14 +126,31 @@ func (b *body) stalled() bool {
 	return due != 0 && time.Now().UnixNano() >= due
 }
 
-// leftoverPatience is for the body of a refused request. Before it answers,
-// net/http reads a body of up to 256 KiB to its end to keep the connection,
-// and would wait for one that never comes.
+// leftoverPatience is for the body of a request that is answered without it. To
+// keep the connection, net/http reads up to 256 KiB of what is left before it
+// sends the answer, and would wait for a body that never comes.
 const leftoverPatience = 500 * time.Millisecond
 
-// abandonBody lets the answer go out whether or not the body has come.
+// abandonBody limits the wait for what is left of a body when an exchange over
+// HTTP/1 has ended. The transport may still be reading it, and net/http takes
+// away the deadline of a read that it finds under way.
 func (x *exchange) abandonBody() {
-	if x.hasBody {
+	if x.http1 && x.body != nil && !x.body.whole.Load() && x.answer.status != http.StatusSwitchingProtocols {
+		x.body.interrupt()
 		x.answer.control.SetReadDeadline(time.Now().Add(leftoverPatience))
+	}
+}
+
+// leaveBody is called before the header of an answer over HTTP/1 that comes
+// before the end of the request's body.
+func (x *exchange) leaveBody(header http.Header) {
+	switch {
+	case !x.http1 || !x.hasBody:
+	case x.body == nil:
+		x.answer.control.SetReadDeadline(time.Now().Add(leftoverPatience))
+	case !x.body.whole.Load():
+		// Whoever reads the body still does so, and a deadline would end an
+		// answer that goes on for long: the connection is given up instead.
+		header["Connection"] = []string{"close"}
 	}
 }

@@ -71,7 +71,7 @@ func unescapeQuery(s string) string {
 func classify(r *http.Request) (origins.Kind, *problem) {
 	switch protocol := upgrade(r); {
 	case protocol == "":
-	case strings.ContainsAny(protocol, ", "):
+	case !isProtocol(protocol):
 		return origins.Actual, upgradeRefused
 	case strings.EqualFold(protocol, "websocket"):
 		if !isHandshake(r) {
@@ -95,6 +95,11 @@ func upgrade(r *http.Request) string {
 		return ""
 	}
 	return strings.TrimSpace(strings.Join(lines, ", "))
+}
+
+// isProtocol reports whether s is one protocol (RFC 9110, section 7.8).
+func isProtocol(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == ',' || r >= 0x7f })
 }
 
 // isHandshake holds an upgrade to websocket to RFC 6455, section 4.1. The

@@ -68,6 +68,7 @@ type exchange struct {
 	peer    netip.Addr
 	asked   time.Time // when the tenant was
 	hasBody bool
+	http1   bool
 	body    *body // nil without limits, or without a body
 	entered bool  // counts among the tenant's requests in flight
 }
@@ -79,9 +80,13 @@ func (g *Gateway) begin(w http.ResponseWriter, r *http.Request) *exchange {
 		gateway:  g,
 		target:   target,
 		hasBody:  r.ContentLength != 0,
+		http1:    r.ProtoMajor == 1,
 	}
-	x.answer = answer{ResponseWriter: w, stamps: &g.stamps, origin: r.Header["Origin"],
+	x.answer = answer{ResponseWriter: w, exchange: x, stamps: &g.stamps, origin: r.Header["Origin"],
 		progress: g.progress, control: http.NewResponseController(w)}
+	if x.http1 {
+		x.answer.unlimit()
+	}
 	x.peer, x.Client, x.scheme = g.trusted.sender(r)
 	traceID, ok := envelope.ParseTraceparent(r.Header["Traceparent"])
 	if !ok {
@@ -142,6 +147,8 @@ func (x *exchange) leave() {
 
 // end reports the exchange. One that a panic cut has not come to its end.
 func (x *exchange) end() {
+	x.answer.limitRest()
+	x.abandonBody()
 	x.Status, x.Sent = x.answer.status, x.answer.sent
 	x.Duration = time.Since(x.Start)
 	if x.Gateway = x.Duration; !x.asked.IsZero() {

@@ -55,7 +55,10 @@ func (toItsTenant) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // toTenant hands the request on and sees the answer through.
 func (g *Gateway) toTenant(x *exchange, r *http.Request) {
-	g.forward.ServeHTTP(&x.answer, r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x)))
+	if x.Kind != origins.WebSocket {
+		r.Header.Del("Upgrade") // httputil would ask the tenant for it
+	}
+	g.forward.ServeHTTP(&x.answer, x.withBody(r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))))
 	x.answer.finish()
 }
 
@@ -71,10 +74,6 @@ func rewrite(p *httputil.ProxyRequest) {
 	header := p.Out.Header
 	if origin := p.In.Header["Origin"]; origin != nil {
 		header["Origin"] = origin
-	}
-	if x.Kind != origins.WebSocket {
-		header.Del("Connection")
-		header.Del("Upgrade")
 	}
 	dropUnderscores(header)
 	x.forwardedHeaders(header, p.In)
@@ -135,7 +134,7 @@ func failed(_ http.ResponseWriter, r *http.Request, err error) {
 		return
 	}
 	x := exchangeOf(r.Context())
-	if x.Upstream == 0 {
+	if x.Upstream == 0 && !x.asked.IsZero() {
 		x.Upstream = time.Since(x.asked)
 	}
 	x.Err = err

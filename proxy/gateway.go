@@ -119,7 +119,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (g *Gateway) answer(x *exchange, r *http.Request) {
 	if x.target.path == "*" && r.Method == http.MethodOptions {
 		// Of the server as a whole (RFC 9110, section 9.3.7), which has no list.
-		x.Reason = reasonServer
+		x.Reason, x.Verdict = reasonServer, origins.Allowed
 		x.answer.WriteHeader(http.StatusNoContent)
 		return
 	}
@@ -208,7 +208,7 @@ func (g *Gateway) settled(x *exchange, r *http.Request) *http.Request {
 	u := *r.URL
 	u.Scheme, u.Host = x.scheme, r.Host
 	out.URL, out.RemoteAddr = &u, x.Client.String()
-	return out
+	return x.withBody(out)
 }
 
 type exchangeKey struct{}

@@ -158,23 +158,3 @@ func TestGateway_TellsWhoDebugsTheNearestMiss(t *testing.T) {
 		}
 	}
 }
-
-// Without the body that it announces, a refused request would wait for it.
-func TestGateway_RefusesARequestWhoseBodyNeverComes(t *testing.T) {
-	w := newWorld(t, options{})
-	for raw, status := range map[string]int{
-		request("POST /", "Origin: "+unlisted, "Content-Length: 10"):              403,
-		request("POST /", "Origin: "+unlisted, "Transfer-Encoding: chunked"):      403,
-		request("POST /", "Host: unknown.example", "Content-Length: 10") + "half": 421,
-	} {
-		conn := w.dial()
-		io.WriteString(conn, raw)
-		reader := bufio.NewReader(conn)
-		if got := w.read(reader, "POST"); got.StatusCode != status {
-			t.Errorf("%q: %d", raw, got.StatusCode)
-		}
-		if _, err := reader.ReadByte(); err != io.EOF {
-			t.Errorf("%q: the connection is kept: %v", raw, err)
-		}
-	}
-}

@@ -128,7 +128,6 @@ func (x *exchange) refuse(p *problem) {
 		x.Reason = strings.ToLower(p.code)
 	}
 	x.Limit = p.limit
-	x.abandonBody()
 	header := x.answer.Header()
 	clear(header)
 	header["Cache-Control"] = x.answer.stamps.noStore

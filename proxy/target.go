@@ -24,8 +24,12 @@ func rawTarget(r *http.Request) target {
 	return target{path}
 }
 
-// problem reports a path that cannot be sent on byte for byte.
+// problem reports a target that cannot be sent on byte for byte. HTTP/2 delimits
+// it otherwise than a request line, in which a space would end it.
 func (t target) problem(r *http.Request) *problem {
+	if strings.ContainsFunc(r.RequestURI, func(c rune) bool { return c <= ' ' || c == 0x7f }) {
+		return badTarget
+	}
 	if strings.HasPrefix(t.path, "//") && r.URL.EscapedPath() != t.path {
 		return badTarget
 	}

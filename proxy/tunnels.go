@@ -161,7 +161,14 @@ func (g *Gateway) review(ctx context.Context, tenant string) {
 		ending.Go(func() { t.review(list) })
 	}
 	ending.Wait()
+	if g.lists.Doubted(tenant) {
+		// Tunnels make no requests that would have the list read anew.
+		time.AfterFunc(doubtInterval, func() { g.ListChanged(tenant) })
+	}
 }
+
+// doubtInterval is how often the tunnels of a tenant have a doubted list read.
+const doubtInterval = time.Second
 
 // review ends a tunnel that would be refused now, where refusals are enforced.
 func (t *tunnel) review(list *origins.List) {

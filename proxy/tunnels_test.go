@@ -98,7 +98,6 @@ func TestGateway_ReviewsTunnelsWhoseListWasReadAnew(t *testing.T) {
 	conn := w.open(listed, "/")
 	revoked <- true
 	w.lists.Doubt("acme")
-	w.send(request("GET /", "Origin: "+other)) // starts the load
 	expectClose(t, "read anew", conn, websocket.StatusPolicyViolation, "revoked")
 }
 
@@ -247,4 +246,20 @@ func TestGateway_ReviewsTunnelsWhoseListIsNotCached(t *testing.T) {
 	revoked.Store(true)
 	w.lists.Apply(withoutFirst())
 	expectClose(t, "evicted", conn, websocket.StatusPolicyViolation, "revoked")
+}
+
+func TestGateway_ReviewsTunnelsOfADoubtedListUntilItCouldBeRead(t *testing.T) {
+	var reads atomic.Int32
+	w := newWorld(t, options{tenant: echo, load: func(ctx context.Context, tenant string) (*origins.List, error) {
+		switch reads.Add(1) {
+		case 1:
+			return loadTwo(ctx, tenant)
+		case 2:
+			return nil, errors.New("the store is down")
+		}
+		return origins.NewList(20, nil), nil
+	}})
+	conn := w.open(listed, "/")
+	w.lists.Doubt("acme")
+	expectClose(t, "read at the second attempt", conn, websocket.StatusPolicyViolation, "revoked")
 }

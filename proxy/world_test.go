@@ -324,3 +324,11 @@ func expectCORS(t *testing.T, rule string, got answer, want []string) {
 func trustLoopback(c *proxy.Config) {
 	c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 }
+
+// tenantThatReadsNoBody is a tenant that leaves the body to its handler.
+func tenantThatReadsNoBody(t testing.TB, handler http.HandlerFunc) *url.URL {
+	tenant := httptest.NewServer(handler)
+	t.Cleanup(tenant.Close)
+	upstream, _ := url.Parse(tenant.URL)
+	return upstream
+}
