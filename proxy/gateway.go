@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/netip"
+	"net/url"
 	"time"
 
 	"originwarden/envelope"
@@ -206,9 +207,22 @@ func (g *Gateway) settled(x *exchange, r *http.Request) *http.Request {
 	ctx := envelope.WithTraceID(r.Context(), x.TraceID)
 	out := r.WithContext(ctx)
 	u := *r.URL
-	u.Scheme, u.Host = x.scheme, r.Host
+	u.Scheme, u.Host = x.scheme, g.publicHost(x, r)
 	out.URL, out.RemoteAddr = &u, x.Client.String()
 	return x.withBody(out)
+}
+
+// publicHost is the host that the client used. X-Forwarded-Host selects nothing;
+// a trusted proxy may say by it which of the tenant's hosts that was.
+func (g *Gateway) publicHost(x *exchange, r *http.Request) string {
+	said := r.Header["X-Forwarded-Host"]
+	if len(said) != 1 || !g.trusted.trust(x.peer) || g.hosts.byName[canonicalHost(said[0])] != x.tenant {
+		return r.Host
+	}
+	if _, err := url.Parse("//" + said[0]); err != nil {
+		return r.Host
+	}
+	return said[0]
 }
 
 type exchangeKey struct{}

@@ -374,12 +374,37 @@ func TestGateway_HoldsTheAPIToTheListInEveryMode(t *testing.T) {
 }
 
 func TestGateway_TellsTheAPIWhoAsks(t *testing.T) {
-	w := newWorld(t, options{config: trustLoopback})
-	got := w.send(request("GET /api/v1/web-integrations", "X-Forwarded-For: 198.51.100.7", "X-Forwarded-Proto: https",
-		"traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"))
-	want := "the API: GET https://acme.example from 198.51.100.7, trace 0af7651916cd43dd8448eb211c80319c"
-	if got.body != want {
-		t.Errorf("got %q\nwant %q", got.body, want)
+	const trace = "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	forwarded := []string{"X-Forwarded-For: 198.51.100.7", "X-Forwarded-Proto: https"}
+	rows := []struct {
+		rule    string
+		trusted bool
+		host    string // X-Forwarded-Host
+		want    string
+	}{
+		{"a trusted proxy, for the client", true, "", "https://acme.example from 198.51.100.7"},
+		{"which host it was", true, "public.acme.example:8443", "https://public.acme.example:8443 from 198.51.100.7"},
+		{"but not another tenant's", true, "empty.example", "https://acme.example from 198.51.100.7"},
+		{"nor one of nobody", true, "evil.example", "https://acme.example from 198.51.100.7"},
+		{"nor what is no host", true, "acme.example:x", "https://acme.example from 198.51.100.7"},
+		{"nor several", true, "acme.example, public.acme.example", "https://acme.example from 198.51.100.7"},
+		{"a stranger, for itself", false, "public.acme.example", "http://acme.example from 127.0.0.1"},
+	}
+	for _, row := range rows {
+		w := newWorld(t, options{config: func(c *proxy.Config) {
+			c.Tenants[0].Hosts = append(c.Tenants[0].Hosts, "public.acme.example")
+			if row.trusted {
+				trustLoopback(c)
+			}
+		}})
+		headers := append(forwarded[:2:2], trace)
+		if row.host != "" {
+			headers = append(headers, "X-Forwarded-Host: "+row.host)
+		}
+		got := w.send(request("GET /api/v1/web-integrations", headers...))
+		if want := "the API: GET " + row.want + ", trace 0af7651916cd43dd8448eb211c80319c"; got.body != want {
+			t.Errorf("%s: got %q\nwant %q", row.rule, got.body, want)
+		}
 	}
 }
 
