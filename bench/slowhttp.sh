@@ -1,24 +1,18 @@
 #!/usr/bin/env bash
 # What other clients notice of slow headers, slow bodies and slow readers: their
 # 99th percentile beside that of a quiet gateway. Usage: bench/slowhttp.sh [SECONDS]
-# Needs slowhttptest and wrk. It fails only when other clients are not served:
-# times are for reading, on a machine that does nothing else.
+# Needs slowhttptest. It fails only when other clients are not served: times are
+# for reading, on a machine that does nothing else.
 source "$(dirname "$0")/gateway.sh"
 seconds=${1:-10}
 start_gateway 'log: {access: false}'
+go build -o "$work/latency" ./bench/latency
 
-# p99 of four clients in microseconds; any answer but 200 fails.
-p99() {
-  wrk -t1 -c4 -d"${1}s" --latency "http://$listen/" >"$work/wrk.out"
-  if grep -qE 'Non-2xx|Socket errors' "$work/wrk.out"; then
-    cat "$work/wrk.out" >&2
-    return 1
-  fi
-  awk '$1 == "99%" { v = $2; u = 1; if (v ~ /ms$/) u = 1000; else if (v ~ /[0-9]s$/) u = 1000000; sub(/[a-z]+$/, "", v); print int(v * u) }' "$work/wrk.out"
-}
+# p99 of four clients that ask 400 times a second, in microseconds.
+p99() { "$work/latency" -duration "${1}s" "http://$listen/" | cut -d' ' -f2; }
 
 p99 2 >/dev/null # warm
-quiet=$(p99 5)
+quiet=$(p99 "$seconds")
 printf '%-8s p99 %6d µs\n' quiet "$quiet"
 for mode in H B X; do
   case $mode in
@@ -30,7 +24,7 @@ for mode in H B X; do
   slowhttptest -$mode -c 1000 -r 500 -l $((seconds + 4)) -p 3 $extra -u "http://$listen/" >"$work/slow-$mode.out" 2>&1 &
   attack=$!
   started+=("$attack")
-  sleep 3 # until the connections are there
+  sleep 4 # until the connections are there
   open=$(find "/proc/$gateway/fd" -lname 'socket:*' | wc -l)
   slow=$(p99 "$seconds")
   printf '%-8s p99 %6d µs  %s of quiet  (%d sockets open)\n' "$name" "$slow" "$(awk "BEGIN { printf \"%.2f\", $slow / $quiet }")" "$open"
