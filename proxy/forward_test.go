@@ -153,6 +153,7 @@ func TestGateway_AnswersForATenantThatCannot(t *testing.T) {
 			func(c *proxy.Config) { c.Timeouts.Response = 20 * time.Millisecond }, 504, "UPSTREAM_TIMEOUT", "timeout"},
 		{"it resets", raw(""), nil, 502, "UPSTREAM_UNREACHABLE", "reset"},
 		{"it speaks no HTTP", raw("SSH-2.0-OpenSSH\r\n\r\n"), nil, 502, "UPSTREAM_UNREACHABLE", "protocol"},
+		{"its header has no end", raw("HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 300<<10) + "\r\n\r\n"), nil, 502, "UPSTREAM_UNREACHABLE", "protocol"},
 		{"it switches protocols unasked", raw("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"), nil, 502, "UPSTREAM_UNREACHABLE", "protocol"},
 	}
 	for _, protocol := range protocols() {

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"originwarden/origins"
@@ -33,7 +34,7 @@ func (x *exchange) preflight(r *http.Request) {
 func requestedHeaders(r *http.Request) string {
 	var names []string
 	for name, ok := range origins.RequestHeaders(r.Header["Access-Control-Request-Headers"]) {
-		if name = strings.ToLower(name); ok && !containsFold(names, name) {
+		if name = strings.ToLower(name); ok && !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}

@@ -46,7 +46,9 @@ func newTransport(t Timeouts, config *tls.Config) *http.Transport {
 		ExpectContinueTimeout: time.Second,
 		IdleConnTimeout:       t.Idle,
 		MaxIdleConnsPerHost:   256,
-		DisableCompression:    true,
-		ForceAttemptHTTP2:     true,
+
+		MaxResponseHeaderBytes: 256 << 10, // far more than browsers take
+		DisableCompression:     true,
+		ForceAttemptHTTP2:      true,
 	}
 }

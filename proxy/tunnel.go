@@ -78,10 +78,12 @@ func (x *exchange) tunnel(res *http.Response) error {
 	x.leave() // tunnels are no requests in flight
 	x.answer.status = http.StatusSwitchingProtocols
 	x.dressHandshake(res)
+	client.SetWriteDeadline(time.Now().Add(closeGrace)) // whoever shook hands reads the answer
 	if err := writeHandshake(buffered.Writer, res.Header); err != nil {
 		x.TunnelEnd = endClient
 		return errTunnelled
 	}
+	client.SetWriteDeadline(time.Time{})
 	// What came with the handshake is in the reader's buffer.
 	early, _ := buffered.Reader.Peek(buffered.Reader.Buffered())
 	t := &tunnel{
