@@ -18,6 +18,8 @@ type Config struct {
 	// Lists gets every committed change before its answer is sent. After a
 	// write whose outcome is not known it doubts the tenant's list.
 	Lists *origins.Cache
+	// Refusals are those that /api/v1/refused-origins tells; nil is none.
+	Refusals *origins.Refusals
 	// Tokens are the static bearer tokens. Without any, and without OIDC, every
 	// request is answered with 401.
 	Tokens     []Token
@@ -59,7 +61,8 @@ func New(c Config) *API {
 }
 
 // Tenant returns the API as it is on the host of one tenant, which is for the
-// paths that are /api/v1/web-integrations or begin with it and a slash. It
+// paths that are /api/v1/web-integrations or /api/v1/refused-origins, or begin
+// with one of them and a slash. It
 // routes on the raw path, so that nothing is cleaned, decoded or redirected.
 //
 // Absolute links are made of the request URL's scheme and host, or where these
@@ -125,15 +128,25 @@ type resource struct {
 // route is one method of a resource.
 type route struct {
 	method string
-	writes bool
+	// admin says that it is for administrators, and counts as a write does.
+	admin bool
 	serve  func(*tenant, http.ResponseWriter, *http.Request, call) error
 }
 
-const collection = "/api/v1/web-integrations"
+const (
+	collection     = "/api/v1/web-integrations"
+	refusedOrigins = "/api/v1/refused-origins"
+)
 
 // resourceAt returns what there is at a raw path. Clients do not escape ids, so
 // that anything may come in the place of one.
 func resourceAt(path string) resource {
+	if path == refusedOrigins {
+		return resource{pattern: refusedOrigins, routes: []route{
+			{http.MethodGet, true, (*tenant).refused},
+			{http.MethodHead, true, (*tenant).refused},
+		}}
+	}
 	rest, ok := strings.CutPrefix(path, collection)
 	if ok && rest == "" {
 		return resource{pattern: collection, routes: []route{
@@ -168,10 +181,10 @@ func (t *tenant) dispatch(w http.ResponseWriter, r *http.Request, c call, routes
 
 // follow serves a route to who may take it and has not taken too many.
 func (t *tenant) follow(route route, w http.ResponseWriter, r *http.Request, c call) error {
-	if route.writes && c.who.role != Admin {
+	if route.admin && c.who.role != Admin {
 		return forbidden("The token may read only.")
 	}
-	if err := t.limiters.tier(c.who, t.id, route.writes); err != nil {
+	if err := t.limiters.tier(c.who, t.id, route.admin); err != nil {
 		return err
 	}
 	return route.serve(t, w, r, c)

@@ -49,11 +49,11 @@ func TestCreate_AnswersTheObjectWithItsLink(t *testing.T) {
 // revision is the store's.
 func (g *gate) revision() string {
 	g.t.Helper()
-	revision, err := g.store.Revision(context.Background())
+	at, err := g.store.Position(context.Background())
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	return fmt.Sprint(revision)
+	return fmt.Sprint(at.Revision)
 }
 
 func TestCreate_AcceptsEveryFormOfAnEntryAndKeepsItAsWritten(t *testing.T) {

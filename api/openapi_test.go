@@ -46,7 +46,7 @@ func TestOpenAPI_HasTheRoutesOfTheCodeAndNoOthers(t *testing.T) {
 	g := newGate(t)
 	id := g.create("n").ID
 	paths := contract(t).Paths.Map()
-	if want := []string{collection, collection + "/{id}"}; !slices.Equal(slices.Sorted(maps.Keys(paths)), want) {
+	if want := []string{refusedOrigins, collection, collection + "/{id}"}; !slices.Equal(slices.Sorted(maps.Keys(paths)), want) {
 		t.Errorf("paths %v, want %v", slices.Sorted(maps.Keys(paths)), want)
 	}
 	for template, item := range paths {

@@ -136,10 +136,11 @@ func (t *tenant) remove(w http.ResponseWriter, r *http.Request, c call) error {
 func (t *tenant) commit(r *http.Request, write func(context.Context) (origins.Change, error)) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), t.Timeout)
 	defer cancel()
+	generation := t.Lists.Generation()
 	change, err := write(ctx)
 	switch {
 	case err == nil:
-		t.Lists.Apply(change)
+		t.Lists.ApplyIn(generation, change)
 	case refusalFor(err) == nil:
 		t.Lists.Doubt(t.id)
 	}

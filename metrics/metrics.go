@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"runtime"
 	"strconv"
+	"sync/atomic"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -39,57 +41,60 @@ type Config struct {
 // concurrently.
 type Metrics struct {
 	registry *prometheus.Registry
-	tenants  map[string]bool
+	tenants  atomic.Pointer[tenants]
 
 	requests       *prometheus.CounterVec
-	duration       *prometheus.HistogramVec
-	gateway        *prometheus.HistogramVec
+	duration       byKind
+	gateway        byKind
 	upstream       *prometheus.HistogramVec
 	upstreamErrors *prometheus.CounterVec
-	tunnelsClosed  *prometheus.CounterVec
-	limited        *prometheus.CounterVec
+	received, sent *prometheus.CounterVec
+	tunnelsClosed  *fixed
+	limited        *fixed
 	api            *prometheus.CounterVec
+	spans          *fixed
+	reloads        *fixed
+	lastReload     prometheus.Gauge
 }
 
 // New returns metrics that have seen nothing yet.
 func New(cfg Config) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
-		tenants:  map[string]bool{},
 		requests: counters("requests_total",
 			"Requests by what was decided about them.", "tenant", "kind", "verdict", "reason"),
-		duration: histograms("request_duration_seconds",
-			"Time from a request's header to the end of its answer; of a WebSocket, to the end of its handshake.", "kind"),
-		gateway: histograms("gateway_duration_seconds",
-			"Time from a request's header until it was answered here or handed to the tenant.", "kind"),
 		upstream: histograms("upstream_duration_seconds",
 			"Time from handing a request to the tenant until the header of its answer.", "tenant"),
 		upstreamErrors: counters("upstream_errors_total",
 			"Requests that the tenant could not answer.", "tenant", "cause"),
-		tunnelsClosed: counters("tunnels_closed_total", "WebSockets that have ended.", "cause"),
-		limited:       counters("limited_total", "Requests and connections that ran into a limit.", "limit"),
-		api:           counters("api_requests_total", "Requests to the lists' API.", "route", "method", "code"),
+		received: counters("request_bytes_total",
+			"Bytes of requests' bodies, as far as they were read, and what clients sent over WebSockets.", "tenant"),
+		sent: counters("response_bytes_total",
+			"Bytes of answers' bodies, and what tenants sent over WebSockets.", "tenant"),
+		api: counters("api_requests_total", "Requests to the lists' API.", "route", "method", "code"),
+		lastReload: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "config_last_reload_successful",
+			Help: "Whether the configuration is the one that was read last; 1 while it was only read at the start."}),
 	}
-	for _, id := range cfg.Tenants {
-		m.tenants[id] = true
-	}
-	m.registry.MustRegister(m.requests, m.duration, m.gateway, m.upstream, m.upstreamErrors,
-		m.tunnelsClosed, m.limited, m.api,
+	m.lastReload.Set(1)
+	m.registry.MustRegister(m.requests, m.upstream, m.upstreamErrors, m.received, m.sent, m.api, m.lastReload,
 		newCacheCollector(cfg.Lists), buildInfo(cfg),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.registerFixed()
+	m.Label(cfg.Tenants)
 	return m
 }
 
-func counters(name, help string, labels ...string) *prometheus.CounterVec {
-	return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, labels)
-}
-
-// histograms span from what a decision takes to what a slow tenant takes.
-func histograms(name, help, label string) *prometheus.HistogramVec {
-	return prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Namespace: namespace, Name: name, Help: help,
-		Buckets: []float64{.00001, .00005, .0001, .0005, .001, .005, .01, .05, .1, .5, 1, 5, 10, 60},
-	}, []string{label})
+// registerFixed adds what has all its series from the start.
+func (m *Metrics) registerFixed() {
+	m.duration = m.histogramsByKind("request_duration_seconds",
+		"Time from a request's header to the end of its answer; of a WebSocket, to the end of its handshake.")
+	m.gateway = m.histogramsByKind("gateway_duration_seconds",
+		"Time from a request's header until it was answered here or handed to the tenant.")
+	m.tunnelsClosed = m.fixed(counters("tunnels_closed_total", "WebSockets that have ended.", "cause"), proxy.TunnelEnds())
+	m.limited = m.fixed(counters("limited_total", "Requests and connections that ran into a limit.", "limit"),
+		append(proxy.Limits(), LimitConnections, api.LimitTier1, api.LimitTier2, api.LimitFailed))
+	m.spans = m.fixed(counters("trace_spans_total", "Spans that were made, by what became of them.", "outcome"), SpanOutcomes())
+	m.reloads = m.fixed(counters("config_reloads_total", "How often the configuration was read again.", "outcome"), []string{"ok", "failed"})
 }
 
 func buildInfo(cfg Config) prometheus.Collector {
@@ -101,29 +106,46 @@ func buildInfo(cfg Config) prometheus.Collector {
 	return info
 }
 
-// Handler serves the metrics in the formats that Prometheus asks for.
+// Handler serves the metrics in the formats that Prometheus asks for: native
+// histograms to whoever takes protobuf, and classic ones to everybody.
 func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry})
 }
 
-// Observe counts an exchange that has ended.
+// Gatherer is what Handler serves.
+func (m *Metrics) Gatherer() prometheus.Gatherer { return m.registry }
+
+// Observe counts an exchange that has ended. It allocates nothing for one like
+// others before.
 func (m *Metrics) Observe(x *proxy.Exchange) {
-	tenant, kind := m.tenant(x.Tenant), x.Kind.String()
-	m.requests.WithLabelValues(tenant, kind, string(x.Verdict), x.Reason).Inc()
-	m.duration.WithLabelValues(kind).Observe(x.Answer.Seconds())
-	m.gateway.WithLabelValues(kind).Observe(x.Gateway.Seconds())
+	t := m.tenant(x.Tenant)
+	t.requests.of(combination{x.Kind, x.Verdict, x.Reason}).Inc()
+	m.duration.of(x.Kind).Observe(x.Answer.Seconds())
+	m.gateway.of(x.Kind).Observe(x.Gateway.Seconds())
 	if x.Upstream > 0 {
-		m.upstream.WithLabelValues(tenant).Observe(x.Upstream.Seconds())
+		t.upstream().Observe(x.Upstream.Seconds())
 	}
+	if x.TunnelEnd == "" { // whose bytes were counted as they passed
+		t.relayed(x.Received, x.Sent)
+	}
+	m.observeTrouble(t, x)
+}
+
+func (m *Metrics) observeTrouble(t *tenant, x *proxy.Exchange) {
 	if x.UpstreamCause != "" {
-		m.upstreamErrors.WithLabelValues(tenant, x.UpstreamCause).Inc()
+		m.upstreamErrors.WithLabelValues(t.label, x.UpstreamCause).Inc()
 	}
 	if x.TunnelEnd != "" {
-		m.tunnelsClosed.WithLabelValues(x.TunnelEnd).Inc()
+		m.tunnelsClosed.of(x.TunnelEnd).Inc()
 	}
 	if x.Limit != "" {
 		m.Limited(x.Limit)
 	}
+}
+
+// Relayed counts bytes that a WebSocket has passed on, by who sent them.
+func (m *Metrics) Relayed(tenant string, received, sent int) {
+	m.tenant(tenant).relayed(int64(received), int64(sent))
 }
 
 // ObserveAPI counts a request to the lists' API that was answered.
@@ -134,15 +156,53 @@ func (m *Metrics) ObserveAPI(o api.Outcome) {
 	}
 }
 
-// Limited counts what ran into a limit: one of a fixed set of names.
-func (m *Metrics) Limited(limit string) { m.limited.WithLabelValues(limit).Inc() }
+// LimitConnections is the limit of connections that one client may have.
+const LimitConnections = "connections_per_client"
 
-func (m *Metrics) tenant(id string) string {
-	switch {
-	case id == "":
-		return NoTenant
-	case m.tenants[id]:
-		return id
+// Limited counts what ran into a limit: one of proxy.Limits, LimitConnections,
+// or one of the API's.
+func (m *Metrics) Limited(limit string) { m.limited.of(limit).Inc() }
+
+// Reloaded counts an attempt to take over a changed configuration.
+func (m *Metrics) Reloaded(ok bool) {
+	m.lastReload.Set(oneIf(ok))
+	if ok {
+		m.reloads.of("ok").Inc()
+		return
 	}
-	return OtherTenants
+	m.reloads.of("failed").Inc()
+}
+
+// What becomes of spans.
+const (
+	SpansExported = "exported" // the collector has them
+	SpansFailed   = "failed"   // the collector did not take them
+	SpansDropped  = "dropped"  // too many waited for the collector
+)
+
+// SpanOutcomes returns what becomes of spans.
+func SpanOutcomes() []string { return []string{SpansExported, SpansFailed, SpansDropped} }
+
+// Spans counts spans by what became of them.
+func (m *Metrics) Spans(outcome string, n int) { m.spans.of(outcome).Add(float64(n)) }
+
+// nativeReset is how often a native histogram may forget all that it counted to
+// keep to its bound; then it becomes coarser.
+const nativeReset = time.Hour
+
+// histograms span from what a decision takes to what a slow tenant takes. The
+// classic buckets are for who does not scrape native histograms, whose buckets
+// are 10% wide.
+func histograms(name, help, label string) *prometheus.HistogramVec {
+	return prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Namespace: namespace, Name: name, Help: help,
+		Buckets:                         []float64{.00001, .00005, .0001, .0005, .001, .005, .01, .05, .1, .5, 1, 5, 10, 60},
+		NativeHistogramBucketFactor:     1.1,
+		NativeHistogramMaxBucketNumber:  160,
+		NativeHistogramMinResetDuration: nativeReset,
+	}, []string{label})
+}
+
+func counters(name, help string, labels ...string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, labels)
 }

@@ -2,8 +2,11 @@ package metrics_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -56,7 +59,7 @@ func TestMetrics_CountsExchanges(t *testing.T) {
 	observe(proxy.Exchange{Verdict: origins.Refused, Reason: "tenant_unknown"})
 	observe(proxy.Exchange{Kind: origins.WebSocket, Tenant: "acme", Verdict: origins.Allowed, Reason: "listed", TunnelEnd: "revoked"})
 	observe(proxy.Exchange{Tenant: "acme", Verdict: origins.Allowed, Reason: "listed", Limit: "body_bytes"})
-	m.Limited("connections_per_client")
+	m.Limited(metrics.LimitConnections)
 	expectLines(t, scrape(t, m),
 		`originwarden_requests_total{kind="actual",reason="listed",tenant="acme",verdict="allowed"} 2`,
 		`originwarden_requests_total{kind="preflight",reason="origin_not_listed",tenant="acme",verdict="refused"} 1`,
@@ -72,6 +75,138 @@ func TestMetrics_CountsExchanges(t *testing.T) {
 		`originwarden_limited_total{limit="connections_per_client"} 1`)
 }
 
+func TestMetrics_CountBytes(t *testing.T) {
+	m, _ := newMetrics(t)
+	m.Observe(&proxy.Exchange{Tenant: "acme", Received: 5, Sent: 7})
+	m.Observe(&proxy.Exchange{Tenant: "another", Received: 1})
+	m.Relayed("acme", 100, 0)
+	m.Relayed("acme", 0, 200)
+	m.Observe(&proxy.Exchange{Tenant: "acme", Kind: origins.WebSocket, TunnelEnd: "client", Received: 100, Sent: 200}) // counted before
+	got := scrape(t, m)
+	expectLines(t, got, `originwarden_request_bytes_total{tenant="acme"} 105`, `originwarden_response_bytes_total{tenant="acme"} 207`,
+		`originwarden_request_bytes_total{tenant="_other"} 1`)
+	if strings.Contains(got, `originwarden_response_bytes_total{tenant="_other"}`) {
+		t.Error("there is a series of what did not occur")
+	}
+}
+
+func TestMetrics_BeginAtZeroWhereTheLabelsAreFewAndKnown(t *testing.T) {
+	m, _ := newMetrics(t)
+	var want []string
+	for _, limit := range append(proxy.Limits(), metrics.LimitConnections, api.LimitTier1, api.LimitTier2, api.LimitFailed) {
+		want = append(want, `originwarden_limited_total{limit="`+limit+`"} 0`)
+	}
+	for _, end := range proxy.TunnelEnds() {
+		want = append(want, `originwarden_tunnels_closed_total{cause="`+end+`"} 0`)
+	}
+	for _, outcome := range metrics.SpanOutcomes() {
+		want = append(want, `originwarden_trace_spans_total{outcome="`+outcome+`"} 0`)
+	}
+	expectLines(t, scrape(t, m), append(want, `originwarden_config_reloads_total{outcome="ok"} 0`, `originwarden_config_reloads_total{outcome="failed"} 0`,
+		"originwarden_config_last_reload_successful 1")...)
+}
+
+func TestMetrics_CountReloads(t *testing.T) {
+	m, _ := newMetrics(t)
+	m.Reloaded(true)
+	m.Reloaded(false)
+	m.Reloaded(false)
+	expectLines(t, scrape(t, m), `originwarden_config_reloads_total{outcome="ok"} 1`, `originwarden_config_reloads_total{outcome="failed"} 2`,
+		"originwarden_config_last_reload_successful 0")
+	m.Reloaded(true)
+	expectLines(t, scrape(t, m), "originwarden_config_last_reload_successful 1")
+}
+
+func TestMetrics_CountLinesAndSpans(t *testing.T) {
+	m, _ := newMetrics(t)
+	m.WatchLog(func() uint64 { return 7 })
+	m.Spans(metrics.SpansDropped, 5)
+	expectLines(t, scrape(t, m), "originwarden_log_lines_dropped_total 7", `originwarden_trace_spans_total{outcome="dropped"} 5`)
+}
+
+func TestMetrics_FollowTheTenantsOfTheConfiguration(t *testing.T) {
+	m, _ := newMetrics(t)
+	for _, tenant := range []string{"acme", "another"} {
+		m.Observe(&proxy.Exchange{Tenant: tenant, Verdict: origins.Allowed, Reason: "listed", Upstream: 1, UpstreamCause: "reset", Received: 1, Sent: 1})
+	}
+	m.Label([]string{"another"})
+	m.Observe(&proxy.Exchange{Tenant: "another", Verdict: origins.Allowed, Reason: "listed"})
+	m.Observe(&proxy.Exchange{Tenant: "acme", Verdict: origins.Allowed, Reason: "listed"})
+	got := scrape(t, m)
+	expectLines(t, got, `originwarden_requests_total{kind="actual",reason="listed",tenant="another",verdict="allowed"} 1`,
+		`originwarden_requests_total{kind="actual",reason="listed",tenant="_other",verdict="allowed"} 2`)
+	if strings.Contains(got, `tenant="acme"`) {
+		t.Error("there are series of a tenant without a label")
+	}
+	m.Label([]string{"another", "acme"})
+	m.Observe(&proxy.Exchange{Tenant: "another", Verdict: origins.Allowed, Reason: "listed"})
+	expectLines(t, scrape(t, m), `originwarden_requests_total{kind="actual",reason="listed",tenant="another",verdict="allowed"} 2`)
+}
+
+func TestMetrics_HaveNoLabelOfWhatAClientSent(t *testing.T) {
+	m, _ := newMetrics(t)
+	const secret = "sent-by-a-client"
+	m.Observe(&proxy.Exchange{Tenant: "acme", Reason: "listed", Method: secret, Path: "/" + secret, TraceID: secret,
+		Nearest: origins.Miss{Entry: secret}, Err: errors.New(secret), UpstreamCause: "reset"})
+	m.Observe(&proxy.Exchange{Tenant: secret, Reason: "listed"}) // of no configuration
+	m.Limited(secret)
+	for i := range 1000 { // reasons that there are not
+		m.Observe(&proxy.Exchange{Tenant: "acme", Reason: fmt.Sprint("reason", i)})
+	}
+	got := scrape(t, m)
+	if strings.Contains(got, secret) {
+		t.Error("it is in the exposition")
+	}
+	if n := strings.Count(got, "\noriginwarden_requests_total{"); n > 300 {
+		t.Errorf("there are %d series of one tenant", n)
+	}
+	expectLines(t, got, `originwarden_limited_total{limit="other"} 1`)
+}
+
+func TestMetrics_CountConcurrentFirstExchangesOnce(t *testing.T) {
+	m, _ := newMetrics(t)
+	var observing sync.WaitGroup
+	for i := range 8 {
+		observing.Go(func() {
+			for range 100 {
+				m.Observe(&proxy.Exchange{Tenant: "acme", Reason: []string{"listed", "no_origin"}[i%2], Sent: 1})
+				m.Label([]string{"acme"})
+			}
+		})
+	}
+	observing.Wait()
+	expectLines(t, scrape(t, m), `originwarden_requests_total{kind="actual",reason="listed",tenant="acme",verdict=""} 400`,
+		`originwarden_requests_total{kind="actual",reason="no_origin",tenant="acme",verdict=""} 400`,
+		`originwarden_response_bytes_total{tenant="acme"} 800`)
+}
+
+// Prometheus asks for protobuf when it scrapes native histograms.
+func TestMetrics_HaveNativeHistogramsBesideTheClassic(t *testing.T) {
+	m, _ := newMetrics(t)
+	for i := range 100_000 {
+		took := time.Duration(i) * time.Duration(i) // from nothing to 10 s
+		m.Observe(&proxy.Exchange{Tenant: "acme", Answer: took, Gateway: took, Upstream: took + 1})
+	}
+	families, err := m.Gatherer().Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for _, family := range families {
+		if !strings.HasSuffix(family.GetName(), "_duration_seconds") || !strings.HasPrefix(family.GetName(), "originwarden_") {
+			continue
+		}
+		h := family.Metric[0].GetHistogram()
+		if native := len(h.PositiveDelta); h.Schema == nil || native < 20 || native > 160 || len(h.Bucket) != 14 || h.GetSampleCount() != 100_000 {
+			t.Errorf("%s has %d native and %d classic buckets", family.GetName(), native, len(h.Bucket))
+		}
+		seen++
+	}
+	if seen != 3 {
+		t.Errorf("%d histograms", seen)
+	}
+}
+
 func TestMetrics_CountsTheAPI(t *testing.T) {
 	m, _ := newMetrics(t)
 	m.ObserveAPI(api.Outcome{Route: "/web-integrations", Method: "GET", Status: 200})
@@ -85,6 +220,12 @@ func TestMetrics_ShowsWhatIsOpen(t *testing.T) {
 	m.Watch(func() map[string]int { return map[string]int{"acme": 3, "another": 1, "third": 2} }, func() int64 { return 7 })
 	expectLines(t, scrape(t, m), `originwarden_tunnels{tenant="acme"} 3`, `originwarden_tunnels{tenant="_other"} 3`,
 		"originwarden_requests_in_flight 7")
+}
+
+func TestMetrics_ShowWhichTenantsAnswer(t *testing.T) {
+	m, _ := newMetrics(t)
+	m.WatchUpstreams(func() map[string]bool { return map[string]bool{"acme": true, "another": true, "third": false} })
+	expectLines(t, scrape(t, m), `originwarden_upstream_up{tenant="acme"} 1`, `originwarden_upstream_up{tenant="_other"} 0`)
 }
 
 func TestMetrics_ShowsTheCache(t *testing.T) {
@@ -105,9 +246,20 @@ func TestMetrics_TellsTheBuild(t *testing.T) {
 	}
 }
 
-func TestMetrics_FollowPrometheusConventions(t *testing.T) {
+// everything is metrics of which each has a series.
+func everything(t *testing.T) *metrics.Metrics {
 	m, _ := newMetrics(t)
-	m.Observe(&proxy.Exchange{Tenant: "acme", Verdict: origins.Allowed, Reason: "listed", Upstream: 1, UpstreamCause: "reset"})
+	m.Observe(&proxy.Exchange{Tenant: "acme", Verdict: origins.Allowed, Reason: "listed", Upstream: 1, UpstreamCause: "reset", Received: 1, Sent: 1})
+	m.ObserveAPI(api.Outcome{Route: "/web-integrations", Method: "GET", Status: 200})
+	m.Watch(func() map[string]int { return map[string]int{"acme": 3} }, func() int64 { return 7 })
+	m.WatchUpstreams(func() map[string]bool { return map[string]bool{"acme": true} })
+	m.WatchLog(func() uint64 { return 1 })
+	m.WatchFeed(func() metrics.Feed { return metrics.Feed{Confirmed: time.Now()} })
+	return m
+}
+
+func TestMetrics_FollowPrometheusConventions(t *testing.T) {
+	m := everything(t)
 	problems, err := promlint.New(strings.NewReader(scrape(t, m))).Lint()
 	if err != nil {
 		t.Fatal(err)
@@ -121,7 +273,8 @@ func TestMetrics_FollowPrometheusConventions(t *testing.T) {
 
 func BenchmarkObserve(b *testing.B) {
 	m := metrics.New(metrics.Config{Tenants: []string{"acme"}, Lists: origins.NewCache(origins.Bounds{Tenants: 1, Origins: 1}, nil)})
-	x := &proxy.Exchange{Tenant: "acme", Verdict: origins.Allowed, Reason: "listed", Upstream: time.Millisecond}
+	x := &proxy.Exchange{Tenant: "acme", Verdict: origins.Allowed, Reason: "listed", Gateway: 12 * time.Microsecond,
+		Answer: 1200 * time.Microsecond, Upstream: time.Millisecond, Received: 100, Sent: 1000}
 	b.ReportAllocs()
 	for b.Loop() {
 		m.Observe(x)

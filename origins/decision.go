@@ -133,6 +133,8 @@ func byList(r *Request, list *List) Reason {
 	switch {
 	case list == nil:
 		return ListUnavailable
+	case list.stale:
+		return ListStale
 	case integration.ambiguous:
 		return WebIntegrationAmbiguous
 	case integration.present:

@@ -52,6 +52,12 @@ func fetchedFrom(site string, r origins.Request) origins.Request {
 	return r
 }
 
+// twice is a request with its Sec-Fetch-Site on two lines.
+func twice(r origins.Request) origins.Request {
+	r.SecFetchSite = append(r.SecFetchSite, r.SecFetchSite...)
+	return r
+}
+
 func preflight(origin, method string, headers ...string) origins.Request {
 	return origins.Request{Kind: origins.Preflight, Method: "OPTIONS", Path: "/",
 		Origin: []string{origin}, Methods: []string{method}, Headers: headers}
@@ -73,6 +79,8 @@ func TestDecide_GivesOneReasonInOrder(t *testing.T) {
 		{"null is opaque", from("null"), origins.OriginOpaque},
 		{"null of a same-origin form is the same", fetchedFrom("same-origin", from("null")), origins.SameOrigin},
 		{"same-site is not same-origin", fetchedFrom("same-site", from("null")), origins.OriginOpaque},
+		{"nor are two lines of it", twice(fetchedFrom("same-origin", from("null"))), origins.OriginOpaque},
+		{"nor is it in another case", fetchedFrom("Same-Origin", from("null")), origins.OriginOpaque},
 		{"no browser sends it with a preflight", fetchedFrom("same-origin", preflight("null", "PUT")), origins.OriginOpaque},
 		{"it makes no other origin the same", fetchedFrom("same-origin", from(unlistedOrigin)), origins.OriginNotListed},
 		{"an empty origin is malformed", from(""), origins.OriginMalformed},
@@ -85,6 +93,7 @@ func TestDecide_GivesOneReasonInOrder(t *testing.T) {
 		{"an unknown one", naming(from(listedOrigin), "third"), origins.WebIntegrationUnknown},
 		{"an empty one", naming(from(listedOrigin), ""), origins.WebIntegrationUnknown},
 		{"two that differ", naming(from(listedOrigin), "first", "second"), origins.WebIntegrationAmbiguous},
+		{"two that differ, and the second again", naming(from(listedOrigin), "second", "first", "first"), origins.WebIntegrationAmbiguous},
 		{"two that differ, and the first again", naming(from(listedOrigin), "first", "second", "first"), origins.WebIntegrationAmbiguous},
 		{"an unlisted origin that names one", naming(from(unlistedOrigin), "first"), origins.OriginNotInWebIntegration},
 
@@ -94,11 +103,13 @@ func TestDecide_GivesOneReasonInOrder(t *testing.T) {
 		{"other paths are not exempt", post("/callback/", "null"), origins.OriginOpaque},
 		{"nor in another case", post("/Callback", unlistedOrigin), origins.OriginNotListed},
 		{"a get to it is not exempt", origins.Request{Method: "GET", Path: "/callback", Origin: []string{"null"}}, origins.OriginOpaque},
+		{"nor a WebSocket", origins.Request{Kind: origins.WebSocket, Method: "POST", Path: "/callback", Origin: []string{"null"}}, origins.OriginOpaque},
 		{"nor a preflight", origins.Request{Kind: origins.Preflight, Method: "OPTIONS", Path: "/callback",
 			Origin: []string{"null"}, Methods: []string{"POST"}}, origins.OriginOpaque},
 
 		{"a preflight for an allowed method", preflight(listedOrigin, "PUT"), origins.Listed},
 		{"GET, HEAD and POST are safelisted", preflight(listedOrigin, "POST"), origins.Listed},
+		{"HEAD too", preflight(listedOrigin, "HEAD"), origins.Listed},
 		{"of a public origin", preflight(publicOrigin, "PUT"), origins.SameOrigin},
 		{"for another method", preflight(listedOrigin, "DELETE"), origins.MethodNotAllowed},
 		{"of a public origin too", preflight(publicOrigin, "DELETE"), origins.MethodNotAllowed},
@@ -201,6 +212,25 @@ func TestDecide_AllowsAnyHeaderNameForAsterisk(t *testing.T) {
 	}
 }
 
+// The bytes of a field name are those of a token (RFC 9110, section 5.6.2).
+func TestDecide_HoldsHeaderNamesToTheBytesOfATokenAndNoOthers(t *testing.T) {
+	p := &origins.Policy{RequestHeaders: []string{"*"}}
+	for b := range 256 {
+		name := "a" + string([]byte{byte(b)}) + "a"
+		want := origins.HeaderNotAllowed
+		switch {
+		case b >= '0' && b <= '9', b >= 'A' && b <= 'Z', b >= 'a' && b <= 'z', b > 0 && b < 0x80 && strings.Contains("!#$%&'*+-.^_`|~", name[1:2]):
+			want = origins.Listed
+		case b == ',': // two names
+			want = origins.Listed
+		}
+		r := preflight(listedOrigin, "GET", name)
+		if got := p.Decide(&r, twoIntegrations()); got != want {
+			t.Errorf("%q: %v, want %v", name, got, want)
+		}
+	}
+}
+
 func slicesRepeat(s string, n int) []string {
 	lines := make([]string, n)
 	for i := range lines {
@@ -215,7 +245,7 @@ func TestReason_StringsAndVerdictsAreTheContract(t *testing.T) {
 		"origin_not_listed": origins.Refused, "origin_malformed": origins.Refused, "origin_opaque": origins.Refused,
 		"origin_repeated": origins.Refused, "origin_required": origins.Refused, "web_integration_unknown": origins.Refused,
 		"origin_not_in_web_integration": origins.Refused, "web_integration_ambiguous": origins.Refused,
-		"method_not_allowed": origins.Refused, "header_not_allowed": origins.Refused, "list_unavailable": origins.Refused,
+		"method_not_allowed": origins.Refused, "header_not_allowed": origins.Refused, "list_unavailable": origins.Refused, "list_stale": origins.Refused,
 	}
 	got := origins.Reasons()
 	for _, r := range got {
@@ -254,4 +284,27 @@ func FuzzDecide_AllowsOnlyListedBytes(f *testing.F) {
 			t.Fatalf("entry %q (%q, %v), origin %q: allowed %v", entry, canonical, err, origin, allowed)
 		}
 	})
+}
+
+// What is refused for its number of names costs as much as the names that are
+// looked at.
+func TestDecide_RefusesAFloodOfHeaderNamesForNothing(t *testing.T) {
+	p := &origins.Policy{RequestHeaders: []string{"*"}}
+	list := twoIntegrations()
+	for rule, headers := range map[string][]string{
+		"a MiB of commas":       {strings.Repeat(",", 1<<20)},
+		"1,000 lines of commas": slicesRepeat(",", 1000),
+		"a MiB of names":        {strings.Repeat("a,", 1<<19)},
+		"one name of a MiB":     {strings.Repeat("a", 1<<20)},
+	} {
+		r := preflight(listedOrigin, "GET", headers...)
+		allocated := testing.AllocsPerRun(10, func() {
+			if got := p.Decide(&r, list); got != origins.HeaderNotAllowed {
+				t.Fatalf("%s: %v", rule, got)
+			}
+		})
+		if allocated != 0 {
+			t.Errorf("%s: %v allocations", rule, allocated)
+		}
+	}
 }

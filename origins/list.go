@@ -1,6 +1,9 @@
 package origins
 
-import "hash/maphash"
+import (
+	"hash/maphash"
+	"iter"
+)
 
 // Part is one web integration as a List needs it.
 type Part struct {
@@ -31,6 +34,7 @@ type List struct {
 	union   trie[int32] // every listed origin, and how many parts list it
 	origins int         // the sum over the parts
 	deleted int         // parts that are only remembered
+	stale   bool        // it stands for a list that is too old to decide by
 }
 
 // part is an integration at its own revision. A deleted one is remembered, so
@@ -67,6 +71,13 @@ func NewList(revision uint64, parts []Part) *List {
 	return l
 }
 
+// staleList stands for a list that is too old to decide by. It lists nothing.
+func staleList() *List {
+	l := NewList(0, nil)
+	l.stale = true
+	return l
+}
+
 func (l *List) newPart(p Part) *part {
 	entries := make([]entry[struct{}], len(p.Origins))
 	for i, o := range p.Origins {
@@ -100,6 +111,45 @@ func (l *List) Len() int { return l.origins }
 
 // Revision is the newest revision that the list contains.
 func (l *List) Revision() uint64 { return max(l.loaded, l.changed) }
+
+// Complete is the revision up to which every change is contained. Newer ones
+// may be missing between those that are contained.
+func (l *List) Complete() uint64 { return l.loaded }
+
+// Changes are the last change of each of the tenant's web integrations, and the
+// deletions that are remembered. With Complete they make the list again, by
+// RestoreList.
+func (l *List) Changes(tenant string) iter.Seq[Change] {
+	return func(yield func(Change) bool) {
+		for p := range l.parts.all() {
+			c := Change{Tenant: tenant, Part: Part{ID: p.key, Revision: p.value.revision}, Deleted: p.value.deleted}
+			c.Origins = make([]string, 0, p.value.origins.size)
+			for o := range p.value.origins.all() {
+				c.Origins = append(c.Origins, o.key)
+			}
+			if !yield(c) {
+				return
+			}
+		}
+	}
+}
+
+// RestoreList returns the list of which Complete and Changes were written down.
+func RestoreList(complete uint64, changes []Change) *List {
+	var parts []Part
+	for _, c := range changes {
+		if !c.Deleted {
+			parts = append(parts, c.Part)
+		}
+	}
+	l := NewList(complete, parts)
+	for _, c := range changes {
+		if l.changed = max(l.changed, c.Revision); c.Deleted {
+			l = l.With(c)
+		}
+	}
+	return l
+}
 
 // With returns the list after c. A change that the list contains, or that is
 // older than what it has of that integration, leaves it as it is: changes may

@@ -20,7 +20,7 @@ func TestWellFormed_HoldsTheGrammarWhereTheCasesEnd(t *testing.T) {
 		{"https://" + label + "a.example", false, "a label of 64"},
 		{"https://" + host253, true, "a host of 253"},
 		{"https://" + host253 + ".", true, "and its trailing dot"},
-		{"https://a" + host253, false, "a host of 254"},
+		{"https://" + host253 + "a", false, "a host of 254"},
 		{scheme64 + "://" + host253 + ":65535", true, "326 bytes"},
 		{scheme64 + "://" + host253 + ".:65535", false, "327 bytes"},
 		{"s" + scheme64 + "://a", false, "a scheme of 65"},

@@ -39,6 +39,8 @@ const (
 	HeaderNotAllowed
 	// ListUnavailable: no list could be had.
 	ListUnavailable
+	// ListStale: the list was not confirmed for longer than it may be.
+	ListStale
 
 	reasonCount
 )
@@ -93,6 +95,8 @@ func (r Reason) String() string {
 		return "header_not_allowed"
 	case ListUnavailable:
 		return "list_unavailable"
+	case ListStale:
+		return "list_stale"
 	}
 	return "undecided"
 }

@@ -69,15 +69,27 @@ func (a *answer) WriteHeader(status int) {
 	}
 	header := a.Header()
 	if status >= 100 && status < 200 {
-		if a.dress != untouched {
-			stripCORS(header)
-		}
-	} else {
-		a.status = status
-		a.dressFinal(header)
-		a.exchange.leaveBody(header)
+		a.hint(status, header)
+		return
 	}
+	a.status = status
+	a.dressFinal(header)
+	a.exchange.leaveConnection(header)
 	a.ResponseWriter.WriteHeader(status)
+}
+
+// hint sends an informational status, which net/http writes at once. A client of
+// HTTP/1.0 would take it for the answer (RFC 9110, section 15.2).
+func (a *answer) hint(status int, header http.Header) {
+	if a.exchange.http10 {
+		return
+	}
+	if a.dress != untouched {
+		stripCORS(header)
+	}
+	a.limit()
+	a.ResponseWriter.WriteHeader(status)
+	a.unlimit()
 }
 
 func (a *answer) dressFinal(header http.Header) {

@@ -23,6 +23,7 @@ type body struct {
 	io.ReadCloser
 	control  *http.ResponseController
 	left     int64         // bytes that may still come; negative is no limit
+	read     atomic.Int64  // bytes that came
 	patience time.Duration // for each read; 0 is no limit
 	due      atomic.Int64  // when the read that waits has to have ended, in Unix nanoseconds; 0 is none
 	whole    atomic.Bool   // it was read to its end
@@ -68,6 +69,7 @@ func (b *body) Read(p []byte) (int, error) {
 		return 0, http.ErrBodyReadAfterClose
 	}
 	n, err := b.ReadCloser.Read(p)
+	b.read.Add(int64(n))
 	if err == nil || err == io.EOF {
 		b.relax()
 	}
@@ -141,10 +143,14 @@ func (x *exchange) abandonBody() {
 	}
 }
 
-// leaveBody is called before the header of an answer over HTTP/1 that comes
-// before the end of the request's body.
-func (x *exchange) leaveBody(header http.Header) {
+// leaveConnection is called before the header of an answer. Over HTTP/1 it may
+// come before the end of the request's body.
+func (x *exchange) leaveConnection(header http.Header) {
 	switch {
+	case x.http10:
+		// net/http ignores Transfer-Encoding there, and would take the chunks for
+		// the next request (RFC 9112, section 6.1).
+		header["Connection"] = []string{"close"}
 	case !x.http1 || !x.hasBody:
 	case x.body == nil:
 		x.answer.control.SetReadDeadline(time.Now().Add(leftoverPatience))

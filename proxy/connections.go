@@ -13,40 +13,53 @@ import (
 // proxies, which are many clients. 0 is no limit. A connection too many is
 // closed at once, after a short answer for those who speak HTTP without TLS
 // (plain), and told to refused, which may be nil.
-func LimitConnections(l net.Listener, perClient int, trusted []netip.Prefix, plain bool, refused func()) net.Listener {
-	if perClient <= 0 {
-		return l
-	}
+func LimitConnections(l net.Listener, perClient int, trusted []netip.Prefix, plain bool, refused func()) *LimitedListener {
 	if refused == nil {
 		refused = func() {}
 	}
-	return &limitedListener{Listener: l, perClient: perClient, trusted: trusted, plain: plain, refused: refused, open: map[netip.Addr]int{}}
+	limited := &LimitedListener{Listener: l, plain: plain, refused: refused, open: map[netip.Addr]int{}}
+	limited.Change(perClient, trusted)
+	return limited
 }
 
-type limitedListener struct {
+// LimitedListener is a listener of LimitConnections.
+type LimitedListener struct {
 	net.Listener
+	plain   bool
+	refused func()
+
+	mu        sync.Mutex
 	perClient int
 	trusted   trustedProxies
-	plain     bool
-	refused   func()
+	open      map[netip.Addr]int // only clients that have any that count
+}
 
-	mu   sync.Mutex
-	open map[netip.Addr]int // only clients that have any
+// Change sets other limits for the connections to come. Those that were not
+// counted when they came are not counted later.
+func (l *LimitedListener) Change(perClient int, trusted []netip.Prefix) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.perClient, l.trusted = perClient, trusted
 }
 
 // Accept implements net.Listener.
-func (l *limitedListener) Accept() (net.Conn, error) {
+func (l *LimitedListener) Accept() (net.Conn, error) {
 	for {
 		conn, err := l.Listener.Accept()
 		if err != nil {
 			return nil, err
 		}
 		tcp, ok := conn.(*net.TCPConn)
-		client := parseAddr(conn.RemoteAddr().String())
-		if !ok || !client.IsValid() || l.trusted.trust(client) {
+		if !ok {
 			return conn, nil
 		}
-		if client = network(client); l.enter(client) {
+		client := parseAddr(conn.RemoteAddr().String())
+		counts, enters := l.enter(client)
+		switch {
+		case !counts:
+			return conn, nil
+		case enters:
+			client = network(client)
 			return &limitedConn{TCPConn: tcp, leave: sync.OnceFunc(func() { l.leave(client) })}, nil
 		}
 		l.refuse(conn)
@@ -65,17 +78,23 @@ func network(addr netip.Addr) netip.Addr {
 	return prefix.Addr()
 }
 
-func (l *limitedListener) enter(client netip.Addr) bool {
+// enter reports whether the client's connections count, and whether one more
+// may be open.
+func (l *LimitedListener) enter(client netip.Addr) (counts, enters bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.perClient <= 0 || !client.IsValid() || l.trusted.trust(client) {
+		return false, true
+	}
+	client = network(client)
 	if l.open[client] >= l.perClient {
-		return false
+		return true, false
 	}
 	l.open[client]++
-	return true
+	return true, true
 }
 
-func (l *limitedListener) leave(client netip.Addr) {
+func (l *LimitedListener) leave(client netip.Addr) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.open[client]--; l.open[client] == 0 {
@@ -83,11 +102,12 @@ func (l *limitedListener) leave(client netip.Addr) {
 	}
 }
 
-// refuse never waits: the answer fits into any send buffer.
-func (l *limitedListener) refuse(conn net.Conn) {
+// refuse does not wait: the answer fits into any send buffer. The deadline is for
+// whatever may be otherwise, and long enough to be scheduled in.
+func (l *LimitedListener) refuse(conn net.Conn) {
 	l.refused()
 	if l.plain {
-		conn.SetWriteDeadline(time.Now().Add(time.Millisecond))
+		conn.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
 		io.WriteString(conn, "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nContent-Length: 21\r\nRetry-After: 1\r\nConnection: close\r\n\r\nToo many connections\n")
 	}
 	conn.Close()

@@ -2,10 +2,12 @@ package proxy_test
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -67,6 +69,89 @@ func TestLimitConnections_DoesNotCountTrustedProxies(t *testing.T) {
 	for range 5 {
 		if _, status := ask(t, address); status != 200 {
 			t.Errorf("got %d", status)
+		}
+	}
+}
+
+func TestLimitConnections_OfZeroIsNone(t *testing.T) {
+	address := listenLimited(t, 0, nil, nil)
+	for range 3 {
+		if _, status := ask(t, address); status != 200 {
+			t.Errorf("got %d", status)
+		}
+	}
+}
+
+// net/http closes some connections twice.
+func TestLimitConnections_CountsACloseOnce(t *testing.T) {
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	limited := proxy.LimitConnections(inner, 1, nil, true, nil)
+	defer limited.Close()
+	connect := func() net.Conn {
+		conn, err := net.Dial("tcp", inner.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		return conn
+	}
+	connect()
+	first, err := limited.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	first.Close()
+	first.Close()
+	accepted := make(chan net.Conn, 2)
+	go func() {
+		for {
+			conn, err := limited.Accept()
+			if err != nil {
+				return
+			}
+			accepted <- conn
+		}
+	}()
+	connect()
+	<-accepted
+	refused := connect()
+	refused.SetDeadline(time.Now().Add(20 * time.Second))
+	if res, err := http.ReadResponse(bufio.NewReader(refused), nil); err != nil || res.StatusCode != 503 {
+		t.Errorf("the one too many got %v, %v", res, err)
+	}
+}
+
+// Who speaks TLS could not read an answer without.
+func TestLimitConnections_SaysNothingBeforeTLS(t *testing.T) {
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	limited := proxy.LimitConnections(inner, 1, nil, false, nil)
+	defer limited.Close()
+	go func() {
+		for {
+			if _, err := limited.Accept(); err != nil {
+				return
+			}
+		}
+	}()
+	for _, want := range []error{os.ErrDeadlineExceeded, io.EOF} {
+		conn, err := net.Dial("tcp", inner.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		patience := 20 * time.Second
+		if want != io.EOF {
+			patience = 50 * time.Millisecond
+		}
+		conn.SetDeadline(time.Now().Add(patience))
+		if n, err := conn.Read(make([]byte, 1)); n > 0 || !errors.Is(err, want) {
+			t.Errorf("%d bytes, %v; want %v", n, err, want)
 		}
 	}
 }

@@ -1,11 +1,11 @@
 package proxy
 
 import (
+	"context"
 	"net/http"
 	"net/netip"
 	"time"
 
-	"originwarden/envelope"
 	"originwarden/origins"
 )
 
@@ -18,17 +18,24 @@ type Exchange struct {
 	// Reason is that of the decision, or the code of the problem, in lower
 	// case, for which the request was refused before one. It is one of Reasons.
 	Reason string
-	Mode   Mode
-	Method string
-	Path   string // raw, without the query
+	// Decision is the decision's reason; 0 where there was none.
+	Decision origins.Reason
+	Mode     Mode
+	Method   string
+	Path     string // raw, without the query
+	// Origin is what came as Origin; "" where none or several lines did.
+	Origin string
 	Client netip.Addr
 	// TraceID is the request's, from its traceparent or new.
 	TraceID string
 	// Status is what was sent; 0 when the client was gone before.
 	Status int
 	// Sent is the answer's body in bytes; of a tunnel, what the tenant sent.
-	Sent  int64
-	Start time.Time
+	Sent int64
+	// Received is the request's body in bytes, as far as it was read; of a
+	// tunnel, what the client sent after the handshake.
+	Received int64
+	Start    time.Time
 	// Duration is from the request's header to the end of the answer or tunnel;
 	// Answer ends with a tunnel's handshake instead.
 	Duration, Answer time.Duration
@@ -62,15 +69,18 @@ type exchange struct {
 	tenant  *tenant
 	target  target
 	request origins.Request
-	reason  origins.Reason
 	api     bool
 	scheme  string // public
 	peer    netip.Addr
 	asked   time.Time // when the tenant was
 	hasBody bool
 	http1   bool
+	http10  bool
 	body    *body // nil without limits, or without a body
 	entered bool  // counts among the tenant's requests in flight
+
+	traceparent [1]string // the line that the tenant gets
+	begun       bool      // the trace begins here
 }
 
 func (g *Gateway) begin(w http.ResponseWriter, r *http.Request) *exchange {
@@ -81,6 +91,7 @@ func (g *Gateway) begin(w http.ResponseWriter, r *http.Request) *exchange {
 		target:   target,
 		hasBody:  r.ContentLength != 0,
 		http1:    r.ProtoMajor == 1,
+		http10:   !r.ProtoAtLeast(1, 1),
 	}
 	x.answer = answer{ResponseWriter: w, exchange: x, stamps: &g.stamps, origin: r.Header["Origin"],
 		progress: g.progress, control: http.NewResponseController(w)}
@@ -88,18 +99,16 @@ func (g *Gateway) begin(w http.ResponseWriter, r *http.Request) *exchange {
 		x.answer.unlimit()
 	}
 	x.peer, x.Client, x.scheme = g.trusted.sender(r)
-	traceID, ok := envelope.ParseTraceparent(r.Header["Traceparent"])
-	if !ok {
-		traceID = envelope.NewTraceID()
+	if len(x.answer.origin) == 1 {
+		x.Origin = x.answer.origin[0]
 	}
-	x.TraceID = traceID
+	x.trace(r.Header["Traceparent"])
 	return x
 }
 
 // settle takes in the decision and with it the headers of the answer.
 func (x *exchange) settle(reason origins.Reason) {
-	x.reason = reason
-	x.Reason, x.Verdict = reason.String(), reason.Verdict()
+	x.Reason, x.Decision, x.Verdict = reason.String(), reason, reason.Verdict()
 	x.Mode, x.API = x.mode(), x.api
 	switch {
 	case x.Mode == Report:
@@ -146,10 +155,19 @@ func (x *exchange) leave() {
 }
 
 // end reports the exchange. One that a panic cut has not come to its end.
-func (x *exchange) end() {
+func (x *exchange) end(ctx context.Context) {
 	x.answer.limitRest()
 	x.abandonBody()
+	x.measure()
+	x.gateway.observe(ctx, &x.Exchange)
+}
+
+// measure fills in what the exchange came to so far.
+func (x *exchange) measure() {
 	x.Status, x.Sent = x.answer.status, x.answer.sent
+	if x.body != nil && x.Status != http.StatusSwitchingProtocols {
+		x.Received = x.body.read.Load()
+	}
 	x.Duration = time.Since(x.Start)
 	if x.Gateway = x.Duration; !x.asked.IsZero() {
 		x.Gateway = x.asked.Sub(x.Start)
@@ -157,5 +175,4 @@ func (x *exchange) end() {
 	if x.Answer = x.Duration; x.Status == http.StatusSwitchingProtocols {
 		x.Answer = x.Gateway + x.Upstream
 	}
-	x.gateway.observe(&x.Exchange)
 }

@@ -2,6 +2,7 @@ package proxy_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"originwarden/origins"
@@ -44,26 +45,50 @@ func TestGateway_LetsSignOnAnswersPassExactlyWhereTheyMay(t *testing.T) {
 		{"dots", post("/x/../callback", "null"), 403, "origin_opaque"},
 		{"a dot", post("/./callback", "null"), 403, "origin_opaque"},
 		{"escaped", post("/%63allback", "null"), 403, "origin_opaque"},
+		{"a backslash before", post("/\\callback", "null"), 403, "origin_opaque"},
+		{"an escaped dot", post("/%2e/callback", "null"), 403, "origin_opaque"},
+		{"an escaped slash before", post("/x%2F..%2Fcallback", "null"), 403, "origin_opaque"},
+		{"a fragment", post("/callback#x", "null"), 403, "origin_opaque"},
+		{"a NUL that is escaped", post("/callback%00", "null"), 403, "origin_opaque"},
+		{"a path in the query", post("/x?/callback", "null"), 403, "origin_opaque"},
+		{"an absolute URL of it", post("http://acme.example/callback", "null"), 200, "path_exempt"},
+		{"an absolute URL with it in the query", post("http://acme.example?x=/callback", "null"), 403, "origin_opaque"},
+		{"an absolute URL with it behind a slash", post("http://acme.example//callback", "null"), 403, "origin_opaque"},
 		{"an escaped slash behind", post("/callback%2F", "null"), 403, "origin_opaque"},
 		{"a parameter", post("/callback;x", "null"), 403, "origin_opaque"},
 		{"a GET", request("GET /callback", "Origin: null"), 403, "origin_opaque"},
+		{"a HEAD", request("HEAD /callback", "Origin: null"), 403, "origin_opaque"},
+		{"a method that begins alike", request("POSTX /callback", "Origin: null", "Content-Length: 0"), 403, "origin_opaque"},
+		{"a DELETE that overrides its method", request("DELETE /callback", "Origin: null", "X-HTTP-Method-Override: POST", "X-Method-Override: POST"), 403, "origin_opaque"},
+		{"a POST for another path, by an override", post("/x", "null\r\nX-Original-URL: /callback\r\nX-Rewrite-URL: /callback"), 403, "origin_opaque"},
 		{"a PUT", request("PUT /callback", "Origin: null", "Content-Length: 0"), 403, "origin_opaque"},
 		{"post in lower case", request("post /callback", "Origin: null", "Content-Length: 0"), 403, "origin_opaque"},
 		{"a GET that overrides its method", request("GET /callback", "Origin: null", "X-HTTP-Method-Override: POST"), 403, "origin_opaque"},
 		{"a preflight", request("OPTIONS /callback", "Origin: null", "Access-Control-Request-Method: POST"), 403, "origin_opaque"},
 		{"a WebSocket", handshake("/callback", "Origin: null"), 403, "origin_opaque"},
 	}
-	w := newWorld(t, options{policy: func(p *origins.Policy) { p.RequireOrigin = origins.RequireUnsafe }})
-	for _, row := range rows {
-		got := w.send(row.raw)
-		x, saw := w.observed(), w.tenantSaw()
-		if got.StatusCode != row.status || x.Reason != row.reason || len(saw) == 1 != (row.status == 200) {
-			t.Errorf("%s: %d, %q; the tenant saw %v", row.rule, got.StatusCode, x.Reason, saw)
-		}
-		if row.reason == "path_exempt" {
-			expectCORS(t, row.rule, got, unshared())
+	for _, protocol := range protocols() {
+		w := newWorld(t, options{protocol: protocol, policy: func(p *origins.Policy) { p.RequireOrigin = origins.RequireUnsafe }})
+		for _, row := range rows {
+			if protocol == http2 && (strings.Contains(row.raw, " http://") || strings.Contains(row.raw, " //") || strings.Contains(row.raw, "Upgrade:")) {
+				continue // which it has not, or its client cannot send
+			}
+			rule := fmt.Sprint(row.rule, " by ", protocol)
+			got := w.send(row.raw)
+			x, saw := w.observed(), w.tenantSaw()
+			if got.StatusCode != row.status || x.Reason != row.reason || len(saw) == 1 != (row.status == 200) {
+				t.Errorf("%s: %d, %q; the tenant saw %v", rule, got.StatusCode, x.Reason, saw)
+			}
+			switch row.reason {
+			case "listed":
+				expectCORS(t, rule, got, sharedWith(listed))
+			case "same_origin":
+				expectCORS(t, rule, got, sharedWith(public))
+			default:
+				expectCORS(t, rule, got, unshared())
+			}
 			if len(saw) == 1 && saw[0].Body != form {
-				t.Errorf("%s: the tenant got %q", row.rule, saw[0].Body)
+				t.Errorf("%s: the tenant got %q", rule, saw[0].Body)
 			}
 		}
 	}

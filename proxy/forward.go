@@ -22,8 +22,12 @@ const (
 	causeTimeout  = "timeout"  // to connect, or to answer
 	causeReset    = "reset"    // the connection was cut before the answer
 	causeProtocol = "protocol" // the answer is not HTTP, or switches protocols unasked
-	causeClient   = "client"   // the client was gone first
+	causeClient   = CauseClient
 )
+
+// CauseClient is the one cause that is none of the tenant's: the client was gone
+// first.
+const CauseClient = "client"
 
 // Causes returns all values of Exchange.UpstreamCause but the empty one.
 func Causes() []string {
@@ -77,6 +81,7 @@ func rewrite(p *httputil.ProxyRequest) {
 	}
 	dropUnderscores(header)
 	x.forwardedHeaders(header, p.In)
+	x.continueTrace(header)
 	x.asked = time.Now()
 }
 
@@ -109,6 +114,7 @@ func (x *exchange) forwardedHeaders(header http.Header, in *http.Request) {
 
 var (
 	errTunnelled  = errors.New("the exchange became a tunnel")
+	errNoStatus   = errors.New("the tenant's status is none")
 	errUnasked    = errors.New("the tenant switched protocols unasked")
 	errWrongProto = errors.New("the tenant switched to another protocol")
 )
@@ -119,10 +125,12 @@ var (
 func received(res *http.Response) error {
 	x := exchangeOf(res.Request.Context())
 	x.Upstream = time.Since(x.asked)
-	if res.StatusCode != http.StatusSwitchingProtocols {
+	switch {
+	case res.StatusCode < 100: // net/http reads any three digits, and panics to write them
+		return errNoStatus
+	case res.StatusCode != http.StatusSwitchingProtocols:
 		return nil
-	}
-	if x.Kind != origins.WebSocket {
+	case x.Kind != origins.WebSocket:
 		return errUnasked
 	}
 	return x.tunnel(res)

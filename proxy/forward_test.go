@@ -34,11 +34,13 @@ func TestGateway_SaysAloneWhatBrowsersMayRead(t *testing.T) {
 				rw.WriteHeader(status)
 			}})
 			for origin, want := range map[string][]string{listed: sharedWith(listed), public: sharedWith(public)} {
-				got := w.send(request("GET /", "Origin: "+origin))
-				if got.StatusCode != status || got.Header.Get("ETag") != `"1"` {
-					t.Errorf("%d: got %d, %v", status, got.StatusCode, got.Header)
+				for _, method := range []string{"GET", "HEAD"} {
+					got := w.send(request(method+" /", "Origin: "+origin))
+					if got.StatusCode != status || got.Header.Get("ETag") != `"1"` {
+						t.Errorf("%s, %d: got %d, %v", method, status, got.StatusCode, got.Header)
+					}
+					expectCORS(t, fmt.Sprint(method, ", ", status, " for ", origin, " by ", protocol), got, want)
 				}
-				expectCORS(t, fmt.Sprint(status, " for ", origin, " by ", protocol), got, want)
 			}
 			expectCORS(t, fmt.Sprint(status, " without an origin by ", protocol), w.send(request("GET /")), unshared())
 		}
@@ -46,9 +48,12 @@ func TestGateway_SaysAloneWhatBrowsersMayRead(t *testing.T) {
 }
 
 func TestGateway_AsksForNoCredentialsWhereTheOperatorWantsNone(t *testing.T) {
-	w := newWorld(t, options{config: func(c *proxy.Config) { c.CORS = proxy.CORS{} }})
+	w := newWorld(t, options{config: func(c *proxy.Config) { c.CORS = proxy.CORS{Methods: []string{"PUT"}} }})
 	expectCORS(t, "neither credentials nor exposed headers", w.send(request("GET /", "Origin: "+listed)),
 		[]string{"Access-Control-Allow-Origin: " + listed, "Vary: Origin"})
+	expectCORS(t, "nor for a preflight", w.send(request("OPTIONS /", "Origin: "+listed, "Access-Control-Request-Method: PUT")),
+		[]string{"Access-Control-Allow-Methods: PUT", "Access-Control-Allow-Origin: " + listed, "Access-Control-Max-Age: 0",
+			"Vary: Origin, Access-Control-Request-Method, Access-Control-Request-Headers"})
 }
 
 func TestGateway_MergesVary(t *testing.T) {
@@ -65,11 +70,13 @@ func TestGateway_MergesVary(t *testing.T) {
 		{[]string{"Accept", "*"}, "*"},
 		{[]string{"X-Origin"}, "X-Origin, Origin"},
 	}
-	for _, row := range rows {
-		w := newWorld(t, options{tenant: func(rw http.ResponseWriter, _ *http.Request) { rw.Header()["Vary"] = row.tenant }})
-		for _, origin := range []string{"Origin: " + listed, "X-No: origin"} {
-			if got := w.send(request("GET /", origin)); !slices.Equal(got.Header["Vary"], []string{row.want}) {
-				t.Errorf("%q with %s: %q, want %q", row.tenant, origin, got.Header["Vary"], row.want)
+	for _, protocol := range protocols() {
+		for _, row := range rows {
+			w := newWorld(t, options{protocol: protocol, tenant: func(rw http.ResponseWriter, _ *http.Request) { rw.Header()["Vary"] = row.tenant }})
+			for _, origin := range []string{"Origin: " + listed, "X-No: origin"} {
+				if got := w.send(request("GET /", origin)); !slices.Equal(got.Header["Vary"], []string{row.want}) {
+					t.Errorf("%q with %s by %s: %q, want %q", row.tenant, origin, protocol, got.Header["Vary"], row.want)
+				}
 			}
 		}
 	}
@@ -102,6 +109,16 @@ func TestGateway_TakesCORSHeadersOutOfInformationalAnswers(t *testing.T) {
 		t.Errorf("%d %s", final.StatusCode, final.body)
 	}
 	expectCORS(t, "the final answer", final, sharedWith(listed))
+}
+
+// They would take it for the answer (RFC 9110, section 15.2).
+func TestGateway_SendsNoHintsToClientsOfHTTP10(t *testing.T) {
+	w := newWorld(t, options{tenant: raw("HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")})
+	got := w.send("GET / HTTP/1.0\r\nHost: acme.example\r\nOrigin: " + listed + "\r\n\r\n")
+	if got.StatusCode != 200 || got.body != "ok" || got.Header.Get("Link") != "" {
+		t.Errorf("%d %s, %v", got.StatusCode, got.body, got.Header)
+	}
+	expectCORS(t, "the answer", got, sharedWith(listed))
 }
 
 func TestGateway_TakesCORSHeadersOutOfTrailers(t *testing.T) {
@@ -138,6 +155,11 @@ func TestGateway_AnswersForATenantThatCannot(t *testing.T) {
 		t.Fatal(err)
 	}
 	closed.Close()
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
 	rows := []struct {
 		rule   string
 		tenant http.HandlerFunc
@@ -151,9 +173,14 @@ func TestGateway_AnswersForATenantThatCannot(t *testing.T) {
 		}, 502, "UPSTREAM_UNREACHABLE", "connect"},
 		{"it does not answer in time", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
 			func(c *proxy.Config) { c.Timeouts.Response = 20 * time.Millisecond }, 504, "UPSTREAM_TIMEOUT", "timeout"},
+		{"it does not end its TLS handshake", nil, func(c *proxy.Config) {
+			c.Tenants[0].Upstream, c.Timeouts.Connect = &url.URL{Scheme: "https", Host: silent.Addr().String()}, 50*time.Millisecond
+		}, 504, "UPSTREAM_TIMEOUT", "timeout"},
 		{"it resets", raw(""), nil, 502, "UPSTREAM_UNREACHABLE", "reset"},
 		{"it speaks no HTTP", raw("SSH-2.0-OpenSSH\r\n\r\n"), nil, 502, "UPSTREAM_UNREACHABLE", "protocol"},
 		{"its header has no end", raw("HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 300<<10) + "\r\n\r\n"), nil, 502, "UPSTREAM_UNREACHABLE", "protocol"},
+		{"its status is none", raw("HTTP/1.1 042 Odd\r\nContent-Length: 0\r\n\r\n"), nil, 502, "UPSTREAM_UNREACHABLE", "protocol"},
+		{"its status is 000", raw("HTTP/1.1 000\r\nContent-Length: 0\r\n\r\n"), nil, 502, "UPSTREAM_UNREACHABLE", "protocol"},
 		{"it switches protocols unasked", raw("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"), nil, 502, "UPSTREAM_UNREACHABLE", "protocol"},
 	}
 	for _, protocol := range protocols() {
@@ -174,18 +201,24 @@ func TestGateway_AnswersForATenantThatCannot(t *testing.T) {
 }
 
 func TestGateway_ACutBodyIsAnErrorForTheClientToo(t *testing.T) {
-	w := newWorld(t, options{tenant: raw("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")})
-	conn := w.dial()
-	io.WriteString(conn, request("GET /", "Origin: "+listed))
-	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
-	if err == nil {
-		_, err = io.ReadAll(res.Body)
-	}
-	if err == nil {
-		t.Error("the client took half for the whole")
-	}
-	if x := w.observed(); !x.Cut || x.Status != 200 {
-		t.Errorf("observed %+v", x)
+	for rule, cut := range map[string]string{
+		"a length":  "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf",
+		"in chunks": "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n",
+	} {
+		for _, protocol := range protocols() {
+			w := newWorld(t, options{protocol: protocol, tenant: raw(cut)})
+			res, err := w.gateway.Client().Do(w.newRequest("GET", "/"))
+			if err == nil {
+				_, err = io.ReadAll(res.Body)
+				res.Body.Close()
+			}
+			if err == nil {
+				t.Errorf("%s, by %s: the client took half for the whole", rule, protocol)
+			}
+			if x := w.observed(); !x.Cut || x.Status != 200 {
+				t.Errorf("%s, by %s: observed %+v", rule, protocol, x)
+			}
+		}
 	}
 }
 
@@ -201,8 +234,15 @@ func (w *world) newRequest(method, target string) *http.Request {
 }
 
 func TestGateway_PassesEachEventAtOnce(t *testing.T) {
+	for _, protocol := range protocols() {
+		expectEvents(t, protocol)
+	}
+}
+
+func expectEvents(t *testing.T, protocol protocol) {
+	t.Helper()
 	next := make(chan bool)
-	w := newWorld(t, options{tenant: func(rw http.ResponseWriter, _ *http.Request) {
+	w := newWorld(t, options{protocol: protocol, tenant: func(rw http.ResponseWriter, _ *http.Request) {
 		rw.Header().Set("Content-Type", "text/event-stream")
 		for i := 0; <-next; i++ {
 			fmt.Fprintf(rw, "data: %d\n\n", i)
@@ -220,7 +260,7 @@ func TestGateway_PassesEachEventAtOnce(t *testing.T) {
 		for lines.Scan() && lines.Text() == "" {
 		}
 		if got, want := lines.Text(), fmt.Sprint("data: ", i); got != want {
-			t.Fatalf("got %q, want %q", got, want)
+			t.Fatalf("%s: got %q, want %q", protocol, got, want)
 		}
 		next <- i < 2
 	}
@@ -263,6 +303,9 @@ func TestGateway_TellsTheTenantWhoAsks(t *testing.T) {
 			map[string]string{"X-Forwarded-For": "127.0.0.1", "X-Forwarded-Host": "acme.example", "X-Forwarded-Proto": "http", "Forwarded": ""}},
 		{"what a trusted proxy says", true, []string{"X-Forwarded-For: 1.2.3.4, 5.6.7.8", "X-Forwarded-Proto: wss"},
 			map[string]string{"X-Forwarded-For": "1.2.3.4, 5.6.7.8, 127.0.0.1", "X-Forwarded-Proto": "https"}},
+		{"what it says on several lines", true, []string{"X-Forwarded-For: 1.2.3.4", "X-Forwarded-For: 5.6.7.8"},
+			map[string]string{"X-Forwarded-For": "1.2.3.4, 5.6.7.8, 127.0.0.1"}},
+		{"an Upgrade that Connection does not name is for nobody", false, []string{"Upgrade: websocket", key}, map[string]string{"Upgrade": "", "Connection": ""}},
 		{"Connection takes nothing from the decision", false, []string{"Connection: Origin, X-Forwarded-For, Cookie", "Cookie: a=b"},
 			map[string]string{"Origin": listed, "X-Forwarded-For": "127.0.0.1", "Connection": ""}},
 		{"no names with underscores", false, []string{"X_Forwarded_For: 1.2.3.4", "A_b: c"}, map[string]string{"X_Forwarded_For": "", "A_b": ""}},
@@ -271,20 +314,31 @@ func TestGateway_TellsTheTenantWhoAsks(t *testing.T) {
 		{"no user agent and no compression of ours", false, nil, map[string]string{"User-Agent": "", "Accept-Encoding": ""}},
 		{"credentials pass", false, []string{"Authorization: Bearer x", "Cookie: a=b"}, map[string]string{"Authorization": "Bearer x", "Cookie": "a=b"}},
 	}
-	for _, row := range rows {
-		o := options{}
-		if row.trusted {
-			o.config = trustLoopback
-		}
-		w := newWorld(t, o)
-		w.send(request("GET /", append(row.headers, "Origin: "+listed)...))
-		saw := w.tenantSaw()
-		if len(saw) != 1 || saw[0].Host != "acme.example" {
-			t.Fatalf("%s: the tenant saw %v", row.rule, saw)
-		}
-		for name, want := range row.want {
-			if got := strings.Join(saw[0].Header[name], " and "); got != want {
-				t.Errorf("%s: %s is %q, want %q", row.rule, name, got, want)
+	hopByHop := func(line string) bool {
+		return strings.HasPrefix(line, "Connection:") || strings.HasPrefix(line, "Upgrade:")
+	}
+	for _, protocol := range protocols() {
+		for _, row := range rows {
+			if protocol == http2 && slices.ContainsFunc(row.headers, hopByHop) {
+				continue // which it has not
+			}
+			o := options{protocol: protocol}
+			if row.trusted {
+				o.config = trustLoopback
+			}
+			w := newWorld(t, o)
+			w.send(request("GET /", append(row.headers, "Origin: "+listed)...))
+			saw := w.tenantSaw()
+			if len(saw) != 1 || saw[0].Host != "acme.example" {
+				t.Fatalf("%s by %s: the tenant saw %v", row.rule, protocol, saw)
+			}
+			for name, want := range row.want {
+				if want == "http" && protocol != http1 {
+					want = "https"
+				}
+				if got := strings.Join(saw[0].Header[name], " and "); got != want {
+					t.Errorf("%s by %s: %s is %q, want %q", row.rule, protocol, name, got, want)
+				}
 			}
 		}
 	}
@@ -307,6 +361,8 @@ func TestGateway_FindsTheClientBehindTrustedProxies(t *testing.T) {
 		{"IPv6", true, []string{"X-Forwarded-For: 2001:db8::1"}, "2001:db8::1"},
 		{"IPv6 with a port", true, []string{"X-Forwarded-For: [2001:db8::1]:80"}, "2001:db8::1"},
 		{"IPv4-mapped", true, []string{"X-Forwarded-For: 1.2.3.4, ::ffff:127.0.0.9"}, "1.2.3.4"},
+		{"IPv6 of a zone", true, []string{"X-Forwarded-For: fe80::1%eth0"}, "fe80::1"},
+		{"IPv4-mapped with a port", true, []string{"X-Forwarded-For: 1.2.3.4, [::ffff:127.0.0.9]:80"}, "1.2.3.4"},
 		{"what is no address ends the search", true, []string{"X-Forwarded-For: 1.2.3.4, unknown, 127.0.0.9"}, "127.0.0.9"},
 	}
 	for _, row := range rows {

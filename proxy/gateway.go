@@ -30,8 +30,17 @@ type Config struct {
 	InFlightPerTenant int
 	Timeouts          Timeouts
 	// Observe is called once for every exchange, when it has ended; nil is
-	// nobody. It must not keep the Exchange.
-	Observe func(*Exchange)
+	// nobody. It must not keep the Exchange. The context is the request's.
+	Observe func(context.Context, *Exchange)
+	// Opened is called for a tunnel when the client has the answer to its
+	// handshake; nil is nobody. It must not keep the Exchange.
+	Opened func(context.Context, *Exchange)
+	// Relayed is called for bytes that a tunnel has passed on, with how many
+	// came from the client and from the tenant; nil is nobody. It must not block.
+	Relayed func(tenant string, received, sent int)
+	// Sampled is the share of traces that begin here whose traceparent says that
+	// they are sampled, from 0 to 1.
+	Sampled float64
 	// ErrorLog gets what httputil has to say about broken connections; nil
 	// discards it.
 	ErrorLog *log.Logger
@@ -67,17 +76,32 @@ type Gateway struct {
 	trusted trustedProxies
 	forward *httputil.ReverseProxy
 	tunnels *tunnels
-	observe func(*Exchange)
+	observe func(context.Context, *Exchange)
+	opened  func(context.Context, *Exchange)
+	relayed func(tenant string, received, sent int)
+	sampled float64
 
 	urlMax      int
 	bodyMax     int64
 	inFlightMax int64
 	progress    time.Duration
+
+	tunnelIdle, tunnelLifetime time.Duration // 0: none
 }
 
 // New returns the gateway of cfg, or every mistake in its tenants at once.
 func New(cfg Config) (*Gateway, error) {
-	hosts, err := newHosts(cfg.Tenants, newTransports(cfg.Timeouts))
+	g, err := build(cfg, newTransports(cfg.Timeouts))
+	if err != nil {
+		return nil, err
+	}
+	g.tunnels = newTunnels(g.hosts.byID)
+	return g, nil
+}
+
+// build returns a gateway that has no tunnels yet.
+func build(cfg Config, transports *transports) (*Gateway, error) {
+	hosts, err := newHosts(cfg.Tenants, transports)
 	if err != nil {
 		return nil, err
 	}
@@ -87,23 +111,40 @@ func New(cfg Config) (*Gateway, error) {
 		stamps:  newStamps(cfg.CORS),
 		trusted: trustedProxies(cfg.TrustedProxies),
 		forward: newForwarder(cfg.ErrorLog),
-		tunnels: newTunnels(cfg.Timeouts),
 		observe: cfg.Observe,
+		opened:  cfg.Opened,
+		relayed: cfg.Relayed,
+		sampled: cfg.Sampled,
 
 		urlMax:      cfg.URLBytes,
 		bodyMax:     cfg.BodyBytes,
 		inFlightMax: int64(cfg.InFlightPerTenant),
 		progress:    cfg.Timeouts.Progress,
+
+		tunnelIdle:     cfg.Timeouts.WebSocketIdle,
+		tunnelLifetime: cfg.Timeouts.WebSocketLifetime,
 	}
-	if g.observe == nil {
-		g.observe = func(*Exchange) {}
-	}
+	g.fillHooks()
 	return g, nil
+}
+
+func (g *Gateway) fillHooks() {
+	if g.observe == nil {
+		g.observe = func(context.Context, *Exchange) {}
+	}
+	if g.opened == nil {
+		g.opened = func(context.Context, *Exchange) {}
+	}
+	if g.relayed == nil {
+		g.relayed = func(string, int, int) {}
+	}
 }
 
 // Close ends the connections to tenants that no request uses.
 func (g *Gateway) Close() {
-	g.hosts.transports.closeIdle()
+	for _, t := range g.hosts.transports.all() {
+		t.CloseIdleConnections()
+	}
 }
 
 // ServeHTTP answers r, or hands it to the tenant of its host.
@@ -112,7 +153,7 @@ func (g *Gateway) Close() {
 // request is answered without having come through here.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := g.begin(w, r)
-	defer x.end()
+	defer x.end(r.Context())
 	g.answer(x, r)
 	x.Cut = false
 }
@@ -134,7 +175,7 @@ func (g *Gateway) answer(x *exchange, r *http.Request) {
 		x.preflight(r)
 		return
 	case !x.passes():
-		x.refuse(refusalOf(x.reason))
+		x.refuse(refusalOf(x.Decision))
 		return
 	}
 	if problem := g.limitBody(x, r); problem != nil {
@@ -169,6 +210,9 @@ func (g *Gateway) admit(x *exchange, r *http.Request) *problem {
 	}
 	if g.urlMax > 0 && len(r.RequestURI) > g.urlMax {
 		return urlTooLong
+	}
+	if hasOtherHost(r) {
+		return badHost
 	}
 	if x.tenant = g.hosts.find(r.Host); x.tenant == nil {
 		return tenantUnknown

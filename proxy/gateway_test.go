@@ -9,11 +9,20 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"originwarden/origins"
 	"originwarden/proxy"
 )
+
+// escaped is s with every byte escaped.
+func escaped(s string) (e string) {
+	for i := range len(s) {
+		e += fmt.Sprintf("%%%02x", s[i])
+	}
+	return e
+}
 
 func TestGateway_DecidesActualRequests(t *testing.T) {
 	rows := []struct {
@@ -53,7 +62,11 @@ func TestGateway_DecidesActualRequests(t *testing.T) {
 		{"a badly escaped one", request("GET /a?qlik-web-integration-id=first%zz", "Origin: "+listed), 403, unshared(), "web_integration_unknown", "web_integration_unknown", false},
 		{"header and query alike", request("GET /a?qlik-web-integration-id=first", "Origin: "+listed, "qlik-web-integration-id: first"), 200, sharedWith(listed), "", "listed", true},
 		{"header and query that differ", request("GET /a?qlik-web-integration-id=first", "Origin: "+listed, "qlik-web-integration-id: second"), 403, unshared(), "web_integration_ambiguous", "web_integration_ambiguous", false},
+		{"two header lines that differ", request("GET /a", "Origin: "+listed, "qlik-web-integration-id: first", "qlik-web-integration-id: second"), 403, unshared(), "web_integration_ambiguous", "web_integration_ambiguous", false},
+		{"two in the query that differ", request("GET /a?qlik-web-integration-id=first&x&qlik-web-integration-id=second", "Origin: "+listed), 403, unshared(), "web_integration_ambiguous", "web_integration_ambiguous", false},
+		{"another one, escaped byte by byte", request("GET /a?"+escaped("qlik-web-integration-id")+"="+escaped("second"), "Origin: "+listed), 403, unshared(), "origin_not_in_web_integration", "origin_not_in_web_integration", false},
 		{"the list of another tenant", request("GET /a", "Host: empty.example", "Origin: "+listed), 403, unshared(), "origin_not_listed", "origin_not_listed", false},
+		{"X-HTTP-Method-Override is the tenant's to read", request("POST /a", "Origin: "+listed, "X-HTTP-Method-Override: DELETE", "Content-Length: 0"), 200, sharedWith(listed), "", "listed", true},
 		{"X-HTTP-Method-Override changes nothing", request("GET /a", "Origin: "+unlisted, "X-HTTP-Method-Override: OPTIONS"), 403, unshared(), "origin_not_listed", "origin_not_listed", false},
 	}
 	for _, protocol := range protocols() {
@@ -111,8 +124,10 @@ func TestGateway_AnswersPreflightsItself(t *testing.T) {
 		{"methods are case-sensitive", asks(listed, "put"), 403, unshared(), "method_not_allowed"},
 		{"an empty method", asks(listed, ""), 403, unshared(), "method_not_allowed"},
 		{"no token", asks(listed, "P UT"), 403, unshared(), "method_not_allowed"},
+		{"a method of 20 KiB", asks(listed, strings.Repeat("A", 20<<10)), 403, unshared(), "method_not_allowed"},
 		{"two methods", asks(listed, "PUT", "Access-Control-Request-Method: PUT"), 403, unshared(), "method_not_allowed"},
 		{"what is no header", asks(listed, "PUT", "Access-Control-Request-Headers: a b"), 403, unshared(), "header_not_allowed"},
+		{"a hundred lines of commas", asks(listed, "PUT", slices.Repeat([]string{"Access-Control-Request-Headers: ,"}, 100)...), 403, unshared(), "header_not_allowed"},
 		{"a thousand commas", asks(listed, "PUT", "Access-Control-Request-Headers: "+strings.Repeat(",", 1000)), 403, unshared(), "header_not_allowed"},
 		{"the web integration in the query", strings.Replace(asks(listed, "PUT"), "/a", "/a?qlik-web-integration-id=second", 1), 403, unshared(), "origin_not_in_web_integration"},
 		{"on the API's path, without a token", strings.Replace(asks(listed, "PUT"), "/a", "/api/v1/web-integrations", 1), 204, allowed(listed), "listed"},
@@ -171,10 +186,30 @@ func TestGateway_DecidesPipelinedRequestsAlone(t *testing.T) {
 }
 
 func TestGateway_RefusesBeforeTheBodyIsRead(t *testing.T) {
-	w := newWorld(t, options{})
-	got := w.send(request("POST /a", "Origin: "+unlisted, "Content-Type: text/plain", "Content-Length: 104857600", "Expect: 100-continue"))
-	if got.StatusCode != 403 || got.code() != "origin_not_listed" {
-		t.Errorf("%d %s", got.StatusCode, got.body)
+	for _, protocol := range []protocol{http1, http1TLS} {
+		w := newWorld(t, options{protocol: protocol})
+		got := w.send(request("POST /a", "Origin: "+unlisted, "Content-Type: text/plain", "Content-Length: 104857600", "Expect: 100-continue"))
+		if saw := w.tenantSaw(); got.StatusCode != 403 || got.code() != "origin_not_listed" || len(saw) > 0 {
+			t.Errorf("%s: %d %s; the tenant saw %v", protocol, got.StatusCode, got.body, saw)
+		}
+		expectCORS(t, fmt.Sprint("refused by ", protocol), got, unshared())
+	}
+}
+
+func TestGateway_RefusesBeforeTheBodyIsReadOfHTTP2(t *testing.T) {
+	w := newWorld(t, options{protocol: http2})
+	r := w.newRequest("POST", "/")
+	r.Header.Set("Origin", unlisted)
+	unread, writer := io.Pipe() // the body never comes
+	defer writer.Close()
+	r.Body, r.ContentLength = unread, 100<<20
+	res, err := w.gateway.Client().Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	if saw := w.tenantSaw(); res.StatusCode != 403 || len(saw) > 0 {
+		t.Errorf("%d; the tenant saw %v", res.StatusCode, saw)
 	}
 }
 
@@ -205,8 +240,11 @@ func TestGateway_FindsTheTenantByHost(t *testing.T) {
 				t.Errorf("%s: tenant %q, want %q", row.rule, x.Tenant, row.tenant)
 			}
 		}
-		if row.status == 421 && got.code() != "TENANT_UNKNOWN" {
-			t.Errorf("%s: %s", row.rule, got.body)
+		if row.status == 421 {
+			expectCORS(t, row.rule, got, unshared())
+			if saw := w.tenantSaw(); got.code() != "TENANT_UNKNOWN" || len(saw) > 0 {
+				t.Errorf("%s: %s; the tenant saw %v", row.rule, got.body, saw)
+			}
 		}
 	}
 }
@@ -246,11 +284,18 @@ func TestGateway_NeverForwardsSomeRequests(t *testing.T) {
 		{"TRACE", request("TRACE /"), 405, "METHOD_NOT_ALLOWED"},
 		{"trace in lower case", request("trace /"), 405, "METHOD_NOT_ALLOWED"},
 		{"TRACK", request("TRACK /"), 405, "METHOD_NOT_ALLOWED"},
-		{"a long URL", request("GET /" + strings.Repeat("a", 2000)), 414, "URL_TOO_LONG"},
+		{"PRI", request("PRI /"), 501, "METHOD_NOT_ALLOWED"},
+		{"a URL above the limit", request("GET /" + strings.Repeat("a", 1024)), 414, "URL_TOO_LONG"},
+		{"a query above the limit", request("GET /?" + strings.Repeat("a", 1023)), 414, "URL_TOO_LONG"},
 		{"several upgrades", request("GET /", "Connection: Upgrade", "Upgrade: websocket, h2c"), 400, "UPGRADE_REFUSED"},
 		{"several upgrade lines", request("GET /", "Connection: Upgrade", "Upgrade: h2c", "Upgrade: websocket"), 400, "UPGRADE_REFUSED"},
 		{"a handshake by POST", request("POST /", "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Content-Length: 0"), 400, "UPGRADE_REFUSED"},
 		{"a handshake without a key", request("GET /", "Connection: Upgrade", "Upgrade: websocket"), 400, "UPGRADE_REFUSED"},
+		{"a handshake of HTTP/1.0", strings.Replace(handshake("/"), "HTTP/1.1", "HTTP/1.0", 1), 400, "UPGRADE_REFUSED"},
+		{"a handshake with two keys", handshake("/", key), 400, "UPGRADE_REFUSED"},
+		{"a handshake with a short key", strings.Replace(handshake("/"), key, "Sec-WebSocket-Key: c2hvcnQ=", 1), 400, "UPGRADE_REFUSED"},
+		{"a handshake with a key that is none", strings.Replace(handshake("/"), key, "Sec-WebSocket-Key: !!!!", 1), 400, "UPGRADE_REFUSED"},
+		{"a handshake with a body in chunks", handshake("/", "Transfer-Encoding: chunked") + "0\r\n\r\n", 400, "UPGRADE_REFUSED"},
 		{"a handshake with a body", request("GET /", "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Content-Length: 1") + "x", 400, "UPGRADE_REFUSED"},
 	}
 	for _, mode := range []proxy.Mode{proxy.Enforce, proxy.Headers, proxy.Report} {
@@ -264,13 +309,22 @@ func TestGateway_NeverForwardsSomeRequests(t *testing.T) {
 	}
 }
 
-func TestGateway_AnswersOptionsForTheServerItself(t *testing.T) {
+func TestGateway_TakesAURLOfTheLimit(t *testing.T) {
 	w := newWorld(t, options{})
-	got := w.send(request("OPTIONS *", "Origin: "+listed, "Access-Control-Request-Method: PUT"))
-	if saw := w.tenantSaw(); got.StatusCode != 204 || len(saw) > 0 {
-		t.Errorf("%d; the tenant saw %v", got.StatusCode, saw)
+	if got := w.send(request("GET /" + strings.Repeat("a", 1023))); got.StatusCode != 200 {
+		t.Errorf("%d %s", got.StatusCode, got.body)
 	}
-	expectCORS(t, "OPTIONS *", got, unshared())
+}
+
+func TestGateway_AnswersOptionsForTheServerItself(t *testing.T) {
+	for _, protocol := range protocols() {
+		w := newWorld(t, options{protocol: protocol})
+		got := w.send(request("OPTIONS *", "Origin: "+listed, "Access-Control-Request-Method: PUT"))
+		if saw := w.tenantSaw(); got.StatusCode != 204 || len(saw) > 0 {
+			t.Errorf("%s: %d; the tenant saw %v", protocol, got.StatusCode, saw)
+		}
+		expectCORS(t, fmt.Sprint("OPTIONS * by ", protocol), got, unshared())
+	}
 }
 
 func TestGateway_RefusesWithoutAList(t *testing.T) {
@@ -291,6 +345,26 @@ func TestGateway_RefusesWithoutAList(t *testing.T) {
 		if got := w.send(raw); got.StatusCode != 200 {
 			t.Errorf("%s needs no list, but got %d", rule, got.StatusCode)
 		}
+	}
+}
+
+func TestGateway_DecidesOnAListThatIsThereWhileTheStoreIsGone(t *testing.T) {
+	var gone atomic.Bool
+	w := newWorld(t, options{load: func(ctx context.Context, tenant string) (*origins.List, error) {
+		if gone.Load() {
+			return nil, errors.New("the store is gone")
+		}
+		return loadTwo(ctx, tenant)
+	}})
+	asks := []string{"Origin: " + listed, "Access-Control-Request-Method: PUT"}
+	for range 2 {
+		for raw, want := range map[string]int{request("GET /", asks...): 200, request("OPTIONS /", asks...): 204, request("GET /", "Origin: "+unlisted): 403} {
+			if got := w.send(raw); got.StatusCode != want {
+				t.Errorf("%q: %d, want %d", raw, got.StatusCode, want)
+			}
+		}
+		gone.Store(true)
+		w.lists.Doubt("acme")
 	}
 }
 
@@ -387,6 +461,7 @@ func TestGateway_TellsTheAPIWhoAsks(t *testing.T) {
 		{"but not another tenant's", true, "empty.example", "https://acme.example from 198.51.100.7"},
 		{"nor one of nobody", true, "evil.example", "https://acme.example from 198.51.100.7"},
 		{"nor what is no host", true, "acme.example:x", "https://acme.example from 198.51.100.7"},
+		{"nor on several lines", true, "public.acme.example\r\nX-Forwarded-Host: acme.example", "https://acme.example from 198.51.100.7"},
 		{"nor several", true, "acme.example, public.acme.example", "https://acme.example from 198.51.100.7"},
 		{"a stranger, for itself", false, "public.acme.example", "http://acme.example from 127.0.0.1"},
 	}

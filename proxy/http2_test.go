@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 
@@ -19,7 +20,8 @@ type attacker struct {
 	conn *tls.Conn
 }
 
-func (w *world) attack() attacker {
+// speak opens a connection of HTTP/2 that ends with the test.
+func (w *world) speak() attacker {
 	w.t.Helper()
 	config := w.gateway.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
 	config.NextProtos = []string{"h2"}
@@ -32,8 +34,42 @@ func (w *world) attack() attacker {
 	io.WriteString(conn, h2.ClientPreface)
 	a := attacker{h2.NewFramer(conn, conn), conn}
 	a.WriteSettings()
-	go io.Copy(io.Discard, conn) // whoever floods reads too
 	return a
+}
+
+// attack is speak for whoever floods, and reads too.
+func (w *world) attack() attacker {
+	w.t.Helper()
+	a := w.speak()
+	go io.Copy(io.Discard, a.conn)
+	return a
+}
+
+// ask sends one request of the given names and values, and returns its status.
+func (a attacker) ask(t *testing.T, fields []string) (status string) {
+	t.Helper()
+	var block bytes.Buffer
+	encoder := hpack.NewEncoder(&block)
+	for pair := range slices.Chunk(fields, 2) {
+		encoder.WriteField(hpack.HeaderField{Name: pair[0], Value: pair[1]})
+	}
+	a.WriteHeaders(h2.HeadersFrameParam{StreamID: 1, BlockFragment: block.Bytes(), EndHeaders: true, EndStream: true})
+	a.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
+	for {
+		frame, err := a.ReadFrame()
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch frame := frame.(type) {
+		case *h2.MetaHeadersFrame:
+			status = frame.PseudoValue("status")
+		case *h2.RSTStreamFrame:
+			return frame.ErrCode.String()
+		}
+		if frame.Header().StreamID == 1 && frame.Header().Flags.Has(h2.FlagDataEndStream) {
+			return status
+		}
+	}
 }
 
 // headers is a block for a request of a listed origin, with more fields.

@@ -25,6 +25,8 @@ func TestGateway_AnswersWithoutABodyThatNeverComes(t *testing.T) {
 		status    int
 	}{
 		{"refused", request("POST /", "Origin: "+unlisted, "Content-Length: 10"), 403},
+		{"refused, of HTTP/1.0", "POST / HTTP/1.0\r\nHost: acme.example\r\nOrigin: " + unlisted + "\r\nContent-Length: 10\r\n\r\n", 403},
+		{"the tenant, of HTTP/1.0", "POST / HTTP/1.0\r\nHost: acme.example\r\nOrigin: " + listed + "\r\nContent-Length: 1000\r\n\r\nhalf", 401},
 		{"refused, in chunks", request("POST /", "Origin: "+unlisted, "Transfer-Encoding: chunked"), 403},
 		{"of nobody", request("POST /", "Host: unknown.example", "Content-Length: 10") + "half", 421},
 		{"a preflight", request("OPTIONS /", append(asks, "Content-Length: 10")...), 204},
@@ -117,8 +119,8 @@ func TestGateway_RefusesATargetThatNoRequestLineCanHold(t *testing.T) {
 			t.Fatalf("%q: %v", target, err)
 		}
 		res.Body.Close()
-		if saw := w.tenantSaw(); res.StatusCode != 400 || len(saw) > 0 {
-			t.Errorf("%q: %d; the tenant saw %v", target, res.StatusCode, saw)
+		if x := w.observed(); res.StatusCode != 400 || x.Upstream != 0 || x.Reason != "bad_request" {
+			t.Errorf("%q: %d, observed %+v", target, res.StatusCode, x)
 		}
 	}
 }

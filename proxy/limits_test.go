@@ -1,7 +1,6 @@
 package proxy_test
 
 import (
-	"bufio"
 	"fmt"
 	"io"
 	"net"
@@ -54,41 +53,67 @@ func TestGateway_EndsABodyThatMakesNoProgress(t *testing.T) {
 
 // The deadline of a body must not end the answer that takes longer than it.
 func TestGateway_ProgressIsNoLimitForAnAnswer(t *testing.T) {
-	const progress = 50 * time.Millisecond
-	w := newWorld(t, options{config: func(c *proxy.Config) { c.Timeouts.Progress = progress }, tenant: func(rw http.ResponseWriter, r *http.Request) {
-		timer := time.NewTimer(4 * progress)
-		defer timer.Stop()
-		io.WriteString(rw, "first,")
-		http.NewResponseController(rw).Flush()
-		select {
-		case <-timer.C:
-			io.WriteString(rw, "second")
-		case <-r.Context().Done():
-		}
-	}})
-	conn := w.dial()
-	reader := bufio.NewReader(conn)
-	for range 2 {
-		io.WriteString(conn, request("POST /", "Origin: "+listed, "Content-Length: 4")+"body")
-		if got := w.read(reader, "POST"); got.body != "first,second" {
-			t.Errorf("got %q", got.body)
+	const progress = 300 * time.Millisecond
+	for _, protocol := range protocols() {
+		w := newWorld(t, options{protocol: protocol, config: func(c *proxy.Config) { c.Timeouts.Progress = progress }, tenant: func(rw http.ResponseWriter, r *http.Request) {
+			timer := time.NewTimer(2 * progress)
+			defer timer.Stop()
+			switch r.URL.Path {
+			case "/hints":
+				rw.WriteHeader(http.StatusEarlyHints)
+				<-timer.C
+				timer.Reset(0)
+			case "/whole": // which the gateway does not flush
+				rw.Header().Set("Content-Length", "12")
+			}
+			io.WriteString(rw, "first,")
+			http.NewResponseController(rw).Flush()
+			select {
+			case <-timer.C:
+				io.WriteString(rw, "second")
+			case <-r.Context().Done():
+			}
+		}})
+		for _, path := range []string{"/", "/whole", "/hints"} { // on one connection
+			r := w.newRequest("POST", path)
+			r.Body, r.ContentLength = io.NopCloser(strings.NewReader("body")), 4
+			res, err := w.gateway.Client().Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := io.ReadAll(res.Body)
+			res.Body.Close()
+			if string(body) != "first,second" {
+				t.Errorf("%s by %s: got %q, %v", path, protocol, body, err)
+			}
 		}
 	}
 }
 
 func TestGateway_EndsAnAnswerThatNobodyReads(t *testing.T) {
-	w := newWorld(t, options{config: func(c *proxy.Config) { c.Timeouts.Progress = 100 * time.Millisecond }, tenant: func(rw http.ResponseWriter, _ *http.Request) {
-		for chunk := make([]byte, 1<<20); ; {
-			if _, err := rw.Write(chunk); err != nil {
-				return
+	endless := func(size int, flush bool) http.HandlerFunc {
+		return func(rw http.ResponseWriter, _ *http.Request) {
+			for chunk := make([]byte, size); ; {
+				if _, err := rw.Write(chunk); err != nil {
+					return
+				}
+				if flush && http.NewResponseController(rw).Flush() != nil {
+					return
+				}
 			}
 		}
-	}})
-	conn := w.dial()
-	conn.(*net.TCPConn).SetReadBuffer(4096)
-	io.WriteString(conn, request("GET /", "Origin: "+listed))
-	if x := w.observed(); !x.Cut || x.Status != 200 {
-		t.Errorf("observed %+v", x)
+	}
+	for _, path := range []string{"/", "/api/v1/web-integrations"} {
+		w := newWorld(t, options{tenant: endless(1<<20, false), config: func(c *proxy.Config) {
+			c.Timeouts.Progress = 100 * time.Millisecond
+			c.Tenants[0].API = endless(1<<10, true)
+		}})
+		conn := w.dial()
+		conn.(*net.TCPConn).SetReadBuffer(4096)
+		io.WriteString(conn, request("GET "+path, "Origin: "+listed))
+		if x := w.observed(); x.Status != 200 || x.Cut == x.API {
+			t.Errorf("%s: observed %+v", path, x)
+		}
 	}
 }
 
@@ -104,6 +129,10 @@ func TestGateway_OneSlowTenantStarvesNoOther(t *testing.T) {
 		conn := w.dial()
 		io.WriteString(conn, request("GET /", "Origin: "+listed))
 		<-arrived
+	}
+	for range 3 { // who is refused takes no place
+		w.send(request("GET /", "Origin: "+listed))
+		w.observed()
 	}
 	got := w.send(request("GET /", "Origin: "+listed))
 	if got.StatusCode != 503 || got.code() != "OVERLOADED" || got.Header.Get("Retry-After") == "" {
@@ -136,6 +165,28 @@ func TestGateway_TunnelsAreNoRequestsInFlight(t *testing.T) {
 	}
 }
 
+func TestGateway_TunnelsThatHaveEndedMakeNoRoom(t *testing.T) {
+	arrived, release := make(chan bool), make(chan bool)
+	defer close(release)
+	w := newWorld(t, options{config: func(c *proxy.Config) { c.InFlightPerTenant = 1 }, tenant: func(rw http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Upgrade") != "" {
+			echo(rw, r)
+			return
+		}
+		arrived <- true
+		<-release
+	}})
+	for range 3 {
+		w.open(listed, "/").CloseNow()
+		w.observed()
+	}
+	io.WriteString(w.dial(), request("GET /", "Origin: "+listed))
+	<-arrived
+	if got := w.send(request("GET /", "Origin: "+listed)); got.StatusCode != 503 {
+		t.Errorf("the second request got %d", got.StatusCode)
+	}
+}
+
 func TestGateway_TellsWhoDebugsTheNearestMiss(t *testing.T) {
 	for _, debug := range []bool{true, false} {
 		w := newWorld(t, options{config: func(c *proxy.Config) { c.Tenants[0].Debug = debug }})
@@ -155,6 +206,28 @@ func TestGateway_TellsWhoDebugsTheNearestMiss(t *testing.T) {
 			if x.Nearest != want || strings.Contains(got.body, hint) != (want.Entry != "") || strings.Contains(got.body, "nearest") != (want.Entry != "") {
 				t.Errorf("debug %v, %q: %+v, body %s", debug, raw, x.Nearest, got.body)
 			}
+		}
+	}
+}
+
+// Hints are written while the tenant's answer is awaited, and a tenant can send
+// any number of them. (Over HTTP/2 it is the server that limits its writes.)
+func TestGateway_EndsHintsThatNobodyReads(t *testing.T) {
+	for _, protocol := range []protocol{http1, http1TLS} {
+		w := newWorld(t, options{protocol: protocol, config: func(c *proxy.Config) { c.Timeouts.Progress = 100 * time.Millisecond },
+			tenant: func(rw http.ResponseWriter, _ *http.Request) {
+				conn, _, err := http.NewResponseController(rw).Hijack()
+				if err != nil {
+					panic(err)
+				}
+				defer conn.Close()
+				for hint := "HTTP/1.1 103 Early Hints\r\nLink: " + strings.Repeat("a", 1<<14) + "\r\n\r\n"; err == nil; {
+					_, err = io.WriteString(conn, hint)
+				}
+			}})
+		io.WriteString(w.dial(), request("GET /", "Origin: "+listed))
+		if x := w.observed(); x.UpstreamCause != "client" || x.Duration > 5*time.Second {
+			t.Errorf("%s: observed %+v", protocol, x)
 		}
 	}
 }

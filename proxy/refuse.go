@@ -37,7 +37,7 @@ func refusalOf(reason origins.Reason) *problem {
 	switch reason {
 	case origins.OriginRepeated:
 		p.status = http.StatusBadRequest
-	case origins.ListUnavailable:
+	case origins.ListUnavailable, origins.ListStale:
 		p.status, p.header = http.StatusServiceUnavailable, [2]string{"Retry-After", "1"}
 	}
 	return p
@@ -68,6 +68,8 @@ func explain(reason origins.Reason) string {
 		return "The preflight asks for a header that is not allowed."
 	case origins.ListUnavailable:
 		return "The tenant's list could not be had."
+	case origins.ListStale:
+		return "The tenant's list is older than it may be."
 	}
 	return ""
 }
@@ -88,7 +90,11 @@ var (
 	overloaded = &problem{status: http.StatusServiceUnavailable, code: "OVERLOADED", title: "Tenant overloaded",
 		detail: "The tenant has as many requests in flight as it may have.", header: [2]string{"Retry-After", "1"}, limit: limitInFlight}
 	badTarget = &problem{status: http.StatusBadRequest, code: "BAD_REQUEST", title: "Bad Request",
-		detail: "The path has characters that no URL has."}
+		detail: "The request target is no path, or has characters that no URL has."}
+	badHost = &problem{status: http.StatusBadRequest, code: "BAD_REQUEST", title: "Bad Request",
+		detail: "The request names several hosts."}
+	badMethod = &problem{status: http.StatusBadRequest, code: "BAD_REQUEST", title: "Bad Request",
+		detail: "The method has characters that no method has."}
 	upgradeRefused = &problem{status: http.StatusBadRequest, code: "UPGRADE_REFUSED", title: "Upgrade refused",
 		detail: "The only upgrade is a WebSocket handshake."}
 	methodNotForwarded = &problem{status: http.StatusMethodNotAllowed, code: "METHOD_NOT_ALLOWED", title: "Method not allowed",
@@ -102,7 +108,8 @@ var (
 )
 
 // forbiddenMethod refuses the methods that make tunnels or loops of a proxy,
-// in any case: some tenants read methods so.
+// in any case: some tenants read methods so. HTTP/2 delimits methods otherwise
+// than a request line, so they may be no tokens.
 func forbiddenMethod(method string) *problem {
 	switch strings.ToUpper(method) {
 	case http.MethodConnect, http.MethodTrace, "TRACK":
@@ -110,7 +117,15 @@ func forbiddenMethod(method string) *problem {
 	case "PRI": // of the HTTP/2 preface (RFC 9113, section 3.4)
 		return methodNotImplemented
 	}
+	if strings.ContainsFunc(method, isNoTokenByte) {
+		return badMethod
+	}
 	return nil
+}
+
+// isNoTokenByte tells what is in no token (RFC 9110, section 5.6.2).
+func isNoTokenByte(c rune) bool {
+	return c <= ' ' || c >= 0x7f || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, c)
 }
 
 // hint is what a tenant with Debug adds to a refusal.

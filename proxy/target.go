@@ -24,16 +24,26 @@ func rawTarget(r *http.Request) target {
 	return target{path}
 }
 
-// problem reports a target that cannot be sent on byte for byte. HTTP/2 delimits
-// it otherwise than a request line, in which a space would end it.
+// problem reports a target of another form than the two, and one that cannot be
+// sent on byte for byte. HTTP/2 delimits it otherwise than a request line, in
+// which a space would end it.
 func (t target) problem(r *http.Request) *problem {
-	if strings.ContainsFunc(r.RequestURI, func(c rune) bool { return c <= ' ' || c == 0x7f }) {
-		return badTarget
-	}
-	if strings.HasPrefix(t.path, "//") && r.URL.EscapedPath() != t.path {
+	switch {
+	case t.path != "" && t.path[0] != '/',
+		r.URL.Scheme != "" && !isAbsoluteForm(r),
+		strings.ContainsFunc(r.RequestURI, func(c rune) bool { return c <= ' ' || c == 0x7f }),
+		strings.HasPrefix(t.path, "//") && r.URL.EscapedPath() != t.path:
 		return badTarget
 	}
 	return nil
+}
+
+// isAbsoluteForm reports whether a target that has a scheme is a URL of a host,
+// where a target may be one: HTTP/2 has :scheme and :authority instead. User
+// info would hide which host that is (RFC 9110, section 4.2.4).
+func isAbsoluteForm(r *http.Request) bool {
+	u := r.URL
+	return r.ProtoMajor == 1 && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.User == nil
 }
 
 // write puts the path and the query of in, byte for byte, into the URL of the

@@ -4,8 +4,8 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"sync/atomic"
@@ -58,7 +58,7 @@ func (m Mode) String() string {
 }
 
 // apiPaths are the raw paths that the API owns, with what is below them.
-var apiPaths = [...]string{"/api/v1/web-integrations"}
+var apiPaths = [...]string{"/api/v1/web-integrations", "/api/v1/refused-origins"}
 
 // IsAPIPath reports whether the API owns a raw path (one that is not decoded)
 // on the hosts of tenants that serve it.
@@ -76,7 +76,7 @@ type tenant struct {
 	Tenant
 	apiPolicy origins.Policy
 	transport *http.Transport
-	inFlight  atomic.Int64
+	inFlight  *atomic.Int64
 }
 
 // enter counts a request among those in flight, unless there are limit of them
@@ -99,11 +99,12 @@ func newTenant(t Tenant, transports *transports) *tenant {
 	policy := t.Policy
 	policy.PostFromAnywhere = nil
 	policy.RequireOrigin = origins.RequireNone
-	return &tenant{Tenant: t, apiPolicy: policy, transport: transports.of(t.UpstreamTLS)}
+	return &tenant{Tenant: t, apiPolicy: policy, transport: transports.of(t.UpstreamTLS), inFlight: new(atomic.Int64)}
 }
 
 // hosts finds the tenant of a Host.
 type hosts struct {
+	byID   map[string]*tenant
 	byName map[string]*tenant
 	rest   *tenant // nil: nobody takes the other hosts
 
@@ -111,10 +112,11 @@ type hosts struct {
 }
 
 func newHosts(tenants []Tenant, transports *transports) (hosts, error) {
-	h := hosts{byName: map[string]*tenant{}, transports: transports}
+	h := hosts{byID: map[string]*tenant{}, byName: map[string]*tenant{}, transports: transports}
 	var errs []error
 	for _, t := range tenants {
 		compiled := newTenant(t, transports)
+		h.byID[t.ID] = compiled
 		if len(t.Hosts) == 0 {
 			if h.rest != nil {
 				errs = append(errs, fmt.Errorf("tenants %s and %s both have no hosts", h.rest.ID, t.ID))
@@ -122,7 +124,7 @@ func newHosts(tenants []Tenant, transports *transports) (hosts, error) {
 			h.rest = compiled
 		}
 		for _, name := range t.Hosts {
-			name = canonicalHost(name)
+			name = configuredHost(name)
 			if other, taken := h.byName[name]; taken {
 				errs = append(errs, fmt.Errorf("tenants %s and %s both have the host %s", other.ID, t.ID, name))
 			}
@@ -148,13 +150,42 @@ func (h *hosts) find(host string) *tenant {
 	return h.rest
 }
 
-// canonicalHost returns the name of a Host: in lower case, without port,
-// brackets and one trailing dot.
+// hasOtherHost reports whether r names several hosts. net/http refuses two Host
+// lines and takes away the one; of HTTP/2 it leaves them, beside :authority (RFC
+// 9113, section 8.3.1).
+func hasOtherHost(r *http.Request) bool {
+	lines := r.Header["Host"]
+	return len(lines) > 1 || len(lines) == 1 && lines[0] != r.Host
+}
+
+// canonicalHost returns the name of a Host (RFC 9110, section 7.2): in lower
+// case, without port, brackets and one trailing dot. It is "" of what is none.
 func canonicalHost(host string) string {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	} else {
-		host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+	name, port, hasPort := host, "", false
+	if strings.HasPrefix(host, "[") {
+		inner, behind, closed := strings.Cut(host[1:], "]")
+		if addr, err := netip.ParseAddr(inner); !closed || err != nil || !addr.Is6() || addr.Zone() != "" {
+			return ""
+		}
+		name = inner
+		if behind, port, hasPort = strings.Cut(behind, ":"); behind != "" {
+			return ""
+		}
+	} else if name, port, hasPort = strings.Cut(host, ":"); strings.ContainsFunc(name, isNoHostByte) {
+		return ""
 	}
-	return strings.ToLower(strings.TrimSuffix(host, "."))
+	if hasPort && strings.Trim(port, "0123456789") != "" {
+		return ""
+	}
+	return configuredHost(name)
+}
+
+// configuredHost is a name as an operator writes it, without port and brackets,
+// in the form of canonicalHost.
+func configuredHost(name string) string { return strings.ToLower(strings.TrimSuffix(name, ".")) }
+
+// isNoHostByte tells what no browser leaves in a host (URL, forbidden domain
+// code points).
+func isNoHostByte(c rune) bool {
+	return c <= ' ' || c >= 0x7f || strings.ContainsRune(`#%/:<>?@[\]^|`, c)
 }

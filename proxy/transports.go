@@ -20,6 +20,16 @@ func newTransports(t Timeouts) *transports {
 	return &transports{timeouts: t, shared: newTransport(t, nil)}
 }
 
+// successor returns transports with these timeouts, with the connections that
+// there are if they were made with the same.
+func (t *transports) successor(timeouts Timeouts) *transports {
+	next := &transports{timeouts: timeouts, shared: t.shared}
+	if timeouts != t.timeouts {
+		next.shared = newTransport(timeouts, nil)
+	}
+	return next
+}
+
 // of returns the transport for a tenant with the given TLS, which may be nil.
 func (t *transports) of(config *tls.Config) *http.Transport {
 	if config == nil {
@@ -30,12 +40,7 @@ func (t *transports) of(config *tls.Config) *http.Transport {
 	return own
 }
 
-func (t *transports) closeIdle() {
-	t.shared.CloseIdleConnections()
-	for _, own := range t.own {
-		own.CloseIdleConnections()
-	}
-}
+func (t *transports) all() []*http.Transport { return append([]*http.Transport{t.shared}, t.own...) }
 
 func newTransport(t Timeouts, config *tls.Config) *http.Transport {
 	return &http.Transport{

@@ -90,7 +90,9 @@ func (x *exchange) tunnel(res *http.Response) error {
 		tenant: x.tenant, request: x.request, client: client, backend: backend, opened: time.Now(),
 		toClient: direction{to: client}, toBackend: direction{to: backend, masked: true},
 	}
-	x.answer.sent = x.gateway.relay(t, bytes.Clone(early))
+	x.measure()
+	x.gateway.opened(res.Request.Context(), &x.Exchange)
+	x.Received, x.answer.sent = x.gateway.relay(t, bytes.Clone(early))
 	x.TunnelEnd = *t.cause.Load()
 	return errTunnelled
 }
@@ -125,20 +127,21 @@ func writeHandshake(w interface {
 }
 
 // relay copies both ways until both have ended, and returns how many bytes the
-// tenant sent.
-func (t *tunnel) relay(early []byte) (sent int64) {
+// client and the tenant sent.
+func (t *tunnel) relay(early []byte, relayed func(tenant string, received, sent int)) (received, sent int64) {
 	var toBackend sync.WaitGroup
 	toBackend.Go(func() {
-		t.copy(&t.toBackend, io.MultiReader(bytes.NewReader(early), t.client))
+		received = t.copy(&t.toBackend, io.MultiReader(bytes.NewReader(early), t.client),
+			func(n int) { relayed(t.tenant.ID, n, 0) })
 		t.half(endClient, t.backend)
 	})
-	sent = t.copy(&t.toClient, t.backend)
+	sent = t.copy(&t.toClient, t.backend, func(n int) { relayed(t.tenant.ID, 0, n) })
 	t.half(endTenant, t.client)
 	toBackend.Wait()
-	return sent
+	return received, sent
 }
 
-func (t *tunnel) copy(to *direction, from io.Reader) (copied int64) {
+func (t *tunnel) copy(to *direction, from io.Reader, relayed func(n int)) (copied int64) {
 	buffer := make([]byte, tunnelBuffer)
 	for {
 		n, err := from.Read(buffer)
@@ -148,6 +151,7 @@ func (t *tunnel) copy(to *direction, from io.Reader) (copied int64) {
 				return copied
 			}
 			copied += int64(n)
+			relayed(n)
 		}
 		if err != nil {
 			return copied

@@ -2,10 +2,17 @@ package proxy_test
 
 import (
 	"bufio"
+	"errors"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/coder/websocket"
 
@@ -63,6 +70,8 @@ func TestGateway_DecidesWebSocketHandshakes(t *testing.T) {
 		{"a listed origin", handshake("/", "Origin: "+listed), 101, "listed"},
 		{"a public origin", handshake("/", "Origin: "+public), 101, "same_origin"},
 		{"no origin", handshake("/"), 101, "no_origin"},
+		{"in another case", strings.Replace(handshake("/", "Origin: "+listed), "Upgrade: websocket", "Upgrade: WebSocket", 1), 101, "listed"},
+		{"on two lines of Connection", strings.Replace(handshake("/", "Origin: "+listed), "keep-alive, Upgrade", "keep-alive\r\nConnection: upgrade", 1), 101, "listed"},
 		{"an unlisted origin", handshake("/", "Origin: "+unlisted), 403, "origin_not_listed"},
 		{"an opaque origin", handshake("/", "Origin: null"), 403, "origin_opaque"},
 		{"two origins", handshake("/", "Origin: "+listed, "Origin: "+listed), 400, "origin_repeated"},
@@ -82,7 +91,7 @@ func TestGateway_DecidesWebSocketHandshakes(t *testing.T) {
 			conn.Close()
 			x := w.observed()
 			saw := w.tenantSaw()
-			if got.StatusCode != row.status || x.Reason != row.reason || x.Kind != origins.WebSocket || (len(saw) == 1) != (row.status == 101) {
+			if got.StatusCode != row.status || x.Reason != row.reason || x.Kind != origins.WebSocket || (len(saw) == 1) != (row.status == 101) || (x.Upstream != 0) != (row.status == 101) {
 				t.Errorf("%s: %d, %q; the tenant saw %v", row.rule, got.StatusCode, x.Reason, saw)
 			}
 		}
@@ -176,21 +185,51 @@ func TestGateway_JoinsNoOtherProtocol(t *testing.T) {
 }
 
 func TestGateway_ARefusedHandshakeOfTheTenantIsAnOrdinaryAnswer(t *testing.T) {
-	w := newWorld(t, options{tenant: func(rw http.ResponseWriter, r *http.Request) {
-		hostile(rw.Header())
-		rw.WriteHeader(http.StatusUpgradeRequired)
-		io.WriteString(rw, "not here")
-	}})
-	conn := w.dial()
-	io.WriteString(conn, handshake("/", "Origin: "+listed)+request("GET /next", "Origin: "+unlisted))
-	reader := bufio.NewReader(conn)
-	got := w.read(reader, "GET")
-	if got.StatusCode != 426 || got.body != "not here" {
-		t.Errorf("%d %s", got.StatusCode, got.body)
+	for _, protocol := range []protocol{http1, http1TLS} {
+		for _, status := range []int{http.StatusOK, http.StatusUpgradeRequired} {
+			w := newWorld(t, options{protocol: protocol, tenant: func(rw http.ResponseWriter, r *http.Request) {
+				hostile(rw.Header())
+				rw.WriteHeader(status)
+				io.WriteString(rw, "not here")
+			}})
+			conn := w.dial()
+			io.WriteString(conn, handshake("/", "Origin: "+listed)+request("GET /next", "Origin: "+unlisted))
+			reader := bufio.NewReader(conn)
+			got := w.read(reader, "GET")
+			if got.StatusCode != status || got.body != "not here" {
+				t.Errorf("%d %s", got.StatusCode, got.body)
+			}
+			expectCORS(t, fmt.Sprint("a ", status), got, sharedWith(listed))
+			if next := w.read(reader, "GET"); next.StatusCode != 403 {
+				t.Errorf("the next request on the socket got %d", next.StatusCode)
+			}
+		}
 	}
-	expectCORS(t, "a 426", got, sharedWith(listed))
-	if next := w.read(reader, "GET"); next.StatusCode != 403 {
-		t.Errorf("the next request on the socket got %d", next.StatusCode)
+}
+
+// httputil would leave it open.
+func TestGateway_ClosesTheTenantsConnectionThatSwitchedToWhatNobodyJoins(t *testing.T) {
+	for rule, raw := range map[string]string{
+		"another protocol": handshake("/", "Origin: "+listed),
+		"unasked":          request("GET /", "Origin: "+listed),
+	} {
+		closed := make(chan error, 1)
+		w := newWorld(t, options{tenant: func(rw http.ResponseWriter, _ *http.Request) {
+			conn, buffered, err := http.NewResponseController(rw).Hijack()
+			if err != nil {
+				panic(err)
+			}
+			defer conn.Close()
+			conn.SetDeadline(time.Now().Add(20 * time.Second))
+			io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: foo\r\n\r\n")
+			_, err = buffered.ReadByte()
+			closed <- err
+		}})
+		got := w.send(raw)
+		if err := <-closed; got.StatusCode != 502 || errors.Is(err, os.ErrDeadlineExceeded) || err == nil {
+			t.Errorf("%s: %d, and the tenant's connection %v", rule, got.StatusCode, err)
+		}
+		expectCORS(t, rule, got, sharedWith(listed))
 	}
 }
 
@@ -200,5 +239,127 @@ func TestGateway_HeadersModeLeavesWebSocketsAlone(t *testing.T) {
 	io.WriteString(conn, handshake("/", "Origin: "+unlisted))
 	if res, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil || res.StatusCode != 101 {
 		t.Errorf("%v, %v", res, err)
+	}
+}
+
+func TestGateway_ReportModeLeavesTheHandshakesAnswerAsItIs(t *testing.T) {
+	for mode, want := range map[proxy.Mode][]string{
+		proxy.Enforce: {"Vary: Accept, Origin"},
+		proxy.Headers: {"Vary: Accept, Origin"},
+		proxy.Report:  {"Access-Control-Allow-Origin: *", "Vary: Accept"},
+	} {
+		w := newWorld(t, options{mode: mode, tenant: upgrading("Connection: Upgrade\r\nUpgrade: websocket\r\nVary: Accept\r\nAccess-Control-Allow-Origin: *\r\n")})
+		origin := unlisted
+		if mode == proxy.Enforce {
+			origin = listed
+		}
+		conn := w.dial()
+		io.WriteString(conn, handshake("/", "Origin: "+origin))
+		res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil || res.StatusCode != 101 {
+			t.Fatalf("%v: %v, %v", mode, res, err)
+		}
+		expectCORS(t, mode.String(), answer{Response: res}, want)
+	}
+}
+
+// An Upgrade is meant for us only if Connection names it.
+func TestGateway_TakesNoHandshakeOfAnUpgradeForOthers(t *testing.T) {
+	w := newWorld(t, options{policy: func(p *origins.Policy) { p.RequireOrigin = origins.RequireWebSocket }})
+	got := w.send(request("GET /", "Upgrade: websocket", key))
+	if x := w.observed(); got.StatusCode != 200 || x.Kind != origins.Actual {
+		t.Errorf("%d, observed %+v", got.StatusCode, x)
+	}
+}
+
+// Whoever has said everything may still listen.
+func TestGateway_LetsOneSideOfATunnelEndFirst(t *testing.T) {
+	w := newWorld(t, options{tenant: func(rw http.ResponseWriter, _ *http.Request) {
+		conn, buffered, err := http.NewResponseController(rw).Hijack()
+		if err != nil {
+			panic(err)
+		}
+		defer conn.Close()
+		io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+		all, _ := io.ReadAll(buffered)
+		conn.Write(all)
+	}})
+	conn := w.dial()
+	io.WriteString(conn, handshake("/", "Origin: "+listed))
+	reader := bufio.NewReader(conn)
+	if res, err := http.ReadResponse(reader, nil); err != nil || res.StatusCode != 101 {
+		t.Fatalf("%v, %v", res, err)
+	}
+	io.WriteString(conn, "the last word")
+	conn.(*net.TCPConn).CloseWrite()
+	if rest, err := io.ReadAll(reader); string(rest) != "the last word" || err != nil {
+		t.Errorf("got %q, %v", rest, err)
+	}
+	if x := w.observed(); x.TunnelEnd != "client" || x.Sent != int64(len("the last word")) {
+		t.Errorf("observed %+v", x)
+	}
+}
+
+func TestGateway_ReachesWebSocketsOfATenantByTLS(t *testing.T) {
+	tenant := httptest.NewTLSServer(http.HandlerFunc(echo))
+	t.Cleanup(tenant.Close)
+	w := newWorld(t, options{config: func(c *proxy.Config) {
+		c.Tenants[0].Upstream, _ = url.Parse(tenant.URL)
+		c.Tenants[0].UpstreamTLS = tenant.Client().Transport.(*http.Transport).TLSClientConfig
+	}})
+	conn := w.open(listed, "/")
+	expectEcho(t, "by TLS", conn)
+	w.lists.Apply(withoutFirst())
+	expectClose(t, "by TLS", conn, websocket.StatusPolicyViolation, "revoked")
+}
+
+// timed is a listener whose connections tell the write deadlines that they get.
+type timed struct {
+	net.Listener
+	deadlines chan time.Time
+}
+
+func (l timed) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	return timedConn{conn, l.deadlines}, err
+}
+
+type timedConn struct {
+	net.Conn
+	deadlines chan time.Time
+}
+
+func (c timedConn) SetWriteDeadline(at time.Time) error {
+	c.deadlines <- at
+	return c.Conn.SetWriteDeadline(at)
+}
+
+// The time to take the handshake's answer is limited, that of the tunnel is not.
+func TestGateway_GivesTheHandshakesAnswerALimitAndTheTunnelNone(t *testing.T) {
+	w := newWorld(t, options{tenant: upgrading("Connection: Upgrade\r\nUpgrade: websocket\r\n")})
+	server := httptest.NewUnstartedServer(w.proxy)
+	defer server.Close()
+	deadlines := make(chan time.Time, 10)
+	server.Listener = timed{server.Listener, deadlines}
+	server.Start()
+	conn, err := net.Dial("tcp", server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(20 * time.Second))
+	io.WriteString(conn, handshake("/", "Origin: "+listed))
+	reader := bufio.NewReader(conn)
+	if res, err := http.ReadResponse(reader, nil); err != nil || res.StatusCode != 101 {
+		t.Fatalf("%v, %v", res, err)
+	}
+	if hello, err := reader.ReadString('.'); hello != "hello." {
+		t.Fatalf("%q, %v", hello, err)
+	}
+	if len(deadlines) != 2 {
+		t.Fatalf("%d deadlines", len(deadlines))
+	}
+	if first, last := <-deadlines, <-deadlines; first.IsZero() || !last.IsZero() {
+		t.Errorf("the handshake's answer had until %v, the tunnel has until %v", first, last)
 	}
 }

@@ -11,9 +11,8 @@ import (
 // tunnels are those that are open, by tenant. Connections that were hijacked
 // have no deadlines and no server that knows them.
 type tunnels struct {
-	idle, lifetime time.Duration // 0: none
-
 	mu      sync.Mutex
+	tenants map[string]*tenant // as they are now, by id
 	open    map[string]map[*tunnel]struct{}
 	changed map[string]struct{} // tenants whose list has changed since their review
 	wake    chan struct{}       // has room for one
@@ -21,9 +20,9 @@ type tunnels struct {
 	empty   chan struct{} // closed when none is left after closing
 }
 
-func newTunnels(t Timeouts) *tunnels {
+func newTunnels(tenants map[string]*tenant) *tunnels {
 	return &tunnels{
-		idle: t.WebSocketIdle, lifetime: t.WebSocketLifetime,
+		tenants: tenants,
 		open:    map[string]map[*tunnel]struct{}{},
 		changed: map[string]struct{}{},
 		wake:    make(chan struct{}, 1),
@@ -32,19 +31,18 @@ func newTunnels(t Timeouts) *tunnels {
 }
 
 // relay is the life of a tunnel.
-func (g *Gateway) relay(t *tunnel, early []byte) (sent int64) {
+func (g *Gateway) relay(t *tunnel, early []byte) (received, sent int64) {
 	if !g.tunnels.add(t) {
 		t.end(goingAway, endShutdown)
 	}
 	defer g.tunnels.remove(t)
 	// The list may have changed between the decision and the entry above, from
-	// which on a change is not missed.
-	if list, err := g.lists.List(context.Background(), t.tenant.ID); err == nil {
-		t.review(list)
-	}
-	t.limit(g.tunnels.idle, g.tunnels.lifetime)
+	// which on a change is not missed. One that cannot be had refuses.
+	list, _ := g.lists.List(context.Background(), t.tenant.ID)
+	t.review(g.tunnels.tenant(t.tenant.ID), list)
+	t.limit(g.tunnelIdle, g.tunnelLifetime)
 	defer t.release()
-	return t.relay(early)
+	return t.relay(early, g.relayed)
 }
 
 func (s *tunnels) add(t *tunnel) bool {
@@ -123,6 +121,8 @@ func (g *Gateway) ListChanged(tenant string) {
 // changed, and closes those that would be refused, with 1008, until ctx ends.
 // It has to run for as long as the gateway serves.
 func (g *Gateway) Review(ctx context.Context) {
+	var reviews sync.WaitGroup
+	defer reviews.Wait()
 	for {
 		select {
 		case <-ctx.Done():
@@ -130,7 +130,7 @@ func (g *Gateway) Review(ctx context.Context) {
 		case <-g.tunnels.wake:
 		}
 		for _, tenant := range g.tunnels.takeChanged() {
-			g.review(ctx, tenant)
+			reviews.Go(func() { g.review(ctx, tenant) }) // no tenant waits for another's list
 		}
 	}
 }
@@ -156,9 +156,10 @@ func (g *Gateway) review(ctx context.Context, tenant string) {
 	if err != nil {
 		list = nil
 	}
+	now := g.tunnels.tenant(tenant)
 	var ending sync.WaitGroup
 	for _, t := range g.tunnels.of(tenant) {
-		ending.Go(func() { t.review(list) })
+		ending.Go(func() { t.review(now, list) })
 	}
 	ending.Wait()
 	if g.lists.Doubted(tenant) {
@@ -170,10 +171,33 @@ func (g *Gateway) review(ctx context.Context, tenant string) {
 // doubtInterval is how often the tunnels of a tenant have a doubted list read.
 const doubtInterval = time.Second
 
-// review ends a tunnel that would be refused now, where refusals are enforced.
-func (t *tunnel) review(list *origins.List) {
-	if t.tenant.Mode == Enforce && t.tenant.Policy.Decide(&t.request, list).Verdict() == origins.Refused {
+// review ends a tunnel that would be refused by its tenant as that is now, where
+// refusals are enforced. A tenant that is gone (nil) refuses everything.
+func (t *tunnel) review(now *tenant, list *origins.List) {
+	if now == nil || now.Mode == Enforce && now.Policy.Decide(&t.request, list).Verdict() == origins.Refused {
 		t.end(policyViolation, endRevoked)
+	}
+}
+
+// tenant returns the one of that id as it is now, or nil.
+func (s *tunnels) tenant(id string) *tenant {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.tenants[id]
+}
+
+// use makes the tunnels those of these tenants, and has all of them decided on
+// again.
+func (s *tunnels) use(tenants map[string]*tenant) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tenants = tenants
+	for id := range s.open {
+		s.changed[id] = struct{}{}
+	}
+	select {
+	case s.wake <- struct{}{}:
+	default:
 	}
 }
 

@@ -21,8 +21,13 @@ import (
 // open opens a WebSocket of an origin through the gateway.
 func (w *world) open(origin, target string) *websocket.Conn {
 	w.t.Helper()
+	return w.openAt("acme.example", origin, target)
+}
+
+func (w *world) openAt(host, origin, target string) *websocket.Conn {
+	w.t.Helper()
 	conn, _, err := websocket.Dial(w.t.Context(), w.gateway.URL+target, &websocket.DialOptions{
-		Host: "acme.example", HTTPHeader: http.Header{"Origin": {origin}}})
+		Host: host, HTTPHeader: http.Header{"Origin": {origin}}})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -61,9 +66,13 @@ func TestGateway_ClosesTheTunnelsOfARevokedOrigin(t *testing.T) {
 	w := newWorld(t, options{tenant: echo})
 	revoked, stays, same := w.open(listed, "/"), w.open(other, "/"), w.open(public, "/")
 	byID := w.open(listed, "/?qlik-web-integration-id=first")
+	begun := time.Now()
 	w.lists.Apply(withoutFirst())
 	expectClose(t, "by the union", revoked, websocket.StatusPolicyViolation, "revoked")
 	expectClose(t, "by the web integration", byID, websocket.StatusPolicyViolation, "revoked")
+	if took := time.Since(begun); took > time.Second {
+		t.Errorf("it took %v", took)
+	}
 	for range 2 {
 		if x := w.observed(); x.TunnelEnd != "revoked" || x.Status != 101 {
 			t.Errorf("observed %+v", x)
@@ -262,4 +271,110 @@ func TestGateway_ReviewsTunnelsOfADoubtedListUntilItCouldBeRead(t *testing.T) {
 	conn := w.open(listed, "/")
 	w.lists.Doubt("acme")
 	expectClose(t, "read at the second attempt", conn, websocket.StatusPolicyViolation, "revoked")
+}
+
+// What is revoked between the decision and the tunnel finds no tunnel to close.
+func TestGateway_ClosesATunnelThatWasRevokedDuringItsHandshake(t *testing.T) {
+	for rule, stays := range map[string]bool{"the list is there": true, "the list can no longer be had": false} {
+		var gone atomic.Bool
+		var w *world
+		w = newWorld(t, options{load: func(ctx context.Context, tenant string) (*origins.List, error) {
+			if gone.Load() {
+				return nil, errors.New("the store is down")
+			}
+			return loadTwo(ctx, tenant)
+		}, tenant: func(rw http.ResponseWriter, r *http.Request) {
+			w.lists.Apply(withoutFirst())
+			if !stays {
+				for i := range 10 {
+					w.lists.List(r.Context(), fmt.Sprint("tenant-", i))
+				}
+				gone.Store(true)
+			}
+			echo(rw, r)
+		}})
+		conn := w.open(listed, "/")
+		expectClose(t, rule, conn, websocket.StatusPolicyViolation, "revoked")
+	}
+}
+
+// A store that does not answer for one tenant holds up no other.
+func TestGateway_ReviewsTenantsBesideEachOther(t *testing.T) {
+	asked, release := make(chan bool, 100), make(chan bool)
+	defer close(release)
+	var slow atomic.Bool
+	w := newWorld(t, options{tenant: echo, load: func(ctx context.Context, tenant string) (*origins.List, error) {
+		if tenant == "empty" && slow.Load() {
+			asked <- true
+			<-release
+		}
+		return loadTwo(ctx, tenant)
+	}})
+	conn := w.open(listed, "/")
+	w.openAt("empty.example", public, "/")
+	for i := range 9 {
+		w.lists.List(t.Context(), fmt.Sprint("tenant-", i))
+		w.lists.List(t.Context(), "acme")
+	}
+	slow.Store(true)
+	w.lists.Apply(origins.Change{Tenant: "empty", Part: origins.Part{ID: "first", Revision: 10}})
+	<-asked
+	w.lists.Apply(withoutFirst())
+	expectClose(t, "beside a tenant whose list does not come", conn, websocket.StatusPolicyViolation, "revoked")
+}
+
+func TestGateway_ClosesTunnelsWhoseListCanNoLongerBeHad(t *testing.T) {
+	var gone atomic.Bool
+	w := newWorld(t, options{tenant: echo, load: func(ctx context.Context, tenant string) (*origins.List, error) {
+		if gone.Load() {
+			return nil, errors.New("the store is down")
+		}
+		return loadTwo(ctx, tenant)
+	}})
+	conn, same := w.open(listed, "/"), w.open(public, "/")
+	for i := range 10 {
+		w.lists.List(t.Context(), fmt.Sprint("tenant-", i))
+	}
+	gone.Store(true)
+	w.lists.Apply(withoutFirst())
+	expectClose(t, "not to be had", conn, websocket.StatusPolicyViolation, "revoked")
+	expectEcho(t, "a public origin needs no list", same)
+}
+
+func TestGateway_KeepsTunnelsThroughWhichSomethingPasses(t *testing.T) {
+	const idle = 500 * time.Millisecond
+	w := newWorld(t, options{tenant: echo, config: func(c *proxy.Config) { c.Timeouts.WebSocketIdle = idle }})
+	conn := w.open(listed, "/")
+	for begun := time.Now(); time.Since(begun) < 2*idle; {
+		expectEcho(t, "in use", conn)
+		if t.Failed() {
+			return
+		}
+	}
+	expectClose(t, "idle at last", conn, websocket.StatusGoingAway, "idle")
+}
+
+// What a tenant says when its tunnel is closed already is for nobody.
+func TestGateway_LetsNothingFollowItsCloseFrame(t *testing.T) {
+	w := newWorld(t, options{tenant: func(rw http.ResponseWriter, _ *http.Request) {
+		conn, buffered, err := http.NewResponseController(rw).Hijack()
+		if err != nil {
+			panic(err)
+		}
+		defer conn.Close()
+		io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+		buffered.ReadByte() // of the close frame
+		io.WriteString(conn, "\x81\x02hi")
+		io.Copy(io.Discard, buffered)
+	}})
+	conn := w.dial()
+	io.WriteString(conn, handshake("/", "Origin: "+listed))
+	reader := bufio.NewReader(conn)
+	if res, err := http.ReadResponse(reader, nil); err != nil || res.StatusCode != 101 {
+		t.Fatalf("%v, %v", res, err)
+	}
+	w.lists.Apply(withoutFirst())
+	if rest, err := io.ReadAll(reader); string(rest) != "\x88\x09\x03\xf0revoked" || err != nil {
+		t.Errorf("%q, %v", rest, err)
+	}
 }

@@ -146,7 +146,7 @@ func (w *world) config(o options, upstream *url.URL) proxy.Config {
 		CORS:     proxy.CORS{Credentials: true, Methods: policy.Methods, ExposeHeaders: strings.Split(expose, ", "), MaxAge: 10 * time.Minute},
 		URLBytes: 1024,
 		Timeouts: proxy.Timeouts{Connect: 3 * time.Second, Response: 10 * time.Second, Idle: time.Minute},
-		Observe:  func(x *proxy.Exchange) { w.exchanges <- *x },
+		Observe:  func(_ context.Context, x *proxy.Exchange) { w.exchanges <- *x },
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"originwarden/origins"
 )
 
 // What a Store's calls fail with, beside a *LimitError and what the functions
@@ -18,6 +20,10 @@ var (
 	ErrExists = errors.New("web integration exists")
 	// ErrUnchanged is returned by an Edit's function that wants nothing written.
 	ErrUnchanged = errors.New("web integration unchanged")
+	// ErrCompacted: the history after that revision is not kept any more.
+	ErrCompacted = errors.New("history compacted")
+	// ErrReset is wrapped by every *ResetError.
+	ErrReset = errors.New("the store was reset")
 )
 
 // Limits bound what one tenant may keep. Both are positive. Only a write that
@@ -44,6 +50,34 @@ func (e *LimitError) Error() string {
 	return fmt.Sprintf("a tenant may have at most %d %s", e.Max, e.What)
 }
 
+// Position is a moment in the history of one store.
+type Position struct {
+	// Store is the identity of the store: random, made with it and kept by it.
+	// Revisions of different stores do not compare.
+	Store string
+	// Revision is that of the last write, or 0 when there was none.
+	Revision uint64
+}
+
+// ResetError says that what answers is not the store that was there before, or
+// not with all that it had: it was emptied, replaced, or restored from a
+// backup. Nothing is read from it and nothing written to it until an operator
+// has it accepted.
+type ResetError struct {
+	Known Position // the newest that was seen
+	Found Position // what is there; an empty store may have no identity yet
+}
+
+func (e *ResetError) Error() string {
+	if e.Found.Store != e.Known.Store {
+		return fmt.Sprintf("%v: it is another one, at revision %d, than that known at revision %d", ErrReset, e.Found.Revision, e.Known.Revision)
+	}
+	return fmt.Sprintf("%v: it is at revision %d, and was at %d", ErrReset, e.Found.Revision, e.Known.Revision)
+}
+
+// Unwrap returns ErrReset.
+func (e *ResetError) Unwrap() error { return ErrReset }
+
 // Store keeps the web integrations of all tenants. It may be used concurrently.
 //
 // Every write that changes something takes the next revision: one counter for
@@ -54,6 +88,9 @@ func (e *LimitError) Error() string {
 //
 // Calls end when their context does; then, as after any error that is none of
 // this package's, it is not known whether a write happened.
+//
+// Every call but Accept fails with a *ResetError while the store is not the one
+// that it was, or older than it was seen before.
 type Store interface {
 	// Page reads a part of the tenant's web integrations. The error is
 	// ErrUnknownCursor for a cursor that is no id of this tenant, also on a
@@ -88,8 +125,25 @@ type Store interface {
 	// store, in no order.
 	Load(ctx context.Context, tenant string) (revision uint64, all []WebIntegration, err error)
 
-	// Revision is that of the last write, or 0 when there was none.
-	Revision(ctx context.Context) (uint64, error)
+	// Position is that of the last write that has returned, or a later one.
+	Position(ctx context.Context) (Position, error)
+
+	// Tenants returns, for every tenant that was ever written to, the revision
+	// of its last write, read together at one position.
+	Tenants(ctx context.Context) (Position, map[string]uint64, error)
+
+	// Watch calls changed with every change after the revision: each once, in
+	// the order of the commits, without gaps. Changes that were known together
+	// come in one call, the last of them with the greatest revision. It returns
+	// when ctx ends, with its error; with ErrCompacted, if what came after the
+	// revision is not known any more; or with another error, after which a new
+	// Watch goes on from the last change that was handed over. A position that
+	// the store has not reached yet is waited for.
+	Watch(ctx context.Context, after uint64, changed func([]origins.Change)) error
+
+	// Accept takes the store as it is now, whatever was known of it, and
+	// returns its position.
+	Accept(ctx context.Context) (Position, error)
 
 	// Close ends the use of the store, after the calls that run.
 	Close() error

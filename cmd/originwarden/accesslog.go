@@ -1,6 +1,8 @@
 package main
 
 import (
+	"strings"
+
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
@@ -11,32 +13,30 @@ import (
 // accessLog writes a line for every exchange. Its zero value is not usable; it
 // may be used concurrently.
 type accessLog struct {
-	log     *zap.Logger
-	sampled *zap.Logger // for what anybody can cause at any rate
-	all     bool        // or only exchanges that failed
+	log     *logger
+	refused *sampler // anybody can cause those at any rate
+	all     bool     // or only exchanges that failed
 }
 
 // refusedFirst is how many refused requests of a second get a line, before they
 // are sampled.
 const refusedFirst = 1000
 
-func newAccessLog(log *zap.Logger, all bool) *accessLog {
-	return &accessLog{log: log, sampled: sampled(log, refusedFirst), all: all}
+func newAccessLog(log *logger, all bool) *accessLog {
+	return &accessLog{log: log, refused: log.sampler("refused requests", refusedFirst), all: all}
 }
 
 // observe writes the line of x. Nothing is made up when the level is off.
 func (l *accessLog) observe(x *proxy.Exchange) {
-	log, level := l.log, zapcore.InfoLevel
-	if x.Verdict == origins.Refused {
-		log = l.sampled
-	}
+	level := zapcore.InfoLevel
 	if hasFailed(x) {
 		level = zapcore.WarnLevel
 	} else if !l.all {
 		return
 	}
-	if entry := log.Check(level, "request"); entry != nil {
-		entry.Write(fields(x)...)
+	entry := l.log.Check(level, "request")
+	if entry != nil && (x.Verdict != origins.Refused || l.refused.passes(x.Reason)) {
+		entry.Write(zap.Inline((*accessLine)(x)))
 	}
 }
 
@@ -52,43 +52,61 @@ const (
 	longestError  = 1024
 )
 
-func fields(x *proxy.Exchange) []zap.Field {
-	all := make([]zap.Field, 0, 20)
-	all = append(all,
-		zap.String("tenant", x.Tenant),
-		zap.Stringer("kind", x.Kind),
-		zap.String("verdict", string(x.Verdict)),
-		zap.String("reason", x.Reason),
-		zap.Stringer("mode", x.Mode),
-		zap.String("method", bounded(x.Method, longestMethod)),
-		zap.String("path", bounded(x.Path, longestPath)),
-		zap.Int("status", x.Status),
-		zap.Int64("bytes", x.Sent),
-		zap.Duration("duration", x.Duration),
-		zap.Duration("upstream", x.Upstream),
-		zap.Stringer("client", x.Client),
-		zap.String("trace_id", x.TraceID),
-	)
-	if x.API {
-		all = append(all, zap.Bool("api", true))
+// accessLine is an exchange as its line has it.
+type accessLine proxy.Exchange
+
+// MarshalLogObject implements zapcore.ObjectMarshaler.
+func (x *accessLine) MarshalLogObject(into zapcore.ObjectEncoder) error {
+	into.AddString("tenant", x.Tenant)
+	into.AddString("kind", x.Kind.String())
+	into.AddString("verdict", string(x.Verdict))
+	into.AddString("reason", x.Reason)
+	into.AddString("mode", x.Mode.String())
+	into.AddString("method", bounded(x.Method, longestMethod))
+	into.AddString("path", bounded(x.Path, longestPath))
+	into.AddInt("status", x.Status)
+	into.AddInt64("bytes", x.Sent)
+	into.AddInt64("received", x.Received)
+	into.AddDuration("duration", x.Duration)
+	into.AddDuration("upstream", x.Upstream)
+	into.AddString("client", x.Client.String())
+	into.AddString("trace_id", x.TraceID)
+	x.addExceptional(into)
+	return nil
+}
+
+// addExceptional adds what most exchanges do not have.
+func (x *accessLine) addExceptional(into zapcore.ObjectEncoder) {
+	for _, flag := range []struct {
+		name string
+		is   bool
+	}{{"api", x.API}, {"cut", x.Cut}} {
+		if flag.is {
+			into.AddBool(flag.name, true)
+		}
 	}
-	if x.Cut {
-		all = append(all, zap.Bool("cut", true))
-	}
-	if x.TunnelEnd != "" {
-		all = append(all, zap.String("tunnel_end", x.TunnelEnd))
-	}
-	if x.Limit != "" {
-		all = append(all, zap.String("limit", x.Limit))
-	}
-	if x.Nearest.Relation != "" {
-		all = append(all, zap.String("nearest", x.Nearest.Entry), zap.String("nearest_is", string(x.Nearest.Relation)))
-	}
-	if x.UpstreamCause != "" {
-		all = append(all, zap.String("upstream_cause", x.UpstreamCause))
+	for _, text := range []struct{ name, value string }{
+		{"tunnel_end", x.TunnelEnd}, {"limit", x.Limit},
+		{"nearest", x.Nearest.Entry}, {"nearest_is", string(x.Nearest.Relation)}, {"upstream_cause", x.UpstreamCause},
+	} {
+		if text.value != "" {
+			into.AddString(text.name, text.value)
+		}
 	}
 	if x.Err != nil {
-		all = append(all, zap.String("error", bounded(x.Err.Error(), longestError)))
+		into.AddString("error", bounded(withoutQuotes(x.Err.Error()), longestError))
 	}
-	return all
+}
+
+// withoutQuotes cuts off what net/http quotes of an answer that it cannot read,
+// which may be part of a cookie.
+func withoutQuotes(message string) string {
+	before, quoted, malformed := strings.Cut(message, "malformed ")
+	if !malformed {
+		return message
+	}
+	if end := strings.IndexAny(quoted, ":\""); end >= 0 {
+		quoted = strings.TrimSpace(quoted[:end])
+	}
+	return before + "malformed " + quoted
 }

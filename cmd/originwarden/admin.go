@@ -1,49 +1,70 @@
 package main
 
 import (
+	"maps"
 	"net/http"
+	"slices"
+	"strings"
 
 	"originwarden/envelope"
 )
 
 // admin answers on the operators' address. It answers GET to whoever reaches
-// it, and nothing to web pages, which have no business there.
+// it, everything else to whoever has a token for it, and nothing to web pages,
+// which have no business there.
 type admin struct {
 	metrics  http.Handler
 	ready    http.Handler
 	contract http.Handler
+	level    http.Handler // of the log
+	setLevel http.Handler // this and the next let in only those who may
+	resync   http.Handler
+	reload   http.Handler
 }
 
 // ServeHTTP implements http.Handler.
 func (a *admin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	handler := a.route(r.URL.EscapedPath())
+	methods := a.route(r.URL.EscapedPath())
 	switch {
 	case r.Header["Origin"] != nil:
 		refuse(w, http.StatusForbidden, "ORIGIN_REFUSED", "Origin refused")
-	case handler == nil:
+	case methods == nil:
 		refuse(w, http.StatusNotFound, "NOT_FOUND", "Not found")
-	case r.Method != http.MethodGet && r.Method != http.MethodHead:
-		w.Header().Set("Allow", "GET, HEAD")
+	case methods[r.Method] == nil:
+		w.Header().Set("Allow", strings.Join(slices.Sorted(maps.Keys(methods)), ", "))
 		refuse(w, http.StatusMethodNotAllowed, "METHOD_NOT_ALLOWED", "Method not allowed")
 	default:
-		handler.ServeHTTP(w, r)
+		methods[r.Method].ServeHTTP(w, r)
 	}
 }
 
-func (a *admin) route(path string) http.Handler {
+// route returns what there is at a path, by method.
+func (a *admin) route(path string) map[string]http.Handler {
 	switch path {
 	case "/metrics":
-		return a.metrics
+		return reads(a.metrics)
 	case "/healthz":
-		return http.HandlerFunc(healthy)
+		return reads(http.HandlerFunc(healthy))
 	case "/readyz":
-		return a.ready
+		return reads(a.ready)
 	case "/openapi.yaml":
-		return a.contract
+		return reads(a.contract)
+	case "/log-level":
+		methods := reads(a.level)
+		methods[http.MethodPut] = a.setLevel
+		return methods
+	case "/resync":
+		return map[string]http.Handler{http.MethodPost: a.resync}
+	case "/reload":
+		return map[string]http.Handler{http.MethodPost: a.reload}
 	}
 	return nil
+}
+
+func reads(h http.Handler) map[string]http.Handler {
+	return map[string]http.Handler{http.MethodGet: h, http.MethodHead: h}
 }
 
 // contract serves the API's OpenAPI document.

@@ -1,13 +1,11 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
-	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -78,46 +76,43 @@ func TestReadiness_TellsTheRevisionInForce(t *testing.T) {
 		t.Fatal(err)
 	}
 	made, _ := send(t, "POST", r.tenants+collection, `{"name":"n"}`, "Authorization: Bearer "+strings.TrimSpace(string(token)), "Content-Type: application/json")
-	_, text := send(t, "GET", r.admin+"/readyz", "")
-	if want := `{"ready":true,"revision":` + made.Header.Get("Web-Integrations-Revision") + `,`; !strings.HasPrefix(text, want) {
-		t.Errorf("got %s, want %s", text, want)
+	want, _ := strconv.ParseUint(made.Header.Get("Web-Integrations-Revision"), 10, 64)
+	var d readinessDocument
+	for d.Revision < want && t.Context().Err() == nil { // the feed is behind the answer
+		_, text := send(t, "GET", r.admin+"/readyz", "")
+		if err := json.Unmarshal([]byte(text), &d); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !d.Ready || d.Revision != want || d.Age == nil || !d.Store.Up || d.Store.Identity == "" || d.Store.Revision != want {
+		t.Errorf("got %+v, want revision %d", d, want)
 	}
 }
 
-// revisions is a store of which only the revision is asked.
-type revisions struct {
-	store.Store
-	answer func(context.Context) (uint64, error)
-}
-
-func (r revisions) Revision(ctx context.Context) (uint64, error) { return r.answer(ctx) }
-
-func TestReadiness_StaysReadyWhileTheStoreIsSilent(t *testing.T) {
+func TestReadiness_TellsWhatIsWrongWithTheStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		answer := func(context.Context) (uint64, error) { return 7, nil }
-		ready := newReadiness(revisions{answer: func(ctx context.Context) (uint64, error) { return answer(ctx) }}, 2*time.Second)
-		expect := func(name string, status int, want readinessDocument) {
+		var state store.State
+		ready := newReadiness(func() store.State { return state }, func() []upstreamDocument { return []upstreamDocument{{Tenant: "acme"}} })
+		expect := func(name string, status int, want string) {
 			t.Helper()
 			recorder := httptest.NewRecorder()
 			ready.ServeHTTP(recorder, httptest.NewRequest("GET", "/readyz", nil))
-			var got readinessDocument
-			if err := json.Unmarshal(recorder.Body.Bytes(), &got); err != nil || got != want || recorder.Code != status {
-				t.Errorf("%s: %d %s", name, recorder.Code, recorder.Body)
+			if got := strings.TrimSpace(recorder.Body.String()); got != want || recorder.Code != status {
+				t.Errorf("%s:\n got %d %s\nwant %d %s", name, recorder.Code, got, status, want)
 			}
 		}
-		expect("at first", http.StatusServiceUnavailable, readinessDocument{Revision: 7, Problem: "starting"})
+		expect("at first", 503, `{"ready":false,"revision":0,"age":null,"problem":"starting","store":{"up":false,"revision":0},"upstreams":[{"tenant":"acme","up":null}]}`)
 		ready.set("")
-		expect("then", http.StatusOK, readinessDocument{Ready: true, Revision: 7})
-		answer = func(context.Context) (uint64, error) { return 0, errors.New("no such file") }
+		expect("without lists", 503, `{"ready":false,"revision":0,"age":null,"problem":"there are no lists: the store was not reached yet","store":{"up":false,"revision":0},"upstreams":[{"tenant":"acme","up":null}]}`)
+		ready.loaded()
+		state = store.State{InForce: store.Position{Store: "one", Revision: 7}, Confirmed: time.Now(), Newest: 8, Up: true}
+		expect("then", 200, `{"ready":true,"revision":7,"age":0,"store":{"up":true,"identity":"one","revision":8},"upstreams":[{"tenant":"acme","up":null}]}`)
+		state.Up = false
 		time.Sleep(5 * time.Second) // of the bubble's time
-		expect("with a store that fails", http.StatusOK, readinessDocument{Ready: true, Revision: 7, Age: 5, Problem: "the store does not answer"})
-		answer = func(ctx context.Context) (uint64, error) {
-			<-ctx.Done()
-			return 0, ctx.Err()
-		}
-		expect("with a store that hangs", http.StatusOK, readinessDocument{Ready: true, Revision: 7, Age: 7, Problem: "the store does not answer"})
+		expect("without the store", 200, `{"ready":true,"revision":7,"age":5,"problem":"the store does not answer","store":{"up":false,"identity":"one","revision":8},"upstreams":[{"tenant":"acme","up":null}]}`)
+		state.Up, state.Reset = true, &store.ResetError{Known: state.InForce, Found: store.Position{Store: "two", Revision: 1}}
+		expect("reset", 200, `{"ready":true,"revision":7,"age":5,"problem":"the store was reset: it is another one, at revision 1, than that known at revision 7","store":{"up":true,"identity":"one","revision":8,"reset":{"identity":"two","revision":1}},"upstreams":[{"tenant":"acme","up":null}]}`)
 		ready.set("stopping")
-		answer = func(context.Context) (uint64, error) { return 8, nil }
-		expect("in the end", http.StatusServiceUnavailable, readinessDocument{Revision: 8, Problem: "stopping"})
+		expect("in the end", 503, `{"ready":false,"revision":7,"age":5,"problem":"stopping","store":{"up":true,"identity":"one","revision":8,"reset":{"identity":"two","revision":1}},"upstreams":[{"tenant":"acme","up":null}]}`)
 	})
 }

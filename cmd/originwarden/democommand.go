@@ -113,7 +113,7 @@ func (e *example) configure(dir string, at demoAddresses, tenant net.Addr) (*con
 // run runs the gateway in front of the tenant.
 func (e *example) run(stop, now context.Context) error {
 	log := newLogger(e.cfg.Log, e.env.stderr)
-	defer log.Sync()
+	defer log.close()
 	s, err := open(stop, e.cfg, log)
 	if err != nil {
 		if stop.Err() != nil {
@@ -122,10 +122,10 @@ func (e *example) run(stop, now context.Context) error {
 		return err
 	}
 	if err = e.list(stop, s); err == nil {
-		err = s.run(stop, now, e.env.listen, func(tenants, admin net.Addr) {
+		err = s.run(stop, now, around{listen: e.env.listen, ready: func(tenants, admin net.Addr) {
 			e.servePages(stop, portOf(tenants))
 			e.guide(tenants, admin).print(e.env.stdout)
-		})
+		}})
 	}
 	return errors.Join(err, s.close())
 }

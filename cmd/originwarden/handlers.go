@@ -1,22 +1,21 @@
 package main
 
 import (
-	"fmt"
+	"context"
 	"net"
-	"net/netip"
-	"time"
+	"net/http"
+	"sync/atomic"
 
 	"originwarden/api"
-	"originwarden/cmd/originwarden/config"
 	"originwarden/metrics"
-	"originwarden/origins"
-	"originwarden/proxy"
 )
 
 // handlers are what answers at a service's two addresses, and who observes it.
 type handlers struct {
-	gateway *proxy.Gateway
-	running *inFlight // in front of gateway
+	plan    plan // that of the first generation; the others differ in cfg
+	current atomic.Pointer[generation]
+	leaving atomic.Bool // connections are to end with their next answer
+	running *inFlight   // in front of the current generation
 	admin   *admin
 	metrics *metrics.Metrics
 }
@@ -25,134 +24,45 @@ type handlers struct {
 // operators.
 func (s *service) handlers(at net.Addr) (*handlers, error) {
 	built := thisBuild()
-	observed := metrics.New(metrics.Config{Tenants: s.labelled(), Lists: s.lists, Version: built.version, Revision: built.commit})
-	access := newAccessLog(s.log, s.cfg.Log.Access)
-	tenants, err := s.tenants(at, s.api(observed))
+	observed := metrics.New(metrics.Config{Tenants: labelled(s.cfg), Lists: s.lists, Version: built.version, Revision: built.commit})
+	tracing, err := newTracing(context.Background(), s.cfg.Tracing, s.log, observed.Spans)
 	if err != nil {
 		return nil, err
 	}
-	gateway, err := proxy.New(proxy.Config{
-		Tenants:           tenants,
-		Lists:             s.lists,
-		CORS:              s.cors(),
-		TrustedProxies:    s.trustedProxies(),
-		URLBytes:          int(s.cfg.Limits.URLBytes),
-		BodyBytes:         int64(s.cfg.Limits.BodyBytes),
-		InFlightPerTenant: s.cfg.Limits.InFlightPerTenant,
-		Timeouts:          s.timeouts(),
-		Observe: func(x *proxy.Exchange) {
-			observed.Observe(x)
-			access.observe(x)
-		},
-		ErrorLog: linesOf(s.log, "forwarding"),
-	})
+	h := &handlers{metrics: observed}
+	h.plan = plan{service: s, cfg: s.cfg, at: at, observed: observed, access: newAccessLog(s.log, s.cfg.Log.Access), tracing: tracing}
+	first, err := h.plan.generation(nil)
 	if err != nil {
+		tracing.close(context.Background())
 		return nil, err
 	}
-	running := &inFlight{handler: gateway}
-	observed.Watch(gateway.Tunnels, running.count)
-	operators := &admin{metrics: observed.Handler(), ready: s.ready, contract: contract(api.OpenAPI())}
-	return &handlers{gateway, running, operators, observed}, nil
-}
-
-func (s *service) timeouts() proxy.Timeouts {
-	t := s.cfg.Timeouts
-	return proxy.Timeouts{
-		Progress:          time.Duration(t.BodyProgress),
-		Connect:           time.Duration(t.UpstreamConnect),
-		Response:          time.Duration(t.UpstreamResponse),
-		Idle:              time.Duration(t.Idle),
-		WebSocketIdle:     time.Duration(t.WebSocketIdle),
-		WebSocketLifetime: time.Duration(t.WebSocketLifetime),
+	h.current.Store(first)
+	h.running = &inFlight{handler: http.HandlerFunc(h.toTenant)}
+	observed.Watch(first.gateway.Tunnels, h.running.count)
+	observed.WatchFeed(s.feed)
+	observed.WatchLog(s.log.dropped.Load)
+	observed.WatchUpstreams(s.upstreams.up)
+	h.admin = &admin{
+		metrics:  observed.Handler(),
+		ready:    s.ready,
+		contract: contract(api.OpenAPI()),
+		resync:   h.forOperators(s.resync),
+		level:    http.HandlerFunc(s.log.levels.tell),
+		setLevel: h.forOperators(s.log.levels.change),
 	}
+	return h, nil
 }
 
-// labelled are the tenants with a label of their own.
-func (s *service) labelled() []string {
-	var ids []string
-	for _, t := range s.cfg.Tenants[:min(s.cfg.Metrics.Tenants, len(s.cfg.Tenants))] {
-		ids = append(ids, t.ID)
+func (h *handlers) toTenant(w http.ResponseWriter, r *http.Request) {
+	if h.leaving.Load() && r.ProtoMajor == 1 {
+		w.Header().Set("Connection", "close")
 	}
-	return ids
+	h.current.Load().handler.ServeHTTP(w, r)
 }
 
-func (s *service) cors() proxy.CORS {
-	c := s.cfg.CORS
-	return proxy.CORS{
-		Credentials:   c.Credentials,
-		Methods:       c.Methods,
-		ExposeHeaders: c.ExposeHeaders,
-		MaxAge:        time.Duration(c.MaxAge),
-	}
-}
-
-func (s *service) trustedProxies() []netip.Prefix {
-	var prefixes []netip.Prefix
-	for _, network := range s.cfg.TrustedProxies {
-		prefixes = append(prefixes, network.Prefix)
-	}
-	return prefixes
-}
-
-// tenants are those of the configuration, with the API where it is served.
-func (s *service) tenants(at net.Addr, lists *api.API) ([]proxy.Tenant, error) {
-	_, port, _ := net.SplitHostPort(at.String())
-	tenants := make([]proxy.Tenant, len(s.cfg.Tenants))
-	for i := range tenants {
-		t := &s.cfg.Tenants[i]
-		upstreamTLS, err := t.UpstreamTLS.Load()
-		if err != nil {
-			return nil, fmt.Errorf("reading the TLS files of tenant %s: %w", t.ID, err)
-		}
-		tenants[i] = proxy.Tenant{
-			ID:          t.ID,
-			Hosts:       t.Hosts,
-			Upstream:    t.Upstream.URL,
-			UpstreamTLS: upstreamTLS,
-			Mode:        proxy.Mode(t.Mode),
-			Policy:      s.policy(t, port),
-			Debug:       t.Debug,
-		}
-		if t.API {
-			tenants[i].API = lists.Tenant(t.ID)
-		}
-	}
-	return tenants, nil
-}
-
-// api is the lists' API of all tenants.
-func (s *service) api(observed *metrics.Metrics) *api.API {
-	cfg := s.cfg.API
-	return api.New(api.Config{
-		Store:      s.store,
-		Lists:      s.lists,
-		Tokens:     s.tokens,
-		OIDC:       api.OIDC(cfg.OIDC),
-		RateLimits: api.RateLimits(cfg.RateLimits),
-		Limits:     api.Limits{Origins: cfg.Limits.Origins, Body: int64(cfg.Limits.Body)},
-		Timeout:    time.Duration(s.cfg.Store.Timeout),
-		Log:        s.logAPI,
-		Observe: func(o api.Outcome) {
-			observed.ObserveAPI(o)
-			s.logRefusedToken(o)
-		},
+// forOperators lets those through to serve whom the current configuration does.
+func (h *handlers) forOperators(serve http.HandlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.current.Load().lists.ForOperators(serve).ServeHTTP(w, r)
 	})
-}
-
-func (s *service) policy(t *config.Tenant, port string) origins.Policy {
-	return origins.Policy{
-		PublicOrigins:    t.PublicAt(s.scheme(), port),
-		RequireOrigin:    origins.Requirement(t.RequireOrigin),
-		PostFromAnywhere: t.PostFromAnywhere,
-		Methods:          s.cfg.CORS.Methods,
-		RequestHeaders:   s.cfg.CORS.RequestHeaders,
-	}
-}
-
-// scheme is what browsers that reach the listener directly speak.
-func (s *service) scheme() string {
-	if s.cfg.TLS.Enabled() {
-		return "https"
-	}
-	return "http"
 }

@@ -9,8 +9,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/coreos/go-systemd/v22/daemon"
 	"go.uber.org/zap"
 
+	"originwarden/cmd/originwarden/config"
 	"originwarden/proxy"
 )
 
@@ -45,17 +47,34 @@ type gateway struct {
 	*service
 	*handlers
 	tenants, admin *http.Server
+	limits         *proxy.LimitedListener
+	base           context.Context // of all requests, and what runs beside them
+
+	reloading sync.Mutex
+	checks    func() // ends the checks of upstreams, and waits for them
+}
+
+// around is how the world reaches a service.
+type around struct {
+	listen  listen
+	sockets handedOver
+	// hangups ask for the configuration to be read again.
+	hangups <-chan os.Signal
+	// load reads it; nil where there is none.
+	load func() (*config.Config, error)
+	// ready is told both addresses.
+	ready func(tenants, admin net.Addr)
 }
 
 // run listens, calls ready with both addresses, and serves until stop ends or a
 // listener fails. When it returns, nothing listens any more.
-func (s *service) run(stop, now context.Context, listen listen, ready func(tenants, admin net.Addr)) error {
-	tenants, err := listen("tcp", s.cfg.Listen)
+func (s *service) run(stop, now context.Context, a around) error {
+	tenants, err := a.open(socketTenants, s.cfg.Listen)
 	if err != nil {
 		return err
 	}
 	defer tenants.Close()
-	admin, err := listen("tcp", s.cfg.Admin.Listen)
+	admin, err := a.open(socketAdmin, s.cfg.Admin.Listen)
 	if err != nil {
 		return err
 	}
@@ -64,33 +83,49 @@ func (s *service) run(stop, now context.Context, listen listen, ready func(tenan
 	if err != nil {
 		return err
 	}
-	defer h.gateway.Close()
-	s.changed = h.gateway.ListChanged
+	defer func() { h.current.Load().gateway.Close() }()
+	defer h.plan.tracing.close(now)
+	s.changed = func(tenant string) { h.current.Load().gateway.ListChanged(tenant) }
 
 	base, cut := context.WithCancel(context.Background())
 	var background sync.WaitGroup
 	defer background.Wait()
 	defer cut()
-	background.Go(func() { h.gateway.Review(base) })
-	g := &gateway{s, h, s.server(base, h.running), s.server(base, h.admin)}
+	g := &gateway{service: s, handlers: h, base: base}
+	g.tenants, g.admin = s.server(base, h.running), s.server(base, h.admin)
+	h.admin.reload = h.forOperators(g.reloadFor(a.load))
+	limited := g.limited(tenants)
+	background.Go(func() { h.current.Load().gateway.Review(base) })
+	background.Go(func() { s.follow(base) })
+	background.Go(func() { guard(base) })
+	background.Go(func() { g.obey(base, a) })
+	g.checkUpstreams(s.cfg)
+	defer func() { g.checks() }()
 	if s.cfg.TLS.Enabled() {
-		cert, err := newCertificate(s.cfg.TLS, s.log)
+		cert, err := newCertificate(s.cfg.TLS, s.log.Logger)
 		if err != nil {
 			return err
 		}
 		g.speakTLS(cert)
 		background.Go(func() { cert.follow(base) })
 	}
-	err = g.serve(stop, g.limited(tenants), admin, ready)
+	err = g.serve(stop, limited, admin, a.ready)
 	return errors.Join(err, g.drain(now, cut))
+}
+
+// open returns the socket of that name that was handed over, or a new one.
+func (a *around) open(name, address string) (net.Listener, error) {
+	a.sockets.listen = a.listen
+	return a.sockets.open(name, address)
 }
 
 // limited is the tenants' listener with as many connections from one client as
 // it may have.
 func (g *gateway) limited(l net.Listener) net.Listener {
 	const limit = "connections_per_client"
-	return proxy.LimitConnections(l, g.cfg.Limits.ConnectionsPerClient, g.trustedProxies(), !g.cfg.TLS.Enabled(),
+	g.limits = proxy.LimitConnections(l, g.cfg.Limits.ConnectionsPerClient, trustedProxies(g.cfg), !g.cfg.TLS.Enabled(),
 		func() { g.metrics.Limited(limit) })
+	return g.limits
 }
 
 // speakTLS makes the tenants' server one of TLS, with HTTP/2.
@@ -116,6 +151,7 @@ func (g *gateway) serve(stop context.Context, tenants, admin net.Listener, ready
 	go func() { failures <- g.admin.Serve(admin) }()
 	g.ready.set("")
 	g.log.Info("ready", zap.Stringer("listen", tenants.Addr()), zap.Stringer("admin", admin.Addr()))
+	tellSystemd(daemon.SdNotifyReady)
 	ready(tenants.Addr(), admin.Addr())
 	select {
 	case <-stop.Done():
@@ -143,21 +179,25 @@ func (s *service) server(base context.Context, handler http.Handler) *http.Serve
 	}
 }
 
-// drain stops accepting, closes the tunnels, lets the requests that run come to
-// their end, and cuts those that do not in time. The operators' address is there
-// until the last.
+// drain tells that the gateway is not ready, goes on until that was noticed,
+// stops accepting, closes the tunnels, lets the requests that run come to their
+// end, and cuts those that do not in time. The operators' address is there until
+// the last.
 func (g *gateway) drain(now context.Context, cut context.CancelFunc) error {
+	tellSystemd(daemon.SdNotifyStopping)
 	g.ready.set("stopping")
 	g.log.Info("stopping")
-	limit := time.Duration(g.cfg.Timeouts.Drain)
+	timeouts := g.current.Load().cfg.Timeouts
+	limit := time.Duration(timeouts.Drain)
 	// Requests that are cut need a moment to come to their end, and to their
 	// line in the log.
 	grace := min(time.Second, limit/10)
 	deadline := time.Now().Add(limit)
 	ctx, cancel := context.WithDeadline(now, deadline)
 	defer cancel()
+	g.leaveInTime(ctx, time.Duration(timeouts.ShutdownDelay))
 	var tunnels sync.WaitGroup
-	tunnels.Go(func() { g.gateway.CloseTunnels(ctx) }) // also those that are opened meanwhile
+	tunnels.Go(func() { g.current.Load().gateway.CloseTunnels(ctx) }) // also those that are opened meanwhile
 	if !shutdown(ctx, deadline.Add(-grace), g.tenants) {
 		g.log.Warn("requests were cut", zap.Duration("drain", limit))
 		cut()
@@ -165,12 +205,26 @@ func (g *gateway) drain(now context.Context, cut context.CancelFunc) error {
 	}
 	tunnels.Wait()
 	g.running.wait(ctx)
+	g.plan.tracing.close(ctx)
 	shutdown(ctx, deadline, g.admin)
 	err := errors.Join(g.tenants.Close(), g.admin.Close())
 	if now.Err() != nil {
 		return errCutShort
 	}
 	return err
+}
+
+// leaveInTime goes on accepting for a while, and asks every client that comes to
+// connect anew, which is to another gateway then.
+func (g *gateway) leaveInTime(ctx context.Context, delay time.Duration) {
+	if delay == 0 {
+		return
+	}
+	g.leaving.Store(true)
+	select {
+	case <-time.After(delay):
+	case <-ctx.Done():
+	}
 }
 
 // shutdown reports whether all requests of the server came to their end.

@@ -5,6 +5,8 @@ import (
 	"log"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -13,8 +15,40 @@ import (
 	"originwarden/cmd/originwarden/config"
 )
 
-// newLogger returns the logger of a service, which writes to stderr.
-func newLogger(cfg config.Log, stderr io.Writer) *zap.Logger {
+// logger is the log of a service. Its level can be changed, and what is left out
+// of it is counted. It may be used concurrently.
+type logger struct {
+	*zap.Logger
+	levels  *levels
+	dropped atomic.Uint64 // lines that were left out
+
+	mu       sync.Mutex
+	samplers map[string]*sampler // by what they are about
+}
+
+// newLogger returns a logger that writes to stderr. It has to be closed.
+func newLogger(cfg config.Log, stderr io.Writer) *logger {
+	l := &logger{levels: newLevels(zapcore.Level(cfg.Level)), samplers: map[string]*sampler{}}
+	out := zapcore.Lock(zapcore.AddSync(stderr))
+	l.Logger = zap.New(zapcore.NewCore(newEncoder(cfg.Format), out, l.levels), zap.ErrorOutput(out))
+	l.levels.told = func(level zapcore.Level, lasting time.Duration) {
+		l.Warn("the log level was set", zap.Stringer("to", level), zap.Duration("for", lasting))
+	}
+	return l
+}
+
+// close tells what was left out.
+func (l *logger) close() {
+	l.levels.close()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, s := range l.samplers {
+		s.tell()
+	}
+	l.Sync()
+}
+
+func newEncoder(format config.Format) zapcore.Encoder {
 	keys := zapcore.EncoderConfig{
 		TimeKey:        "ts",
 		LevelKey:       "level",
@@ -24,41 +58,35 @@ func newLogger(cfg config.Log, stderr io.Writer) *zap.Logger {
 		EncodeTime:     encodeTime,
 		EncodeDuration: zapcore.SecondsDurationEncoder,
 	}
-	encoder := zapcore.NewJSONEncoder(keys)
-	if cfg.Format == config.Console {
-		encoder = zapcore.NewConsoleEncoder(keys)
+	if format == config.Console {
+		return zapcore.NewConsoleEncoder(keys)
 	}
-	out := zapcore.Lock(zapcore.AddSync(stderr))
-	return zap.New(zapcore.NewCore(encoder, out, zapcore.Level(cfg.Level)), zap.ErrorOutput(out))
+	return zapcore.NewJSONEncoder(keys)
 }
 
 func encodeTime(t time.Time, into zapcore.PrimitiveArrayEncoder) {
 	into.AppendString(t.UTC().Format("2006-01-02T15:04:05.000000Z"))
 }
 
-// sampled returns a logger for what anybody can cause at any rate. Of the lines
-// of a second with one level and message it writes the first ones, and then
-// every hundredth.
-func sampled(l *zap.Logger, first int) *zap.Logger {
-	return l.WithOptions(zap.WrapCore(func(core zapcore.Core) zapcore.Core {
-		return zapcore.NewSamplerWithOptions(core, time.Second, first, 100)
-	}))
-}
+// problemsFirst is how many lines of a second net/http may write before they are
+// sampled.
+const problemsFirst = 100
 
 // linesOf returns a standard logger whose lines become warnings called message.
 // What net/http reports may hold what a client sent.
-func linesOf(l *zap.Logger, message string) *log.Logger {
-	return log.New(lineWriter{sampled(l, 100), message}, "", 0)
+func linesOf(l *logger, message string) *log.Logger {
+	return log.New(lineWriter{l, l.sampler("problems in "+message, problemsFirst), message}, "", 0)
 }
 
 type lineWriter struct {
-	log     *zap.Logger
+	log     *logger
+	sampler *sampler
 	message string
 }
 
 // Write implements io.Writer for one line.
 func (w lineWriter) Write(line []byte) (int, error) {
-	if entry := w.log.Check(zapcore.WarnLevel, w.message); entry != nil {
+	if entry := w.log.Check(zapcore.WarnLevel, w.message); entry != nil && w.sampler.passes(w.message) {
 		entry.Write(zap.String("problem", bounded(strings.TrimSuffix(string(line), "\n"), 4096)))
 	}
 	return len(line), nil

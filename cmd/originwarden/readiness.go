@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"net/http"
 	"sync"
@@ -13,44 +12,84 @@ import (
 // readiness tells whether the service takes requests, and how current its lists
 // are. It may be used concurrently.
 type readiness struct {
-	store   store.Store
-	timeout time.Duration
+	state     func() store.State
+	upstreams func() []upstreamDocument
 
-	mu        sync.Mutex
-	problem   string // why it is not ready, or ""
-	revision  uint64
-	confirmed time.Time // when the store told the revision
+	mu    sync.Mutex
+	phase string // why it does not serve, or ""
+	lists bool   // there are some to decide by
 }
 
 // readinessDocument is the answer of /readyz.
 type readinessDocument struct {
 	Ready bool `json:"ready"`
-	// Revision is the one in force, and Age how many seconds ago the store
-	// confirmed it.
-	Revision uint64  `json:"revision"`
-	Age      float64 `json:"age"`
+	// Revision is the one in force, and Age how many seconds ago it was known to
+	// be the store's newest: null when it never was.
+	Revision uint64   `json:"revision"`
+	Age      *float64 `json:"age"`
 	// Problem says why it is not ready, or what else is wrong.
-	Problem string `json:"problem,omitempty"`
+	Problem string        `json:"problem,omitempty"`
+	Store   storeDocument `json:"store"`
+	// Upstreams are those of the tenants, at most a hundred, of which those that
+	// are not up come first. They make nobody unready.
+	Upstreams []upstreamDocument `json:"upstreams"`
 }
 
-func newReadiness(s store.Store, timeout time.Duration) *readiness {
-	return &readiness{store: s, timeout: timeout, problem: "starting", confirmed: time.Now()}
+// storeDocument is the store in the answer of /readyz.
+type storeDocument struct {
+	Up bool `json:"up"`
+	// Identity is that of the store whose revision is in force.
+	Identity string `json:"identity,omitempty"`
+	// Revision is the newest that the store told.
+	Revision uint64 `json:"revision"`
+	// Reset says what is there in the place of the store that was known.
+	Reset *resetDocument `json:"reset,omitempty"`
 }
 
-// set says why the service is not ready, or that it is by "".
-func (r *readiness) set(problem string) {
+type resetDocument struct {
+	Identity string `json:"identity,omitempty"`
+	Revision uint64 `json:"revision"`
+}
+
+func newReadiness(state func() store.State, upstreams func() []upstreamDocument) *readiness {
+	return &readiness{state: state, upstreams: upstreams, phase: "starting"}
+}
+
+// set says why the service does not serve, or that it does by "".
+func (r *readiness) set(phase string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.problem = problem
+	r.phase = phase
+}
+
+// loaded says that there are lists to decide by, from now on.
+func (r *readiness) loaded() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.lists = true
+}
+
+// hasLists tells whether loaded was called.
+func (r *readiness) hasLists() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.lists
+}
+
+// problem says why the service is not ready, or "".
+func (r *readiness) problem() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.phase == "" && !r.lists {
+		return "there are no lists: the store was not reached yet"
+	}
+	return r.phase
 }
 
 // ServeHTTP implements http.Handler. A store that does not answer makes nobody
 // unready: the lists in memory are in force.
-func (r *readiness) ServeHTTP(w http.ResponseWriter, req *http.Request) {
-	ctx, cancel := context.WithTimeout(req.Context(), r.timeout)
-	defer cancel()
-	revision, err := r.store.Revision(ctx)
-	document := r.document(revision, err)
+func (r *readiness) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+	document := r.document()
 	status := http.StatusOK
 	if !document.Ready {
 		status = http.StatusServiceUnavailable
@@ -58,16 +97,27 @@ func (r *readiness) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	writeJSON(w, status, document)
 }
 
-func (r *readiness) document(revision uint64, err error) readinessDocument {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	d := readinessDocument{Ready: r.problem == "", Problem: r.problem}
-	if err == nil {
-		r.revision, r.confirmed = revision, time.Now()
-	} else if d.Ready {
+func (r *readiness) document() readinessDocument {
+	problem, s := r.problem(), r.state()
+	d := readinessDocument{
+		Ready: problem == "", Problem: problem, Revision: s.InForce.Revision,
+		Store:     storeDocument{Up: s.Up, Identity: s.InForce.Store, Revision: s.Newest},
+		Upstreams: r.upstreams(),
+	}
+	if !s.Confirmed.IsZero() {
+		age := time.Since(s.Confirmed).Seconds()
+		d.Age = &age
+	}
+	if s.Reset != nil {
+		d.Store.Reset = &resetDocument{s.Reset.Found.Store, s.Reset.Found.Revision}
+	}
+	switch {
+	case d.Problem != "":
+	case s.Reset != nil:
+		d.Problem = s.Reset.Error()
+	case !s.Up:
 		d.Problem = "the store does not answer"
 	}
-	d.Revision, d.Age = r.revision, time.Since(r.confirmed).Seconds()
 	return d
 }
 

@@ -21,6 +21,11 @@ type environment struct {
 	listen         listen
 	// signals subscribes to the signals to stop, until release is called.
 	signals func() (signals <-chan os.Signal, release func())
+	// hangups subscribes to the signal to read the configuration again; nil is
+	// never.
+	hangup func() (signals <-chan os.Signal, release func())
+	// activated takes the sockets that the process was started with; nil is none.
+	activated func() (map[string][]net.Listener, error)
 }
 
 // listen opens a listener, as net.Listen does.
@@ -37,7 +42,34 @@ func thisProcess() environment {
 			signal.Notify(c, os.Interrupt, syscall.SIGTERM)
 			return c, func() { signal.Stop(c) }
 		},
+		hangup: func() (<-chan os.Signal, func()) {
+			c := make(chan os.Signal, 1)
+			signal.Notify(c, syscall.SIGHUP)
+			return c, func() { signal.Stop(c) }
+		},
+		activated: activated,
 	}
+}
+
+// hangups is hangup, or nothing.
+func (e environment) hangups() (<-chan os.Signal, func()) {
+	if e.hangup == nil {
+		return nil, func() {}
+	}
+	return e.hangup()
+}
+
+// handedOver are the sockets that the process was started with.
+func (e environment) handedOver() (handedOver, error) {
+	if e.activated == nil {
+		return handedOver{}, nil
+	}
+	sockets, err := e.activated()
+	h := handedOver{sockets: sockets}
+	if err == nil {
+		err = h.check()
+	}
+	return h, err
 }
 
 // Exit statuses.
@@ -95,6 +127,7 @@ func newRoot(env environment) *cobra.Command {
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetOut(env.stdout)
 	root.SetErr(env.stderr)
-	root.AddCommand(newServe(env), newDemo(env), newToken(env), newWebIntegrationCommand(env), newVersion(env))
+	root.AddCommand(newServe(env), newDemo(env), newToken(env), newWebIntegrationCommand(env), newRefused(env),
+		newExport(env), newImport(env), newWait(env), newResync(env), newHealth(), newVersion(env))
 	return root
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	stdlog "log"
 	"net"
 
 	"github.com/spf13/cobra"
@@ -31,7 +32,8 @@ func newServe(env environment) *cobra.Command {
 				_, err := fmt.Fprintln(env.stdout, "configuration is valid")
 				return failed(err)
 			}
-			return failed(serve(env, cfg))
+			load := func() (*config.Config, error) { return config.Load(file, overrides(cmd)...) }
+			return failed(serve(env, cfg, load))
 		},
 	}
 	flags := cmd.Flags()
@@ -40,7 +42,7 @@ func newServe(env environment) *cobra.Command {
 	flags.String("listen", "", "where tenants' traffic arrives, as host:port")
 	flags.String("admin-listen", "", "where operators get /metrics, /healthz and /readyz, as host:port")
 	flags.String("upstream", "", "where the only tenant is, as a URL")
-	flags.String("store", "", "where lists are kept, as sqlite:FILE")
+	flags.String("store", "", "where lists are kept, as sqlite:FILE or etcd://HOST:PORT,HOST:PORT/PREFIX")
 	flags.String("mode", "", "the only tenant's mode: enforce, headers or report")
 	return cmd
 }
@@ -57,13 +59,22 @@ func overrides(cmd *cobra.Command) []config.Flag {
 }
 
 // serve runs the gateway of cfg until it is told to stop.
-func serve(env environment, cfg *config.Config) error {
+func serve(env environment, cfg *config.Config, load func() (*config.Config, error)) error {
 	signals, release := env.signals()
 	defer release()
 	stop, now, end := endsBy(signals)
 	defer end()
 	log := newLogger(cfg.Log, env.stderr)
-	defer log.Sync()
+	defer log.close()
+	// net/http tells of some tenants' mistakes there.
+	lines := linesOf(log, "net/http")
+	stdlog.SetFlags(0)
+	stdlog.SetOutput(lines.Writer())
+	defer stdlog.SetOutput(env.stderr)
+	sockets, err := env.handedOver()
+	if err != nil {
+		return err
+	}
 	s, err := open(stop, cfg, log)
 	if err != nil {
 		if stop.Err() != nil { // the start was called off
@@ -71,8 +82,13 @@ func serve(env environment, cfg *config.Config) error {
 		}
 		return err
 	}
-	err = s.run(stop, now, env.listen, func(tenants, admin net.Addr) {
-		fmt.Fprintf(env.stdout, "originwarden ready listen=%s admin=%s\n", tenants, admin)
+	hangups, release := env.hangups()
+	defer release()
+	err = s.run(stop, now, around{
+		listen: env.listen, sockets: sockets, hangups: hangups, load: load,
+		ready: func(tenants, admin net.Addr) {
+			fmt.Fprintf(env.stdout, "originwarden ready listen=%s admin=%s\n", tenants, admin)
+		},
 	})
 	return errors.Join(err, s.close())
 }

@@ -3,8 +3,8 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -14,84 +14,100 @@ import (
 	"originwarden/envelope"
 	"originwarden/origins"
 	"originwarden/store"
-	"originwarden/store/sqlite"
+	"originwarden/store/snapshot"
 )
 
 // service is the gateway of a configuration with all that it works on: opened,
 // but not listening yet.
 type service struct {
-	cfg   *config.Config
-	log   *zap.Logger
+	cfg   *config.Config // that it was started with
+	log   *logger
 	store store.Store
 	lists *origins.Cache
-	// tokens are those of the configuration, or the one of a file.
-	tokens []api.Token
-	ready  *readiness
+	// refusals are of this process.
+	refusals origins.Refusals
+	// follower keeps lists at the store.
+	follower *store.Follower
+	// disk is where the last good lists are kept, or nil.
+	disk      *snapshot.Directory
+	ready     *readiness
+	upstreams upstreams
+	// served are the ids of the tenants that are served now.
+	served atomic.Pointer[[]string]
 	// changed is told of every tenant whose list has changed, once somebody
 	// listens.
 	changed func(tenant string)
 }
 
 // open opens the store and reads the lists. The service has to be closed.
-func open(ctx context.Context, cfg *config.Config, log *zap.Logger) (*service, error) {
-	opened, err := sqlite.Open(ctx, sqlite.Options{
-		Path:   cfg.Store.URL.Path,
-		Limits: store.Limits{Integrations: cfg.API.Limits.Integrations, Origins: cfg.API.Limits.TenantOrigins},
-	})
-	if err != nil {
-		return nil, err
-	}
-	timeout := time.Duration(cfg.Store.Timeout)
-	s := &service{
-		cfg:   cfg,
-		log:   log,
-		store: opened,
-		lists: origins.NewCache(origins.Bounds(cfg.Cache), store.Loader(opened, timeout)),
-		ready: newReadiness(opened, timeout),
-
-		changed: func(string) {},
-	}
-	s.lists.Changed = func(tenant string) { s.changed(tenant) }
-	err = s.loadTokens()
-	if err == nil {
-		err = s.loadLists(ctx)
-	}
-	if err != nil {
-		return nil, errors.Join(err, opened.Close())
+func open(ctx context.Context, cfg *config.Config, log *logger) (*service, error) {
+	s := &service{cfg: cfg, log: log, changed: func(string) {}}
+	if err := s.open(ctx); err != nil {
+		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
 }
 
-func (s *service) close() error { return s.store.Close() }
-
-func (s *service) loadTokens() error {
-	for _, t := range s.cfg.API.Tokens {
-		s.tokens = append(s.tokens, api.Token{Subject: t.Subject, Tenant: t.Tenant, Role: api.Role(t.Role), SHA256: t.SHA256})
-	}
-	if len(s.tokens) > 0 || s.cfg.API.OIDC.Issuer != "" {
-		return nil
-	}
-	file, err := filepath.Abs(s.cfg.Store.URL.Path)
+func (s *service) open(ctx context.Context) error {
+	saved, err := s.readSnapshot(ctx)
 	if err != nil {
 		return err
 	}
-	token, err := adminToken(filepath.Join(filepath.Dir(file), adminTokenName), s.log)
-	s.tokens = []api.Token{token}
+	opened, err := openStore(ctx, s.cfg, saved.At)
+	if err != nil {
+		return err
+	}
+	s.store = opened
+	s.lists = origins.NewCache(origins.Bounds{Tenants: s.cfg.Cache.Tenants, Origins: s.cfg.Cache.Origins},
+		store.Loader(s.store, time.Duration(s.cfg.Store.Timeout)))
+	s.lists.MaxStaleness = time.Duration(s.cfg.Cache.MaxStaleness)
+	s.lists.Changed = func(tenant string) { s.changed(tenant) }
+	s.follower = s.newFollower()
+	s.ready = newReadiness(s.follower.State, s.upstreams.documents)
+	s.serving(nil, s.cfg)
+	if _, err := s.tokens(s.cfg); err != nil {
+		return err
+	}
+	s.restore(saved)
+	return s.reach(ctx)
+}
+
+// serving notes which tenants are served from now on.
+func (s *service) serving(before, cfg *config.Config) {
+	ids := make([]string, len(cfg.Tenants))
+	for i, t := range cfg.Tenants {
+		ids[i] = t.ID
+	}
+	s.served.Store(&ids)
+	s.upstreams.watch(before, cfg)
+}
+
+// close closes what was opened.
+func (s *service) close() (err error) {
+	if s.store != nil {
+		err = s.store.Close()
+	}
+	if s.disk != nil {
+		err = errors.Join(err, s.disk.Close())
+	}
 	return err
 }
 
-// loadLists fills the cache up to its bounds: beyond them a list would only put
-// out another one.
-func (s *service) loadLists(ctx context.Context) error {
-	for i, t := range s.cfg.Tenants {
-		if i == s.cfg.Cache.Tenants || s.lists.Stats().Origins >= s.cfg.Cache.Origins {
-			break
-		}
-		if _, err := s.lists.List(ctx, t.ID); err != nil {
-			return fmt.Errorf("reading the list of tenant %s from %s: %w", t.ID, s.cfg.Store.URL.Path, err)
-		}
+// tokens are those of a configuration, or the one of a file beside the store's.
+func (s *service) tokens(cfg *config.Config) ([]api.Token, error) {
+	var tokens []api.Token
+	for _, t := range cfg.API.Tokens {
+		tokens = append(tokens, api.Token{Subject: t.Subject, Tenant: t.Tenant, Role: api.Role(t.Role), SHA256: t.SHA256})
 	}
-	return nil
+	if len(tokens) > 0 || cfg.API.OIDC.Issuer != "" {
+		return tokens, nil
+	}
+	file, err := filepath.Abs(cfg.Store.URL.Path)
+	if err != nil {
+		return nil, err
+	}
+	token, err := adminToken(filepath.Join(filepath.Dir(file), adminTokenName), s.log.Logger)
+	return []api.Token{token}, err
 }
 
 // logRefusedToken says why an access token was not accepted, which its sender is

@@ -2,8 +2,11 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
+
+	"originwarden/origins"
 )
 
 // For the tests outside the package.
@@ -17,7 +20,7 @@ func ReadQueries() map[string]string {
 	queries := map[string]string{
 		"integration": queryIntegration,
 		"tenant":      queryTenant,
-		"revision":    queryRevision,
+		"position":    queryPosition,
 		"cursor":      queryCursor,
 	}
 	for _, descending := range []bool{false, true} {
@@ -44,4 +47,13 @@ func (s *Store) Pragma(ctx context.Context, name string) (writer, reader string,
 		s.readers.QueryRowContext(ctx, "PRAGMA "+name).Scan(&reader),
 	)
 	return writer, reader, err
+}
+
+// FailCommit makes a write that fails no earlier than its commit.
+func (s *Store) FailCommit(ctx context.Context) error {
+	return s.write(ctx, func(conn *sql.Conn) (c origins.Change, err error) {
+		_, err = conn.ExecContext(ctx, `PRAGMA defer_foreign_keys = 1;
+			INSERT INTO web_integrations VALUES ('id', 'nobody', 'name', '', 0, 0, 99, '[]')`)
+		return c, err
+	})
 }

@@ -85,7 +85,7 @@ func TestOpen_RefusesWhatIsNoDatabaseOfItsOwn(t *testing.T) {
 		{"another application's empty file", executed(t, "PRAGMA application_id = 7"), "it is the database of another application"},
 		{"another application's version", executed(t, "PRAGMA user_version = 1"), "it is the database of another application"},
 		{"a newer schema", executed(t, "PRAGMA application_id = 0x4f57646e; PRAGMA user_version = 99"),
-			"its schema is version 99, written by a newer originwarden; this one knows 1"},
+			"its schema is version 99, written by a newer originwarden; this one knows 2"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "file.db")

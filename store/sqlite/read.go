@@ -12,7 +12,8 @@ import (
 const (
 	queryIntegration = "SELECT " + columns + " FROM web_integrations WHERE id = ?1 AND tenant = ?2"
 	queryTenant      = "SELECT " + columns + " FROM web_integrations WHERE tenant = ?1"
-	queryRevision    = "SELECT revision FROM store WHERE only_row = 1"
+	queryPosition    = "SELECT identity, revision FROM store WHERE only_row = 1"
+	queryTenants     = "SELECT id, revision FROM tenants"
 )
 
 // Integration implements store.Store.
@@ -26,8 +27,9 @@ func (s *Store) Integration(ctx context.Context, tenant, id string) (w store.Web
 
 // Load implements store.Store.
 func (s *Store) Load(ctx context.Context, tenant string) (revision uint64, all []store.WebIntegration, err error) {
+	var at store.Position
 	err = s.read(ctx, func(conn *sql.Conn) error {
-		if revision, err = lastRevision(ctx, conn); err != nil {
+		if at, err = lastPosition(ctx, conn); err != nil {
 			return err
 		}
 		all, err = integrations(ctx, conn, queryTenant, tenant)
@@ -36,23 +38,62 @@ func (s *Store) Load(ctx context.Context, tenant string) (revision uint64, all [
 	if err != nil {
 		return 0, nil, err
 	}
-	return revision, all, nil
+	return at.Revision, all, nil
 }
 
-// Revision implements store.Store.
-func (s *Store) Revision(ctx context.Context) (revision uint64, err error) {
+// Position implements store.Store.
+func (s *Store) Position(ctx context.Context) (at store.Position, err error) {
 	err = s.read(ctx, func(conn *sql.Conn) error {
-		revision, err = lastRevision(ctx, conn)
+		at, err = lastPosition(ctx, conn)
 		return err
 	})
-	return revision, err
+	return at, err
 }
 
-func lastRevision(ctx context.Context, conn *sql.Conn) (revision uint64, err error) {
-	if err := conn.QueryRowContext(ctx, queryRevision).Scan(&revision); err != nil {
-		return 0, fmt.Errorf("sqlite: reading the revision: %w", err)
+// Accept implements store.Store. A file that is open is not reset.
+func (s *Store) Accept(ctx context.Context) (store.Position, error) { return s.Position(ctx) }
+
+// Tenants implements store.Store.
+func (s *Store) Tenants(ctx context.Context) (at store.Position, revisions map[string]uint64, err error) {
+	err = s.read(ctx, func(conn *sql.Conn) error {
+		if at, err = lastPosition(ctx, conn); err != nil {
+			return err
+		}
+		revisions, err = tenants(ctx, conn)
+		return err
+	})
+	if err != nil {
+		return store.Position{}, nil, err
 	}
-	return revision, nil
+	return at, revisions, nil
+}
+
+func lastPosition(ctx context.Context, conn *sql.Conn) (at store.Position, err error) {
+	if err := conn.QueryRowContext(ctx, queryPosition).Scan(&at.Store, &at.Revision); err != nil {
+		return at, fmt.Errorf("sqlite: reading the position: %w", err)
+	}
+	return at, nil
+}
+
+func tenants(ctx context.Context, conn *sql.Conn) (map[string]uint64, error) {
+	rows, err := conn.QueryContext(ctx, queryTenants)
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: reading tenants: %w", err)
+	}
+	defer rows.Close()
+	revisions := map[string]uint64{}
+	for rows.Next() {
+		var tenant string
+		var revision uint64
+		if err := rows.Scan(&tenant, &revision); err != nil {
+			return nil, fmt.Errorf("sqlite: reading a tenant: %w", err)
+		}
+		revisions[tenant] = revision
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("sqlite: reading tenants: %w", err)
+	}
+	return revisions, nil
 }
 
 func integration(ctx context.Context, conn *sql.Conn, tenant, id string) (store.WebIntegration, error) {

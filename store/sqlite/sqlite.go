@@ -32,6 +32,8 @@ type Store struct {
 	writer  *sql.DB // of one connection, so that revisions are in commit order
 	readers *sql.DB
 
+	feed feed
+
 	// calls is held for reading by every call, so that Close waits for them:
 	// sql.DB does not, and the lock must outlast the last of them.
 	calls sync.RWMutex
@@ -93,11 +95,27 @@ func openLocked(ctx context.Context, path string) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(err, writer.Close())
 	}
-	return &Store{writer: writer, readers: readers}, nil
+	s := &Store{writer: writer, readers: readers}
+	if err := s.beginFeed(ctx); err != nil {
+		return nil, errors.Join(err, readers.Close(), writer.Close())
+	}
+	return s, nil
+}
+
+func (s *Store) beginFeed(ctx context.Context) error {
+	conn, err := s.writer.Conn(ctx)
+	if err != nil {
+		return explain(err)
+	}
+	defer conn.Close()
+	at, err := lastPosition(ctx, conn)
+	s.feed.begin(at.Revision)
+	return err
 }
 
 // Close implements store.Store. Later calls fail; a second Close does nothing.
 func (s *Store) Close() error {
+	s.feed.close()
 	s.calls.Lock()
 	defer s.calls.Unlock()
 	// The last connection writes the log back into the file, which a read-only

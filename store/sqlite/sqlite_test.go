@@ -231,8 +231,8 @@ func TestStore_MakesNoNewFileWhenItsOwnHasGone(t *testing.T) {
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	if revision, err := s.Revision(t.Context()); err == nil {
-		t.Errorf("it is at revision %d", revision)
+	if at, err := s.Position(t.Context()); err == nil {
+		t.Errorf("it is at %+v", at)
 	}
 	if _, err := os.Stat(path); err == nil {
 		t.Error("there is a new file")

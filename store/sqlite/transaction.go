@@ -4,20 +4,39 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"fmt"
+
+	"originwarden/origins"
 )
 
 // read runs do in a transaction that sees one state of the file throughout.
 func (s *Store) read(ctx context.Context, do func(*sql.Conn) error) error {
-	return s.call(ctx, s.readers, "BEGIN", do)
+	return s.call(ctx, s.readers, func(conn *sql.Conn) error {
+		return transact(ctx, conn, "BEGIN", func() error { return do(conn) })
+	})
 }
 
-// write runs do in a transaction that no other write overlaps.
-func (s *Store) write(ctx context.Context, do func(*sql.Conn) error) error {
-	return s.call(ctx, s.writer, "BEGIN IMMEDIATE", do)
+// write runs do in a transaction that no other write overlaps, and feeds the
+// change that it returns before the next one begins.
+func (s *Store) write(ctx context.Context, do func(*sql.Conn) (origins.Change, error)) error {
+	return s.call(ctx, s.writer, func(conn *sql.Conn) error {
+		var change origins.Change
+		err := transact(ctx, conn, "BEGIN IMMEDIATE", func() (err error) {
+			change, err = do(conn)
+			return err
+		})
+		switch {
+		case err == nil:
+			s.feed.append(change)
+		case errors.Is(err, errCommit):
+			s.feed.interrupt() // it may be in the file all the same
+		}
+		return err
+	})
 }
 
-func (s *Store) call(ctx context.Context, db *sql.DB, begin string, do func(*sql.Conn) error) error {
+func (s *Store) call(ctx context.Context, db *sql.DB, do func(*sql.Conn) error) error {
 	s.calls.RLock()
 	defer s.calls.RUnlock()
 	conn, err := db.Conn(ctx)
@@ -25,8 +44,10 @@ func (s *Store) call(ctx context.Context, db *sql.DB, begin string, do func(*sql
 		return fmt.Errorf("sqlite: connecting: %w", err)
 	}
 	defer conn.Close()
-	return transact(ctx, conn, begin, func() error { return do(conn) })
+	return do(conn)
 }
+
+var errCommit = errors.New("sqlite: committing")
 
 // transact runs do in a transaction, which is committed if do returns nil and
 // otherwise, also when do panics, undone. What do returns is returned as it is.
@@ -49,7 +70,7 @@ func transact(ctx context.Context, conn *sql.Conn, begin string, do func() error
 	// The driver calls an interrupted commit failed even when it succeeded. It
 	// waits for nothing but the disk, which no context can hurry.
 	if _, err := conn.ExecContext(context.WithoutCancel(ctx), "COMMIT"); err != nil {
-		return fmt.Errorf("sqlite: committing: %w", err)
+		return fmt.Errorf("%w: %w", errCommit, err)
 	}
 	committed = true
 	return nil

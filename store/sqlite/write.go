@@ -7,19 +7,20 @@ import (
 	"fmt"
 	"slices"
 
+	"originwarden/origins"
 	"originwarden/store"
 )
 
 // Create implements store.Store.
 func (s *Store) Create(ctx context.Context, w store.WebIntegration) (store.WebIntegration, error) {
-	err := s.write(ctx, func(conn *sql.Conn) (err error) {
-		if err := s.count(ctx, conn, w.TenantID, 1, len(w.ValidOrigins)); err != nil {
-			return err
-		}
+	err := s.write(ctx, func(conn *sql.Conn) (change origins.Change, err error) {
 		if w.Revision, err = nextRevision(ctx, conn); err != nil {
-			return err
+			return change, err
 		}
-		return insert(ctx, conn, w)
+		if err := s.count(ctx, conn, w.TenantID, 1, len(w.ValidOrigins), w.Revision); err != nil {
+			return change, err
+		}
+		return w.Change(), insert(ctx, conn, w)
 	})
 	if err != nil {
 		return store.WebIntegration{}, err
@@ -30,23 +31,23 @@ func (s *Store) Create(ctx context.Context, w store.WebIntegration) (store.WebIn
 // Edit implements store.Store. edit runs once.
 func (s *Store) Edit(ctx context.Context, tenant, id string, edit func(*store.WebIntegration) error) (store.WebIntegration, error) {
 	var was, w store.WebIntegration
-	err := s.write(ctx, func(conn *sql.Conn) (err error) {
+	err := s.write(ctx, func(conn *sql.Conn) (change origins.Change, err error) {
 		if was, err = integration(ctx, conn, tenant, id); err != nil {
-			return err
+			return change, err
 		}
 		w = was
 		w.ValidOrigins = slices.Clone(was.ValidOrigins)
 		if err := edit(&w); err != nil {
-			return err
+			return change, err
 		}
 		w.ID, w.TenantID = was.ID, was.TenantID
-		if err := s.count(ctx, conn, tenant, 0, len(w.ValidOrigins)-len(was.ValidOrigins)); err != nil {
-			return err
-		}
 		if w.Revision, err = nextRevision(ctx, conn); err != nil {
-			return err
+			return change, err
 		}
-		return update(ctx, conn, w)
+		if err := s.count(ctx, conn, tenant, 0, len(w.ValidOrigins)-len(was.ValidOrigins), w.Revision); err != nil {
+			return change, err
+		}
+		return w.Change(), update(ctx, conn, w)
 	})
 	switch {
 	case errors.Is(err, store.ErrUnchanged):
@@ -59,21 +60,21 @@ func (s *Store) Edit(ctx context.Context, tenant, id string, edit func(*store.We
 
 // Delete implements store.Store. allow runs once.
 func (s *Store) Delete(ctx context.Context, tenant, id string, allow func(store.WebIntegration) error) (revision uint64, err error) {
-	err = s.write(ctx, func(conn *sql.Conn) error {
+	err = s.write(ctx, func(conn *sql.Conn) (change origins.Change, err error) {
 		w, err := integration(ctx, conn, tenant, id)
 		if err != nil {
-			return err
+			return change, err
 		}
 		if err := allow(w); err != nil {
-			return err
-		}
-		if err := s.count(ctx, conn, tenant, -1, -len(w.ValidOrigins)); err != nil {
-			return err
+			return change, err
 		}
 		if revision, err = nextRevision(ctx, conn); err != nil {
-			return err
+			return change, err
 		}
-		return remove(ctx, conn, id)
+		if err := s.count(ctx, conn, tenant, -1, -len(w.ValidOrigins), revision); err != nil {
+			return change, err
+		}
+		return store.Deletion(tenant, id, revision), remove(ctx, conn, id)
 	})
 	if err != nil {
 		return 0, err
@@ -81,14 +82,14 @@ func (s *Store) Delete(ctx context.Context, tenant, id string, allow func(store.
 	return revision, nil
 }
 
-// count adds to what the tenant has. What grows is held to the limits; what
+// count adds to what the tenant has, at revision. What grows is held to the limits; what
 // shrinks is not, so that a tenant that has more than a lowered limit can come
 // back under it in steps.
-func (s *Store) count(ctx context.Context, conn *sql.Conn, tenant string, integrations, origins int) error {
+func (s *Store) count(ctx context.Context, conn *sql.Conn, tenant string, integrations, origins int, revision uint64) error {
 	var have store.Limits
-	err := conn.QueryRowContext(ctx, `INSERT INTO tenants (id, integrations, origins) VALUES (?1, ?2, ?3)
-		ON CONFLICT (id) DO UPDATE SET integrations = integrations + ?2, origins = origins + ?3
-		RETURNING integrations, origins`, tenant, integrations, origins).Scan(&have.Integrations, &have.Origins)
+	err := conn.QueryRowContext(ctx, `INSERT INTO tenants (id, integrations, origins, revision) VALUES (?1, ?2, ?3, ?4)
+		ON CONFLICT (id) DO UPDATE SET integrations = integrations + ?2, origins = origins + ?3, revision = ?4
+		RETURNING integrations, origins`, tenant, integrations, origins, revision).Scan(&have.Integrations, &have.Origins)
 	switch {
 	case err != nil:
 		return fmt.Errorf("sqlite: counting: %w", err)

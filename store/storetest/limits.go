@@ -37,8 +37,8 @@ func (s *subject) wantLimit(err error, what string, most int) {
 	}
 }
 
-// origins returns n entries.
-func origins(n int) []string {
+// numbered returns n entries.
+func numbered(n int) []string {
 	entries := make([]string, n)
 	for i := range entries {
 		entries[i] = fmt.Sprintf("https://%d.example", i)
@@ -48,10 +48,10 @@ func origins(n int) []string {
 
 func limitsBoundIntegrations(s *subject) {
 	one := s.create(entry("acme", "one"))
-	s.create(entry("acme", "two", origins(3)...))
+	s.create(entry("acme", "two", numbered(3)...))
 	s.refuses(entry("acme", "three"), store.LimitIntegrations, 2)
 	s.create(entry("other", "one"))
-	s.edit(one, func(w *store.WebIntegration) { w.ValidOrigins = origins(2) })
+	s.edit(one, func(w *store.WebIntegration) { w.ValidOrigins = numbered(2) })
 	s.refuses(entry("acme", "three"), store.LimitIntegrations, 2)
 	s.delete(one)
 	s.create(entry("acme", "three"))
@@ -59,22 +59,22 @@ func limitsBoundIntegrations(s *subject) {
 }
 
 func limitsBoundOrigins(s *subject) {
-	s.refuses(entry("acme", "four", origins(4)...), store.LimitOrigins, 3)
-	two := s.create(entry("acme", "two", origins(2)...))
-	s.refuses(entry("acme", "two more", origins(2)...), store.LimitOrigins, 3)
-	s.create(entry("acme", "one more", origins(1)...))
+	s.refuses(entry("acme", "four", numbered(4)...), store.LimitOrigins, 3)
+	two := s.create(entry("acme", "two", numbered(2)...))
+	s.refuses(entry("acme", "two more", numbered(2)...), store.LimitOrigins, 3)
+	s.create(entry("acme", "one more", numbered(1)...))
 	s.create(entry("acme", "none"))
-	s.refuses(entry("acme", "one", origins(1)...), store.LimitOrigins, 3)
-	s.create(entry("other", "three", origins(3)...))
+	s.refuses(entry("acme", "one", numbered(1)...), store.LimitOrigins, 3)
+	s.create(entry("other", "three", numbered(3)...))
 	s.delete(two)
-	s.create(entry("acme", "two again", origins(2)...))
-	s.refuses(entry("acme", "one", origins(1)...), store.LimitOrigins, 3)
+	s.create(entry("acme", "two again", numbered(2)...))
+	s.refuses(entry("acme", "one", numbered(1)...), store.LimitOrigins, 3)
 }
 
 func limitsBoundEdits(s *subject) {
-	w, other := s.create(entry("acme", "one", origins(1)...)), s.create(entry("acme", "other", origins(1)...))
+	w, other := s.create(entry("acme", "one", numbered(1)...)), s.create(entry("acme", "other", numbered(1)...))
 	resize := func(n int) func(*store.WebIntegration) error {
-		return func(w *store.WebIntegration) error { w.ValidOrigins = origins(n); return nil }
+		return func(w *store.WebIntegration) error { w.ValidOrigins = numbered(n); return nil }
 	}
 	s.writesNothing("acme", func() {
 		_, err := s.Edit(s.Context(), "acme", w.ID, resize(3))
@@ -94,12 +94,12 @@ func limitsBoundEdits(s *subject) {
 }
 
 func limitsCountWhatWasReopened(s *subject) {
-	w := s.create(entry("acme", "two", origins(2)...))
+	w := s.create(entry("acme", "two", numbered(2)...))
 	s.reopen()
-	s.refuses(entry("acme", "two more", origins(2)...), store.LimitOrigins, 3)
+	s.refuses(entry("acme", "two more", numbered(2)...), store.LimitOrigins, 3)
 	s.delete(w)
 	s.reopen()
-	s.create(entry("acme", "three", origins(3)...))
+	s.create(entry("acme", "three", numbered(3)...))
 }
 
 func limitsHoldConcurrently(s *subject) {

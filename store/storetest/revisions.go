@@ -92,8 +92,8 @@ func revisionsAreInCommitOrder(s *subject) {
 				w, err = s.Edit(s.Context(), "acme", w.ID, func(w *store.WebIntegration) error { w.Name = "two"; return nil })
 				take(before, w.Revision, err)
 				before = acknowledged.Load()
-				if now, err := s.Revision(s.Context()); err != nil || now < before {
-					s.Errorf("the store has revision %d after a write of %d, %v", now, before, err)
+				if now, err := s.Position(s.Context()); err != nil || now.Revision < before {
+					s.Errorf("the store has revision %d after a write of %d, %v", now.Revision, before, err)
 				}
 				deletion, err := s.Delete(s.Context(), "acme", w.ID, allowed)
 				take(before, deletion, err)

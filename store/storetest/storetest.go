@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"originwarden/origins"
 	"originwarden/store"
 )
 
@@ -29,6 +30,7 @@ func Run(t *testing.T, open Open) {
 		{"Revisions", revisionTests()},
 		{"Limits", limitTests()},
 		{"Loads", loadTests()},
+		{"Feeds", feedTests()},
 		{"Contexts", contextTests()},
 	} {
 		t.Run(part.name, func(t *testing.T) {
@@ -51,7 +53,8 @@ type test struct {
 type subject struct {
 	*testing.T
 	store.Store
-	open func(t *testing.T) store.Store
+	open    func(t *testing.T) store.Store
+	openNew Open
 }
 
 func newSubject(t *testing.T, open Open, limits store.Limits) *subject {
@@ -59,7 +62,7 @@ func newSubject(t *testing.T, open Open, limits store.Limits) *subject {
 		limits = store.Limits{Integrations: 10_000, Origins: 1_000_000}
 	}
 	s, reopen := open(t, limits)
-	return &subject{T: t, Store: s, open: reopen}
+	return &subject{T: t, Store: s, open: reopen, openNew: open}
 }
 
 func (s *subject) reopen() { s.Store = s.open(s.T) }
@@ -138,11 +141,16 @@ func (s *subject) load(tenant string) (uint64, map[string]store.WebIntegration) 
 
 func (s *subject) revision() uint64 {
 	s.Helper()
-	revision, err := s.Revision(s.Context())
+	return s.position().Revision
+}
+
+func (s *subject) position() store.Position {
+	s.Helper()
+	at, err := s.Position(s.Context())
 	if err != nil {
-		s.Fatalf("Revision: %v", err)
+		s.Fatalf("Position: %v", err)
 	}
-	return revision
+	return at
 }
 
 // writesNothing fails if do changes the tenant's web integrations or the
@@ -225,9 +233,32 @@ func calls(s store.Store, w store.WebIntegration) map[string]func(context.Contex
 			_, _, err := s.Load(ctx, w.TenantID)
 			return err
 		},
-		"Revision": func(ctx context.Context) error {
-			_, err := s.Revision(ctx)
+		"Position": func(ctx context.Context) error {
+			_, err := s.Position(ctx)
+			return err
+		},
+		"Tenants": func(ctx context.Context) error {
+			_, _, err := s.Tenants(ctx)
+			return err
+		},
+		"Watch": func(ctx context.Context) error {
+			return watchOne(ctx, s, w.Revision-1)
+		},
+		"Accept": func(ctx context.Context) error {
+			_, err := s.Accept(ctx)
 			return err
 		},
 	}
+}
+
+// watchOne watches until there was a change.
+func watchOne(ctx context.Context, s store.Store, after uint64) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	seen := false
+	err := s.Watch(ctx, after, func([]origins.Change) { seen = true; stop() })
+	if seen {
+		return nil
+	}
+	return err
 }

@@ -26,6 +26,7 @@ func (c *checker) check() {
 	c.cors()
 	c.tokens()
 	c.oidc()
+	c.store()
 	c.bounds()
 }
 
@@ -208,6 +209,9 @@ func (c *checker) bounds() {
 	}
 	if c.Limits.HeaderBytes < leastHeader {
 		c.at("limits.header_bytes", "limits.header_bytes is below %d (8KiB)", leastHeader)
+	}
+	if c.Timeouts.ShutdownDelay > c.Timeouts.Drain {
+		c.at("timeouts.shutdown_delay", "timeouts.shutdown_delay is longer than timeouts.drain, of which it is a part")
 	}
 	if c.API.Limits.TenantOrigins > c.Cache.Origins {
 		c.at("api.limits.tenant_origins", "api.limits.tenant_origins (%d) is above cache.origins (%d)", c.API.Limits.TenantOrigins, c.Cache.Origins)

@@ -2,8 +2,10 @@ package config
 
 import (
 	"errors"
+	"net/url"
 	"path"
 	"strings"
+	"time"
 
 	"originwarden/origins"
 	"originwarden/proxy"
@@ -29,9 +31,25 @@ func (c *checker) tenants() {
 		}
 		c.publicOrigins(at+".public_origins", t.PublicOrigins)
 		c.upstreamTLS(at+".upstream_tls", t)
+		c.upstreamCheck(at+".upstream_check", t.UpstreamCheck)
 		for j, p := range t.PostFromAnywhere {
 			c.exemptPath(element(at+".post_from_anywhere", j), p)
 		}
+	}
+}
+
+func (c *checker) upstreamCheck(at string, check UpstreamCheck) {
+	if check.Path == "" {
+		return
+	}
+	if _, err := url.ParseRequestURI(check.Path); err != nil || check.Path[0] != '/' || strings.ContainsAny(check.Path, " #") {
+		c.at(at+".path", "%s is no path to ask for, such as /healthz", quote(check.Path))
+	}
+	if check.Interval < Duration(time.Second) {
+		c.at(at+".interval", "%s.interval is below 1s", at)
+	}
+	if check.Timeout == 0 {
+		c.at(at+".timeout", "%s.timeout has to be more than 0", at)
 	}
 }
 

@@ -26,6 +26,7 @@ type Config struct {
 	Timeouts       Timeouts  `yaml:"timeouts"`
 	Log            Log       `yaml:"log"`
 	Metrics        Metrics   `yaml:"metrics"`
+	Tracing        Tracing   `yaml:"tracing"`
 }
 
 // Admin is the operators' own address.
@@ -52,6 +53,17 @@ type Tenant struct {
 	Debug bool `yaml:"debug"`
 	// UpstreamTLS is for an Upstream of https.
 	UpstreamTLS UpstreamTLS `yaml:"upstream_tls"`
+	// UpstreamCheck asks the upstream from time to time whether it is there.
+	UpstreamCheck UpstreamCheck `yaml:"upstream_check"`
+}
+
+// UpstreamCheck is a GET that a healthy upstream answers with a status below
+// 400.
+type UpstreamCheck struct {
+	// Path is asked for; "" is no check.
+	Path     string   `yaml:"path"`
+	Interval Duration `yaml:"interval"`
+	Timeout  Duration `yaml:"timeout"`
 }
 
 // CORS is what a listed origin may do.
@@ -69,12 +81,23 @@ type Store struct {
 	URL StoreURL `yaml:"url"`
 	// Timeout ends each call.
 	Timeout Duration `yaml:"timeout"`
+	// AcceptReset takes a store over that came back empty, older or as another
+	// one.
+	AcceptReset bool `yaml:"accept_reset"`
+	// Etcd is for a URL of etcd.
+	Etcd Etcd `yaml:"etcd"`
 }
 
 // Cache bounds the lists in memory.
 type Cache struct {
 	Tenants int `yaml:"tenants"`
 	Origins int `yaml:"origins"`
+	// Revalidate is how often every list is compared with the store; 0 is never.
+	Revalidate Duration `yaml:"revalidate"`
+	// MaxStaleness is for how long a list may be unconfirmed; 0 is forever.
+	MaxStaleness Duration `yaml:"max_staleness"`
+	// SnapshotDir is where the last good lists of a remote store are kept, or "".
+	SnapshotDir string `yaml:"snapshot_dir"`
 }
 
 // API is who may edit lists, and how much.
@@ -142,6 +165,9 @@ type Timeouts struct {
 	// WebSocketLifetime how long it may be open.
 	WebSocketIdle     Duration `yaml:"websocket_idle"`
 	WebSocketLifetime Duration `yaml:"websocket_lifetime"`
+	// ShutdownDelay is how long a gateway that stops goes on accepting after it
+	// told that it is not ready, as a part of Drain.
+	ShutdownDelay Duration `yaml:"shutdown_delay"`
 	// Drain is from the signal to stop until what still runs is cut; 0 cuts at once.
 	Drain Duration `yaml:"drain"`
 }

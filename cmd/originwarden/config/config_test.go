@@ -22,7 +22,7 @@ const oneTenant = "tenants: [{id: a, upstream: 'http://127.0.0.1:3000'}]\n"
 func TestParse_GivesOmittedKeysTheirDefaults(t *testing.T) {
 	for _, text := range []string{
 		oneTenant,
-		oneTenant + "cors: {}\nstore: {}\ncache: {}\napi: {limits: {}}\nlimits: {}\ntimeouts: {}\nlog: {}\nmetrics: {}\nadmin: {}\n",
+		oneTenant + "cors: {}\nstore: {}\ncache: {}\napi: {limits: {}}\nlimits: {}\ntimeouts: {}\nlog: {}\nmetrics: {}\ntracing: {}\nadmin: {}\n",
 		oneTenant + "limits: {url_bytes: 16KiB}\ntimeouts: {drain: 10s}\ncors: {max_age: 10m}\napi: {limits: {body: 1MiB}}\n",
 	} {
 		cfg := parse(t, text)
@@ -53,9 +53,10 @@ tenants:
     post_from_anywhere: [/login/callback, /a/]
     debug: true
     upstream_tls: {server_name: tenant.internal}
+    upstream_check: {path: "/up?x=1", interval: 3s}
 cors: {credentials: false, methods: [GET, PURGE], request_headers: [X-Token], expose_headers: ["*"], max_age: 1h30m}
 store: {url: "sqlite:/var/lib/lists.db", timeout: 500ms}
-cache: {tenants: 3, origins: 2000000}
+cache: {tenants: 3, origins: 2000000, revalidate: 7s, max_staleness: 1h}
 api:
   tokens: [{subject: ops, tenant: "*", role: reader, sha256: 0000000000000000000000000000000000000000000000000000000000000012}]
   oidc: {issuer: "https://id.example/realm", audience: lists, tenant_claim: t, role_claim: r, admin_role: a}
@@ -65,6 +66,7 @@ limits: {header_bytes: 1 MiB, url_bytes: 0, body_bytes: 2KiB, connections_per_cl
 timeouts: {read_header: 1s, idle: 0s, body_progress: 6s, upstream_connect: 2s, upstream_response: 3s, websocket_idle: 4s, websocket_lifetime: 5s, drain: 0s}
 log: {level: debug, format: console, access: false}
 metrics: {tenants: 0}
+tracing: {otlp: 'https://collector:4318/', sample: 0.25}
 `)
 	hash := config.Hash{31: 0x12}
 	want := &config.Config{
@@ -76,11 +78,12 @@ metrics: {tenants: 0}
 			Mode: config.Mode(proxy.Headers), RequireOrigin: config.Requirement(origins.RequireUnsafe),
 			PostFromAnywhere: []string{"/login/callback", "/a/"},
 			Debug:            true, UpstreamTLS: config.UpstreamTLS{ServerName: "tenant.internal"},
+			UpstreamCheck: config.UpstreamCheck{Path: "/up?x=1", Interval: config.Duration(3 * time.Second), Timeout: config.Duration(2 * time.Second)},
 		}},
 		CORS: config.CORS{Methods: []string{"GET", "PURGE"}, RequestHeaders: []string{"x-token"},
 			ExposeHeaders: []string{"*"}, MaxAge: config.Duration(90 * time.Minute)},
 		Store: config.Store{URL: config.StoreURL{Path: "/var/lib/lists.db"}, Timeout: config.Duration(500 * time.Millisecond)},
-		Cache: config.Cache{Tenants: 3, Origins: 2_000_000},
+		Cache: config.Cache{Tenants: 3, Origins: 2_000_000, Revalidate: config.Duration(7 * time.Second), MaxStaleness: config.Duration(time.Hour)},
 		API: config.API{
 			Tokens: []config.Token{{Subject: "ops", Tenant: "*", Role: config.Role(api.Reader), SHA256: hash}},
 			OIDC:   config.OIDC{Issuer: "https://id.example/realm", Audience: "lists", TenantClaim: "t", RoleClaim: "r", AdminRole: "a"},
@@ -91,10 +94,14 @@ metrics: {tenants: 0}
 		Limits: config.Limits{HeaderBytes: 1 << 20, BodyBytes: 2048, ConnectionsPerClient: 7, InFlightPerTenant: 8},
 		Timeouts: config.Timeouts{ReadHeader: config.Duration(time.Second), BodyProgress: config.Duration(6 * time.Second), UpstreamConnect: config.Duration(2 * time.Second),
 			UpstreamResponse: config.Duration(3 * time.Second), WebSocketIdle: config.Duration(4 * time.Second), WebSocketLifetime: config.Duration(5 * time.Second)},
-		Log: config.Log{Level: -1, Format: config.Console},
+		Log:     config.Log{Level: -1, Format: config.Console},
+		Tracing: config.Tracing{OTLP: cfg.Tracing.OTLP, Sample: 0.25},
 	}
 	if !reflect.DeepEqual(cfg, want) {
 		t.Errorf("got  %+v\nwant %+v", cfg, want)
+	}
+	if got := cfg.Tracing.OTLP.String(); got != "https://collector:4318" {
+		t.Errorf("the collector is %s", got)
 	}
 	if got := cfg.Tenants[0].Upstream.String(); got != "https://up.example:8443" {
 		t.Errorf("the upstream is %s", got)

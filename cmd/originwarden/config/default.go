@@ -21,7 +21,7 @@ func Default() *Config {
 			MaxAge: Duration(10 * time.Minute),
 		},
 		Store: Store{URL: StoreURL{Path: "originwarden.db"}, Timeout: Duration(2 * time.Second)},
-		Cache: Cache{Tenants: 10_000, Origins: 5_000_000},
+		Cache: Cache{Tenants: 10_000, Origins: 5_000_000, Revalidate: Duration(30 * time.Second)},
 		API: API{
 			OIDC:       OIDC{TenantClaim: "tenantId", RoleClaim: "roles", AdminRole: "TenantAdmin"},
 			RateLimits: RateLimits{Tier1: 1000, Tier2: 100, Failed: 60},
@@ -39,8 +39,11 @@ func Default() *Config {
 		},
 		Log:     Log{Level: Level(zapcore.InfoLevel), Format: JSON, Access: true},
 		Metrics: Metrics{Tenants: 1000},
+		Tracing: Tracing{Sample: 1},
 	}
 }
 
 // setDefaults makes t what holds for a tenant of which nothing is said.
-func (t *Tenant) setDefaults() { *t = Tenant{API: true} }
+func (t *Tenant) setDefaults() {
+	*t = Tenant{API: true, UpstreamCheck: UpstreamCheck{Interval: Duration(10 * time.Second), Timeout: Duration(2 * time.Second)}}
+}

@@ -35,7 +35,7 @@ metrics: {tenants: -5}
 `)
 	want := []string{
 		`c.yaml:1: listen is not text, but "8080"`,
-		`c.yaml:2: unknown key "tracing"`,
+		`c.yaml:2: unknown key "cert" in tracing`,
 		`c.yaml:3: trusted_proxies[0]: "10.0.0.1/8" has bits beyond its length: 10.0.0.0/8 is the network, or its length is not meant`,
 		`c.yaml:5: "a b" is no tenant id: 1 to 64 of A-Z a-z 0-9 - _ . and first a letter or digit`,
 		`c.yaml:7: tenants[0].upstream: the URL has user info, which would be sent to nobody`,
@@ -105,10 +105,35 @@ func TestParse_RefusesMistakes(t *testing.T) {
 		{"one address for both", oneTenant + "listen: :9\nadmin: {listen: ':9'}\n", "c.yaml:3: admin.listen is the tenants' address: it has to be one of its own"},
 		{"an address for a network", oneTenant + "trusted_proxies: [10.0.0.1]\n", `c.yaml:2: trusted_proxies[0]: "10.0.0.1" is no network such as 10.0.0.0/8 or 192.0.2.7/32`},
 		{"a mapped network", oneTenant + "trusted_proxies: ['::ffff:10.0.0.0/104']\n", `c.yaml:2: trusted_proxies[0]: "::ffff:10.0.0.0/104" is an IPv4 network in IPv6 form, which no peer would match`},
-		{"a network store", oneTenant + "store: {url: 'etcd://h:2379'}\n", `c.yaml:2: store.url: "etcd://h:2379" is no store, such as sqlite:originwarden.db or sqlite:/var/lib/originwarden/lists.db`},
-		{"a store in memory", oneTenant + "store: {url: 'sqlite::memory:'}\n", `c.yaml:2: store.url: "sqlite::memory:" is no store, such as sqlite:originwarden.db or sqlite:/var/lib/originwarden/lists.db`},
-		{"a store with options", oneTenant + "store: {url: 'sqlite:a.db?mode=ro'}\n", `c.yaml:2: store.url: "sqlite:a.db?mode=ro" is no store, such as sqlite:originwarden.db or sqlite:/var/lib/originwarden/lists.db`},
+		{"a check of no path", tenant + "    upstream_check: {path: healthz, interval: 1ms, timeout: 0s}\n",
+			`c.yaml:4: "healthz" is no path to ask for, such as /healthz
+c.yaml:4: tenants[0].upstream_check.interval is below 1s
+c.yaml:4: tenants[0].upstream_check.timeout has to be more than 0`},
+		{"a delay beyond its end", oneTenant + "timeouts: {shutdown_delay: 11s}\n", `c.yaml:2: timeouts.shutdown_delay is longer than timeouts.drain, of which it is a part`},
+		{"a cluster without ports", oneTenant + "store: {url: 'etcd://h'}\n", `c.yaml:2: store.url: "h" is no member of a cluster, such as etcd-1.internal:2379`},
+		{"a member that is empty", oneTenant + "store: {url: 'etcd://h:1,/p'}\n", `c.yaml:2: store.url: "" is no member of a cluster, such as etcd-1.internal:2379`},
+		{"a cluster with options", oneTenant + "store: {url: 'etcd://h:1/p?x'}\n", `c.yaml:2: store.url: the prefix "p?x" has a character that is for URLs alone`},
+		{"a cluster that nobody may edit", oneTenant + "store: {url: 'etcd://h:2379'}\n", `c.yaml:2: a store of etcd needs api.tokens or api.oidc: there is no file of the store's to keep a token beside`},
+		{"a user without a password", oneTenant + token + "store: {url: 'etcd://h:2379', etcd: {username: u}}\n", `c.yaml:3: store.etcd needs both username and password_file, or neither`},
+		{"a password that is not there", oneTenant + token + "store: {url: 'etcd://h:2379', etcd: {username: u, password_file: /nowhere}}\n", `c.yaml:3: store.etcd: open /nowhere: no such file or directory`},
+		{"a certificate without its key", oneTenant + token + "store: {url: 'etcd://h:2379', etcd: {cert: /nowhere}}\n", `c.yaml:3: store.etcd: a certificate needs both cert and key`},
+		{"a user of a file", oneTenant + "store: {etcd: {username: u}}\n", `c.yaml:2: store.etcd is for a store of etcd, and store.url is "sqlite:originwarden.db"`},
+		{"a snapshot of a file", oneTenant + "cache: {snapshot_dir: /tmp}\n", `c.yaml:2: cache.snapshot_dir is for a store on other machines: a SQLite file is here when the gateway is`},
+		{"a store in memory", oneTenant + "store: {url: 'sqlite::memory:'}\n", `c.yaml:2: store.url: "sqlite::memory:" is no store, such as sqlite:/var/lib/originwarden/lists.db or etcd://HOST:2379,HOST:2379/PREFIX`},
+		{"a store with options", oneTenant + "store: {url: 'sqlite:a.db?mode=ro'}\n", `c.yaml:2: store.url: "sqlite:a.db?mode=ro" is no store, such as sqlite:/var/lib/originwarden/lists.db or etcd://HOST:2379,HOST:2379/PREFIX`},
 		{"a level that is none", oneTenant + "log: {level: fatal}\n", `c.yaml:2: log.level: "fatal" is none of debug, info, warn, error`},
+		{"a collector without a scheme", oneTenant + "tracing: {otlp: 'collector:4318'}\n", `c.yaml:2: tracing.otlp: "collector:4318" is no collector, such as http://collector:4318 or grpc://collector:4317`},
+		{"a collector of another scheme", oneTenant + "tracing: {otlp: 'tcp://collector:4318'}\n", `c.yaml:2: tracing.otlp: "tcp://collector:4318" is no collector, such as http://collector:4318 or grpc://collector:4317`},
+		{"a collector without a host", oneTenant + "tracing: {otlp: 'http://:4318'}\n", `c.yaml:2: tracing.otlp: "http://:4318" is no collector, such as http://collector:4318 or grpc://collector:4317`},
+		{"a collector with a password", oneTenant + "tracing: {otlp: 'http://u:secret@collector:4318'}\n", `c.yaml:2: tracing.otlp: the URL has user info: credentials are for OTEL_EXPORTER_OTLP_HEADERS`},
+		{"a collector with a query", oneTenant + "tracing: {otlp: 'http://collector:4318/?a'}\n", `c.yaml:2: tracing.otlp: "http://collector:4318/?a" has a query or a fragment, which nobody would get`},
+		{"a collector of gRPC without a port", oneTenant + "tracing: {otlp: 'grpc://collector'}\n", `c.yaml:2: tracing.otlp: "grpc://collector" has no port, such as 4317`},
+		{"a collector of gRPC with a path", oneTenant + "tracing: {otlp: 'grpc://collector:4317/v1/traces'}\n", `c.yaml:2: tracing.otlp: "grpc://collector:4317/v1/traces" has a path, which gRPC has none of`},
+		{"a collector at port 0", oneTenant + "tracing: {otlp: 'http://collector:0'}\n", `c.yaml:2: tracing.otlp: "http://collector:0" has a port that is not a number from 1 to 65535`},
+		{"a share above all", oneTenant + "tracing: {sample: 1.1}\n", `c.yaml:2: tracing.sample: "1.1" is no share: a number from 0 to 1`},
+		{"a share below nothing", oneTenant + "tracing: {sample: -0.1}\n", `c.yaml:2: tracing.sample: "-0.1" is no share: a number from 0 to 1`},
+		{"a share that is no number", oneTenant + "tracing: {sample: .nan}\n", `c.yaml:2: tracing.sample: ".nan" is no share: a number from 0 to 1`},
+		{"a share in another form", oneTenant + "tracing: {sample: 0x1p-1}\n", `c.yaml:2: tracing.sample: "0x1p-1" is no share: a number from 0 to 1`},
 		{"a format that is none", oneTenant + "log: {format: text}\n", `c.yaml:2: log.format: "text" is none of json, console`},
 		{"a method that is none", oneTenant + "cors: {methods: ['A B']}\n", `c.yaml:2: "A B" is no method: methods are named one by one`},
 		{"any method", oneTenant + "cors: {methods: ['*']}\n", `c.yaml:2: "*" is no method: methods are named one by one`},
@@ -176,7 +201,7 @@ func TestParse_NamesTheFlagThatIsWrong(t *testing.T) {
 		{"an address", oneTenant, []config.Flag{{"listen", "x"}}, `--listen: listen: "x" is no address such as 127.0.0.1:8080 or :8080`},
 		{"nothing", oneTenant, []config.Flag{{"admin-listen", ""}}, `--admin-listen: admin.listen: "" is no address such as 127.0.0.1:8080 or :8080`},
 		{"a mode", oneTenant, []config.Flag{{"mode", "x"}}, `--mode: "x" is none of enforce, headers, report`},
-		{"a store", oneTenant, []config.Flag{{"store", "x.db"}}, `--store: "x.db" is no store, such as sqlite:originwarden.db or sqlite:/var/lib/originwarden/lists.db`},
+		{"a store", oneTenant, []config.Flag{{"store", "x.db"}}, `--store: "x.db" is no store, such as sqlite:/var/lib/originwarden/lists.db or etcd://HOST:2379,HOST:2379/PREFIX`},
 		{"an upstream of several tenants", two, []config.Flag{{"upstream", "http://u"}}, "--upstream: the file has 2 tenants, and the flag does not say which is meant"},
 		{"a mode of several tenants", two, []config.Flag{{"mode", "report"}}, "--mode: the file has 2 tenants, and the flag does not say which is meant"},
 		{"a mode of no tenant", "listen: :1\n", []config.Flag{{"mode", "report"}}, "c.yaml:1: there is no tenant: name one under tenants, or give --upstream\n--mode: there is no tenant to apply it to"},
@@ -215,3 +240,9 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// tenant is one to which lines can be added.
+const tenant = "tenants:\n  - id: a\n    upstream: http://up.example\n"
+
+// token is a line that lets somebody in.
+const token = "api: {tokens: [{subject: s, tenant: '*', role: admin, sha256: 0000000000000000000000000000000000000000000000000000000000000012}]}\n"

@@ -91,22 +91,6 @@ func isPort(s string, least uint64) bool {
 	return err == nil && n >= least && strconv.FormatUint(n, 10) == s
 }
 
-// StoreURL says where the store is.
-type StoreURL struct {
-	// Path is the SQLite file, relative to the working directory.
-	Path string
-}
-
-// UnmarshalText implements encoding.TextUnmarshaler.
-func (u *StoreURL) UnmarshalText(text []byte) error {
-	path, ok := strings.CutPrefix(string(text), "sqlite:")
-	if !ok || path == "" || path == ":memory:" || strings.HasPrefix(path, "//") || strings.ContainsAny(path, "?\x00") {
-		return fmt.Errorf("%s is no store, such as sqlite:originwarden.db or sqlite:/var/lib/originwarden/lists.db", quote(text))
-	}
-	u.Path = path
-	return nil
-}
-
 // Network is a range of addresses.
 type Network struct{ netip.Prefix }
 

@@ -1,0 +1,59 @@
+package api
+
+import (
+	"net/http"
+	"time"
+
+	"originwarden/origins"
+)
+
+// refusedDocument is the answer about the tenant's refused origins.
+type refusedDocument struct {
+	Data []refusedOrigin `json:"data"`
+}
+
+type refusedOrigin struct {
+	Origin  string        `json:"origin"`
+	Reason  string        `json:"reason"`
+	Count   uint64        `json:"count"`
+	First   time.Time     `json:"first"`
+	Last    time.Time     `json:"last"`
+	Path    string        `json:"path"`
+	Nearest *nearestEntry `json:"nearest,omitempty"`
+}
+
+// nearestEntry is the entry of the tenant that is nearest to a refused origin.
+type nearestEntry struct {
+	Origin   string           `json:"origin"`
+	Relation origins.Relation `json:"relation"`
+}
+
+// refused answers with the origins that were refused of late, and what the list
+// has nearest to them now.
+func (t *tenant) refused(w http.ResponseWriter, r *http.Request, _ call) error {
+	document := refusedDocument{Data: []refusedOrigin{}}
+	if t.Refusals != nil {
+		list, err := t.Lists.List(r.Context(), t.id)
+		if err != nil {
+			list = origins.NewList(0, nil) // the refusals are worth telling without it
+		}
+		for _, refusal := range t.Refusals.Of(t.id) {
+			document.Data = append(document.Data, documentOfRefusal(refusal, list))
+		}
+	}
+	return answer(w, http.StatusOK, document)
+}
+
+func documentOfRefusal(r origins.Refusal, list *origins.List) refusedOrigin {
+	d := refusedOrigin{
+		Origin: r.Origin, Reason: r.Reason.String(), Count: r.Count, Path: r.Path,
+		First: r.First.UTC().Truncate(time.Second), Last: r.Last.UTC().Truncate(time.Second),
+	}
+	if !origins.WellFormed(r.Origin) {
+		return d
+	}
+	if miss := list.Nearest(r.Origin); miss.Relation != "" {
+		d.Nearest = &nearestEntry{miss.Entry, miss.Relation}
+	}
+	return d
+}

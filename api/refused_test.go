@@ -1,0 +1,68 @@
+package api_test
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"originwarden/origins"
+)
+
+const refusedOrigins = "/api/v1/refused-origins"
+
+// newGateRefusing is a gate that has refused something.
+func newGateRefusing(t *testing.T) *gate {
+	g := newGate(t)
+	g.config.Refusals = &origins.Refusals{}
+	g.serve(func(h http.Handler) http.Handler { return h })
+	then := time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)
+	record := g.config.Refusals.Record
+	record("acme", "http://a.example", origins.OriginNotListed, "/one", then)
+	record("acme", "http://a.example", origins.OriginNotListed, "/two", then.Add(time.Minute))
+	record("acme", "nonsense\xff\x1b", origins.OriginMalformed, "/\xff", then.Add(-time.Hour))
+	record("globex", "https://them.example", origins.OriginNotListed, "/", then)
+	return g
+}
+
+func TestRefused_AreThoseOfTheTenantWithTheirNearestEntry(t *testing.T) {
+	g := newGateRefusing(t)
+	g.create("n", "https://a.example")
+	got := g.send(request{path: refusedOrigins})
+	want := `{"data":[` +
+		`{"origin":"http://a.example","reason":"origin_not_listed","count":2,"first":"2026-01-02T03:04:05Z","last":"2026-01-02T03:05:05Z",` +
+		`"path":"/two","nearest":{"origin":"https://a.example","relation":"other_scheme"}},` +
+		`{"origin":"nonsense` + "\uFFFD" + `\u001b","reason":"origin_malformed","count":1,"first":"2026-01-02T02:04:05Z","last":"2026-01-02T02:04:05Z",` +
+		`"path":"/` + "\uFFFD" + `"}]}`
+	if got.status != http.StatusOK || got.body != want {
+		t.Errorf("%d\n got %s\nwant %s", got.status, got.body, want)
+	}
+}
+
+func TestRefused_AreForAdministrators(t *testing.T) {
+	g := newGateRefusing(t)
+	for _, c := range []struct {
+		method, path, token string
+		status              int
+	}{
+		{"GET", refusedOrigins, adminToken, http.StatusOK},
+		{"HEAD", refusedOrigins, adminToken, http.StatusOK},
+		{"GET", refusedOrigins, globalToken, http.StatusOK},
+		{"GET", refusedOrigins, readerToken, http.StatusForbidden},
+		{"GET", refusedOrigins, otherToken, http.StatusForbidden},
+		{"GET", refusedOrigins, "nobody's", http.StatusUnauthorized},
+		{"DELETE", refusedOrigins, adminToken, http.StatusMethodNotAllowed},
+		{"GET", refusedOrigins + "/", adminToken, http.StatusNotFound},
+		{"GET", refusedOrigins + "/x", adminToken, http.StatusNotFound},
+		{"GET", refusedOrigins + "/../web-integrations", adminToken, http.StatusNotFound},
+	} {
+		if got := g.send(request{method: c.method, path: c.path, token: c.token}); got.status != c.status {
+			t.Errorf("%s %s with %s: %d, want %d", c.method, c.path, c.token, got.status, c.status)
+		}
+	}
+}
+
+func TestRefused_OfNobodyIsAnEmptyList(t *testing.T) {
+	if got := newGate(t).send(request{path: refusedOrigins}); got.status != http.StatusOK || got.body != `{"data":[]}` {
+		t.Errorf("%d %s", got.status, got.body)
+	}
+}

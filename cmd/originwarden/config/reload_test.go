@@ -1,0 +1,40 @@
+package config_test
+
+import (
+	"slices"
+	"testing"
+
+	"originwarden/cmd/originwarden/config"
+)
+
+func parsed(t *testing.T, text string) *config.Config {
+	t.Helper()
+	cfg, err := config.Parse("c.yaml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+func TestReloaded_KeepsWhatAProcessCannotChange(t *testing.T) {
+	was := parsed(t, oneTenant)
+	next := parsed(t, "tenants: [{id: b, upstream: 'http://up.example'}]\nlisten: :1\nadmin: {listen: ':2'}\nstore: {timeout: 9s}\ncache: {tenants: 9}\n"+
+		"limits: {header_bytes: 9KiB, url_bytes: 9}\ntimeouts: {read_header: 9s, idle: 9s, drain: 9s}\nlog: {level: debug, format: console, access: false}\nmetrics: {tenants: 9}\n")
+	got, waiting := was.Reloaded(next)
+	want := []string{"listen", "admin", "store", "cache", "limits.header_bytes", "timeouts.read_header", "timeouts.idle", "log.format", "log.access"}
+	if !slices.Equal(waiting, want) {
+		t.Errorf("%q wait for the next start, want %q", waiting, want)
+	}
+	if got.Listen != was.Listen || got.Admin != was.Admin || got.Store.Timeout != was.Store.Timeout || got.Cache != was.Cache || got.Limits.HeaderBytes != was.Limits.HeaderBytes {
+		t.Errorf("what cannot change has: %+v", got)
+	}
+	if got.Tenants[0].ID != "b" || got.Limits.URLBytes != 9 || got.Timeouts.Drain != next.Timeouts.Drain || got.Log.Level != next.Log.Level || got.Metrics != next.Metrics {
+		t.Errorf("what can change has not: %+v", got)
+	}
+}
+
+func TestReloaded_OfTheSameWaitsForNothing(t *testing.T) {
+	if _, waiting := parsed(t, oneTenant).Reloaded(parsed(t, oneTenant)); waiting != nil {
+		t.Errorf("%q wait for the next start", waiting)
+	}
+}

@@ -1,0 +1,388 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"reflect"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"originwarden/store"
+	"originwarden/store/sqlite"
+	"originwarden/store/transfer"
+)
+
+// archive is a SQLite file that nobody has open.
+type archive struct {
+	t    *testing.T
+	path string
+}
+
+// newArchive makes a file that has these.
+func newArchive(t *testing.T, all ...store.WebIntegration) archive {
+	t.Helper()
+	a := archive{t, filepath.Join(t.TempDir(), "lists.db")}
+	a.use(func(s store.Store) {
+		for _, w := range all {
+			if _, err := s.Create(t.Context(), w); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+	return a
+}
+
+// use opens the file for as long as do takes.
+func (a archive) use(do func(store.Store)) {
+	a.t.Helper()
+	s, err := sqlite.Open(a.t.Context(), sqlite.Options{Path: a.path, Limits: store.Limits{Integrations: 1000, Origins: 10_000}})
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	do(s)
+	if err := s.Close(); err != nil {
+		a.t.Fatal(err)
+	}
+}
+
+func (a archive) url() string { return "sqlite:" + a.path }
+
+// kept is what the file has by id, and the revision of its last write.
+func (a archive) kept() (all map[string]store.WebIntegration, revision uint64) {
+	a.t.Helper()
+	all = map[string]store.WebIntegration{}
+	a.use(func(s store.Store) {
+		at, tenants, err := s.Tenants(a.t.Context())
+		if err != nil {
+			a.t.Fatal(err)
+		}
+		for tenant := range tenants {
+			_, some, err := s.Load(a.t.Context(), tenant)
+			if err != nil {
+				a.t.Fatal(err)
+			}
+			for _, w := range some {
+				w.Revision = 0
+				all[w.ID] = w
+			}
+		}
+		revision = at.Revision
+	})
+	return all, revision
+}
+
+// wantSame wants both to have the same, but for revisions.
+func (a archive) wantSame(b archive) {
+	a.t.Helper()
+	got, _ := a.kept()
+	want, _ := b.kept()
+	if !reflect.DeepEqual(got, want) {
+		a.t.Errorf("it has\n%+v, want\n%+v", got, want)
+	}
+}
+
+// madeIn is a web integration that was made in another year.
+func madeIn(tenant, name string, entries ...string) store.WebIntegration {
+	then := time.Date(2020, 2, 29, 23, 59, 58, 0, time.UTC)
+	return store.WebIntegration{
+		ID: store.NewID(), TenantID: tenant, Name: name, CreatedBy: "someone", Created: then, LastUpdated: then.Add(time.Hour),
+		ValidOrigins: append([]string{}, entries...),
+	}
+}
+
+// succeeds runs a command that has nothing to say on stderr, and returns what
+// it prints.
+func succeeds(t *testing.T, env environment, args ...string) string {
+	t.Helper()
+	status, stdout, stderr := execution(t, env, args...)
+	if status != exitDone || stderr != "" {
+		t.Fatalf("%q: exit status %d\n%s%s", args, status, stdout, stderr)
+	}
+	return stdout
+}
+
+// saved writes text to a file.
+func saved(t *testing.T, text string) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "lists.jsonl")
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+func TestExport_BringsAFileIntoAnother(t *testing.T) {
+	from := newArchive(t, madeIn("acme", "Shop", "https://Shop.example", "capacitor://localhost"), madeIn("acme", "Blog"),
+		madeIn("globex", "Shop", "https://shop.example"), madeIn("globex", hostileName))
+	to := archive{t, filepath.Join(t.TempDir(), "new.db")}
+	file := filepath.Join(t.TempDir(), "lists.jsonl")
+	if got, want := succeeds(t, environment{}, "export", "--store", from.url(), "--output", file), "exported 4 web integrations to "+file+"\n"; got != want {
+		t.Errorf("it prints %q", got)
+	}
+	if stat, err := os.Stat(file); err != nil || runtime.GOOS != "windows" && stat.Mode() != 0o600 {
+		t.Errorf("the file has %v, %v", stat, err)
+	}
+	for i, want := range []string{"4 created, 0 changed, 0 unchanged\n", "0 created, 0 changed, 4 unchanged\n"} {
+		if got := succeeds(t, environment{}, "import", "--store", to.url(), file); got != want {
+			t.Errorf("%d: it prints %q", i, got)
+		}
+		to.wantSame(from)
+	}
+	if _, revision := to.kept(); revision != 4 {
+		t.Errorf("after a repetition it is at revision %d", revision)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, lines, _ := strings.Cut(string(text), "\n")
+	_, again, _ := strings.Cut(succeeds(t, environment{}, "export", "--store", from.url()), "\n")
+	if lines != again {
+		t.Errorf("a second export differs:\n%s%s", lines, again)
+	}
+}
+
+// hostileName is what no API takes out of a name.
+const hostileName = "a\u202e\u2028\u200b\U000e0001ü😀\"<&>"
+
+func TestExport_ReadsWhileAGatewayWrites(t *testing.T) {
+	dir := t.TempDir()
+	r := serving(t, dir, oneTenant(upstream(t, hello)))
+	env := shell(r.tenants, adminTokenIn(t, dir))
+	at := "sqlite:" + filepath.Join(dir, "lists.db")
+	for i := range 3 {
+		succeeds(t, env, "web-integration", "create", "--name", fmt.Sprint("n", i), "--validOrigins", "https://a.example")
+		text := succeeds(t, environment{}, "export", "--store", at)
+		if want := fmt.Sprintf(`{"tenant":"acme","revision":%d}`, i+1); !strings.Contains(text, want) || !strings.HasSuffix(text, fmt.Sprintf("\n{\"end\":true,\"integrations\":%d}\n", i+1)) {
+			t.Errorf("it has %s", text)
+		}
+	}
+	var d readinessDocument
+	getJSON(t, r.admin+"/readyz", &d)
+	if text := succeeds(t, environment{}, "export", "--store", at, "--tenant", "acme"); !strings.Contains(text, `"store":"`+d.Store.Identity+`"`) {
+		t.Errorf("the identity is %s, and not in %s", d.Store.Identity, text)
+	}
+}
+
+func TestExport_FromAServerIntoAStore(t *testing.T) {
+	o := newOffice(t)
+	for i := range 230 {
+		o.make(fmt.Sprintf("name %d", i/3), "https://a.example", fmt.Sprintf("https://%d.example", i))
+	}
+	to := archive{t, filepath.Join(t.TempDir(), "new.db")}
+	text := succeeds(t, o.env, "export", "--server", o.url)
+	if !strings.Contains(text, `"server":"`+o.url+`"`) || strings.Contains(text, "revision") {
+		t.Errorf("the header is %s", strings.SplitN(text, "\n", 2)[0])
+	}
+	if got := succeeds(t, environment{}, "import", "--store", to.url(), "--tenant", "acme=globex", saved(t, text)); got != "230 created, 0 changed, 0 unchanged\n" {
+		t.Errorf("it prints %q", got)
+	}
+	_, all, err := o.store.Load(t.Context(), "acme")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, _ := to.kept()
+	for _, w := range all {
+		w.TenantID, w.Revision = "globex", 0
+		if !reflect.DeepEqual(got[w.ID], w) {
+			t.Errorf("%+v became %+v", w, got[w.ID])
+		}
+	}
+	if len(got) != len(all) {
+		t.Errorf("there are %d", len(got))
+	}
+}
+
+func TestExport_ReadsAServerUntilItStandsStill(t *testing.T) {
+	o := newOffice(t)
+	for i := range 150 {
+		o.make(fmt.Sprintf("name %03d", i))
+	}
+	first, requests := o.make("a"), 0
+	moving := upstream(t, func(w http.ResponseWriter, r *http.Request) {
+		if requests++; requests == 2 { // after the first page: the list's first comes again
+			_, err := o.store.Edit(t.Context(), "acme", first.ID, func(w *store.WebIntegration) error { w.Name = "z"; return nil })
+			if err != nil {
+				t.Error(err)
+			}
+		}
+		r.URL.Scheme, r.URL.Host = "http", r.Host
+		o.api.ServeHTTP(w, r)
+	})
+	text := succeeds(t, shell(moving, officeToken), "export")
+	if n := strings.Count(text, first.ID); n != 1 || !strings.Contains(text, `"integrations":151}`) || !strings.Contains(text, `"name":"z"`) || requests != 6 {
+		t.Errorf("it comes %d times, after %d requests", n, requests)
+	}
+}
+
+func TestExport_GivesUpOnAServerThatNeverStandsStill(t *testing.T) {
+	requests := 0
+	server := upstream(t, func(w http.ResponseWriter, _ *http.Request) {
+		requests++
+		fmt.Fprintf(w, `{"data":[{"id":"x","name":"%d"}]}`, requests)
+	})
+	status, stdout, stderr := execution(t, shell(server, "t"), "export")
+	if status != exitFailed || stdout != "" || !strings.Contains(stderr, "change all the time") || requests != maxReadings {
+		t.Errorf("exit status %d after %d\n%s%s", status, requests, stdout, stderr)
+	}
+}
+
+func TestExport_PrintsNothingThatTakesOverATerminal(t *testing.T) {
+	server := upstream(t, func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, `{"data":[{"id":"\u001b[2J","tenantId":"\u009b","name":"\u202e","createdBy":"\u0000","validOrigins":["\u001b"]}]}`)
+	})
+	if text := succeeds(t, shell(server, "t"), "export"); !isHarmless(text) || !strings.Contains(text, `"id":"\u001b[2J"`) {
+		t.Errorf("it prints %q", text)
+	}
+}
+
+func TestExport_TellsWhyItCannot(t *testing.T) {
+	dir := t.TempDir()
+	a := newArchive(t, madeIn("acme", "n"))
+	foreign := filepath.Join(dir, "foreign.db")
+	if err := os.WriteFile(foreign, []byte("text"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	refuses := upstream(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(403) })
+	for _, row := range []struct {
+		rule   string
+		args   []string
+		status int
+		stderr string
+	}{
+		{"no such file", []string{"--store", "sqlite:" + dir + "/missing.db"}, exitFailed, "missing.db: file does not exist\n"},
+		{"no such directory", []string{"--store", "sqlite:" + dir + "/missing/lists.db"}, exitFailed, "/missing does not exist\n"},
+		{"no database", []string{"--store", "sqlite:" + foreign}, exitFailed, "it is not a SQLite database\n"},
+		{"no such tenant", []string{"--store", a.url(), "--tenant", "acme,globex"}, exitFailed, `exporting: there is nothing of a tenant "globex", and never was` + "\n"},
+		{"no such directory for the output", []string{"--store", a.url(), "--output", dir + "/missing/out"}, exitFailed, "no such file or directory\n"},
+		{"a directory for the output", []string{"--store", a.url(), "--output", dir}, exitFailed, " is there already, and no file\n"},
+		{"a device for the output", []string{"--store", a.url(), "--output", os.DevNull}, exitFailed, os.DevNull + " is there already, and no file\n"},
+		{"a server that refuses", []string{"--server", refuses}, exitFailed, "403 Forbidden\n"},
+		{"no store", []string{"--store", "postgres:x"}, exitUsage, `--store: "postgres:x" is no store`},
+		{"an argument", []string{"--store", a.url(), "x"}, exitUsage, "unknown command"},
+		{"a tenant of a server", []string{"--server", refuses, "--tenant", "acme"}, exitUsage, "--tenant is for a store"},
+	} {
+		if runtime.GOOS == "windows" && strings.Contains(row.rule, "for the output") {
+			continue
+		}
+		status, stdout, stderr := execution(t, shell("", "t"), append([]string{"export"}, row.args...)...)
+		if status != row.status || stdout != "" || !strings.Contains(stderr, row.stderr) {
+			t.Errorf("%s: exit status %d\n%s%s", row.rule, status, stdout, stderr)
+		}
+	}
+	if files, _ := os.ReadDir(dir); len(files) != 1 {
+		t.Errorf("it leaves %v", files)
+	}
+}
+
+func TestExport_LeavesAnOlderFileWhenItFails(t *testing.T) {
+	dir := t.TempDir()
+	older := filepath.Join(dir, "lists.jsonl")
+	if err := os.WriteFile(older, []byte("older"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	refuses := upstream(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(403) })
+	if status, _, stderr := execution(t, shell(refuses, "t"), "export", "--output", older); status != exitFailed {
+		t.Errorf("exit status %d\n%s", status, stderr)
+	}
+	files, _ := os.ReadDir(dir)
+	if text, err := os.ReadFile(older); string(text) != "older" || err != nil || len(files) != 1 {
+		t.Errorf("there are %v with %q, %v", files, text, err)
+	}
+	succeeds(t, environment{}, "export", "--store", newArchive(t).url(), "--output", older)
+	stat, err := os.Stat(older)
+	if err != nil || stat.Size() < 100 || runtime.GOOS != "windows" && stat.Mode() != 0o600 {
+		t.Errorf("it becomes %v, %v", stat, err)
+	}
+}
+
+func TestExport_EndsWhenItIsStopped(t *testing.T) {
+	asked := make(chan struct{}, 1)
+	silent := upstream(t, func(_ http.ResponseWriter, r *http.Request) {
+		asked <- struct{}{}
+		<-r.Context().Done()
+	})
+	dir := t.TempDir()
+	r := start(t, shell(silent, "t"), "export", "--output", filepath.Join(dir, "lists.jsonl"))
+	<-asked
+	if status := r.stop(t); status != exitFailed || !strings.Contains(r.stderr.String(), "context canceled") {
+		t.Errorf("exit status %d\n%s", status, r.stderr)
+	}
+	if files, _ := os.ReadDir(dir); len(files) > 0 {
+		t.Errorf("it leaves %v", files)
+	}
+}
+
+func TestExport_FailsWhereItCannotPrint(t *testing.T) {
+	a := newArchive(t, madeIn("acme", "n"))
+	env := environment{stdout: full{}, stderr: newOutput(), getenv: func(string) string { return "" },
+		signals: func() (<-chan os.Signal, func()) { return nil, func() {} }}
+	if status := execute(env, "export", "--store", a.url()); status != exitFailed {
+		t.Errorf("exit status %d\n%s", status, env.stderr)
+	}
+	if status := execute(env, "import", "--store", a.url(), saved(t, succeeds(t, environment{}, "export", "--store", a.url()))); status != exitFailed {
+		t.Errorf("of import: exit status %d\n%s", status, env.stderr)
+	}
+}
+
+// TestPlace_IsSaidOnce is about both export and import.
+func TestPlace_IsSaidOnce(t *testing.T) {
+	o := newOffice(t)
+	o.make("served")
+	flagged, configured := newArchive(t, madeIn("acme", "flagged")), newArchive(t, madeIn("acme", "configured"))
+	file := writeConfig(t, "store: {url: '"+configured.url()+"'}\ntenants: [{id: acme, upstream: 'http://127.0.0.1:1'}]\n")
+	bare := writeConfig(t, "store: {url: '"+configured.url()+"'}\n")
+	broken := writeConfig(t, "store: {urls: x}\n")
+	for _, row := range []struct {
+		rule, args, config, server string
+		status                     int
+		want                       string // a name, or a part of what is told
+	}{
+		{"nothing", "", "", "", exitUsage, "there is no place: give --store, --config or --server\n"},
+		{"a store", "--store " + flagged.url(), "", "", exitDone, "flagged"},
+		{"a configuration", "--config " + file, "", "", exitDone, "configured"},
+		{"one that serves nobody", "--config " + bare, "", "", exitDone, "configured"},
+		{"the store is before the configuration's", "--config " + file + " --store " + flagged.url(), "", "", exitDone, "flagged"},
+		{"a server", "--server " + o.url, "", "", exitDone, "served"},
+		{"the environment's configuration", "", file, "", exitDone, "configured"},
+		{"the environment's server", "", "", o.url, exitDone, "served"},
+		{"both of the environment", "", file, o.url, exitUsage, "both ORIGINWARDEN_CONFIG and ORIGINWARDEN_SERVER are set"},
+		{"a flag is before the environment", "--store " + flagged.url(), file, o.url, exitDone, "flagged"},
+		{"another flag too", "--config " + bare, broken, o.url, exitDone, "configured"},
+		{"and another", "--server " + o.url, broken, "http://127.0.0.1:1", exitDone, "served"},
+		{"a server and a store", "--server x --store " + flagged.url(), "", "", exitUsage, "[server store]"},
+		{"a server and a configuration", "--server x --config x", "", "", exitUsage, "[config server]"},
+		{"a broken configuration", "--config " + broken, "", "", exitUsage, broken + `:1: unknown key "urls" in store` + "\n"},
+		{"no configuration", "--config " + broken + "x", "", "", exitUsage, "reading the configuration: open "},
+		{"no server", "--server acme.example.com", "", "", exitUsage, "the server is no URL such as https://"},
+	} {
+		env := environment{getenv: func(name string) string {
+			return map[string]string{"ORIGINWARDEN_CONFIG": row.config, "ORIGINWARDEN_SERVER": row.server, "ORIGINWARDEN_TOKEN": officeToken}[name]
+		}}
+		status, stdout, stderr := execution(t, env, append([]string{"export"}, strings.Fields(row.args)...)...)
+		if want := `"name":"` + row.want + `"`; status == exitDone && (!strings.Contains(stdout, want) || stderr != "") ||
+			status != exitDone && (stdout != "" || !strings.Contains(stderr, row.want)) || status != row.status {
+			t.Errorf("export, %s: exit status %d\n%s%s", row.rule, status, stdout, stderr)
+		}
+		empty := saved(t, succeeds(t, environment{}, "export", "--store", newArchive(t).url()))
+		status, stdout, stderr = execution(t, env, append([]string{"import", empty}, strings.Fields(row.args)...)...)
+		if status == exitDone && stdout != "0 created, 0 changed, 0 unchanged\n" || status != exitDone && !strings.Contains(stderr, row.want) && row.rule != "no server" || status != row.status && row.rule != "no server" {
+			t.Errorf("import, %s: exit status %d\n%s%s", row.rule, status, stdout, stderr)
+		}
+	}
+}
+
+func TestExport_HasAllThatTheFormatReads(t *testing.T) {
+	all := []store.WebIntegration{madeIn("a", "1", "https://a.example"), madeIn("b", "2")}
+	text := succeeds(t, environment{}, "export", "--store", newArchive(t, all...).url())
+	file, err := transfer.Read(bytes.NewReader([]byte(text)))
+	if err != nil || len(file.Tenants) != 2 || !slices.Equal(file.Tenants[0].Integrations[0].ValidOrigins, all[0].ValidOrigins) {
+		t.Errorf("%+v, %v", file, err)
+	}
+}

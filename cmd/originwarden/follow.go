@@ -1,0 +1,199 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"originwarden/metrics"
+	"originwarden/store"
+	"originwarden/store/snapshot"
+)
+
+// newFollower returns what keeps the service's lists at its store.
+func (s *service) newFollower() *store.Follower {
+	return &store.Follower{
+		Store:       s.store,
+		Lists:       s.lists,
+		Timeout:     time.Duration(s.cfg.Store.Timeout),
+		Revalidate:  time.Duration(s.cfg.Cache.Revalidate),
+		AcceptReset: s.cfg.Store.AcceptReset,
+		Prepare:     s.loadLists,
+		Report:      s.report,
+	}
+}
+
+// loadLists fills the cache up to its bounds: beyond them a list would only put
+// out another one.
+func (s *service) loadLists(ctx context.Context) error {
+	var first error
+	failures := 0
+	for i, tenant := range *s.served.Load() {
+		if i == s.cfg.Cache.Tenants || s.lists.Stats().Origins >= s.cfg.Cache.Origins || ctx.Err() != nil {
+			break
+		}
+		if _, err := s.lists.List(ctx, tenant); err != nil {
+			if failures++; failures == 1 {
+				first = fmt.Errorf("reading the list of tenant %s from %s: %w", tenant, s.cfg.Store.URL, err)
+			}
+		}
+	}
+	switch {
+	case failures > 1:
+		return fmt.Errorf("%w (and %d others)", first, failures-1)
+	case failures == 1:
+		return first
+	case ctx.Err() != nil:
+		return ctx.Err()
+	}
+	s.ready.loaded()
+	return nil
+}
+
+// report logs what happens between the cache and the store.
+func (s *service) report(event store.Event, err error) {
+	switch event {
+	case store.StoreBack:
+		s.log.Info(string(event))
+	case store.StoreReset:
+		s.log.Error(string(event)+": its lists are not taken, those from before are served, and the API refuses writes; see originwarden resync", zap.Error(err))
+	case store.ResetTaken:
+		s.log.Warn(string(event))
+		for _, tenant := range *s.served.Load() { // those too whose lists are gone
+			s.changed(tenant)
+		}
+	default:
+		s.log.Warn(string(event), zap.Error(err))
+	}
+}
+
+// startPatience is for how long a store on other machines is tried before the
+// gateway starts without it.
+const startPatience = 5 * time.Second
+
+// reach reads the lists. Without a store on other machines the gateway starts
+// all the same, and goes on trying.
+func (s *service) reach(ctx context.Context) error {
+	if !s.cfg.Store.URL.Remote() {
+		return s.follower.CatchUp(ctx)
+	}
+	ctx, cancel := context.WithTimeout(ctx, startPatience)
+	defer cancel()
+	for {
+		err := s.follower.CatchUp(ctx)
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil, errors.Is(err, store.ErrReset):
+			s.log.Warn("starting without the store", zap.Error(err), zap.Int("lists", s.lists.Stats().Tenants))
+			return nil
+		}
+		select {
+		case <-time.After(startPatience / 50):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// readSnapshot opens the directory of the last good lists, if there is one, and
+// returns what it has. Lists that cannot be trusted are none.
+func (s *service) readSnapshot(ctx context.Context) (saved snapshot.Snapshot, err error) {
+	dir := s.cfg.Cache.SnapshotDir
+	if dir == "" {
+		return saved, nil
+	}
+	if s.disk, err = snapshot.Open(ctx, dir); err != nil {
+		return saved, err
+	}
+	read, err := s.disk.Read()
+	switch {
+	case errors.Is(err, snapshot.ErrNone):
+		s.log.Info("there are no lists on disk yet", zap.String("dir", dir))
+	case err != nil:
+		s.log.Error("the lists on disk are not used", zap.Error(err))
+	default:
+		saved = *read
+	}
+	return saved, nil
+}
+
+// restore takes lists from the disk. They are served until the store tells more.
+func (s *service) restore(saved snapshot.Snapshot) {
+	if saved.At == (store.Position{}) {
+		return
+	}
+	for tenant, list := range saved.Lists {
+		s.lists.Restore(tenant, list, saved.Confirmed)
+	}
+	s.follower.Restored(saved.At, saved.Confirmed)
+	s.ready.loaded()
+	s.log.Info("took the lists on disk", zap.Int("lists", len(saved.Lists)), zap.Uint64("revision", saved.At.Revision), zap.Time("confirmed", saved.Confirmed))
+}
+
+// follow keeps the lists at the store, and the disk at the lists, until ctx
+// ends.
+func (s *service) follow(ctx context.Context) {
+	var running sync.WaitGroup
+	running.Go(func() { s.follower.Follow(ctx) })
+	if s.lists.MaxStaleness > 0 {
+		running.Go(func() { s.expire(ctx) })
+	}
+	if s.disk != nil {
+		running.Go(func() { s.keep(ctx) })
+	}
+	running.Wait()
+}
+
+func (s *service) keep(ctx context.Context) {
+	keeper := snapshot.Keeper{
+		Directory: s.disk,
+		Lists:     s.lists,
+		State: func() (store.Position, time.Time) {
+			if !s.ready.hasLists() {
+				return store.Position{}, time.Time{} // a part of the lists is worse than older ones
+			}
+			state := s.follower.State()
+			return state.InForce, state.Confirmed
+		},
+		Log: func(err error) {
+			if err == nil {
+				s.log.Info("the lists are kept on disk again")
+				return
+			}
+			s.log.Error("the lists could not be kept on disk", zap.Error(err))
+		},
+	}
+	keeper.Keep(ctx) // its errors were logged
+}
+
+// feed is how current the lists are, as the metrics show it.
+func (s *service) feed() metrics.Feed {
+	state := s.follower.State()
+	return metrics.Feed{
+		InForce: state.InForce.Revision, Newest: state.Newest, Confirmed: state.Confirmed,
+		Up: state.Up, Reset: state.Reset != nil, Resumes: state.Resumes, Ready: s.ready.problem() == "",
+	}
+}
+
+// expire has the tunnels of all tenants decided on again while the lists are
+// older than they may be: nothing else happens then.
+func (s *service) expire(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if time.Since(s.follower.State().Confirmed) > s.lists.MaxStaleness {
+			for _, tenant := range *s.served.Load() {
+				s.changed(tenant)
+			}
+		}
+	}
+}

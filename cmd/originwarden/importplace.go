@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"net/http"
+	"slices"
+	"time"
+
+	"originwarden/api/client"
+	"originwarden/cmd/originwarden/config"
+	"originwarden/store"
+	"originwarden/store/sqlite"
+	"originwarden/store/transfer"
+)
+
+// destination is where an import goes. In a dry run it may have no target.
+type destination struct {
+	load   func(ctx context.Context, tenant string) (uint64, []store.WebIntegration, error)
+	target transfer.Target
+	close  func() error
+}
+
+// destination opens the place for writing, or for a dry run.
+func (i *importing) destination(ctx context.Context) (destination, error) {
+	if i.server != "" {
+		c, err := i.client()
+		s := &served{c}
+		return destination{s.load, s, nothing}, err
+	}
+	cfg, err := i.configuration()
+	if err != nil {
+		return destination{}, err
+	}
+	if i.dryRun && !cfg.Store.URL.Remote() {
+		return beside(ctx, cfg.Store.URL.Path)
+	}
+	s, err := openStored(ctx, cfg)
+	if err != nil {
+		return destination{}, failed(err)
+	}
+	return destination{s.Load, s, s.Store.Close}, nil
+}
+
+// transferPatience is for one call of a store. Nobody's request waits for it.
+const transferPatience = 30 * time.Second
+
+// stored is a store within the limits of a configuration.
+func stored(opened store.Store, cfg *config.Config) *transfer.Stored {
+	return &transfer.Stored{Store: opened, Timeout: max(transferPatience, time.Duration(cfg.Store.Timeout)), Origins: cfg.API.Limits.Origins}
+}
+
+// beside reads a SQLite file without using it. One that is not there yet has
+// nothing.
+func beside(ctx context.Context, path string) (destination, error) {
+	r, err := sqlite.OpenReader(ctx, path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return destination{load: func(context.Context, string) (uint64, []store.WebIntegration, error) { return 0, nil, nil }, close: nothing}, nil
+	case err != nil:
+		return destination{}, failed(err)
+	}
+	return destination{load: r.Load, close: r.Close}, nil
+}
+
+// load reads what a server has, whatever its tenant is called.
+func (s *served) load(ctx context.Context, _ string) (uint64, []store.WebIntegration, error) {
+	all, err := s.all(ctx)
+	return 0, all, err
+}
+
+// Create implements transfer.Target.
+func (s *served) Create(ctx context.Context, w store.WebIntegration) error {
+	_, err := s.client.Create(ctx, w.Name, w.ValidOrigins)
+	return err
+}
+
+// Change implements transfer.Target.
+func (s *served) Change(ctx context.Context, was, is store.WebIntegration) error {
+	var operations []client.Operation
+	if was.Name != is.Name {
+		operations = append(operations, client.ReplaceName(is.Name))
+	}
+	if !slices.Equal(was.ValidOrigins, is.ValidOrigins) {
+		operations = append(operations, client.ReplaceValidOrigins(is.ValidOrigins...))
+	}
+	_, err := s.client.Patch(ctx, was.ID, operations, "")
+	return err
+}
+
+// Delete implements transfer.Target. What is not there any more needs no
+// deletion.
+func (s *served) Delete(ctx context.Context, w store.WebIntegration) error {
+	_, err := s.client.Delete(ctx, w.ID, "")
+	if errors.Is(err, client.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// concernsOne reports whether an error says nothing of other web integrations.
+func concernsOne(err error) bool {
+	if refused, ok := errors.AsType[*client.Error](err); ok {
+		return slices.Contains([]int{
+			http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusPreconditionFailed,
+			http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity,
+		}, refused.Status)
+	}
+	return errors.Is(err, store.ErrExists) || errors.Is(err, store.ErrNotFound) || isA[*store.LimitError](err) ||
+		isA[*transfer.OriginsError](err) || isA[*transfer.UnclearError](err)
+}
+
+// explained says in an import's words what a store's error means.
+func explained(err error) error {
+	switch {
+	case errors.Is(err, store.ErrExists):
+		return errors.New("another tenant has its id")
+	case errors.Is(err, store.ErrNotFound):
+		return errors.New("it was deleted meanwhile; a repetition creates it")
+	}
+	return err
+}

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"originwarden/cmd/originwarden/config"
+	"originwarden/envelope"
+)
+
+// levels is the level of a log, which changes while the log is written. It may
+// be used concurrently.
+type levels struct {
+	zap.AtomicLevel
+	// told is called when an operator has set a level.
+	told func(level zapcore.Level, lasting time.Duration)
+
+	mu         sync.Mutex
+	configured zapcore.Level
+	back       *time.Timer // to the configured one; nil: nobody waits
+	until      time.Time   // when back ends
+}
+
+func newLevels(configured zapcore.Level) *levels {
+	return &levels{
+		AtomicLevel: zap.NewAtomicLevelAt(configured),
+		told:        func(zapcore.Level, time.Duration) {},
+		configured:  configured,
+	}
+}
+
+// configure takes over the level of a configuration, in the place of any other,
+// if it is not the one of the configuration before.
+func (l *levels) configure(level zapcore.Level) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if level != l.configured {
+		l.configured = level
+		l.set(level, 0)
+	}
+}
+
+// set is called with mu held. A level for a time is followed by the configured
+// one; 0 is until it is set again.
+func (l *levels) set(level zapcore.Level, lasting time.Duration) {
+	if l.back != nil {
+		l.back.Stop()
+		l.back = nil
+	}
+	l.SetLevel(level)
+	if lasting > 0 {
+		l.until = time.Now().Add(lasting)
+		l.back = time.AfterFunc(lasting, func() { l.goBack(level) })
+	}
+}
+
+// goBack ends the time of a level, unless it was cut short while it ran out.
+func (l *levels) goBack(from zapcore.Level) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.back != nil && l.Level() == from && !time.Now().Before(l.until) {
+		l.set(l.configured, 0)
+	}
+}
+
+// close ends the wait for the configured level.
+func (l *levels) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.back != nil {
+		l.back.Stop()
+	}
+}
+
+// levelDocument is what /log-level takes and tells.
+type levelDocument struct {
+	Level string `json:"level"`
+	// Until is when the configured level holds again; nil is never.
+	Until *time.Time `json:"until,omitempty"`
+}
+
+func (l *levels) document() levelDocument {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	d := levelDocument{Level: l.Level().String()}
+	if l.back != nil {
+		until := l.until.UTC().Round(time.Second)
+		d.Until = &until
+	}
+	return d
+}
+
+// tell answers with the level.
+func (l *levels) tell(w http.ResponseWriter, _ *http.Request) {
+	writeJSON(w, http.StatusOK, l.document())
+}
+
+// change answers a PUT of a level, which holds for as long as the query says.
+func (l *levels) change(w http.ResponseWriter, r *http.Request) {
+	level, err := readLevel(http.MaxBytesReader(w, r.Body, 1<<10))
+	lasting, errLasting := readLasting(r.URL.Query()["for"])
+	if err = errors.Join(err, errLasting); err != nil {
+		envelope.Write(w, envelope.NewTraceID(), http.StatusBadRequest, envelope.Error{Code: "BAD_REQUEST", Title: "Bad request", Detail: err.Error()})
+		return
+	}
+	l.mu.Lock()
+	l.set(level, lasting)
+	l.mu.Unlock()
+	l.told(level, lasting)
+	l.tell(w, r)
+}
+
+func readLevel(body io.Reader) (zapcore.Level, error) {
+	var d struct {
+		Level *config.Level `json:"level"`
+	}
+	from := json.NewDecoder(body)
+	from.DisallowUnknownFields()
+	if err := from.Decode(&d); err != nil {
+		return 0, fmt.Errorf("reading the level: %w", err)
+	}
+	if d.Level == nil || from.More() {
+		return 0, errors.New(`the body is not like {"level":"debug"}`)
+	}
+	return zapcore.Level(*d.Level), nil
+}
+
+// longestLevel is for how long a level may last that ends by itself.
+const longestLevel = 24 * time.Hour
+
+func readLasting(values []string) (time.Duration, error) {
+	if len(values) == 0 {
+		return 0, nil
+	}
+	lasting, err := time.ParseDuration(values[0])
+	if err != nil || len(values) > 1 || lasting <= 0 || lasting > longestLevel {
+		return 0, fmt.Errorf("for is not one duration above 0 and up to %s, such as 10m", longestLevel)
+	}
+	return lasting, nil
+}

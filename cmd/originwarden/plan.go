@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"originwarden/api"
+	"originwarden/cmd/originwarden/config"
+	"originwarden/metrics"
+	"originwarden/origins"
+	"originwarden/proxy"
+)
+
+// plan is what a generation is made by: a configuration, beside what outlives
+// it.
+type plan struct {
+	*service
+	cfg      *config.Config // in the place of the service's own
+	at       net.Addr       // where tenants' traffic arrives
+	observed *metrics.Metrics
+	access   *accessLog
+	tracing  *tracing // nil without a collector
+}
+
+// generation is what answers by one configuration.
+type generation struct {
+	cfg     *config.Config
+	gateway *proxy.Gateway
+	lists   *api.API
+	handler http.Handler // gateway, with spans
+}
+
+// generation returns what is planned, as the successor of another one, or as
+// the first.
+func (p *plan) generation(before *generation) (*generation, error) {
+	lists, err := p.api()
+	if err != nil {
+		return nil, err
+	}
+	tenants, err := p.tenants(lists)
+	if err != nil {
+		return nil, err
+	}
+	make := proxy.New
+	if before != nil {
+		make = before.gateway.Successor
+	}
+	gateway, err := make(p.gateway(tenants))
+	return &generation{p.cfg, gateway, lists, p.tracing.handler(gateway, p.cfg)}, err
+}
+
+func (p *plan) gateway(tenants []proxy.Tenant) proxy.Config {
+	return proxy.Config{
+		Tenants:           tenants,
+		Lists:             p.lists,
+		CORS:              p.cors(),
+		TrustedProxies:    trustedProxies(p.cfg),
+		URLBytes:          int(p.cfg.Limits.URLBytes),
+		BodyBytes:         int64(p.cfg.Limits.BodyBytes),
+		InFlightPerTenant: p.cfg.Limits.InFlightPerTenant,
+		Timeouts:          p.timeouts(),
+		Observe: func(ctx context.Context, x *proxy.Exchange) {
+			p.tracing.observe(ctx, x)
+			p.observed.Observe(x)
+			p.remember(x)
+			p.upstreams.observe(x)
+			p.access.observe(x)
+		},
+		Opened:   p.tracing.observe,
+		Relayed:  p.observed.Relayed,
+		Sampled:  float64(p.cfg.Tracing.Sample),
+		ErrorLog: linesOf(p.log, "forwarding"),
+	}
+}
+
+// remember keeps what was decided against, for those who wonder what broke.
+func (s *service) remember(x *proxy.Exchange) {
+	if x.Verdict == origins.Refused && x.Decision != 0 {
+		s.refusals.Record(x.Tenant, x.Origin, x.Decision, x.Path, x.Start)
+	}
+}
+
+func (p *plan) timeouts() proxy.Timeouts {
+	t := p.cfg.Timeouts
+	return proxy.Timeouts{
+		Progress:          time.Duration(t.BodyProgress),
+		Connect:           time.Duration(t.UpstreamConnect),
+		Response:          time.Duration(t.UpstreamResponse),
+		Idle:              time.Duration(t.Idle),
+		WebSocketIdle:     time.Duration(t.WebSocketIdle),
+		WebSocketLifetime: time.Duration(t.WebSocketLifetime),
+	}
+}
+
+func (p *plan) cors() proxy.CORS {
+	c := p.cfg.CORS
+	return proxy.CORS{
+		Credentials:   c.Credentials,
+		Methods:       c.Methods,
+		ExposeHeaders: c.ExposeHeaders,
+		MaxAge:        time.Duration(c.MaxAge),
+	}
+}
+
+// tenants are those of the configuration, with the API where it is served.
+func (p *plan) tenants(lists *api.API) ([]proxy.Tenant, error) {
+	_, port, _ := net.SplitHostPort(p.at.String())
+	tenants := make([]proxy.Tenant, len(p.cfg.Tenants))
+	for i := range tenants {
+		t := &p.cfg.Tenants[i]
+		upstreamTLS, err := t.UpstreamTLS.Load()
+		if err != nil {
+			return nil, fmt.Errorf("reading the TLS files of tenant %s: %w", t.ID, err)
+		}
+		tenants[i] = proxy.Tenant{
+			ID:          t.ID,
+			Hosts:       t.Hosts,
+			Upstream:    t.Upstream.URL,
+			UpstreamTLS: upstreamTLS,
+			Mode:        proxy.Mode(t.Mode),
+			Policy:      p.policy(t, port),
+			Debug:       t.Debug,
+		}
+		if t.API {
+			tenants[i].API = lists.Tenant(t.ID)
+		}
+	}
+	return tenants, nil
+}
+
+func (p *plan) policy(t *config.Tenant, port string) origins.Policy {
+	return origins.Policy{
+		PublicOrigins:    t.PublicAt(p.scheme(), port),
+		RequireOrigin:    origins.Requirement(t.RequireOrigin),
+		PostFromAnywhere: t.PostFromAnywhere,
+		Methods:          p.cfg.CORS.Methods,
+		RequestHeaders:   p.cfg.CORS.RequestHeaders,
+	}
+}
+
+// scheme is what browsers that reach the listener directly speak.
+func (p *plan) scheme() string {
+	if p.cfg.TLS.Enabled() {
+		return "https"
+	}
+	return "http"
+}
+
+// api is the lists' API of all tenants.
+func (p *plan) api() (*api.API, error) {
+	tokens, err := p.tokens(p.cfg)
+	if err != nil {
+		return nil, err
+	}
+	cfg := p.cfg.API
+	return api.New(api.Config{
+		Store:      p.store,
+		Lists:      p.lists,
+		Refusals:   &p.refusals,
+		Tokens:     tokens,
+		OIDC:       api.OIDC(cfg.OIDC),
+		RateLimits: api.RateLimits(cfg.RateLimits),
+		Limits:     api.Limits{Origins: cfg.Limits.Origins, Body: int64(cfg.Limits.Body)},
+		Timeout:    time.Duration(p.cfg.Store.Timeout),
+		Log:        p.logAPI,
+		Observe: func(o api.Outcome) {
+			p.observed.ObserveAPI(o)
+			p.logRefusedToken(o)
+		},
+	}), nil
+}
+
+func trustedProxies(cfg *config.Config) []netip.Prefix {
+	var prefixes []netip.Prefix
+	for _, network := range cfg.TrustedProxies {
+		prefixes = append(prefixes, network.Prefix)
+	}
+	return prefixes
+}
+
+// labelled are the tenants with a label of their own.
+func labelled(cfg *config.Config) []string {
+	var ids []string
+	for _, t := range cfg.Tenants[:min(cfg.Metrics.Tenants, len(cfg.Tenants))] {
+		ids = append(ids, t.ID)
+	}
+	return ids
+}

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
+	"go.opentelemetry.io/otel/sdk/resource"
+	sdk "go.opentelemetry.io/otel/sdk/trace"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/trace"
+
+	"originwarden/cmd/originwarden/config"
+)
+
+// tracing sends the spans of requests to a collector. A nil one has no spans.
+// It may be used concurrently.
+type tracing struct {
+	tracer   trace.Tracer
+	provider *sdk.TracerProvider
+	exporter *spanExporter
+}
+
+// newTracing returns nil without a collector, which need not be there yet. count
+// is told what became of spans.
+func newTracing(ctx context.Context, cfg config.Tracing, log *logger, count func(outcome string, n int)) (*tracing, error) {
+	if cfg.OTLP.URL == nil {
+		return nil, nil
+	}
+	to, err := collector(ctx, cfg.OTLP)
+	if err != nil {
+		return nil, fmt.Errorf("tracing to %s: %w", cfg.OTLP, err)
+	}
+	exporter := &spanExporter{SpanExporter: to, log: log, count: count}
+	provider := sdk.NewTracerProvider(
+		sdk.WithResource(describe(ctx, log)),
+		// What came from a stranger was decided before; see parent.
+		sdk.WithSampler(sdk.ParentBased(sdk.TraceIDRatioBased(float64(cfg.Sample)))),
+		sdk.WithIDGenerator(spanIDs{}),
+		sdk.WithSpanProcessor(exporter.processor()),
+	)
+	return &tracing{provider.Tracer("originwarden"), provider, exporter}, nil
+}
+
+func collector(ctx context.Context, at config.Collector) (sdk.SpanExporter, error) {
+	if !at.GRPC() {
+		u := *at.URL
+		if u.Path == "" {
+			u.Path = "/v1/traces" // OTLP, "OTLP/HTTP Request"
+		}
+		return otlptrace.New(ctx, otlptracehttp.NewClient(otlptracehttp.WithEndpointURL(u.String())))
+	}
+	options := []otlptracegrpc.Option{otlptracegrpc.WithEndpoint(at.Host)}
+	if at.Scheme == "grpc" {
+		options = append(options, otlptracegrpc.WithInsecure())
+	}
+	return otlptrace.New(ctx, otlptracegrpc.NewClient(options...))
+}
+
+// describe tells who makes the spans, which OTEL_SERVICE_NAME and
+// OTEL_RESOURCE_ATTRIBUTES may add to.
+func describe(ctx context.Context, log *logger) *resource.Resource {
+	described, err := resource.New(ctx, resource.WithTelemetrySDK(),
+		resource.WithAttributes(semconv.ServiceName("originwarden"), semconv.ServiceVersion(thisBuild().version)),
+		resource.WithFromEnv())
+	if err != nil {
+		log.Warn("spans lack some attributes of their resource: " + bounded(err.Error(), longestError))
+	}
+	return described
+}
+
+// flushPatience is how long a collector has to take the last spans.
+const flushPatience = 2 * time.Second
+
+// close sends the spans that wait, until ctx ends.
+func (t *tracing) close(ctx context.Context) {
+	if t == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, flushPatience)
+	defer cancel()
+	defer context.AfterFunc(ctx, t.exporter.giveUp)()
+	if err := t.provider.Shutdown(ctx); err != nil && !errors.Is(err, ctx.Err()) {
+		t.exporter.log.Warn("tracing did not end in order: " + bounded(err.Error(), longestError))
+	}
+	t.exporter.tellLost()
+}

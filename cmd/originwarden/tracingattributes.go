@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/trace"
+
+	"originwarden/cmd/originwarden/config"
+	"originwarden/proxy"
+)
+
+// upstreamAddress is what the span of a call tells of where it went.
+type upstreamAddress struct {
+	base       string // scheme and host
+	attributes []attribute.KeyValue
+}
+
+func upstreamAddresses(cfg *config.Config) map[string]upstreamAddress {
+	all := make(map[string]upstreamAddress, len(cfg.Tenants))
+	for i := range cfg.Tenants {
+		u := cfg.Tenants[i].Upstream.URL
+		port, err := strconv.Atoi(u.Port())
+		if err != nil {
+			port = map[string]int{"http": 80, "https": 443}[u.Scheme]
+		}
+		all[cfg.Tenants[i].ID] = upstreamAddress{u.String(), []attribute.KeyValue{
+			semconv.ServerAddress(u.Hostname()), semconv.ServerPort(port)}}
+	}
+	return all
+}
+
+// observe ends the spans of an exchange. A WebSocket's ended with its handshake.
+func (t *tracing) observe(ctx context.Context, x *proxy.Exchange) {
+	if t == nil {
+		return
+	}
+	if s, ok := ctx.Value(spansKey{}).(*spans); ok && s.server.IsRecording() {
+		s.endClient(ctx, x)
+		s.endServer(x)
+	}
+}
+
+func (s *spans) endServer(x *proxy.Exchange) {
+	s.server.SetAttributes(s.proto...)
+	s.server.SetAttributes(requestAttributes(x)...)
+	s.server.SetAttributes(
+		semconv.URLPath(bounded(x.Path, longestPath)),
+		semconv.ClientAddress(x.Client.String()),
+		semconv.HTTPRequestBodySize(int(x.Received)),
+		semconv.HTTPResponseBodySize(int(x.Sent)),
+		attribute.String("originwarden.tenant", x.Tenant),
+		attribute.String("originwarden.kind", x.Kind.String()),
+		attribute.String("originwarden.verdict", string(x.Verdict)),
+		attribute.String("originwarden.reason", x.Reason),
+		attribute.String("originwarden.mode", x.Mode.String()),
+		attribute.Bool("originwarden.api", x.API),
+	)
+	if x.Status > 0 {
+		s.server.SetAttributes(semconv.HTTPResponseStatusCode(x.Status))
+	}
+	if hasFailed(x) || x.Status >= 500 {
+		s.server.SetAttributes(semconv.ErrorTypeKey.String(errorType(x)))
+		s.server.SetStatus(codes.Error, "")
+	}
+	s.server.End(trace.WithTimestamp(x.Start.Add(x.Answer)))
+}
+
+// endClient makes the span of the call of the tenant, if there was one.
+func (s *spans) endClient(ctx context.Context, x *proxy.Exchange) {
+	if x.Upstream == 0 {
+		return
+	}
+	asked := x.Start.Add(x.Gateway)
+	at := s.upstreams[x.Tenant]
+	_, span := s.tracer.Start(context.WithValue(ctx, spanIDKey{}, s.client), spanName(x.Method),
+		trace.WithSpanKind(trace.SpanKindClient), trace.WithTimestamp(asked), trace.WithAttributes(at.attributes...),
+		trace.WithAttributes(semconv.URLFull(at.base+bounded(x.Path, longestPath))), trace.WithAttributes(requestAttributes(x)...))
+	switch {
+	case x.UpstreamCause != "":
+		span.SetAttributes(semconv.ErrorTypeKey.String(x.UpstreamCause))
+		span.SetStatus(codes.Error, "")
+	case x.Err == nil:
+		span.SetAttributes(semconv.HTTPResponseStatusCode(x.Status))
+		if x.Status >= 400 {
+			span.SetAttributes(semconv.ErrorTypeKey.String(strconv.Itoa(x.Status)))
+			span.SetStatus(codes.Error, "")
+		}
+	}
+	span.End(trace.WithTimestamp(asked.Add(x.Upstream)))
+}
+
+func requestAttributes(x *proxy.Exchange) []attribute.KeyValue {
+	if isKnownMethod(x.Method) {
+		return []attribute.KeyValue{semconv.HTTPRequestMethodKey.String(x.Method)}
+	}
+	return []attribute.KeyValue{semconv.HTTPRequestMethodOther, semconv.HTTPRequestMethodOriginal(bounded(x.Method, longestMethod))}
+}
+
+func errorType(x *proxy.Exchange) string {
+	if x.UpstreamCause != "" {
+		return x.UpstreamCause
+	}
+	return strconv.Itoa(x.Status)
+}
+
+// protocolOf is what is said of the connection that r came on.
+func protocolOf(r *http.Request) []attribute.KeyValue {
+	scheme := "http"
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	version := strconv.Itoa(r.ProtoMajor)
+	if r.ProtoMajor == 1 {
+		version += "." + strconv.Itoa(r.ProtoMinor)
+	}
+	return []attribute.KeyValue{semconv.URLScheme(scheme), semconv.NetworkProtocolVersion(version)}
+}

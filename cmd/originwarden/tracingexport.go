@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	sdk "go.opentelemetry.io/otel/sdk/trace"
+	"go.uber.org/zap"
+
+	"originwarden/metrics"
+)
+
+const (
+	mostSpansWaiting = 4096
+	lostToldEvery    = time.Minute
+)
+
+// spanExporter counts what becomes of spans, and tells when they are lost.
+// Nobody else learns that: the SDK would tell a handler of the whole process.
+type spanExporter struct {
+	sdk.SpanExporter
+	log   *logger
+	count func(outcome string, n int)
+
+	waiting atomic.Int64 // spans, for the collector
+	lost    atomic.Int64 // since it was told last
+
+	mu      sync.Mutex
+	cancel  context.CancelFunc // of the export that is under way
+	over    bool
+	failing bool
+	told    time.Time
+}
+
+var errTracingEnded = errors.New("tracing has ended")
+
+// ExportSpans implements sdk.SpanExporter.
+func (e *spanExporter) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpan) error {
+	defer e.waiting.Add(-int64(len(spans)))
+	ctx, ok := e.begin(ctx)
+	err := errTracingEnded
+	if ok {
+		err = e.SpanExporter.ExportSpans(ctx, spans)
+	}
+	e.end(err, len(spans))
+	return nil
+}
+
+func (e *spanExporter) begin(ctx context.Context) (_ context.Context, ok bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	ctx, e.cancel = context.WithCancel(ctx)
+	return ctx, !e.over
+}
+
+func (e *spanExporter) end(err error, n int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.cancel()
+	if err == nil {
+		e.count(metrics.SpansExported, n)
+		if e.failing {
+			e.failing = false
+			e.log.Info("the collector takes spans again", zap.Int64("lost", e.lost.Swap(0)))
+		}
+		return
+	}
+	e.count(metrics.SpansFailed, n)
+	e.lost.Add(int64(n))
+	if now := time.Now(); !e.failing || now.Sub(e.told) >= lostToldEvery {
+		e.failing, e.told = true, now
+		e.log.Warn("the collector does not take spans", zap.Int64("lost", e.lost.Swap(0)), zap.String("error", bounded(err.Error(), longestError)))
+	}
+}
+
+// giveUp ends the export that is under way, and lets none begin.
+func (e *spanExporter) giveUp() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.over = true
+	if e.cancel != nil {
+		e.cancel()
+	}
+}
+
+func (e *spanExporter) tellLost() {
+	if lost := e.lost.Swap(0); lost > 0 {
+		e.log.Warn("spans were lost", zap.Int64("lost", lost))
+	}
+}
+
+// processor returns what hands spans to the exporter in batches, of which a
+// bounded number waits: a collector that is slow or gone slows down no request.
+func (e *spanExporter) processor() sdk.SpanProcessor {
+	return &spanProcessor{sdk.NewBatchSpanProcessor(e, sdk.WithMaxQueueSize(mostSpansWaiting)), e}
+}
+
+// spanProcessor counts the spans for which there is no room, which the SDK's own
+// does not tell of.
+type spanProcessor struct {
+	sdk.SpanProcessor
+	exporter *spanExporter
+}
+
+// OnEnd implements sdk.SpanProcessor.
+func (p *spanProcessor) OnEnd(s sdk.ReadOnlySpan) {
+	e := p.exporter
+	switch {
+	case !s.SpanContext().IsSampled():
+	case e.waiting.Add(1) > mostSpansWaiting:
+		e.waiting.Add(-1)
+		e.lost.Add(1)
+		e.count(metrics.SpansDropped, 1)
+	default:
+		p.SpanProcessor.OnEnd(s)
+	}
+}

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/hex"
+	"math/rand/v2"
+	"net/http"
+	"net/netip"
+	"strings"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+
+	"originwarden/cmd/originwarden/config"
+	"originwarden/envelope"
+)
+
+// traced makes the spans of the requests to a gateway: one of the request, and
+// one of the call of its tenant. The gateway finds a traceparent that names the
+// latter, and hands it on as it is.
+type traced struct {
+	*tracing
+	next      http.Handler
+	sampled   float64
+	trusted   []netip.Prefix
+	upstreams map[string]upstreamAddress // by tenant
+}
+
+// handler is next with spans. Without tracing it is next.
+func (t *tracing) handler(next http.Handler, cfg *config.Config) http.Handler {
+	if t == nil {
+		return next
+	}
+	return &traced{tracing: t, next: next, sampled: float64(cfg.Tracing.Sample),
+		trusted: trustedProxies(cfg), upstreams: upstreamAddresses(cfg)}
+}
+
+// spans are those of one request.
+type spans struct {
+	*traced
+	server trace.Span
+	client trace.SpanID // of the span that is made when the tenant has answered
+	proto  []attribute.KeyValue
+}
+
+type spansKey struct{}
+
+// ServeHTTP implements http.Handler.
+func (t *traced) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	ctx, span := t.tracer.Start(t.parent(r), spanName(r.Method), trace.WithSpanKind(trace.SpanKindServer))
+	defer span.End() // does nothing when it was observed
+	s := &spans{traced: t, server: span, client: newSpanID(), proto: protocolOf(r)}
+	r.Header["Traceparent"] = []string{traceparent(span.SpanContext(), s.client)}
+	t.next.ServeHTTP(w, r.WithContext(context.WithValue(ctx, spansKey{}, s)))
+}
+
+// parent is the context of r with the span that it is a child of. Whether that
+// trace is sampled is for a trusted proxy to say: strangers would have
+// everything sampled, or nothing, so that theirs are sampled like our own.
+func (t *traced) parent(r *http.Request) context.Context {
+	id, ok := envelope.ParseTraceparent(r.Header["Traceparent"])
+	if !ok {
+		delete(r.Header, "Tracestate") // of no trace, or of another one
+		return r.Context()
+	}
+	line := r.Header["Traceparent"][0]
+	var cfg trace.SpanContextConfig
+	cfg.TraceID, _ = trace.TraceIDFromHex(id)
+	cfg.SpanID, _ = trace.SpanIDFromHex(line[36:52])
+	cfg.TraceFlags = trace.TraceFlags(0).WithSampled(t.samples(r, line))
+	state, err := trace.ParseTraceState(strings.Join(r.Header["Tracestate"], ","))
+	if err != nil {
+		delete(r.Header, "Tracestate")
+	}
+	cfg.TraceState = state
+	return trace.ContextWithRemoteSpanContext(r.Context(), trace.NewSpanContext(cfg))
+}
+
+func (t *traced) samples(r *http.Request, line string) bool {
+	peer, _ := netip.ParseAddrPort(r.RemoteAddr)
+	for _, prefix := range t.trusted {
+		if prefix.Contains(peer.Addr().Unmap().WithZone("")) {
+			flags, _ := hex.DecodeString(line[53:55])
+			return flags[0]&byte(trace.FlagsSampled) != 0
+		}
+	}
+	return rand.Float64() < t.sampled
+}
+
+// traceparent is the line that makes a span of the tenant's a child of span.
+func traceparent(of trace.SpanContext, span trace.SpanID) string {
+	return "00-" + of.TraceID().String() + "-" + span.String() + "-" + (of.TraceFlags() & trace.FlagsSampled).String()
+}
+
+// spanName is the method, of which there are few (OpenTelemetry, HTTP spans,
+// "Name").
+func spanName(method string) string {
+	if isKnownMethod(method) {
+		return method
+	}
+	return "HTTP"
+}
+
+func isKnownMethod(method string) bool {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch,
+		http.MethodDelete, http.MethodOptions, http.MethodConnect, http.MethodTrace:
+		return true
+	}
+	return false
+}
+
+// spanIDs makes random ids, but for a span whose id was chosen before it began.
+type spanIDs struct{}
+
+type spanIDKey struct{}
+
+// NewIDs implements sdk.IDGenerator.
+func (spanIDs) NewIDs(context.Context) (id trace.TraceID, span trace.SpanID) {
+	binary.BigEndian.PutUint64(id[:8], rand.Uint64())
+	binary.BigEndian.PutUint64(id[8:], rand.Uint64()|1)
+	return id, newSpanID()
+}
+
+// NewSpanID implements sdk.IDGenerator.
+func (spanIDs) NewSpanID(ctx context.Context, _ trace.TraceID) trace.SpanID {
+	if chosen, ok := ctx.Value(spanIDKey{}).(trace.SpanID); ok {
+		return chosen
+	}
+	return newSpanID()
+}
+
+func newSpanID() (id trace.SpanID) {
+	binary.BigEndian.PutUint64(id[:], rand.Uint64()|1)
+	return id
+}

@@ -1,0 +1,134 @@
+package metrics
+
+import (
+	"maps"
+	"sync"
+	"sync/atomic"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"originwarden/origins"
+)
+
+// tenants are those with a label, and who stands for the others. They are not
+// changed.
+type tenants struct {
+	labelled    map[string]*tenant
+	other, none *tenant
+}
+
+// Label gives the tenants a label each, and takes away the series of those that
+// had one and are not among them.
+func (m *Metrics) Label(ids []string) {
+	before := m.tenants.Load()
+	if before == nil {
+		before = &tenants{other: m.newTenant(OtherTenants), none: m.newTenant(NoTenant)}
+	}
+	now := &tenants{labelled: make(map[string]*tenant, len(ids)), other: before.other, none: before.none}
+	for _, id := range ids {
+		if now.labelled[id] = before.labelled[id]; now.labelled[id] == nil {
+			now.labelled[id] = m.newTenant(id)
+		}
+	}
+	m.tenants.Store(now)
+	for id := range before.labelled {
+		if now.labelled[id] == nil {
+			m.forget(id)
+		}
+	}
+}
+
+func (m *Metrics) forget(id string) {
+	label := prometheus.Labels{"tenant": id}
+	for _, vec := range []*prometheus.CounterVec{m.requests, m.upstreamErrors, m.received, m.sent} {
+		vec.DeletePartialMatch(label)
+	}
+	m.upstream.DeletePartialMatch(label)
+}
+
+// tenant returns that of an id; "" is nobody's host.
+func (m *Metrics) tenant(id string) *tenant {
+	all := m.tenants.Load()
+	if t, ok := all.labelled[id]; ok {
+		return t
+	}
+	if id == "" {
+		return all.none
+	}
+	return all.other
+}
+
+// tenant holds the series of a tenant, so that no exchange looks them up by
+// their labels. A series begins with what it counts: most tenants have few of
+// those that could be.
+type tenant struct {
+	label          string
+	requests       combinations
+	upstream       func() prometheus.Observer
+	received, sent func() prometheus.Counter
+}
+
+func (m *Metrics) newTenant(label string) *tenant {
+	return &tenant{
+		label: label,
+		requests: combinations{create: func(c combination) prometheus.Counter {
+			return m.requests.WithLabelValues(label, c.kind.String(), string(c.verdict), c.reason)
+		}},
+		upstream: sync.OnceValue(func() prometheus.Observer { return m.upstream.WithLabelValues(label) }),
+		received: sync.OnceValue(func() prometheus.Counter { return m.received.WithLabelValues(label) }),
+		sent:     sync.OnceValue(func() prometheus.Counter { return m.sent.WithLabelValues(label) }),
+	}
+}
+
+func (t *tenant) relayed(received, sent int64) {
+	if received > 0 {
+		t.received().Add(float64(received))
+	}
+	if sent > 0 {
+		t.sent().Add(float64(sent))
+	}
+}
+
+// combination is what a tenant's requests are told apart by.
+type combination struct {
+	kind    origins.Kind
+	verdict origins.Verdict
+	reason  string
+}
+
+// combinations are the counters of those that occurred.
+type combinations struct {
+	create func(combination) prometheus.Counter
+	known  atomic.Pointer[map[combination]prometheus.Counter] // replaced, never changed
+	adding sync.Mutex
+}
+
+// mostCombinations is far more than there are.
+const mostCombinations = 256
+
+func (c *combinations) of(which combination) prometheus.Counter {
+	if known := c.known.Load(); known != nil {
+		if counter, ok := (*known)[which]; ok {
+			return counter
+		}
+	}
+	return c.add(which)
+}
+
+func (c *combinations) add(which combination) prometheus.Counter {
+	c.adding.Lock()
+	defer c.adding.Unlock()
+	known := map[combination]prometheus.Counter{}
+	if before := c.known.Load(); before != nil {
+		known = maps.Clone(*before)
+	}
+	if len(known) >= mostCombinations {
+		which.reason = otherValue
+	}
+	if counter, ok := known[which]; ok {
+		return counter
+	}
+	known[which] = c.create(which)
+	c.known.Store(&known)
+	return known[which]
+}

@@ -1,0 +1,386 @@
+package origins_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"originwarden/origins"
+)
+
+// decided is the reason for which the tenant's list decides about an origin that
+// it lists, unless it is stale.
+func decided(t *testing.T, c *origins.Cache, tenant string) origins.Reason {
+	t.Helper()
+	var policy origins.Policy
+	return policy.DecideByList(&origins.Request{Origin: []string{"https://app-0.example"}}, mustList(t, c, tenant))
+}
+
+func TestCache_RefusesByAListThatWasNotConfirmedForTooLong(t *testing.T) {
+	const most = time.Minute
+	rows := []struct {
+		rule         string
+		maxStaleness time.Duration
+		confirmed    time.Duration // after the load; 0 is never
+		asked        time.Duration
+		want         origins.Reason
+	}{
+		{"as long as it may be", most, 0, most, origins.Listed},
+		{"longer", most, 0, most + 1, origins.ListStale},
+		{"the store confirmed it meanwhile", most, 10 * time.Second, most + 10*time.Second, origins.Listed},
+		{"too long ago", most, 10 * time.Second, most + 10*time.Second + 1, origins.ListStale},
+		{"an older confirmation does not age it", most, -time.Hour, most, origins.Listed},
+		{"without a limit it is good forever", 0, 0, 1000 * time.Hour, origins.Listed},
+	}
+	for _, row := range rows {
+		synctest.Test(t, func(t *testing.T) {
+			load, _ := counting(1)
+			c := origins.NewCache(roomy(), load)
+			c.MaxStaleness = row.maxStaleness
+			mustList(t, c, "acme")
+			if row.confirmed != 0 {
+				c.Confirm(time.Now().Add(row.confirmed))
+			}
+			time.Sleep(row.asked)
+			if got := decided(t, c, "acme"); got != row.want {
+				t.Errorf("%s: %v, want %v", row.rule, got, row.want)
+			}
+			synctest.Wait()
+		})
+	}
+}
+
+func TestCache_LoadsAStaleListAnewBesideItsRefusals(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		loads, down := 0, false
+		c := origins.NewCache(roomy(), func(context.Context, string) (*origins.List, error) {
+			if loads++; down {
+				return nil, errors.New("the store is down")
+			}
+			return listing(uint64(loads), 1), nil
+		})
+		c.MaxStaleness = time.Minute
+		expect := func(when string, want origins.Reason, afterLoads int) {
+			t.Helper()
+			got := decided(t, c, "acme")
+			synctest.Wait()
+			if got != want || loads != afterLoads {
+				t.Errorf("%s: %v after %d loads, want %v after %d", when, got, loads, want, afterLoads)
+			}
+		}
+		expect("at first", origins.Listed, 1)
+		down = true
+		time.Sleep(2 * time.Minute)
+		expect("the first request starts a load", origins.ListStale, 2)
+		expect("a failed one is not tried again for a second", origins.ListStale, 2)
+		c.Apply(changed("two", 9, "https://new.example"))
+		c.Confirm(time.Now())
+		expect("confirmed, it decides again", origins.Listed, 2)
+		if !mustList(t, c, "acme").Lists("https://new.example") {
+			t.Error("a change was lost while the list was stale")
+		}
+		time.Sleep(2 * time.Minute)
+		down = false
+		expect("stale again, the store is back", origins.ListStale, 3)
+		expect("it decides again", origins.Listed, 3)
+	})
+}
+
+// The change may have been committed before the confirmation, and the list that
+// lacks it read before that.
+func TestCache_CountsFromBeforeAListWasRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := origins.NewCache(roomy(), func(context.Context, string) (*origins.List, error) {
+			time.Sleep(time.Minute)
+			return listing(1, 1), nil
+		})
+		began := time.Now()
+		mustList(t, c, "acme")
+		if _, confirmed, ok := c.Peek("acme"); !ok || !confirmed.Equal(began) {
+			t.Errorf("confirmed %v, want %v", confirmed, began)
+		}
+	})
+}
+
+func TestCache_ShowsWhatIsCachedWithoutUsingIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		load, calls := counting(1)
+		c := origins.NewCache(origins.Bounds{Tenants: 2, Origins: 30}, load)
+		c.MaxStaleness = time.Second
+		a := mustList(t, c, "a")
+		mustList(t, c, "b")
+		loaded := time.Now()
+		time.Sleep(time.Minute)
+		if l, confirmed, ok := c.Peek("a"); l != a || !confirmed.Equal(loaded) || !ok {
+			t.Errorf("a: %v, %v, %v; want the list itself, however old", l, confirmed, ok)
+		}
+		c.Confirm(loaded.Add(time.Minute))
+		if _, confirmed, _ := c.Peek("a"); !confirmed.Equal(loaded.Add(time.Minute)) {
+			t.Errorf("confirmed %v", confirmed)
+		}
+		if l, confirmed, ok := c.Peek("c"); l != nil || !confirmed.IsZero() || ok || calls("c") != 0 {
+			t.Errorf("c: %v, %v, %v after %d loads", l, confirmed, ok, calls("c"))
+		}
+		mustList(t, c, "c") // a, which was only shown, goes
+		tenants := c.Tenants()
+		if slices.Sort(tenants); !slices.Equal(tenants, []string{"b", "c"}) {
+			t.Errorf("there are %v", tenants)
+		}
+	})
+}
+
+func TestCache_CountsWhatBecameAList(t *testing.T) {
+	load, _ := counting(1)
+	c := origins.NewCache(roomy(), load)
+	before := c.Installs()
+	rows := []struct {
+		what string
+		do   func()
+		news bool
+	}{
+		{"a load", func() { mustList(t, c, "acme") }, true},
+		{"a hit", func() { mustList(t, c, "acme") }, false},
+		{"a change", func() { c.Apply(changed("two", 2)) }, true},
+		{"the same again", func() { c.Apply(changed("two", 2)) }, false},
+		{"a change of one that is not cached", func() { c.Apply(origins.Change{Tenant: "other"}) }, false},
+		{"a confirmation", func() { c.Confirm(time.Now()) }, false},
+		{"a doubt", func() { c.Doubt("acme") }, false},
+		{"a refreshed one", func() { _ = c.Refresh(t.Context(), "acme") }, true},
+		{"a restored one", func() { c.Restore("kept", listing(1, 1), time.Time{}) }, true},
+		{"one that was there", func() { c.Restore("kept", listing(2, 1), time.Time{}) }, false},
+		{"the end of all", c.Clear, true},
+	}
+	for _, row := range rows {
+		row.do()
+		if got := c.Installs(); got != before && !row.news || got <= before && row.news {
+			t.Errorf("%s: %d installs after %d", row.what, got, before)
+		}
+		before = c.Installs()
+	}
+}
+
+func TestCache_TellsNothingOfAChangeThatIsNoNews(t *testing.T) {
+	load, _ := counting(1)
+	c := origins.NewCache(roomy(), load)
+	told := 0
+	mustList(t, c, "acme")
+	c.Changed = func(string) { told++ }
+	for i, change := range []origins.Change{
+		changed("one", 1, "https://other.example"),              // contained in what was loaded
+		changed("two", 5), changed("two", 5), changed("two", 4), // one is new
+		deleted("three", 6), changed("three", 3), // one is new
+	} {
+		c.Apply(change)
+		if want := []int{0, 1, 1, 1, 2, 2}[i]; told != want {
+			t.Errorf("after change %d told %d times, want %d", i, told, want)
+		}
+	}
+}
+
+func TestCache_RefreshReadsACachedListAnew(t *testing.T) {
+	n := 0
+	c := origins.NewCache(roomy(), func(context.Context, string) (*origins.List, error) {
+		n++
+		return listing(uint64(n), n), nil
+	})
+	var told []string
+	c.Changed = func(tenant string) { told = append(told, tenant) }
+	mustList(t, c, "acme")
+	if err := c.Refresh(t.Context(), "acme"); err != nil {
+		t.Fatal(err)
+	}
+	if l, _, _ := c.Peek("acme"); l.Len() != 2 || c.Doubted("acme") {
+		t.Errorf("a list of %d, doubted %v", l.Len(), c.Doubted("acme"))
+	}
+	if err := c.Refresh(t.Context(), "other"); err != nil || n != 2 {
+		t.Errorf("of a tenant that is not cached: %v, after %d loads", err, n)
+	}
+	if want := []string{"acme", "other"}; !slices.Equal(told, want) {
+		t.Errorf("told %v, want %v", told, want)
+	}
+}
+
+func TestCache_RefreshLeavesTheOldListWhenItFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var broken error
+		c := origins.NewCache(roomy(), func(context.Context, string) (*origins.List, error) { return listing(1, 3), broken })
+		mustList(t, c, "acme")
+		broken = errors.New("broken")
+		for range 2 { // also within the second of the first
+			if err := c.Refresh(t.Context(), "acme"); !errors.Is(err, broken) || !errors.Is(err, origins.ErrUnavailable) {
+				t.Errorf("Refresh: %v", err)
+			}
+		}
+		if mustList(t, c, "acme").Len() != 3 || !c.Doubted("acme") {
+			t.Error("the old list does not go on, doubted")
+		}
+		broken = nil // and a refresh need not wait for the second to pass
+		if err := c.Refresh(t.Context(), "acme"); err != nil || c.Doubted("acme") {
+			t.Errorf("Refresh: %v, doubted %v", err, c.Doubted("acme"))
+		}
+	})
+}
+
+func TestCache_RefreshEndsWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow := time.Duration(0)
+		c := origins.NewCache(roomy(), func(context.Context, string) (*origins.List, error) {
+			time.Sleep(slow)
+			return listing(1, 1), nil
+		})
+		mustList(t, c, "acme")
+		slow = time.Hour
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := c.Refresh(ctx, "acme"); !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, origins.ErrUnavailable) {
+			t.Errorf("Refresh: %v", err)
+		}
+		time.Sleep(time.Hour)
+		if synctest.Wait(); c.Doubted("acme") {
+			t.Error("the load has ended with the one who asked")
+		}
+	})
+}
+
+// Those who refresh while a load runs share one more: what that load reads may
+// be from before they asked.
+func TestCache_RefreshJoinsNoReadThatBeganBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		revision, reads := uint64(1), 0
+		c := origins.NewCache(roomy(), func(context.Context, string) (*origins.List, error) {
+			read := revision
+			reads++
+			time.Sleep(time.Second)
+			return listing(read, 1), nil
+		})
+		mustList(t, c, "acme")
+		c.Doubt("acme")
+		mustList(t, c, "acme") // starts a load
+		synctest.Wait()
+		revision = 2
+		var refreshing sync.WaitGroup
+		for range 20 {
+			refreshing.Go(func() {
+				if err := c.Refresh(t.Context(), "acme"); err != nil {
+					t.Error(err)
+				}
+				if l, _, _ := c.Peek("acme"); l.Revision() != 2 {
+					t.Errorf("refreshed, it is at %d", l.Revision())
+				}
+			})
+		}
+		refreshing.Wait()
+		if reads != 3 {
+			t.Errorf("%d reads, want the first, the one that ran, and one for all", reads)
+		}
+	})
+}
+
+// Whatever the interleaving, what is refreshed was read after that was asked
+// for, unless it was put out.
+func TestCache_WhatIsRefreshedIsNew(t *testing.T) {
+	var mu sync.Mutex
+	revision := uint64(0)
+	now := func() uint64 {
+		mu.Lock()
+		defer mu.Unlock()
+		return revision
+	}
+	c := origins.NewCache(origins.Bounds{Tenants: 2, Origins: 100}, func(context.Context, string) (*origins.List, error) {
+		return origins.NewList(now(), nil), nil
+	})
+	var running sync.WaitGroup
+	for i := range 4 {
+		running.Go(func() {
+			for n := range 3000 {
+				if i == 0 {
+					c.Restore("acme", origins.NewList(0, nil), time.Time{})
+					if _, err := c.List(context.Background(), fmt.Sprint("other-", n)); err != nil {
+						t.Error(err)
+					}
+				}
+				if _, err := c.List(context.Background(), "acme"); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	running.Go(func() {
+		for range 3000 {
+			mu.Lock()
+			revision++
+			mu.Unlock()
+			if err := c.Refresh(context.Background(), "acme"); err != nil {
+				t.Error(err)
+			}
+			l, _, ok := c.Peek("acme")
+			if ok && l.Revision() < now() && l.Revision() > 0 { // it was not restored since
+				t.Errorf("refreshed, it is at %d, the store at %d", l.Revision(), now())
+			}
+		}
+	})
+	running.Wait()
+}
+
+func TestCache_ClearDropsEverything(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var broken error
+		loads := 0
+		c := origins.NewCache(roomy(), func(context.Context, string) (*origins.List, error) {
+			loads++
+			return listing(uint64(loads), 3), broken
+		})
+		mustList(t, c, "a")
+		mustList(t, c, "b")
+		broken = errors.New("broken")
+		if _, err := c.List(t.Context(), "failed"); !errors.Is(err, broken) {
+			t.Fatal(err)
+		}
+		broken = nil
+		var told []string
+		c.Changed = func(tenant string) { told = append(told, tenant) }
+		c.Clear()
+		if got := c.Stats(); got.Tenants != 0 || got.Origins != 0 || len(c.Tenants()) != 0 {
+			t.Errorf("%+v, %v", got, c.Tenants())
+		}
+		if slices.Sort(told); !slices.Equal(told, []string{"a", "b"}) {
+			t.Errorf("told %v", told)
+		}
+		if mustList(t, c, "a").Revision() != 4 {
+			t.Error("the old list is still there")
+		}
+		mustList(t, c, "failed") // without waiting for the second to pass
+		if got := c.Stats(); got.Tenants != 2 || got.Origins != 6 {
+			t.Errorf("%+v", got)
+		}
+	})
+}
+
+func TestCache_ReadsAgainWhatWasClearedDuringTheLoad(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := "old"
+		c := origins.NewCache(roomy(), func(context.Context, string) (*origins.List, error) {
+			read := store
+			time.Sleep(time.Second)
+			return origins.NewList(1, []origins.Part{{ID: "one", Revision: 1, Origins: []string{"https://" + read + ".example"}}}), nil
+		})
+		var asking sync.WaitGroup
+		asking.Go(func() {
+			if !mustList(t, c, "acme").Lists("https://new.example") {
+				t.Error("the one who asked before has a list of the old store")
+			}
+		})
+		synctest.Wait()
+		store = "new"
+		c.Clear()
+		if !mustList(t, c, "acme").Lists("https://new.example") {
+			t.Error("the one who asked after has a list of the old store")
+		}
+		asking.Wait()
+	})
+}

@@ -1,0 +1,117 @@
+package store_test
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"originwarden/origins"
+	"originwarden/store"
+)
+
+// stream is a store in memory of one tenant, whose feed is what is sent to it.
+type stream struct {
+	store.Store
+	lists    []store.WebIntegration
+	revision atomic.Uint64
+	feed     chan []origins.Change
+}
+
+// newStream has that many origins, 100 in each web integration.
+func newStream(total int) *stream {
+	s := &stream{feed: make(chan []origins.Change)}
+	for i := range total / 100 {
+		w := store.WebIntegration{ID: fmt.Sprint("integration-", i), TenantID: "acme", Revision: s.revision.Add(1)}
+		for n := range 100 {
+			w.ValidOrigins = append(w.ValidOrigins, fmt.Sprintf("https://app-%d.part-%d.example", n, i))
+		}
+		s.lists = append(s.lists, w)
+	}
+	return s
+}
+
+func (s *stream) at() store.Position {
+	return store.Position{Store: "one", Revision: s.revision.Load()}
+}
+
+func (s *stream) Load(context.Context, string) (uint64, []store.WebIntegration, error) {
+	return s.at().Revision, s.lists, nil
+}
+
+func (s *stream) Position(context.Context) (store.Position, error) { return s.at(), nil }
+
+func (s *stream) Tenants(context.Context) (store.Position, map[string]uint64, error) {
+	return s.at(), map[string]uint64{"acme": s.at().Revision}, nil
+}
+
+func (s *stream) Watch(ctx context.Context, _ uint64, changed func([]origins.Change)) error {
+	for {
+		select {
+		case changes := <-s.feed:
+			changed(changes)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// send feeds that many changes together, each of another web integration, and
+// returns the last revision.
+func (s *stream) send(n int) uint64 {
+	changes := make([]origins.Change, n)
+	for i := range changes {
+		revision := s.revision.Add(1)
+		changes[i] = origins.Change{Tenant: "acme", Part: origins.Part{
+			ID: fmt.Sprint("changed-", i), Revision: revision,
+			Origins: []string{fmt.Sprintf("https://at-%d.example", revision), "https://stays.example"},
+		}}
+	}
+	s.feed <- changes
+	return s.revision.Load()
+}
+
+// A change costs the same whatever the tenant has beside it.
+func BenchmarkFollow_Change(b *testing.B) {
+	for _, size := range []int{1000, 1_000_000} {
+		s := newStream(size)
+		g := newGateway(b, s).follow()
+		g.await(s.revision.Load())
+		g.list("acme")
+		b.Run(fmt.Sprint(size), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := g.Await(b.Context(), s.send(1)); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		g.stop()
+	}
+}
+
+// A thousand changes of a tenant with a million origins, and what its list costs
+// those who ask for it meanwhile.
+func BenchmarkFollow_Burst(b *testing.B) {
+	s := newStream(1_000_000)
+	g := newGateway(b, s).follow()
+	g.await(s.revision.Load())
+	g.list("acme")
+	ctx, stop := context.WithCancel(b.Context())
+	read := make(chan time.Duration)
+	go func() {
+		began, n := time.Now(), time.Duration(0)
+		for ; ctx.Err() == nil; n++ {
+			g.list("acme")
+		}
+		read <- time.Since(began) / n
+	}()
+	for b.Loop() {
+		if err := g.Await(b.Context(), s.send(1000)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	stop()
+	b.ReportMetric(float64(<-read), "ns/read")
+}

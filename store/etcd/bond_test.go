@@ -1,0 +1,37 @@
+package etcd_test
+
+import (
+	"errors"
+	"testing"
+
+	"originwarden/store"
+	"originwarden/store/etcd"
+)
+
+func TestBond_HoldsAnAnswerAgainstWhatWasKnownWhenItWasAskedFor(t *testing.T) {
+	at := func(id string, revision uint64) store.Position { return store.Position{Store: id, Revision: revision} }
+	nothing := store.Position{}
+	for name, c := range map[string]struct {
+		known, knew, found, want store.Position
+		reset                    bool
+	}{
+		"the first contact":                        {nothing, nothing, at("a", 5), at("a", 5), false},
+		"a later revision":                         {at("a", 5), at("a", 5), at("a", 6), at("a", 6), false},
+		"the same one":                             {at("a", 5), at("a", 5), at("a", 5), at("a", 5), false},
+		"an older one":                             {at("a", 5), at("a", 5), at("a", 4), at("a", 5), true},
+		"one that was overtaken":                   {at("a", 9), at("a", 5), at("a", 6), at("a", 9), false},
+		"another store":                            {at("a", 5), at("a", 5), at("b", 6), at("a", 5), true},
+		"no store":                                 {at("a", 5), at("a", 5), nothing, at("a", 5), true},
+		"revisions without a store":                {nothing, nothing, at("", 5), nothing, true},
+		"another store than somebody met first":    {at("a", 5), nothing, at("b", 6), at("a", 5), true},
+		"the store that was left for another one":  {at("b", 1), at("a", 5), at("a", 6), at("b", 1), true},
+		"the store that somebody else met as well": {at("a", 5), nothing, at("a", 4), at("a", 5), false},
+	} {
+		var b etcd.Bond
+		b.Accept(c.known)
+		err := b.Meet(c.knew, c.found)
+		if errors.Is(err, store.ErrReset) != c.reset || (err == nil) == c.reset || b.Position() != c.want {
+			t.Errorf("%s: %v, and then %+v is known; want %+v", name, err, b.Position(), c.want)
+		}
+	}
+}

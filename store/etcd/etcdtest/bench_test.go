@@ -1,0 +1,132 @@
+package etcdtest_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"go.etcd.io/etcd/server/v3/embed"
+
+	"originwarden/origins"
+	"originwarden/store"
+	"originwarden/store/etcd"
+	"originwarden/store/etcd/etcdtest"
+)
+
+// durable opens a store in a cluster that writes to the disk.
+func durable(b *testing.B) *etcd.Store {
+	c := etcdtest.StartCluster(b, 3, func(m *etcdtest.Member) {
+		m.Adjust = func(c *embed.Config) {
+			c.UnsafeNoFsync = false
+			c.QuotaBackendBytes = 8 << 30
+		}
+	})
+	return open(b, optionsOf(c))
+}
+
+func BenchmarkWrite(b *testing.B) {
+	s := durable(b)
+	b.Run("Create", func(b *testing.B) {
+		for b.Loop() {
+			create(b, s, listing("one", 10))
+		}
+	})
+	for _, n := range []int{10, 1000} {
+		w := create(b, s, listing("one", n))
+		b.Run(fmt.Sprintf("EditOf%dOrigins", n), func(b *testing.B) {
+			for b.Loop() {
+				_, err := s.Edit(b.Context(), "acme", w.ID, func(w *store.WebIntegration) error {
+					w.ValidOrigins[0] = "https://edited.example"
+					return nil
+				})
+				if err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkWatch is from before a write is sent until a watch has it.
+func BenchmarkWatch(b *testing.B) {
+	s := durable(b)
+	w := create(b, s, listing("one", 10))
+	seen := make(chan uint64, 1)
+	go func() {
+		_ = s.Watch(b.Context(), 0, func(all []origins.Change) { seen <- all[len(all)-1].Revision })
+	}()
+	<-seen
+	var late time.Duration
+	for b.Loop() {
+		got, err := s.Edit(b.Context(), "acme", w.ID, func(w *store.WebIntegration) error { w.Name = time.Now().String(); return nil })
+		written := time.Now()
+		if err != nil {
+			b.Fatal(err)
+		}
+		for r := range seen {
+			if r >= got.Revision {
+				break
+			}
+		}
+		late += time.Since(written)
+	}
+	b.ReportMetric(float64(late.Microseconds())/float64(b.N), "µs-after-the-answer/op")
+}
+
+func BenchmarkPage(b *testing.B) {
+	s := durable(b)
+	all := make([]store.WebIntegration, 10_000)
+	for i := range all {
+		all[i] = create(b, s, listing(fmt.Sprintf("integration %06d", i), 10))
+	}
+	for name, q := range map[string]store.Query{
+		"First100":                  {Limit: 100},
+		"100InTheMiddle":            {After: all[5000].ID, Limit: 100},
+		"100InTheMiddleDescending":  {After: all[5000].ID, Limit: 100, Descending: true},
+		"10BeforeTheMiddle":         {Before: all[5000].ID, Limit: 10},
+		"NoneBehindTheLastOfAll":    {After: all[9999].ID, Limit: 10},
+		"TheCursorAloneInTheMiddle": {After: all[5000].ID},
+	} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if _, err := s.Page(b.Context(), "acme", q); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkLoad is a tenant's greatest list: 1,000 web integrations of 1,000
+// origins.
+func BenchmarkLoad(b *testing.B) {
+	s := durable(b)
+	for i := range 1000 {
+		create(b, s, listing(fmt.Sprintf("integration %06d", i), 1000))
+	}
+	b.Run("FromTheCluster", func(b *testing.B) {
+		for b.Loop() {
+			if _, all, err := s.Load(b.Context(), "acme"); err != nil || len(all) != 1000 {
+				b.Fatal(len(all), err)
+			}
+		}
+	})
+	b.Run("IntoAList", func(b *testing.B) {
+		load := store.Loader(s, time.Minute)
+		for b.Loop() {
+			if list, err := load(b.Context(), "acme"); err != nil || list.Len() != 1_000_000 {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+// listing is a web integration of acme with that many origins of its own.
+func listing(name string, origins int) store.WebIntegration {
+	w := entry("acme", name, make([]string, origins)...)
+	for i := range w.ValidOrigins {
+		w.ValidOrigins[i] = fmt.Sprintf("https://host-%04d.%s.example.com", i, strings.ReplaceAll(name, " ", "-"))
+	}
+	return w
+}

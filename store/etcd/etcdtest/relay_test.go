@@ -1,0 +1,87 @@
+package etcdtest_test
+
+import (
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// relay is a connection to a member that can be bad.
+type relay struct {
+	net.Listener
+	target string
+	slow   atomic.Int64 // how long answers take, in nanoseconds
+	mute   atomic.Bool  // requests are lost, and answers
+
+	mu    sync.Mutex
+	conns map[net.Conn]bool
+	pipes sync.WaitGroup
+}
+
+// newRelay relays to an address until t ends.
+func newRelay(t testing.TB, target string) *relay {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &relay{Listener: l, target: target, conns: map[net.Conn]bool{}}
+	r.pipes.Go(r.serve)
+	t.Cleanup(func() {
+		_ = l.Close()
+		r.cut()
+		r.pipes.Wait()
+	})
+	return r
+}
+
+func (r *relay) serve() {
+	for {
+		client, err := r.Accept()
+		if err != nil {
+			return
+		}
+		member, err := net.Dial("tcp", r.target)
+		if err != nil {
+			_ = client.Close()
+			continue
+		}
+		r.mu.Lock()
+		r.conns[client], r.conns[member] = true, true
+		r.mu.Unlock()
+		r.pipes.Go(func() { r.pipe(member, client, false) })
+		r.pipes.Go(func() { r.pipe(client, member, true) })
+	}
+}
+
+func (r *relay) pipe(to, from net.Conn, answers bool) {
+	defer to.Close()
+	defer from.Close()
+	for buffer := make([]byte, 64<<10); ; {
+		n, err := from.Read(buffer)
+		if err != nil {
+			return
+		}
+		if answers {
+			time.Sleep(time.Duration(r.slow.Load()))
+		}
+		if r.mute.Load() {
+			continue
+		}
+		if _, err := to.Write(buffer[:n]); err != nil {
+			return
+		}
+	}
+}
+
+// cut ends all connections; new ones are relayed.
+func (r *relay) cut() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for conn := range r.conns {
+		_ = conn.Close()
+		delete(r.conns, conn)
+	}
+}

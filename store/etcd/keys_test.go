@@ -1,0 +1,99 @@
+package etcd_test
+
+import (
+	"strings"
+	"testing"
+
+	"originwarden/store/etcd"
+)
+
+func TestLayout_BeginsEveryKeyWithThePrefix(t *testing.T) {
+	for prefix, want := range map[string]string{
+		"": "/originwarden/", "/": "/originwarden/", "a": "/a/", "/a": "/a/", "a/": "/a/", "//a/b//": "/a/b/",
+	} {
+		if got := string(etcd.NewLayout(prefix)); got != want {
+			t.Errorf("%q is %q, want %q", prefix, got, want)
+		}
+	}
+	keys := etcd.NewLayout("p")
+	for got, want := range map[string]string{
+		keys.Tenant("a/b"):                        "/p/t/a%2Fb",
+		keys.Tenant(""):                           "/p/t/",
+		keys.Integration("", "x"):                 "/p/i//x",
+		keys.Integration("..", "../x"):            "/p/i/../../x", // etcd knows no folders
+		keys.Place("a", false, "n\x00ame", "id"):  "/p/a/a/n\x00\xffame\x00\x01id\x00\x01",
+		keys.Place("a\x00", true, "\x00", "\xff"): "/p/d/a%00/\xff\x00\xff\xfe\x00\xff\xfe",
+	} {
+		if got != want {
+			t.Errorf("the key is %q, want %q", got, want)
+		}
+	}
+}
+
+func TestLayout_ReadsNoKeyThatItWouldNotMake(t *testing.T) {
+	keys := etcd.NewLayout("p")
+	for _, key := range []string{"", "/p/t/a/b", "/p/t/%", "/p/t/%2f", "/p/t/a b", "/p/i/a/b", "/o/t/a", "p/t/a", "/p/t"} {
+		if tenant, ok := keys.ParseTenant(key); ok {
+			t.Errorf("%q is read as the tenant %q", key, tenant)
+		}
+	}
+	for _, key := range []string{"", "/p/i/a", "/p/i/%/x", "/p/i/%2f/x", "/p/i/a b/x", "/p/t/a/x", "/p/i"} {
+		if tenant, id, ok := keys.ParseIntegration(key); ok {
+			t.Errorf("%q is read as %q of %q", key, id, tenant)
+		}
+	}
+}
+
+func FuzzLayout_KeepsTenantsApart(f *testing.F) {
+	f.Add("a", "b", "id")
+	f.Add("a", "a/", "/id")
+	f.Add("", "/", "\x00")
+	f.Add("a%2Fb", "a/b", "..")
+	f.Add("\xff", "\xff\x00", "")
+	keys := etcd.NewLayout("p")
+	f.Fuzz(func(t *testing.T, one, other, id string) {
+		if tenant, ok := keys.ParseTenant(keys.Tenant(one)); !ok || tenant != one {
+			t.Errorf("tenant %q is read as %q, %t", one, tenant, ok)
+		}
+		if tenant, got, ok := keys.ParseIntegration(keys.Integration(one, id)); !ok || tenant != one || got != id {
+			t.Errorf("%q of %q is read as %q of %q, %t", id, one, got, tenant, ok)
+		}
+		if one == other {
+			return
+		}
+		for _, k := range []struct{ key, within string }{
+			{keys.Integration(one, id), keys.Of(other)},
+			{keys.Place(one, false, id, id), keys.Order(other, false)},
+			{keys.Place(one, true, id, id), keys.Order(other, true)},
+		} {
+			if strings.HasPrefix(k.key, k.within) {
+				t.Errorf("%q of %q is within %q of %q", k.key, one, k.within, other)
+			}
+		}
+		if keys.Tenant(one) == keys.Tenant(other) {
+			t.Errorf("%q and %q have one key", one, other)
+		}
+	})
+}
+
+func FuzzSortable_KeepsTheOrder(f *testing.F) {
+	f.Add("a", "1", "b", "0")
+	f.Add("a", "1", "a\x00", "0")
+	f.Add("a", "1", "a", "11")
+	f.Add("", "\x00\x01", "\x00\x01", "")
+	f.Add("\x00\xff", "", "\x00", "\xff")
+	f.Fuzz(func(t *testing.T, name, id, otherName, otherID string) {
+		want := strings.Compare(name, otherName)
+		if want == 0 {
+			want = strings.Compare(id, otherID)
+		}
+		up, otherUp := etcd.Sortable(false, name, id), etcd.Sortable(false, otherName, otherID)
+		down, otherDown := etcd.Sortable(true, name, id), etcd.Sortable(true, otherName, otherID)
+		if got, reverse := strings.Compare(up, otherUp), strings.Compare(down, otherDown); got != want || reverse != -want {
+			t.Errorf("%q %q and %q %q are in the order %d and reversed %d, want %d", name, id, otherName, otherID, got, reverse, want)
+		}
+		if want != 0 && (strings.HasPrefix(up, otherUp) || strings.HasPrefix(down, otherDown)) {
+			t.Errorf("%q %q begins with %q %q", name, id, otherName, otherID)
+		}
+	})
+}

@@ -1,0 +1,307 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"originwarden/origins"
+	"originwarden/store"
+	"originwarden/store/sqlite"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// timeout is that of every call of a store. A minute is longer than a follower
+// may need for anything.
+const (
+	timeout  = 2 * time.Second
+	patience = time.Minute
+)
+
+var errDown = errors.New("the store is down")
+
+// engine opens a new SQLite file until the test ends.
+func engine(t testing.TB) store.Store {
+	t.Helper()
+	s, err := sqlite.Open(t.Context(), sqlite.Options{
+		Path:   filepath.Join(t.TempDir(), "lists.db"),
+		Limits: store.Limits{Integrations: 10_000, Origins: 10_000_000},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// hooked is a store as one gateway sees it. Another one can be put in its
+// place, and where there is a hook it is asked first.
+type hooked struct {
+	mu sync.Mutex
+	store.Store
+	// fail is told the name of a call and the tenant of a Load.
+	fail func(ctx context.Context, call, tenant string) error
+	// watch stands for the Watch of the store.
+	watch func(s store.Store, ctx context.Context, after uint64, changed func([]origins.Change)) error
+	// accepted is when the store was accepted, or nil.
+	accepted func()
+	calls    []string // of Tenants, Load and Watch, with what
+}
+
+// set changes the hooks.
+func (h *hooked) set(change func(*hooked)) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	change(h)
+}
+
+func (h *hooked) enter(ctx context.Context, call, tenant string) (store.Store, error) {
+	h.mu.Lock()
+	s, fail := h.Store, h.fail
+	switch call {
+	case "Load":
+		h.calls = append(h.calls, "Load "+tenant)
+	case "Tenants", "Watch":
+		h.calls = append(h.calls, call)
+	}
+	h.mu.Unlock()
+	if fail != nil {
+		return s, fail(ctx, call, tenant)
+	}
+	return s, nil
+}
+
+// takeCalls returns the calls since it was called last.
+func (h *hooked) takeCalls() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	calls := h.calls
+	h.calls = nil
+	slices.Sort(calls)
+	return calls
+}
+
+func (h *hooked) Load(ctx context.Context, tenant string) (uint64, []store.WebIntegration, error) {
+	s, err := h.enter(ctx, "Load", tenant)
+	if err != nil {
+		return 0, nil, err
+	}
+	return s.Load(ctx, tenant)
+}
+
+func (h *hooked) Position(ctx context.Context) (store.Position, error) {
+	s, err := h.enter(ctx, "Position", "")
+	if err != nil {
+		return store.Position{}, err
+	}
+	return s.Position(ctx)
+}
+
+func (h *hooked) Tenants(ctx context.Context) (store.Position, map[string]uint64, error) {
+	s, err := h.enter(ctx, "Tenants", "")
+	if err != nil {
+		return store.Position{}, nil, err
+	}
+	return s.Tenants(ctx)
+}
+
+func (h *hooked) Accept(ctx context.Context) (store.Position, error) {
+	s, err := h.enter(ctx, "Accept", "")
+	if err != nil {
+		return store.Position{}, err
+	}
+	at, err := s.Accept(ctx)
+	h.mu.Lock()
+	accepted := h.accepted
+	h.mu.Unlock()
+	if accepted != nil {
+		accepted()
+	}
+	return at, err
+}
+
+func (h *hooked) Watch(ctx context.Context, after uint64, changed func([]origins.Change)) error {
+	s, err := h.enter(ctx, "Watch", "")
+	if err != nil {
+		return err
+	}
+	h.mu.Lock()
+	watch := h.watch
+	h.mu.Unlock()
+	if watch != nil {
+		return watch(s, ctx, after, changed)
+	}
+	return s.Watch(ctx, after, changed)
+}
+
+// down makes every call fail.
+func (h *hooked) down() {
+	h.set(func(h *hooked) { h.fail = func(context.Context, string, string) error { return errDown } })
+}
+
+func (h *hooked) up() { h.set(func(h *hooked) { h.fail = nil }) }
+
+// gateway is a process that follows a store.
+type gateway struct {
+	t testing.TB
+	*store.Follower
+	hooked *hooked
+	lists  *origins.Cache
+	stop   func() // ends Follow and waits
+
+	mu      sync.Mutex
+	events  []store.Event
+	errs    []error // of the events
+	changed []string
+}
+
+func newGateway(t testing.TB, s store.Store) *gateway {
+	g := &gateway{t: t, hooked: &hooked{Store: s}}
+	g.lists = origins.NewCache(origins.Bounds{Tenants: 100, Origins: 10_000_000}, store.Loader(g.hooked, timeout))
+	g.lists.Changed = func(tenant string) {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.changed = append(g.changed, tenant)
+	}
+	g.Follower = &store.Follower{Store: g.hooked, Lists: g.lists, Timeout: timeout, Report: g.record}
+	return g
+}
+
+func (g *gateway) record(event store.Event, err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.events, g.errs = append(g.events, event), append(g.errs, err)
+}
+
+// follow begins to follow, until the test ends or stop is called.
+func (g *gateway) follow() *gateway {
+	ctx, cancel := context.WithCancel(g.t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		g.Follow(ctx)
+	}()
+	g.stop = func() {
+		cancel()
+		<-done
+	}
+	g.t.Cleanup(g.stop)
+	return g
+}
+
+func (g *gateway) reported() ([]store.Event, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Clone(g.events), errors.Join(g.errs...)
+}
+
+// takeChanged returns the tenants that were told, each once, since it was
+// called last.
+func (g *gateway) takeChanged() []string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	changed := g.changed
+	g.changed = nil
+	slices.Sort(changed)
+	return slices.Compact(changed)
+}
+
+func (g *gateway) await(revision uint64) {
+	g.t.Helper()
+	ctx, cancel := context.WithTimeout(g.t.Context(), patience)
+	defer cancel()
+	if err := g.Await(ctx, revision); err != nil {
+		events, errs := g.reported()
+		g.t.Fatalf("revision %d is not in force: %v; %+v; %q %v", revision, err, g.State(), events, errs)
+	}
+}
+
+func (g *gateway) list(tenant string) *origins.List {
+	g.t.Helper()
+	l, err := g.lists.List(g.t.Context(), tenant)
+	if err != nil {
+		g.t.Fatalf("List(%s): %v", tenant, err)
+	}
+	return l
+}
+
+func (g *gateway) wantListed(tenant string, listed ...string) {
+	g.t.Helper()
+	g.wantLists(tenant, true, listed...)
+}
+
+func (g *gateway) wantGone(tenant string, gone ...string) {
+	g.t.Helper()
+	g.wantLists(tenant, false, gone...)
+}
+
+func (g *gateway) wantLists(tenant string, want bool, all ...string) {
+	g.t.Helper()
+	l := g.list(tenant)
+	for _, origin := range all {
+		if l.Lists(origin) != want {
+			g.t.Errorf("the list of %s at revision %d: that %s is listed is %t", tenant, l.Revision(), origin, !want)
+		}
+	}
+}
+
+func (g *gateway) wantEvents(want ...store.Event) {
+	g.t.Helper()
+	if got, errs := g.reported(); !slices.Equal(got, want) {
+		g.t.Errorf("reported: %q (%v), want %q", got, errs, want)
+	}
+}
+
+func (g *gateway) wantCalls(want ...string) {
+	g.t.Helper()
+	if got := g.hooked.takeCalls(); !slices.Equal(got, want) {
+		g.t.Errorf("calls of the store: %q, want %q", got, want)
+	}
+}
+
+// entry is a web integration that is not yet created.
+func entry(tenant string, listed ...string) store.WebIntegration {
+	now := time.Unix(1_700_000_000, 0).UTC()
+	return store.WebIntegration{ID: store.NewID(), TenantID: tenant, Name: "one", Created: now, LastUpdated: now, ValidOrigins: listed}
+}
+
+func create(t testing.TB, s store.Store, w store.WebIntegration) store.WebIntegration {
+	t.Helper()
+	w, err := s.Create(t.Context(), w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func edit(t testing.TB, s store.Store, w store.WebIntegration, listed ...string) store.WebIntegration {
+	t.Helper()
+	w, err := s.Edit(t.Context(), w.TenantID, w.ID, func(w *store.WebIntegration) error {
+		w.ValidOrigins = listed
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func remove(t testing.TB, s store.Store, w store.WebIntegration) uint64 {
+	t.Helper()
+	revision, err := s.Delete(t.Context(), w.TenantID, w.ID, func(store.WebIntegration) error { return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return revision
+}

@@ -1,0 +1,83 @@
+package store_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"originwarden/origins"
+	"originwarden/store"
+)
+
+func TestRestored_GoesOnFromThere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		before, w := snapshotted(t)
+		g := restored(t, before)
+		g.Prepare = func(context.Context) error { return nil }
+		gone := remove(t, g.hooked, w)
+		g.follow()
+		g.await(gone)
+		g.wantGone("acme", "https://a.example")
+		g.wantListed("other", "https://o.example")
+		g.wantCalls("Watch")
+		g.wantEvents()
+	})
+}
+
+func TestRestored_ComparesIfTheFeedDoesNotReachSoFar(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		before, w := snapshotted(t)
+		g := restored(t, before)
+		gone := remove(t, g.hooked, w)
+		g.cut()()
+		g.follow()
+		g.await(gone)
+		g.wantGone("acme", "https://a.example")
+		g.wantListed("other", "https://o.example")
+		g.wantCalls("Load acme", "Tenants", "Watch", "Watch")
+		g.wantEvents(store.FeedBroken)
+	})
+}
+
+func TestRestored_IsServedUntilTheStoreIsThere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		before, _ := snapshotted(t)
+		g := restored(t, before)
+		g.hooked.down()
+		g.follow()
+		time.Sleep(time.Hour)
+		g.wantListed("acme", "https://a.example")
+		if s := g.State(); s.InForce != before.State().InForce || !s.Confirmed.Equal(before.State().Confirmed) || s.Up {
+			t.Errorf("restored: %+v, was %+v", s, before.State())
+		}
+	})
+}
+
+// snapshotted is a gateway that has followed a store and stopped.
+func snapshotted(t *testing.T) (*gateway, store.WebIntegration) {
+	g := newGateway(t, engine(t)).follow()
+	w := create(t, g.hooked, entry("acme", "https://a.example"))
+	g.await(create(t, g.hooked, entry("other", "https://o.example")).Revision)
+	g.list("acme")
+	g.list("other")
+	time.Sleep(beat)
+	g.stop()
+	return g, w
+}
+
+// beat is how often a follower asks the store for its position.
+const beat = time.Second
+
+// restored is a gateway that begins with the lists of the one before.
+func restored(t *testing.T, before *gateway) *gateway {
+	g := newGateway(t, before.hooked.Store)
+	for _, tenant := range before.lists.Tenants() {
+		l, confirmed, _ := before.lists.Peek(tenant)
+		g.lists.Restore(tenant, origins.RestoreList(l.Complete(), slices.Collect(l.Changes(tenant))), confirmed)
+	}
+	s := before.State()
+	g.Restored(s.InForce, s.Confirmed)
+	return g
+}

@@ -1,0 +1,24 @@
+//go:build unix
+
+package snapshot
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"syscall"
+)
+
+const syncsDirectories = true
+
+// private reports what others may do to a file or directory: whoever can write
+// to it can list origins.
+func private(info fs.FileInfo) error {
+	if info.Mode().Perm()&0o022 != 0 {
+		return errors.New("others may write to it: its mode must be 0700 or 0755 at most")
+	}
+	if s, ok := info.Sys().(*syscall.Stat_t); ok && s.Uid != 0 && int(s.Uid) != os.Geteuid() {
+		return errors.New("it belongs to another user")
+	}
+	return nil
+}

@@ -1,0 +1,96 @@
+package snapshot_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"testing"
+	"time"
+
+	"originwarden/origins"
+	"originwarden/store/snapshot"
+)
+
+const killTenants = 20
+
+// standing is what the writer writes at a revision: each revision is a change
+// of one tenant, whose list it replaces or, now and then, drops.
+func standing(revision uint64) *snapshot.Snapshot {
+	lists := map[string]*origins.List{}
+	for r := revision; r > 0 && r+killTenants > revision; r-- {
+		if r%7 != 0 {
+			lists[tenantOf(r)] = listing(r, int(r*131%500))
+		}
+	}
+	return at(revision, lists)
+}
+
+func tenantOf(revision uint64) string { return fmt.Sprint("tenant-", revision%killTenants) }
+
+// writeUntilKilled goes on from what is there, and prints each revision that it
+// has written.
+func writeUntilKilled(path string) error {
+	d, err := snapshot.Open(context.Background(), path)
+	if err != nil {
+		return err
+	}
+	fmt.Println(0)
+	s, err := d.Read()
+	if errors.Is(err, snapshot.ErrNone) {
+		s, err = at(0, map[string]*origins.List{}), nil
+	}
+	for revision := uint64(0); err == nil; {
+		revision = s.At.Revision + 1
+		next := at(revision, s.Lists)
+		delete(next.Lists, tenantOf(revision))
+		if l := standing(revision).Lists[tenantOf(revision)]; l != nil {
+			next.Lists[tenantOf(revision)] = l
+		}
+		if _, err = d.Write(next); err == nil {
+			fmt.Println(revision)
+		}
+		s = next
+	}
+	return err
+}
+
+func TestWrite_KeepsWhatWasAcknowledgedWhenKilled(t *testing.T) {
+	path := dir(t)
+	acknowledged := 0
+	for round := range 12 {
+		writer := start(t, "write", path)
+		note := func(line string) {
+			n, err := strconv.Atoi(line)
+			if err != nil {
+				t.Fatal(err)
+			}
+			acknowledged = max(acknowledged, n)
+		}
+		for range 1 + round*3 {
+			note(writer.line(t))
+		}
+		time.AfterFunc(time.Duration(round*700)*time.Microsecond, func() { _ = writer.Process.Kill() })
+		for writer.stdout.Scan() { // what it printed before the kill reached it
+			note(writer.stdout.Text())
+		}
+		_ = writer.Wait()
+		wantStanding(t, path, acknowledged)
+	}
+}
+
+func wantStanding(t *testing.T, path string, acknowledged int) {
+	t.Helper()
+	d := open(t, path)
+	defer shut(t, d)
+	s, err := d.Read()
+	switch {
+	case errors.Is(err, snapshot.ErrNone) && acknowledged == 0:
+		return
+	case err != nil:
+		t.Fatal(err)
+	case s.At.Revision < uint64(acknowledged) || s.At.Revision > uint64(acknowledged)+1:
+		t.Errorf("it is at revision %d, acknowledged was %d", s.At.Revision, acknowledged)
+	}
+	wantSame(t, s, standing(s.At.Revision))
+}

@@ -1,0 +1,303 @@
+package snapshot_test
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"originwarden/origins"
+	"originwarden/store"
+	"originwarden/store/snapshot"
+)
+
+func open(t testing.TB, path string) *snapshot.Directory {
+	t.Helper()
+	d, err := snapshot.Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = d.Close() }) // again, maybe
+	return d
+}
+
+func shut(t testing.TB, d *snapshot.Directory) {
+	t.Helper()
+	if err := d.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func write(t testing.TB, d *snapshot.Directory, s *snapshot.Snapshot) int64 {
+	t.Helper()
+	n, err := d.Write(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func read(t testing.TB, d *snapshot.Directory) *snapshot.Snapshot {
+	t.Helper()
+	s, err := d.Read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// dir is a directory that is not there yet.
+func dir(t *testing.T) string { return filepath.Join(t.TempDir(), "lists") }
+
+func changed(id string, revision uint64, listed ...string) origins.Change {
+	return origins.Change{Tenant: "acme", Part: origins.Part{ID: id, Revision: revision, Origins: listed}}
+}
+
+func deleted(id string, revision uint64) origins.Change {
+	return origins.Change{Tenant: "acme", Part: origins.Part{ID: id, Revision: revision}, Deleted: true}
+}
+
+// at returns a snapshot of these lists at a revision, confirmed then.
+func at(revision uint64, lists map[string]*origins.List) *snapshot.Snapshot {
+	return &snapshot.Snapshot{At: store.Position{Store: "one", Revision: revision},
+		Confirmed: time.Unix(1_700_000_000+int64(revision), 0), Lists: maps.Clone(lists)}
+}
+
+// listing returns a list of one web integration of n origins.
+func listing(revision uint64, n int) *origins.List {
+	p := origins.Part{ID: "one", Revision: revision}
+	for i := range n {
+		p.Origins = append(p.Origins, fmt.Sprintf("https://app-%d.at-%d.example", i, revision))
+	}
+	return origins.NewList(revision, []origins.Part{p})
+}
+
+// contents are what makes a list, in an order.
+func contents(l *origins.List) string {
+	all := slices.Collect(l.Changes("acme"))
+	for i := range all {
+		slices.Sort(all[i].Origins)
+	}
+	slices.SortFunc(all, func(a, b origins.Change) int { return strings.Compare(a.ID, b.ID) })
+	return fmt.Sprint(l.Complete(), l.Revision(), l.Len(), all)
+}
+
+func wantSame(t testing.TB, got, want *snapshot.Snapshot) {
+	t.Helper()
+	if got.At != want.At || !got.Confirmed.Equal(want.Confirmed) {
+		t.Errorf("it is at %v, confirmed %v; want %v, %v", got.At, got.Confirmed, want.At, want.Confirmed)
+	}
+	if len(got.Lists) != len(want.Lists) {
+		t.Errorf("it has %d lists, want %d", len(got.Lists), len(want.Lists))
+	}
+	for tenant, l := range want.Lists {
+		if got.Lists[tenant] == nil {
+			t.Errorf("%s has no list", tenant)
+		} else if got, want := contents(got.Lists[tenant]), contents(l); got != want {
+			t.Errorf("the list of %s is %.300s…, want %.300s…", tenant, got, want)
+		}
+	}
+}
+
+func TestRead_SaysThatThereIsNone(t *testing.T) {
+	s, err := open(t, dir(t)).Read()
+	if !errors.Is(err, snapshot.ErrNone) || !errors.Is(err, fs.ErrNotExist) || s != nil {
+		t.Errorf("%v, %v", s, err)
+	}
+}
+
+func TestRead_ReturnsWhatWasWrittenLast(t *testing.T) {
+	empty := origins.NewList(4, nil)
+	edited := listing(5, 3).With(changed("two", 7, "capacitor://localhost", "https://a.example")).With(deleted("one", 6))
+	bare := listing(1, 1).With(changed("none", 2))
+	rows := []struct {
+		rule string
+		of   *snapshot.Snapshot
+	}{
+		{"no lists", at(1, nil)},
+		{"an empty one", at(4, map[string]*origins.List{"acme": empty})},
+		{"several", at(9, map[string]*origins.List{"acme": edited, "other": listing(3, 500), "": bare})},
+		{"never confirmed", &snapshot.Snapshot{At: store.Position{Store: "one", Revision: 1}}},
+		{"the greatest revision", &snapshot.Snapshot{At: store.Position{Store: "one", Revision: 1<<64 - 1}}},
+		{"no identity", &snapshot.Snapshot{}},
+	}
+	path := dir(t)
+	for _, row := range rows {
+		d := open(t, path)
+		write(t, d, row.of)
+		shut(t, d)
+		d = open(t, path)
+		got := read(t, d)
+		t.Log(row.rule)
+		wantSame(t, got, row.of)
+		if got.Confirmed.IsZero() != row.of.Confirmed.IsZero() {
+			t.Errorf("%s: confirmed %v, want %v", row.rule, got.Confirmed, row.of.Confirmed)
+		}
+		shut(t, d)
+	}
+}
+
+func TestRead_TakesATimeToComeForNone(t *testing.T) {
+	d := open(t, dir(t))
+	write(t, d, &snapshot.Snapshot{Confirmed: time.Now().Add(time.Hour)})
+	if got := read(t, d).Confirmed; !got.IsZero() {
+		t.Errorf("confirmed %v", got)
+	}
+}
+
+// Whatever is changed between writes, and whoever wrote, the last write is what
+// is there; and it is in few files, of which at most about half is dead.
+func TestWrite_KeepsWhatItIsGivenHoweverThatChanges(t *testing.T) {
+	for seed := range uint64(2) {
+		random, path := rand.New(rand.NewPCG(seed, 7)), dir(t)
+		lists := map[string]*origins.List{}
+		d := open(t, path)
+		for revision := uint64(1); revision < 100; revision++ {
+			alter(random, lists, revision)
+			s := at(revision, lists)
+			write(t, d, s)
+			if random.IntN(10) == 0 { // another process goes on
+				shut(t, d)
+				d = open(t, path)
+				lists = read(t, d).Lists
+			}
+			if random.IntN(5) == 0 {
+				wantSame(t, read(t, d), s)
+			}
+			if random.IntN(5) == 0 {
+				wantTidy(t, path, lists)
+			}
+		}
+		shut(t, d)
+	}
+}
+
+func alter(random *rand.Rand, lists map[string]*origins.List, revision uint64) {
+	for range random.IntN(4) {
+		tenant := fmt.Sprint("tenant-", random.IntN(30))
+		switch l := lists[tenant]; {
+		case l == nil || random.IntN(4) == 0:
+			lists[tenant] = listing(revision, random.IntN(200))
+		case random.IntN(3) == 0:
+			delete(lists, tenant)
+		case random.IntN(3) == 0:
+			lists[tenant] = l.With(deleted("one", revision))
+		default:
+			lists[tenant] = l.With(changed(fmt.Sprint("part-", random.IntN(5)), revision, "https://x.example", fmt.Sprintf("https://y-%d.example", revision)))
+		}
+	}
+	if random.IntN(60) == 0 {
+		clear(lists)
+	}
+}
+
+func wantTidy(t *testing.T, path string, lists map[string]*origins.List) {
+	t.Helper()
+	fresh := filepath.Join(t.TempDir(), "fresh")
+	d := open(t, fresh)
+	write(t, d, at(1, lists))
+	shut(t, d)
+	files, have := size(t, path)
+	_, need := size(t, fresh)
+	if files > 16 || have > 3*need+4096 {
+		t.Errorf("%d files of %d bytes for what takes %d", files, have, need)
+	}
+}
+
+func size(t *testing.T, path string) (files int, bytes int64) {
+	t.Helper()
+	all, err := os.ReadDir(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range all {
+		info, err := f.Info()
+		if err != nil {
+			t.Fatal(err)
+		}
+		bytes += info.Size()
+	}
+	return len(all), bytes
+}
+
+func TestWrite_WritesInProportionToWhatChanged(t *testing.T) {
+	lists := map[string]*origins.List{}
+	for i := range 1000 {
+		lists[fmt.Sprint("tenant-", i)] = listing(1, 100)
+	}
+	d := open(t, dir(t))
+	all := write(t, d, at(1, lists))
+	one := all / 1000
+	if again := write(t, d, at(2, lists)); again > 1000 {
+		t.Errorf("%d bytes for a new position alone", again)
+	}
+	const writes = 150
+	var total int64
+	for i := range writes {
+		tenant := fmt.Sprint("tenant-", i)
+		lists[tenant] = lists[tenant].With(changed("two", uint64(i+2), "https://new.example"))
+		total += write(t, d, at(uint64(i+2), lists))
+	}
+	// A list is written again a few times, when its segment is merged with as
+	// many others.
+	if each := total / writes; each > 10*one+2000 {
+		t.Errorf("%d bytes for each change of a list that takes %d, of %d in all", each, one, all)
+	}
+	wantSame(t, read(t, d), at(writes+1, lists))
+}
+
+func TestWrite_GivesBackTheRoomOfWhatHasGone(t *testing.T) {
+	lists := map[string]*origins.List{}
+	for i := range 100 {
+		lists[fmt.Sprint("tenant-", i)] = listing(1, 100)
+	}
+	path := dir(t)
+	d := open(t, path)
+	all := write(t, d, at(1, lists))
+	for i := range 90 {
+		delete(lists, fmt.Sprint("tenant-", i))
+	}
+	write(t, d, at(2, lists))
+	if _, have := size(t, path); have > all/5 {
+		t.Errorf("%d bytes for a tenth of %d", have, all)
+	}
+	wantSame(t, read(t, d), at(2, lists))
+}
+
+func TestWrite_KeepsFewFiles(t *testing.T) {
+	lists, path := map[string]*origins.List{}, dir(t)
+	d := open(t, path)
+	for i := range uint64(100) {
+		lists[fmt.Sprint("tenant-", i)] = listing(i, 10)
+		write(t, d, at(i, lists))
+		if n, _ := size(t, path); n > 2+7 { // beside the lock and the manifest, each twice the next
+			t.Fatalf("%d files after %d writes", n, i+1)
+		}
+	}
+	wantSame(t, read(t, d), at(99, lists))
+}
+
+func TestWrite_GoesOnFromWhatWasRead(t *testing.T) {
+	path := dir(t)
+	lists := map[string]*origins.List{}
+	for i := range 100 {
+		lists[fmt.Sprint("tenant-", i)] = listing(1, 100)
+	}
+	d := open(t, path)
+	all := write(t, d, at(1, lists))
+	shut(t, d)
+	d = open(t, path)
+	s := read(t, d)
+	s.Lists["new"] = listing(2, 1)
+	if n := write(t, d, s); n > all/10 {
+		t.Errorf("%d bytes for one list more, of %d in all", n, all)
+	}
+	wantSame(t, read(t, d), s)
+}

@@ -1,0 +1,95 @@
+package sqlite_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+
+	"originwarden/origins"
+	"originwarden/store"
+	"originwarden/store/sqlite"
+)
+
+// watch returns the revisions that are fed after one until the last.
+func watch(t *testing.T, s store.Store, after, last uint64) (revisions []uint64, err error) {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	err = s.Watch(ctx, after, func(changes []origins.Change) {
+		for _, c := range changes {
+			revisions = append(revisions, c.Revision)
+		}
+		if revisions[len(revisions)-1] >= last {
+			stop()
+		}
+	})
+	if errors.Is(err, context.Canceled) {
+		err = nil
+	}
+	return revisions, err
+}
+
+func TestWatch_RemembersTheLastThousandChanges(t *testing.T) {
+	s, _ := openNew(t)
+	w := create(t, s, entry("one", 0))
+	for n := range 3000 {
+		if _, err := s.Edit(t.Context(), "acme", w.ID, func(w *store.WebIntegration) error { w.Name = fmt.Sprint(n); return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const last = 3001
+	if _, err := watch(t, s, 900, last); !errors.Is(err, store.ErrCompacted) {
+		t.Errorf("long after: %v", err)
+	}
+	if revisions, err := watch(t, s, last-1024, last); err != nil || len(revisions) != 1024 || revisions[0] != last-1023 {
+		t.Errorf("lately: %d, %v", revisions, err)
+	}
+}
+
+func TestWatch_RemembersTheLastChangeHoweverLargeTheyAre(t *testing.T) {
+	s, _ := openNew(t)
+	for _, name := range []string{"one", "two", "three"} {
+		create(t, s, entry(name, 150_000))
+	}
+	if _, err := watch(t, s, 1, 3); !errors.Is(err, store.ErrCompacted) {
+		t.Errorf("after the first: %v", err)
+	}
+	if revisions, err := watch(t, s, 2, 3); err != nil || len(revisions) != 1 {
+		t.Errorf("after the second: %d, %v", revisions, err)
+	}
+}
+
+func TestWatch_KnowsNothingOfTheTimeBeforeTheFileWasOpened(t *testing.T) {
+	s, path := openNew(t)
+	create(t, s, entry("one", 1))
+	create(t, s, entry("two", 1))
+	s.Close()
+	s = open(t, sqlite.Options{Path: path, Limits: store.Limits{Integrations: 10, Origins: 10}})
+	if _, err := watch(t, s, 1, 2); !errors.Is(err, store.ErrCompacted) {
+		t.Errorf("after the first: %v", err)
+	}
+	create(t, s, entry("three", 1))
+	if revisions, err := watch(t, s, 2, 3); err != nil || len(revisions) != 1 {
+		t.Errorf("after the second: %d, %v", revisions, err)
+	}
+}
+
+// A commit that failed may have happened: whoever watches has to compare.
+func TestWatch_EndsAfterAWriteOfUnknownOutcome(t *testing.T) {
+	s, _ := openNew(t)
+	create(t, s, entry("one", 1))
+	begun, ended := make(chan struct{}), make(chan error, 1)
+	go func() { ended <- s.Watch(t.Context(), 0, func([]origins.Change) { close(begun) }) }()
+	<-begun
+	if err := s.FailCommit(t.Context()); err == nil {
+		t.Fatal("the commit did not fail")
+	}
+	if err := <-ended; !errors.Is(err, store.ErrCompacted) {
+		t.Errorf("the watch ended with %v", err)
+	}
+	create(t, s, entry("two", 1))
+	if revisions, err := watch(t, s, 1, 2); err != nil || len(revisions) != 1 {
+		t.Errorf("afterwards: %d, %v", revisions, err)
+	}
+}
