@@ -26,11 +26,11 @@ func newExport(env environment) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "export [--store URL | --config FILE | --server URL] [--tenant ID]... [--output FILE]",
 		Short: "Write all web integrations to a file that import takes",
-		Long: "Write all web integrations as lines of JSON, to standard output or to a file. " + placeHelp + "\n\n" +
-			"A SQLite file is read as it is at one moment, also while a gateway uses it; of etcd each\n" +
-			"tenant is read at one revision, which its line tells. A server tells the web integrations\n" +
-			"of its one tenant; they are read until they come twice alike. The last line tells how many\n" +
-			"there were, and import takes no file without it.",
+		Long: "Write all web integrations as lines of JSON, to standard output or to a file.\n\n" + placeHelp + "\n\n" +
+			"A SQLite file is read as it is at one moment, also while a gateway uses it; of etcd each tenant\n" +
+			"is read at one revision, which its line tells. A server tells the web integrations of its one\n" +
+			"tenant; they are read until they come twice alike. The last line tells how many there are, and\n" +
+			"import takes no file without it.",
 		Example: "  originwarden export --store sqlite:originwarden.db --output lists.jsonl\n" +
 			"  originwarden export --server https://tenant.example.com | originwarden import --config originwarden.yaml",
 		Args: cobra.NoArgs,

@@ -19,10 +19,10 @@ type place struct {
 	store, config   string
 }
 
-const placeHelp = "The place is a store, by --store or as the file of --config has it, or with --server a\n" +
-	"server of the API. If no flag says which, ORIGINWARDEN_CONFIG or ORIGINWARDEN_SERVER\n" +
-	"does. A store of etcd is entered as the store section of the configuration says, and\n" +
-	"ORIGINWARDEN_TOKEN is the token for a server."
+const placeHelp = "The place is the store that --store or the file of --config names, or with --server a server\n" +
+	"of the API. If no flag says which, ORIGINWARDEN_CONFIG or ORIGINWARDEN_SERVER does. A store of\n" +
+	"etcd is entered as the store section of the configuration says; ORIGINWARDEN_TOKEN is the\n" +
+	"token for a server."
 
 func (p *place) flags(cmd *cobra.Command) {
 	flags := cmd.Flags()

@@ -28,20 +28,20 @@ func newImport(env environment) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "import [--store URL | --config FILE | --server URL] [--dry-run] [--prune] [--tenant FROM=TO]... [FILE]",
 		Short: "Bring the web integrations of a file into a store or a server",
-		Long: "Bring the web integrations of a file that export has written, or of standard input, into\n" +
-			"a store or a server. " + placeHelp + "\n\n" +
-			"The file is taken whole or not at all: every mistake in it is told with its line. Then\n" +
-			"each of its web integrations is created where it is missing, changed where it differs,\n" +
-			"and left alone where it is equal, so that an import can be repeated. In a store they keep\n" +
-			"their ids, times and authors. A server gives its own: what has another id there is the\n" +
-			"same if it alone has the same name. What is not in the file stays, unless --prune deletes\n" +
-			"it from the tenants in the file. What cannot be written, because of a limit or because\n" +
-			"another tenant has the id, is told, and the others are written all the same.\n\n" +
-			"A SQLite file is created if it is missing, and no gateway may use it meanwhile: for a\n" +
-			"gateway that runs, give --server. Gateways of etcd learn of each change at once.\n" +
-			"--dry-run shows what would happen, and writes nothing: + what would be created, ~ what\n" +
-			"would be changed and how, - what would be deleted, ! what cannot be decided. Limits, and\n" +
-			"ids that other tenants have, are found out by the import alone.",
+		Long: "Bring the web integrations of a file that export has written into a store or a server. Without\n" +
+			"a file it is standard input.\n\n" + placeHelp + "\n\n" +
+			"The file is taken whole or not at all: every mistake in it is told with its line. Then each of\n" +
+			"its web integrations is created where it is missing, changed where it differs, and left alone\n" +
+			"where it is equal, so that an import can be repeated. In a store they keep their ids, times and\n" +
+			"authors. A server gives its own: what has another id there is the same if it alone has the same\n" +
+			"name. What is not in the file stays, unless --prune deletes it from the tenants in the file.\n" +
+			"What cannot be written, because of a limit or because another tenant has the id, is told, and\n" +
+			"the others are written all the same.\n\n" +
+			"A SQLite file is created if it is missing, and no gateway may use it meanwhile: for a gateway\n" +
+			"that runs, give --server. Gateways of etcd learn of each change at once.\n\n" +
+			"--dry-run shows what would happen, and writes nothing: + what would be created, ~ what would be\n" +
+			"changed and how, - what would be deleted, ! what cannot be decided. Limits, and ids that other\n" +
+			"tenants have, are found out by the import alone.",
 		Example: "  originwarden export --store sqlite:originwarden.db | originwarden import --config etcd.yaml\n" +
 			"  originwarden import --store sqlite:originwarden.db --tenant 5f0c7e8e1d2a3b4c5d6e7f80=acme --dry-run lists.jsonl",
 		Args: cobra.MaximumNArgs(1),

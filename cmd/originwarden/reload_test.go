@@ -221,3 +221,21 @@ func TestReload_ClosesTheSocketsThatItRefuses(t *testing.T) {
 		t.Errorf("closed with %v", status)
 	}
 }
+
+func TestReloadCommand_PrintsWhatCameOfIt(t *testing.T) {
+	up := upstream(t, hello)
+	r := serveFile(t, "tenants: [{id: acme, upstream: '"+up+"'}]\n")
+	env := shell("", strings.TrimPrefix(r.bearer, "Authorization: Bearer "))
+	r.rewrite(t, "tenants: [{id: acme, upstream: '"+up+"'}, {id: new, hosts: [new.example], upstream: '"+up+"'}]\ntimeouts: {idle: 1s}\n")
+	status, stdout, stderr := execution(t, env, "reload", "--admin", r.admin)
+	if want := r.admin + ": serves 2 tenants by its configuration; for another start wait timeouts.idle\n"; status != exitDone || stdout != want || stderr != "" {
+		t.Errorf("%d %s%s", status, stdout, stderr)
+	}
+	r.rewrite(t, "nonsense: 1\n")
+	if status, _, stderr = execution(t, env, "reload", "--admin", r.admin); status != exitFailed || !strings.Contains(stderr, `unknown key "nonsense"`) || !strings.Contains(stderr, "there is no tenant") {
+		t.Errorf("of a bad configuration: %d %s", status, stderr)
+	}
+	if status, _, stderr = execution(t, shell("", ""), "reload"); status != exitUsage || !strings.Contains(stderr, "there is no token") {
+		t.Errorf("without a token: %d %s", status, stderr)
+	}
+}

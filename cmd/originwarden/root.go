@@ -127,7 +127,7 @@ func newRoot(env environment) *cobra.Command {
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetOut(env.stdout)
 	root.SetErr(env.stderr)
-	root.AddCommand(newServe(env), newDemo(env), newToken(env), newWebIntegrationCommand(env), newRefused(env),
+	root.AddCommand(newServe(env), newDemo(env), newToken(env), newWebIntegrationCommand(env), newRefused(env), newReload(env),
 		newExport(env), newImport(env), newWait(env), newResync(env), newHealth(), newVersion(env))
 	return root
 }

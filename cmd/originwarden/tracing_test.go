@@ -291,6 +291,14 @@ func TestTracing_DropsSpansThatASlowCollectorHasNoRoomFor(t *testing.T) {
 	}
 }
 
+func TestTracing_IsNotOnTheWayWithoutACollector(t *testing.T) {
+	none, err := newTracing(t.Context(), config.Tracing{Sample: 1}, newLogger(config.Log{}, io.Discard), nil)
+	mux := http.NewServeMux()
+	if got := none.handler(mux, config.Default()); none != nil || err != nil || got != http.Handler(mux) {
+		t.Errorf("got %v, %v and %T", none, err, got)
+	}
+}
+
 // benchServed is the handler of a gateway before a tenant on a real socket.
 func benchServed(b *testing.B, cfg *config.Config, t *tracing) http.Handler {
 	tenant := httptest.NewServer(http.HandlerFunc(hello))
@@ -323,12 +331,9 @@ func BenchmarkTracing(b *testing.B) {
 			}
 			defer tracing.close(b.Context())
 			handler := benchServed(b, &config.Config{Tracing: mode.cfg}, tracing)
-			w := httptest.NewRecorder()
 			b.ReportAllocs()
 			for b.Loop() {
-				r := httptest.NewRequest("GET", "/a", nil)
-				*w = httptest.ResponseRecorder{HeaderMap: http.Header{}}
-				handler.ServeHTTP(w, r)
+				handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/a", nil))
 			}
 		})
 	}

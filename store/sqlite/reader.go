@@ -38,17 +38,9 @@ func OpenReader(ctx context.Context, path string) (*Reader, error) {
 }
 
 func openReader(ctx context.Context, path string) (*Reader, error) {
-	path, err := locate(path)
+	path, err := locateExisting(path)
 	if err != nil {
 		return nil, err
-	}
-	switch found, err := os.Stat(path); {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, fs.ErrNotExist
-	case err != nil:
-		return nil, err
-	case !found.Mode().IsRegular():
-		return nil, errors.New("it is no file")
 	}
 	db, err := sql.Open("sqlite", readOnly(path))
 	if err != nil {
@@ -65,6 +57,23 @@ func openReader(ctx context.Context, path string) (*Reader, error) {
 		return nil, errors.Join(explain(err), db.Close())
 	}
 	return &Reader{db, conn}, nil
+}
+
+// locateExisting is locate for a file that has to be there.
+func locateExisting(path string) (string, error) {
+	path, err := locate(path)
+	if err != nil {
+		return "", err
+	}
+	switch found, err := os.Stat(path); {
+	case errors.Is(err, fs.ErrNotExist):
+		return "", fs.ErrNotExist
+	case err != nil:
+		return "", err
+	case !found.Mode().IsRegular():
+		return "", errors.New("it is no file")
+	}
+	return path, nil
 }
 
 // readOnly is a connection to the file that could not write to it, and does not

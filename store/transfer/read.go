@@ -206,12 +206,7 @@ func (r *reader) check(l *integrationLine) {
 	} else {
 		r.ids[l.ID] = r.line
 	}
-	switch {
-	case len(r.file.Tenants) == 0:
-		r.wrong("no line of a tenant is before that of the web integration")
-	case r.file.Tenants[len(r.file.Tenants)-1].ID != l.TenantID:
-		r.wrong("the web integration is of tenant %.80q, and stands among those of %.80q", l.TenantID, r.file.Tenants[len(r.file.Tenants)-1].ID)
-	}
+	r.checkTenant(l.TenantID)
 	if problem := store.NameProblem(l.Name); problem != "" {
 		r.wrong("%s", problem)
 	}
@@ -227,6 +222,17 @@ func (r *reader) check(l *integrationLine) {
 	problems := store.OriginProblems(l.ValidOrigins)
 	for _, i := range slices.Sorted(maps.Keys(problems)) {
 		r.wrong("/validOrigins/%d of %q: %v", i, l.Name, problems[i])
+	}
+}
+
+// checkTenant wants a web integration to stand behind its tenant's line.
+func (r *reader) checkTenant(id string) {
+	if len(r.file.Tenants) == 0 {
+		r.wrong("no line of a tenant is before that of the web integration")
+		return
+	}
+	if t := r.file.Tenants[len(r.file.Tenants)-1]; t.ID != id {
+		r.wrong("the web integration is of tenant %.80q, and stands among those of %.80q", id, t.ID)
 	}
 }
 

@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# Everything about deploy/ that can be checked on a machine without a container
+# engine, a cluster or systemd. Usage: deploy/check.sh, as root, who may change
+# the root and install Debian's packages.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+step() { printf '\n== deploy: %s\n' "$*"; }
+need() { # COMMAND PACKAGE
+  command -v "$1" >/dev/null && return
+  step "installing $2"
+  apt-get update -qq && apt-get install -y -qq --no-install-recommends "$2" >/dev/null
+}
+need promtool prometheus
+need systemd-analyze systemd
+need ip iproute2
+
+step 'rules and configuration, by promtool'
+promtool check config prometheus/prometheus.yml
+promtool test rules prometheus/rules/originwarden_test.yml
+
+step 'the queries of dashboard and alerts, by Prometheus'
+ORIGINWARDEN_PROMETHEUS=required go test -count=1 -run Prometheus .
+
+# Names in the unit are those of a machine where it is installed.
+step 'the unit, by systemd-analyze'
+units=$(mktemp -d)
+trap 'rm -rf "$units"' EXIT
+cp systemd/*.service systemd/*.socket "$units"
+sed -i 's|^ExecStart=/usr/local/bin/originwarden |ExecStart=/bin/true |' "$units/originwarden.service"
+unknown=nothing
+version=$(systemctl --version | awk 'NR == 1 { print $2 }')
+if [ "${version%%[!0-9]*}" -lt 253 ]; then
+  cp -r systemd/originwarden.service.d "$units"
+  unknown='Failed to parse service type, ignoring: notify-reload'
+fi
+problems=$(systemd-analyze verify "$units"/*.service "$units"/*.socket 2>&1) || true
+problems=$(grep -vF "$unknown" <<<"$problems" || true)
+[ -z "$problems" ] || { printf '%s\n' "$problems"; exit 1; }
+systemd-analyze security --offline=true --threshold=20 "$units/originwarden.service" 2>&1 | tail -n 1
+
+step 'manifests, compose.yaml and Dockerfile, by what reads them'
+cd check
+go mod tidy -diff
+go vet ./...
+go test -count=1 ./...

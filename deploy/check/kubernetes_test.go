@@ -1,0 +1,318 @@
+// Package check holds the manifests, the compose file and the Dockerfile to
+// what reads them: kustomize, the validation of Kubernetes' API, the Compose
+// specification and BuildKit's parser. It is a module of its own, so that the
+// product does not depend on any of them.
+package check
+
+import (
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	v1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/kubernetes/pkg/api/legacyscheme"
+	"k8s.io/kubernetes/pkg/api/pod"
+	"k8s.io/kubernetes/pkg/apis/apps"
+	_ "k8s.io/kubernetes/pkg/apis/apps/install"
+	appsvalidation "k8s.io/kubernetes/pkg/apis/apps/validation"
+	"k8s.io/kubernetes/pkg/apis/core"
+	_ "k8s.io/kubernetes/pkg/apis/core/install"
+	corevalidation "k8s.io/kubernetes/pkg/apis/core/validation"
+	"k8s.io/kubernetes/pkg/apis/networking"
+	_ "k8s.io/kubernetes/pkg/apis/networking/install"
+	networkingvalidation "k8s.io/kubernetes/pkg/apis/networking/validation"
+	"k8s.io/kubernetes/pkg/apis/policy"
+	_ "k8s.io/kubernetes/pkg/apis/policy/install"
+	policyvalidation "k8s.io/kubernetes/pkg/apis/policy/validation"
+	admission "k8s.io/pod-security-admission/api"
+	podsecurity "k8s.io/pod-security-admission/policy"
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+)
+
+// manifests are what a kustomization comes to.
+type manifests struct {
+	deployments []*v1.Deployment
+	services    []*corev1.Service
+	budgets     []*policyv1.PodDisruptionBudget
+	policies    []*networkingv1.NetworkPolicy
+	configs     map[string]*corev1.ConfigMap
+	namespaces  map[string]bool
+}
+
+// build builds a kustomization, and decodes every object with no field unknown
+// and none twice.
+func build(t *testing.T, dir string) *manifests {
+	t.Helper()
+	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	strict := serializer.NewCodecFactory(legacyscheme.Scheme, serializer.EnableStrict).UniversalDeserializer()
+	m := &manifests{configs: map[string]*corev1.ConfigMap{}, namespaces: map[string]bool{}}
+	for _, resource := range built.Resources() {
+		text, err := resource.AsYAML()
+		if err != nil {
+			t.Fatal(err)
+		}
+		object, _, err := strict.Decode(text, nil, nil)
+		if err != nil {
+			t.Errorf("%s: %v\n%s", dir, err, text)
+			continue
+		}
+		m.add(object)
+		for _, problem := range validate(t, object) {
+			t.Errorf("%s: %s: %v", dir, resource.GetName(), problem)
+		}
+	}
+	return m
+}
+
+// validate holds an object to what the cluster's API does when it is created.
+func validate(t *testing.T, object runtime.Object) field.ErrorList {
+	t.Helper()
+	object = object.DeepCopyObject()
+	legacyscheme.Scheme.Default(object)
+	internal, err := legacyscheme.Scheme.ConvertToVersion(object, runtime.InternalGroupVersioner)
+	if err != nil {
+		t.Fatal(err)
+	}
+	switch o := internal.(type) {
+	case *apps.Deployment:
+		return appsvalidation.ValidateDeployment(o, pod.GetValidationOptionsFromPodTemplate(&o.Spec.Template, nil))
+	case *core.Service:
+		if o.Spec.ExternalTrafficPolicy == core.ServiceExternalTrafficPolicyLocal {
+			o.Spec.HealthCheckNodePort = 30000 // the cluster gives one
+		}
+		return corevalidation.ValidateServiceCreate(o)
+	case *core.ConfigMap:
+		return corevalidation.ValidateConfigMap(o)
+	case *core.Namespace:
+		return corevalidation.ValidateNamespace(o)
+	case *policy.PodDisruptionBudget:
+		return policyvalidation.ValidatePodDisruptionBudget(o, policyvalidation.PodDisruptionBudgetValidationOptions{})
+	case *networking.NetworkPolicy:
+		return networkingvalidation.ValidateNetworkPolicy(o, networkingvalidation.NetworkPolicyValidationOptions{})
+	}
+	t.Errorf("nothing is known about a %T", object)
+	return nil
+}
+
+func (m *manifests) add(object runtime.Object) {
+	switch o := object.(type) {
+	case *v1.Deployment:
+		m.deployments = append(m.deployments, o)
+	case *corev1.Service:
+		m.services = append(m.services, o)
+	case *policyv1.PodDisruptionBudget:
+		m.budgets = append(m.budgets, o)
+	case *networkingv1.NetworkPolicy:
+		m.policies = append(m.policies, o)
+	case *corev1.ConfigMap:
+		m.configs[o.Name] = o
+	case *corev1.Namespace:
+	}
+	if o, ok := object.(metav1.Object); ok {
+		m.namespaces[o.GetNamespace()] = true
+	}
+}
+
+// each calls f with what every kustomization comes to.
+func each(t *testing.T, f func(t *testing.T, m *manifests)) {
+	for _, name := range []string{"edge", "example"} {
+		t.Run(name, func(t *testing.T) { f(t, build(t, "../kubernetes/"+name)) })
+	}
+}
+
+func TestManifests_SelectThePodsOfTheirDeployment(t *testing.T) {
+	each(t, func(t *testing.T, m *manifests) {
+		if len(m.deployments) != 1 || len(m.services) != 1 || len(m.policies) != 1 || len(m.configs) != 1 {
+			t.Fatalf("%+v", m)
+		}
+		pods := labels.Set(m.deployments[0].Spec.Template.Labels)
+		selects := func(what string, selector *metav1.LabelSelector) {
+			parsed, err := metav1.LabelSelectorAsSelector(selector)
+			if err != nil || parsed.Empty() || !parsed.Matches(pods) {
+				t.Errorf("%s selects by %v (%v), the pods have %v", what, selector, err, pods)
+			}
+		}
+		selects("the Deployment", m.deployments[0].Spec.Selector)
+		selects("the Service", &metav1.LabelSelector{MatchLabels: m.services[0].Spec.Selector})
+		selects("the NetworkPolicy", &m.policies[0].Spec.PodSelector)
+		for _, budget := range m.budgets {
+			selects("the PodDisruptionBudget", budget.Spec.Selector)
+		}
+		for _, spread := range m.deployments[0].Spec.Template.Spec.TopologySpreadConstraints {
+			selects("the spread over "+spread.TopologyKey, spread.LabelSelector)
+		}
+		delete(m.namespaces, "")
+		if len(m.namespaces) != 1 {
+			t.Errorf("they are in %v", m.namespaces)
+		}
+	})
+}
+
+// gateway returns the gateway's container, wherever it is in the pod.
+func gateway(t *testing.T, pod *corev1.PodSpec) *corev1.Container {
+	t.Helper()
+	for _, container := range slices.Concat(pod.Containers, pod.InitContainers) {
+		if container.Name == "originwarden" {
+			return &container
+		}
+	}
+	t.Fatal("no container is the gateway")
+	return nil
+}
+
+func TestManifests_NameOnlyWhatThereIs(t *testing.T) {
+	secrets := []string{"originwarden-tls", "originwarden-etcd"} // an operator's own
+	each(t, func(t *testing.T, m *manifests) {
+		pod := &m.deployments[0].Spec.Template.Spec
+		volumes := map[string]bool{}
+		for _, v := range pod.Volumes {
+			volumes[v.Name] = true
+			if v.ConfigMap != nil && (m.configs[v.ConfigMap.Name] == nil || m.configs[v.ConfigMap.Name].Data["originwarden.yaml"] == "") {
+				t.Errorf("the volume %s is of the ConfigMap %s, which has no originwarden.yaml", v.Name, v.ConfigMap.Name)
+			}
+			if v.Secret != nil && !slices.Contains(secrets, v.Secret.SecretName) {
+				t.Errorf("no operator has been told of the Secret %s", v.Secret.SecretName)
+			}
+		}
+		container := gateway(t, pod)
+		for _, mount := range container.VolumeMounts {
+			if !volumes[mount.Name] {
+				t.Errorf("there is no volume %s", mount.Name)
+			}
+			delete(volumes, mount.Name)
+		}
+		if len(volumes) > 0 {
+			t.Errorf("nobody mounts %v", volumes)
+		}
+		if !strings.Contains(container.Image, ":") {
+			t.Errorf("no kustomization names the image: %s", container.Image)
+		}
+	})
+}
+
+// portOf is the number of a container's port, by number or name; 0 if it has none.
+func portOf(container *corev1.Container, port intstr.IntOrString) int32 {
+	for _, p := range container.Ports {
+		if p.ContainerPort == port.IntVal || port.Type == intstr.String && p.Name == port.StrVal {
+			return p.ContainerPort
+		}
+	}
+	return 0
+}
+
+func TestManifests_OpenThePortsOfTheConfiguration(t *testing.T) {
+	each(t, func(t *testing.T, m *manifests) {
+		container := gateway(t, &m.deployments[0].Spec.Template.Spec)
+		tenants, admin := listeners(t, m)
+		expect := func(what string, got, want int32) {
+			if got != want {
+				t.Errorf("%s is port %d, not %d", what, got, want)
+			}
+		}
+		expect("the Service", portOf(container, m.services[0].Spec.Ports[0].TargetPort), tenants)
+		for name, probe := range map[string]*corev1.Probe{"startup": container.StartupProbe, "liveness": container.LivenessProbe, "readiness": container.ReadinessProbe} {
+			expect(name, portOf(container, probe.HTTPGet.Port), admin)
+		}
+		for _, rule := range m.policies[0].Spec.Ingress {
+			switch port := portOf(container, *rule.Ports[0].Port); {
+			case len(rule.From) == 0:
+				expect("what everybody reaches", port, tenants)
+			default:
+				expect("what some reach", port, admin)
+			}
+		}
+	})
+}
+
+// listeners are the ports of the configuration.
+func listeners(t *testing.T, m *manifests) (tenants, admin int32) {
+	t.Helper()
+	var cfg struct {
+		Listen string
+		Admin  struct{ Listen string }
+	}
+	for _, config := range m.configs {
+		if err := yaml.Unmarshal([]byte(config.Data["originwarden.yaml"]), &cfg); err != nil {
+			t.Fatal(err)
+		}
+	}
+	number := func(address string) int32 {
+		host, port, _ := net.SplitHostPort(address)
+		if host != "0.0.0.0" {
+			t.Errorf("nobody reaches %s", address)
+		}
+		n, err := strconv.ParseInt(port, 10, 32)
+		if err != nil {
+			t.Error(err)
+		}
+		return int32(n)
+	}
+	return number(cfg.Listen), number(cfg.Admin.Listen)
+}
+
+// TestManifests_RunWithoutPrivileges is the Pod Security Standard "restricted",
+// and a root file system that nobody writes.
+func TestManifests_RunWithoutPrivileges(t *testing.T) {
+	standard, err := podsecurity.NewEvaluator(podsecurity.DefaultChecks())
+	if err != nil {
+		t.Fatal(err)
+	}
+	restricted := admission.LevelVersion{Level: admission.LevelRestricted, Version: admission.LatestVersion()}
+	each(t, func(t *testing.T, m *manifests) {
+		template := &m.deployments[0].Spec.Template
+		for _, result := range standard.EvaluatePod(restricted, &template.ObjectMeta, &template.Spec) {
+			if !result.Allowed {
+				t.Errorf("%s: %s", result.ForbiddenReason, result.ForbiddenDetail)
+			}
+		}
+		if token := template.Spec.AutomountServiceAccountToken; token == nil || *token {
+			t.Error("the pod has a token of the cluster's API")
+		}
+		for _, c := range slices.Concat(template.Spec.Containers, template.Spec.InitContainers) {
+			if readOnly := c.SecurityContext.ReadOnlyRootFilesystem; readOnly == nil || !*readOnly {
+				t.Errorf("%s writes its root file system", c.Name)
+			}
+		}
+	})
+}
+
+// The default of timeouts.drain, in seconds.
+const drain = 10
+
+func TestManifests_LeaveTimeToDrain(t *testing.T) {
+	each(t, func(t *testing.T, m *manifests) {
+		pod := &m.deployments[0].Spec.Template.Spec
+		grace, before := int64(30), int64(0) // the API's default
+		if pod.TerminationGracePeriodSeconds != nil {
+			grace = *pod.TerminationGracePeriodSeconds
+		}
+		for _, c := range slices.Concat(pod.Containers, pod.InitContainers) {
+			if c.Lifecycle != nil && c.Lifecycle.PreStop != nil {
+				before = max(before, c.Lifecycle.PreStop.Sleep.Seconds)
+			}
+		}
+		if grace <= before+drain {
+			t.Errorf("%d s are not enough for a preStop of %d s and a drain of %d s", grace, before, drain)
+		}
+		container := gateway(t, pod)
+		if r := container.Resources; r.Requests.Memory().Cmp(*r.Limits.Memory()) >= 0 || r.Requests.Memory().IsZero() {
+			t.Errorf("GOMEMLIMIT, %s, is not below the limit of %s", r.Requests.Memory(), r.Limits.Memory())
+		}
+	})
+}

@@ -1,0 +1,61 @@
+package deploy_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"math/big"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestConfigurations_AreValid holds every configuration that is shipped to the
+// gateway's own check, with files where it names secrets.
+func TestConfigurations_AreValid(t *testing.T) {
+	secrets := t.TempDir()
+	writeSecrets(t, secrets)
+	for _, file := range []string{"compose/originwarden.yaml", "kubernetes/edge/originwarden.yaml", "kubernetes/example/originwarden.yaml"} {
+		t.Run(file, func(t *testing.T) {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			copied := filepath.Join(t.TempDir(), "originwarden.yaml")
+			write(t, copied, strings.ReplaceAll(string(text), "/run/secrets/originwarden", filepath.ToSlash(secrets)))
+			if out, err := exec.Command(binary, "serve", "--check", "--config", copied).CombinedOutput(); err != nil {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
+	}
+}
+
+// writeSecrets writes what the Secrets of the manifests hold.
+func writeSecrets(t *testing.T, dir string) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true}
+	certificate, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	inPEM := func(kind string, der []byte) string {
+		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
+	}
+	write(t, filepath.Join(dir, "tls", "tls.crt"), inPEM("CERTIFICATE", certificate))
+	write(t, filepath.Join(dir, "tls", "tls.key"), inPEM("PRIVATE KEY", private))
+	write(t, filepath.Join(dir, "etcd", "ca.crt"), inPEM("CERTIFICATE", certificate))
+	write(t, filepath.Join(dir, "etcd", "password"), "secret\n")
+}
