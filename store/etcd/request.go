@@ -26,8 +26,8 @@ const (
 
 // request is one transaction.
 type request struct {
-	when         []clientv3.Cmp
-	then, orElse []clientv3.Op
+	when []clientv3.Cmp
+	then []clientv3.Op
 }
 
 // send makes the request once. After an error it may have happened, or still
@@ -35,10 +35,10 @@ type request struct {
 func (s *Store) send(ctx context.Context, r request) (*clientv3.TxnResponse, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience(ctx))
 	defer cancel()
-	return s.client.Txn(ctx).If(r.when...).Then(r.then...).Else(r.orElse...).Commit()
+	return s.client.Txn(ctx).If(r.when...).Then(r.then...).Commit()
 }
 
-// ask makes a request that writes nothing, until it is answered.
+// ask makes a request that may happen several times, until it is answered.
 func (s *Store) ask(ctx context.Context, r request) (*clientv3.TxnResponse, error) {
 	var trouble error
 	for round := 0; ; round++ {
@@ -105,14 +105,15 @@ func lasting(err error) bool {
 	switch code(err) {
 	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled, codes.Aborted, codes.Internal, codes.Unknown:
 		return false
+	case codes.FailedPrecondition: // of a member that is not ready
+		return false
 	case codes.ResourceExhausted:
 		return !errors.Is(err, rpctypes.ErrTooManyRequests)
-	case codes.FailedPrecondition: // a member that is not ready
-		return errors.Is(err, rpctypes.ErrAuthNotEnabled)
 	}
 	return true
 }
 
+// code is that of gRPC. The client hides it in errors of its own.
 func code(err error) codes.Code {
 	if refused, ok := errors.AsType[rpctypes.EtcdError](err); ok {
 		return refused.Code()

@@ -22,7 +22,7 @@ type Member struct {
 	// Token tells clusters apart that are made of the same addresses.
 	Token string
 	// TLS is for its clients; nil means without.
-	TLS *transport.TLSInfo
+	TLS *transport.TLSInfo `json:"-"`
 	// Adjust changes what etcd is configured with; nil means not.
 	Adjust func(*embed.Config) `json:"-"`
 }
