@@ -86,7 +86,7 @@ func (x *accessLine) addExceptional(into zapcore.ObjectEncoder) {
 		}
 	}
 	for _, text := range []struct{ name, value string }{
-		{"tunnel_end", x.TunnelEnd}, {"limit", x.Limit},
+		{"origin", bounded(x.Origin, origins.MaxLength)}, {"tunnel_end", x.TunnelEnd}, {"limit", x.Limit},
 		{"nearest", x.Nearest.Entry}, {"nearest_is", string(x.Nearest.Relation)}, {"upstream_cause", x.UpstreamCause},
 	} {
 		if text.value != "" {

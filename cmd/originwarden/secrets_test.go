@@ -30,7 +30,7 @@ func TestLog_HasNoSecretOfARequestOrAnAnswer(t *testing.T) {
 		token := strings.TrimPrefix(operatorsToken(t, dir), "Authorization: Bearer ")
 		for i, raw := range []string{
 			"GET /?token=s3cr3t&access_token=s3cr3t HTTP/1.1\nHost: acme.example\nAuthorization: Bearer s3cr3t\nCookie: session=s3cr3t\nX-Api-Key: s3cr3t\nReferer: https://a/?s3cr3t\n\n",
-			"GET / HTTP/1.1\nHost: acme.example\nOrigin: https://s3cr3t.example\nAuthorization: Basic s3cr3t\nProxy-Authorization: Basic s3cr3t\n\n",
+			"GET / HTTP/1.1\nHost: acme.example\nOrigin: https://strange.example\nAuthorization: Basic s3cr3t\nProxy-Authorization: Basic s3cr3t\n\n",
 			"GET http://user:s3cr3t@acme.example/ HTTP/1.1\nHost: acme.example\n\n",
 			"GET / HTTP/1.1\nHost: user:s3cr3t@acme.example\n\n",
 			"GET / HTTP/1.1\nHost: acme.example\nCookie s3cr3t\n\n",

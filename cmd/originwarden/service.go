@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -32,6 +33,10 @@ type service struct {
 	disk      *snapshot.Directory
 	ready     *readiness
 	upstreams upstreams
+	// fileToken is the one of the file beside the store's, once it was asked for.
+	found     sync.Once
+	fileToken api.Token
+	fileError error
 	// served are the ids of the tenants that are served now.
 	served atomic.Pointer[[]string]
 	// changed is told of every tenant whose list has changed, once somebody
@@ -106,8 +111,10 @@ func (s *service) tokens(cfg *config.Config) ([]api.Token, error) {
 	if err != nil {
 		return nil, err
 	}
-	token, err := adminToken(filepath.Join(filepath.Dir(file), adminTokenName), s.log.Logger)
-	return []api.Token{token}, err
+	s.found.Do(func() {
+		s.fileToken, s.fileError = adminToken(filepath.Join(filepath.Dir(file), adminTokenName), s.log.Logger)
+	})
+	return []api.Token{s.fileToken}, s.fileError
 }
 
 // logRefusedToken says why an access token was not accepted, which its sender is
