@@ -14,25 +14,26 @@ import (
 // parallel is how many lists are read at once.
 const parallel = 8
 
-// CatchUp brings the cache to the store's position, unless the feed can do that
-// from where it is. Follow does so; before that it tells whether the store can
-// be reached and its lists be had.
+// CatchUp compares the cache with the store, and returns when it is where the
+// store was. Before Follow it tells whether the store can be reached and its
+// lists be had, so that none is served that was kept elsewhere and is old.
 func (f *Follower) CatchUp(ctx context.Context) error {
-	if err := f.reach(ctx); err != nil {
+	if err := f.reach(ctx, true); err != nil {
 		return err
 	}
 	return f.complete(ctx)
 }
 
-// reach finds the store, and from where the feed can go on.
-func (f *Follower) reach(ctx context.Context) error {
+// reach finds the store, and from where the feed can go on: where it was, or
+// where a comparison was made anew.
+func (f *Follower) reach(ctx context.Context, anew bool) error {
 	f.turn.Lock()
 	defer f.turn.Unlock()
 	_, err := f.position(ctx)
 	if f.AcceptReset && errors.Is(err, ErrReset) {
 		_, err = f.take(ctx)
 	}
-	if err != nil || f.isKnown() {
+	if err != nil || f.isKnown() && !anew {
 		return err
 	}
 	return f.compare(ctx)
@@ -68,9 +69,21 @@ func (f *Follower) compare(ctx context.Context) error {
 			f.lags(tenant)
 		}
 	}
-	f.known, f.fed, f.seen = true, at, revisions
-	f.move()
+	f.went(at, revisions)
 	return nil
+}
+
+// went is called with mu held. A feed that runs may have come further.
+func (f *Follower) went(at Position, revisions map[string]uint64) {
+	if f.known && f.fed.Revision >= at.Revision {
+		return
+	}
+	if !f.known {
+		f.seen = map[string]uint64{}
+	}
+	maps.Copy(f.seen, revisions)
+	f.known, f.fed = true, at
+	f.move()
 }
 
 // lags is called with mu held.

@@ -299,6 +299,7 @@ func TestCatchUp_SaysWhatIsMissing(t *testing.T) {
 		}
 		g.follow()
 		g.await(w.Revision)
-		g.wantCalls("Tenants", "Watch")
+		synctest.Wait()
+		g.wantCalls("Tenants", "Tenants", "Watch")
 	})
 }

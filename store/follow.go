@@ -135,7 +135,7 @@ func (f *Follower) wait(ctx context.Context, pause time.Duration) {
 
 // session follows the feed until it breaks, or the store is taken as it is.
 func (f *Follower) session(ctx context.Context) error {
-	if err := f.reach(ctx); err != nil {
+	if err := f.reach(ctx, false); err != nil {
 		return err
 	}
 	ctx, end := context.WithCancelCause(ctx)

@@ -55,6 +55,24 @@ func TestRestored_IsServedUntilTheStoreIsThere(t *testing.T) {
 	})
 }
 
+// What was revoked since is not served for a moment where the store can be had.
+func TestRestored_CatchesUpBeforeAnythingIsServed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		before, w := snapshotted(t)
+		g := restored(t, before)
+		gone := remove(t, g.hooked, w)
+		g.Prepare = func(context.Context) error { return nil }
+		if err := g.CatchUp(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		g.wantGone("acme", "https://a.example")
+		g.wantListed("other", "https://o.example")
+		if s := g.State(); s.InForce.Revision != gone {
+			t.Errorf("in force is %d, want %d", s.InForce.Revision, gone)
+		}
+	})
+}
+
 // snapshotted is a gateway that has followed a store and stopped.
 func snapshotted(t *testing.T) (*gateway, store.WebIntegration) {
 	g := newGateway(t, engine(t)).follow()
