@@ -130,7 +130,7 @@ type route struct {
 	method string
 	// admin says that it is for administrators, and counts as a write does.
 	admin bool
-	serve  func(*tenant, http.ResponseWriter, *http.Request, call) error
+	serve func(*tenant, http.ResponseWriter, *http.Request, call) error
 }
 
 const (

@@ -41,7 +41,7 @@ func (m *Metrics) WatchUpstreams(up func() map[string]bool) {
 func (m *Metrics) WatchLog(dropped func() uint64) {
 	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
 		Namespace: namespace, Name: "log_lines_dropped_total",
-		Help: "Lines that are not in the log because there were too many of their kind.",
+		Help: "Lines that are not in the log because there were too many of their kind, or nobody read it in time.",
 	}, func() float64 { return float64(dropped()) }))
 }
 

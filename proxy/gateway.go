@@ -194,6 +194,7 @@ func (g *Gateway) handOn(x *exchange, r *http.Request) {
 		x.refuse(overloaded)
 	default:
 		x.entered = true
+		defer x.tenant.transport.used()
 		defer x.leave()
 		g.toTenant(x, r)
 	}

@@ -28,7 +28,7 @@ func (g *Gateway) TakeOver(from *Gateway) {
 	g.tunnels.use(g.hosts.byID)
 	for _, old := range from.hosts.transports.all() {
 		if old != g.hosts.transports.shared {
-			old.CloseIdleConnections()
+			old.retire()
 		}
 	}
 }

@@ -75,7 +75,7 @@ func IsAPIPath(raw string) bool {
 type tenant struct {
 	Tenant
 	apiPolicy origins.Policy
-	transport *http.Transport
+	transport *transport
 	inFlight  *atomic.Int64
 }
 

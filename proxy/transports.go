@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 )
 
@@ -12,8 +13,8 @@ import (
 // the environment for nothing.
 type transports struct {
 	timeouts Timeouts
-	shared   *http.Transport
-	own      []*http.Transport
+	shared   *transport
+	own      []*transport
 }
 
 func newTransports(t Timeouts) *transports {
@@ -31,7 +32,7 @@ func (t *transports) successor(timeouts Timeouts) *transports {
 }
 
 // of returns the transport for a tenant with the given TLS, which may be nil.
-func (t *transports) of(config *tls.Config) *http.Transport {
+func (t *transports) of(config *tls.Config) *transport {
 	if config == nil {
 		return t.shared
 	}
@@ -40,10 +41,30 @@ func (t *transports) of(config *tls.Config) *http.Transport {
 	return own
 }
 
-func (t *transports) all() []*http.Transport { return append([]*http.Transport{t.shared}, t.own...) }
+func (t *transports) all() []*transport { return append([]*transport{t.shared}, t.own...) }
 
-func newTransport(t Timeouts, config *tls.Config) *http.Transport {
-	return &http.Transport{
+// transport is a way to tenants.
+type transport struct {
+	*http.Transport
+	retired atomic.Bool // what comes takes another one
+}
+
+// retire closes the connections that no request uses.
+func (t *transport) retire() {
+	t.retired.Store(true)
+	t.CloseIdleConnections()
+}
+
+// used is called when a request has ended. Of a retired transport, net/http would
+// keep a connection of HTTP/2 that was in use, until it was idle for long enough.
+func (t *transport) used() {
+	if t.retired.Load() {
+		t.CloseIdleConnections()
+	}
+}
+
+func newTransport(t Timeouts, config *tls.Config) *transport {
+	return &transport{Transport: &http.Transport{
 		DialContext:           (&net.Dialer{Timeout: t.Connect, KeepAlive: 30 * time.Second}).DialContext,
 		TLSClientConfig:       config,
 		TLSHandshakeTimeout:   t.Connect,
@@ -55,5 +76,5 @@ func newTransport(t Timeouts, config *tls.Config) *http.Transport {
 		MaxResponseHeaderBytes: 256 << 10, // far more than browsers take
 		DisableCompression:     true,
 		ForceAttemptHTTP2:      true,
-	}
+	}}
 }

@@ -69,6 +69,12 @@ func (f *Follower) compare(ctx context.Context) error {
 			f.lags(tenant)
 		}
 	}
+	if f.restored {
+		f.restored = false
+		for _, tenant := range f.Lists.Tenants() {
+			f.lags(tenant)
+		}
+	}
 	f.went(at, revisions)
 	return nil
 }

@@ -53,7 +53,8 @@ type Follower struct {
 // State is how current the lists are.
 type State struct {
 	// InForce is the position of which every change is in force here: no list
-	// that is had from now on lacks one of them.
+	// that is had from now on lacks one of them. It is zero until there is one,
+	// and again from when a store was taken over until its lists are prepared.
 	InForce Position
 	// Confirmed is when that was last known to be the store's newest. The zero
 	// value is never.
@@ -96,11 +97,14 @@ func (f *Follower) State() State {
 }
 
 // Restored says that lists were put into the cache that were at this position,
-// and last confirmed then, before Follow is called.
+// and last confirmed then, before Follow is called. They are served until the
+// store is reached, and all read anew then: whether it has the same writes up to
+// that position, and not others after a restore from a backup, nobody here
+// remembers.
 func (f *Follower) Restored(at Position, confirmed time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.known, f.fed, f.seen = true, at, map[string]uint64{}
+	f.fed, f.restored, f.seen = at, true, map[string]uint64{}
 	f.state.InForce, f.state.Newest, f.state.Confirmed = at, at.Revision, confirmed
 }
 

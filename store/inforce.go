@@ -13,9 +13,11 @@ type progress struct {
 	known  bool
 	fed    Position
 	behind map[string]bool
-	ready  bool              // Prepare has succeeded
-	taken  int               // how often the store was taken as it is
-	seen   map[string]uint64 // the tenants that the store has told of
+	ready  bool // Prepare has succeeded
+	// restored says that the lists came from elsewhere.
+	restored bool
+	taken    int               // how often the store was taken as it is
+	seen     map[string]uint64 // the tenants that the store has told of
 }
 
 // feed is how far the feed has come.

@@ -39,7 +39,7 @@ func (f *Follower) forget(at Position) {
 	defer f.applying.Unlock()
 	f.mu.Lock()
 	f.progress = progress{fed: Position{Store: at.Store}, taken: f.taken + 1, seen: f.seen}
-	f.state.Reset, f.state.InForce, f.state.Newest = nil, f.fed, at.Revision
+	f.state.Reset, f.state.InForce, f.state.Newest = nil, Position{}, at.Revision
 	f.trouble = ""
 	if f.end != nil {
 		f.end(errTaken)

@@ -299,6 +299,9 @@ func TestAccept_PreparesAgainWhatWasBeingPrepared(t *testing.T) {
 		if _, err := g.Accept(t.Context()); err != nil {
 			t.Fatal(err)
 		}
+		if at := g.State().InForce; at != (store.Position{}) {
+			t.Errorf("before that it is at %+v", at)
+		}
 		close(prepared)
 		g.await(w.Revision)
 		select {

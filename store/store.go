@@ -69,10 +69,13 @@ type ResetError struct {
 }
 
 func (e *ResetError) Error() string {
-	if e.Found.Store != e.Known.Store {
+	switch {
+	case e.Found.Store != e.Known.Store:
 		return fmt.Sprintf("%v: it is another one, at revision %d, than that known at revision %d", ErrReset, e.Found.Revision, e.Known.Revision)
+	case e.Found.Revision < e.Known.Revision:
+		return fmt.Sprintf("%v: it is at revision %d, and was at %d", ErrReset, e.Found.Revision, e.Known.Revision)
 	}
-	return fmt.Sprintf("%v: it is at revision %d, and was at %d", ErrReset, e.Found.Revision, e.Known.Revision)
+	return fmt.Sprintf("%v: it was taken back behind revision %d, and has come to %d in another way", ErrReset, e.Known.Revision, e.Found.Revision)
 }
 
 // Unwrap returns ErrReset.
@@ -90,7 +93,8 @@ func (e *ResetError) Unwrap() error { return ErrReset }
 // this package's, it is not known whether a write happened.
 //
 // Every call but Accept fails with a *ResetError while the store is not the one
-// that it was, or older than it was seen before.
+// that it was, and from when it was older than it was seen before, also if it
+// has come as far again.
 type Store interface {
 	// Page reads a part of the tenant's web integrations. The error is
 	// ErrUnknownCursor for a cursor that is no id of this tenant, also on a

@@ -8,6 +8,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"originwarden/cmd/originwarden/config"
 )
 
 const collection = "/api/v1/web-integrations"
@@ -95,5 +97,17 @@ func TestServe_WarnsOfAnAdminTokenThatOthersCanRead(t *testing.T) {
 	}
 	if r := serving(t, dir, oneTenant("http://127.0.0.1:1")); !strings.Contains(r.stderr.String(), warning) {
 		t.Errorf("no warning:\n%s", r.stderr)
+	}
+}
+
+// TestService_MakesNoAdminTokenBesideACluster is about a reload that would change
+// the store to a file, which has to wait, and has no token any more, which has not.
+func TestService_MakesNoAdminTokenBesideACluster(t *testing.T) {
+	t.Chdir(t.TempDir())
+	cfg := &config.Config{Store: config.Store{URL: config.StoreURL{Endpoints: []string{"127.0.0.1:1"}, Prefix: "/originwarden/"}}}
+	s := &service{log: newLogger(config.Log{}, newOutput())}
+	defer s.log.close()
+	if tokens, err := s.tokens(cfg); err == nil || len(tokens) > 0 {
+		t.Errorf("got %v, %v", tokens, err)
 	}
 }

@@ -22,10 +22,17 @@ type program struct {
 // has not ended before.
 func launch(t *testing.T, binary, dir string, args ...string) program {
 	t.Helper()
-	p := program{running: &running{stdout: newOutput(), stderr: newOutput(), exited: make(chan int, 1)}}
 	cmd := exec.Command(binary, args...)
-	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, p.stdout, p.stderr
-	cmd.Env = append(os.Environ(), "ORIGINWARDEN_CONFIG=")
+	cmd.Dir = dir
+	return begin(t, cmd)
+}
+
+// begin starts a process of the command, with cmd.Env beside this one's.
+func begin(t *testing.T, cmd *exec.Cmd) program {
+	t.Helper()
+	p := program{running: &running{stdout: newOutput(), stderr: newOutput(), exited: make(chan int, 1)}}
+	cmd.Stdout, cmd.Stderr = p.stdout, p.stderr
+	cmd.Env = append(append(os.Environ(), "ORIGINWARDEN_CONFIG="), cmd.Env...)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -112,7 +112,7 @@ func (e *example) configure(dir string, at demoAddresses, tenant net.Addr) (*con
 
 // run runs the gateway in front of the tenant.
 func (e *example) run(stop, now context.Context) error {
-	log := newLogger(e.cfg.Log, e.env.stderr)
+	log := newOutletLogger(e.cfg.Log, e.env.stderr)
 	defer log.close()
 	s, err := open(stop, e.cfg, log)
 	if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"originwarden/cmd/originwarden/config"
 	"originwarden/metrics"
 	"originwarden/store"
 	"originwarden/store/snapshot"
@@ -27,31 +29,67 @@ func (s *service) newFollower() *store.Follower {
 	}
 }
 
+// parallelLoads is how many lists are read at once.
+const parallelLoads = 16
+
 // loadLists fills the cache up to its bounds: beyond them a list would only put
-// out another one.
+// out another one. A list that cannot be read keeps nobody from the others, but
+// it is an error as long as there is one.
 func (s *service) loadLists(ctx context.Context) error {
-	var first error
-	failures := 0
-	for i, tenant := range *s.served.Load() {
-		if i == s.cfg.Cache.Tenants || s.lists.Stats().Origins >= s.cfg.Cache.Origins || ctx.Err() != nil {
+	tenants := *s.served.Load()
+	tenants = tenants[:min(len(tenants), s.cfg.Cache.Tenants)]
+	var failed failedLoads
+	var readers sync.WaitGroup
+	next := make(chan string)
+	for range min(parallelLoads, len(tenants)) {
+		readers.Go(func() {
+			for tenant := range next {
+				_, err := s.lists.List(ctx, tenant)
+				failed.note(tenant, err)
+			}
+		})
+	}
+	for _, tenant := range tenants {
+		if ctx.Err() != nil || s.lists.Stats().Origins >= s.cfg.Cache.Origins {
 			break
 		}
-		if _, err := s.lists.List(ctx, tenant); err != nil {
-			if failures++; failures == 1 {
-				first = fmt.Errorf("reading the list of tenant %s from %s: %w", tenant, s.cfg.Store.URL, err)
-			}
-		}
+		next <- tenant
 	}
+	close(next)
+	readers.Wait()
+	if ctx.Err() == nil && failed.count < len(tenants) {
+		s.ready.loaded()
+	}
+	return cmp.Or(failed.err(s.cfg.Store.URL), ctx.Err())
+}
+
+// failedLoads are lists that could not be read. It may be used concurrently.
+type failedLoads struct {
+	mu     sync.Mutex
+	count  int
+	tenant string // the first
+	cause  error
+}
+
+func (f *failedLoads) note(tenant string, err error) {
+	if err == nil {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.count++; f.count == 1 {
+		f.tenant, f.cause = tenant, err
+	}
+}
+
+func (f *failedLoads) err(from config.StoreURL) error {
 	switch {
-	case failures > 1:
-		return fmt.Errorf("%w (and %d others)", first, failures-1)
-	case failures == 1:
-		return first
-	case ctx.Err() != nil:
-		return ctx.Err()
+	case f.count == 0:
+		return nil
+	case f.count == 1:
+		return fmt.Errorf("reading the list of tenant %s from %s: %w", f.tenant, from, f.cause)
 	}
-	s.ready.loaded()
-	return nil
+	return fmt.Errorf("reading the list of tenant %s from %s: %w (and those of %d others)", f.tenant, from, f.cause, f.count-1)
 }
 
 // report logs what happens between the cache and the store.
@@ -83,13 +121,17 @@ func (s *service) reach(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, startPatience)
 	defer cancel()
+	var trouble error // the last one that says more than that time was over
 	for {
 		err := s.follower.CatchUp(ctx)
+		if trouble == nil || ctx.Err() == nil {
+			trouble = err
+		}
 		switch {
 		case err == nil:
 			return nil
 		case ctx.Err() != nil, errors.Is(err, store.ErrReset):
-			s.log.Warn("starting without the store", zap.Error(err), zap.Int("lists", s.lists.Stats().Tenants))
+			s.log.Warn("starting without the store", zap.Error(trouble), zap.Int("lists", s.lists.Stats().Tenants))
 			return nil
 		}
 		select {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -50,6 +51,7 @@ type gateway struct {
 	limits         *proxy.LimitedListener
 	base           context.Context // of all requests, and what runs beside them
 
+	stopping  atomic.Bool // nothing is taken over any more
 	reloading sync.Mutex
 	checks    func() // ends the checks of upstreams, and waits for them
 }
@@ -89,9 +91,11 @@ func (s *service) run(stop, now context.Context, a around) error {
 
 	base, cut := context.WithCancel(context.Background())
 	var background sync.WaitGroup
+	g := &gateway{service: s, handlers: h, base: base}
+	g.checkUpstreams(s.cfg)
+	defer g.endChecks()
 	defer background.Wait()
 	defer cut()
-	g := &gateway{service: s, handlers: h, base: base}
 	g.tenants, g.admin = s.server(base, h.running), s.server(base, h.admin)
 	h.admin.reload = h.forOperators(g.reloadFor(a.load))
 	limited := g.limited(tenants)
@@ -99,8 +103,6 @@ func (s *service) run(stop, now context.Context, a around) error {
 	background.Go(func() { s.follow(base) })
 	background.Go(func() { guard(base) })
 	background.Go(func() { g.obey(base, a) })
-	g.checkUpstreams(s.cfg)
-	defer func() { g.checks() }()
 	if s.cfg.TLS.Enabled() {
 		cert, err := newCertificate(s.cfg.TLS, s.log.Logger)
 		if err != nil {
@@ -184,6 +186,7 @@ func (s *service) server(base context.Context, handler http.Handler) *http.Serve
 // end, and cuts those that do not in time. The operators' address is there until
 // the last.
 func (g *gateway) drain(now context.Context, cut context.CancelFunc) error {
+	g.stopping.Store(true)
 	tellSystemd(daemon.SdNotifyStopping)
 	g.ready.set("stopping")
 	g.log.Info("stopping")

@@ -20,10 +20,23 @@ import (
 type logger struct {
 	*zap.Logger
 	levels  *levels
+	out     *outlet       // or nil
 	dropped atomic.Uint64 // lines that were left out
 
 	mu       sync.Mutex
 	samplers map[string]*sampler // by what they are about
+}
+
+// newOutletLogger returns a logger that writes to stderr, for which nobody waits.
+// It has to be closed.
+func newOutletLogger(cfg config.Log, stderr io.Writer) *logger {
+	var l *logger
+	out := newOutlet(stderr, func() { l.dropped.Add(1) }, func(lines int) {
+		l.Warn("lines were left out of the log: standard error was not read in time", zap.Int("count", lines))
+	})
+	l = newLogger(cfg, out)
+	l.out = out
+	return l
 }
 
 // newLogger returns a logger that writes to stderr. It has to be closed.
@@ -46,6 +59,9 @@ func (l *logger) close() {
 		s.tell()
 	}
 	l.Sync()
+	if l.out != nil {
+		l.out.close()
+	}
 }
 
 func newEncoder(format config.Format) zapcore.Encoder {

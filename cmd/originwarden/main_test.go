@@ -18,7 +18,15 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// asCommand is set for a process of the tests that is to be the command.
+const asCommand = "ORIGINWARDEN_TEST_AS_COMMAND"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asCommand) != "" {
+		os.Exit(execute(thisProcess(), os.Args[1:]...))
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // patience is how long a test waits for what has to happen at once.
 const patience = 20 * time.Second

@@ -28,7 +28,10 @@ func (g *gateway) obey(ctx context.Context, a around) {
 	}
 }
 
-var errNoConfiguration = errors.New("there is no configuration to read again")
+var (
+	errNoConfiguration = errors.New("there is no configuration to read again")
+	errStopping        = errors.New("the gateway is stopping")
+)
 
 // reload reads the configuration and serves by it. A bad one changes nothing.
 // What runs comes to its end by the old one. The keys are those that wait for
@@ -36,6 +39,9 @@ var errNoConfiguration = errors.New("there is no configuration to read again")
 func (g *gateway) reload(load func() (*config.Config, error)) (waiting []string, err error) {
 	g.reloading.Lock()
 	defer g.reloading.Unlock()
+	if g.stopping.Load() {
+		return nil, errStopping
+	}
 	tellReloading()
 	defer tellSystemd(daemon.SdNotifyReady)
 	if waiting, err = g.adoptFrom(load); err != nil {
@@ -99,6 +105,13 @@ func (g *gateway) checkUpstreams(cfg *config.Config) {
 		stop()
 		running.Wait()
 	}
+}
+
+// endChecks is checks, after a reload that is under way.
+func (g *gateway) endChecks() {
+	g.reloading.Lock()
+	defer g.reloading.Unlock()
+	g.checks()
 }
 
 // reloadDocument is the answer of /reload.

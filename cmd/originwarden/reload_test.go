@@ -143,6 +143,24 @@ func TestReload_ComesWithTheSignal(t *testing.T) {
 	}
 }
 
+func TestReload_OfAServiceThatStartsWaitsUntilItHas(t *testing.T) {
+	dir := t.TempDir()
+	serving(t, dir, oneTenant("http://127.0.0.1:1")) // holds the lock
+	subscribed := make(chan struct{})
+	env := deaf(t)
+	env.hangup = func() (<-chan os.Signal, func()) {
+		close(subscribed)
+		return nil, func() {}
+	}
+	second := start(t, env, "serve", "--upstream", "http://127.0.0.1:1", "--store", "sqlite:"+filepath.Join(dir, "lists.db"))
+	select {
+	case <-subscribed:
+	case <-second.exited:
+		t.Fatal("a hangup would have ended it")
+	}
+	second.stop(t)
+}
+
 func TestReload_IsForOperators(t *testing.T) {
 	up := upstream(t, hello)
 	r := serveFile(t, "tenants: [{id: acme, upstream: '"+up+"'}]\n")

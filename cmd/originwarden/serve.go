@@ -64,7 +64,7 @@ func serve(env environment, cfg *config.Config, load func() (*config.Config, err
 	defer release()
 	stop, now, end := endsBy(signals)
 	defer end()
-	log := newLogger(cfg.Log, env.stderr)
+	log := newOutletLogger(cfg.Log, env.stderr)
 	defer log.close()
 	// net/http tells of some tenants' mistakes there.
 	lines := linesOf(log, "net/http")
@@ -75,6 +75,9 @@ func serve(env environment, cfg *config.Config, load func() (*config.Config, err
 	if err != nil {
 		return err
 	}
+	// One that comes while it starts would end the process otherwise.
+	hangups, release := env.hangups()
+	defer release()
 	s, err := open(stop, cfg, log)
 	if err != nil {
 		if stop.Err() != nil { // the start was called off
@@ -82,8 +85,6 @@ func serve(env environment, cfg *config.Config, load func() (*config.Config, err
 		}
 		return err
 	}
-	hangups, release := env.hangups()
-	defer release()
 	err = s.run(stop, now, around{
 		listen: env.listen, sockets: sockets, hangups: hangups, load: load,
 		ready: func(tenants, admin net.Addr) {

@@ -98,6 +98,8 @@ func (s *service) close() (err error) {
 	return err
 }
 
+var errNoTokens = errors.New("there is neither a token nor an issuer, which the store that goes on needs")
+
 // tokens are those of a configuration, or the one of a file beside the store's.
 func (s *service) tokens(cfg *config.Config) ([]api.Token, error) {
 	var tokens []api.Token
@@ -106,6 +108,9 @@ func (s *service) tokens(cfg *config.Config) ([]api.Token, error) {
 	}
 	if len(tokens) > 0 || cfg.API.OIDC.Issuer != "" {
 		return tokens, nil
+	}
+	if cfg.Store.URL.Remote() { // of a reload, whose own store would have been a file
+		return nil, errNoTokens
 	}
 	file, err := filepath.Abs(cfg.Store.URL.Path)
 	if err != nil {
@@ -128,6 +133,13 @@ func (s *service) logRefusedToken(o api.Outcome) {
 	}
 }
 
+// apiFailuresFirst is how many failures of the API in a second get a line each.
+const apiFailuresFirst = 20
+
 func (s *service) logAPI(ctx context.Context, err error) {
+	const about = "failures of the API"
+	if !s.log.sampler(about, apiFailuresFirst).passes(about) {
+		return
+	}
 	s.log.Error("the API could not answer", zap.String("trace_id", envelope.TraceID(ctx)), zap.String("error", bounded(err.Error(), longestError)))
 }

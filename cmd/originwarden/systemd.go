@@ -19,7 +19,18 @@ const (
 
 // activated returns the listeners that systemd hands over, by their names. It
 // is asked once: the descriptors are taken.
-func activated() (map[string][]net.Listener, error) { return activation.ListenersWithNames() }
+func activated() (map[string][]net.Listener, error) {
+	sockets := map[string][]net.Listener{}
+	for _, file := range activation.Files(true) {
+		listener, err := net.FileListener(file)
+		file.Close()
+		if err != nil {
+			return nil, fmt.Errorf("the socket that systemd handed over called %s does not listen: %w", printable(file.Name()), err)
+		}
+		sockets[file.Name()] = append(sockets[file.Name()], listener)
+	}
+	return sockets, nil
+}
 
 // handedOver is listen for a process that was handed sockets: the one of a name
 // takes the place of whatever address is asked for. A name that nobody asks for
@@ -35,8 +46,8 @@ func (h *handedOver) check() error {
 		switch {
 		case name != socketTenants && name != socketAdmin:
 			return fmt.Errorf("systemd handed over a socket called %s: FileDescriptorName is %s or %s", printable(name), socketTenants, socketAdmin)
-		case len(sockets) != 1 || sockets[0] == nil:
-			return fmt.Errorf("systemd handed over %d sockets called %s that listen: there is to be one", len(sockets), name)
+		case len(sockets) != 1:
+			return fmt.Errorf("systemd handed over %d sockets called %s: there is to be one", len(sockets), name)
 		}
 	}
 	return nil

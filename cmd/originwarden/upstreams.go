@@ -20,7 +20,23 @@ import (
 // went there, and from checks where they are configured. Nothing depends on it
 // but what operators see. It may be used concurrently.
 type upstreams struct {
-	byTenant atomic.Pointer[map[string]*watched]
+	byTenant atomic.Pointer[map[string]known]
+}
+
+// known is what the metrics tell of a tenant, for as long as it lasts: what went
+// wrong with the last request of a tenant that nobody asks any more is no alarm.
+type known struct {
+	*watched
+	lasts time.Duration
+}
+
+// lasting is for how long what was learnt of the tenant is told.
+func lasting(t *config.Tenant) time.Duration {
+	const fromRequests = time.Minute
+	if t.UpstreamCheck.Path == "" {
+		return fromRequests
+	}
+	return max(fromRequests, 2*time.Duration(t.UpstreamCheck.Interval)+time.Duration(t.UpstreamCheck.Timeout))
 }
 
 // watched is one tenant's. Its fields are set by whoever learnt last.
@@ -38,18 +54,20 @@ type sight struct {
 // watch makes the tenants of cfg those that are known. Of a tenant that was
 // known with the same upstream, what was learnt stays.
 func (u *upstreams) watch(before, cfg *config.Config) {
-	old, next := u.byTenant.Load(), make(map[string]*watched, len(cfg.Tenants))
+	old, next := u.byTenant.Load(), make(map[string]known, len(cfg.Tenants))
 	addresses := map[string]string{}
 	if before != nil {
 		for _, t := range before.Tenants {
 			addresses[t.ID] = t.Upstream.String()
 		}
 	}
-	for _, t := range cfg.Tenants {
-		next[t.ID] = &watched{}
-		if old != nil && (*old)[t.ID] != nil && addresses[t.ID] == t.Upstream.String() {
-			next[t.ID] = (*old)[t.ID]
+	for i := range cfg.Tenants {
+		t := &cfg.Tenants[i]
+		now := known{&watched{}, lasting(t)}
+		if old != nil && (*old)[t.ID].watched != nil && addresses[t.ID] == t.Upstream.String() {
+			now.watched = (*old)[t.ID].watched
 		}
+		next[t.ID] = now
 	}
 	u.byTenant.Store(&next)
 }
@@ -59,7 +77,7 @@ func (u *upstreams) of(tenant string) *watched {
 	if all == nil {
 		return nil
 	}
-	return (*all)[tenant]
+	return (*all)[tenant].watched
 }
 
 // observe learns from an exchange. Those that are as they were cost nothing to
@@ -86,12 +104,12 @@ func (of *watched) saw(up bool, cause string) {
 	of.seen.Store(&sight{up, time.Now(), cause})
 }
 
-// up tells, for each tenant of which something is known, whether its upstream
-// was there.
+// up tells, for each tenant of which something is known that lasts, whether its
+// upstream was there.
 func (u *upstreams) up() map[string]bool {
 	up := map[string]bool{}
 	for tenant, of := range *u.byTenant.Load() {
-		if s := of.seen.Load(); s != nil {
+		if s := of.seen.Load(); s != nil && time.Since(s.at) < of.lasts {
 			up[tenant] = s.up
 		}
 	}

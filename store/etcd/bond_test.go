@@ -35,3 +35,23 @@ func TestBond_HoldsAnAnswerAgainstWhatWasKnownWhenItWasAskedFor(t *testing.T) {
 		}
 	}
 }
+
+func TestBond_HoldsWhenTheStoreHasComeAsFarAgain(t *testing.T) {
+	at := func(id string, revision uint64) store.Position { return store.Position{Store: id, Revision: revision} }
+	var b etcd.Bond
+	b.Accept(at("a", 5))
+	if err := b.Meet(at("a", 5), at("a", 3)); !errors.Is(err, store.ErrReset) {
+		t.Fatal(err)
+	}
+	var reset *store.ResetError
+	if err := b.Meet(at("a", 5), at("a", 7)); !errors.As(err, &reset) || *reset != (store.ResetError{Known: at("a", 5), Found: at("a", 7)}) {
+		t.Errorf("it went back to 3, and at 7 again it is met with %v", err)
+	}
+	b.Accept(at("b", 7))
+	if err := b.Meet(at("a", 5), at("a", 3)); !errors.Is(err, store.ErrReset) {
+		t.Errorf("who asked before it was accepted met %v", err)
+	}
+	if err := b.Meet(at("b", 7), at("b", 8)); err != nil {
+		t.Errorf("it was accepted, and an answer from before holds against it: %v", err)
+	}
+}

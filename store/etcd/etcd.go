@@ -49,6 +49,7 @@ type Store struct {
 	keys   layout
 	limits store.Limits
 	bond   bond
+	mark   atomic.Pointer[mark]
 	turns  turns
 
 	silence atomic.Int64 // that the next watch bears, in nanoseconds, if not the least

@@ -22,6 +22,7 @@ type feed struct {
 	store    string // its identity
 	identity string // the same as it is kept
 	after    int64  // changes up to this revision are known
+	write    string // the id of the last write that was seen
 }
 
 // changes returns those of the events, and an error for what comes behind them
@@ -47,7 +48,7 @@ func (f *feed) changes(events []*clientv3.Event) (all []origins.Change, err erro
 
 // commit reads what was written together.
 func (f *feed) commit(events []*clientv3.Event) (all []origins.Change, err error) {
-	ours := false
+	ours, write := false, f.write
 	for _, event := range events {
 		key, deleted := string(event.Kv.Key), event.Type == clientv3.EventTypeDelete
 		switch {
@@ -56,7 +57,9 @@ func (f *feed) commit(events []*clientv3.Event) (all []origins.Change, err error
 				return nil, errForeign
 			}
 		case key == f.keys.head():
-			ours = !deleted
+			if ours = !deleted; ours {
+				write = string(event.Kv.Value)
+			}
 		case strings.HasPrefix(key, f.keys.integrations()):
 			c, err := f.change(event)
 			if err != nil {
@@ -68,6 +71,7 @@ func (f *feed) commit(events []*clientv3.Event) (all []origins.Change, err error
 	if len(all) > 0 && !ours {
 		return nil, errForeign
 	}
+	f.write = write
 	return all, nil
 }
 

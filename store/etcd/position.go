@@ -16,6 +16,7 @@ type moment struct {
 	store.Position
 	etcd     int64  // the revision of everything there is
 	identity string // as it is kept; "" if there is none
+	write    string // the id of the last write
 }
 
 // answer is what one read was answered, in the order of its operations.
@@ -95,7 +96,7 @@ func momentOf(identity, head *mvccpb.KeyValue, revision int64) (now moment, err 
 		}
 	}
 	if head != nil {
-		now.Revision = uint64(head.ModRevision)
+		now.Revision, now.write = uint64(head.ModRevision), string(head.Value)
 	}
 	return now, nil
 }
@@ -135,17 +136,18 @@ func (s *Store) Accept(ctx context.Context) (store.Position, error) {
 	}
 	defer leave()
 	for {
-		knew := s.bond.position()
+		knew, wentBack := s.bond.history()
 		now, _, err := s.readAny(ctx)
 		switch {
 		case err != nil:
 			return store.Position{}, err
 		case now.identity == "":
 			err = s.begin(ctx)
-		case now.Store == knew.Store && now.Revision < knew.Revision:
+		case now.Store == knew.Store && (wentBack || now.Revision < knew.Revision):
 			err = s.identify(ctx, clientv3.Compare(clientv3.Value(s.keys.identity()), "=", now.identity))
 		default:
 			s.bond.accept(now.Position)
+			s.mark.Store(nil)
 			return now.Position, nil
 		}
 		if err != nil {

@@ -16,7 +16,7 @@ import (
 
 const (
 	beginPatience  = 5 * time.Second        // until a watch has begun
-	memberPatience = 250 * time.Millisecond // until the first member that is asked has begun it
+	memberPatience = 250 * time.Millisecond // of the first member that is asked for that
 	askForNews     = 2 * time.Second        // how often a member is asked how far it is
 
 	// A member that says nothing for so long is taken to be gone. It may also be
@@ -66,9 +66,11 @@ func (s *Store) Watch(ctx context.Context, after uint64, changed func([]origins.
 
 // follow begins to watch what comes after the revision, or fails in time.
 func (s *Store) follow(ctx context.Context, after uint64) (*feed, *watch, error) {
-	soon, cancel := context.WithTimeout(ctx, beginPatience)
-	defer cancel()
-	now, _, err := s.read(soon)
+	past := s.mark.Load()
+	now, err := s.now(ctx)
+	if err == nil {
+		err = s.recognise(ctx, past, now)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -79,9 +81,25 @@ func (s *Store) follow(ctx context.Context, after uint64) (*feed, *watch, error)
 		// whether the cluster still has what did. A member says how far it is
 		// only to those who do not watch from the future.
 		from, f.after = now.etcd, max(f.after, now.etcd)
+		s.mark.Store(&mark{now.Position, now.write})
 	}
 	w, err := s.watch(ctx, from)
 	return f, w, err
+}
+
+// now reads where the store is. A member that does not answer is left for
+// another one sooner than in other calls: all that changes meanwhile is not seen.
+func (s *Store) now(ctx context.Context) (at moment, err error) {
+	for patience := memberPatience; patience <= beginPatience/2; patience *= 2 {
+		soon, cancel := context.WithTimeout(ctx, patienceShare*patience)
+		at, _, err = s.read(soon)
+		late := soon.Err() != nil
+		cancel()
+		if err == nil || !late || ctx.Err() != nil {
+			break
+		}
+	}
+	return at, err
 }
 
 // watch is one that a member has confirmed.
@@ -156,6 +174,7 @@ func (s *Store) take(ctx context.Context, f *feed, is clientv3.WatchResponse, ch
 		if reset := s.bond.meet(store.Position{}, found); reset != nil {
 			return reset
 		}
+		s.mark.Store(&mark{found, f.write})
 	}
 	if !errors.Is(err, errForeign) {
 		return err

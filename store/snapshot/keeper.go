@@ -14,9 +14,9 @@ type Keeper struct {
 	Directory *Directory
 	Lists     *origins.Cache
 	// State returns the position of which every change is in force in Lists,
-	// and when that was last known to be the store's newest. At revision 0,
-	// which is also to be told from before the lists of another store replace
-	// those that there are until they have, nothing is written.
+	// and when that was last known to be the store's newest. While there is no
+	// such position it is zero, also from before the lists of another store
+	// replace those that there are until they have, and nothing is written.
 	State func() (at store.Position, confirmed time.Time)
 	// Log, if there is one, is told when writing fails, once, and with nil when
 	// it succeeds again.
@@ -96,5 +96,5 @@ func (k *Keeper) snapshot() (*Snapshot, bool) {
 		}
 	}
 	after, _ := k.State()
-	return s, s.At.Revision > 0 && s.At.Store == after.Store && k.Lists.Installs() > 0
+	return s, s.At.Store != "" && s.At.Store == after.Store && k.Lists.Installs() > 0
 }

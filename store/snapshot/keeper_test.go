@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -41,8 +42,25 @@ func keeping(t *testing.T) *house {
 		defer h.mu.Unlock()
 		return h.at, h.confirmed
 	}
-	h.Log = func(err error) { h.logged = append(h.logged, fmt.Sprint(err != nil)) }
+	h.Log = func(err error) {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.logged = append(h.logged, fmt.Sprint(err != nil))
+	}
 	return h
+}
+
+func (h *house) tell(at store.Position) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.at = at
+}
+
+// log is what was logged so far.
+func (h *house) log() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return fmt.Sprint(h.logged)
 }
 
 func (h *house) load(t *testing.T, tenant string) {
@@ -164,7 +182,7 @@ func TestKeeper_WritesNothingThatIsNoStores(t *testing.T) {
 		loaded bool
 		at     []store.Position // as it is told in turn
 	}{
-		{"nothing is in force", true, []store.Position{{Store: "one"}}},
+		{"nothing is in force", true, []store.Position{{}}},
 		{"the store is replaced meanwhile", true, []store.Position{{Store: "one", Revision: 1}, two}},
 		{"no list was ever there", false, []store.Position{two}},
 	}
@@ -193,6 +211,25 @@ func TestKeeper_WritesNothingThatIsNoStores(t *testing.T) {
 	}
 }
 
+// A store that was emptied and taken as it is has no revision yet, and what was
+// kept is of another one.
+func TestKeeper_WritesThatAnEmptyStoreWasTaken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := keeping(t)
+		h.load(t, "acme")
+		h.start(t)
+		pass(2 * time.Second)
+		before := h.now()
+		h.tell(store.Position{})
+		h.Lists.Clear()
+		pass(time.Minute)
+		wantCopy(t, h.path, before)
+		h.tell(store.Position{Store: "two"})
+		pass(2 * time.Second)
+		wantCopy(t, h.path, &snapshot.Snapshot{At: store.Position{Store: "two"}, Confirmed: before.Confirmed, Lists: map[string]*origins.List{}})
+	})
+}
+
 func TestKeeper_ReportsAFailureOnceAndTriesAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := keeping(t)
@@ -201,9 +238,10 @@ func TestKeeper_ReportsAFailureOnceAndTriesAgain(t *testing.T) {
 		if err := os.MkdirAll(filepath.Join(obstacle, "x"), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		asked, state := 0, h.State
+		var asked atomic.Int64
+		state := h.State
 		h.State = func() (store.Position, time.Time) {
-			asked++
+			asked.Add(1)
 			return state()
 		}
 		h.start(t)
@@ -211,14 +249,14 @@ func TestKeeper_ReportsAFailureOnceAndTriesAgain(t *testing.T) {
 			h.Lists.Apply(changed("two", revision, "https://a.example"))
 			pass(time.Second)
 		}
-		if got := fmt.Sprint(h.logged); got != "[true]" || asked > 2*7 {
-			t.Errorf("logged %s, want one failure; asked %d times for what might be written", got, asked)
+		if got := h.log(); got != "[true]" || asked.Load() > 2*7 {
+			t.Errorf("logged %s, want one failure; asked %d times for what might be written", got, asked.Load())
 		}
 		if err := os.RemoveAll(obstacle); err != nil {
 			t.Fatal(err)
 		}
 		pass(11 * time.Second)
-		if got := fmt.Sprint(h.logged); got != "[true false]" {
+		if got := h.log(); got != "[true false]" {
 			t.Errorf("logged %s, want that it works again", got)
 		}
 		wantCopy(t, h.path, h.now())

@@ -111,6 +111,7 @@ c.yaml:4: tenants[0].upstream_check.interval is below 1s
 c.yaml:4: tenants[0].upstream_check.timeout has to be more than 0`},
 		{"a delay beyond its end", oneTenant + "timeouts: {shutdown_delay: 11s}\n", `c.yaml:2: timeouts.shutdown_delay is longer than timeouts.drain, of which it is a part`},
 		{"a cluster without ports", oneTenant + "store: {url: 'etcd://h'}\n", `c.yaml:2: store.url: "h" is no member of a cluster, such as etcd-1.internal:2379`},
+		{"a cluster that nobody knows is no file", oneTenant + "store: {url: 'etcd://h', etcd: {username: u}}\ncache: {snapshot_dir: /tmp}\n", `c.yaml:2: store.url: "h" is no member of a cluster, such as etcd-1.internal:2379`},
 		{"a member that is empty", oneTenant + "store: {url: 'etcd://h:1,/p'}\n", `c.yaml:2: store.url: "" is no member of a cluster, such as etcd-1.internal:2379`},
 		{"a cluster with options", oneTenant + "store: {url: 'etcd://h:1/p?x'}\n", `c.yaml:2: store.url: the prefix "p?x" has a character that is for URLs alone`},
 		{"a cluster that nobody may edit", oneTenant + "store: {url: 'etcd://h:2379'}\n", `c.yaml:2: a store of etcd needs api.tokens or api.oidc: there is no file of the store's to keep a token beside`},

@@ -16,6 +16,9 @@ func (c *Config) Reloaded(next *Config) (in *Config, waiting []string) {
 	fixed("admin", c.Admin == next.Admin, func() { merged.Admin = c.Admin })
 	fixed("store", c.Store.same(next.Store), func() { merged.Store = c.Store })
 	fixed("cache", c.Cache == next.Cache, func() { merged.Cache = c.Cache })
+	// The store was opened with these two.
+	fixed("api.limits.integrations", c.API.Limits.Integrations == next.API.Limits.Integrations, func() { merged.API.Limits.Integrations = c.API.Limits.Integrations })
+	fixed("api.limits.tenant_origins", c.API.Limits.TenantOrigins == next.API.Limits.TenantOrigins, func() { merged.API.Limits.TenantOrigins = c.API.Limits.TenantOrigins })
 	fixed("limits.header_bytes", c.Limits.HeaderBytes == next.Limits.HeaderBytes, func() { merged.Limits.HeaderBytes = c.Limits.HeaderBytes })
 	fixed("timeouts.read_header", c.Timeouts.ReadHeader == next.Timeouts.ReadHeader, func() { merged.Timeouts.ReadHeader = c.Timeouts.ReadHeader })
 	fixed("timeouts.idle", c.Timeouts.Idle == next.Timeouts.Idle, func() { merged.Timeouts.Idle = c.Timeouts.Idle })

@@ -98,6 +98,9 @@ func (e Etcd) TLS() (*tls.Config, error) {
 }
 
 func (c *checker) store() {
+	if c.isBroken("store.url") {
+		return // what the rest is for is not known
+	}
 	if c.Store.URL.Remote() {
 		c.etcd()
 		return

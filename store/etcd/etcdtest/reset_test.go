@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"originwarden/origins"
 	"originwarden/store"
 	"originwarden/store/etcd/etcdtest"
 )
@@ -49,6 +50,80 @@ func TestStore_RefusesAnOlderBackup(t *testing.T) {
 	}
 	if again, err := s.Position(t.Context()); err != nil || again != at {
 		t.Errorf("the first one finds it at %+v, %v; want %+v", again, err, at)
+	}
+}
+
+// TestStore_StaysResetWhenAnOlderBackupHasComeAsFarAgain has one who never knew
+// it write to what was restored, as an import does.
+func TestStore_StaysResetWhenAnOlderBackupHasComeAsFarAgain(t *testing.T) {
+	t.Parallel()
+	c := etcdtest.StartCluster(t, 1, nil)
+	o := optionsOf(c)
+	s := open(t, o)
+	kept := create(t, s, entry("acme", "kept"))
+	dir, backup := c.Members[0].Dir, t.TempDir()
+	c.Stop()
+	restart(t, c, os.CopyFS(backup, os.DirFS(dir)))
+	create(t, s, entry("acme", "lost"))
+	known, err := s.Position(within(t, 10*time.Second))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Stop()
+	restart(t, c, errors.Join(os.RemoveAll(dir), os.CopyFS(dir, os.DirFS(backup))))
+	if _, err := s.Position(within(t, 10*time.Second)); !errors.Is(err, store.ErrReset) {
+		t.Fatalf("an older one is met with %v", err)
+	}
+
+	newcomer := open(t, o)
+	is := store.Position{Store: known.Store}
+	for is.Revision <= known.Revision {
+		is.Revision = create(t, newcomer, entry("acme", "imported")).Revision
+	}
+	wantReset(t, s, kept, known, is)
+	at, err := s.Accept(t.Context())
+	if err != nil || at.Store == known.Store || at.Revision != is.Revision {
+		t.Fatalf("it is accepted at %+v, %v", at, err)
+	}
+	wantReset(t, newcomer, kept, is, at) // as is everybody who may have known it before
+}
+
+// TestStore_RecognisesABackupThatHasComeFurther is of one who was away for all
+// of it: while the store was restored, and until it was written to again.
+func TestStore_RecognisesABackupThatHasComeFurther(t *testing.T) {
+	t.Parallel()
+	c := etcdtest.StartCluster(t, 1, nil)
+	o := optionsOf(c)
+	s := open(t, o)
+	create(t, s, entry("acme", "kept"))
+	dir, backup := c.Members[0].Dir, t.TempDir()
+	c.Stop()
+	restart(t, c, os.CopyFS(backup, os.DirFS(dir)))
+	lost := create(t, s, entry("acme", "lost"))
+	w := watch(t, s, lost.Revision-1)
+	w.next(t)
+	w.stop()
+	w.end(t)
+	c.Stop()
+	restart(t, c, errors.Join(os.RemoveAll(dir), os.CopyFS(dir, os.DirFS(backup))))
+	newcomer := open(t, o)
+	var last uint64
+	for last <= lost.Revision {
+		last = create(t, newcomer, entry("acme", "imported")).Revision
+	}
+	if err := s.Watch(within(t, 10*time.Second), lost.Revision, func([]origins.Change) {}); !errors.Is(err, store.ErrReset) {
+		t.Errorf("Watch: %v", err)
+	}
+	if _, err := s.Position(within(t, 10*time.Second)); !errors.Is(err, store.ErrReset) {
+		t.Errorf("Position: %v", err)
+	}
+	if _, err := s.Accept(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	again := watch(t, s, last)
+	written := create(t, s, entry("acme", "afterwards"))
+	if got := again.next(t); got.Revision != written.Revision {
+		t.Errorf("after it was accepted: %+v", got)
 	}
 }
 

@@ -1,0 +1,142 @@
+#!/usr/bin/env bash
+# Has Prometheus watch a gateway under load by what deploy/ ships, takes away the
+# tenant, the configuration, the store and the gateway itself, one after the
+# other, and holds the alerts to it: those that belong to it fire and end, and no
+# others do. Only times are shorter than in deploy/. About a minute and a half.
+# Usage: bench/alerts.sh. Needs Debian's prometheus, wrk and curl.
+source "$(dirname "$0")/gateway.sh"
+go build -o "$work/originwarden" ./cmd/originwarden
+go build -o "$work/tenant" ./bench/tenant
+(cd store/etcd/etcdtest && go build -o "$work/member" ./member)
+begun=$(date +%s)
+say() { printf '%3ds  %s\n' "$(($(date +%s) - begun))" "$*"; }
+fail() { say "$*"; tail -n 5 "$work"/*.log; exit 1; }
+
+"$work/tenant" >"$work/tenant.out" &
+tenant=$!
+started+=("$tenant")
+trap 'kill -CONT "$tenant" 2>/dev/null || true; cleanup' EXIT # what is stopped does not end
+upstream=$(await "$work/tenant.out" :)
+
+port=$((20000 + RANDOM % 10000))
+start_member() {
+  "$work/member" -dir "$work/etcd" -client "http://127.0.0.1:$port" -peer "http://127.0.0.1:$((port + 1))" \
+    -initial "m0=http://127.0.0.1:$((port + 1))" >"$work/member.out" 2>"$work/member.log" &
+  member=$!
+  started+=("$member")
+  await "$work/member.out" '^ready' >/dev/null
+}
+start_member
+
+write_configuration() { # MORE
+  cat >"$work/originwarden.yaml" <<YAML
+listen: 127.0.0.1:0
+admin: {listen: "127.0.0.1:0"}
+tenants:
+  - {id: acme, upstream: "http://$upstream", upstream_check: {path: /, interval: 1s, timeout: 500ms}}
+store: {url: "etcd://127.0.0.1:$port/originwarden"}
+api:
+  tokens: [{subject: ops, tenant: "*", role: admin, sha256: $(printf alerts | sha256sum | cut -d' ' -f1)}]
+timeouts: {upstream_response: 2s}
+log: {access: false}
+$1
+YAML
+}
+write_configuration ''
+"$work/originwarden" serve --config "$work/originwarden.yaml" >"$work/gateway.out" 2>"$work/gateway.log" &
+gateway=$!
+started+=("$gateway")
+ready=$(await "$work/gateway.out" '^originwarden ready')
+listen=$(sed 's/.*listen=\([^ ]*\).*/\1/' <<<"$ready")
+admin=$(sed 's/.*admin=\([^ ]*\).*/\1/' <<<"$ready")
+token=alerts
+list https://listed.example >/dev/null
+
+mkdir -p "$work/prometheus/rules"
+sed 's/15s/1s/; s/originwarden:9090/'"$admin"'/' deploy/prometheus/prometheus.yml >"$work/prometheus/prometheus.yml"
+sed 's/^\( *for:\) .*/\1 3s/; s/\[5m\]/[8s]/g; s/> 300$/> 10/' deploy/prometheus/rules/originwarden.yml >"$work/prometheus/rules/originwarden.yml"
+watcher=127.0.0.1:$((port + 2))
+prometheus --config.file="$work/prometheus/prometheus.yml" --storage.tsdb.path="$work/prometheus/data" \
+  --enable-feature=native-histograms --web.listen-address="$watcher" 2>"$work/prometheus.log" &
+started+=($!)
+
+# alerts STATE: those that are in it, pending or firing.
+alerts() {
+  curl -sf "http://$watcher/api/v1/query" --data-urlencode "query=ALERTS{alertstate=\"$1\"}" |
+    grep -o '"alertname":"[^"]*"' | cut -d'"' -f4 | sort -u | paste -sd' ' || true
+}
+# expect ALERTS...: waits until exactly these fire, and tells what was seen on the
+# way. None are expected for some time.
+expect() {
+  local want=$* firing pending seen=- same=0
+  for _ in $(seq 120); do
+    firing=$(alerts firing) pending=$(alerts pending)
+    if [ "$firing/$pending" != "$seen" ]; then
+      seen=$firing/$pending
+      say "  firing: ${firing:--}  pending: ${pending:--}"
+    fi
+    for name in $firing; do
+      [[ " $want $before " == *" $name "* ]] || fail "$name fires"
+    done
+    if [ "$firing" = "$want" ] && [ -z "$pending" ]; then
+      same=$((same + 1))
+    else
+      same=0
+    fi
+    [ "$same" -lt 6 ] || { before=$want; return 0; }
+    sleep 0.25
+  done
+  fail "it is not exactly ${want:-nothing} that fires"
+}
+# passes: a listed origin's request, whatever else is the matter.
+passes() {
+  local status
+  status=$(curl -s -o /dev/null -w '%{http_code}' -H 'Origin: https://listed.example' "http://$listen/")
+  [ "$status" = 200 ] || fail "a listed origin gets $status"
+}
+before=''
+
+# Prometheus looks for targets only some seconds after its start.
+for _ in $(seq 200); do
+  curl -sf "http://$watcher/api/v1/query?query=up==1" | grep -q '"metric":{' && break || sleep 0.1
+done
+sleep 3
+wrk -t1 -c4 -d180s -H 'Origin: https://listed.example' "http://$listen/" >"$work/wrk.out" &
+started+=($!)
+say 'all is well'
+expect
+passes
+
+say 'the tenant stops'
+kill -STOP "$tenant"
+expect OriginwardenTenantDown OriginwardenTenantFailing
+say 'the tenant goes on'
+kill -CONT "$tenant"
+expect
+passes
+
+say 'the configuration has a mistake'
+write_configuration 'nonsense: 1'
+kill -HUP "$gateway"
+expect OriginwardenReloadFailed
+passes
+say 'and has none'
+write_configuration ''
+kill -HUP "$gateway"
+expect
+
+say 'the store ends'
+kill -KILL "$member"
+wait "$member" 2>/dev/null || true
+expect OriginwardenListsStale OriginwardenStoreUnreachable
+passes
+say 'the store is back'
+start_member
+expect
+passes
+
+say 'the gateway ends'
+kill -TERM "$gateway"
+wait "$gateway" || fail "it ended with $?"
+expect OriginwardenDown
+say 'every alert fired when it should, and ended'

@@ -1,0 +1,138 @@
+//go:build linux
+
+package fleet_test
+
+import (
+	"context"
+	"errors"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
+)
+
+// observer sees what is written to the cluster, from the cluster itself.
+type observer struct {
+	fleet *fleet
+
+	mu       sync.Mutex
+	revision uint64
+	puts     map[string]put    // of an origin
+	ends     map[string]uint64 // the revisions of deletions, by the key
+}
+
+// put is the write of an origin, and when it was seen.
+type put struct {
+	key      string
+	revision uint64
+	seen     time.Time
+}
+
+// observe goes on until the test ends.
+func (f *fleet) observe() *observer {
+	o := &observer{fleet: f, puts: map[string]put{}, ends: map[string]uint64{}}
+	ctx, stop := context.WithCancel(context.Background())
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		for ctx.Err() == nil {
+			o.watch(ctx)
+		}
+	})
+	f.Cleanup(func() { stop(); watching.Wait() })
+	return o
+}
+
+func (o *observer) watch(ctx context.Context) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	for is := range o.fleet.etcd.Watch(ctx, prefix, clientv3.WithPrefix(), clientv3.WithRev(int64(o.at())+1)) {
+		if is.CompactRevision != 0 {
+			o.fleet.isWrong("the test compacted what it had not seen: %v", is.Err())
+		}
+		for _, event := range is.Events {
+			o.take(event)
+		}
+	}
+}
+
+func (o *observer) at() uint64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.revision
+}
+
+func origin() *regexp.Regexp { return regexp.MustCompile(`https://[a-z0-9-]+\.example`) }
+
+// take holds a write to what may be in a history at all.
+func (o *observer) take(event *clientv3.Event) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	key, revision := string(event.Kv.Key), uint64(event.Kv.ModRevision)
+	o.revision = max(o.revision, revision)
+	if !strings.HasPrefix(key, prefix+"i/") {
+		return
+	}
+	if end, ended := o.ends[key]; ended {
+		o.fleet.isWrong("%s is written at revision %d, after its deletion at %d", key, revision, end)
+	}
+	if event.Type == clientv3.EventTypeDelete {
+		o.ends[key] = revision
+		return
+	}
+	for _, entry := range origin().FindAllString(string(event.Kv.Value), -1) {
+		if was, ok := o.puts[entry]; ok {
+			o.fleet.isWrong("the write of %s happens twice, at revision %d and %d", entry, was.revision, revision)
+		}
+		o.puts[entry] = put{key, revision, time.Now()}
+	}
+}
+
+// find returns the write of an origin.
+func (o *observer) find(origin string) (put, bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	is, ok := o.puts[origin]
+	return is, ok
+}
+
+// deletion returns the revision of that of a web integration, or 0.
+func (o *observer) deletion(tenant, id string) uint64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.ends[prefix+"i/"+tenant+"/"+id]
+}
+
+// await returns when everything up to the revision was seen.
+func (o *observer) await(ctx context.Context, revision uint64) {
+	for o.at() < revision && pause(ctx, 10*time.Millisecond) {
+	}
+	if ctx.Err() != nil {
+		o.fleet.Fatalf("the cluster's own feed ends at revision %d, not %d", o.at(), revision)
+	}
+}
+
+// compact has the cluster forget what was seen, unless it has already.
+func (o *observer) compact(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	_, err := o.fleet.etcd.Compact(ctx, int64(o.at()))
+	if errors.Is(err, rpctypes.ErrCompacted) {
+		return nil
+	}
+	return err
+}
+
+// pause reports whether ctx still goes on.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return ctx.Err() == nil
+	case <-ctx.Done():
+		return false
+	}
+}
