@@ -65,6 +65,11 @@ func (x *exchange) withBody(out *http.Request) *http.Request {
 func (b *body) Read(p []byte) (int, error) {
 	b.reading.Lock()
 	defer b.reading.Unlock()
+	if b.whole.Load() {
+		// The transport asks once more, and net/http may have closed the body by
+		// then: with the header of the answer, which would be cut for that.
+		return 0, io.EOF
+	}
 	if !b.expect() {
 		return 0, http.ErrBodyReadAfterClose
 	}
