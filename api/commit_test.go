@@ -298,3 +298,18 @@ func TestTraceID_IsTheRequests(t *testing.T) {
 		t.Errorf("trace id %s, want %s", got, id)
 	}
 }
+
+func TestWrite_ToAStoreThatIsReplacedMeanwhileChangesNoList(t *testing.T) {
+	g := newGate(t)
+	g.listsNow("https://a.example") // loads the list
+	g.store.create = func(ctx context.Context, w store.WebIntegration) (store.WebIntegration, error) {
+		g.lists.Clear() // as after a store was taken over
+		g.listsNow("https://a.example")
+		w.Revision = 1 << 40
+		return w, nil
+	}
+	g.send(request{method: "POST", path: collection, body: `{"name":"n","validOrigins":["https://a.example"]}`})
+	if g.listsNow("https://a.example") {
+		t.Error("what another store has is listed")
+	}
+}

@@ -384,3 +384,41 @@ func TestCache_ReadsAgainWhatWasClearedDuringTheLoad(t *testing.T) {
 		asking.Wait()
 	})
 }
+
+// Operators are shown what the list has nearest to a refused origin, also while
+// it is too old to decide by.
+func TestCache_AnswersForAStaleListWithOneThatListsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		load, _ := counting(1)
+		c := origins.NewCache(roomy(), load)
+		c.MaxStaleness = time.Minute
+		mustList(t, c, "acme")
+		time.Sleep(time.Hour)
+		l := mustList(t, c, "acme")
+		known, listed := l.ListsIn("any", "https://app-0.example")
+		if miss := l.Nearest("https://app-0.example"); l.Lists("https://app-0.example") || known || listed || miss.Relation != "" {
+			t.Errorf("it lists %v, %v, and has %+v nearest", known, listed, miss)
+		}
+		synctest.Wait()
+	})
+}
+
+// A write that was committed to a store which was replaced before the write
+// returned is none of the lists' that are there now.
+func TestCache_TakesNoChangeOfAnotherGeneration(t *testing.T) {
+	load, _ := counting(1)
+	c := origins.NewCache(roomy(), load)
+	mustList(t, c, "acme")
+	late := origins.Change{Tenant: "acme", Part: origins.Part{ID: "late", Revision: 1 << 40, Origins: []string{"https://late.example"}}}
+	was := c.Generation()
+	c.Clear()
+	mustList(t, c, "acme")
+	c.ApplyIn(was, late)
+	if l, _, _ := c.Peek("acme"); l.Lists("https://late.example") || !c.Doubted("acme") {
+		t.Errorf("it lists what is late: %v; it is read anew: %v", l.Lists("https://late.example"), c.Doubted("acme"))
+	}
+	c.ApplyIn(c.Generation(), late)
+	if l, _, _ := c.Peek("acme"); !l.Lists("https://late.example") {
+		t.Error("a change of this generation is not taken")
+	}
+}

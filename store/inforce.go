@@ -39,11 +39,6 @@ func (f *Follower) move() {
 	}
 }
 
-// Await returns when the revision is in force, or ctx has ended.
-func (f *Follower) Await(ctx context.Context, revision uint64) error {
-	return f.await(ctx, func() bool { return f.state.InForce.Revision >= revision })
-}
-
 // awaitFeed gives the feed as long as a call may take.
 func (f *Follower) awaitFeed(ctx context.Context, revision uint64) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, f.Timeout, errSilent)

@@ -101,9 +101,6 @@ func (s *service) report(event store.Event, err error) {
 		s.log.Error(string(event)+": its lists are not taken, those from before are served, and the API refuses writes; see originwarden resync", zap.Error(err))
 	case store.ResetTaken:
 		s.log.Warn(string(event))
-		for _, tenant := range *s.served.Load() { // those too whose lists are gone
-			s.changed(tenant)
-		}
 	default:
 		s.log.Warn(string(event), zap.Error(err))
 	}
@@ -195,10 +192,7 @@ func (s *service) keep(ctx context.Context) {
 		Directory: s.disk,
 		Lists:     s.lists,
 		State: func() (store.Position, time.Time) {
-			if !s.ready.hasLists() {
-				return store.Position{}, time.Time{} // a part of the lists is worse than older ones
-			}
-			state := s.follower.State()
+			state := s.follower.State() // without a position until the lists are whole
 			return state.InForce, state.Confirmed
 		},
 		Log: func(err error) {

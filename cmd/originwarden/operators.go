@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,10 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/spf13/cobra"
+
+	"originwarden/api/client"
 )
 
 const (
@@ -86,4 +91,81 @@ func checkAdmin(admins ...string) error {
 // statusText is how a message calls the status of an answer.
 func (a answer) statusText() string {
 	return strings.TrimSpace(fmt.Sprintf("%d %s", a.status, http.StatusText(a.status)))
+}
+
+// errand is a command that asks one gateway after the other for something that
+// needs a token.
+type errand struct {
+	webIntegrations // of which it needs the token
+	admins          []string
+	// ask returns what to print of a gateway that did it.
+	ask func(ctx context.Context, gateways *operators, admin, token string) (text string, err error)
+}
+
+// errandPatience is for a gateway that reads all lists anew.
+const errandPatience = time.Minute
+
+// complete gives cmd its flags and what it does.
+func (e *errand) complete(cmd *cobra.Command) *cobra.Command {
+	cmd.Args = cobra.NoArgs
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return e.run(cmd.Context()) }
+	flags := cmd.Flags()
+	flags.StringSliceVar(&e.admins, "admin", []string{adminDefault}, adminUsage+"; may be repeated, and be several with commas")
+	flags.StringVar(&e.tokenFile, "token-file", "", "a file that holds the token (default: ORIGINWARDEN_TOKEN is the token)")
+	return cmd
+}
+
+// run asks every gateway, also when another one fails.
+func (e *errand) run(ctx context.Context) error {
+	if err := checkAdmin(e.admins...); err != nil {
+		return err
+	}
+	token, err := e.token()
+	if err != nil {
+		return err
+	}
+	gateways := newOperators(errandPatience)
+	defer gateways.CloseIdleConnections()
+	var failures []error
+	for _, admin := range e.admins {
+		text, err := e.ask(ctx, gateways, admin, token)
+		if err != nil {
+			failures = append(failures, told(admin, err))
+			continue
+		}
+		if err := e.print([]byte(printable(admin+": "+text) + "\n")); err != nil {
+			return err
+		}
+	}
+	return joined(failures)
+}
+
+// post asks for something to be done, and reads the answer into document.
+func (o *operators) post(ctx context.Context, admin, path, token string, document any) error {
+	a, err := o.ask(ctx, http.MethodPost, admin, path, token)
+	switch {
+	case err != nil:
+		return err
+	case a.status != http.StatusOK:
+		return a.refusal()
+	}
+	if err := json.Unmarshal(a.body, document); err != nil {
+		return fmt.Errorf("its answer is not that of a gateway: %w", err)
+	}
+	return nil
+}
+
+// refusal is the error of an answer that is none of success.
+func (a answer) refusal() error {
+	var document struct {
+		Errors  []client.Problem `json:"errors"`
+		TraceID string           `json:"traceId"`
+	}
+	if json.Unmarshal(a.body, &document) != nil {
+		document.Errors = nil
+	}
+	if len(document.Errors) == 1 && document.Errors[0].Code == "STORE_RESET" {
+		return errors.New(document.Errors[0].Detail + "; its lists are not taken. To take it as it is: originwarden resync --accept")
+	}
+	return &client.Error{Status: a.status, Errors: document.Errors, TraceID: document.TraceID}
 }

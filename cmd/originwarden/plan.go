@@ -45,11 +45,11 @@ func (p *plan) generation(before *generation) (*generation, error) {
 	if err != nil {
 		return nil, err
 	}
-	make := proxy.New
+	build := proxy.New
 	if before != nil {
-		make = before.gateway.Successor
+		build = before.gateway.Successor
 	}
-	gateway, err := make(p.gateway(tenants))
+	gateway, err := build(p.gateway(tenants))
 	return &generation{p.cfg, gateway, lists, p.tracing.handler(gateway, p.cfg)}, err
 }
 

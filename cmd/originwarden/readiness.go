@@ -69,13 +69,6 @@ func (r *readiness) loaded() {
 	r.lists = true
 }
 
-// hasLists tells whether loaded was called.
-func (r *readiness) hasLists() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.lists
-}
-
 // problem says why the service is not ready, or "".
 func (r *readiness) problem() string {
 	r.mu.Lock()
