@@ -1,10 +1,14 @@
 package proxy
 
 import (
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
+
+	"originwarden/proxy/http1"
 )
 
 // dress is what the gateway does to the headers of an answer.
@@ -59,6 +63,11 @@ type answer struct {
 
 	progress time.Duration // for each write; 0 is no limit
 	control  *http.ResponseController
+	stalled  bool // a write was ended by progress
+
+	// writing is held for each write and flush: httputil flushes by a timer, too.
+	writing sync.Mutex
+	pending bool // something was written and not flushed
 }
 
 // WriteHeader sends an informational status at once and a final one only once,
@@ -72,10 +81,31 @@ func (a *answer) WriteHeader(status int) {
 		a.hint(status, header)
 		return
 	}
-	a.status = status
+	a.status, a.pending = status, true
 	a.dressFinal(header)
 	a.exchange.leaveConnection(header)
+	a.name(header)
 	a.ResponseWriter.WriteHeader(status)
+	a.exchange.body.extend()
+}
+
+// name keeps net/http from saying what the tenant did not, and gives the fields
+// of an HTTP/1 answer their names: the tenant's, or those of the standards.
+func (a *answer) name(header http.Header) {
+	if a.exchange.forwarded {
+		for _, invented := range [...]string{"Content-Type", "Date"} {
+			if _, said := header[invented]; !said {
+				header[invented] = nil
+			}
+		}
+	}
+	switch {
+	case !a.exchange.http1:
+	case a.exchange.forwarded:
+		a.exchange.spelling.Apply(header)
+	default:
+		http1.Respell(header)
+	}
 }
 
 // hint sends an informational status, which net/http writes at once. A client of
@@ -116,27 +146,43 @@ func (a *answer) share(header http.Header) {
 }
 
 func (a *answer) Write(b []byte) (int, error) {
+	a.writing.Lock()
+	defer a.writing.Unlock()
 	if a.status == 0 {
 		a.WriteHeader(http.StatusOK)
 	}
-	a.limit()
-	n, err := a.ResponseWriter.Write(b)
-	a.unlimit()
+	n, err := a.limited(func() (int, error) { return a.ResponseWriter.Write(b) })
+	a.pending = true
 	if a.exchange.Method != http.MethodHead {
 		a.sent += int64(n)
 	}
 	return n, err
 }
 
-// limit gives a client that reads nothing so long and no longer.
-func (a *answer) limit() {
-	if a.progress > 0 {
-		a.control.SetWriteDeadline(time.Now().Add(a.progress))
+// limited gives a client that reads nothing so long for a write and no longer. A
+// deadline that outlasts it would end an HTTP/2 stream that has nothing to say
+// for a while.
+func (a *answer) limited(write func() (int, error)) (int, error) {
+	began := a.limit()
+	n, err := write()
+	if err != nil {
+		a.stalled = a.progress > 0 && time.Since(began) >= a.progress
+		return n, err
 	}
+	a.unlimit()
+	a.exchange.body.extend()
+	return n, nil
 }
 
-// unlimit ends limit with the write: a deadline that outlasts it would end an
-// HTTP/2 stream that has nothing to say for a while.
+// limit begins the time for a write.
+func (a *answer) limit() (began time.Time) {
+	if a.progress > 0 {
+		began = time.Now()
+		a.control.SetWriteDeadline(began.Add(a.progress))
+	}
+	return began
+}
+
 func (a *answer) unlimit() {
 	if a.progress > 0 {
 		a.control.SetWriteDeadline(time.Time{})
@@ -153,12 +199,37 @@ func (a *answer) limitRest() {
 
 // FlushError dresses the header that a flush would send by itself.
 func (a *answer) FlushError() error {
+	a.writing.Lock()
+	defer a.writing.Unlock()
 	if a.status == 0 {
 		a.WriteHeader(http.StatusOK)
 	}
-	a.limit()
-	defer a.unlimit()
-	return a.control.Flush()
+	if !a.pending {
+		return nil
+	}
+	a.pending = false
+	_, err := a.limited(func() (int, error) { return 0, a.control.Flush() })
+	return err
+}
+
+// flushPending sends what was written before the tenant is waited for. Whoever
+// writes next gets the error.
+func (a *answer) flushPending() {
+	if a.status != 0 {
+		a.FlushError()
+	}
+}
+
+// flushingBody is the body of a tenant of HTTP/2, which is waited for.
+type flushingBody struct {
+	io.ReadCloser
+	answer *answer
+}
+
+// Read implements io.Reader.
+func (b flushingBody) Read(p []byte) (int, error) {
+	b.answer.flushPending()
+	return b.ReadCloser.Read(p)
 }
 
 // Unwrap gives http.ResponseController the way to deadlines and hijacking.

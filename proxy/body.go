@@ -107,6 +107,21 @@ func (b *body) expect() bool {
 	return !b.over
 }
 
+// extend takes in that the answer has made progress: a body that is quiet
+// meanwhile is not stalled.
+func (b *body) extend() {
+	if b == nil || b.patience == 0 || b.due.Load() == 0 {
+		return
+	}
+	b.timing.Lock()
+	defer b.timing.Unlock()
+	if !b.over && b.due.Load() != 0 {
+		deadline := time.Now().Add(b.patience)
+		b.due.Store(deadline.UnixNano())
+		b.control.SetReadDeadline(deadline)
+	}
+}
+
 // interrupt ends the read that is under way, and lets nobody begin another.
 func (b *body) interrupt() {
 	b.timing.Lock()
@@ -148,20 +163,34 @@ func (x *exchange) abandonBody() {
 	}
 }
 
+// leftoverBytes is what net/http reads of a body that nobody has read, to keep the
+// connection.
+const leftoverBytes = 256 << 10
+
 // leaveConnection is called before the header of an answer. Over HTTP/1 it may
 // come before the end of the request's body.
 func (x *exchange) leaveConnection(header http.Header) {
-	switch {
-	case x.http10:
-		// net/http ignores Transfer-Encoding there, and would take the chunks for
-		// the next request (RFC 9112, section 6.1).
-		header["Connection"] = []string{"close"}
-	case !x.http1 || !x.hasBody:
-	case x.body == nil:
+	if !x.http1 {
+		return
+	}
+	unread := x.hasBody && (x.body == nil || !x.body.whole.Load())
+	if unread && x.body == nil {
 		x.answer.control.SetReadDeadline(time.Now().Add(leftoverPatience))
-	case !x.body.whole.Load():
-		// Whoever reads the body still does so, and a deadline would end an
-		// answer that goes on for long: the connection is given up instead.
+	}
+	// Whoever reads the body may still do so, and a deadline would end an answer
+	// that goes on for long: the connection is given up instead. So it is with
+	// HTTP/1.0, where net/http ignores Transfer-Encoding and would take the chunks
+	// for the next request (RFC 9112, section 6.1).
+	if x.http10 || unread && !x.isLeftover() {
 		header["Connection"] = []string{"close"}
 	}
+	if x.conn != nil {
+		x.conn.lingers.Store(unread && !x.isLeftover())
+	}
+}
+
+// isLeftover reports whether the request has a body that nobody has read, and
+// that is short enough to keep the connection.
+func (x *exchange) isLeftover() bool {
+	return x.hasBody && x.body == nil && !x.http10 && x.bodyLength >= 0 && x.bodyLength <= leftoverBytes
 }

@@ -12,7 +12,8 @@ import (
 // one client address (of IPv6, from one /64), not counting those of trusted
 // proxies, which are many clients. 0 is no limit. A connection too many is
 // closed at once, after a short answer for those who speak HTTP without TLS
-// (plain), and told to refused, which may be nil.
+// (plain), and told to refused, which may be nil. The connections are what
+// ConnContext knows.
 func LimitConnections(l net.Listener, perClient int, trusted []netip.Prefix, plain bool, refused func()) *LimitedListener {
 	if refused == nil {
 		refused = func() {}
@@ -57,10 +58,10 @@ func (l *LimitedListener) Accept() (net.Conn, error) {
 		counts, enters := l.enter(client)
 		switch {
 		case !counts:
-			return conn, nil
+			return &clientConn{TCPConn: tcp}, nil
 		case enters:
 			client = network(client)
-			return &limitedConn{TCPConn: tcp, leave: sync.OnceFunc(func() { l.leave(client) })}, nil
+			return &clientConn{TCPConn: tcp, leave: func() { l.leave(client) }}, nil
 		}
 		l.refuse(conn)
 	}
@@ -111,17 +112,4 @@ func (l *LimitedListener) refuse(conn net.Conn) {
 		io.WriteString(conn, "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nContent-Length: 21\r\nRetry-After: 1\r\nConnection: close\r\n\r\nToo many connections\n")
 	}
 	conn.Close()
-}
-
-// limitedConn is a TCP connection, with all that net/http knows to do with one,
-// that gives its place to another when it is closed.
-type limitedConn struct {
-	*net.TCPConn
-	leave func()
-}
-
-// Close implements net.Conn.
-func (c *limitedConn) Close() error {
-	c.leave()
-	return c.TCPConn.Close()
 }

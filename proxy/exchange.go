@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"originwarden/origins"
+	"originwarden/proxy/http1"
 )
 
 // Exchange is one request and its answer, as the observer gets to know it when
@@ -64,20 +65,26 @@ type Exchange struct {
 // exchange is an Exchange under way.
 type exchange struct {
 	Exchange
-	answer  answer
-	gateway *Gateway
-	tenant  *tenant
-	target  target
-	request origins.Request
-	api     bool
-	scheme  string // public
-	peer    netip.Addr
-	asked   time.Time // when the tenant was
-	hasBody bool
-	http1   bool
-	http10  bool
-	body    *body // nil without limits, or without a body
-	entered bool  // counts among the tenant's requests in flight
+	answer     answer
+	gateway    *Gateway
+	tenant     *tenant
+	target     target
+	request    origins.Request
+	api        bool
+	scheme     string // public
+	peer       netip.Addr
+	asked      time.Time // when the tenant was
+	hasBody    bool
+	bodyLength int64 // negative is unknown
+	http1      bool
+	http10     bool
+	body       *body // nil without limits, or without a body
+	entered    bool  // counts among the tenant's requests in flight
+
+	conn      *clientConn // nil: unknown
+	http1Only bool        // it is not sent to the tenant by HTTP/2
+	forwarded bool        // the answer is the tenant's
+	spelling  http1.Spelling
 
 	traceparent [1]string // the line that the tenant gets
 	begun       bool      // the trace begins here
@@ -86,12 +93,14 @@ type exchange struct {
 func (g *Gateway) begin(w http.ResponseWriter, r *http.Request) *exchange {
 	target := rawTarget(r)
 	x := &exchange{
-		Exchange: Exchange{Start: time.Now(), Verdict: origins.Refused, Method: r.Method, Path: target.path, Cut: true},
-		gateway:  g,
-		target:   target,
-		hasBody:  r.ContentLength != 0,
-		http1:    r.ProtoMajor == 1,
-		http10:   !r.ProtoAtLeast(1, 1),
+		Exchange:   Exchange{Start: time.Now(), Verdict: origins.Refused, Method: r.Method, Path: target.path, Cut: true},
+		gateway:    g,
+		target:     target,
+		hasBody:    r.ContentLength != 0,
+		bodyLength: r.ContentLength,
+		http1:      r.ProtoMajor == 1,
+		http10:     !r.ProtoAtLeast(1, 1),
+		conn:       clientConnOf(r.Context()),
 	}
 	x.answer = answer{ResponseWriter: w, exchange: x, stamps: &g.stamps, origin: r.Header["Origin"],
 		progress: g.progress, control: http.NewResponseController(w)}
@@ -146,6 +155,33 @@ func (x *exchange) answersPreflight() bool {
 	return x.Kind == origins.Preflight && x.Verdict == origins.Allowed && x.Mode != Report
 }
 
+// session is what belongs to the client's connection alone, or nil. Over HTTP/2 a
+// connection may be that of many clients.
+func (x *exchange) session() *http1.Session {
+	if x.conn == nil || !x.http1 {
+		return nil
+	}
+	return &x.conn.session
+}
+
+// context returns the context for whoever answers r. net/http ends that of r when
+// a client of HTTP/1 has ended its sending side, which does not say that it does
+// not read. It has to be released.
+func (x *exchange) context(r *http.Request) (ctx context.Context, release func()) {
+	if x.conn == nil || !x.http1 {
+		return r.Context(), func() {}
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
+	stop := context.AfterFunc(r.Context(), func() {
+		x.conn.awaitGone(ctx)
+		cancel()
+	})
+	return ctx, func() {
+		stop()
+		cancel()
+	}
+}
+
 // leave gives the tenant's place to another request, once.
 func (x *exchange) leave() {
 	if x.entered {
@@ -157,9 +193,21 @@ func (x *exchange) leave() {
 // end reports the exchange. One that a panic cut has not come to its end.
 func (x *exchange) end(ctx context.Context) {
 	x.answer.limitRest()
+	x.nameCut()
 	x.abandonBody()
 	x.measure()
 	x.gateway.observe(ctx, &x.Exchange)
+}
+
+// nameCut says which limit ended the exchange, where none has said so yet.
+func (x *exchange) nameCut() {
+	switch {
+	case x.Limit != "":
+	case x.answer.stalled, x.body != nil && x.body.stalled():
+		x.Limit = limitProgress
+	case x.Cut && x.conn.isCut():
+		x.Limit = limitDrain
+	}
 }
 
 // measure fills in what the exchange came to so far.

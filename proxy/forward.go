@@ -54,7 +54,8 @@ type toItsTenant struct{}
 
 // RoundTrip implements http.RoundTripper.
 func (toItsTenant) RoundTrip(r *http.Request) (*http.Response, error) {
-	return exchangeOf(r.Context()).tenant.transport.RoundTrip(r)
+	x := exchangeOf(r.Context())
+	return x.tenant.transport.roundTrip(x, r)
 }
 
 // toTenant hands the request on and sees the answer through.
@@ -73,7 +74,8 @@ func rewrite(p *httputil.ProxyRequest) {
 	x := exchangeOf(p.In.Context())
 	upstream := x.tenant.Upstream
 	p.Out.URL.Scheme, p.Out.URL.Host = upstream.Scheme, upstream.Host
-	x.target.write(p.Out.URL, p.In.URL)
+	x.target.write(p.Out, p.In.URL)
+	p.Out.Trailer = p.In.Trailer // filled with the end of the body
 
 	header := p.Out.Header
 	if origin := p.In.Header["Origin"]; origin != nil {
@@ -114,7 +116,6 @@ func (x *exchange) forwardedHeaders(header http.Header, in *http.Request) {
 
 var (
 	errTunnelled  = errors.New("the exchange became a tunnel")
-	errNoStatus   = errors.New("the tenant's status is none")
 	errUnasked    = errors.New("the tenant switched protocols unasked")
 	errWrongProto = errors.New("the tenant switched to another protocol")
 )
@@ -126,9 +127,8 @@ func received(res *http.Response) error {
 	x := exchangeOf(res.Request.Context())
 	x.Upstream = time.Since(x.asked)
 	switch {
-	case res.StatusCode < 100: // net/http reads any three digits, and panics to write them
-		return errNoStatus
 	case res.StatusCode != http.StatusSwitchingProtocols:
+		x.forwarded = true
 		return nil
 	case x.Kind != origins.WebSocket:
 		return errUnasked

@@ -143,7 +143,7 @@ func (g *Gateway) fillHooks() {
 // Close ends the connections to tenants that no request uses.
 func (g *Gateway) Close() {
 	for _, t := range g.hosts.transports.all() {
-		t.CloseIdleConnections()
+		t.closeIdle()
 	}
 }
 
@@ -187,6 +187,9 @@ func (g *Gateway) answer(x *exchange, r *http.Request) {
 
 // handOn gives a request that passes to whoever answers it.
 func (g *Gateway) handOn(x *exchange, r *http.Request) {
+	ctx, release := x.context(r)
+	defer release()
+	r = r.WithContext(ctx)
 	switch {
 	case x.api:
 		x.tenant.API.ServeHTTP(&x.answer, g.settled(x, r))
@@ -236,6 +239,9 @@ func (g *Gateway) decide(x *exchange, r *http.Request) origins.Reason {
 		return reason
 	}
 	list, err := g.lists.List(r.Context(), x.tenant.ID)
+	if err != nil && r.Context().Err() != nil { // whoever sends no more may still read
+		list, err = g.lists.List(context.WithoutCancel(r.Context()), x.tenant.ID)
+	}
 	if err != nil {
 		x.Err = err
 	}

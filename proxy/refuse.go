@@ -25,10 +25,13 @@ const (
 	limitBody     = "body_bytes"
 	limitProgress = "body_progress"
 	limitInFlight = "in_flight_per_tenant"
+	limitDrain    = "drain" // the server ends what runs
 )
 
 // Limits returns all values of Exchange.Limit but the empty one.
-func Limits() []string { return []string{limitURL, limitBody, limitProgress, limitInFlight} }
+func Limits() []string {
+	return []string{limitURL, limitBody, limitProgress, limitInFlight, limitDrain}
+}
 
 // refusalOf is the answer to a refused request. Never 401: browser clients
 // answer that by navigating to a login page.

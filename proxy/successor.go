@@ -27,7 +27,7 @@ func (g *Gateway) Successor(cfg Config) (*Gateway, error) {
 func (g *Gateway) TakeOver(from *Gateway) {
 	g.tunnels.use(g.hosts.byID)
 	for _, old := range from.hosts.transports.all() {
-		if old != g.hosts.transports.shared {
+		if !g.hosts.transports.has(old) {
 			old.retire()
 		}
 	}

@@ -6,9 +6,12 @@ import (
 	"strings"
 )
 
-// target is the path of a request as the client wrote it: what is decided on,
-// and what the tenant gets.
-type target struct{ path string }
+// target is what a request asks for, as the client wrote it. The path is decided
+// on; the tenant gets both.
+type target struct {
+	path  string
+	query string // with its question mark, or ""
+}
 
 // rawTarget takes the path from the request line, in origin-form or in
 // absolute-form (RFC 9112, section 3.2). net/url keeps only what it decodes to
@@ -20,8 +23,18 @@ func rawTarget(r *http.Request) target {
 			raw = rest[len(rest)-len(strings.TrimLeftFunc(rest, func(c rune) bool { return c != '/' && c != '?' })):]
 		}
 	}
-	path, _, _ := strings.Cut(raw, "?")
-	return target{path}
+	if i := strings.IndexByte(raw, '?'); i >= 0 {
+		return target{raw[:i], raw[i:]}
+	}
+	return target{path: raw}
+}
+
+// bytes is the target in origin-form.
+func (t target) bytes() string {
+	if t.path == "" {
+		return "/" + t.query
+	}
+	return t.path + t.query
 }
 
 // problem reports a target of another form than the two, and one that cannot be
@@ -31,8 +44,7 @@ func (t target) problem(r *http.Request) *problem {
 	switch {
 	case t.path != "" && t.path[0] != '/',
 		r.URL.Scheme != "" && !isAbsoluteForm(r),
-		strings.ContainsFunc(r.RequestURI, func(c rune) bool { return c <= ' ' || c == 0x7f }),
-		strings.HasPrefix(t.path, "//") && r.URL.EscapedPath() != t.path:
+		strings.ContainsFunc(r.RequestURI, func(c rune) bool { return c <= ' ' || c == 0x7f }):
 		return badTarget
 	}
 	return nil
@@ -47,11 +59,16 @@ func isAbsoluteForm(r *http.Request) bool {
 }
 
 // write puts the path and the query of in, byte for byte, into the URL of the
-// request to the tenant.
-func (t target) write(out, in *url.URL) {
-	out.Path, out.RawPath = in.Path, in.RawPath
-	out.RawQuery, out.ForceQuery = in.RawQuery, in.ForceQuery
-	if out.EscapedPath() != t.path && t.path != "" {
-		out.Opaque = t.path
+// request to a tenant of HTTP/2. net/http takes a path that begins with two
+// slashes for a host, and takes the host of the request off again.
+func (t target) write(out *http.Request, in *url.URL) {
+	u := out.URL
+	u.Path, u.RawPath = in.Path, in.RawPath
+	u.RawQuery, u.ForceQuery = in.RawQuery, in.ForceQuery
+	switch {
+	case strings.HasPrefix(t.path, "//"):
+		u.Opaque = "//" + out.Host + t.path
+	case u.EscapedPath() != t.path && t.path != "":
+		u.Opaque = t.path
 	}
 }

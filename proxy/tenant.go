@@ -99,7 +99,7 @@ func newTenant(t Tenant, transports *transports) *tenant {
 	policy := t.Policy
 	policy.PostFromAnywhere = nil
 	policy.RequireOrigin = origins.RequireNone
-	return &tenant{Tenant: t, apiPolicy: policy, transport: transports.of(t.UpstreamTLS), inFlight: new(atomic.Int64)}
+	return &tenant{Tenant: t, apiPolicy: policy, transport: transports.of(t.Upstream, t.UpstreamTLS), inFlight: new(atomic.Int64)}
 }
 
 // hosts finds the tenant of a Host.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"originwarden/origins"
+	"originwarden/proxy/http1"
 )
 
 // Why a tunnel ended.
@@ -114,6 +115,8 @@ func (x *exchange) dressHandshake(res *http.Response) {
 		stripCORS(header)
 		x.answer.mergeVary(header)
 	}
+	x.spelling.Apply(header)
+	http1.RespellWebSocket(header)
 }
 
 func writeHandshake(w interface {

@@ -97,6 +97,7 @@ func (s *service) run(stop, now context.Context, a around) error {
 	defer background.Wait()
 	defer cut()
 	g.tenants, g.admin = s.server(base, h.running), s.server(base, h.admin)
+	g.tenants.ConnContext = proxy.ConnContext
 	h.admin.reload = h.forOperators(g.reloadFor(a.load))
 	limited := g.limited(tenants)
 	background.Go(func() { h.current.Load().gateway.Review(base) })

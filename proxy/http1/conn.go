@@ -1,0 +1,155 @@
+package http1
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+)
+
+const readBuffer = 4 << 10 // bytes, of each connection
+
+// conn is a connection to an upstream. One exchange uses it at a time.
+type conn struct {
+	net.Conn
+	upstream *Upstream
+	reader   *bufio.Reader // of the conn itself
+	probe    *probe
+
+	personal   bool          // the server takes it for a user: it belongs to one client
+	announced  time.Duration // how long the server keeps it idle; 0 is unknown
+	idleSince  time.Time
+	beforeWait func() // nil: nobody
+}
+
+// Read is for the reader alone, which calls it when it has nothing left.
+func (c *conn) Read(p []byte) (int, error) {
+	if c.beforeWait != nil {
+		c.beforeWait()
+	}
+	return c.Conn.Read(p)
+}
+
+// newConn returns the connection of raw.
+func (u *Upstream) newConn(raw net.Conn) *conn {
+	c := &conn{Conn: raw, upstream: u}
+	c.reader = bufio.NewReaderSize(c, readBuffer)
+	if over, ok := raw.(*tls.Conn); ok {
+		raw = over.NetConn()
+	}
+	c.probe = newProbe(raw)
+	return c
+}
+
+// isAlive reports whether the server has neither closed the idle connection nor
+// sent anything, which would be the answer to no request.
+func (c *conn) isAlive() bool {
+	if c.probe.isLoud() {
+		return false
+	}
+	if _, ok := c.Conn.(*net.TCPConn); ok {
+		return true
+	}
+	// TLS may have read more than was asked for. A read without time returns just
+	// that.
+	var b [1]byte
+	c.SetReadDeadline(time.Unix(1, 0))
+	_, err := c.Conn.Read(b[:])
+	c.SetReadDeadline(time.Time{})
+	return errors.Is(err, os.ErrDeadlineExceeded)
+}
+
+// roundTrip is one exchange on a connection.
+type roundTrip struct {
+	*conn
+	exchange *Exchange
+	upload   *upload     // nil without a body
+	unwatch  func() bool // ends the watch over the context
+
+	mu       sync.Mutex
+	answered bool // the answer's header is there: no deadline is set any more
+}
+
+// roundTrip sends the request and reads the header of its answer. The connection
+// is closed unless there is an answer.
+func (c *conn) roundTrip(x *Exchange) (*http.Response, error) {
+	t := &roundTrip{conn: c, exchange: x}
+	c.personal = c.personal || Authenticates(x.Request.Header)
+	t.unwatch = context.AfterFunc(x.Request.Context(), func() { c.Close() })
+	res, err := t.run()
+	if err == nil {
+		return res, nil
+	}
+	t.unwatch()
+	c.Close()
+	return nil, t.explain(err)
+}
+
+// explain returns the reason for which the exchange failed: the end of its
+// context, the request's body, or err.
+func (t *roundTrip) explain(err error) error {
+	if ended := t.exchange.Request.Context().Err(); ended != nil {
+		return ended
+	}
+	if failed := t.upload.readError(); failed != nil {
+		return failed
+	}
+	return err
+}
+
+func (t *roundTrip) run() (*http.Response, error) {
+	r := t.exchange.Request
+	if n, err := t.Write(appendRequest(nil, t.exchange)); err != nil {
+		return nil, &lostError{err, n == 0}
+	}
+	if hasBody(r) {
+		t.upload = newUpload(t)
+		go t.upload.run()
+	} else {
+		t.limitAnswer()
+	}
+	head, err := t.finalHead()
+	if err != nil {
+		return nil, err
+	}
+	t.endLimit()
+	return t.response(head)
+}
+
+// limitAnswer is called when the request has been sent, for whatever was.
+func (t *roundTrip) limitAnswer() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if limit := t.upstream.config.Response; limit > 0 && !t.answered {
+		t.SetReadDeadline(time.Now().Add(limit))
+	}
+}
+
+func (t *roundTrip) endLimit() {
+	t.mu.Lock()
+	t.answered = true
+	if t.upstream.config.Response > 0 {
+		t.SetReadDeadline(time.Time{})
+	}
+	t.mu.Unlock()
+	t.upload.ask() // for nothing: it is too late
+}
+
+// end is called when the answer has been read to its end (whole), or is not read
+// any more.
+func (t *roundTrip) end(whole bool) {
+	t.beforeWait = nil
+	switch {
+	case !t.unwatch(), !whole, !t.upload.isDone(), t.reader.Buffered() > 0:
+		t.Close()
+	case t.personal:
+		t.exchange.Session.put(t.conn)
+	default:
+		t.upstream.idle.put(t.conn)
+	}
+}

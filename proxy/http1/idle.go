@@ -1,0 +1,126 @@
+package http1
+
+import (
+	"sync"
+	"time"
+)
+
+const (
+	maxIdle    = 256 // connections of one upstream
+	sweepEvery = time.Second
+	// fresh is how long after its last answer a connection may carry a request
+	// that is not safe, unless the server has announced its own limit
+	// (Keep-Alive). No server closes a connection sooner, so that none closes it
+	// at the moment in which the request is on its way.
+	fresh = 50 * time.Millisecond
+)
+
+// idleConns are the connections of an upstream that no request uses. Those used
+// last are taken first.
+type idleConns struct {
+	timeout time.Duration // 0: none
+
+	mu      sync.Mutex
+	conns   []*conn // in the order of their last use
+	retired bool    // what comes back is closed
+	sweeper *time.Timer
+}
+
+// take returns a connection that was alive just now, or nil.
+func (i *idleConns) take(safe bool) *conn {
+	for {
+		c := i.pop()
+		if c == nil {
+			return nil
+		}
+		if age := time.Since(c.idleSince); (safe || age < c.unsafeFor()) && !i.isExpired(age) && c.isAlive() {
+			return c
+		}
+		c.Close()
+	}
+}
+
+// unsafeFor is for how long after its last answer the connection may carry a
+// request that is not safe.
+func (c *conn) unsafeFor() time.Duration { return max(fresh, c.announced/2) }
+
+func (i *idleConns) isExpired(age time.Duration) bool { return i.timeout > 0 && age >= i.timeout }
+
+func (i *idleConns) pop() *conn {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	last := len(i.conns) - 1
+	if last < 0 {
+		return nil
+	}
+	c := i.conns[last]
+	i.conns[last] = nil
+	i.conns = i.conns[:last]
+	return c
+}
+
+// put keeps c, or closes it.
+func (i *idleConns) put(c *conn) {
+	c.idleSince = time.Now()
+	if !i.keep(c) {
+		c.Close()
+	}
+}
+
+func (i *idleConns) keep(c *conn) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.retired || len(i.conns) >= maxIdle {
+		return false
+	}
+	i.conns = append(i.conns, c)
+	if len(i.conns) == 1 {
+		i.sweepLater()
+	}
+	return true
+}
+
+// sweepLater is called with mu held.
+func (i *idleConns) sweepLater() {
+	if i.sweeper == nil {
+		i.sweeper = time.AfterFunc(sweepEvery, i.sweep)
+		return
+	}
+	i.sweeper.Reset(sweepEvery)
+}
+
+// sweep closes the connections that were kept for long enough, and those that
+// the server has closed.
+func (i *idleConns) sweep() {
+	for _, c := range i.expired() {
+		c.Close()
+	}
+}
+
+func (i *idleConns) expired() (gone []*conn) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	kept := i.conns[:0]
+	for _, c := range i.conns {
+		if i.isExpired(time.Since(c.idleSince)) || !c.isAlive() {
+			gone = append(gone, c)
+		} else {
+			kept = append(kept, c)
+		}
+	}
+	clear(i.conns[len(kept):])
+	if i.conns = kept; len(kept) > 0 {
+		i.sweepLater()
+	}
+	return gone
+}
+
+func (i *idleConns) closeAll(retire bool) {
+	i.mu.Lock()
+	all := i.conns
+	i.conns, i.retired = nil, i.retired || retire
+	i.mu.Unlock()
+	for _, c := range all {
+		c.Close()
+	}
+}

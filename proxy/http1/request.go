@@ -1,0 +1,109 @@
+package http1
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+)
+
+// appendRequest appends the head of the request: its line, Host, the fields by
+// name, and how the body is delimited.
+func appendRequest(b []byte, x *Exchange) []byte {
+	r := x.Request
+	b = append(b, r.Method...)
+	b = append(b, ' ')
+	b = append(b, x.Target...)
+	b = append(b, " HTTP/1.1\r\n"...)
+	b = appendField(b, "Host", r.Host)
+	b = appendFields(b, r.Header)
+	switch {
+	case hasBody(r) && r.ContentLength < 0:
+		b = appendField(b, "Transfer-Encoding", "chunked")
+		for name := range r.Trailer {
+			b = appendField(b, "Trailer", name)
+		}
+	case hasBody(r):
+		b = appendField(b, "Content-Length", strconv.FormatInt(r.ContentLength, 10))
+	case r.Header["Content-Length"] != nil, expectsBody(r.Method):
+		b = appendField(b, "Content-Length", "0")
+	}
+	return append(b, "\r\n"...)
+}
+
+// expectsBody reports whether a request of method without a body says so (RFC
+// 9110, section 8.6).
+func expectsBody(method string) bool {
+	switch method {
+	case http.MethodPost, http.MethodPut, http.MethodPatch:
+		return true
+	}
+	return false
+}
+
+// appendFields appends header, sorted by name. What delimits a message is said
+// by appendRequest alone.
+func appendFields(b []byte, header http.Header) []byte {
+	var room [32]string
+	names := room[:0]
+	for name := range header {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		switch name {
+		case "Host", "Content-Length", "Transfer-Encoding", "Trailer":
+			continue
+		}
+		for _, value := range header[name] {
+			if name == "User-Agent" && value == "" { // httputil's way to say none
+				continue
+			}
+			b = appendField(b, Spell(name), value)
+		}
+	}
+	return b
+}
+
+// appendField appends a field unless it would end its line early.
+func appendField(b []byte, name, value string) []byte {
+	if !isToken(name) || !isValue(value) {
+		return b
+	}
+	b = append(b, name...)
+	b = append(b, ": "...)
+	b = append(b, value...)
+	return append(b, "\r\n"...)
+}
+
+// isToken reports whether s is a token (RFC 9110, section 5.6.2).
+func isToken(s string) bool {
+	for i := range len(s) {
+		if !isTokenByte(s[i]) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+func isTokenByte(c byte) bool {
+	switch {
+	case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
+		return true
+	}
+	switch c {
+	case '!', '#', '$', '%', '&', '\'', '*', '+', '-', '.', '^', '_', '`', '|', '~':
+		return true
+	}
+	return false
+}
+
+// isValue reports whether s has none of the bytes that end a field's line, or
+// make readers disagree about where it ends (RFC 9110, section 5.5).
+func isValue(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c == '\r' || c == '\n' || c == 0 {
+			return false
+		}
+	}
+	return true
+}

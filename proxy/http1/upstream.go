@@ -1,0 +1,140 @@
+package http1
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"syscall"
+	"time"
+)
+
+// Config is what an Upstream is made of.
+type Config struct {
+	// Dial opens a connection to the server, with TLS where that is spoken.
+	Dial func(context.Context) (net.Conn, error)
+	// Response is the time from the last byte of a request to the last of the
+	// answer's header; 0 is no limit.
+	Response time.Duration
+	// Idle is how long a connection is kept without a request; 0 is no limit.
+	Idle time.Duration
+}
+
+// Upstream is a server, with the connections to it that are kept for the next
+// requests. It may be used concurrently.
+type Upstream struct {
+	config  Config
+	idle    idleConns
+	refusal refusal
+}
+
+// New returns an Upstream without connections.
+func New(config Config) *Upstream {
+	u := &Upstream{config: config}
+	u.idle.timeout = config.Idle
+	return u
+}
+
+// Exchange is a request for an upstream, and what there is to know of its
+// answer beside the http.Response. It is used once.
+type Exchange struct {
+	// Request is sent with its method, Host, Header, Body, ContentLength and
+	// Trailer. Its URL is not used. Its context ends the exchange.
+	Request *http.Request
+	// Target is the request target, byte for byte. It has no spaces and no
+	// control characters.
+	Target string
+	// Session has the connections that belong to the client alone; nil makes one
+	// that ends with the exchange.
+	Session *Session
+	// BeforeWait is called before the exchange waits for more of the answer's
+	// body, by whoever reads it; nil is nobody.
+	BeforeWait func()
+	// Spelling is how the server spelled names of the answer's header. It is set
+	// when Do returns.
+	Spelling Spelling
+}
+
+// maxAttempts is how often a safe request is sent: on a connection that was kept,
+// on a new one, and on another new one.
+const maxAttempts = 3
+
+// Do sends the request and returns the answer when its header has arrived, also
+// when the request's body has not been sent yet. The answer's body has to be
+// closed. That of a 101 is an io.ReadWriteCloser, the connection.
+//
+// A request is sent again when its connection is lost before the answer begins,
+// if nothing of it was sent, or if it is safe (RFC 9110, section 9.2.1) and has
+// no body. A server that refuses the connection is tried for up to a second.
+// Informational answers are told to the request's httptrace.ClientTrace.
+func (u *Upstream) Do(x *Exchange) (*http.Response, error) {
+	for attempt := 1; ; attempt++ {
+		c, err := u.connection(x, attempt > 1)
+		if err != nil {
+			return nil, err
+		}
+		res, err := c.roundTrip(x)
+		var lost *lostError
+		if err == nil || !errors.As(err, &lost) || attempt == maxAttempts || !x.mayRepeat(lost) {
+			return res, err
+		}
+	}
+}
+
+// connection returns the one that belongs to the client, one that was kept
+// (unless a new one is asked for), or a new one.
+func (u *Upstream) connection(x *Exchange, fresh bool) (*conn, error) {
+	if c := x.Session.take(u); c != nil {
+		return c, nil
+	}
+	if !fresh {
+		if c := u.idle.take(isSafe(x.Request.Method)); c != nil {
+			return c, nil
+		}
+	}
+	return u.dial(x.Request.Context())
+}
+
+// CloseIdle closes the connections that no request uses.
+func (u *Upstream) CloseIdle() { u.idle.closeAll(false) }
+
+// Retire closes the connections that no request uses, and those in use when
+// their requests have ended.
+func (u *Upstream) Retire() { u.idle.closeAll(true) }
+
+// mayRepeat reports whether a request whose connection was lost may be sent on
+// another one.
+func (x *Exchange) mayRepeat(lost *lostError) bool {
+	if x.Request.Context().Err() != nil {
+		return false
+	}
+	return lost.unsent || isSafe(x.Request.Method) && !hasBody(x.Request)
+}
+
+// isSafe reports whether method is safe (RFC 9110, section 9.2.1).
+func isSafe(method string) bool {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions:
+		return true
+	}
+	return false
+}
+
+func hasBody(r *http.Request) bool {
+	return r.ContentLength != 0 && r.Body != nil && r.Body != http.NoBody
+}
+
+// lostError says that a connection was lost before the answer began.
+type lostError struct {
+	err    error
+	unsent bool // nothing of the request was sent
+}
+
+func (e *lostError) Error() string { return "connection lost before the answer: " + e.err.Error() }
+func (e *lostError) Unwrap() error { return e.err }
+
+// isLoss reports whether err says that the peer has ended the connection.
+func isLoss(err error) bool {
+	return err == io.EOF || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+}
