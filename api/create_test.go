@@ -64,6 +64,8 @@ func TestCreate_AcceptsEveryFormOfAnEntryAndKeepsItAsWritten(t *testing.T) {
 		"https://slash.example/":     "https://slash.example",
 		"https://bücher.example":     "https://xn--bcher-kva.example",
 		"capacitor://localhost":      "capacitor://localhost",
+		"App://-/":                   "app://-",
+		"tauri://LOCALHOST":          "tauri://LOCALHOST",
 		"http://[2001:DB8:0::1]:80/": "http://[2001:db8::1]",
 	} {
 		if got := g.create("n", written).ValidOrigins; !slices.Equal(got, []string{written}) {

@@ -36,7 +36,7 @@ func readCases(t testing.TB) (cases []originCase, entries []string) {
 		}
 		cases = append(cases, originCase{columns[0], columns[1], columns[2]})
 	}
-	if len(cases) < 100 || len(entries) != 10 {
+	if len(cases) < 100 || len(entries) != 13 {
 		t.Fatalf("read %d cases and %d entries", len(cases), len(entries))
 	}
 	return cases, entries

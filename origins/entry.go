@@ -23,8 +23,9 @@ func (e *EntryError) Error() string { return "the entry " + e.Problem }
 // ParseEntry returns the canonical form of an entry as an administrator writes
 // it: the bytes that a browser sends as Origin for a page of that origin.
 // Upper case, a default port, one trailing slash and a Unicode host are read
-// as their canonical form; whatever else is not scheme://host[:port] is an
-// *EntryError. What it returns is WellFormed and parses to itself.
+// as their canonical form, but an opaque host stays as it is; whatever else is
+// not scheme://host[:port] is an *EntryError. What it returns is WellFormed and
+// parses to itself.
 func ParseEntry(entry string) (string, error) {
 	if problem := refuseOutright(entry); problem != "" {
 		return "", &EntryError{problem}
@@ -52,7 +53,7 @@ func ParseEntry(entry string) (string, error) {
 	if !ok || !isPort(port, scheme) {
 		return "", &EntryError{"has a port that is not a number from 1 to 65535"}
 	}
-	host, problem := canonicalHost(host)
+	host, problem := canonicalHostOf(scheme, host)
 	if problem != "" {
 		return "", &EntryError{problem}
 	}
@@ -104,9 +105,23 @@ func refuseAuthority(authority string) string {
 	return ""
 }
 
-const notAHost = "has a host that is not a name, an IPv4 or a bracketed IPv6 address"
+const (
+	notAHost      = "has a host that is not a name, an IPv4 or a bracketed IPv6 address"
+	notOpaqueHost = "has a host that is not 1 to 255 of A-Z a-z 0-9 . _ ~ -, as the schemes of applications have it"
+)
 
-// canonicalHost returns host as browsers print it, or what is wrong with it.
+// canonicalHostOf returns host as browsers print it after scheme, or what is
+// wrong with it.
+func canonicalHostOf(scheme, host string) (canonical, problem string) {
+	switch {
+	case isSpecial(scheme):
+		return canonicalHost(host)
+	case !isOpaqueHost(host):
+		return "", notOpaqueHost
+	}
+	return host, ""
+}
+
 func canonicalHost(host string) (canonical, problem string) {
 	if strings.HasPrefix(host, "[") {
 		return canonicalIPv6(host)

@@ -20,6 +20,8 @@ const (
 	OtherIntegration Relation = "other_web_integration"
 	// OtherScheme: only the scheme differs.
 	OtherScheme Relation = "other_scheme"
+	// OtherCase: an opaque host differs in upper and lower case.
+	OtherCase Relation = "other_case"
 	// OtherPort: the host is the same, the port is not.
 	OtherPort Relation = "other_port"
 	// OtherLabel: the host differs in its first label, or by having one more
@@ -46,7 +48,7 @@ func (l *List) Nearest(origin string) Miss {
 	var nearest Miss
 	compared := 0
 	for e := range l.union.all() {
-		if miss := (Miss{relate(authority, e.key), e.key}); miss.nearerThan(nearest) {
+		if miss := (Miss{relate(origin, e.key), e.key}); miss.nearerThan(nearest) {
 			nearest = miss
 		}
 		if compared++; compared == maxCompared {
@@ -69,19 +71,25 @@ func (r Relation) distance() int {
 		return 0
 	case OtherScheme:
 		return 1
-	case OtherPort:
+	case OtherCase:
 		return 2
-	case OtherLabel:
+	case OtherPort:
 		return 3
+	case OtherLabel:
+		return 4
 	}
-	return 4
+	return 5
 }
 
-// relate compares the authority of an origin with an entry.
-func relate(authority, entry string) Relation {
+// relate compares an origin with an entry.
+func relate(origin, entry string) Relation {
+	_, authority, _ := strings.Cut(origin, "://")
 	_, other, _ := strings.Cut(entry, "://")
-	if authority == other {
+	switch {
+	case authority == other:
 		return OtherScheme
+	case strings.EqualFold(origin, entry):
+		return OtherCase
 	}
 	host, _, _ := cutPort(authority)
 	otherHost, _, _ := cutPort(other)

@@ -9,7 +9,7 @@ import (
 
 func TestList_FindsTheNearestMiss(t *testing.T) {
 	list := origins.NewList(1, []origins.Part{
-		{ID: "one", Origins: []string{"https://app.example.com", "http://localhost:3000", "https://a.b.example.org:8443", "https://only.example"}},
+		{ID: "one", Origins: []string{"https://app.example.com", "http://localhost:3000", "https://a.b.example.org:8443", "https://only.example", "capacitor://LOCALHOST"}},
 		{ID: "two", Origins: []string{"https://www.example.net", "https://zzz.example.net", "https://example.edu"}},
 	})
 	rows := []struct {
@@ -20,6 +20,11 @@ func TestList_FindsTheNearestMiss(t *testing.T) {
 		{"https://www.example.net", origins.OtherIntegration, "https://www.example.net"},
 		{"http://app.example.com", origins.OtherScheme, "https://app.example.com"},
 		{"capacitor://localhost:3000", origins.OtherScheme, "http://localhost:3000"},
+		{"capacitor://localhost", origins.OtherCase, "capacitor://LOCALHOST"},
+		{"app://Localhost", "", ""},
+		{"capacitor://LOCALHOST:1", origins.OtherPort, "capacitor://LOCALHOST"},
+		{"app://-", "", ""},
+		{"app://.", "", ""},
 		{"http://localhost:3001", origins.OtherPort, "http://localhost:3000"},
 		{"http://localhost", origins.OtherPort, "http://localhost:3000"},
 		{"http://app.example.com:8080", origins.OtherPort, "https://app.example.com"},

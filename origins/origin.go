@@ -6,13 +6,15 @@ import (
 )
 
 // MaxLength is the longest serialized origin in bytes: a scheme of 64, "://",
-// a host of 253, and a port of 6 with its colon.
+// a host of 253, and a port of 6 with its colon. An opaque host may be two
+// bytes longer, and the rest is then shorter.
 const MaxLength = 326
 
 const (
-	maxSchemeLength = 64
-	maxHostLength   = 253 // without the trailing dot (RFC 1035, section 2.3.4)
-	maxLabelLength  = 63
+	maxSchemeLength     = 64
+	maxHostLength       = 253 // without the trailing dot (RFC 1035, section 2.3.4)
+	maxLabelLength      = 63
+	maxOpaqueHostLength = 255
 )
 
 // opaque is the serialization of an opaque origin (HTML, section 7.1.1).
@@ -20,10 +22,11 @@ const opaque = "null"
 
 // WellFormed reports whether s is the canonical serialization of a tuple
 // origin (RFC 6454, section 6.2) as browsers send it: a lower-case scheme,
-// "://", a host, and a port unless it is the scheme's default. It is stricter
-// than the URL standard on purpose: what it refuses, no browser sends for a
-// page whose owner wants to be listed. It does not allocate for what it
-// accepts.
+// "://", a host, and a port unless it is the scheme's default. The host of a
+// special scheme is a lower-case name or an address; that of another, as
+// applications have, is opaque. WellFormed is stricter than the URL standard
+// on purpose: what it refuses, no browser sends for a page whose owner wants to
+// be listed. It does not allocate for what it accepts.
 func WellFormed(s string) bool {
 	if len(s) > MaxLength {
 		return false
@@ -33,7 +36,7 @@ func WellFormed(s string) bool {
 		return false
 	}
 	host, port, ok := cutPort(authority)
-	return ok && isPort(port, scheme) && isHost(host)
+	return ok && isPort(port, scheme) && isHostOf(scheme, host)
 }
 
 // cutPort splits an authority without user info at the colon before its port.
@@ -95,6 +98,37 @@ func defaultPort(scheme string) string {
 		return "21"
 	}
 	return ""
+}
+
+func isHostOf(scheme, host string) bool {
+	if isSpecial(scheme) {
+		return isHost(host)
+	}
+	return isOpaqueHost(host)
+}
+
+// isSpecial reports whether scheme is special (URL, section 4.2): its hosts are
+// domain names and addresses. All other hosts are opaque.
+func isSpecial(scheme string) bool {
+	switch scheme {
+	case "http", "https", "ws", "wss", "ftp", "file":
+		return true
+	}
+	return false
+}
+
+// isOpaqueHost reports whether host has only bytes that the opaque-host parser
+// leaves as they are (URL, section 3.5). It has no labels and no case.
+func isOpaqueHost(host string) bool {
+	if host == "" || len(host) > maxOpaqueHostLength {
+		return false
+	}
+	for i := range len(host) {
+		if c := host[i]; !isLabelByte(c) && !isUpper(c) && c != '.' && c != '~' {
+			return false
+		}
+	}
+	return true
 }
 
 func isHost(host string) bool {
@@ -215,4 +249,5 @@ func appendHextet(b []byte, hi, lo byte) []byte {
 }
 
 func isLower(c byte) bool { return 'a' <= c && c <= 'z' }
+func isUpper(c byte) bool { return 'A' <= c && c <= 'Z' }
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
