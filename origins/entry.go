@@ -4,8 +4,6 @@ import (
 	"net/netip"
 	"strings"
 	"unicode/utf8"
-
-	"golang.org/x/net/idna"
 )
 
 // MaxEntryLength is the longest entry in bytes, as written. A Unicode host may
@@ -148,40 +146,6 @@ func canonicalIPv6(host string) (canonical, problem string) {
 		return "", notAHost
 	}
 	return "[" + string(appendIPv6(nil, addr)) + "]", ""
-}
-
-// asciiName lower-cases a host name and turns its Unicode labels into
-// A-labels. Names that are ASCII already and claim no A-label are left to the
-// grammar, since every IDNA profile refuses some names that resolve.
-func asciiName(host string) (name, problem string) {
-	name = strings.ToLower(host)
-	if isASCII(host) && !strings.Contains(name, "xn--") {
-		return name, ""
-	}
-	// The name is parsed by the URL standard's rules ("domain to ASCII" with
-	// beStrict false), then read back: an A-label that does not survive the
-	// round trip is one that browsers refuse or print in another way.
-	profile := idna.New(
-		idna.MapForLookup(),
-		idna.Transitional(false),
-		idna.StrictDomainName(false),
-		idna.CheckHyphens(false),
-		idna.CheckJoiners(true),
-		idna.BidiRule(),
-	)
-	const notIDNA = "has a host that is no internationalized domain name"
-	name, err := profile.ToASCII(host)
-	if err != nil {
-		return "", notIDNA
-	}
-	unicode, err := profile.ToUnicode(name)
-	if err != nil {
-		return "", notIDNA
-	}
-	if again, err := profile.ToASCII(unicode); err != nil || again != name {
-		return "", notIDNA
-	}
-	return name, ""
 }
 
 func isASCII(s string) bool {

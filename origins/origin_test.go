@@ -185,8 +185,26 @@ func TestParseEntry_RefusesWhatIsNoOrigin(t *testing.T) {
 		{"https://-a.example", "hyphen"},
 		{"https://a-.example", "hyphen"},
 		{"https://a.example-", "hyphen"},
-		{"https://xn--.example", "not a name"},
+		{"https://xn--.example", "internationalized"},
 		{"https://xn--a.example", "internationalized"},
+		{"https://app.example.com.xn--", "internationalized"}, // not app.example.com and a dot
+		{"https://app.example.com.XN--", "internationalized"},
+		{"https://app.example.com.\uff58n--", "internationalized"}, // a fullwidth x
+		{"https://xn--.", "internationalized"},
+		{"https://xn--\u00ad.example", "internationalized"}, // a soft hyphen
+		{"https://xn--bücher-kva.example", "internationalized"},
+		{"https://xn--te\u0161la", "internationalized"},
+		{"https://x\u00adn--b\u03c0cher-kva.example", "internationalized"},
+		{"https://xn--xn--a--gua.example", "internationalized"},
+		{"https://xn--zn7c.example", "internationalized"},           // U+FFFD
+		{"https://\u063a\u200c\u0621.example", "internationalized"}, // a non-joiner before a letter that does not join
+		{"https://stra\u1e9ee.example", "write ss or ß"},
+		{"https://\u05d0\U0001171e\u05d0.example", "versions of Unicode"},
+		{"https://xn--4dba1101s.example", "versions of Unicode"}, // the same as an A-label
+		{"https://a\u2100b.example", "not a name"},               // a/c
+		{"https://a\uff05b.example", "not a name"},               // a percent sign
+		{"https://\uff11.example.\uff12", "not a name"},
+		{"https://a\u3002\uff0eb", "not a name"},
 		{"https://xn--example-.com", "internationalized"},
 		{"https://\u200d.example", "internationalized"},
 		{"https://\u05d0a.example", "internationalized"}, // left-to-right within right-to-left

@@ -1,0 +1,132 @@
+package origins
+
+import (
+	"strings"
+	"unicode"
+
+	"golang.org/x/net/idna"
+)
+
+const (
+	notIDNA     = "has a host that is no internationalized domain name"
+	isAmbiguous = "has a character that versions of Unicode turn into different hosts: for ẞ, write ss or ß"
+)
+
+// acePrefix begins an A-label.
+const acePrefix = "xn--"
+
+// asciiName lower-cases a host name and turns its Unicode labels into
+// A-labels. Names that are ASCII already and claim no A-label are left to the
+// grammar, since every IDNA profile refuses some names that resolve.
+//
+// The others are parsed by the URL standard's rules, and read back: an A-label
+// that does not survive the round trip is one that browsers refuse or print in
+// another way.
+func asciiName(host string) (name, problem string) {
+	name = strings.ToLower(host)
+	if isASCII(host) && !strings.Contains(name, acePrefix) {
+		return name, ""
+	}
+	profile := browserProfile()
+	name, err := profile.ToASCII(host)
+	if err != nil {
+		return "", notIDNA
+	}
+	decoded, err := profile.ToUnicode(name)
+	if err != nil {
+		return "", notIDNA
+	}
+	again, err := profile.ToASCII(decoded)
+	switch {
+	case err != nil || again != name:
+		return "", notIDNA
+	case !isReadAsWritten(profile, host, name, decoded), !joins(profile, decoded):
+		return "", notIDNA
+	case strings.ContainsAny(host+decoded, ambiguous):
+		return "", isAmbiguous
+	}
+	return name, ""
+}
+
+// browserProfile follows the URL standard's "domain to ASCII" with beStrict
+// false.
+func browserProfile() *idna.Profile {
+	return idna.New(
+		idna.MapForLookup(),
+		idna.Transitional(false),
+		idna.StrictDomainName(false),
+		idna.CheckHyphens(false),
+		idna.CheckJoiners(true),
+		idna.BidiRule(),
+	)
+}
+
+// ambiguous are the characters that Unicode has changed since version 15: U+1E9E
+// was mapped to ss and is mapped to ß; U+1171E was a nonspacing mark, which
+// right-to-left labels may have, and is none.
+const ambiguous = "\u1e9e\U0001171e"
+
+// isReadAsWritten reports whether each label of host, when mapped, is that of
+// name or of decoded, which were made of it. The profile also takes xn-- for
+// an empty label, and decodes A-labels that have Unicode in them; browsers
+// refuse both.
+func isReadAsWritten(profile *idna.Profile, host, name, decoded string) bool {
+	labels := splitLabels(host)
+	aLabels, uLabels := strings.Split(name, "."), strings.Split(decoded, ".")
+	if len(labels) != len(aLabels) || len(labels) != len(uLabels) {
+		return false
+	}
+	for i, label := range labels {
+		if label == aLabels[i] {
+			continue
+		}
+		// Behind a hyphen nothing is an A-label, so it is only mapped. Its
+		// errors are known, or made by the hyphen.
+		mapped, _ := profile.ToUnicode("-" + label)
+		if mapped = mapped[1:]; mapped != aLabels[i] && mapped != uLabels[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// splitLabels splits at the full stop and at what UTS 46 maps to it.
+func splitLabels(host string) []string {
+	return strings.Split(strings.Map(func(r rune) rune {
+		switch r {
+		case '\u3002', '\uff0e', '\uff61':
+			return '.'
+		}
+		return r
+	}, host), ".")
+}
+
+const (
+	zwnj = '\u200c'
+	zwj  = '\u200d'
+)
+
+// joins reports whether every zero width non-joiner of a name is where browsers
+// take it: behind a virama, or between letters that join (RFC 5892, appendix
+// A.1). The profile does not look at the letter behind it. A joiner, which may
+// only be behind a virama, has it look.
+func joins(profile *idna.Profile, name string) bool {
+	if !strings.ContainsRune(name, zwnj) {
+		return true
+	}
+	letters := []rune(name)
+	for i, r := range letters {
+		if r == zwnj && (i+1 == len(letters) || !isJoiningLetter(letters[i+1])) {
+			letters[i] = zwj
+		}
+	}
+	_, err := profile.ToASCII(string(letters))
+	return err == nil
+}
+
+// isJoiningLetter reports whether r is one of the Arabic letters that join with
+// the one before (Joining_Type R or D). Other scripts have such letters too.
+func isJoiningLetter(r rune) bool {
+	const unjoined = "\u0621\u0640\u0674\u06e5\u06e6"
+	return '\u0600' <= r && r <= '\u06ff' && unicode.IsLetter(r) && !strings.ContainsRune(unjoined, r)
+}
