@@ -82,6 +82,7 @@ func (a *answer) WriteHeader(status int) {
 		return
 	}
 	a.status, a.pending = status, true
+	limitAnnounced(header)
 	a.dressFinal(header)
 	a.exchange.leaveConnection(header)
 	a.name(header)
@@ -234,85 +235,3 @@ func (b flushingBody) Read(p []byte) (int, error) {
 
 // Unwrap gives http.ResponseController the way to deadlines and hijacking.
 func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
-
-// finish takes CORS headers out of the trailers. httputil puts those that the
-// tenant announced under their names, where net/http sends the announced ones
-// only, and the others under http.TrailerPrefix.
-func (a *answer) finish() {
-	if a.dress == untouched {
-		return
-	}
-	for name := range a.Header() {
-		if trailer, ok := strings.CutPrefix(name, http.TrailerPrefix); ok && isCORS(trailer) {
-			delete(a.Header(), name)
-		}
-	}
-}
-
-const corsPrefix = "Access-Control-"
-
-func isCORS(name string) bool {
-	return len(name) >= len(corsPrefix) && strings.EqualFold(name[:len(corsPrefix)], corsPrefix)
-}
-
-// stripCORS removes what only the gateway may say, from the header and from
-// the announced trailers.
-func stripCORS(header http.Header) {
-	for name := range header {
-		if isCORS(name) {
-			delete(header, name)
-		}
-	}
-	if announced := header["Trailer"]; announced != nil {
-		if kept := withoutCORS(announced); kept == "" {
-			delete(header, "Trailer")
-		} else {
-			header["Trailer"] = []string{kept}
-		}
-	}
-}
-
-func withoutCORS(lines []string) string {
-	var kept []string
-	for _, line := range lines {
-		for name := range strings.SplitSeq(line, ",") {
-			if name = strings.TrimSpace(name); name != "" && !isCORS(name) {
-				kept = append(kept, name)
-			}
-		}
-	}
-	return strings.Join(kept, ", ")
-}
-
-// mergeVary adds Origin to Vary unless it is there, or "*" is, and leaves one
-// line without doubles.
-func (a *answer) mergeVary(header http.Header) {
-	lines := header["Vary"]
-	if len(lines) == 0 {
-		header["Vary"] = a.stamps.vary
-		return
-	}
-	var names []string
-	for _, line := range append(lines[:len(lines):len(lines)], "Origin") {
-		for name := range strings.SplitSeq(line, ",") {
-			name = strings.TrimSpace(name)
-			if name == "*" {
-				header["Vary"] = []string{"*"}
-				return
-			}
-			if name != "" && !containsFold(names, name) {
-				names = append(names, name)
-			}
-		}
-	}
-	header["Vary"] = []string{strings.Join(names, ", ")}
-}
-
-func containsFold(names []string, name string) bool {
-	for _, have := range names {
-		if strings.EqualFold(have, name) {
-			return true
-		}
-	}
-	return false
-}
