@@ -57,20 +57,25 @@ func (t trustedProxies) client(lines []string, peer netip.Addr) netip.Addr {
 }
 
 // forwardedScheme reads X-Forwarded-Proto. Some proxies write wss for a
-// WebSocket, and several proxies make a list whose first element is the
-// client's.
+// WebSocket. A proxy that appends has written the rightmost value, as of
+// X-Forwarded-For; what stands left of it, the client may have.
 func forwardedScheme(lines []string, otherwise string) string {
-	if len(lines) == 0 {
-		return otherwise
-	}
-	first, _, _ := strings.Cut(lines[0], ",")
-	switch strings.ToLower(strings.Trim(first, " \t")) {
+	switch strings.ToLower(rightmost(lines)) {
 	case "https", "wss":
 		return "https"
 	case "http", "ws":
 		return "http"
 	}
 	return otherwise
+}
+
+// rightmost is the last element of comma-separated lines, or "".
+func rightmost(lines []string) string {
+	if len(lines) == 0 {
+		return ""
+	}
+	last := lines[len(lines)-1]
+	return strings.Trim(last[strings.LastIndexByte(last, ',')+1:], " \t")
 }
 
 // parseAddr reads an address with or without port; what is neither is the zero

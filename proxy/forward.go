@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httputil"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -81,37 +80,10 @@ func rewrite(p *httputil.ProxyRequest) {
 	if origin := p.In.Header["Origin"]; origin != nil {
 		header["Origin"] = origin
 	}
-	dropUnderscores(header)
+	x.dropUntrusted(header)
 	x.forwardedHeaders(header, p.In)
 	x.continueTrace(header)
 	x.asked = time.Now()
-}
-
-// dropUnderscores removes names that some tenants read like those with hyphens
-// (CGI variables do), past whoever checks the latter.
-func dropUnderscores(header http.Header) {
-	for name := range header {
-		if strings.IndexByte(name, '_') >= 0 {
-			delete(header, name)
-		}
-	}
-}
-
-// forwardedHeaders sets X-Forwarded-For, -Host and -Proto. What came of
-// X-Forwarded-For is kept only from a trusted proxy.
-func (x *exchange) forwardedHeaders(header http.Header, in *http.Request) {
-	chain := ""
-	if x.peer.IsValid() {
-		chain = x.peer.String()
-	}
-	if x.gateway.trusted.trust(x.peer) {
-		if prior := strings.Join(in.Header["X-Forwarded-For"], ", "); prior != "" {
-			chain = prior + ", " + chain
-		}
-	}
-	header["X-Forwarded-For"] = []string{chain}
-	header["X-Forwarded-Host"] = []string{in.Host}
-	header["X-Forwarded-Proto"] = []string{x.scheme}
 }
 
 var (

@@ -266,14 +266,14 @@ func (g *Gateway) settled(x *exchange, r *http.Request) *http.Request {
 // publicHost is the host that the client used. X-Forwarded-Host selects nothing;
 // a trusted proxy may say by it which of the tenant's hosts that was.
 func (g *Gateway) publicHost(x *exchange, r *http.Request) string {
-	said := r.Header["X-Forwarded-Host"]
-	if len(said) != 1 || !g.trusted.trust(x.peer) || g.hosts.byName[canonicalHost(said[0])] != x.tenant {
+	said := rightmost(r.Header["X-Forwarded-Host"])
+	if said == "" || !g.trusted.trust(x.peer) || g.hosts.byName[canonicalHost(said)] != x.tenant {
 		return r.Host
 	}
-	if _, err := url.Parse("//" + said[0]); err != nil {
+	if _, err := url.Parse("//" + said); err != nil {
 		return r.Host
 	}
-	return said[0]
+	return said
 }
 
 type exchangeKey struct{}

@@ -461,8 +461,8 @@ func TestGateway_TellsTheAPIWhoAsks(t *testing.T) {
 		{"but not another tenant's", true, "empty.example", "https://acme.example from 198.51.100.7"},
 		{"nor one of nobody", true, "evil.example", "https://acme.example from 198.51.100.7"},
 		{"nor what is no host", true, "acme.example:x", "https://acme.example from 198.51.100.7"},
-		{"nor on several lines", true, "public.acme.example\r\nX-Forwarded-Host: acme.example", "https://acme.example from 198.51.100.7"},
-		{"nor several", true, "acme.example, public.acme.example", "https://acme.example from 198.51.100.7"},
+		{"of several lines the last", true, "public.acme.example\r\nX-Forwarded-Host: acme.example", "https://acme.example from 198.51.100.7"},
+		{"of several the rightmost", true, "acme.example, public.acme.example", "https://public.acme.example from 198.51.100.7"},
 		{"a stranger, for itself", false, "public.acme.example", "http://acme.example from 127.0.0.1"},
 	}
 	for _, row := range rows {
