@@ -19,6 +19,9 @@ type Config struct {
 	// Lists has the list of every tenant. Its Loader sets its own time limit.
 	Lists *origins.Cache
 	CORS  CORS
+	// OnLoopback says that the gateway listens on a loopback address alone, which
+	// pages reach by DNS rebinding.
+	OnLoopback bool
 	// TrustedProxies are the peers whose X-Forwarded-For and -Proto count.
 	TrustedProxies []netip.Prefix
 	// URLBytes is the longest request target that is answered; 0 is no limit.
@@ -101,7 +104,7 @@ func New(cfg Config) (*Gateway, error) {
 
 // build returns a gateway that has no tunnels yet.
 func build(cfg Config, transports *transports) (*Gateway, error) {
-	hosts, err := newHosts(cfg.Tenants, transports)
+	hosts, err := newHosts(cfg, transports)
 	if err != nil {
 		return nil, err
 	}
@@ -219,7 +222,7 @@ func (g *Gateway) admit(x *exchange, r *http.Request) *problem {
 		return badHost
 	}
 	if x.tenant = g.hosts.find(r.Host); x.tenant == nil {
-		return tenantUnknown
+		return g.hosts.unknown()
 	}
 	x.Tenant = x.tenant.ID
 	x.api = x.tenant.owns(x.target.path)

@@ -18,7 +18,8 @@ type Tenant struct {
 	// ID names the tenant in lists, logs and metrics.
 	ID string
 	// Hosts are the names, without ports, that select the tenant. One tenant
-	// may have none: it takes the hosts that no other has.
+	// may have none, or AnyHost alone: it takes the hosts that no other has, but
+	// without any only loopback names if Config.OnLoopback.
 	Hosts []string
 	// Upstream is where requests are forwarded to: a scheme and a host.
 	Upstream *url.URL
@@ -108,20 +109,22 @@ type hosts struct {
 	byName map[string]*tenant
 	rest   *tenant // nil: nobody takes the other hosts
 
-	transports *transports
+	loopbackOnly bool // of the other hosts
+	transports   *transports
 }
 
-func newHosts(tenants []Tenant, transports *transports) (hosts, error) {
-	h := hosts{byID: map[string]*tenant{}, byName: map[string]*tenant{}, transports: transports}
+func newHosts(cfg Config, transports *transports) (hosts, error) {
+	h := hosts{byID: map[string]*tenant{}, byName: map[string]*tenant{}, loopbackOnly: cfg.OnLoopback, transports: transports}
 	var errs []error
-	for _, t := range tenants {
+	for _, t := range cfg.Tenants {
 		compiled := newTenant(t, transports)
 		h.byID[t.ID] = compiled
-		if len(t.Hosts) == 0 {
+		if takesOthers(t.Hosts) {
 			if h.rest != nil {
-				errs = append(errs, fmt.Errorf("tenants %s and %s both have no hosts", h.rest.ID, t.ID))
+				errs = append(errs, fmt.Errorf("tenants %s and %s both take the hosts that no other has", h.rest.ID, t.ID))
 			}
 			h.rest = compiled
+			continue
 		}
 		for _, name := range t.Hosts {
 			name = configuredHost(name)
@@ -147,7 +150,7 @@ func (h *hosts) find(host string) *tenant {
 	if t, ok := h.byName[name]; ok {
 		return t
 	}
-	return h.rest
+	return h.other(name)
 }
 
 // hasOtherHost reports whether r names several hosts. net/http refuses two Host

@@ -131,10 +131,10 @@ func (s *soak) preflight(ctx context.Context) {
 	s.preflights.Add(1)
 }
 
-// strangers ask for hosts that are nobody's. With a tenant for every host they
-// are refused by its list instead.
+// strangers ask for hosts that are nobody's: on loopback, a tenant without hosts
+// has loopback names only.
 func (s *soak) strangers(ctx context.Context) {
-	s.expect(ctx, "GET", fmt.Sprintf("%x.unknown.example", rand.Uint64()), "https://evil.example", 403)
+	s.expect(ctx, "GET", fmt.Sprintf("%x.unknown.example", rand.Uint64()), "https://evil.example", 421)
 	s.unknown.Add(1)
 }
 

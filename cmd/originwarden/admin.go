@@ -11,8 +11,9 @@ import (
 
 // admin answers on the operators' address. It answers GET to whoever reaches
 // it, everything else to whoever has a token for it, and nothing to web pages,
-// which have no business there.
+// which have no business there, also by DNS rebinding.
 type admin struct {
+	answers  func(host string) bool
 	metrics  http.Handler
 	ready    http.Handler
 	contract http.Handler
@@ -28,6 +29,8 @@ func (a *admin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	methods := a.route(r.URL.EscapedPath())
 	switch {
+	case !a.answers(r.Host):
+		refuse(w, http.StatusMisdirectedRequest, "HOST_UNKNOWN", "Host unknown")
 	case r.Header["Origin"] != nil:
 		refuse(w, http.StatusForbidden, "ORIGIN_REFUSED", "Origin refused")
 	case methods == nil:

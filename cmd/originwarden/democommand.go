@@ -91,8 +91,8 @@ func (e *example) prepare(stop context.Context, dir string, at demoAddresses) er
 	return failed(err)
 }
 
-// configure returns the configuration of the gateway, whose one tenant takes
-// every host.
+// configure returns the configuration of the gateway, whose one tenant has no
+// hosts.
 func (e *example) configure(dir string, at demoAddresses, tenant net.Addr) (*config.Config, error) {
 	cfg, err := config.Load("",
 		config.Flag{Name: "listen", Value: at.tenants},

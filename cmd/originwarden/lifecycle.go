@@ -99,6 +99,7 @@ func (s *service) run(stop, now context.Context, a around) error {
 	g.tenants, g.admin = s.server(base, h.running), s.server(base, h.admin)
 	g.tenants.ConnContext = proxy.ConnContext
 	h.admin.reload = h.forOperators(g.reloadFor(a.load))
+	h.admin.answers = h.answersAt(admin.Addr())
 	limited := g.limited(tenants)
 	background.Go(func() { h.current.Load().gateway.Review(base) })
 	background.Go(func() { s.follow(base) })

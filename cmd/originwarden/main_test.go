@@ -170,7 +170,7 @@ func hello(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "hello") 
 
 // oneTenant configures the tenant acme, which takes every host, and more.
 func oneTenant(url string, more ...string) string {
-	return fmt.Sprintf("tenants: [{id: acme, upstream: '%s'}]\n", url) + strings.Join(more, "\n")
+	return fmt.Sprintf("tenants: [{id: acme, hosts: ['*'], upstream: '%s'}]\n", url) + strings.Join(more, "\n")
 }
 
 // send makes one request on a connection of its own. Headers are written like

@@ -49,6 +49,7 @@ func (p *plan) generation(before *generation) (*generation, error) {
 	if before != nil {
 		build = before.gateway.Successor
 	}
+	p.warnOfEveryHost()
 	gateway, err := build(p.gateway(tenants))
 	return &generation{p.cfg, gateway, lists, p.tracing.handler(gateway, p.cfg)}, err
 }
@@ -58,6 +59,7 @@ func (p *plan) gateway(tenants []proxy.Tenant) proxy.Config {
 		Tenants:           tenants,
 		Lists:             p.lists,
 		CORS:              p.cors(),
+		OnLoopback:        isLoopback(p.at),
 		TrustedProxies:    trustedProxies(p.cfg),
 		URLBytes:          int(p.cfg.Limits.URLBytes),
 		BodyBytes:         int64(p.cfg.Limits.BodyBytes),

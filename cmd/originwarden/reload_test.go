@@ -110,7 +110,7 @@ func TestReload_OfABadConfigurationChangesNothingAndTellsEveryMistake(t *testing
 		!strings.HasSuffix(problems.Errors[0].Detail, `:2: unknown key "nonsense"`) || !strings.Contains(problems.Errors[1].Detail, ":3: ") {
 		t.Errorf("%d %s", response.StatusCode, text)
 	}
-	if got := r.status(t, "acme.example"); got != 403 {
+	if got := r.status(t, "localhost"); got != 403 {
 		t.Errorf("afterwards: %d", got)
 	}
 	r.await(t, r.stderr, `the configuration was not taken`)
@@ -127,7 +127,7 @@ func TestReload_TellsWhatWaitsForTheNextStart(t *testing.T) {
 	if _, text := r.reload(t); text != `{"tenants":1,"waitForRestart":["limits.header_bytes","timeouts.idle"]}`+"\n" {
 		t.Errorf("got %s", text)
 	}
-	if got := r.status(t, "acme.example"); got != 200 {
+	if got := r.status(t, "localhost"); got != 200 {
 		t.Errorf("what does not wait: %d", got)
 	}
 }
@@ -138,7 +138,7 @@ func TestReload_ComesWithTheSignal(t *testing.T) {
 	r.rewrite(t, "tenants: [{id: acme, mode: report, upstream: '"+up+"'}]\n")
 	r.hangups <- syscall.SIGHUP
 	r.await(t, r.stderr, `the configuration was read again`)
-	if got := r.status(t, "acme.example"); got != 200 {
+	if got := r.status(t, "localhost"); got != 200 {
 		t.Errorf("afterwards: %d", got)
 	}
 }

@@ -18,7 +18,8 @@ func newServe(env environment) *cobra.Command {
 		Use:   "serve",
 		Short: "Run the gateway",
 		Long: "Run the gateway. Without a configuration file, --upstream is enough: one tenant,\n" +
-			"called default, takes every host.",
+			"called default, takes the names of this machine (localhost, 127.0.0.1), or every host\n" +
+			"where --listen is not on loopback.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if !cmd.Flags().Changed("config") {
@@ -29,6 +30,7 @@ func newServe(env environment) *cobra.Command {
 				return err
 			}
 			if check {
+				tellOfEveryHost(env.stderr, cfg)
 				_, err := fmt.Fprintln(env.stdout, "configuration is valid")
 				return failed(err)
 			}

@@ -80,6 +80,27 @@ func TestActivation_TakesTheSocketsThatItWasStartedWith(t *testing.T) {
 	}
 }
 
+// What counts is where the socket listens, not what the configuration says.
+func TestActivation_RefusesRebindingAtALoopbackSocket(t *testing.T) {
+	up := upstream(t, hello)
+	tenants, tenantsAt := socket(t)
+	admin, adminAt := socket(t)
+	a := underSystemd{sockets: []*os.File{admin, tenants}, names: "admin:tenants"}
+	p := a.serve(t, "--upstream", up, "--listen", "0.0.0.0:0", "--admin-listen", "0.0.0.0:0")
+	p.await(t, p.stdout, readyLine)
+	for _, at := range []string{tenantsAt, adminAt} {
+		for host, want := range map[string]int{"evil.example": 421, at: 200, "localhost": 200} {
+			if got, text := askHost(t, "http://"+at, "GET /healthz HTTP/1.1", host); got != want {
+				t.Errorf("%s at %s: %d %s", host, at, got, text)
+			}
+		}
+	}
+	p.process.Signal(syscall.SIGTERM)
+	if status := p.wait(t); status != exitDone {
+		t.Errorf("exit status %d:\n%s", status, p.stderr)
+	}
+}
+
 func TestActivation_OpensWhatItWasNotGiven(t *testing.T) {
 	admin, adminAt := socket(t)
 	p := underSystemd{sockets: []*os.File{admin}, names: "admin"}.serve(t, serveArgs("http://127.0.0.1:1")[1:]...)

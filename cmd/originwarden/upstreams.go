@@ -213,8 +213,8 @@ func ask(ctx context.Context, client *http.Client, t *config.Tenant) (cause stri
 	if err != nil {
 		return "request"
 	}
-	if len(t.Hosts) > 0 {
-		request.Host = t.Hosts[0]
+	if names := t.Names(); len(names) > 0 {
+		request.Host = names[0]
 	}
 	request.Header.Set("User-Agent", "originwarden-check")
 	response, err := client.Do(request)

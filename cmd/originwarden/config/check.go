@@ -33,6 +33,7 @@ func (c *checker) check() {
 func (c *checker) addresses() {
 	c.address("listen", c.Listen)
 	c.address("admin.listen", c.Admin.Listen)
+	c.hosts("admin.hosts", c.Admin.Hosts, firsts{})
 	if c.Listen == c.Admin.Listen && !strings.HasSuffix(c.Listen, ":0") {
 		c.at("admin.listen", "admin.listen is the tenants' address: it has to be one of its own")
 	}

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"errors"
 	"net/url"
 	"path"
 	"strings"
@@ -22,13 +21,7 @@ func (c *checker) tenants() {
 		if c.tenantID(at+".id", t.ID) {
 			c.unique(ids, at+".id", "tenant id", t.ID)
 		}
-		c.hosts(at+".hosts", t.Hosts, hosts)
-		if len(t.Hosts) == 0 && !c.broken[at+".hosts"] && !c.broken[at] {
-			if rest != "" {
-				c.at(at, "%s has no hosts and takes those that nobody has, as %s does%s", at, rest, c.onLine(rest))
-			}
-			rest = at
-		}
+		rest = c.tenantHosts(at, t, hosts, rest)
 		c.publicOrigins(at+".public_origins", t.PublicOrigins)
 		c.upstreamTLS(at+".upstream_tls", t)
 		c.upstreamCheck(at+".upstream_check", t.UpstreamCheck)
@@ -73,37 +66,6 @@ func (c *checker) tenantID(at, id string) bool {
 		return false
 	}
 	return true
-}
-
-// hosts brings names into canonical form and reports those that are taken.
-func (c *checker) hosts(at string, names []string, taken firsts) {
-	for i, name := range names {
-		canonical, err := parseHost(name)
-		if err != nil {
-			c.at(element(at, i), "the host %s %v", quote(name), err)
-			continue
-		}
-		names[i] = canonical
-		c.unique(taken, element(at, i), "host", canonical)
-	}
-}
-
-// parseHost returns the name of a host as it stands in Host, but without
-// brackets, port and a dot at the end.
-func parseHost(name string) (string, error) {
-	if strings.Contains(strings.TrimPrefix(name, "["), ":") && !strings.HasSuffix(name, "]") {
-		return "", errors.New("has a port, which hosts are without")
-	}
-	if strings.HasSuffix(name, "/") {
-		return "", errors.New("has a path: a host is a name")
-	}
-	const scheme = "https://"
-	origin, err := origins.ParseEntry(scheme + name)
-	if problem, ok := errors.AsType[*origins.EntryError](err); ok {
-		return "", errors.New(problem.Problem)
-	}
-	host := strings.TrimSuffix(strings.TrimPrefix(origin, scheme), ".")
-	return strings.TrimSuffix(strings.TrimPrefix(host, "["), "]"), nil
 }
 
 func (c *checker) publicOrigins(at string, entries []string) {

@@ -32,12 +32,17 @@ type Config struct {
 // Admin is the operators' own address.
 type Admin struct {
 	Listen string `yaml:"listen"`
+	// Hosts are answered on a loopback address beside loopback names, and
+	// elsewhere, if there are any, in the place of every host. They are as those
+	// of a Tenant; "*" is every host.
+	Hosts []string `yaml:"hosts"`
 }
 
 // Tenant is an HTTP API behind the gateway.
 type Tenant struct {
 	ID string `yaml:"id"`
-	// Hosts are in lower case and without ports. One tenant may have none.
+	// Hosts are in lower case and without ports. One tenant may have none, or
+	// "*" alone.
 	Hosts []string `yaml:"hosts"`
 	// PublicOrigins are in canonical form; nil stands for those of PublicAt.
 	PublicOrigins []string `yaml:"public_origins"`
@@ -194,14 +199,14 @@ func (t *Tenant) PublicAt(scheme, port string) []string {
 	if t.PublicOrigins != nil {
 		return t.PublicOrigins
 	}
-	hosts := t.Hosts
+	hosts := t.Names()
 	if len(hosts) == 0 {
 		hosts = []string{"localhost", "127.0.0.1"}
 	}
 	var public []string
 	for _, host := range hosts {
 		entries := []string{scheme + "://" + net.JoinHostPort(host, port)}
-		if len(t.Hosts) > 0 {
+		if len(t.Names()) > 0 {
 			entries = append(entries, "https://"+net.JoinHostPort(host, "443"))
 		}
 		for _, entry := range entries {

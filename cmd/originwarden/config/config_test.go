@@ -128,6 +128,8 @@ func TestTenant_PublicAt(t *testing.T) {
 			[]string{"http://[::1]:8080", "https://[::1]"}},
 		{"a tenant of every host is seen on this machine", config.Tenant{}, "http", "8080",
 			[]string{"http://localhost:8080", "http://127.0.0.1:8080"}},
+		{"also one that says so", config.Tenant{Hosts: []string{"*"}}, "http", "8080",
+			[]string{"http://localhost:8080", "http://127.0.0.1:8080"}},
 		{"what is configured counts alone", config.Tenant{Hosts: []string{"a.example"}, PublicOrigins: []string{"https://b.example"}}, "http", "80",
 			[]string{"https://b.example"}},
 		{"also when it is none", config.Tenant{Hosts: []string{"a.example"}, PublicOrigins: []string{}}, "http", "80", []string{}},

@@ -25,7 +25,7 @@ func TestExample_IsTheDefaultWhereThereIsOne(t *testing.T) {
 	}
 	// An explicit [] is the same as nothing, but for public_origins.
 	cfg.Tenants[0].PublicOrigins, cfg.Tenants[0].PostFromAnywhere = nil, nil
-	cfg.TrustedProxies, cfg.API.Tokens = nil, nil
+	cfg.TrustedProxies, cfg.API.Tokens, cfg.Admin.Hosts = nil, nil, nil
 	if !reflect.DeepEqual(cfg, least) {
 		t.Errorf("got  %+v\nwant %+v", cfg, least)
 	}

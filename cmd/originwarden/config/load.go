@@ -165,7 +165,7 @@ func (d *decoder) flag(flag Flag, path string, into encoding.TextUnmarshaler) {
 }
 
 // onlyTenant is the one that a flag speaks of. Where the file has none,
-// upstream makes one that takes every host.
+// upstream makes one without hosts.
 func (d *decoder) onlyTenant(flag Flag, cfg *Config) *Tenant {
 	written := place{flag: flag.Name}
 	switch {

@@ -157,6 +157,9 @@ func TestParse_RefusesTenantsMistakes(t *testing.T) {
 	for _, c := range []struct{ name, tenants, want string }{
 		{"an id twice", "- {id: a, " + up + "}\n- {id: a, hosts: [h.example], " + up + "}", `c.yaml:3: the tenant id "a" is that of tenants[0].id too (line 2)`},
 		{"two that take every host", "- {id: a, " + up + "}\n- {id: b, hosts: [], " + up + "}", "c.yaml:3: tenants[1] has no hosts and takes those that nobody has, as tenants[0] does (line 2)"},
+		{"two of which one says so", "- {id: a, " + up + "}\n- {id: b, hosts: ['*'], " + up + "}", `c.yaml:3: tenants[1] has the host "*" and takes those that nobody has, as tenants[0] does (line 2)`},
+		{"every host and one more", "- {id: a, hosts: ['*', h.example], " + up + "}", `c.yaml:2: the host "*" stands for all: it is alone in its list`},
+		{"every host twice", "- {id: a, hosts: ['*', '*'], " + up + "}", `c.yaml:2: the host "*" stands for all: it is alone in its list` + "\n" + `c.yaml:2: the host "*" stands for all: it is alone in its list`},
 		{"no id", "- {" + up + "}", "c.yaml:2: tenants[0] has no id"},
 		{"an id that is a label of ours", "- {id: _other, " + up + "}", `c.yaml:2: "_other" is no tenant id: 1 to 64 of A-Z a-z 0-9 - _ . and first a letter or digit`},
 		{"an id that is empty", "- {id: '', " + up + "}", `c.yaml:2: "" is no tenant id: 1 to 64 of A-Z a-z 0-9 - _ . and first a letter or digit`},
