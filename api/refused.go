@@ -19,6 +19,7 @@ type refusedOrigin struct {
 	First   time.Time     `json:"first"`
 	Last    time.Time     `json:"last"`
 	Path    string        `json:"path"`
+	OwnHost bool          `json:"ownHost,omitzero"`
 	Nearest *nearestEntry `json:"nearest,omitempty"`
 }
 
@@ -46,7 +47,7 @@ func (t *tenant) refused(w http.ResponseWriter, r *http.Request, _ call) error {
 
 func documentOfRefusal(r origins.Refusal, list *origins.List) refusedOrigin {
 	d := refusedOrigin{
-		Origin: r.Origin, Reason: r.Reason.String(), Count: r.Count, Path: r.Path,
+		Origin: r.Origin, Reason: r.Reason.String(), Count: r.Count, Path: r.Path, OwnHost: r.OwnHost,
 		First: r.First.UTC().Truncate(time.Second), Last: r.Last.UTC().Truncate(time.Second),
 	}
 	if !origins.WellFormed(r.Origin) {

@@ -20,6 +20,7 @@ func newGateRefusing(t *testing.T) *gate {
 	record("acme", "http://a.example", origins.OriginNotListed, "/one", then)
 	record("acme", "http://a.example", origins.OriginNotListed, "/two", then.Add(time.Minute))
 	record("acme", "nonsense\xff\x1b", origins.OriginMalformed, "/\xff", then.Add(-time.Hour))
+	g.config.Refusals.RecordOwnHost("acme", "https://own.example", origins.OriginNotListed, "/own.js", then.Add(-2*time.Hour))
 	record("globex", "https://them.example", origins.OriginNotListed, "/", then)
 	return g
 }
@@ -32,7 +33,9 @@ func TestRefused_AreThoseOfTheTenantWithTheirNearestEntry(t *testing.T) {
 		`{"origin":"http://a.example","reason":"origin_not_listed","count":2,"first":"2026-01-02T03:04:05Z","last":"2026-01-02T03:05:05Z",` +
 		`"path":"/two","nearest":{"origin":"https://a.example","relation":"other_scheme"}},` +
 		`{"origin":"nonsense` + "\uFFFD" + `\u001b","reason":"origin_malformed","count":1,"first":"2026-01-02T02:04:05Z","last":"2026-01-02T02:04:05Z",` +
-		`"path":"/` + "\uFFFD" + `"}]}`
+		`"path":"/` + "\uFFFD" + `"},` +
+		`{"origin":"https://own.example","reason":"origin_not_listed","count":1,"first":"2026-01-02T01:04:05Z","last":"2026-01-02T01:04:05Z",` +
+		`"path":"/own.js","ownHost":true}]}`
 	if got.status != http.StatusOK || got.body != want {
 		t.Errorf("%d\n got %s\nwant %s", got.status, got.body, want)
 	}

@@ -48,6 +48,7 @@ type Metrics struct {
 	gateway        byKind
 	upstream       *prometheus.HistogramVec
 	upstreamErrors *prometheus.CounterVec
+	ownHost        *prometheus.CounterVec
 	received, sent *prometheus.CounterVec
 	tunnelsClosed  *fixed
 	limited        *fixed
@@ -67,6 +68,8 @@ func New(cfg Config) *Metrics {
 			"Time from handing a request to the tenant until the header of its answer.", "tenant"),
 		upstreamErrors: counters("upstream_errors_total",
 			"Requests that the tenant could not answer.", "tenant", "cause"),
+		ownHost: counters("own_host_refused_total",
+			"Requests of a refused origin that has the host they were sent to.", "tenant"),
 		received: counters("request_bytes_total",
 			"Bytes of requests' bodies, as far as they were read, and what clients sent over WebSockets.", "tenant"),
 		sent: counters("response_bytes_total",
@@ -76,7 +79,7 @@ func New(cfg Config) *Metrics {
 			Help: "Whether the configuration is the one that was read last; 1 while it was only read at the start."}),
 	}
 	m.lastReload.Set(1)
-	m.registry.MustRegister(m.requests, m.upstream, m.upstreamErrors, m.received, m.sent, m.api, m.lastReload,
+	m.registry.MustRegister(m.requests, m.upstream, m.upstreamErrors, m.ownHost, m.received, m.sent, m.api, m.lastReload,
 		newCacheCollector(cfg.Lists), buildInfo(cfg),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.registerFixed()
@@ -134,6 +137,9 @@ func (m *Metrics) Observe(x *proxy.Exchange) {
 func (m *Metrics) observeTrouble(t *tenant, x *proxy.Exchange) {
 	if x.UpstreamCause != "" {
 		m.upstreamErrors.WithLabelValues(t.label, x.UpstreamCause).Inc()
+	}
+	if x.OwnHost {
+		m.ownHost.WithLabelValues(t.label).Inc()
 	}
 	if x.TunnelEnd != "" {
 		m.tunnelsClosed.of(x.TunnelEnd).Inc()

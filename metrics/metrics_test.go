@@ -55,6 +55,7 @@ func TestMetrics_CountsExchanges(t *testing.T) {
 		Answer: 30 * time.Millisecond, Duration: time.Hour, Upstream: 20 * time.Millisecond})
 	observe(proxy.Exchange{Tenant: "acme", Kind: origins.Preflight, Verdict: origins.Refused, Reason: "origin_not_listed"})
 	observe(proxy.Exchange{Tenant: "acme", Kind: origins.WebSocket, Verdict: origins.Allowed, Reason: "listed", Upstream: time.Second, UpstreamCause: "timeout"})
+	observe(proxy.Exchange{Tenant: "acme", Verdict: origins.Refused, Reason: "origin_not_listed", Answer: time.Hour, Gateway: time.Hour, OwnHost: true})
 	observe(proxy.Exchange{Tenant: "another", Verdict: origins.Allowed, Reason: "no_origin"})
 	observe(proxy.Exchange{Verdict: origins.Refused, Reason: "tenant_unknown"})
 	observe(proxy.Exchange{Kind: origins.WebSocket, Tenant: "acme", Verdict: origins.Allowed, Reason: "listed", TunnelEnd: "revoked"})
@@ -65,11 +66,12 @@ func TestMetrics_CountsExchanges(t *testing.T) {
 		`originwarden_requests_total{kind="preflight",reason="origin_not_listed",tenant="acme",verdict="refused"} 1`,
 		`originwarden_requests_total{kind="actual",reason="no_origin",tenant="_other",verdict="allowed"} 1`,
 		`originwarden_requests_total{kind="actual",reason="tenant_unknown",tenant="_none",verdict="refused"} 1`,
-		`originwarden_request_duration_seconds_count{kind="actual"} 4`,
+		`originwarden_request_duration_seconds_count{kind="actual"} 5`,
 		`originwarden_request_duration_seconds_bucket{kind="actual",le="0.05"} 4`,
 		`originwarden_gateway_duration_seconds_bucket{kind="actual",le="1e-05"} 3`,
 		`originwarden_upstream_duration_seconds_count{tenant="acme"} 2`,
 		`originwarden_upstream_errors_total{cause="timeout",tenant="acme"} 1`,
+		`originwarden_own_host_refused_total{tenant="acme"} 1`,
 		`originwarden_tunnels_closed_total{cause="revoked"} 1`,
 		`originwarden_limited_total{limit="body_bytes"} 1`,
 		`originwarden_limited_total{limit="connections_per_client"} 1`)
@@ -250,6 +252,7 @@ func TestMetrics_TellsTheBuild(t *testing.T) {
 func everything(t *testing.T) *metrics.Metrics {
 	m, _ := newMetrics(t)
 	m.Observe(&proxy.Exchange{Tenant: "acme", Verdict: origins.Allowed, Reason: "listed", Upstream: 1, UpstreamCause: "reset", Received: 1, Sent: 1})
+	m.Observe(&proxy.Exchange{Tenant: "acme", Verdict: origins.Refused, Reason: "origin_not_listed", OwnHost: true})
 	m.ObserveAPI(api.Outcome{Route: "/web-integrations", Method: "GET", Status: 200})
 	m.Watch(func() map[string]int { return map[string]int{"acme": 3} }, func() int64 { return 7 })
 	m.WatchUpstreams(func() map[string]bool { return map[string]bool{"acme": true} })

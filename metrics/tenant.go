@@ -40,7 +40,7 @@ func (m *Metrics) Label(ids []string) {
 
 func (m *Metrics) forget(id string) {
 	label := prometheus.Labels{"tenant": id}
-	for _, vec := range []*prometheus.CounterVec{m.requests, m.upstreamErrors, m.received, m.sent} {
+	for _, vec := range []*prometheus.CounterVec{m.requests, m.upstreamErrors, m.ownHost, m.received, m.sent} {
 		vec.DeletePartialMatch(label)
 	}
 	m.upstream.DeletePartialMatch(label)

@@ -30,6 +30,8 @@ type Refusal struct {
 	First, Last time.Time
 	// Path is that of the last request, without its query, in valid UTF-8.
 	Path string
+	// OwnHost says that the last request was sent to the origin's own host.
+	OwnHost bool
 }
 
 const (
@@ -58,7 +60,12 @@ type counted struct {
 
 // Record takes in that a request of a tenant that exists was refused.
 func (r *Refusals) Record(tenant, origin string, reason Reason, path string, at time.Time) {
-	r.of(tenant).record(bounded(origin, MaxLength), reason, bounded(path, maxRefusedPath), at)
+	r.of(tenant).record(bounded(origin, MaxLength), reason, bounded(path, maxRefusedPath), false, at)
+}
+
+// RecordOwnHost is Record for a request that was sent to the origin's own host.
+func (r *Refusals) RecordOwnHost(tenant, origin string, reason Reason, path string, at time.Time) {
+	r.of(tenant).record(bounded(origin, MaxLength), reason, bounded(path, maxRefusedPath), true, at)
 }
 
 // Of returns the tenant's refusals, the latest first.
@@ -90,7 +97,7 @@ func (r *Refusals) of(tenant string) *refusalsOf {
 	return r.tenants[tenant]
 }
 
-func (of *refusalsOf) record(origin string, reason Reason, path string, at time.Time) {
+func (of *refusalsOf) record(origin string, reason Reason, path string, ownHost bool, at time.Time) {
 	id := refusalID{origin, reason}
 	of.mu.Lock()
 	defer of.mu.Unlock()
@@ -102,7 +109,7 @@ func (of *refusalsOf) record(origin string, reason Reason, path string, at time.
 	c := &of.all[i]
 	c.Count++
 	c.weight++
-	c.Last = at
+	c.Last, c.OwnHost = at, ownHost
 	if c.Path != path {
 		c.Path = strings.Clone(path)
 	}

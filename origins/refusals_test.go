@@ -14,6 +14,19 @@ import (
 // at is a moment, n seconds after the first.
 func at(n int) time.Time { return time.Unix(1_700_000_000+int64(n), 0).UTC() }
 
+func TestRefusals_TellWhetherTheLastRequestWasSentToTheOriginsHost(t *testing.T) {
+	var r origins.Refusals
+	r.Record("acme", "https://a.example", origins.OriginNotListed, "/", at(1))
+	r.RecordOwnHost("acme", "https://a.example", origins.OriginNotListed, "/", at(2))
+	if got := r.Of("acme"); len(got) != 1 || !got[0].OwnHost || got[0].Count != 2 {
+		t.Errorf("got %+v", got)
+	}
+	r.Record("acme", "https://a.example", origins.OriginNotListed, "/", at(3))
+	if got := r.Of("acme"); len(got) != 1 || got[0].OwnHost {
+		t.Errorf("at another host: %+v", got)
+	}
+}
+
 func TestRefusals_CountEachOriginAndReasonOfATenant(t *testing.T) {
 	var r origins.Refusals
 	r.Record("acme", "https://a.example", origins.OriginNotListed, "/one", at(1))

@@ -52,6 +52,10 @@ type Exchange struct {
 	// Nearest is what the list of a tenant with Debug has nearest to an origin
 	// that was refused.
 	Nearest origins.Miss
+	// OwnHost says that an origin was refused, as one that is not listed, which has
+	// the host that the request was sent to: perhaps the tenant's own pages at an
+	// address that its public origins lack.
+	OwnHost bool
 	// Limit is the one that the request ran into, of Limits, or "".
 	Limit string
 	// API says that the API answered.

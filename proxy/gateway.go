@@ -178,7 +178,7 @@ func (g *Gateway) answer(x *exchange, r *http.Request) {
 		x.preflight(r)
 		return
 	case !x.passes():
-		x.refuse(refusalOf(x.Decision))
+		x.refuse(x.refusal())
 		return
 	}
 	if problem := g.limitBody(x, r); problem != nil {
@@ -249,6 +249,7 @@ func (g *Gateway) decide(x *exchange, r *http.Request) origins.Reason {
 		x.Err = err
 	}
 	reason := policy.DecideByList(&x.request, list)
+	x.OwnHost = isOwnHost(reason, x.Origin, r.Host)
 	if x.tenant.Debug && (reason == origins.OriginNotListed || reason == origins.OriginNotInWebIntegration) {
 		x.Nearest = list.Nearest(x.request.Origin[0])
 	}

@@ -20,6 +20,8 @@ type RefusedOrigin struct {
 	Last  time.Time `json:"last"`
 	// Path is that of the last request, without its query.
 	Path string `json:"path"`
+	// OwnHost says that the last request was sent to the origin's own host.
+	OwnHost bool `json:"ownHost,omitzero"`
 	// Nearest is what the tenant lists nearest to the origin; nil is nothing.
 	Nearest *NearestEntry `json:"nearest,omitempty"`
 }

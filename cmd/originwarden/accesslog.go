@@ -80,7 +80,7 @@ func (x *accessLine) addExceptional(into zapcore.ObjectEncoder) {
 	for _, flag := range []struct {
 		name string
 		is   bool
-	}{{"api", x.API}, {"cut", x.Cut}} {
+	}{{"api", x.API}, {"cut", x.Cut}, {"own_host", x.OwnHost}} {
 		if flag.is {
 			into.AddBool(flag.name, true)
 		}
@@ -93,10 +93,15 @@ func (x *accessLine) addExceptional(into zapcore.ObjectEncoder) {
 			into.AddString(text.name, text.value)
 		}
 	}
+	if x.OwnHost {
+		into.AddString("fix", ownHostFix)
+	}
 	if x.Err != nil {
 		into.AddString("error", bounded(withoutQuotes(x.Err.Error()), longestError))
 	}
 }
+
+const ownHostFix = "if the origin is an address of the tenant itself, add it to public_origins"
 
 // withoutQuotes cuts off what net/http quotes of an answer that it cannot read,
 // which may be part of a cookie.

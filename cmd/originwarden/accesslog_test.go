@@ -44,14 +44,14 @@ func TestAccessLog_TellsEverythingOfAnExchange(t *testing.T) {
 		Tenant: "acme", Kind: origins.WebSocket, Verdict: origins.Allowed, Reason: "listed", Mode: proxy.Report,
 		Method: "GET", Path: "/app/1", Client: netip.MustParseAddr("192.0.2.7"), TraceID: "0af7651916cd43dd8448eb211c80319c",
 		Status: 502, Sent: 187, Received: 23, Duration: 1500 * time.Millisecond, Upstream: 250 * time.Millisecond,
-		UpstreamCause: "connect", TunnelEnd: "idle", Limit: "body_bytes", Nearest: origins.Miss{Relation: origins.OtherPort, Entry: "http://a:1"}, API: true, Cut: true, Err: errors.New("dial tcp: refused"),
+		UpstreamCause: "connect", TunnelEnd: "idle", Limit: "body_bytes", Nearest: origins.Miss{Relation: origins.OtherPort, Entry: "http://a:1"}, API: true, Cut: true, OwnHost: true, Err: errors.New("dial tcp: refused"),
 	})
 	want := map[string]any{
 		"level": "warn", "msg": "request",
 		"tenant": "acme", "kind": "websocket", "verdict": "allowed", "reason": "listed", "mode": "report",
 		"method": "GET", "path": "/app/1", "client": "192.0.2.7", "trace_id": "0af7651916cd43dd8448eb211c80319c",
 		"status": 502.0, "bytes": 187.0, "received": 23.0, "duration": 1.5, "upstream": 0.25,
-		"upstream_cause": "connect", "tunnel_end": "idle", "limit": "body_bytes", "nearest": "http://a:1", "nearest_is": "other_port", "api": true, "cut": true, "error": "dial tcp: refused",
+		"upstream_cause": "connect", "tunnel_end": "idle", "limit": "body_bytes", "nearest": "http://a:1", "nearest_is": "other_port", "api": true, "cut": true, "own_host": true, "fix": "if the origin is an address of the tenant itself, add it to public_origins", "error": "dial tcp: refused",
 	}
 	if len(got) != 1 {
 		t.Fatalf("%d lines", len(got))
@@ -64,7 +64,7 @@ func TestAccessLog_TellsEverythingOfAnExchange(t *testing.T) {
 
 func TestAccessLog_LeavesOutWhatIsNot(t *testing.T) {
 	got := lines(t, everything, proxy.Exchange{Verdict: origins.Allowed, Reason: "no_origin"})[0]
-	for _, name := range []string{"upstream_cause", "tunnel_end", "limit", "nearest", "nearest_is", "api", "cut", "error"} {
+	for _, name := range []string{"upstream_cause", "tunnel_end", "limit", "nearest", "nearest_is", "api", "cut", "own_host", "fix", "error"} {
 		if _, there := got[name]; there {
 			t.Errorf("%s is %v", name, got[name])
 		}

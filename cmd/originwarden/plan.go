@@ -81,9 +81,14 @@ func (p *plan) gateway(tenants []proxy.Tenant) proxy.Config {
 
 // remember keeps what was decided against, for those who wonder what broke.
 func (s *service) remember(x *proxy.Exchange) {
-	if x.Verdict == origins.Refused && x.Decision != 0 {
-		s.refusals.Record(x.Tenant, x.Origin, x.Decision, x.Path, x.Start)
+	if x.Verdict != origins.Refused || x.Decision == 0 {
+		return
 	}
+	record := s.refusals.Record
+	if x.OwnHost {
+		record = s.refusals.RecordOwnHost
+	}
+	record(x.Tenant, x.Origin, x.Decision, x.Path, x.Start)
 }
 
 func (p *plan) timeouts() proxy.Timeouts {

@@ -23,6 +23,14 @@ func TestRefused_TellsWhatTheGatewayRefused(t *testing.T) {
 	send(t, "GET", r.tenants+"/thing?secret=2", "", "Origin: http://app.example")
 	send(t, "GET", r.tenants+"/other?secret=3", "", "Origin: http://app.example")
 	send(t, "GET", r.tenants+"/plain", "", "Origin: null")
+	_, body := send(t, "GET", r.tenants+"/own.js", "", "Host: own.example", "Origin: https://own.example")
+	if !strings.Contains(body, "public_origins") || strings.Contains(body, "own.example") {
+		t.Errorf("of its own page: %s", body)
+	}
+	r.await(t, r.stderr, `"path":"/own.js".*"own_host":true.*"fix":".*public_origins"`)
+	if _, metrics := send(t, "GET", r.admin+"/metrics", ""); !strings.Contains(metrics, `originwarden_own_host_refused_total{tenant="acme"} 1`) {
+		t.Errorf("the metrics do not tell of its own page")
+	}
 
 	status, stdout, stderr := execution(t, shell(r.tenants, token), "refused", "--json")
 	var got []client.RefusedOrigin
@@ -30,15 +38,16 @@ func TestRefused_TellsWhatTheGatewayRefused(t *testing.T) {
 		t.Fatalf("%d %s%s, %v", status, stdout, stderr, err)
 	}
 	want := map[string]client.RefusedOrigin{
-		"http://app.example": {Reason: "origin_not_listed", Count: 2, Path: "/other", Nearest: &client.NearestEntry{Origin: "https://app.example", Relation: "other_scheme"}},
-		"null":               {Reason: "origin_opaque", Count: 1},
+		"http://app.example":  {Reason: "origin_not_listed", Count: 2, Path: "/other", Nearest: &client.NearestEntry{Origin: "https://app.example", Relation: "other_scheme"}},
+		"https://own.example": {Reason: "origin_not_listed", Count: 1, Path: "/own.js", OwnHost: true},
+		"null":                {Reason: "origin_opaque", Count: 1},
 	}
 	if len(got) != len(want) {
 		t.Fatalf("refused were %+v", got)
 	}
 	for _, g := range got {
 		w := want[g.Origin]
-		if g.Reason != w.Reason || g.Count != w.Count || w.Path != "" && g.Path != w.Path || (g.Nearest == nil) != (w.Nearest == nil) ||
+		if g.Reason != w.Reason || g.Count != w.Count || g.OwnHost != w.OwnHost || w.Path != "" && g.Path != w.Path || (g.Nearest == nil) != (w.Nearest == nil) ||
 			g.Nearest != nil && *g.Nearest != *w.Nearest || g.First.IsZero() || g.Last.Before(g.First) {
 			t.Errorf("got %+v, want %+v", g, w)
 		}
@@ -49,8 +58,9 @@ func TestRefused_TellsWhatTheGatewayRefused(t *testing.T) {
 		want string // a part
 	}{
 		{[]string{"refused"}, "https://app.example (other scheme)"},
-		{[]string{"refused", "-q"}, "null\nhttp://app.example\n"},
-		{[]string{"refused", "--raw"}, `{"data":[{"origin":"null","reason":"origin_opaque"`},
+		{[]string{"refused"}, "the tenant's host (public_origins)"},
+		{[]string{"refused", "-q"}, "https://own.example\nnull\nhttp://app.example\n"},
+		{[]string{"refused", "--raw"}, `"path":"/own.js","ownHost":true}`},
 	} {
 		status, stdout, _ := execution(t, shell(r.tenants, token), c.args...)
 		if status != exitDone || !strings.Contains(stdout, c.want) || strings.ContainsAny(stdout, "\x1b") || strings.Contains(stdout, "secret") {

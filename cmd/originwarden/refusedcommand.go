@@ -60,7 +60,7 @@ func (s showing) refused(all []client.RefusedOrigin, answer client.Answer) []byt
 	for _, r := range all {
 		switch {
 		case !s.ids:
-			rows = append(rows, []string{r.Origin, r.Reason, strconv.FormatUint(r.Count, 10), moment(r.Last), r.Path, nearest(r.Nearest)})
+			rows = append(rows, []string{r.Origin, r.Reason, strconv.FormatUint(r.Count, 10), moment(r.Last), r.Path, near(r)})
 		case !seen[r.Origin]:
 			seen[r.Origin] = true
 			rows = append(rows, []string{r.Origin})
@@ -69,9 +69,14 @@ func (s showing) refused(all []client.RefusedOrigin, answer client.Answer) []byt
 	return table(rows)
 }
 
-func nearest(n *client.NearestEntry) string {
-	if n == nil {
-		return ""
+// near tells what the tenant has near to a refused origin: itself, or an entry.
+func near(r client.RefusedOrigin) string {
+	var all []string
+	if r.OwnHost {
+		all = append(all, "the tenant's host (public_origins)")
 	}
-	return fmt.Sprintf("%s (%s)", n.Origin, strings.ReplaceAll(n.Relation, "_", " "))
+	if n := r.Nearest; n != nil {
+		all = append(all, fmt.Sprintf("%s (%s)", n.Origin, strings.ReplaceAll(n.Relation, "_", " ")))
+	}
+	return strings.Join(all, ", ")
 }
