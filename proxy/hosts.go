@@ -20,15 +20,19 @@ func takesOthers(hosts []string) bool {
 // listener a page reaches the gateway by DNS rebinding, with a name of its own:
 // there, that tenant has to say that it wants every name.
 func (h *hosts) other(name string) *tenant {
-	if h.rest != nil && h.loopbackOnly && len(h.rest.Hosts) == 0 && !IsLoopbackName(name) {
+	if h.keepsToLoopback() && !IsLoopbackName(name) {
 		return nil
 	}
 	return h.rest
 }
 
+func (h *hosts) keepsToLoopback() bool {
+	return h.loopbackOnly && h.rest != nil && len(h.rest.Hosts) == 0
+}
+
 // unknown is the answer to a host that no tenant has.
 func (h *hosts) unknown() *problem {
-	if h.rest != nil {
+	if h.keepsToLoopback() {
 		return hostNotLoopback
 	}
 	return tenantUnknown
