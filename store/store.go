@@ -164,7 +164,14 @@ type Query struct {
 	// Limit is the greatest number of entries on the page. A page of 0 has
 	// neither a next nor a previous one.
 	Limit int
+	// Bytes ends a page early, with the entry by which the valid origins on it
+	// come to so many bytes: it has one entry at least, and exceeds Bytes by less
+	// than the last one. The store reads no more than that at once. 0 is no bound.
+	Bytes int
 }
+
+// Full reports whether a page ends with entries of so many bytes.
+func (q *Query) Full(bytes int) bool { return q.Bytes > 0 && bytes >= q.Bytes }
 
 // Page is some of a tenant's web integrations, in the order asked for.
 type Page struct {

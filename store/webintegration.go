@@ -71,6 +71,15 @@ func OriginProblems(entries []string) map[int]error {
 	return problems
 }
 
+// OriginBytes is the length of the valid origins, in bytes.
+func (w *WebIntegration) OriginBytes() int {
+	bytes := 0
+	for _, entry := range w.ValidOrigins {
+		bytes += len(entry)
+	}
+	return bytes
+}
+
 // Part is the web integration as a list needs it. An entry that is kept but
 // does not parse lists nothing.
 func (w *WebIntegration) Part() origins.Part {

@@ -11,9 +11,23 @@ import (
 	"originwarden/store"
 )
 
-// mostGets is how many web integrations one request reads. etcd takes 128
-// operations in a transaction.
-const mostGets = 100
+const (
+	// mostGets is how many web integrations one request reads. etcd takes 128
+	// operations in a transaction.
+	mostGets = 100
+	// mostGetsUnknown is the same where nothing is known of how large they are,
+	// but that each came in one request.
+	mostGetsUnknown = 4
+)
+
+// gets is how many of the tenant's web integrations one request may read,
+// whichever they are.
+func (v *tenantValue) gets() int {
+	if v.Bytes <= bytesOnPage {
+		return mostGets
+	}
+	return mostGetsUnknown
+}
 
 // Page implements store.Store.
 func (s *Store) Page(ctx context.Context, tenant string, q store.Query) (page store.Page, err error) {
@@ -38,14 +52,15 @@ func (s *Store) page(ctx context.Context, tenant string, q store.Query) (page st
 	if backward {
 		cursor = q.Before
 	}
-	ids, more, now, err := s.ids(ctx, tenant, cursor, q.Descending != backward, max(q.Limit, 0))
-	if err != nil || len(ids) == 0 {
+	found, err := s.ids(ctx, tenant, cursor, q.Descending != backward, max(q.Limit, 0))
+	if err != nil || len(found.ids) == 0 {
 		return store.Page{}, err
 	}
-	if page.Integrations, err = s.integrations(ctx, now, tenant, ids); err != nil {
+	if page.Integrations, err = s.integrations(ctx, found, tenant, q.Full); err != nil {
 		return store.Page{}, err
 	}
-	page.More, page.Less = more, cursor != "" // the cursor itself is on the other side
+	page.More = found.more || len(page.Integrations) < len(found.ids)
+	page.Less = cursor != "" // the cursor itself is on the other side
 	if backward {
 		slices.Reverse(page.Integrations)
 		page.More, page.Less = page.Less, page.More
@@ -53,64 +68,75 @@ func (s *Store) page(ctx context.Context, tenant string, q store.Query) (page st
 	return page, nil
 }
 
-// ids returns the first ids behind the cursor, whether there are more, and the
-// moment at which it is so.
-func (s *Store) ids(ctx context.Context, tenant, cursor string, descending bool, limit int) (ids []string, more bool, now moment, err error) {
-	r := spanOf(s.keys.order(tenant, descending))
-	first := int64(min(limit, mostOnPage)) + 1
-	now, found, err := s.behind(ctx, tenant, cursor, descending, &r, first)
-	if err != nil {
-		return nil, false, moment{}, err
-	}
-	for kv, err := range s.walk(ctx, now, r, found, mostOnPage) {
-		if err != nil {
-			return nil, false, moment{}, err
-		}
-		if len(ids) == limit {
-			return ids, true, now, nil
-		}
-		ids = append(ids, string(kv.Value))
-	}
-	return ids, false, now, nil
+// foundIDs are those of a page, at a moment.
+type foundIDs struct {
+	now  moment
+	ids  []string
+	more bool // there are others behind them
+	gets int  // how many of their web integrations one request may read
 }
 
-// behind has the span begin behind the cursor and reads its first keys.
-func (s *Store) behind(ctx context.Context, tenant, cursor string, descending bool, r *span, first int64) (moment, *etcdserverpb.RangeResponse, error) {
-	if cursor == "" {
-		now, found, err := s.read(ctx, r.page(first))
-		if err != nil {
-			return moment{}, nil, err
-		}
-		return now, found[0], nil
-	}
-	now, found, err := s.read(ctx, clientv3.OpGet(s.keys.integration(tenant, cursor)))
+// ids returns the first ids behind the cursor.
+func (s *Store) ids(ctx context.Context, tenant, cursor string, descending bool, limit int) (f foundIDs, err error) {
+	r := spanOf(s.keys.order(tenant, descending))
+	first := int64(min(limit, mostOnPage)) + 1
+	now, has, found, err := s.behind(ctx, tenant, cursor, descending, &r, first)
 	if err != nil {
-		return moment{}, nil, err
+		return foundIDs{}, err
 	}
-	kv := found.only(0)
+	f = foundIDs{now: now, gets: has.gets()}
+	for kv, err := range s.walk(ctx, now, r, found, mostOnPage) {
+		if err != nil {
+			return foundIDs{}, err
+		}
+		if len(f.ids) == limit {
+			f.more = true
+			return f, nil
+		}
+		f.ids = append(f.ids, string(kv.Value))
+	}
+	return f, nil
+}
+
+// behind has the span begin behind the cursor and reads its first keys, and what
+// the tenant has.
+func (s *Store) behind(ctx context.Context, tenant, cursor string, descending bool, r *span, first int64) (now moment, has tenantValue, page *etcdserverpb.RangeResponse, err error) {
+	counted := clientv3.OpGet(s.keys.tenant(tenant))
+	var found answer
+	if cursor == "" {
+		now, found, err = s.read(ctx, counted, r.page(first))
+	} else {
+		now, found, err = s.read(ctx, counted, clientv3.OpGet(s.keys.integration(tenant, cursor)))
+	}
+	if err == nil {
+		has, err = tenantOf(found.only(0))
+	}
+	if err != nil || cursor == "" {
+		return now, has, found.at(1), err
+	}
+	kv := found.only(1)
 	if kv == nil {
-		return moment{}, nil, store.ErrUnknownCursor
+		return moment{}, tenantValue{}, nil, store.ErrUnknownCursor
 	}
 	w, err := decode(tenant, cursor, kv)
 	if err != nil {
-		return moment{}, nil, err
+		return moment{}, tenantValue{}, nil, err
 	}
 	r.from = s.keys.place(tenant, descending, w.Name, cursor) + "\x00"
 	found, err = s.readAt(ctx, now, r.page(first, clientv3.WithRev(now.etcd)))
-	if err != nil {
-		return moment{}, nil, err
-	}
-	return now, found[0], nil
+	return now, has, found.at(0), err
 }
 
-// integrations reads web integrations in the order of their ids.
-func (s *Store) integrations(ctx context.Context, now moment, tenant string, ids []string) (all []store.WebIntegration, err error) {
-	for some := range slices.Chunk(ids, mostGets) {
+// integrations reads web integrations in the order of their ids, until full,
+// which is told the length of all their valid origins, says so.
+func (s *Store) integrations(ctx context.Context, f foundIDs, tenant string, full func(bytes int) bool) (all []store.WebIntegration, err error) {
+	bytes := 0
+	for some := range slices.Chunk(f.ids, f.gets) {
 		ops := make([]clientv3.Op, len(some))
 		for i, id := range some {
-			ops[i] = clientv3.OpGet(s.keys.integration(tenant, id), clientv3.WithRev(now.etcd))
+			ops[i] = clientv3.OpGet(s.keys.integration(tenant, id), clientv3.WithRev(f.now.etcd))
 		}
-		found, err := s.readAt(ctx, now, ops...)
+		found, err := s.readAt(ctx, f.now, ops...)
 		if err != nil {
 			return nil, err
 		}
@@ -124,6 +150,9 @@ func (s *Store) integrations(ctx context.Context, now moment, tenant string, ids
 				return nil, err
 			}
 			all = append(all, w)
+			if bytes += w.OriginBytes(); full(bytes) {
+				return all, nil
+			}
 		}
 	}
 	return all, nil

@@ -79,6 +79,14 @@ func (s *Store) readAt(ctx context.Context, then moment, ops ...clientv3.Op) (an
 	return all[1:], nil
 }
 
+// at returns what an operation was answered, or nil if nothing was answered.
+func (a answer) at(i int) *etcdserverpb.RangeResponse {
+	if a == nil {
+		return nil
+	}
+	return a[i]
+}
+
 func ranges(got *clientv3.TxnResponse) answer {
 	all := make(answer, len(got.Responses))
 	for i, r := range got.Responses {

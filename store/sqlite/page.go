@@ -53,7 +53,7 @@ func locateCursor(ctx context.Context, conn *sql.Conn, tenant string, q store.Qu
 // readPage reads forward from a cursor, and backward to one.
 func readPage(ctx context.Context, conn *sql.Conn, tenant string, q store.Query, from *position) (page store.Page, err error) {
 	backward := q.Before != ""
-	page.Integrations, err = stretch(ctx, conn, tenant, q.Descending != backward, from, q.Limit)
+	page.Integrations, err = stretch(ctx, conn, tenant, q, from)
 	if err != nil || len(page.Integrations) == 0 {
 		return page, err
 	}
@@ -68,12 +68,14 @@ func readPage(ctx context.Context, conn *sql.Conn, tenant string, q store.Query,
 	return page, err
 }
 
-// stretch reads entries behind from, or from the first one, in one direction.
-func stretch(ctx context.Context, conn *sql.Conn, tenant string, descending bool, from *position, limit int) ([]store.WebIntegration, error) {
-	if from == nil {
-		return integrations(ctx, conn, queryStretch(descending, false), tenant, limit)
+// stretch reads the page's entries behind from, or from the first one, in the
+// direction in which they are read.
+func stretch(ctx context.Context, conn *sql.Conn, tenant string, q store.Query, from *position) ([]store.WebIntegration, error) {
+	descending, args := q.Descending != (q.Before != ""), []any{tenant, q.Limit}
+	if from != nil {
+		args = append(args, from.name, from.id)
 	}
-	return integrations(ctx, conn, queryStretch(descending, true), tenant, limit, from.name, from.id)
+	return integrationsUntil(ctx, conn, q.Full, queryStretch(descending, from != nil), args...)
 }
 
 func anyBeyond(ctx context.Context, conn *sql.Conn, tenant string, descending bool, w store.WebIntegration) (found bool, err error) {

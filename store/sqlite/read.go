@@ -105,17 +105,26 @@ func integration(ctx context.Context, conn *sql.Conn, tenant, id string) (store.
 }
 
 func integrations(ctx context.Context, conn *sql.Conn, query string, args ...any) (all []store.WebIntegration, err error) {
+	return integrationsUntil(ctx, conn, func(int) bool { return false }, query, args...)
+}
+
+// integrationsUntil reads no further when full, which is told the length of all
+// valid origins that were read, says so.
+func integrationsUntil(ctx context.Context, conn *sql.Conn, full func(bytes int) bool, query string, args ...any) (all []store.WebIntegration, err error) {
 	rows, err := conn.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: reading web integrations: %w", err)
 	}
 	defer rows.Close()
-	for rows.Next() {
+	for bytes := 0; rows.Next(); {
 		w, err := scan(rows)
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, w)
+		if bytes += w.OriginBytes(); full(bytes) {
+			return all, nil
+		}
 	}
 	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("sqlite: reading web integrations: %w", err)

@@ -15,6 +15,8 @@ func pageTests() []test {
 		{name: "GoBackTheWayTheyCame", run: pagesGoBack},
 		{name: "NeitherSkipNorRepeatWhileOthersComeAndGo", run: pagesStandChurn},
 		{name: "FollowARename", run: pagesFollowARename},
+		{name: "EndByBytes", run: pagesEndByBytes},
+		{name: "OfLargeEntries", run: pagesOfLargeEntries},
 		{name: "OfZeroAreEmpty", run: pagesOfZero},
 		{name: "RefuseUnknownCursors", run: pagesRefuseUnknownCursors},
 	}
