@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -48,12 +49,19 @@ type API struct {
 	config       Config
 	limiters     *limiters
 	accessTokens *accessTokens // nil: there are only static ones
+	memory       *memory
+}
+
+// memory bounds what the requests under way hold.
+type memory struct {
+	answers, uploads places
+	pieces           pieces
 }
 
 // New returns an API on c, which is not changed any more. It runs nothing in
 // the background and asks nobody before the first request.
 func New(c Config) *API {
-	a := &API{config: c, limiters: newLimiters(c.RateLimits)}
+	a := &API{config: c, limiters: newLimiters(c.RateLimits), memory: &memory{}}
 	if c.OIDC.Issuer != "" {
 		a.accessTokens = newAccessTokens(c.OIDC, c.Log)
 	}
@@ -70,7 +78,7 @@ func New(c Config) *API {
 // the request's context, or a new one. RemoteAddr is the client's address, with
 // or without a port.
 func (a *API) Tenant(id string) http.Handler {
-	return &tenant{a.config, a.limiters, a.accessTokens, id}
+	return &tenant{a.config, a.limiters, a.accessTokens, a.memory, id}
 }
 
 // tenant is the API on one tenant's host.
@@ -78,6 +86,7 @@ type tenant struct {
 	Config
 	limiters     *limiters
 	accessTokens *accessTokens
+	memory       *memory
 	id           string
 }
 
@@ -88,20 +97,29 @@ func (t *tenant) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if envelope.TraceID(r.Context()) == "" {
 		r = r.WithContext(envelope.WithTraceID(r.Context(), envelope.NewTraceID()))
 	}
-	at, answer := resourceAt(r.URL.EscapedPath()), &answerWriter{ResponseWriter: w}
+	at, answer := resourceAt(r.URL.EscapedPath()), &answerWriter{ResponseWriter: w, pieces: &t.memory.pieces}
+	defer answer.leave()
 	outcome := Outcome{Route: at.pattern, Method: boundedMethod(r.Method)}
-	if err := t.serve(answer, r, at); err != nil {
+	err := t.serve(answer, r, at)
+	cut := err != nil && answer.status != 0
+	switch {
+	case cut && errors.Is(err, errHurried):
+		outcome.Limit = LimitInFlight
+	case err != nil && !cut:
 		refused := t.refuse(answer, r, err)
 		outcome.Limit, outcome.Refused = refused.limit, refused.cause
 	}
 	if outcome.Status = answer.status; t.Observe != nil {
 		t.Observe(outcome)
 	}
+	if cut { // what is half sent must not look whole
+		panic(http.ErrAbortHandler)
+	}
 }
 
 // serve answers r, or returns why it does not, with nothing written yet. Who
 // asks is settled before anything about the resource shows.
-func (t *tenant) serve(w http.ResponseWriter, r *http.Request, at resource) error {
+func (t *tenant) serve(w *answerWriter, r *http.Request, at resource) error {
 	who, err := t.authenticate(r)
 	if err != nil {
 		return err
@@ -130,7 +148,7 @@ type route struct {
 	method string
 	// admin says that it is for administrators, and counts as a write does.
 	admin bool
-	serve func(*tenant, http.ResponseWriter, *http.Request, call) error
+	serve func(*tenant, *answerWriter, *http.Request, call) error
 }
 
 const (
@@ -167,7 +185,7 @@ func resourceAt(path string) resource {
 	}, id}
 }
 
-func (t *tenant) dispatch(w http.ResponseWriter, r *http.Request, c call, routes []route) error {
+func (t *tenant) dispatch(w *answerWriter, r *http.Request, c call, routes []route) error {
 	for _, route := range routes {
 		if route.method == r.Method {
 			return t.follow(route, w, r, c)
@@ -180,14 +198,39 @@ func (t *tenant) dispatch(w http.ResponseWriter, r *http.Request, c call, routes
 }
 
 // follow serves a route to who may take it and has not taken too many.
-func (t *tenant) follow(route route, w http.ResponseWriter, r *http.Request, c call) error {
+func (t *tenant) follow(route route, w *answerWriter, r *http.Request, c call) error {
 	if route.admin && c.who.role != Admin {
 		return forbidden("The token may read only.")
 	}
-	if err := t.limiters.tier(c.who, t.id, route.admin); err != nil {
+	who := caller{c.who.issuer, c.who.subject, t.id}
+	if err := t.limiters.tier(who, route.admin); err != nil {
+		return err
+	}
+	r, err := t.takePlace(w, r, who)
+	if err != nil {
 		return err
 	}
 	return route.serve(t, w, r, c)
+}
+
+// shortBody is the length of a body of which every answer is short, also one that
+// tells what is wrong with each of its entries.
+const shortBody = 1 << 10
+
+// takePlace waits for the memory that r needs: to read what may be long, or for
+// a body that may be. Uploads never keep reads waiting. It returns r as it is to
+// be read.
+func (t *tenant) takePlace(w *answerWriter, r *http.Request, who caller) (_ *http.Request, err error) {
+	switch {
+	case r.Method == http.MethodGet || r.Method == http.MethodHead:
+		w.place, err = t.memory.answers.enter(r.Context(), who)
+	case r.Method != http.MethodDelete && (r.ContentLength < 0 || r.ContentLength > shortBody):
+		if w.place, err = t.memory.uploads.enter(r.Context(), who); err == nil {
+			r = r.WithContext(r.Context())
+			r.Body = &uploaded{ReadCloser: r.Body, to: w}
+		}
+	}
+	return r, err
 }
 
 // isID reports whether id is of the form of a web integration's id.

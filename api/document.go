@@ -21,12 +21,6 @@ type document struct {
 	Links        *links   `json:"links,omitzero"` // only in the answer to its creation
 }
 
-// collectionDocument is a page of web integrations as clients see it.
-type collectionDocument struct {
-	Data  []document `json:"data"`
-	Links links      `json:"links"`
-}
-
 // links are absolute, for clients follow them as they are. A page that does not
 // exist has no object.
 type links struct {

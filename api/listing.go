@@ -1,10 +1,13 @@
 package api
 
 import (
+	"io"
 	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
+
+	"github.com/go-json-experiment/json"
 
 	"originwarden/envelope"
 	"originwarden/store"
@@ -30,7 +33,7 @@ func parseListing(rawQuery string) (*listing, error) {
 	if err != nil {
 		return nil, badRequest(http.StatusBadRequest, "The query cannot be parsed.")
 	}
-	l := &listing{store.Query{Limit: defaultLimit}, url.Values{}}
+	l := &listing{store.Query{Limit: defaultLimit, Bytes: pageBytes}, url.Values{}}
 	var problems []envelope.Error
 	for _, name := range []string{"limit", "sort", "startingAfter", "endingBefore", "tenantId"} {
 		if !given.Has(name) {
@@ -99,22 +102,54 @@ func (l *listing) includes(tenant string) bool {
 	return !l.filters.Has("tenantId") || l.filters.Get("tenantId") == tenant
 }
 
-// document is the answer that holds page, for a collection at base.
-func (l *listing) document(page store.Page, base string) collectionDocument {
-	d := collectionDocument{Data: make([]document, len(page.Integrations))}
+// pageBytes ends a page early, so that few long entries, not a hundred, are held
+// for one client. Entries of a usual length are on one page still.
+const pageBytes = 256 << 10
+
+// write writes the document that holds page, for a collection at base. What is
+// written is not held any more.
+func (l *listing) write(to io.Writer, page store.Page, base string) error {
+	links := l.links(page, base)
+	var one document
+	between := []byte(`{"data":[`)
 	for i := range page.Integrations {
-		d.Data[i] = documentOf(&page.Integrations[i])
+		one = documentOf(&page.Integrations[i])
+		page.Integrations[i] = store.WebIntegration{}
+		if err := writeBehind(to, between, &one); err != nil {
+			return err
+		}
+		between = append(between[:0], ',')
 	}
-	d.Links.Self = link(base, l.filters)
+	if len(page.Integrations) > 0 {
+		between = between[:0]
+	}
+	if err := writeBehind(to, append(between, `],"links":`...), &links); err != nil {
+		return err
+	}
+	_, err := io.WriteString(to, "}")
+	return err
+}
+
+// writeBehind writes text and then a document.
+func writeBehind(to io.Writer, text []byte, document any) error {
+	if _, err := to.Write(text); err != nil {
+		return err
+	}
+	return json.MarshalWrite(to, document)
+}
+
+// links are those of a page.
+func (l *listing) links(page store.Page, base string) links {
+	all := links{Self: link(base, l.filters)}
 	if page.More {
-		next := l.turn(base, "startingAfter", d.Data[len(d.Data)-1].ID)
-		d.Links.Next = &next
+		next := l.turn(base, "startingAfter", page.Integrations[len(page.Integrations)-1].ID)
+		all.Next = &next
 	}
 	if page.Less {
-		prev := l.turn(base, "endingBefore", d.Data[0].ID)
-		d.Links.Prev = &prev
+		prev := l.turn(base, "endingBefore", page.Integrations[0].ID)
+		all.Prev = &prev
 	}
-	return d
+	return all
 }
 
 // turn links to the same listing from another cursor.

@@ -10,7 +10,7 @@ import (
 // and may write. Others get the API's 401 and 403, with its limit of failed
 // attempts.
 func (a *API) ForOperators(next http.Handler) http.Handler {
-	t := &tenant{a.config, a.limiters, a.accessTokens, "*"}
+	t := &tenant{a.config, a.limiters, a.accessTokens, a.memory, "*"}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if envelope.TraceID(r.Context()) == "" {
 			r = r.WithContext(envelope.WithTraceID(r.Context(), envelope.NewTraceID()))

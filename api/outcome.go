@@ -10,8 +10,9 @@ type Outcome struct {
 	// Method is one that the API has, or "other".
 	Method string
 	Status int
-	// Limit is the limit that refused the request: LimitTier1, LimitTier2,
-	// LimitFailed or "".
+	// Limit is the limit that the request ran into: LimitTier1, LimitTier2,
+	// LimitFailed, LimitInFlight or "". An answer that LimitInFlight has cut off
+	// has the status with which it began.
 	Limit string
 	// Refused is why an access token of the issuer was not accepted, which its
 	// sender is not told; nil otherwise. It may hold what the token claims.
@@ -26,18 +27,3 @@ func boundedMethod(method string) string {
 	}
 	return "other"
 }
-
-// answerWriter remembers the status.
-type answerWriter struct {
-	http.ResponseWriter
-	status int
-}
-
-// WriteHeader implements http.ResponseWriter.
-func (w *answerWriter) WriteHeader(status int) {
-	w.status = status
-	w.ResponseWriter.WriteHeader(status)
-}
-
-// Unwrap is for http.ResponseController.
-func (w *answerWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -31,6 +31,9 @@ const (
 	LimitTier1  = "tier1"
 	LimitTier2  = "tier2"
 	LimitFailed = "failed"
+	// LimitInFlight is how many requests of a tenant, or of all, may read or send
+	// long lists at once. RateLimits says nothing of it.
+	LimitInFlight = "api_in_flight"
 )
 
 // limiters are what RateLimits come to, for all tenants.
@@ -46,13 +49,13 @@ func newLimiters(l RateLimits) *limiters {
 // caller is whose requests at a tenant are counted together.
 type caller struct{ issuer, subject, tenant string }
 
-// tier counts a request of who at a tenant, or returns why it is refused.
-func (l *limiters) tier(who principal, tenant string, writes bool) error {
+// tier counts a request of who, or returns why it is refused.
+func (l *limiters) tier(who caller, writes bool) error {
 	name, tier := LimitTier1, &l.reads
 	if writes {
 		name, tier = LimitTier2, &l.writes
 	}
-	if wait := tier.of(caller{who.issuer, who.subject, tenant}).take(time.Now()); wait > 0 {
+	if wait := tier.of(who).take(time.Now()); wait > 0 {
 		return limited(name, wait)
 	}
 	return nil

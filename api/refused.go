@@ -31,7 +31,7 @@ type nearestEntry struct {
 
 // refused answers with the origins that were refused of late, and what the list
 // has nearest to them now.
-func (t *tenant) refused(w http.ResponseWriter, r *http.Request, _ call) error {
+func (t *tenant) refused(w *answerWriter, r *http.Request, _ call) error {
 	document := refusedDocument{Data: []refusedOrigin{}}
 	if t.Refusals != nil {
 		list, err := t.Lists.List(r.Context(), t.id)
@@ -42,7 +42,7 @@ func (t *tenant) refused(w http.ResponseWriter, r *http.Request, _ call) error {
 			document.Data = append(document.Data, documentOfRefusal(refusal, list))
 		}
 	}
-	return answer(w, http.StatusOK, document)
+	return w.answer(http.StatusOK, document)
 }
 
 func documentOfRefusal(r origins.Refusal, list *origins.List) refusedOrigin {

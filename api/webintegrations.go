@@ -3,18 +3,17 @@ package api
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"strconv"
 	"time"
-
-	"github.com/go-json-experiment/json"
 
 	"originwarden/origins"
 	"originwarden/store"
 )
 
 // list answers with a page of the tenant's web integrations.
-func (t *tenant) list(w http.ResponseWriter, r *http.Request, _ call) error {
+func (t *tenant) list(w *answerWriter, r *http.Request, _ call) error {
 	l, err := parseListing(r.URL.RawQuery)
 	if err != nil {
 		return err
@@ -31,11 +30,13 @@ func (t *tenant) list(w http.ResponseWriter, r *http.Request, _ call) error {
 	if err != nil {
 		return err
 	}
-	return answer(w, http.StatusOK, l.document(page, collectionURL(r)))
+	return w.stream(http.StatusOK, func(body io.Writer) error {
+		return l.write(body, page, collectionURL(r))
+	})
 }
 
 // create keeps a new web integration.
-func (t *tenant) create(w http.ResponseWriter, r *http.Request, c call) error {
+func (t *tenant) create(w *answerWriter, r *http.Request, c call) error {
 	body, err := t.body(w, r, "application/json")
 	if err != nil {
 		return err
@@ -61,11 +62,11 @@ func (t *tenant) create(w http.ResponseWriter, r *http.Request, c call) error {
 	w.Header().Set("Location", self)
 	announce(w, created.Revision)
 	w.Header().Set("ETag", etag(created.Revision))
-	return answer(w, http.StatusCreated, document)
+	return w.answer(http.StatusCreated, document)
 }
 
 // read answers with one web integration.
-func (t *tenant) read(w http.ResponseWriter, r *http.Request, c call) error {
+func (t *tenant) read(w *answerWriter, r *http.Request, c call) error {
 	ctx, cancel := context.WithTimeout(r.Context(), t.Timeout)
 	defer cancel()
 	found, err := t.Store.Integration(ctx, t.id, c.id)
@@ -77,13 +78,13 @@ func (t *tenant) read(w http.ResponseWriter, r *http.Request, c call) error {
 		w.WriteHeader(http.StatusNotModified)
 		return nil
 	}
-	return answer(w, http.StatusOK, documentOf(&found))
+	return w.answer(http.StatusOK, documentOf(&found))
 }
 
 // patch changes one web integration, wholly or not at all. A patch without
 // operations writes nothing; one that replaces values by equal ones is a write
 // like any other.
-func (t *tenant) patch(w http.ResponseWriter, r *http.Request, c call) error {
+func (t *tenant) patch(w *answerWriter, r *http.Request, c call) error {
 	body, err := t.body(w, r, "application/json", "application/json-patch+json")
 	if err != nil {
 		return err
@@ -112,7 +113,7 @@ func (t *tenant) patch(w http.ResponseWriter, r *http.Request, c call) error {
 }
 
 // remove deletes one web integration. A body is not read.
-func (t *tenant) remove(w http.ResponseWriter, r *http.Request, c call) error {
+func (t *tenant) remove(w *answerWriter, r *http.Request, c call) error {
 	var revision uint64
 	err := t.commit(r, func(ctx context.Context) (change origins.Change, err error) {
 		revision, err = t.Store.Delete(ctx, t.id, c.id, func(w store.WebIntegration) error {
@@ -153,15 +154,3 @@ func announce(w http.ResponseWriter, revision uint64) {
 }
 
 func now() time.Time { return time.Now().UTC().Truncate(time.Second) }
-
-func answer(w http.ResponseWriter, status int, document any) error {
-	body, err := json.Marshal(document)
-	if err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	w.WriteHeader(status)
-	w.Write(body) // a client that is gone needs no answer
-	return nil
-}

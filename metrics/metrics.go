@@ -95,7 +95,7 @@ func (m *Metrics) registerFixed() {
 		"Time from a request's header until it was answered here or handed to the tenant.")
 	m.tunnelsClosed = m.fixed(counters("tunnels_closed_total", "WebSockets that have ended.", "cause"), proxy.TunnelEnds())
 	m.limited = m.fixed(counters("limited_total", "Requests and connections that ran into a limit.", "limit"),
-		append(proxy.Limits(), LimitConnections, api.LimitTier1, api.LimitTier2, api.LimitFailed))
+		append(proxy.Limits(), LimitConnections, api.LimitTier1, api.LimitTier2, api.LimitFailed, api.LimitInFlight))
 	m.spans = m.fixed(counters("trace_spans_total", "Spans that were made, by what became of them.", "outcome"), SpanOutcomes())
 	m.reloads = m.fixed(counters("config_reloads_total", "How often the configuration was read again.", "outcome"), []string{"ok", "failed"})
 }

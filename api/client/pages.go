@@ -15,8 +15,8 @@ import (
 // Listing selects and orders web integrations. The zero value is all of them,
 // by name.
 type Listing struct {
-	// Limit is the greatest number on one page. 0 leaves it to the server, which
-	// takes 10; it allows 100.
+	// Limit is the greatest number on one page, which has fewer if they are long.
+	// 0 leaves it to the server, which takes 10; it allows 100.
 	Limit int
 	// Sort is name or +name, which is the server's default, or -name.
 	Sort string

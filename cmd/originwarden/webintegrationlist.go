@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -42,25 +43,59 @@ func (w *webIntegrations) list() *cobra.Command {
 	return cmd
 }
 
-// printList prints as many as l.Limit is, or if that is 0, one page.
+// usualLimit is how many the API lists if it is not told.
+const usualLimit = 10
+
+// printList prints as many as l.Limit is, or as the API lists if that is 0. With
+// raw it prints one page.
 func (w *webIntegrations) printList(ctx context.Context, c *client.Client, l client.Listing) error {
-	wanted := l.Limit
+	wanted := cmp.Or(l.Limit, usualLimit)
 	l.Limit = min(l.Limit, maxPage)
-	all := []client.WebIntegration{}
-	for page, err := range c.Pages(ctx, l) {
+	if w.showing.raw {
+		page, err := c.Page(ctx, l)
 		if err != nil {
 			return told("listing web integrations", err)
 		}
-		if w.showing.raw {
-			return w.print(page.Raw)
+		return w.print(page.Raw)
+	}
+	read := firstOf
+	if l.EndingBefore != "" {
+		read = lastOf
+	}
+	all, err := read(ctx, c, l, wanted)
+	if err != nil {
+		return told("listing web integrations", err)
+	}
+	return w.print(w.showing.several(all))
+}
+
+// firstOf reads as many as are wanted, from the first page on: one page may have
+// fewer than it was asked for.
+func firstOf(ctx context.Context, c *client.Client, l client.Listing, wanted int) ([]client.WebIntegration, error) {
+	all := []client.WebIntegration{}
+	for page, err := range c.Pages(ctx, l) {
+		if err != nil {
+			return nil, err
 		}
-		all = append(all, page.WebIntegrations...)
-		if len(all) >= wanted {
+		if all = append(all, page.WebIntegrations...); len(all) >= wanted {
 			break
 		}
 	}
-	if wanted > 0 {
-		all = all[:min(len(all), wanted)]
+	return all[:min(len(all), wanted)], nil
+}
+
+// lastOf reads as many as are wanted, from the last page back.
+func lastOf(ctx context.Context, c *client.Client, l client.Listing, wanted int) ([]client.WebIntegration, error) {
+	all := []client.WebIntegration{}
+	for {
+		page, err := c.Page(ctx, l)
+		if err != nil {
+			return nil, err
+		}
+		all = append(page.WebIntegrations, all...)
+		if page.Prev == "" || len(page.WebIntegrations) == 0 || len(all) >= wanted {
+			return all[max(0, len(all)-wanted):], nil
+		}
+		l.EndingBefore = all[0].ID
 	}
-	return w.print(w.showing.several(all))
 }

@@ -85,3 +85,34 @@ func TestWebIntegrationLs_FollowsPagesUpToItsLimit(t *testing.T) {
 		t.Errorf("--raw is not the first page:\n%s\n%s", got, want)
 	}
 }
+
+// Pages of long entries are short, and what is asked for comes all the same.
+func TestWebIntegrationLs_GathersWhatComesOnShortPages(t *testing.T) {
+	o := newOffice(t)
+	long := make([]string, 100)
+	for i := range long {
+		long[i] = fmt.Sprintf("https://%s%d.example", strings.Repeat("\uff41", 200), i)
+	}
+	var ids []string
+	for i := range 25 {
+		ids = append(ids, o.make(fmt.Sprintf("name %02d", i), long...).ID)
+	}
+	for _, row := range []struct {
+		args []string
+		want []string
+	}{
+		{nil, ids[:10]},
+		{[]string{"--limit", "25"}, ids},
+		{[]string{"--limit", "100"}, ids},
+		{[]string{"--limit", "7"}, ids[:7]},
+		{[]string{"--startingAfter=" + ids[4]}, ids[5:15]},
+		{[]string{"--endingBefore=" + ids[20]}, ids[10:20]},
+		{[]string{"--endingBefore=" + ids[20], "--limit", "100"}, ids[:20]},
+		{[]string{"--endingBefore=" + ids[20], "--limit", "15"}, ids[5:20]},
+		{[]string{"--endingBefore=" + ids[0]}, nil},
+	} {
+		if got := strings.Fields(o.run(append([]string{"ls", "-q"}, row.args...)...)); !slices.Equal(got, row.want) {
+			t.Errorf("ls %q: %d ids, want %d", row.args, len(got), len(row.want))
+		}
+	}
+}

@@ -1,0 +1,300 @@
+package api_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"originwarden/api"
+	"originwarden/store"
+)
+
+// longPage is a store whose pages have one web integration of so many bytes.
+func longPage(bytes int) *hooks {
+	h := empty()
+	h.page = func(context.Context, string, store.Query) (store.Page, error) {
+		entries := make([]string, 0, bytes/1000)
+		for range bytes / 1000 {
+			entries = append(entries, "https://"+strings.Repeat("a", 992))
+		}
+		return store.Page{Integrations: []store.WebIntegration{{ID: store.NewID(), TenantID: "acme", Name: "n", ValidOrigins: entries}}}, nil
+	}
+	return h
+}
+
+// deaf is the connection of a client that reads nothing and sends nothing, until
+// its deadline.
+type deaf struct {
+	*httptest.ResponseRecorder
+	ended chan struct{}
+	once  sync.Once
+}
+
+func newDeaf() *deaf {
+	return &deaf{ResponseRecorder: httptest.NewRecorder(), ended: make(chan struct{})}
+}
+
+func (d *deaf) Write([]byte) (int, error) { <-d.ended; return 0, os.ErrDeadlineExceeded }
+
+func (d *deaf) Read([]byte) (int, error) { <-d.ended; return 0, os.ErrDeadlineExceeded }
+
+func (d *deaf) Close() error { return nil }
+
+func (d *deaf) SetWriteDeadline(time.Time) error { d.hangUp(); return nil }
+
+func (d *deaf) SetReadDeadline(time.Time) error { d.hangUp(); return nil }
+
+func (d *deaf) hangUp() { d.once.Do(func() { close(d.ended) }) }
+
+// crowd is requests of clients that are deaf, and what all requests came to.
+type crowd struct {
+	t       *testing.T
+	running sync.WaitGroup
+	mu      sync.Mutex
+	over    bool
+	clients []*deaf
+	limits  map[string]int // outcomes by their limit
+}
+
+func (c *crowd) observe(o api.Outcome) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.limits[o.Limit]++
+}
+
+// send sends r n times at once, each again when it is answered or cut off if
+// that keeps on.
+func (c *crowd) send(handler http.Handler, r request, n int, keepsOn bool) {
+	for range n {
+		c.running.Go(func() {
+			for c.sendOnce(handler, r) && keepsOn {
+			}
+		})
+	}
+	synctest.Wait()
+}
+
+// sendOnce reports whether the test goes on.
+func (c *crowd) sendOnce(handler http.Handler, r request) bool {
+	d := newDeaf()
+	c.mu.Lock()
+	over := c.over
+	c.clients = append(c.clients, d)
+	c.mu.Unlock()
+	if over {
+		return false
+	}
+	built := r.build(c.t, "http://acme.example")
+	if r.method == http.MethodPost {
+		built.Body, built.ContentLength = d, -1
+	}
+	defer func() {
+		if cut := recover(); cut != nil && cut != http.ErrAbortHandler {
+			panic(cut)
+		}
+	}()
+	handler.ServeHTTP(d, built)
+	return true
+}
+
+// end has all hang up.
+func (c *crowd) end() {
+	c.mu.Lock()
+	c.over = true
+	for _, d := range c.clients {
+		d.hangUp()
+	}
+	c.mu.Unlock()
+	c.running.Wait()
+}
+
+// took is how long handler takes to answer r to somebody who reads, with want.
+func (c *crowd) took(handler http.Handler, r request, want int) time.Duration {
+	c.t.Helper()
+	begin := time.Now()
+	if got := r.to(c.t, handler); got.status != want {
+		c.t.Errorf("%s %s: %d %.200s, want %d", r.method, r.path, got.status, got.body, want)
+	}
+	return time.Since(begin)
+}
+
+// inMemory is the API over a store, on acme's and globex's hosts, without limits
+// of rate.
+func inMemory(t *testing.T, h *hooks) (c *crowd, acme, globex http.Handler) {
+	c = &crowd{t: t, limits: map[string]int{}}
+	config := configOf(h)
+	config.Observe = c.observe
+	config.Limits.Body = 1 << 20
+	a := api.New(config)
+	return c, a.Tenant("acme"), a.Tenant("globex")
+}
+
+var (
+	longReads = request{method: "GET", path: collection, token: readerToken}
+	longPosts = request{method: "POST", path: collection}
+)
+
+func TestAnswer_OfAReaderThatReadsNothingIsCutOnceAnotherWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, acme, globex := inMemory(t, longPage(1<<20))
+		c.send(acme, longReads, 4, false)
+		if took := c.took(globex, request{path: collection, token: otherToken}, 200); took != 0 {
+			t.Errorf("another tenant waited for %s", took)
+		}
+		time.Sleep(25 * time.Second) // nobody else wants their places
+		if c.limits[api.LimitInFlight] != 0 {
+			t.Errorf("%d were cut off that nobody waited for", c.limits[api.LimitInFlight])
+		}
+		if took := c.took(acme, reads, 200); took > time.Second {
+			t.Errorf("after readers that read nothing for long, one that reads waited for %s", took)
+		}
+		c.running.Wait()
+		if c.limits[api.LimitInFlight] != 4 {
+			t.Errorf("outcomes %v", c.limits)
+		}
+	})
+}
+
+func TestAnswer_IsSentThoughMorePeopleReadNothingThanThereIsRoomFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, acme, globex := inMemory(t, longPage(1<<20))
+		defer c.end()
+		c.send(acme, longReads, 20, true)
+		for range 10 {
+			if took := c.took(acme, reads, 200); took > 3*time.Second {
+				t.Errorf("it took %s", took)
+			}
+			if took := c.took(globex, request{path: collection, token: otherToken}, 200); took != 0 {
+				t.Errorf("at another tenant it took %s", took)
+			}
+		}
+	})
+}
+
+func TestAnswer_ThatIsShortNeedsNoRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, acme, _ := inMemory(t, longPage(60_000))
+		defer c.end()
+		c.send(acme, longReads, 50, false)
+		if took := c.took(acme, reads, 200); took != 0 {
+			t.Errorf("it took %s", took)
+		}
+	})
+}
+
+// gauge is how many are somewhere at once, and how many were at most.
+type gauge struct {
+	mu        sync.Mutex
+	now, most map[string]int
+}
+
+func (g *gauge) add(what string, n int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.now[what] += n
+	g.most[what] = max(g.most[what], g.now[what])
+}
+
+func TestRead_WaitsForRoomAndIsRefusedWithoutAny(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, inStore := empty(), gauge{now: map[string]int{}, most: map[string]int{}}
+		h.page = func(_ context.Context, tenant string, _ store.Query) (store.Page, error) {
+			inStore.add(tenant, 1)
+			inStore.add("all", 1)
+			time.Sleep(3 * time.Second)
+			inStore.add(tenant, -1)
+			inStore.add("all", -1)
+			return store.Page{}, nil
+		}
+		a := api.New(configOf(h))
+		var running sync.WaitGroup
+		var statuses gauge
+		statuses.now, statuses.most = map[string]int{}, map[string]int{}
+		for n := range 60 {
+			running.Go(func() {
+				got := request{path: collection, token: globalToken}.to(t, a.Tenant(fmt.Sprintf("t%d", n%6)))
+				statuses.add(fmt.Sprint(got.status, " ", got.header.Get("Retry-After")), 1)
+			})
+		}
+		running.Wait()
+		if inStore.most["all"] != 16 || inStore.most["t0"] > 4 {
+			t.Errorf("the store was read by %v at once", inStore.most)
+		}
+		if statuses.now["200 "] != 32 || statuses.now["429 1"] != 28 { // in 5 s there are two turns
+			t.Errorf("answers %v", statuses.now)
+		}
+	})
+}
+
+func TestUpload_ThatSendsNothingLeavesItsRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, acme, _ := inMemory(t, empty())
+		c.send(acme, longPosts, 4, false)
+		if took := c.took(acme, reads, 200); took != 0 {
+			t.Errorf("a read took %s", took)
+		}
+		if took := c.took(acme, writes, 201); took != 0 {
+			t.Errorf("a short write took %s", took)
+		}
+		long := writes
+		long.body = `{"name":"n"` + strings.Repeat(" ", 100_000) + "}"
+		if took := c.took(acme, long, 201); took > 3*time.Second {
+			t.Errorf("another upload took %s", took)
+		}
+		c.running.Wait()
+		if c.limits[api.LimitInFlight] == 0 {
+			t.Errorf("outcomes %v", c.limits)
+		}
+	})
+}
+
+// creation is of a web integration with an entry a thousand times.
+func creation(entry string) request {
+	body := `{"name":"n","validOrigins":["` + strings.Repeat(entry+`","`, 999) + entry + `"]}`
+	return request{method: "POST", path: collection, body: body}
+}
+
+// piecewise notes the longest write.
+type piecewise struct {
+	*httptest.ResponseRecorder
+	longest int
+}
+
+func (p *piecewise) Write(b []byte) (int, error) {
+	p.longest = max(p.longest, len(b))
+	return p.ResponseRecorder.Write(b)
+}
+
+func TestAnswer_IsWrittenPieceByPiece(t *testing.T) {
+	h := longPage(900_000)
+	h.integration = func(context.Context, string, string) (store.WebIntegration, error) {
+		page, _ := h.page(t.Context(), "", store.Query{})
+		return page.Integrations[0], nil
+	}
+	config := configOf(h)
+	config.Limits = api.Limits{Origins: 1000, Body: 1 << 20}
+	acme := api.New(config).Tenant("acme")
+	for _, tt := range []struct {
+		rule  string
+		asked request
+		least int // bytes
+	}{
+		{"a page", reads, 900_000},
+		{"a web integration", request{path: collection + "/" + store.NewID()}, 900_000},
+		{"what was created", creation("https://" + strings.Repeat("a.", 90) + "example"), 190_000},
+		{"what is wrong with each entry", creation("x"), 200_000},
+	} {
+		w := &piecewise{ResponseRecorder: httptest.NewRecorder()}
+		acme.ServeHTTP(w, tt.asked.build(t, "http://acme.example"))
+		if w.Body.Len() < tt.least || w.longest > 64<<10 {
+			t.Errorf("%s: %d, %d bytes in writes of up to %d", tt.rule, w.Code, w.Body.Len(), w.longest)
+		}
+	}
+}
