@@ -25,7 +25,9 @@ await() {
   return 1
 }
 
-# start_gateway CONFIGURATION: sets $listen, $admin, $gateway and $token.
+# start_gateway CONFIGURATION: sets $listen, $admin, $gateway and $token. The
+# tenant is the only one unless $others, and takes every host unless $hosts, say
+# otherwise.
 start_gateway() {
   go build -o "$work/originwarden" ./cmd/originwarden
   go build -o "$work/tenant" ./bench/tenant
@@ -34,7 +36,7 @@ start_gateway() {
   tenant=$(await "$work/tenant.out" :)
   {
     printf 'listen: 127.0.0.1:0\nadmin: {listen: "127.0.0.1:0"}\n'
-    printf 'tenants: [{id: bench, upstream: "http://%s"}]\n' "$tenant"
+    printf 'tenants: [%s{id: bench, %supstream: "http://%s"}]\n' "${others:-}" "${hosts:-}" "$tenant"
     printf 'store: {url: "sqlite:%s/lists.db"}\n' "$work"
     printf '%s\n' "$1"
   } >"$work/originwarden.yaml"
