@@ -57,12 +57,16 @@ func (t *tenant) authenticate(r *http.Request) (principal, error) {
 		return who, nil
 	}
 	attempts := t.limiters.failures.of(clientOf(r.RemoteAddr))
-	if wait := attempts.begin(time.Now()); wait > 0 {
+	wait := attempts.begin(time.Now())
+	who, err := t.attempt(r.Context(), text, hash, wait > 0)
+	if wait == 0 {
+		attempts.end(time.Now(), err != nil && !errors.Is(err, errNoKeys))
+		return who, refusedToken(err)
+	}
+	if err != nil { // whoever has a good token is let in, however many fail beside it
 		return principal{}, limited(LimitFailed, wait)
 	}
-	who, err := t.attempt(r.Context(), text, hash)
-	attempts.end(time.Now(), err != nil && !errors.Is(err, errNoKeys))
-	return who, refusedToken(err)
+	return who, nil
 }
 
 // knownBy returns whose token has the hash. All that are none of the static
@@ -87,13 +91,14 @@ func (t *tenant) knownBy(ctx context.Context, hash [sha256.Size]byte) (principal
 // errNoToken says that a request has no token, or one that is none of ours.
 var errNoToken = errors.New("no access token")
 
-// attempt looks at a token that is not known yet.
-func (t *tenant) attempt(ctx context.Context, text string, hash [sha256.Size]byte) (principal, error) {
+// attempt looks at a token that is not known yet, of an address that is above the
+// limit of failed attempts or not.
+func (t *tenant) attempt(ctx context.Context, text string, hash [sha256.Size]byte, above bool) (principal, error) {
 	// What has no dots is no signed token (RFC 7515, section 7.1).
 	if t.accessTokens == nil || strings.Count(text, ".") != 2 {
 		return principal{}, errNoToken
 	}
-	return t.accessTokens.holder(ctx, text, hash)
+	return t.accessTokens.holder(ctx, text, hash, above)
 }
 
 // refusedToken is the answer to a token that was refused with err.

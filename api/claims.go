@@ -2,7 +2,6 @@ package api
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -36,7 +35,7 @@ func seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
 func (a *accessTokens) grant(payload []byte, now time.Time) (grant, error) {
 	var c claims
 	if err := json.Unmarshal(payload, &c); err != nil { // also for doubled names
-		return grant{}, fmt.Errorf("reading the claims: %w", err)
+		return grant{}, errors.New("the token's claims are not a JSON object")
 	}
 	expires, err := c.validity(now)
 	if err != nil {
@@ -69,6 +68,9 @@ func (c claims) validity(now time.Time) (expires float64, err error) {
 	if (&grant{expires: expires}).over(now) {
 		return 0, errors.New("the token has expired")
 	}
+	if _, ok := numberOf(c["iat"]); c["iat"] != nil && !ok {
+		return 0, errors.New("the token's issue time is not a number")
+	}
 	if c["nbf"] == nil {
 		return expires, nil
 	}
@@ -89,9 +91,17 @@ func (c claims) texts(name string) []string {
 	if text, ok := stringOf(c[name]); ok {
 		return []string{text}
 	}
-	var list []string
-	if v := c[name]; v.Kind() != '[' || json.Unmarshal(v, &list) != nil {
+	var elements []jsontext.Value
+	if v := c[name]; v.Kind() != '[' || json.Unmarshal(v, &elements) != nil {
 		return nil
+	}
+	list := make([]string, len(elements))
+	for i, element := range elements {
+		text, ok := stringOf(element)
+		if !ok {
+			return nil
+		}
+		list[i] = text
 	}
 	return list
 }

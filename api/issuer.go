@@ -8,9 +8,10 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strings"
 	"time"
 
-	"github.com/coreos/go-oidc/v3/oidc"
+	"github.com/go-json-experiment/json"
 )
 
 // issuer is an OpenID Connect issuer as it is seen over the network.
@@ -57,21 +58,23 @@ func (i *issuer) keys(ctx context.Context) (*keys, error) {
 	if !isSecure(i.url) {
 		return nil, errors.New("the issuer is neither https nor on this machine")
 	}
-	provider, err := oidc.NewProvider(oidc.ClientContext(ctx, i.client), i.url)
-	if err != nil {
-		return nil, err
-	}
 	var metadata struct {
+		Issuer string `json:"issuer"`
 		KeySet string `json:"jwks_uri"`
 	}
-	if err := provider.Claims(&metadata); err != nil {
-		return nil, err
+	document, err := i.document(ctx, strings.TrimSuffix(i.url, "/")+"/.well-known/openid-configuration")
+	if err != nil {
+		return nil, fmt.Errorf("its metadata: %w", err)
 	}
-	if !isSecure(metadata.KeySet) {
+	switch err := json.Unmarshal(document, &metadata); {
+	case err != nil: // which may quote the document
+		return nil, errors.New("its metadata is not a JSON object of one member each")
+	case metadata.Issuer != i.url:
+		return nil, errors.New("the issuer in its metadata did not match")
+	case !isSecure(metadata.KeySet):
 		return nil, errors.New("the issuer's jwks_uri is neither https nor on this machine")
 	}
-	document, err := i.document(ctx, metadata.KeySet)
-	if err != nil {
+	if document, err = i.document(ctx, metadata.KeySet); err != nil {
 		return nil, err
 	}
 	return parseKeys(document, time.Now())
@@ -105,7 +108,7 @@ func (i *issuer) document(ctx context.Context, location string) ([]byte, error) 
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s answered %s", location, response.Status)
+		return nil, fmt.Errorf("the answer's status is %d", response.StatusCode)
 	}
 	return io.ReadAll(response.Body)
 }

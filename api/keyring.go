@@ -46,10 +46,10 @@ func (k *keyring) had() *keys { return k.held.Load() }
 
 // current returns the keys, fetched first if there are none. If they are old,
 // the first who comes fetches, and all others go on with those there are.
-func (k *keyring) current(ctx context.Context) (*keys, error) {
+func (k *keyring) current(ctx context.Context, waits bool) (*keys, error) {
 	held := k.had()
 	if held == nil {
-		return k.newer(ctx, nil)
+		return k.newer(ctx, nil, waits)
 	}
 	if time.Since(held.at) < keysAge {
 		return held, nil
@@ -66,14 +66,29 @@ func (k *keyring) current(ctx context.Context) (*keys, error) {
 }
 
 // newer returns newer keys than those there were, or the same when it is too
-// early to ask again. It waits for a fetch that is under way.
-func (k *keyring) newer(ctx context.Context, was *keys) (*keys, error) {
+// early to ask again. It waits for a fetch that is under way, or fails unless it
+// waits.
+func (k *keyring) newer(ctx context.Context, was *keys, waits bool) (*keys, error) {
+	if !waits {
+		return k.newerAtOnce(ctx, was)
+	}
 	select {
 	case k.turn <- struct{}{}:
 		defer func() { <-k.turn }()
 		return k.refresh(ctx, was)
 	case <-ctx.Done():
 		return nil, fmt.Errorf("%w: %w", errNoKeys, ctx.Err())
+	}
+}
+
+// newerAtOnce is newer for who does not wait for others.
+func (k *keyring) newerAtOnce(ctx context.Context, was *keys) (*keys, error) {
+	select {
+	case k.turn <- struct{}{}:
+		defer func() { <-k.turn }()
+		return k.refresh(ctx, was)
+	default:
+		return nil, fmt.Errorf("%w: somebody else does", errNoKeys)
 	}
 }
 

@@ -145,7 +145,7 @@ func TestKeys_WhoseAnswerIsNoneAreNotThere(t *testing.T) {
 		{"no JSON", "reading the keys", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "x") }},
 		{"no keys", "there are none", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{}`) }},
 		{"no list", "reading the keys", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"keys":{}}`) }},
-		{"doubled lists", "duplicate", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"keys":[],"keys":[]}`) }},
+		{"doubled lists", "one list of keys", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"keys":[],"keys":[]}`) }},
 		{"a redirect", "302", func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Location", "/keys?again")
 			w.WriteHeader(http.StatusFound)
@@ -181,7 +181,7 @@ func TestKeys_MayBeNoneAtAll(t *testing.T) {
 	r.expect(t, i.api(), 401)
 }
 
-func TestFailedAuthentication_OverTheLimitVerifiesNothing(t *testing.T) {
+func TestFailedAuthentication_OverTheLimitLetsGoodTokensIn(t *testing.T) {
 	i := newIdentity(t)
 	synctest.Test(t, func(t *testing.T) {
 		config := i.config()
@@ -190,24 +190,73 @@ func TestFailedAuthentication_OverTheLimitVerifiesNothing(t *testing.T) {
 		known := i.with(t)
 		known.expect(t, acme, 200, 200, 200) // successes do not count
 		bad := request{path: collection, token: i.token(t, changes{"aud": "x"})}
-		bad.expect(t, acme, 401, 401, 429)
-
-		fetches := i.fetches()
-		request{path: collection, token: signed(t, ellipticKey(t, "unknown"), i.claims(nil), nil)}.expect(t, acme, 429)
-		if i.fetches() != fetches {
-			t.Error("a token was looked at")
-		}
-		late := request{path: collection, token: i.token(t, changes{"sub": "late"})}
-		late.expect(t, acme, 429)
-		known.expect(t, acme, 200) // it was verified before, whoever fails at its address now
+		bad.expect(t, acme, 401, 401, 429, 429)
+		known.expect(t, acme, 200)
 		reads.expect(t, acme, 200)
-		if got := late.as(t, acme, "192.0.2.99"); got.status != 200 {
-			t.Errorf("from another address: %d", got.status)
+		late := request{path: collection, token: i.token(t, changes{"sub": "late"})}
+		late.expect(t, acme, 200, 200) // whoever fails at its address
+		for _, r := range []request{
+			fails, {path: collection, token: "-"}, {path: collection, token: "a.b.c"},
+			{path: collection, token: signed(t, ellipticKey(t, "first"), i.claims(nil), nil)},
+			{path: collection, token: i.token(t, changes{"exp": 1})},
+		} {
+			r.expect(t, acme, 429)
 		}
 		time.Sleep(30 * time.Second)
-		request{path: collection, token: i.token(t, changes{"sub": "later"})}.expect(t, acme, 200)
+		late.expect(t, acme, 200)
 		bad.expect(t, acme, 401, 429)
 	})
+}
+
+// A flood of bad tokens costs no more than the verification of so many at once.
+func TestFailedAuthentication_OverTheLimitVerifiesFewTokensAtOnce(t *testing.T) {
+	i := newIdentity(t)
+	synctest.Test(t, func(t *testing.T) {
+		config := i.config()
+		config.RateLimits.Failed = 1
+		a := api.New(config)
+		acme := a.Tenant("acme")
+		known, late := i.with(t), request{path: collection, token: i.token(t, changes{"sub": "late"})}
+		known.expect(t, acme, 200)
+		fails.expect(t, acme, 401)
+		release := api.OccupyVerification(a)
+		begin := time.Now()
+		late.expect(t, acme, 429)
+		if took := time.Since(begin); took <= 0 || took > time.Second {
+			t.Errorf("it waited for %s", took)
+		}
+		known.expect(t, acme, 200)
+		if got := late.as(t, acme, "192.0.2.99"); got.status != 200 {
+			t.Errorf("from an address below the limit: %d", got.status)
+		}
+		release()
+		request{path: collection, token: i.token(t, changes{"sub": "later"})}.expect(t, acme, 200)
+	})
+}
+
+// Nobody above the limit waits for keys that another one fetches.
+func TestFailedAuthentication_OverTheLimitWaitsForNoIssuer(t *testing.T) {
+	i := newIdentity(t)
+	config := i.config()
+	config.RateLimits.Failed = 1
+	acme := api.New(config).Tenant("acme")
+	fails.expect(t, acme, 401)
+	asked, answer := i.slow(t)
+	first := request{path: collection, token: i.token(t, nil)}
+	var waiting sync.WaitGroup
+	answered := make(chan struct{})
+	waiting.Go(func() { first.expect(t, acme, 200); close(answered) })
+	select {
+	case <-asked:
+	case <-answered:
+		t.Fatal("nobody asked the issuer")
+	}
+	request{path: collection, token: i.token(t, changes{"sub": "late"})}.expect(t, acme, 429)
+	answer()
+	waiting.Wait()
+	i.answers(nil)
+	i.rotate(ellipticKey(t, "second"))
+	request{path: collection, token: i.token(t, nil)}.expect(t, acme, 200)
 }
 
 // However many attempts run at once, no more are made than could all fail.

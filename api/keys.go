@@ -7,7 +7,6 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -37,7 +36,7 @@ func parseKeys(document []byte, at time.Time) (*keys, error) {
 		Keys []jsontext.Value `json:"keys"`
 	}
 	if err := json.Unmarshal(document, &set); err != nil {
-		return nil, fmt.Errorf("reading the keys: %w", err)
+		return nil, errors.New("reading the keys: it is not a JSON object with one list of keys") // the error may quote it
 	}
 	if set.Keys == nil {
 		return nil, errors.New("reading the keys: there are none")
@@ -70,14 +69,14 @@ func signs(key *jose.JSONWebKey) bool {
 
 // matching returns the keys that a token with the header may be signed with. It
 // has to name one where there are several (OpenID Connect Core, section 10.1).
-func (k *keys) matching(header jose.Header) []crypto.PublicKey {
-	if header.KeyID == "" && len(k.public) != 1 {
+func (k *keys) matching(header tokenHeader) []crypto.PublicKey {
+	if header.keyID == "" && len(k.public) != 1 {
 		return nil
 	}
 	var matching []crypto.PublicKey
 	for _, key := range k.public {
-		named := header.KeyID == "" || header.KeyID == key.KeyID
-		if named && (key.Algorithm == "" || key.Algorithm == header.Algorithm) {
+		named := header.keyID == "" || header.keyID == key.KeyID
+		if named && (key.Algorithm == "" || key.Algorithm == string(header.algorithm)) {
 			matching = append(matching, key.Key)
 		}
 	}

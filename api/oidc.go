@@ -7,8 +7,6 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"strings"
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
@@ -45,14 +43,15 @@ type OIDC struct {
 // concurrently.
 type accessTokens struct {
 	OIDC
-	keys *keyring
+	keys  *keyring
+	turns chan struct{} // full while no more tokens may be verified
 }
 
 func newAccessTokens(o OIDC, log func(context.Context, error)) *accessTokens {
 	o.TenantClaim = cmp.Or(o.TenantClaim, "tenantId")
 	o.RoleClaim = cmp.Or(o.RoleClaim, "roles")
 	o.AdminRole = cmp.Or(o.AdminRole, "TenantAdmin")
-	return &accessTokens{o, newKeyring(newIssuer(o.Issuer), log)}
+	return &accessTokens{o, newKeyring(newIssuer(o.Issuer), log), make(chan struct{}, verifiedAtOnce)}
 }
 
 // algorithms are those whose keys an issuer can publish. The symmetric ones and
@@ -74,24 +73,28 @@ func (a *accessTokens) remembered(ctx context.Context, hash [sha256.Size]byte) (
 		return principal{}, false
 	}
 	// Keys that were withdrawn meanwhile vouch for nothing.
-	held, _ = a.keys.current(ctx)
+	held, _ = a.keys.current(ctx, true)
 	return held.remembered(hash)
 }
 
 // holder returns who holds the token of that hash, or why it is not accepted.
-// The error is errNoKeys where the issuer is at fault, not the token.
-func (a *accessTokens) holder(ctx context.Context, token string, hash [sha256.Size]byte) (principal, error) {
-	signed, err := jose.ParseSignedCompact(token, algorithms())
+// The error is errNoKeys where the issuer is at fault, not the token. Of an
+// address that is above the limit, few tokens are verified at once, and none
+// waits for keys that another one fetches.
+func (a *accessTokens) holder(ctx context.Context, token string, hash [sha256.Size]byte, above bool) (principal, error) {
+	header, err := parseTokenHeader(token)
 	if err != nil {
 		return principal{}, err
 	}
-	header := signed.Signatures[0].Protected
-	if err := checkHeader(header); err != nil {
-		return principal{}, err
-	}
-	held, err := a.keysFor(ctx, header)
+	held, err := a.keysFor(ctx, header, !above)
 	if err != nil {
 		return principal{}, err
+	}
+	if above {
+		if err := a.takeTurn(ctx); err != nil {
+			return principal{}, err
+		}
+		defer func() { <-a.turns }()
 	}
 	payload, err := a.payload(ctx, token, held.matching(header))
 	if err != nil {
@@ -105,34 +108,41 @@ func (a *accessTokens) holder(ctx context.Context, token string, hash [sha256.Si
 	return granted.principal, nil
 }
 
-// checkHeader refuses what is signed by the issuer but is no access token, such
-// as a logout token (RFC 8725, section 3.11), and extensions that have to be
-// understood (RFC 7515, section 4.1.11).
-func checkHeader(header jose.Header) error {
-	if _, ok := header.ExtraHeaders["crit"]; ok {
-		return errors.New("the token has critical header parameters")
-	}
-	given, ok := header.ExtraHeaders[jose.HeaderType]
-	if !ok {
+const (
+	// verifiedAtOnce is how many tokens of addresses above the limit of failed
+	// authentication are verified at once, so that a flood of bad ones leaves the
+	// processors to others.
+	verifiedAtOnce = 2
+	// turnPatience is how long such a token waits for its turn.
+	turnPatience = 100 * time.Millisecond
+)
+
+var errNoTurn = errors.New("too many tokens are being verified")
+
+// takeTurn waits for one of the turns, which has to be given back.
+func (a *accessTokens) takeTurn(ctx context.Context) error {
+	timer := time.NewTimer(turnPatience)
+	defer timer.Stop()
+	select {
+	case a.turns <- struct{}{}:
 		return nil
+	case <-timer.C:
+		return errNoTurn
+	case <-ctx.Done():
+		return ctx.Err()
 	}
-	name, _ := given.(string)
-	switch strings.TrimPrefix(strings.ToLower(name), "application/") {
-	case "jwt", "at+jwt": // RFC 9068, section 2.1
-		return nil
-	}
-	return fmt.Errorf("the token's type is %q", given)
 }
 
 // keysFor returns the issuer's keys, newer ones if those that are there have
-// none for the header.
-func (a *accessTokens) keysFor(ctx context.Context, header jose.Header) (*keys, error) {
+// none for the header. Unless it waits, it fails where it would have to wait for
+// somebody else.
+func (a *accessTokens) keysFor(ctx context.Context, header tokenHeader, waits bool) (*keys, error) {
 	had := a.keys.had()
-	held, err := a.keys.current(ctx)
+	held, err := a.keys.current(ctx, waits)
 	if err != nil || len(held.matching(header)) > 0 {
 		return held, err
 	}
-	return a.keys.newer(ctx, had) // than what was there before, so that nothing is fetched twice
+	return a.keys.newer(ctx, had, waits) // than what was there before, so that nothing is fetched twice
 }
 
 // payload returns the claims of a token that one of the public keys signed, of
@@ -144,8 +154,8 @@ func (a *accessTokens) payload(ctx context.Context, token string, public []crypt
 	}
 	verifier := oidc.NewVerifier(a.Issuer, &oidc.StaticKeySet{PublicKeys: public}, pinned)
 	verified, err := verifier.Verify(ctx, token)
-	if err != nil {
-		return nil, err
+	if err != nil { // which quotes the token
+		return nil, errors.New("the token is malformed, signed by none of the issuer's keys, or of another issuer or audience")
 	}
 	var payload json.RawMessage
 	err = verified.Claims(&payload)

@@ -18,11 +18,10 @@ type RateLimits struct {
 	// Reaching the one leaves the other as it is.
 	Tier1, Tier2 int
 	// Failed is for failed authentication from one client address, of IPv6 from
-	// one /64. An address beyond it gets 429 instead of a look at its token, but
-	// for static tokens and access tokens that were looked at before: behind an
-	// address that many share, nobody's failures shut out who works already. A
-	// token that is new there waits, like the failing ones, for the next of the
-	// attempts that come back over the minute.
+	// one /64. Whoever fails beyond it gets 429. Behind an address that many
+	// share, nobody's failures shut out others: good tokens are let in. Access
+	// tokens that are new there are verified a few at a time, and get 429 if too
+	// many others wait for that.
 	Failed int
 }
 

@@ -107,6 +107,17 @@ func TestAccessToken_IsHeldToItsHeader(t *testing.T) {
 		{"a type that is no string", first, map[string]any{"typ": 1}, 401},
 		{"critical parameters", first, map[string]any{"crit": []string{"x"}, "x": 1}, 401},
 		{"critical parameters that libraries know", first, map[string]any{"crit": []string{"b64"}, "b64": true}, 401},
+		{"critical parameters that are null", first, map[string]any{"crit": nil}, 401},
+		{"no critical parameters", first, map[string]any{"crit": []string{}}, 401},
+		{"critical parameters in a string", first, map[string]any{"crit": "exp"}, 401},
+		{"a number of critical parameters", first, map[string]any{"crit": 0}, 401},
+		{"critical parameters as keys", first, map[string]any{"crit": map[string]any{}}, 401},
+		{"critical parameters of no name", first, map[string]any{"crit": []any{1, nil}}, 401},
+		{"doubled critical parameters", first, map[string]any{"crit": []string{"x", "x"}, "x": 1}, 401},
+		{"critical parameters that are not there", first, map[string]any{"crit": []string{"x"}}, 401},
+		{"an encoded payload, as it says", first, map[string]any{"b64": true}, 200},
+		{"a type that is null", first, map[string]any{"typ": nil}, 401},
+		{"an empty type", first, map[string]any{"typ": ""}, 401},
 		{"another key of that name", other, nil, 401},
 		{"the key is another of the issuer", misnamed, nil, 401},
 		{"no key is named, of several", unnamed, nil, 401},
@@ -116,6 +127,55 @@ func TestAccessToken_IsHeldToItsHeader(t *testing.T) {
 	} {
 		t.Run(tt.rule, func(t *testing.T) {
 			request{path: collection, token: signed(t, tt.key, i.claims(nil), tt.header)}.expect(t, acme, tt.want)
+		})
+	}
+}
+
+// What jose's signer would not write.
+func TestAccessToken_WithAHeaderThatCannotBeReadIsRefused(t *testing.T) {
+	i := newIdentity(t)
+	acme := i.api()
+	sign := func(header string, payload []byte) string {
+		signing := strings.TrimSuffix(forged(header, payload, nil), ".")
+		if strings.Contains(header, `"b64":false`) {
+			signing = signing[:strings.IndexByte(signing, '.')+1] + string(payload)
+		}
+		digest := sha256.Sum256([]byte(signing))
+		r, s, err := ecdsa.Sign(rand.Reader, i.keys[0].Key.(*ecdsa.PrivateKey), digest[:])
+		if err != nil {
+			t.Fatal(err)
+		}
+		signature := make([]byte, 64)
+		return forged(header, payload, append(r.FillBytes(signature[:32:32]), s.FillBytes(signature[32:])...))
+	}
+	for _, tt := range []struct {
+		rule, header string
+		want         int
+	}{
+		{"a usual one", `{"alg":"ES256","kid":"first"}`, 200},
+		{"without a key's name, of one", `{"alg":"ES256"}`, 200},
+		{"a payload that is not encoded", `{"alg":"ES256","kid":"first","b64":false}`, 401},
+		{"the same, critical", `{"alg":"ES256","kid":"first","b64":false,"crit":["b64"]}`, 401},
+		{"an encoding that is null", `{"alg":"ES256","kid":"first","b64":null}`, 401},
+		{"an encoding in a string", `{"alg":"ES256","kid":"first","b64":"true"}`, 401},
+		{"a key's name that is null", `{"alg":"ES256","kid":null}`, 401},
+		{"a key's name that is a number", `{"alg":"ES256","kid":1}`, 401},
+		{"a list of keys' names", `{"alg":"ES256","kid":["first"]}`, 401},
+		{"a list of algorithms", `{"alg":["ES256"],"kid":"first"}`, 401},
+		{"an algorithm that is null", `{"alg":null,"kid":"first"}`, 401},
+		{"no algorithm", `{"kid":"first"}`, 401},
+		{"the algorithm in another case", `{"ALG":"ES256","kid":"first"}`, 401},
+		{"a doubled algorithm", `{"alg":"ES256","alg":"ES256","kid":"first"}`, 401},
+		{"a doubled parameter of no meaning", `{"alg":"ES256","kid":"first","x":1,"x":1}`, 401},
+		{"a parameter doubled within another", `{"alg":"ES256","kid":"first","x":{"y":1,"y":2}}`, 401},
+		{"critical parameters twice", `{"alg":"ES256","kid":"first","crit":null,"crit":["x"]}`, 401},
+		{"invalid UTF-8", "{\"alg\":\"ES256\",\"kid\":\"first\",\"x\":\"\xff\"}", 401},
+		{"trailing data", `{"alg":"ES256","kid":"first"}{}`, 401},
+		{"a list", `[{"alg":"ES256","kid":"first"}]`, 401},
+		{"null", `null`, 401},
+	} {
+		t.Run(tt.rule, func(t *testing.T) {
+			request{path: collection, token: sign(tt.header, i.claims(nil))}.expect(t, acme, tt.want)
 		})
 	}
 }
