@@ -74,7 +74,7 @@ func rewrite(p *httputil.ProxyRequest) {
 	upstream := x.tenant.Upstream
 	p.Out.URL.Scheme, p.Out.URL.Host = upstream.Scheme, upstream.Host
 	x.target.write(p.Out, p.In.URL)
-	p.Out.Trailer = p.In.Trailer // filled with the end of the body
+	p.Out.Trailer = nil // a trailer would bring fields past those who look at the header
 
 	header := p.Out.Header
 	if origin := p.In.Header["Origin"]; origin != nil {

@@ -1,29 +1,59 @@
 // Command tenant is what the scripts of this folder put behind the gateway. It
 // prints its address, and answers everything with a kilobyte but /socket, which
-// is a WebSocket that echoes.
+// is a WebSocket that echoes, and /count, which counts the bodies that are posted
+// to it.
 package main
 
 import (
 	"bytes"
 	"context"
+	"flag"
 	"fmt"
+	"io"
 	"log"
 	"net"
 	"net/http"
+	"sync"
 
 	"github.com/coder/websocket"
 )
 
 func main() {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listen := flag.String("listen", "127.0.0.1:0", "where it listens, as `host:port`")
+	idle := flag.Duration("idle", 0, "how long idle connections are kept; 0 is for ever")
+	flag.Parse()
+	listener, err := net.Listen("tcp", *listen)
 	if err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println(listener.Addr())
 	http.HandleFunc("/socket", echo)
+	http.Handle("/count", &counter{bodies: map[string]int{}})
 	body := bytes.Repeat([]byte("x"), 1024)
 	http.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { w.Write(body) })
-	log.Fatal(http.Serve(listener, nil))
+	server := &http.Server{IdleTimeout: *idle}
+	log.Fatal(server.Serve(listener))
+}
+
+// counter counts what is posted to it, and tells how many bodies came and how many
+// were different.
+type counter struct {
+	mu     sync.Mutex
+	bodies map[string]int
+}
+
+func (c *counter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if r.Method == http.MethodPost && err == nil {
+		c.bodies[string(body)]++
+	}
+	all := 0
+	for _, n := range c.bodies {
+		all += n
+	}
+	fmt.Fprintln(w, all, len(c.bodies))
 }
 
 func echo(w http.ResponseWriter, r *http.Request) {
