@@ -299,6 +299,25 @@ func TestTraceID_IsTheRequests(t *testing.T) {
 	}
 }
 
+// A request may load the list between the commit and its return. Then nothing is
+// new in it, but for the tunnels that were decided on before.
+func TestWrite_IsToldAlsoIfALoadHasOvertakenIt(t *testing.T) {
+	g := newGate(t)
+	id := g.create("n", "https://a.example").ID
+	g.store.delete = func(ctx context.Context, tenant, id string, allow func(store.WebIntegration) error) (uint64, error) {
+		revision, err := g.store.Store.Delete(ctx, tenant, id, allow)
+		if g.listsNow("https://a.example") {
+			t.Error("what was deleted is listed")
+		}
+		return revision, err
+	}
+	told := 0
+	g.lists.Changed = func(string) { told++ }
+	if got := g.send(request{method: "DELETE", path: collection + "/" + id}); got.status != http.StatusNoContent || told != 1 {
+		t.Errorf("%d %s; told %d times", got.status, got.body, told)
+	}
+}
+
 func TestWrite_ToAStoreThatIsReplacedMeanwhileChangesNoList(t *testing.T) {
 	g := newGate(t)
 	g.listsNow("https://a.example") // loads the list

@@ -32,9 +32,10 @@ type Bounds struct {
 // Callers ask for tenants that exist, never for names that strangers make up.
 type Cache struct {
 	// Changed, if it is set before the cache is used, is called with the tenant
-	// after every Apply and Doubt, also when its list is not cached, and when a
-	// doubted list was read anew. A list that is only loaded again has not
-	// changed. Whoever changes a list waits for it.
+	// after every Apply, Doubt and Refresh, also when its list is not cached or
+	// was loaded with the change before, and when a doubted list was read anew.
+	// A load by a miss calls nobody: whatever it brings, one of these calls
+	// follows. Whoever changes a list waits for it.
 	Changed func(tenant string)
 	// MaxStaleness, if it is set before the cache is used, is how long a list
 	// may be unconfirmed before it stands for nothing but ListStale. 0 is

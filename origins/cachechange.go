@@ -12,11 +12,11 @@ func (c *Cache) Confirm(at time.Time) { c.confirmed.Store(&at) }
 
 // Apply brings a committed change into the tenant's list, if that is cached or
 // being loaded. When it returns, every later List contains the change. One that
-// the list contains already changes nothing.
+// the list contains already leaves it as it is, but may still be news to whoever
+// decided by the list before a load brought the change.
 func (c *Cache) Apply(change Change) {
-	if c.apply(change) {
-		c.tell(change.Tenant)
-	}
+	c.apply(change)
+	c.tell(change.Tenant)
 }
 
 // ApplyIn is Apply for a change that was committed to the store of a
@@ -40,8 +40,7 @@ func (c *Cache) tell(tenant string) {
 	}
 }
 
-// apply reports whether the change may have been news.
-func (c *Cache) apply(change Change) bool {
+func (c *Cache) apply(change Change) {
 	c.changing.Lock()
 	defer c.changing.Unlock()
 	c.mu.Lock()
@@ -49,17 +48,16 @@ func (c *Cache) apply(change Change) bool {
 	h, ok := c.lists.Peek(change.Tenant)
 	c.mu.Unlock()
 	if !ok {
-		return true
+		return
 	}
 	next := h.list.With(change)
 	if next == h.list {
-		return false
+		return
 	}
 	h.list = next
 	// Read anew, the list needs to remember no deletion.
 	h.doubted = h.doubted || h.list.deleted > maxDeleted
 	c.install(change.Tenant, h)
-	return true
 }
 
 // Doubt says that the tenant's list may be behind, as after a write of which
@@ -80,15 +78,13 @@ func (c *Cache) Doubted(tenant string) bool {
 // Refresh reads the tenant's list anew, if it is cached, and returns when that
 // is done. Either way the list may have changed.
 func (c *Cache) Refresh(ctx context.Context, tenant string) error {
+	// Once it is put out, a load by a miss may read it, which tells nobody.
+	defer c.tell(tenant)
 	if !c.doubt(tenant) {
-		c.tell(tenant)
 		return nil
 	}
 	select {
 	case r := <-c.start(ctx, tenant):
-		if _, cached := c.peek(tenant); !cached {
-			c.tell(tenant) // it was put out of the cache before it was read
-		}
 		return r.Err
 	case <-ctx.Done():
 		return fmt.Errorf("%w: %w", ErrUnavailable, context.Cause(ctx))

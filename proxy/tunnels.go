@@ -3,9 +3,6 @@ package proxy
 import (
 	"context"
 	"sync"
-	"time"
-
-	"originwarden/origins"
 )
 
 // tunnels are those that are open, by tenant. Connections that were hijacked
@@ -14,7 +11,8 @@ type tunnels struct {
 	mu      sync.Mutex
 	tenants map[string]*tenant // as they are now, by id
 	open    map[string]map[*tunnel]struct{}
-	changed map[string]struct{} // tenants whose list has changed since their review
+	changed map[string]struct{} // tenants whose list may have changed since their review
+	doubted map[string]struct{} // tenants whose list is to be read at the next tick
 	wake    chan struct{}       // has room for one
 	closing bool
 	empty   chan struct{} // closed when none is left after closing
@@ -25,6 +23,7 @@ func newTunnels(tenants map[string]*tenant) *tunnels {
 		tenants: tenants,
 		open:    map[string]map[*tunnel]struct{}{},
 		changed: map[string]struct{}{},
+		doubted: map[string]struct{}{},
 		wake:    make(chan struct{}, 1),
 		empty:   make(chan struct{}),
 	}
@@ -38,8 +37,10 @@ func (g *Gateway) relay(t *tunnel, early []byte) (received, sent int64) {
 	defer g.tunnels.remove(t)
 	// The list may have changed between the decision and the entry above, from
 	// which on a change is not missed. One that cannot be had refuses.
-	list, _ := g.lists.List(context.Background(), t.tenant.ID)
-	t.review(g.tunnels.tenant(t.tenant.ID), list)
+	list, _ := g.listFor(context.Background(), t.tenant.ID)
+	if t.isRefused(g.tunnels.tenant(t.tenant.ID), list) {
+		t.end(policyViolation, endRevoked)
+	}
 	t.limit(g.tunnelIdle, g.tunnelLifetime)
 	defer t.release()
 	return t.relay(early, g.relayed)
@@ -99,84 +100,6 @@ func (g *Gateway) Tunnels() map[string]int {
 		counts[tenant] = len(of)
 	}
 	return counts
-}
-
-// ListChanged says that the tenant's list may list less than before. It only
-// takes a note for Review.
-func (g *Gateway) ListChanged(tenant string) {
-	s := g.tunnels
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.open[tenant]) == 0 {
-		return
-	}
-	s.changed[tenant] = struct{}{}
-	select {
-	case s.wake <- struct{}{}:
-	default:
-	}
-}
-
-// Review decides again about the open tunnels of every tenant whose list has
-// changed, and closes those that would be refused, with 1008, until ctx ends.
-// It has to run for as long as the gateway serves.
-func (g *Gateway) Review(ctx context.Context) {
-	var reviews sync.WaitGroup
-	defer reviews.Wait()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-g.tunnels.wake:
-		}
-		for _, tenant := range g.tunnels.takeChanged() {
-			reviews.Go(func() { g.review(ctx, tenant) }) // no tenant waits for another's list
-		}
-	}
-}
-
-func (s *tunnels) takeChanged() []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	tenants := make([]string, 0, len(s.changed))
-	for tenant := range s.changed {
-		tenants = append(tenants, tenant)
-	}
-	clear(s.changed)
-	return tenants
-}
-
-// review asks for the list although it may not be cached any more: without one
-// the tunnels are refused, as new handshakes are.
-func (g *Gateway) review(ctx context.Context, tenant string) {
-	list, err := g.lists.List(ctx, tenant)
-	if ctx.Err() != nil {
-		return
-	}
-	if err != nil {
-		list = nil
-	}
-	now := g.tunnels.tenant(tenant)
-	var ending sync.WaitGroup
-	for _, t := range g.tunnels.of(tenant) {
-		ending.Go(func() { t.review(now, list) })
-	}
-	ending.Wait()
-	if g.lists.Doubted(tenant) {
-		// Tunnels make no requests that would have the list read anew.
-		time.AfterFunc(doubtInterval, func() { g.ListChanged(tenant) })
-	}
-}
-
-// doubtInterval is how often the tunnels of a tenant have a doubted list read.
-const doubtInterval = time.Second
-
-// review ends a tunnel that would be refused by its tenant as that is now, where
-// refusals are enforced. A tenant that is gone (nil) refuses everything.
-func (t *tunnel) review(now *tenant, list *origins.List) {
-	if now == nil || now.Mode == Enforce && now.Policy.Decide(&t.request, list).Verdict() == origins.Refused {
-		t.end(policyViolation, endRevoked)
-	}
 }
 
 // tenant returns the one of that id as it is now, or nil.

@@ -60,7 +60,7 @@ func (f *Follower) compare(ctx context.Context) error {
 		return errTaken
 	}
 	for tenant := range f.seen {
-		if _, has := revisions[tenant]; !has {
+		if _, has := revisions[tenant]; !has || f.restored {
 			f.lags(tenant)
 		}
 	}
@@ -108,8 +108,8 @@ func (f *Follower) tenants(ctx context.Context) (at Position, revisions map[stri
 	return at, revisions, err
 }
 
-// revalidate finds the lists that lack their tenant's last write although the
-// feed has come past it, or have one that the store never had.
+// revalidate finds the tenants whose last write the feed has come past and not
+// told of, and the lists that lack it or have one that the store never had.
 func (f *Follower) revalidate(ctx context.Context) error {
 	were := f.cached()
 	at, revisions, err := f.tenants(ctx)
@@ -119,6 +119,7 @@ func (f *Follower) revalidate(ctx context.Context) error {
 	if err := f.awaitFeed(ctx, at.Revision); err != nil {
 		return err
 	}
+	f.findUntold(revisions)
 	for tenant, was := range were {
 		list, _, cached := f.Lists.Peek(tenant)
 		switch last := revisions[tenant]; {
@@ -131,6 +132,28 @@ func (f *Follower) revalidate(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// findUntold finds what the feed has dropped. The tenant's list may have it all
+// the same, by a load, or not be cached, and its tunnels not be decided on again.
+func (f *Follower) findUntold(revisions map[string]uint64) {
+	for tenant, last := range f.takeUntold(revisions) {
+		f.report(ChangeMissed, fmt.Errorf("the feed did not tell of the write of tenant %q at revision %d", tenant, last))
+	}
+}
+
+// takeUntold sets the tenants behind that it returns.
+func (f *Follower) takeUntold(revisions map[string]uint64) map[string]uint64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	untold := map[string]uint64{}
+	for tenant, last := range revisions {
+		if f.seen[tenant] < last {
+			f.seen[tenant], untold[tenant] = last, last
+			f.lags(tenant)
+		}
+	}
+	return untold
 }
 
 func (f *Follower) cached() map[string]*origins.List {

@@ -195,6 +195,43 @@ func TestRevalidate_FindsAChangeThatTheFeedHasDropped(t *testing.T) {
 	})
 }
 
+// The list may be loaded with the change, or not be cached, and the tenant have
+// tunnels that were decided on before.
+func TestRevalidate_TellsOfAChangeThatTheFeedHasDropped(t *testing.T) {
+	for rule, read := range map[string]bool{"the list was loaded since": true, "the list is not cached": false} {
+		t.Run(rule, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				g := newGateway(t, engine(t))
+				g.Revalidate = 30 * time.Second
+				w := create(t, g.hooked, entry("acme", "https://a.example"))
+				dropped := w.Revision + 1
+				g.hooked.watch = func(s store.Store, ctx context.Context, after uint64, changed func([]origins.Change)) error {
+					return s.Watch(ctx, after, func(all []origins.Change) {
+						changed(slices.DeleteFunc(slices.Clone(all), func(c origins.Change) bool { return c.Revision == dropped }))
+					})
+				}
+				g.follow()
+				g.await(w.Revision)
+				remove(t, g.hooked, w)
+				g.await(create(t, g.hooked, entry("other")).Revision)
+				if read {
+					g.wantGone("acme", "https://a.example")
+				}
+				g.takeChanged()
+				time.Sleep(35 * time.Second)
+				if told := g.takeChanged(); !slices.Equal(told, []string{"acme"}) {
+					t.Errorf("told of %q", told)
+				}
+				time.Sleep(time.Minute)
+				if told := g.takeChanged(); len(told) > 0 {
+					t.Errorf("told once more of %q", told)
+				}
+				g.wantEvents(store.ChangeMissed)
+			})
+		})
+	}
+}
+
 func TestRevalidate_ReadsADoubtedListWithoutRequests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGateway(t, engine(t))

@@ -105,6 +105,9 @@ func (f *Follower) Restored(at Position, confirmed time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.fed, f.restored, f.seen = at, true, map[string]uint64{}
+	for _, tenant := range f.Lists.Tenants() {
+		f.seen[tenant] = 0 // it may have tunnels when its list was put out
+	}
 	f.state.InForce, f.state.Newest, f.state.Confirmed = at, at.Revision, confirmed
 }
 

@@ -49,6 +49,31 @@ func TestFollow_TellsWhoseListHasChangedAlsoWhenItIsNotCached(t *testing.T) {
 	})
 }
 
+// Another request may have the list loaded before the feed has come so far.
+func TestFollow_TellsOfAChangeThatALoadHasOvertaken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGateway(t, engine(t))
+		w := create(t, g.hooked, entry("acme", "https://a.example"))
+		hold := make(chan struct{})
+		g.hooked.watch = func(s store.Store, ctx context.Context, after uint64, changed func([]origins.Change)) error {
+			return s.Watch(ctx, after, func(all []origins.Change) {
+				<-hold
+				changed(all)
+			})
+		}
+		g.follow()
+		g.await(w.Revision)
+		gone := remove(t, g.hooked, w)
+		g.wantGone("acme", "https://a.example") // it is read now
+		g.takeChanged()
+		close(hold)
+		g.await(gone)
+		if told := g.takeChanged(); !slices.Equal(told, []string{"acme"}) {
+			t.Errorf("told of %q", told)
+		}
+	})
+}
+
 func TestFollow_WaitsForTheStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGateway(t, engine(t))

@@ -17,7 +17,7 @@ type progress struct {
 	// restored says that the lists came from elsewhere.
 	restored bool
 	taken    int               // how often the store was taken as it is
-	seen     map[string]uint64 // the tenants that the store has told of
+	seen     map[string]uint64 // the last write of each tenant that the store has told of
 }
 
 // feed is how far the feed has come.

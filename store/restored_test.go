@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -69,6 +70,35 @@ func TestRestored_CatchesUpBeforeAnythingIsServed(t *testing.T) {
 		g.wantListed("other", "https://o.example")
 		if s := g.State(); s.InForce.Revision != gone {
 			t.Errorf("in force is %d, want %d", s.InForce.Revision, gone)
+		}
+	})
+}
+
+// Tunnels may have been opened by a list that is put out before the store is
+// reached, and the store have others by then.
+func TestRestored_TellsOfAllTenantsOnceTheStoreIsReached(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		before, _ := snapshotted(t)
+		for rule, s := range map[string]store.Store{"the same store": before.hooked.Store, "an empty store": engine(t)} {
+			before.hooked.Store = s
+			g := restored(t, before)
+			g.AcceptReset = true
+			g.hooked.down()
+			g.follow()
+			time.Sleep(time.Minute)
+			g.takeChanged()
+			for i := range 100 { // as many as there may be
+				g.lists.Restore(fmt.Sprint("tenant-", i), origins.NewList(0, nil), time.Now())
+			}
+			g.hooked.up()
+			time.Sleep(time.Minute)
+			told := g.takeChanged()
+			for _, tenant := range []string{"acme", "other"} {
+				if !slices.Contains(told, tenant) {
+					t.Errorf("%s: not told of %s", rule, tenant)
+				}
+			}
+			g.stop()
 		}
 	})
 }

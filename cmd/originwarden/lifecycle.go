@@ -102,6 +102,7 @@ func (s *service) run(stop, now context.Context, a around) error {
 	h.admin.answers = h.answersAt(admin.Addr())
 	limited := g.limited(tenants)
 	background.Go(func() { h.current.Load().gateway.Review(base) })
+	background.Go(func() { h.current.Load().gateway.ReviewPeriodically(base) })
 	background.Go(func() { s.follow(base) })
 	background.Go(func() { guard(base) })
 	background.Go(func() { g.obey(base, a) })

@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -53,8 +54,15 @@ type fleet struct {
 	wrong int
 }
 
+// setup is what is told to all gateways of a fleet.
+type setup struct {
+	cached  int      // lists at most
+	ways    int      // relays to each member
+	tenants []string // beside those that have a name here
+}
+
 // newFleet starts one that ends with t.
-func newFleet(t *testing.T) *fleet {
+func newFleet(t *testing.T, s setup) *fleet {
 	f := &fleet{T: t, dir: workDir(t), began: time.Now(), ports: map[int]bool{}}
 	f.build("originwarden", "../../../..", "./cmd/originwarden")
 	f.build("member", "..", "./member")
@@ -67,13 +75,29 @@ func newFleet(t *testing.T) *fleet {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = f.etcd.Close() })
-	tenant := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello") }))
+	tenant := httptest.NewServer(http.HandlerFunc(answer))
 	t.Cleanup(tenant.Close)
 	for i := range size {
-		f.addGateway(i, starts, tenant.URL)
+		f.addGateway(i, starts, tenant.URL, s)
 	}
 	f.each(func(i int) error { return f.gateways[i].start() })
 	return f
+}
+
+// answer is what every tenant answers. It takes no notice of what a WebSocket
+// says.
+func answer(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("Upgrade") == "" {
+		_, _ = io.WriteString(w, "hello")
+		return
+	}
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		panic(err)
+	}
+	defer conn.Close()
+	_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+	_, _ = io.Copy(io.Discard, conn)
 }
 
 // workDir returns a folder that is kept when the test fails.
@@ -140,24 +164,26 @@ func (f *fleet) addMembers(starts starter) {
 	}
 }
 
-func (f *fleet) addGateway(i int, starts starter, tenant string) {
+func (f *fleet) addGateway(i int, starts starter, upstream string, s setup) {
 	g := &gateway{name: fmt.Sprintf("g%d", i), listen: f.address(), admin: f.address(), known: time.Now()}
 	var endpoints []string
-	for _, member := range f.clients {
-		r := newRelay(f, f.address(), member)
+	for way := range s.ways * size {
+		r := newRelay(f, f.address(), f.clients[way%size])
 		g.relays, endpoints = append(g.relays, r), append(endpoints, r.address)
+	}
+	var tenants strings.Builder
+	for _, id := range slices.Concat(s.tenants, []string{registers, lists}) {
+		fmt.Fprintf(&tenants, "\n  - {id: %[1]s, hosts: [%[1]s.test], upstream: %[2]q}", id, upstream)
 	}
 	hash := sha256.Sum256([]byte(token))
 	config := fmt.Sprintf(`listen: %s
 admin: {listen: "%s"}
-tenants:
-  - {id: %[3]s, hosts: [%[3]s.test], upstream: "%[5]s"}
-  - {id: %[4]s, hosts: [%[4]s.test], upstream: "%[5]s"}
-store: {url: "etcd://%[6]s%[7]s", timeout: %[8]s}
-cache: {snapshot_dir: "%[9]s"}
-api: {tokens: [{subject: fleet, tenant: "*", role: admin, sha256: "%[10]s"}], rate_limits: {tier1: 0, tier2: 0, failed: 0}}
+tenants: %s
+store: {url: "etcd://%s%s", timeout: %s}
+cache: {snapshot_dir: "%s", tenants: %d}
+api: {tokens: [{subject: fleet, tenant: "*", role: admin, sha256: "%s"}], rate_limits: {tier1: 0, tier2: 0, failed: 0}}
 log: {access: false}
-`, g.listen, g.admin, registers, lists, tenant, strings.Join(endpoints, ","), prefix, storeTimeout, f.path(g.name+"-lists"), hex.EncodeToString(hash[:]))
+`, g.listen, g.admin, tenants.String(), strings.Join(endpoints, ","), prefix, storeTimeout, f.path(g.name+"-lists"), s.cached, hex.EncodeToString(hash[:]))
 	file := f.path(g.name + ".yaml")
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		f.Fatal(err)

@@ -34,7 +34,7 @@ func TestFleet_KeepsItsPromisesWhateverFails(t *testing.T) {
 	}
 	rounds, seed := number(t, "FLEET_ROUNDS", 1), number(t, "FLEET_SEED", rand.Uint64())
 	t.Logf("FLEET_SEED=%d", seed)
-	f := newFleet(t)
+	f := newFleet(t, setup{cached: 1000, ways: 1})
 	w := &world{fleet: f, ledger: &ledger{}, observer: f.observe(), seed: seed}
 	w.settle(t.Context())
 	for i := range size {

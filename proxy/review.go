@@ -1,0 +1,157 @@
+package proxy
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"originwarden/origins"
+)
+
+// ListChanged says that the tenant's list may list less than before. It only
+// takes a note for Review.
+func (g *Gateway) ListChanged(tenant string) {
+	s := g.tunnels
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.open[tenant]) == 0 {
+		return
+	}
+	s.changed[tenant] = struct{}{}
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+const reviewTick = time.Second
+
+// Review decides again about the open tunnels of every tenant whose list has
+// changed, and closes those that would be refused, with 1008, until ctx ends.
+// It has to run for as long as the gateway serves.
+func (g *Gateway) Review(ctx context.Context) {
+	var reviews sync.WaitGroup
+	defer reviews.Wait()
+	ticks := time.NewTicker(reviewTick)
+	defer ticks.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticks.C:
+			for _, tenant := range g.tunnels.take(&g.tunnels.doubted) {
+				g.ListChanged(tenant)
+			}
+		case <-g.tunnels.wake:
+			for _, tenant := range g.tunnels.take(&g.tunnels.changed) {
+				reviews.Go(func() { g.review(ctx, tenant, true) }) // no tenant waits for another's list
+			}
+		}
+	}
+}
+
+// take empties one of the sets of tenants, and returns what it had.
+func (s *tunnels) take(set *map[string]struct{}) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	tenants := slices.Collect(maps.Keys(*set))
+	clear(*set)
+	return tenants
+}
+
+// review asks for the list although it may not be cached any more. Without one
+// the tunnels are refused, as new handshakes are, if the list has changed. When
+// nobody says so, an outage of the store closes nothing.
+func (g *Gateway) review(ctx context.Context, tenant string, changed bool) {
+	list, err := g.listFor(ctx, tenant)
+	if ctx.Err() != nil || err != nil && !changed {
+		return
+	}
+	now := g.tunnels.tenant(tenant)
+	var ending sync.WaitGroup
+	for _, t := range g.tunnels.of(tenant) {
+		if t.isRefused(now, list) {
+			ending.Go(func() { t.end(policyViolation, endRevoked) })
+		}
+	}
+	ending.Wait()
+}
+
+// listFor returns the list by which a tenant's tunnels are decided on. Tunnels
+// make no requests that would have a doubted one read anew, so it is noted to be
+// asked for again, also if it is put out of the cache meanwhile.
+func (g *Gateway) listFor(ctx context.Context, tenant string) (*origins.List, error) {
+	if g.lists.Doubted(tenant) {
+		g.tunnels.doubt(tenant)
+	}
+	return g.lists.List(ctx, tenant)
+}
+
+func (s *tunnels) doubt(tenant string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.doubted[tenant] = struct{}{}
+}
+
+// isRefused reports whether the tunnel would be refused by its tenant as that is
+// now, where refusals are enforced. A tenant that is gone (nil) refuses
+// everything.
+func (t *tunnel) isRefused(now *tenant, list *origins.List) bool {
+	return now == nil || now.Mode == Enforce && now.Policy.Decide(&t.request, list).Verdict() == origins.Refused
+}
+
+const (
+	roundTicks = 30 // in which every tenant has its turn, unless lists are slow
+	mostTurns  = 16 // at once
+)
+
+// ReviewPeriodically decides again about the open tunnels of one tenant after the
+// other, in case that a change was told to nobody, until ctx ends: each second
+// about one tenant, or about as many as it takes for each to have its turn
+// within half a minute. It may run beside Review.
+func (g *Gateway) ReviewPeriodically(ctx context.Context) {
+	turns := make(chan string)
+	var reviewers sync.WaitGroup
+	defer reviewers.Wait()
+	defer close(turns)
+	var running sync.Map // tenants; one whose list is slow has no other turn
+	for range mostTurns {
+		reviewers.Go(func() {
+			for tenant := range turns {
+				if _, runs := running.LoadOrStore(tenant, true); !runs {
+					g.review(ctx, tenant, false)
+					running.Delete(tenant)
+				}
+			}
+		})
+	}
+	g.giveTurns(ctx, turns)
+}
+
+func (g *Gateway) giveTurns(ctx context.Context, turns chan<- string) {
+	ticks := time.NewTicker(reviewTick)
+	defer ticks.Stop()
+	var round []string // tenants whose turn is still to come
+	var share int      // of them at each tick
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticks.C:
+		}
+		if len(round) == 0 {
+			round = slices.Collect(maps.Keys(g.Tunnels()))
+			share = (len(round) + roundTicks - 1) / roundTicks
+		}
+		for range min(share, len(round)) {
+			select {
+			case <-ctx.Done():
+				return
+			case turns <- round[0]:
+				round = round[1:]
+			}
+		}
+	}
+}
