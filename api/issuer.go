@@ -104,11 +104,24 @@ func (i *issuer) document(ctx context.Context, location string) ([]byte, error) 
 	}
 	response, err := i.client.Do(request)
 	if err != nil {
-		return nil, err
+		return nil, withoutQuotes(err)
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("the answer's status is %d", response.StatusCode)
 	}
-	return io.ReadAll(response.Body)
+	document, err := io.ReadAll(response.Body)
+	if err != nil {
+		return nil, withoutQuotes(err)
+	}
+	return document, nil
+}
+
+// withoutQuotes is an error of net/http without what it quotes of an answer.
+func withoutQuotes(err error) error {
+	if asked, ok := errors.AsType[*url.Error](err); ok { // which quotes the URL, before the cause
+		err = asked.Err
+	}
+	text, _, _ := strings.Cut(err.Error(), `"`)
+	return errors.New(strings.TrimRight(text, " :"))
 }

@@ -152,6 +152,33 @@ func (i *identity) isDown(t *testing.T, logged string) {
 	}
 }
 
+func TestIssuer_IsNotQuoted(t *testing.T) {
+	i := newIdentity(t)
+	raw := func(answer string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			conn, _, _ := http.NewResponseController(w).Hijack()
+			io.WriteString(conn, answer)
+			conn.Close()
+		}
+	}
+	for _, answer := range []string{
+		"HTTP/1.1 500 s3cr3t\r\n\r\ns3cr3t", "HTTP/1.1 200 OK\r\n\r\ns3cr3t", "s3cr3t\r\n\r\n", "HTTP/1.1 s3cr3t\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nSet-Cookie s3cr3t\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: s3cr3t\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: s3cr3t\r\n\r\n", "HTTP/1.1 302 Found\r\nLocation: /s3cr3t\r\n\r\n",
+		"HTTP/1.1 200 OK\r\n\r\n" + `{"issuer":"s3cr3t"}`, "HTTP/1.1 200 OK\r\n\r\n" + `{"s3cr3t":1,"s3cr3t":1}`,
+		"HTTP/1.1 200 OK\r\n\r\n" + `{"issuer":"` + i.url + `","jwks_uri":"http://s3cr3t.example"}`,
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X\r\n\r\n0\r\nSet-Cookie s3cr3t\r\n\r\n",
+	} {
+		i.answers(raw(answer))
+		config, log := i.config(), &told{}
+		config.Log = log.log
+		i.with(t).expect(t, api.New(config).Tenant("acme"), 503)
+		if log.len() != 1 || strings.Contains(log.errs[0].Error(), "s3cr3t") {
+			t.Errorf("%q is logged as %v", answer, log.errs)
+		}
+	}
+}
+
 func TestIssuer_MustNotBeReachedInTheOpen(t *testing.T) {
 	for _, url := range []string{"http://issuer.example", "http://192.0.2.1", "ftp://127.0.0.1", "issuer", "https://%zz"} {
 		i := newIdentity(t)

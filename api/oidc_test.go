@@ -185,6 +185,33 @@ func TestAccessToken_FailsLikeAnyOther(t *testing.T) {
 	}
 }
 
+func TestAccessToken_ThatIsRefusedIsNotQuoted(t *testing.T) {
+	const secret = "s3cr3t"
+	i := newIdentity(t)
+	var refused []error
+	config := i.config()
+	config.Observe = func(o api.Outcome) { refused = append(refused, o.Refused) }
+	acme := api.New(config).Tenant("acme")
+	first := i.keys[0]
+	tokens := []string{
+		forged(`{"alg":"s3cr3t"}`, i.claims(nil), nil), forged(`{"s3cr3t":1,"s3cr3t":1}`, i.claims(nil), nil), forged(`s3cr3t`, nil, nil),
+		forged(`{"alg":"ES256","kid":"s3cr3t"}`, i.claims(nil), nil), forged(`{"alg":"ES256","jwk":"s3cr3t"}`, i.claims(nil), nil),
+		"s3cr3t.s3cr3t.s3cr3t", signed(t, first, []byte("s3cr3t"), nil), signed(t, first, []byte(`{"s3cr3t":1,"s3cr3t":1}`), nil),
+		signed(t, first, i.claims(nil), map[string]any{"typ": secret}), signed(t, first, i.claims(nil), map[string]any{"crit": []string{secret}, secret: 1}),
+	}
+	for _, claim := range []string{"iss", "aud", "sub", "exp", "nbf", "iat", "cnf"} {
+		tokens = append(tokens, i.token(t, changes{claim: secret + "\n"}))
+	}
+	for _, token := range tokens {
+		request{path: collection, token: token}.expect(t, acme, 401)
+	}
+	for n, err := range refused {
+		if err == nil || strings.Contains(err.Error(), secret) {
+			t.Errorf("of the token %s the operator learns %v", tokens[n], err)
+		}
+	}
+}
+
 func TestAccessToken_WithoutAnAudienceNoneCounts(t *testing.T) {
 	i := newIdentity(t)
 	config := i.config()

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"strings"
-
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
@@ -97,21 +95,8 @@ func (x *accessLine) addExceptional(into zapcore.ObjectEncoder) {
 		into.AddString("fix", ownHostFix)
 	}
 	if x.Err != nil {
-		into.AddString("error", bounded(withoutQuotes(x.Err.Error()), longestError))
+		into.AddString("error", textOf(x.Err))
 	}
 }
 
 const ownHostFix = "if the origin is an address of the tenant itself, add it to public_origins"
-
-// withoutQuotes cuts off what net/http quotes of an answer that it cannot read,
-// which may be part of a cookie.
-func withoutQuotes(message string) string {
-	before, quoted, malformed := strings.Cut(message, "malformed ")
-	if !malformed {
-		return message
-	}
-	if end := strings.IndexAny(quoted, ":\""); end >= 0 {
-		quoted = strings.TrimSpace(quoted[:end])
-	}
-	return before + "malformed " + quoted
-}

@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"net/netip"
+	"net/url"
 	"reflect"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -88,8 +91,9 @@ func TestAccessLog_EscapesAndCutsWhatClientsSend(t *testing.T) {
 		{"too long", strings.Repeat("a", 1<<20), strings.Repeat("a", 1024) + "..."},
 	} {
 		got := lines(t, everything, proxy.Exchange{Path: c.sent, Method: strings.Repeat("M", 99), Err: errors.New(c.sent)})[0]
-		if got["path"] != c.path || got["error"] != c.path {
-			t.Errorf("%s: got %v and %v, want %v", c.name, got["path"], got["error"], c.path)
+		said, _, _ := strings.Cut(c.path, `"`) // what an error quotes is not for the log
+		if got["path"] != c.path || got["error"] != said {
+			t.Errorf("%s: got %v and %v, want %v and %v", c.name, got["path"], got["error"], c.path, said)
 		}
 		if got["method"] != strings.Repeat("M", 32)+"..." {
 			t.Errorf("the method is %v", got["method"])
@@ -143,10 +147,61 @@ func TestLog_IsTextForPeopleInConsoleFormat(t *testing.T) {
 
 func TestLog_BoundsWhatTheServersReport(t *testing.T) {
 	out := newOutput()
-	linesOf(newLogger(config.Log{}, out), "serving").Print("http: bad \x1b[2J " + strings.Repeat("x", 1<<20))
+	linesOf(newLogger(config.Log{}, out), "serving").Print("http: TLS handshake error from \x1b[2J " + strings.Repeat("x", 1<<20))
 	text := out.String()
-	if len(text) > 5000 || strings.Contains(text, "\x1b") || !strings.Contains(text, `"msg":"serving","problem":"http: bad \\x1b[2J xxx`) {
+	if len(text) > 5000 || strings.Contains(text, "\x1b") || !strings.Contains(text, `"msg":"serving","problem":"http: TLS handshake error from \\x1b[2J xxx`) {
 		t.Errorf("%.200q", text)
+	}
+}
+
+func TestLog_CutsTheLinesOfLibrariesToTheirKind(t *testing.T) {
+	for _, c := range []struct{ line, want string }{
+		{`Unsolicited response received on idle HTTP channel starting with "HTTP/1.1 200 OK\r\nSet-Cookie: s3cr3t"; err=<nil>`,
+			"Unsolicited response received on idle HTTP channel starting with"},
+		{"http: TLS handshake error from 192.0.2.1:5: EOF", "http: TLS handshake error from 192.0.2.1:5: EOF"},
+		{`http: TLS handshake error from 192.0.2.1:5: tls: client requested unsupported application protocols (["s3cr3t"])`,
+			"http: TLS handshake error from 192.0.2.1:5: tls: client requested unsupported application protocols"},
+		{`http2: server: error reading preface from client 192.0.2.1:5: bogus greeting "s3cr3t"`,
+			"http2: server: error reading preface from client 192.0.2.1:5: bogus greeting"},
+		{"http2: server connection error from 192.0.2.1:5: connection error: PROTOCOL_ERROR", "http2: server connection error from 192.0.2.1:5: connection error: PROTOCOL_ERROR"},
+		{"http: superfluous response.WriteHeader call from main.f (main.go:1)", "http: superfluous response.WriteHeader call from main.f (main.go:1)"},
+		{`httputil: ReverseProxy read error during body copy: malformed MIME header: missing colon: "Set-Cookie s3cr3t"`,
+			"httputil: ReverseProxy read error during body copy: malformed MIME header: missing colon"},
+		{"http: panic serving 192.0.2.1:5: runtime error: index out of range\ngoroutine 7 [running]:\nmain.f(0x1)\n",
+			"http: panic serving 192.0.2.1:5: runtime error: index out of range\ngoroutine 7 [running]:\nmain.f(0x1)"},
+		{"http: panic serving 192.0.2.1:5: parsing \"s3cr3t\"\ns3cr3t\ngoroutine 7 [running]:\nmain.f(0x1)\n",
+			"http: panic serving 192.0.2.1:5: parsing\ngoroutine 7 [running]:\nmain.f(0x1)"},
+		{`net/http: invalid Cookie.Domain "s3cr3t"; dropping domain attribute`, "net/http"},
+		{`http2: server encoding header "cookie" = "s3cr3t"`, "http2"},
+		{"what nobody knows: s3cr3t", "what nobody knows"},
+		{"what nobody knows `s3cr3t`", "what nobody knows"},
+	} {
+		out := newOutput()
+		linesOf(newLogger(config.Log{}, out), "serving").Print(c.line)
+		var got struct{ Problem string }
+		if err := json.Unmarshal([]byte(out.String()), &got); err != nil || got.Problem != strings.ReplaceAll(c.want, "\n", `\n`) {
+			t.Errorf("%s\nis logged as %q, want %q", c.line, got.Problem, c.want)
+		}
+	}
+}
+
+func TestAccessLog_QuotesNothingOfAnError(t *testing.T) {
+	refused := &net.OpError{Op: "dial", Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 80}, Err: syscall.ECONNREFUSED}
+	for _, c := range []struct {
+		err  error
+		want string
+	}{
+		{refused, "dial tcp 192.0.2.1:80: connection refused"},
+		{&url.Error{Op: "Get", URL: "http://user:s3cr3t@a/?s3cr3t", Err: refused}, "Get: dial tcp 192.0.2.1:80: connection refused"},
+		{errors.New(`net/http: HTTP/1.x transport connection broken: malformed HTTP response "s3cr3t"`), "net/http: HTTP/1.x transport connection broken: malformed HTTP response"},
+		{errors.New(`http2: server sent GOAWAY and closed the connection; LastStreamID=1, ErrCode=NO_ERROR, debug="s3cr3t"`),
+			"http2: server sent GOAWAY and closed the connection; LastStreamID=1, ErrCode=NO_ERROR, debug"},
+		{errors.New(`stream error: stream ID 1; PROTOCOL_ERROR; invalid header field name "s3cr3t\x00"`), "stream error: stream ID 1; PROTOCOL_ERROR; invalid header field name"},
+		{errors.New("failed to send to http://127.0.0.1:4318: 400 Bad Request (body: s3cr3t)"), "failed to send to http://127.0.0.1:4318: 400 Bad Request "},
+	} {
+		if got := lines(t, everything, proxy.Exchange{Err: c.err})[0]["error"]; got != c.want {
+			t.Errorf("%v\nis logged as %q, want %q", c.err, got, c.want)
+		}
 	}
 }
 

@@ -89,7 +89,6 @@ func encodeTime(t time.Time, into zapcore.PrimitiveArrayEncoder) {
 const problemsFirst = 100
 
 // linesOf returns a standard logger whose lines become warnings called message.
-// What net/http reports may hold what a client sent.
 func linesOf(l *logger, message string) *log.Logger {
 	return log.New(lineWriter{l, l.sampler("problems in "+message, problemsFirst), message}, "", 0)
 }
@@ -103,7 +102,7 @@ type lineWriter struct {
 // Write implements io.Writer for one line.
 func (w lineWriter) Write(line []byte) (int, error) {
 	if entry := w.log.Check(zapcore.WarnLevel, w.message); entry != nil && w.sampler.passes(w.message) {
-		entry.Write(zap.String("problem", bounded(strings.TrimSuffix(string(line), "\n"), 4096)))
+		entry.Write(zap.String("problem", textOfLine(string(line))))
 	}
 	return len(line), nil
 }

@@ -85,7 +85,7 @@ func (t *tracing) close(ctx context.Context) {
 	defer cancel()
 	defer context.AfterFunc(ctx, t.exporter.giveUp)()
 	if err := t.provider.Shutdown(ctx); err != nil && !errors.Is(err, ctx.Err()) {
-		t.exporter.log.Warn("tracing did not end in order: " + bounded(err.Error(), longestError))
+		t.exporter.log.Warn("tracing did not end in order: " + textOf(err))
 	}
 	t.exporter.tellLost()
 }

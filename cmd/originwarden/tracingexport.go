@@ -72,7 +72,7 @@ func (e *spanExporter) end(err error, n int) {
 	e.lost.Add(int64(n))
 	if now := time.Now(); !e.failing || now.Sub(e.told) >= lostToldEvery {
 		e.failing, e.told = true, now
-		e.log.Warn("the collector does not take spans", zap.Int64("lost", e.lost.Swap(0)), zap.String("error", bounded(err.Error(), longestError)))
+		e.log.Warn("the collector does not take spans", zap.Int64("lost", e.lost.Swap(0)), zap.String("error", textOf(err)))
 	}
 }
 
