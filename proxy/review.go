@@ -103,55 +103,65 @@ func (t *tunnel) isRefused(now *tenant, list *origins.List) bool {
 }
 
 const (
-	roundTicks = 30 // in which every tenant has its turn, unless lists are slow
-	mostTurns  = 16 // at once
+	roundTicks = 30 // in which every tenant is reviewed, unless lists are slow
+	mostAtOnce = 16 // tenants that are reviewed at a time
 )
 
 // ReviewPeriodically decides again about the open tunnels of one tenant after the
 // other, in case that a change was told to nobody, until ctx ends: each second
-// about one tenant, or about as many as it takes for each to have its turn
-// within half a minute. It may run beside Review.
+// about one tenant, or as many as it takes to come to each within half a minute.
+// It may run beside Review.
 func (g *Gateway) ReviewPeriodically(ctx context.Context) {
-	turns := make(chan string)
-	var reviewers sync.WaitGroup
-	defer reviewers.Wait()
-	defer close(turns)
-	var running sync.Map // tenants; one whose list is slow has no other turn
-	for range mostTurns {
-		reviewers.Go(func() {
-			for tenant := range turns {
-				if _, runs := running.LoadOrStore(tenant, true); !runs {
-					g.review(ctx, tenant, false)
-					running.Delete(tenant)
-				}
-			}
-		})
-	}
-	g.giveTurns(ctx, turns)
-}
-
-func (g *Gateway) giveTurns(ctx context.Context, turns chan<- string) {
 	ticks := time.NewTicker(reviewTick)
 	defer ticks.Stop()
-	var round []string // tenants whose turn is still to come
-	var share int      // of them at each tick
+	r := rounds{gateway: g, places: make(chan struct{}, mostAtOnce)}
+	defer r.reviews.Wait()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticks.C:
-		}
-		if len(round) == 0 {
-			round = slices.Collect(maps.Keys(g.Tunnels()))
-			share = (len(round) + roundTicks - 1) / roundTicks
-		}
-		for range min(share, len(round)) {
-			select {
-			case <-ctx.Done():
-				return
-			case turns <- round[0]:
-				round = round[1:]
-			}
+			r.goOn(ctx)
 		}
 	}
+}
+
+// rounds are periodic reviews.
+type rounds struct {
+	gateway *Gateway
+	places  chan struct{} // one for each review that runs
+	reviews sync.WaitGroup
+	running sync.Map // tenants; one whose list is slow is not reviewed beside that
+
+	left  []string // tenants of this round that are still to come
+	share int      // of them at each tick
+}
+
+// goOn begins the reviews of a tick.
+func (r *rounds) goOn(ctx context.Context) {
+	if len(r.left) == 0 {
+		r.left = slices.Collect(maps.Keys(r.gateway.Tunnels()))
+		r.share = (len(r.left) + roundTicks - 1) / roundTicks
+	}
+	for range min(r.share, len(r.left)) {
+		select {
+		case <-ctx.Done():
+			return
+		case r.places <- struct{}{}:
+			r.begin(ctx, r.left[0])
+			r.left = r.left[1:]
+		}
+	}
+}
+
+// begin reviews a tenant in a place that was taken for it.
+func (r *rounds) begin(ctx context.Context, tenant string) {
+	r.reviews.Go(func() {
+		defer func() { <-r.places }()
+		if _, runs := r.running.LoadOrStore(tenant, true); runs {
+			return
+		}
+		defer r.running.Delete(tenant)
+		r.gateway.review(ctx, tenant, false)
+	})
 }

@@ -54,7 +54,7 @@ func TestGateway_ReviewsTunnelsWhoseListWasLoadedWithTheChange(t *testing.T) {
 }
 
 // A list of which nobody says that it has changed is found all the same.
-func TestGateway_ReviewsTunnelsInTurns(t *testing.T) {
+func TestGateway_ReviewsTunnelsPeriodically(t *testing.T) {
 	for rule, between := range map[string]func(w *world){
 		"the list is cached": func(w *world) { w.lists.Apply(withoutFirst()) },
 		"it was put out":     (*world).putOut,
@@ -73,7 +73,7 @@ func TestGateway_ReviewsTunnelsInTurns(t *testing.T) {
 }
 
 // An outage of the store is no revocation.
-func TestGateway_LeavesTunnelsInTurnsWhoseListCannotBeHad(t *testing.T) {
+func TestGateway_LeavesTunnelsWhoseListIsUnavailableInAPeriodicReview(t *testing.T) {
 	var down atomic.Bool
 	asked := make(chan bool, 100)
 	w := newWorld(t, options{tenant: echo, load: func(ctx context.Context, tenant string) (*origins.List, error) {
@@ -95,7 +95,7 @@ func TestGateway_LeavesTunnelsInTurnsWhoseListCannotBeHad(t *testing.T) {
 }
 
 // Nor does a tenant whose list does not come have many turns at once.
-func TestGateway_TakesTurnsBesideAListThatDoesNotCome(t *testing.T) {
+func TestGateway_ReviewsBesideAListThatDoesNotCome(t *testing.T) {
 	var store revocable
 	var slow atomic.Bool
 	asked, release := make(chan bool, 100), make(chan bool)
@@ -120,7 +120,7 @@ func TestGateway_TakesTurnsBesideAListThatDoesNotCome(t *testing.T) {
 }
 
 // With more tenants than a round has ticks, several have their turn at each.
-func TestGateway_GivesManyTenantsTheirTurns(t *testing.T) {
+func TestGateway_ReviewsManyTenantsAtEachTick(t *testing.T) {
 	asked := make(chan string, 1000)
 	w := newWorld(t, options{tenant: echo, config: func(c *proxy.Config) {
 		for i := range 150 {
