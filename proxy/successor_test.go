@@ -251,6 +251,7 @@ func TestSuccessor_DecidesOnTunnelsAgain(t *testing.T) {
 	second := first.succeed(func(c *proxy.Config) { c.Tenants[0].Policy.PublicOrigins = nil })
 	expectClose(t, "no public origin any more", same, websocket.StatusPolicyViolation, "revoked")
 	expectEcho(t, "a listed origin", own)
+	second.observed() // the one that was closed, when it is no longer counted
 	if got := second.proxy.Tunnels()["acme"]; got != 1 {
 		t.Errorf("the successor has %d", got)
 	}
