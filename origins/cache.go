@@ -33,9 +33,9 @@ type Bounds struct {
 type Cache struct {
 	// Changed, if it is set before the cache is used, is called with the tenant
 	// after every Apply, Doubt and Refresh, also when its list is not cached or
-	// was loaded with the change before, and when a doubted list was read anew.
-	// A load by a miss calls nobody: whatever it brings, one of these calls
-	// follows. Whoever changes a list waits for it.
+	// was loaded with the change before; when a doubted list was read anew; and
+	// when Clear dropped its list. A load by a miss calls nobody: what it brings
+	// is applied or compared later. Whoever changes a list waits for it.
 	Changed func(tenant string)
 	// MaxStaleness, if it is set before the cache is used, is how long a list
 	// may be unconfirmed before it stands for nothing but ListStale. 0 is

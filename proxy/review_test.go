@@ -84,6 +84,7 @@ func TestGateway_LeavesTunnelsWhoseListIsUnavailableInAPeriodicReview(t *testing
 		return loadTwo(ctx, tenant)
 	}})
 	conn := w.open(listed, "/")
+	w.open(public, "/") // so that the tenant has turns, whatever becomes of the other
 	w.putOut()
 	down.Store(true)
 	go w.proxy.ReviewPeriodically(t.Context())
