@@ -84,7 +84,10 @@ func TestGateway_LeavesTunnelsWhoseListIsUnavailableInAPeriodicReview(t *testing
 		return loadTwo(ctx, tenant)
 	}})
 	conn := w.open(listed, "/")
-	w.open(public, "/") // so that the tenant has turns, whatever becomes of the other
+	stays := w.open(public, "/") // so that the tenant is reviewed, whatever becomes of the other
+	for _, open := range []*websocket.Conn{conn, stays} {
+		expectEcho(t, "it is open", open) // and no longer asks for its list
+	}
 	w.putOut()
 	down.Store(true)
 	go w.proxy.ReviewPeriodically(t.Context())
