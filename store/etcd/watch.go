@@ -21,7 +21,7 @@ const (
 
 	// A member that says nothing for so long is taken to be gone. It may also be
 	// sending much: who begins again is given twice the time.
-	leastSilence = 6 * time.Second
+	leastSilence = 4 * time.Second
 	mostSilence  = 2 * time.Minute
 )
 
@@ -29,7 +29,7 @@ var errSilent = errors.New("etcd: the member that is watched does not answer")
 
 // Watch implements store.Store. It moves on to another member by itself when
 // one is lost, and returns an error when the member has no leader, or says
-// nothing for 6 s. It asks every 2 s how far the member is, so that a watch with
+// nothing for 4 s. It asks every 2 s how far the member is, so that a watch with
 // nothing to see is not behind what the cluster keeps of its history.
 func (s *Store) Watch(ctx context.Context, after uint64, changed func([]origins.Change)) error {
 	leave, err := s.enter()
