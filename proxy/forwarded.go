@@ -36,10 +36,20 @@ func (x *exchange) dropUntrusted(header http.Header) {
 // isNeverForwarded tells the names that no peer may use. CGI makes HTTP_PROXY of
 // Proxy, by which programs choose a proxy of their own (httpoxy). Proxies that
 // set X-Forwarded-For leave a Forwarded as the client wrote it, and frameworks
-// prefer it. Names with underscores are read like those with hyphens by some
-// tenants (CGI variables are), past whoever checks the latter.
+// prefer it. Names with other than letters, digits and hyphens are read by some
+// tenants like those with hyphens, past whoever checks the latter: CGI variables
+// have underscores for hyphens, PHP also for dots, and lighttpd for all others.
 func isNeverForwarded(name string) bool {
-	return name == "Proxy" || name == "Forwarded" || strings.IndexByte(name, '_') >= 0
+	return name == "Proxy" || name == "Forwarded" || !isPlainName(name)
+}
+
+func isPlainName(name string) bool {
+	for i := range len(name) {
+		if c := name[i] | 0x20; (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' {
+			return false
+		}
+	}
+	return true
 }
 
 // isHopHeader reports whether a header, by its canonical name, is one by which a

@@ -34,7 +34,7 @@ func hopHeaders(t *testing.T) (dropped, passed []string) {
 
 func TestGateway_PassesNoWordOfAStrangerForThatOfAProxy(t *testing.T) {
 	dropped, passed := hopHeaders(t)
-	always := []string{"Proxy", "Forwarded", "X_Real_IP"}
+	always := []string{"Proxy", "Forwarded", "X_Real_IP", "X.Real.IP", "X.Forwarded.For", "Remote~User"}
 	lost := slices.Concat(dropped, always)
 	applications := append(slices.Clip(passed), "Authorization", "Cookie", "X-Api-Key", "X-Auth-Token", "X-User-Id", "X-Original-Filename", "X-Client-Version", "X-Host-Id",
 		"X-Middleware-Prefetch", "X-Nextjs-Data", "X-Real", "X-Ms-Date", "X-Amz-Date", "Cf-Ray", "Proxy-Status", "Client-Id", "Sec-Fetch-Site", "Max-Forwards")
