@@ -117,6 +117,10 @@ func (c *Cache) isStale(h held) bool {
 	return c.MaxStaleness > 0 && time.Since(c.confirmation(h)) > c.MaxStaleness
 }
 
+// Unconfirmed reports whether nobody has called Confirm for longer than
+// MaxStaleness. A list that was put out would be stale then.
+func (c *Cache) Unconfirmed() bool { return c.isStale(held{}) }
+
 // confirmation is when h was known to be the store's.
 func (c *Cache) confirmation(h held) time.Time {
 	if all := c.confirmed.Load(); all != nil && all.After(h.confirmed) {

@@ -63,10 +63,10 @@ func (s *tunnels) take(set *map[string]struct{}) []string {
 
 // review asks for the list although it may not be cached any more. Without one
 // the tunnels are refused, as new handshakes are, if the list has changed. When
-// nobody says so, an outage of the store closes nothing.
+// nobody says so, an outage of the store closes nothing until lists are stale.
 func (g *Gateway) review(ctx context.Context, tenant string, changed bool) {
 	list, err := g.listFor(ctx, tenant)
-	if ctx.Err() != nil || err != nil && !changed {
+	if ctx.Err() != nil || err != nil && !changed && !g.lists.Unconfirmed() {
 		return
 	}
 	now := g.tunnels.tenant(tenant)

@@ -155,3 +155,29 @@ func TestGateway_ReviewsManyTenantsAtEachTick(t *testing.T) {
 		t.Errorf("%d tenants had their turn in %v", len(had), took)
 	}
 }
+
+// But a list that nobody has confirmed for longer than the operator permits
+// refuses, and so does one that cannot be had since then.
+func TestGateway_ReviewsTunnelsInTurnsWhoseListIsStale(t *testing.T) {
+	for rule, between := range map[string]func(w *world){
+		"the list is cached": func(*world) {},
+		"it was put out":     (*world).putOut,
+	} {
+		var down atomic.Bool
+		w := newWorld(t, options{tenant: echo, config: func(c *proxy.Config) { c.Lists.MaxStaleness = 3 * time.Second },
+			load: func(ctx context.Context, tenant string) (*origins.List, error) {
+				if tenant == "acme" && down.Load() {
+					return nil, errors.New("the store is down")
+				}
+				return loadTwo(ctx, tenant)
+			}})
+		w.lists.Confirm(time.Now())
+		conn, stays := w.open(listed, "/"), w.open(public, "/")
+		down.Store(true)
+		between(w)
+		go w.proxy.ReviewPeriodically(t.Context())
+		expectEcho(t, rule+", and not stale yet", conn)
+		expectClose(t, rule, conn, websocket.StatusPolicyViolation, "revoked")
+		expectEcho(t, rule+": a public origin", stays)
+	}
+}
