@@ -95,7 +95,7 @@ func TestMetrics_CountBytes(t *testing.T) {
 func TestMetrics_BeginAtZeroWhereTheLabelsAreFewAndKnown(t *testing.T) {
 	m, _ := newMetrics(t)
 	var want []string
-	for _, limit := range append(proxy.Limits(), metrics.LimitConnections, api.LimitTier1, api.LimitTier2, api.LimitFailed, api.LimitInFlight) {
+	for _, limit := range limits() {
 		want = append(want, `originwarden_limited_total{limit="`+limit+`"} 0`)
 	}
 	for _, end := range proxy.TunnelEnds() {
