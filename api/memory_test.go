@@ -162,6 +162,36 @@ func TestAnswer_OfAReaderThatReadsNothingIsCutOnceAnotherWaits(t *testing.T) {
 	})
 }
 
+// dull is deaf, and does not notice a deadline at once.
+type dull struct {
+	*deaf
+	deadlines int
+}
+
+func (d *dull) SetWriteDeadline(time.Time) error {
+	if d.deadlines++; d.deadlines == 3 {
+		d.hangUp()
+	}
+	return nil
+}
+
+func TestAnswer_IsCutAgainIfThatHasNotEndedIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, acme, _ := inMemory(t, longPage(1<<20))
+		for range 4 {
+			c.running.Go(func() {
+				defer func() { recover() }()
+				acme.ServeHTTP(&dull{deaf: newDeaf()}, longReads.build(t, "http://acme.example"))
+			})
+		}
+		time.Sleep(3 * time.Second)
+		if took := c.took(acme, reads, 200); took != 1500*time.Millisecond {
+			t.Errorf("one that reads waited for %s", took)
+		}
+		c.running.Wait()
+	})
+}
+
 func TestAnswer_IsSentThoughMorePeopleReadNothingThanThereIsRoomFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, acme, globex := inMemory(t, longPage(1<<20))

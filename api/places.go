@@ -18,6 +18,8 @@ const (
 	// placeGrace is how long a client may take for a piece of a body while
 	// another request waits for its place.
 	placeGrace = 2 * time.Second
+	// placeLook is how often that is looked at.
+	placeLook = placeGrace / 4
 )
 
 // places bounds the requests under way that need memory. Whoever has a place
@@ -37,9 +39,9 @@ type place struct {
 	taken  chan struct{} // closed when it is held; nil for one that never waited
 
 	// Under places.mu.
-	since time.Time // when the wait for the client began; zero while there is none
+	due   time.Time // when the wait for the client has lasted too long; zero while there is none
 	hurry func()    // ends that wait
-	lost  bool      // the wait was ended
+	lost  bool      // the wait was ended, or is to be
 }
 
 // enter returns a place for who, or the refusal if there is none for too long.
@@ -64,7 +66,7 @@ func (p *places) enter(ctx context.Context, who caller) (*place, error) {
 
 // wait waits until the place is held.
 func (p *place) wait(ctx context.Context) error {
-	patience, look := time.NewTimer(placePatience), time.NewTicker(placeGrace/4)
+	patience, look := time.NewTimer(placePatience), time.NewTicker(placeLook)
 	defer patience.Stop()
 	defer look.Stop()
 	for {
@@ -137,14 +139,16 @@ func (p *places) next() (next *place) {
 }
 
 // hurry ends the waits for clients that have lasted too long and keep the tenant
-// from a place.
+// from a place. One that has not ended by then is ended again: a connection may
+// have taken something just then.
 func (p *places) hurry(tenant string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	now := time.Now()
 	for _, h := range p.held {
 		blocks := h.who.tenant == tenant || len(p.held) == placesInAll
-		if blocks && !h.lost && !h.since.IsZero() && time.Since(h.since) >= placeGrace {
-			h.lost = true
+		if blocks && !h.due.IsZero() && !now.Before(h.due) {
+			h.lost, h.due = true, now.Add(placeLook)
 			h.hurry()
 		}
 	}
@@ -155,13 +159,13 @@ func (p *places) hurry(tenant string) {
 func (p *place) begin(hurry func()) {
 	p.places.mu.Lock()
 	defer p.places.mu.Unlock()
-	p.since, p.hurry = time.Now(), hurry
+	p.due, p.hurry = time.Now().Add(placeGrace), hurry
 }
 
 // end reports whether the wait for the client was ended.
 func (p *place) end() (lost bool) {
 	p.places.mu.Lock()
 	defer p.places.mu.Unlock()
-	p.since = time.Time{}
+	p.due = time.Time{}
 	return p.lost
 }

@@ -233,5 +233,16 @@ func (b flushingBody) Read(p []byte) (int, error) {
 	return b.ReadCloser.Read(p)
 }
 
+// SetWriteDeadline is for http.ResponseController. Over HTTP/2 a deadline resets
+// the stream, but the frame that does so waits behind what the client does not
+// read: with one that has passed, such a connection is ended.
+func (a *answer) SetWriteDeadline(deadline time.Time) error {
+	err := a.control.SetWriteDeadline(deadline)
+	if !a.exchange.http1 && !deadline.IsZero() && !deadline.After(time.Now()) {
+		a.exchange.conn.cutStalled()
+	}
+	return err
+}
+
 // Unwrap gives http.ResponseController the way to deadlines and hijacking.
 func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }

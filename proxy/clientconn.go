@@ -21,6 +21,7 @@ type clientConn struct {
 	broken  atomic.Bool // a read or write failed, other than by the end of what the client sends
 	lingers atomic.Bool // the client may be sending still when it is closed
 	closed  atomic.Bool
+	writing atomic.Int64    // when the write that is under way began, in Unix nanoseconds; 0 is none
 	cut     <-chan struct{} // closed when the server ends what runs; nil before ConnContext
 }
 
@@ -59,11 +60,26 @@ func (c *clientConn) Read(p []byte) (int, error) {
 
 // Write implements net.Conn. net/http gives up a connection after an error.
 func (c *clientConn) Write(p []byte) (int, error) {
+	c.writing.Store(time.Now().UnixNano())
 	n, err := c.TCPConn.Write(p)
+	c.writing.Store(0)
 	if err != nil {
 		c.broken.Store(true)
 	}
 	return n, err
+}
+
+// writeStalls is how long a write lasts to a client that does not read.
+const writeStalls = 500 * time.Millisecond
+
+// cutStalled ends the connection if its client does not read.
+func (c *clientConn) cutStalled() {
+	if c == nil {
+		return
+	}
+	if began := c.writing.Load(); began != 0 && time.Now().UnixNano()-began >= int64(writeStalls) {
+		c.TCPConn.SetWriteDeadline(time.Unix(1, 0))
+	}
 }
 
 // For a client that is sending while it is answered for good.

@@ -73,11 +73,13 @@ func (a attacker) ask(t *testing.T, fields []string) (status string) {
 }
 
 // headers is a block for a request of a listed origin, with more fields.
-func headers(more ...hpack.HeaderField) []byte {
+func headers(more ...hpack.HeaderField) []byte { return headersTo("/slow", more...) }
+
+func headersTo(path string, more ...hpack.HeaderField) []byte {
 	var block bytes.Buffer
 	encoder := hpack.NewEncoder(&block)
 	for _, f := range append([]hpack.HeaderField{{Name: ":method", Value: "GET"}, {Name: ":scheme", Value: "https"},
-		{Name: ":authority", Value: "acme.example"}, {Name: ":path", Value: "/slow"}, {Name: "origin", Value: listed}}, more...) {
+		{Name: ":authority", Value: "acme.example"}, {Name: ":path", Value: path}, {Name: "origin", Value: listed}}, more...) {
 		encoder.WriteField(f)
 	}
 	return block.Bytes()
