@@ -99,7 +99,7 @@ func (c *clientConn) Close() error {
 		defer c.leave()
 	}
 	c.session.Close()
-	if c.lingers.Load() && c.CloseWrite() == nil {
+	if c.lingers.Load() && !c.isCut() && c.CloseWrite() == nil {
 		c.discard(time.Now().Add(lingerTotal))
 	}
 	return c.TCPConn.Close()
@@ -107,7 +107,7 @@ func (c *clientConn) Close() error {
 
 func (c *clientConn) discard(until time.Time) {
 	buffer := make([]byte, 16<<10)
-	for now := time.Now(); now.Before(until); now = time.Now() {
+	for now := time.Now(); now.Before(until) && !c.isCut(); now = time.Now() {
 		c.SetReadDeadline(now.Add(min(lingerQuiet, until.Sub(now))))
 		if _, err := c.TCPConn.Read(buffer); err != nil {
 			return

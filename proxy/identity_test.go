@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -122,6 +125,37 @@ func TestGateway_ClosesAClientsOwnConnectionsWithIts(t *testing.T) {
 	case <-closed:
 	case <-time.After(20 * time.Second):
 		t.Error("the tenant's connection outlasts the client's")
+	}
+}
+
+// HTTP/2 has no place for users of connections, so that a tenant which asks for
+// them is spoken to by HTTP/1.1 from then on.
+func TestGateway_LeavesHTTP2ForATenantThatAuthenticatesConnections(t *testing.T) {
+	spoken := make(chan string, 1)
+	tenant := httptest.NewUnstartedServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if spoken <- r.Proto; r.URL.Path == "/private" {
+			rw.Header().Set("WWW-Authenticate", "Negotiate")
+			rw.WriteHeader(http.StatusUnauthorized)
+		}
+	}))
+	tenant.EnableHTTP2 = true
+	tenant.StartTLS()
+	t.Cleanup(tenant.Close)
+	w := newWorld(t, options{config: func(c *proxy.Config) {
+		c.Tenants[0].Upstream, _ = url.Parse(tenant.URL)
+		c.Tenants[0].UpstreamTLS = tenant.Client().Transport.(*http.Transport).TLSClientConfig
+	}})
+	for i, row := range []struct{ raw, want string }{
+		{request("GET /"), "HTTP/2.0"},
+		{request("GET /", "Authorization: Negotiate alice"), "HTTP/1.1"},
+		{request("GET /"), "HTTP/2.0"},
+		{request("GET /private"), "HTTP/2.0"},
+		{request("GET /"), "HTTP/1.1"},
+	} {
+		w.send(row.raw)
+		if got := <-spoken; got != row.want {
+			t.Errorf("request %d is sent by %s, want %s", i, got, row.want)
+		}
 	}
 }
 
