@@ -20,7 +20,6 @@ import (
 type server struct {
 	listener net.Listener
 	opened   atomic.Int32
-	requests atomic.Int32
 }
 
 // newServer returns a server whose connections are served by serve, which is told
