@@ -153,12 +153,16 @@ func (b *body) stalled() bool {
 // sends the answer, and would wait for a body that never comes.
 const leftoverPatience = 500 * time.Millisecond
 
-// abandonBody limits the wait for what is left of a body when an exchange over
-// HTTP/1 has ended. The transport may still be reading it, and net/http takes
-// away the deadline of a read that it finds under way.
+// abandonBody has nobody read what is left of a body when an exchange has ended:
+// the transport may still do so, and nothing of net/http's may be used from then
+// on. Over HTTP/1 it limits the wait for the rest, because net/http takes away the
+// deadline of a read that it finds under way.
 func (x *exchange) abandonBody() {
-	if x.http1 && x.body != nil && !x.body.whole.Load() && x.answer.status != http.StatusSwitchingProtocols {
-		x.body.interrupt()
+	if x.body == nil || x.body.whole.Load() || x.answer.status == http.StatusSwitchingProtocols {
+		return
+	}
+	x.body.interrupt()
+	if x.http1 {
 		x.answer.control.SetReadDeadline(time.Now().Add(leftoverPatience))
 	}
 }

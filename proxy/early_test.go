@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"originwarden/proxy"
 )
@@ -61,12 +62,13 @@ func TestGateway_BringsAnAnswerThatComesBeforeTheRequestsEnd(t *testing.T) {
 	for _, protocol := range protocols() {
 		for _, chunked := range []bool{false, true} {
 			w := newWorld(t, options{protocol: protocol, config: func(c *proxy.Config) {
+				c.Timeouts.Progress = time.Minute
 				c.Tenants[0].Upstream = newRawTenant(t, refusingUploads).url
 			}})
 			got := make([]string, clients)
 			var uploads sync.WaitGroup
 			for i := range got {
-				uploads.Go(func() { got[i] = w.uploaded(2<<20, chunked) })
+				uploads.Go(func() { got[i] = w.uploaded(8<<20, chunked) })
 			}
 			uploads.Wait()
 			for _, answer := range got {
