@@ -9,7 +9,7 @@ const (
 	maxIdle    = 256 // connections of one upstream
 	sweepEvery = time.Second
 	// fresh is how long after its last answer a connection may carry a request
-	// that is not safe, unless the server has announced its own limit
+	// that is not repeatable, unless the server has announced its own limit
 	// (Keep-Alive). No server closes a connection sooner, so that none closes it
 	// at the moment in which the request is on its way.
 	fresh = 50 * time.Millisecond
@@ -26,22 +26,25 @@ type idleConns struct {
 	sweeper *time.Timer
 }
 
-// take returns a connection that was alive just now, or nil.
-func (i *idleConns) take(safe bool) *conn {
-	for {
-		c := i.pop()
-		if c == nil {
-			return nil
-		}
-		if age := time.Since(c.idleSince); (safe || age < c.unsafeFor()) && !i.isExpired(age) && c.isAlive() {
+// take returns a connection that was alive just now, or nil. Where the one that
+// was used last is too old for a request that is not repeatable, so are the
+// others: the new one takes its place.
+func (i *idleConns) take(repeatable bool) *conn {
+	for c := i.pop(); c != nil; c = i.pop() {
+		age := time.Since(c.idleSince)
+		tooOld := !repeatable && age >= c.unsafeFor()
+		if !tooOld && !i.isExpired(age) && c.isAlive() {
 			return c
 		}
-		c.Close()
+		if c.Close(); tooOld {
+			return nil
+		}
 	}
+	return nil
 }
 
 // unsafeFor is for how long after its last answer the connection may carry a
-// request that is not safe.
+// request that is not repeatable.
 func (c *conn) unsafeFor() time.Duration { return max(fresh, c.announced/2) }
 
 func (i *idleConns) isExpired(age time.Duration) bool { return i.timeout > 0 && age >= i.timeout }
@@ -113,6 +116,12 @@ func (i *idleConns) expired() (gone []*conn) {
 		i.sweepLater()
 	}
 	return gone
+}
+
+func (i *idleConns) isRetired() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.retired
 }
 
 func (i *idleConns) closeAll(retire bool) {

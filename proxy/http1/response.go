@@ -34,7 +34,7 @@ func (t *roundTrip) response(h *head) (*http.Response, error) {
 	res.ContentLength = length
 	if hasNoBody(t.exchange.Request.Method, h.status) {
 		res.Body = http.NoBody
-		t.end(!res.Close)
+		t.end(!res.Close && !mayFollow(t.exchange.Request.Method, h.status, length, chunked))
 		return res, nil
 	}
 	res.Body = t.body(res, chunked)
@@ -73,6 +73,13 @@ func (t *roundTrip) body(res *http.Response, chunked bool) io.ReadCloser {
 // 9112, section 6.3).
 func hasNoBody(method string, status int) bool {
 	return method == http.MethodHead || status == http.StatusNoContent || status == http.StatusNotModified
+}
+
+// mayFollow reports whether an answer that has no body speaks of one, which some
+// servers send then. That of HEAD, and the length in a 304, are those of another
+// answer (RFC 9110, section 8.6).
+func mayFollow(method string, status int, length int64, chunked bool) bool {
+	return method != http.MethodHead && (chunked || length > 0 && status == http.StatusNoContent)
 }
 
 // framing tells how the body is delimited, and takes a Transfer-Encoding out of

@@ -89,7 +89,7 @@ func (u *Upstream) connection(x *Exchange, fresh bool) (*conn, error) {
 		return c, nil
 	}
 	if !fresh {
-		if c := u.idle.take(isSafe(x.Request.Method)); c != nil {
+		if c := u.idle.take(x.isRepeatable()); c != nil {
 			return c, nil
 		}
 	}
@@ -109,8 +109,11 @@ func (x *Exchange) mayRepeat(lost *lostError) bool {
 	if x.Request.Context().Err() != nil {
 		return false
 	}
-	return lost.unsent || isSafe(x.Request.Method) && !hasBody(x.Request)
+	return lost.unsent || x.isRepeatable()
 }
+
+// isRepeatable reports whether the request may be sent twice, and can be.
+func (x *Exchange) isRepeatable() bool { return isSafe(x.Request.Method) && !hasBody(x.Request) }
 
 // isSafe reports whether method is safe (RFC 9110, section 9.2.1).
 func isSafe(method string) bool {
