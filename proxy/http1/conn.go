@@ -145,7 +145,7 @@ func (t *roundTrip) endLimit() {
 func (t *roundTrip) end(whole bool) {
 	t.beforeWait = nil
 	switch {
-	case !t.unwatch(), !whole, !t.upload.isDone(), t.reader.Buffered() > 0:
+	case !t.unwatch(), !whole, !t.upload.isDone(), t.reader.Buffered() > 0, t.personal && t.upstream.idle.isRetired():
 		t.Close()
 	case t.personal:
 		t.exchange.Session.put(t.conn)

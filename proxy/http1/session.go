@@ -92,12 +92,23 @@ func Authenticates(header http.Header) bool {
 // that costs no more than a connection.
 func hasConnectionScheme(line string) bool {
 	for element := range strings.SplitSeq(line, ",") {
-		scheme, _, _ := strings.Cut(strings.Trim(element, " \t"), " ")
-		for _, known := range [...]string{"NTLM", "Negotiate", "Kerberos", "Nego2"} {
+		scheme := firstWord(strings.Trim(element, " \t"))
+		for _, known := range [...]string{"NTLM", "Negotiate", "Kerberos", "Nego2", "CredSSP"} {
 			if strings.EqualFold(scheme, known) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// firstWord is s up to the first byte that anybody takes for white space: readers
+// differ.
+func firstWord(s string) string {
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] >= 0x7f {
+			return s[:i]
+		}
+	}
+	return s
 }
