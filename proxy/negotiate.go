@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"net"
 	"net/http"
+	"time"
 
 	"originwarden/origins"
 	"originwarden/proxy/http1"
@@ -59,6 +61,10 @@ func (t *transport) byHTTP1(x *exchange, r *http.Request) (*http.Response, error
 }
 
 func (t *transport) byHTTP2(x *exchange, r *http.Request) (*http.Response, error) {
+	if r.Body != nil { // http.Transport would close it where it cannot connect
+		r = r.WithContext(r.Context())
+		r.Body = io.NopCloser(r.Body)
+	}
 	res, err := t.http2.RoundTrip(r)
 	if err != nil {
 		return nil, err
@@ -85,11 +91,7 @@ func (t *transport) dial(ctx context.Context) (net.Conn, error) {
 	case err != nil:
 		return nil, err
 	case conn.ConnectionState().NegotiatedProtocol == "h2":
-		if unused := t.agreed.Swap(conn); unused != nil {
-			unused.Close()
-		}
-		t.speaks.CompareAndSwap(speaksAny, speaksHTTP2)
-		t.speaks.CompareAndSwap(speaksHTTP1, speaksHTTP2)
+		t.agree(conn)
 		return nil, errSpeaksHTTP2
 	}
 	if len(offered) > 1 {
@@ -98,10 +100,44 @@ func (t *transport) dial(ctx context.Context) (net.Conn, error) {
 	return conn, nil
 }
 
+// agree takes in that the upstream speaks HTTP/2, and keeps the connection that
+// has told so first. Another one would wait for a request of much later, and be
+// closed by then with nobody watching.
+func (t *transport) agree(conn *tls.Conn) {
+	if !t.speaks.CompareAndSwap(speaksAny, speaksHTTP2) && !t.speaks.CompareAndSwap(speaksHTTP1, speaksHTTP2) {
+		conn.Close()
+		return
+	}
+	if unused := t.agreed.Swap(&agreed{conn, time.Now()}); unused != nil {
+		unused.conn.Close()
+	}
+}
+
+// agreed is a connection that speaks HTTP/2 and has not been used.
+type agreed struct {
+	conn  *tls.Conn
+	since time.Time
+}
+
+const agreedFor = time.Second // whoever has opened it asks for it at once
+
+// takeAgreed returns the connection that was kept just now, or nil.
+func (t *transport) takeAgreed() *tls.Conn {
+	kept := t.agreed.Swap(nil)
+	if kept == nil {
+		return nil
+	}
+	if time.Since(kept.since) < agreedFor {
+		return kept.conn
+	}
+	kept.conn.Close()
+	return nil
+}
+
 // dialHTTP2 is what http.Transport has to open connections. It is given the host
 // of a request and connects to the upstream.
 func (t *transport) dialHTTP2(ctx context.Context, _, _ string) (net.Conn, error) {
-	if conn := t.agreed.Swap(nil); conn != nil {
+	if conn := t.takeAgreed(); conn != nil {
 		return conn, nil
 	}
 	conn, err := t.dialTLS(ctx, []string{"h2", "http/1.1"})
@@ -155,6 +191,6 @@ func (t *transport) closeIdleHTTP2() {
 	}
 	t.http2.CloseIdleConnections()
 	if unused := t.agreed.Swap(nil); unused != nil {
-		unused.Close()
+		unused.conn.Close()
 	}
 }

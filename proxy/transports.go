@@ -73,9 +73,9 @@ type transport struct {
 
 	dialer  net.Dialer
 	address string
-	tls     *tls.Config              // nil without TLS
-	speaks  atomic.Int32             // of TLS: what was agreed on last
-	agreed  atomic.Pointer[tls.Conn] // on HTTP/2, and not used yet; or nil
+	tls     *tls.Config            // nil without TLS
+	speaks  atomic.Int32           // of TLS: what was agreed on last
+	agreed  atomic.Pointer[agreed] // on HTTP/2, and not used yet; or nil
 }
 
 func newTransport(timeouts Timeouts, upstream *url.URL, config *tls.Config) *transport {
