@@ -58,7 +58,7 @@ func (w *world) uploaded(size int, chunked bool) string {
 // RFC 9112, section 9.5: a client watches for an answer while it sends, and a
 // proxy is one.
 func TestGateway_BringsAnAnswerThatComesBeforeTheRequestsEnd(t *testing.T) {
-	const clients = 25
+	const clients = 15
 	for _, protocol := range protocols() {
 		for _, chunked := range []bool{false, true} {
 			w := newWorld(t, options{protocol: protocol, config: func(c *proxy.Config) {
@@ -68,7 +68,7 @@ func TestGateway_BringsAnAnswerThatComesBeforeTheRequestsEnd(t *testing.T) {
 			got := make([]string, clients)
 			var uploads sync.WaitGroup
 			for i := range got {
-				uploads.Go(func() { got[i] = w.uploaded(8<<20, chunked) })
+				uploads.Go(func() { got[i] = w.uploaded(2<<20, chunked) })
 			}
 			uploads.Wait()
 			for _, answer := range got {
@@ -85,7 +85,7 @@ func TestGateway_BringsAnAnswerThatComesBeforeTheRequestsEnd(t *testing.T) {
 func TestGateway_IsHeardByAClientThatIsSending(t *testing.T) {
 	w := newWorld(t, options{config: func(c *proxy.Config) { c.BodyBytes = 1 << 20 }})
 	for _, chunked := range []bool{false, true} {
-		if got := w.uploaded(32<<20, chunked); !strings.HasPrefix(got, "413") || !strings.Contains(got, "BODY_TOO_LARGE") {
+		if got := w.uploaded(16<<20, chunked); !strings.HasPrefix(got, "413") || !strings.Contains(got, "BODY_TOO_LARGE") {
 			t.Errorf("chunked %v: %s", chunked, got)
 		}
 	}
