@@ -17,11 +17,11 @@ import (
 const (
 	beginPatience  = 5 * time.Second        // until a watch has begun
 	memberPatience = 250 * time.Millisecond // of the first member that is asked for that
-	askForNews     = 2 * time.Second        // how often a member is asked how far it is
+	askForNews     = time.Second            // how often a member is asked how far it is
 
 	// A member that says nothing for so long is taken to be gone. It may also be
 	// sending much: who begins again is given twice the time.
-	leastSilence = 4 * time.Second
+	leastSilence = 3 * time.Second
 	mostSilence  = 2 * time.Minute
 )
 
@@ -29,7 +29,7 @@ var errSilent = errors.New("etcd: the member that is watched does not answer")
 
 // Watch implements store.Store. It moves on to another member by itself when
 // one is lost, and returns an error when the member has no leader, or says
-// nothing for 4 s. It asks every 2 s how far the member is, so that a watch with
+// nothing for 3 s. It asks every second how far the member is, so that a watch with
 // nothing to see is not behind what the cluster keeps of its history.
 func (s *Store) Watch(ctx context.Context, after uint64, changed func([]origins.Change)) error {
 	leave, err := s.enter()

@@ -122,7 +122,7 @@ func (f *faults) pauseMember(ctx context.Context) { f.stop(ctx, f.random.IntN(si
 func (f *faults) pauseLeader(ctx context.Context) { f.stop(ctx, max(f.leader(), 0)) }
 
 // pausedBound is how old the lists of a gateway may be while a member is paused.
-// It takes four seconds to notice that a watch is silent; then others are asked,
+// It takes three seconds to notice that a watch is silent; then others are asked,
 // of which every third is the one that is paused, so there is room for misses.
 const pausedBound = 8 * time.Second
 
