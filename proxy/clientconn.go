@@ -78,7 +78,7 @@ func (c *clientConn) cutStalled() {
 		return
 	}
 	if began := c.writing.Load(); began != 0 && time.Now().UnixNano()-began >= int64(writeStalls) {
-		c.TCPConn.SetWriteDeadline(time.Unix(1, 0))
+		c.TCPConn.Close() // a deadline would be set anew by TLS, for its last alert
 	}
 }
 
