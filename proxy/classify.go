@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"originwarden/origins"
+	"originwarden/proxy/http1"
 )
 
 // integrationID is the name by which a request names a web integration: of a
@@ -91,7 +92,7 @@ func classify(r *http.Request) (origins.Kind, *problem) {
 // that Connection does not name is not meant for us (RFC 9110, section 7.6.1).
 func upgrade(r *http.Request) string {
 	lines := r.Header["Upgrade"]
-	if len(lines) == 0 || !hasToken(r.Header["Connection"], "upgrade") {
+	if len(lines) == 0 || !http1.HasToken(r.Header["Connection"], "upgrade") {
 		return ""
 	}
 	return strings.TrimSpace(strings.Join(lines, ", "))
@@ -111,16 +112,4 @@ func isHandshake(r *http.Request) bool {
 	}
 	nonce, err := base64.StdEncoding.DecodeString(keys[0])
 	return err == nil && len(nonce) == 16
-}
-
-// hasToken reports whether the comma-separated lines have token, in any case.
-func hasToken(lines []string, token string) bool {
-	for _, line := range lines {
-		for element := range strings.SplitSeq(line, ",") {
-			if strings.EqualFold(strings.Trim(element, " \t"), token) {
-				return true
-			}
-		}
-	}
-	return false
 }

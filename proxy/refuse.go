@@ -6,6 +6,7 @@ import (
 
 	"originwarden/envelope"
 	"originwarden/origins"
+	"originwarden/proxy/http1"
 )
 
 // problem is an answer that the gateway gives by itself: a refusal, or why a
@@ -120,15 +121,10 @@ func forbiddenMethod(method string) *problem {
 	case "PRI": // of the HTTP/2 preface (RFC 9113, section 3.4)
 		return methodNotImplemented
 	}
-	if strings.ContainsFunc(method, isNoTokenByte) {
+	if !http1.IsToken(method) {
 		return badMethod
 	}
 	return nil
-}
-
-// isNoTokenByte tells what is in no token (RFC 9110, section 5.6.2).
-func isNoTokenByte(c rune) bool {
-	return c <= ' ' || c >= 0x7f || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, c)
 }
 
 // hint is what a tenant with Debug adds to a refusal.

@@ -66,7 +66,7 @@ func appendFields(b []byte, header http.Header) []byte {
 
 // appendField appends a field unless it would end its line early.
 func appendField(b []byte, name, value string) []byte {
-	if !isToken(name) || !isValue(value) {
+	if !IsToken(name) || !isValue(value) {
 		return b
 	}
 	b = append(b, name...)
@@ -75,8 +75,8 @@ func appendField(b []byte, name, value string) []byte {
 	return append(b, "\r\n"...)
 }
 
-// isToken reports whether s is a token (RFC 9110, section 5.6.2).
-func isToken(s string) bool {
+// IsToken reports whether s is a token (RFC 9110, section 5.6.2).
+func IsToken(s string) bool {
 	for i := range len(s) {
 		if !isTokenByte(s[i]) {
 			return false

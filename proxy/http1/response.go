@@ -129,10 +129,10 @@ func contentLength(header http.Header) (int64, error) {
 
 // closes reports whether the server ends the connection with the answer.
 func closes(h *head) bool {
-	if hasToken(h.header["Connection"], "close") {
+	if HasToken(h.header["Connection"], "close") {
 		return true
 	}
-	return h.minor == 0 && !hasToken(h.header["Connection"], "keep-alive")
+	return h.minor == 0 && !HasToken(h.header["Connection"], "keep-alive")
 }
 
 // announcedIdle is what Keep-Alive says about the time that a server keeps an idle
@@ -175,11 +175,11 @@ func mayTrail(name string) bool {
 	case "Transfer-Encoding", "Content-Length", "Trailer":
 		return false
 	}
-	return isToken(name)
+	return IsToken(name)
 }
 
-// hasToken reports whether the comma-separated lines have token, in any case.
-func hasToken(lines []string, token string) bool {
+// HasToken reports whether the comma-separated lines have token, in any case.
+func HasToken(lines []string, token string) bool {
 	for _, line := range lines {
 		for element := range strings.SplitSeq(line, ",") {
 			if strings.EqualFold(strings.Trim(element, " \t"), token) {
