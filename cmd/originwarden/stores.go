@@ -17,21 +17,32 @@ func openStore(ctx context.Context, cfg *config.Config, known store.Position) (s
 	if !cfg.Store.URL.Remote() {
 		return sqlite.Open(ctx, sqlite.Options{Path: cfg.Store.URL.Path, Limits: limits})
 	}
-	password, err := cfg.Store.Etcd.Password()
+	access, err := readAccess(cfg.Store)
 	if err != nil {
-		return nil, fmt.Errorf("reading the password of %s: %w", cfg.Store.URL, err)
+		return nil, err
 	}
-	secured, err := cfg.Store.Etcd.TLS()
-	if err != nil {
-		return nil, fmt.Errorf("reading the TLS files of %s: %w", cfg.Store.URL, err)
-	}
-	return etcd.Open(ctx, etcd.Options{
+	opened, err := etcd.Open(ctx, etcd.Options{
 		Endpoints: cfg.Store.URL.Endpoints,
 		Prefix:    cfg.Store.URL.Prefix,
-		Username:  cfg.Store.Etcd.Username,
-		Password:  password,
-		TLS:       secured,
+		Access:    access,
 		Limits:    limits,
 		Known:     known,
 	})
+	if err != nil {
+		return nil, err
+	}
+	return &etcdStore{Store: opened, cfg: cfg.Store, access: access}, nil
+}
+
+// readAccess reads the files by which a gateway gets into a cluster.
+func readAccess(cfg config.Store) (etcd.Access, error) {
+	password, err := cfg.Etcd.Password()
+	if err != nil {
+		return etcd.Access{}, fmt.Errorf("reading the password of %s: %w", cfg.URL, err)
+	}
+	secured, err := cfg.Etcd.TLS()
+	if err != nil {
+		return etcd.Access{}, fmt.Errorf("reading the TLS files of %s: %w", cfg.URL, err)
+	}
+	return etcd.Access{Username: cfg.Etcd.Username, Password: password, TLS: secured}, nil
 }

@@ -17,42 +17,36 @@ var errConflict = errors.New("etcd: written to meanwhile")
 
 var errUnknown = errors.New("etcd: it is not known whether the write happened")
 
-// commit makes a write, and returns its revision. After an error but
-// errConflict it is not known whether it happened, unless it was refused at the
-// first attempt.
+// commit makes a write, and returns its revision. After errUnknown, and after
+// the end of ctx, it is not known whether it happened; after another error it
+// has not, and will not.
 //
-// An attempt of unknown outcome can be repeated, since the request has the
-// tenant put on the condition that it was not: however many attempts arrive,
-// and however late, the first one that is carried out makes the others void.
-// Whether it was one of ours, the tenant's history tells.
+// A request of unknown outcome can be repeated, since it has the tenant put on
+// the condition that it was not: however many copies arrive, and however late,
+// the first one that is carried out makes the others void. Whether it was one of
+// ours, the tenant's history tells.
 func (s *Store) commit(ctx context.Context, was *scene, write string, r request) (revision uint64, err error) {
-	var trouble error
-	for round := 0; ; round++ {
-		knew := s.bond.position()
-		done, err := s.send(ctx, r)
-		if err == nil && done.Succeeded {
-			found := store.Position{Store: was.Store, Revision: uint64(done.Header.Revision)}
-			return found.Revision, s.bond.meet(knew, found)
-		}
-		refused := err == nil
-		if !refused {
-			trouble = telling(trouble, err)
-			if stop := goOn(ctx, round, trouble); stop != nil {
-				return 0, stop
-			}
-		}
-		// A refused one may have happened as well: the client repeats a request
-		// after some errors on its own, and the repetition is what is refused.
-		revision, err = s.outcome(ctx, was, write)
-		switch {
-		case revision != 0 || err != nil:
-			return revision, err
-		case refused && trouble != nil:
-			return 0, fmt.Errorf("%w: %w", errUnknown, trouble)
-		case refused: // the id was taken by another tenant
-			return 0, errConflict
-		}
+	knew := s.bond.position()
+	done, times, err := s.send(ctx, r)
+	switch {
+	case err != nil && times > 1:
+		return 0, fmt.Errorf("%w: %w", errUnknown, err)
+	case err != nil:
+		return 0, err
+	case done.Succeeded:
+		found := store.Position{Store: was.Store, Revision: uint64(done.Header.Revision)}
+		return found.Revision, s.bond.meet(knew, found)
 	}
+	// What is refused may have happened as well: another copy of it, or the same
+	// that the client has sent again on its own.
+	revision, err = s.outcome(ctx, was, write)
+	switch {
+	case revision != 0 || err != nil:
+		return revision, err
+	case times > 1:
+		return 0, errUnknown
+	}
+	return 0, errConflict // the id was taken by another tenant
 }
 
 // outcome looks for a write. The revision is 0 if it has not happened, but can.

@@ -2,15 +2,12 @@ package etcd
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
 	"strings"
 	"sync"
 	"sync/atomic"
-
-	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"originwarden/store"
 )
@@ -26,12 +23,7 @@ type Options struct {
 	// Prefix is what all keys begin with, DefaultPrefix if it is empty. A slash
 	// is added in front and behind. No store may be within another's prefix.
 	Prefix string
-	// Username and Password are etcd's own; both or none. The user needs to
-	// read and write under the prefix, and nothing else.
-	Username, Password string
-	// TLS is how to connect; nil means without TLS. It may hold a client
-	// certificate.
-	TLS *tls.Config
+	Access
 	// Limits bound every tenant. Both must be positive.
 	Limits store.Limits
 	// Known is the newest position that was seen before, as a snapshot on disk
@@ -45,18 +37,19 @@ type Options struct {
 // A web integration takes at most 1.4 MiB in the cluster, or what the cluster
 // takes if that is less; more than that is a *store.LimitError of LimitBytes.
 type Store struct {
-	client *clientv3.Client
-	keys   layout
-	limits store.Limits
-	bond   bond
-	mark   atomic.Pointer[mark]
-	turns  turns
+	endpoints []string
+	keys      layout
+	limits    store.Limits
+	bond      bond
+	mark      atomic.Pointer[mark]
+	turns     turns
 
 	silence atomic.Int64 // that the next watch bears, in nanoseconds, if not the least
 
-	mu     sync.Mutex
-	closed chan struct{} // closed with mu held
-	calls  sync.WaitGroup
+	mu      sync.Mutex
+	members *members
+	closed  chan struct{} // closed with mu held
+	calls   sync.WaitGroup
 }
 
 var errClosed = errors.New("etcd: the store is closed")
@@ -71,16 +64,17 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	client, err := connect(o)
+	members, err := newMembers(o.Endpoints, o.Access)
 	if err != nil {
-		return nil, fmt.Errorf("etcd: %w", err)
+		return nil, wrapped(err)
 	}
 	return &Store{
-		client: client,
-		keys:   newLayout(o.Prefix),
-		limits: o.Limits,
-		bond:   bond{known: o.Known},
-		closed: make(chan struct{}),
+		endpoints: o.Endpoints,
+		keys:      newLayout(o.Prefix),
+		limits:    o.Limits,
+		bond:      bond{known: o.Known},
+		members:   members,
+		closed:    make(chan struct{}),
 	}, nil
 }
 
@@ -94,9 +88,10 @@ func (o *Options) check() error {
 			return fmt.Errorf("etcd: the endpoint %q is not HOST:PORT", endpoint)
 		}
 	}
+	if err := o.Access.check(); err != nil {
+		return err
+	}
 	switch {
-	case (o.Username == "") != (o.Password == ""):
-		return errors.New("etcd: a user name and a password go together")
 	case o.Limits.Integrations <= 0 || o.Limits.Origins <= 0:
 		return errors.New("etcd: the limits must be positive")
 	case o.Known.Store == "" && o.Known.Revision != 0:
@@ -131,7 +126,7 @@ func (s *Store) Close() error {
 	}
 	s.mu.Unlock()
 	s.calls.Wait()
-	if err := s.client.Close(); err != nil && !errors.Is(err, context.Canceled) {
+	if err := s.members.close(); err != nil {
 		return fmt.Errorf("etcd: closing: %w", err)
 	}
 	return nil

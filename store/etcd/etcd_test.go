@@ -57,7 +57,7 @@ func TestStore_OpensWithoutTheCluster(t *testing.T) {
 	for _, user := range []string{"", "user"} {
 		o := etcd.Options{
 			Endpoints: []string{gone.Addr().String(), silent.Addr().String()}, Limits: store.Limits{Integrations: 1, Origins: 1},
-			Username: user, Password: user,
+			Access: etcd.Access{Username: user, Password: user},
 		}
 		begun := time.Now()
 		s, err := etcd.Open(t.Context(), o)

@@ -14,12 +14,6 @@ import (
 )
 
 const (
-	// A member that does not answer, but is not known to be gone, is given a
-	// third of the time that is left, so that another one can be asked.
-	patienceShare = 3
-	leastPatience = 100 * time.Millisecond
-	mostPatience  = 5 * time.Second
-
 	firstWait   = 5 * time.Millisecond
 	longestWait = 200 * time.Millisecond
 )
@@ -30,27 +24,24 @@ type request struct {
 	then []clientv3.Op
 }
 
-// send makes the request once. After an error it may have happened, or still
-// happen, unless it is lasting.
-func (s *Store) send(ctx context.Context, r request) (*clientv3.TxnResponse, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience(ctx))
-	defer cancel()
-	return s.client.Txn(ctx).If(r.when...).Then(r.then...).Commit()
-}
-
 // ask makes a request that may happen several times, until it is answered.
 func (s *Store) ask(ctx context.Context, r request) (*clientv3.TxnResponse, error) {
-	var trouble error
-	for round := 0; ; round++ {
-		answer, err := s.send(ctx, r)
-		if err == nil {
-			return answer, nil
-		}
-		trouble = telling(trouble, err)
-		if err := goOn(ctx, round, trouble); err != nil {
-			return nil, err
-		}
-	}
+	answer, _, err := s.send(ctx, r)
+	return answer, err
+}
+
+// send makes a request until it is answered, and tells how often it was sent. If
+// that is not once, it may have happened, or still happen, whatever is returned.
+func (s *Store) send(ctx context.Context, r request) (answer *clientv3.TxnResponse, times int, err error) {
+	m := s.hold()
+	defer s.release(m)
+	of := race[*clientv3.TxnResponse]{members: m, ask: r.commit}
+	answer, err = of.run(ctx)
+	return answer, of.asked, err
+}
+
+func (r request) commit(ctx context.Context, client *clientv3.Client) (*clientv3.TxnResponse, error) {
+	return client.Txn(ctx).If(r.when...).Then(r.then...).Commit()
 }
 
 // telling returns the one of two errors that says more than that time was over.
@@ -61,35 +52,28 @@ func telling(earlier, err error) error {
 	return err
 }
 
-func patience(ctx context.Context) time.Duration {
-	deadline, ok := ctx.Deadline()
-	if !ok {
-		return mostPatience
+func wrapped(err error) error { return fmt.Errorf("etcd: %w", err) }
+
+// unanswered is that time was over, and what the cluster said until then.
+func unanswered(ended, trouble error) error {
+	switch {
+	case trouble == nil:
+		return fmt.Errorf("etcd: no answer: %w", ended)
+	case errors.Is(trouble, ended):
+		return fmt.Errorf("etcd: no answer: %w", trouble)
 	}
-	return min(max(time.Until(deadline)/patienceShare, leastPatience), mostPatience)
+	return fmt.Errorf("etcd: %w: %w", ended, trouble)
 }
 
-// goOn waits before the next attempt after an error, or returns the error with
-// which to stop: that of ctx, and what the cluster said.
-func goOn(ctx context.Context, round int, err error) error {
-	if ctx.Err() == nil && lasting(err) {
-		return fmt.Errorf("etcd: %w", err)
-	}
-	switch ended := pause(ctx, round); {
-	case ended == nil:
-		return nil
-	case errors.Is(err, ended):
-		return fmt.Errorf("etcd: no answer: %w", err)
-	default:
-		return fmt.Errorf("etcd: %w: %w", ended, err)
-	}
+// wait is longer with every round, and never the same twice, so that those who
+// collided do not do so again.
+func wait(round int) time.Duration {
+	return rand.N(min(firstWait<<min(round, 10), longestWait))
 }
 
-// pause waits longer with every round, and never the same time twice, so that
-// those who collided do not do so again.
+// pause waits before the round after this one.
 func pause(ctx context.Context, round int) error {
-	longest := min(firstWait<<min(round, 10), longestWait)
-	timer := time.NewTimer(rand.N(longest))
+	timer := time.NewTimer(wait(round))
 	defer timer.Stop()
 	select {
 	case <-timer.C:

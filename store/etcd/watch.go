@@ -15,9 +15,8 @@ import (
 )
 
 const (
-	beginPatience  = 5 * time.Second        // until a watch has begun
-	memberPatience = 250 * time.Millisecond // of the first member that is asked for that
-	askForNews     = time.Second            // how often a member is asked how far it is
+	beginPatience = 10 * time.Second // until a watch has begun, with connecting
+	askForNews    = time.Second      // how often a member is asked how far it is
 
 	// A member that says nothing for so long is taken to be gone. It may also be
 	// sending much: who begins again is given twice the time.
@@ -25,7 +24,10 @@ const (
 	mostSilence  = 2 * time.Minute
 )
 
-var errSilent = errors.New("etcd: the member that is watched does not answer")
+var (
+	errSilent  = errors.New("etcd: the member that is watched does not answer")
+	errRenewed = errors.New("etcd: connecting anew with other credentials")
+)
 
 // Watch implements store.Store. It moves on to another member by itself when
 // one is lost, and returns an error when the member has no leader, or says
@@ -37,39 +39,41 @@ func (s *Store) Watch(ctx context.Context, after uint64, changed func([]origins.
 		return err
 	}
 	defer leave()
+	m := s.hold()
+	defer s.release(m)
+	watching, stop := context.WithCancelCause(clientv3.WithRequireLeader(ctx))
 	var beside sync.WaitGroup
 	defer beside.Wait()
-	inner, stop := context.WithCancel(clientv3.WithRequireLeader(ctx))
-	defer stop()
+	defer stop(nil)
 	beside.Go(func() {
 		select {
 		case <-s.closed:
-			stop()
-		case <-inner.Done():
+			stop(errClosed)
+		case <-m.replaced:
+			stop(errRenewed)
+		case <-watching.Done():
 		}
 	})
-	f, w, err := s.follow(inner, after)
+	f, w, err := s.follow(watching, m, after)
 	if err == nil {
 		defer w.Close()
-		beside.Go(func() { w.askForNews(inner) })
-		err = s.hand(inner, f, w.news, changed)
+		beside.Go(func() { w.askForNews(watching) })
+		err = s.hand(watching, f, w.news, changed)
 	}
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-s.closed:
-		return errClosed
-	default:
-		return err
+	if watching.Err() != nil {
+		return context.Cause(watching)
 	}
+	return err
 }
 
 // follow begins to watch what comes after the revision, or fails in time.
-func (s *Store) follow(ctx context.Context, after uint64) (*feed, *watch, error) {
+func (s *Store) follow(ctx context.Context, m *members, after uint64) (*feed, *watch, error) {
+	soon, cancel := context.WithTimeout(ctx, beginPatience)
+	defer cancel()
 	past := s.mark.Load()
-	now, err := s.now(ctx)
+	now, _, err := s.read(soon)
 	if err == nil {
-		err = s.recognise(ctx, past, now)
+		err = s.recognise(soon, past, now)
 	}
 	if err != nil {
 		return nil, nil, err
@@ -83,23 +87,8 @@ func (s *Store) follow(ctx context.Context, after uint64) (*feed, *watch, error)
 		from, f.after = now.etcd, max(f.after, now.etcd)
 		s.mark.Store(&mark{now.Position, now.write})
 	}
-	w, err := s.watch(ctx, from)
+	w, err := s.watch(ctx, soon, m, from)
 	return f, w, err
-}
-
-// now reads where the store is. A member that does not answer is left for
-// another one sooner than in other calls: all that changes meanwhile is not seen.
-func (s *Store) now(ctx context.Context) (at moment, err error) {
-	for patience := memberPatience; patience <= beginPatience/2; patience *= 2 {
-		soon, cancel := context.WithTimeout(ctx, patienceShare*patience)
-		at, _, err = s.read(soon)
-		late := soon.Err() != nil
-		cancel()
-		if err == nil || !late || ctx.Err() != nil {
-			break
-		}
-	}
-	return at, err
 }
 
 // watch is one that a member has confirmed.
@@ -108,21 +97,24 @@ type watch struct {
 	news clientv3.WatchChan
 }
 
-// watch asks one member after another to watch from a revision on, until one
-// has confirmed it. Every attempt has a stream of its own: the one that the
-// client shares would go on waiting for the first that was asked, with all who
-// ask later, for as long as the connection to it is taken to be alive.
-func (s *Store) watch(ctx context.Context, from int64) (*watch, error) {
-	for patience := memberPatience; patience <= beginPatience; patience *= 2 {
-		w := clientv3.NewWatcher(s.client)
-		timer := time.AfterFunc(patience, func() { _ = w.Close() })
-		news := w.Watch(ctx, string(s.keys), clientv3.WithPrefix(), clientv3.WithRev(from),
+func (w *watch) close() { _ = w.Close() }
+
+// watch has a member watch from a revision on, until ctx ends. soon is until when
+// one has to have confirmed it. Every member that is asked has a stream of its
+// own, on which nobody else waits.
+func (s *Store) watch(ctx, soon context.Context, m *members, from int64) (*watch, error) {
+	of := race[*watch]{members: m, discard: (*watch).close}
+	of.ask = func(attempt context.Context, client *clientv3.Client) (*watch, error) {
+		w := &watch{Watcher: clientv3.NewWatcher(client)}
+		keep := context.AfterFunc(attempt, w.close)
+		w.news = w.Watch(ctx, string(s.keys), clientv3.WithPrefix(), clientv3.WithRev(from),
 			clientv3.WithProgressNotify(), clientv3.WithFragment())
-		if timer.Stop() {
-			return &watch{w, news}, nil
+		if !keep() {
+			return nil, attempt.Err()
 		}
+		return w, nil
 	}
-	return nil, errSilent
+	return of.run(soon)
 }
 
 // askForNews has the cluster say how far it is, until ctx ends.

@@ -20,7 +20,7 @@ func Default() *Config {
 				"Deprecation", "Sunset", "Link", "ETag", "Web-Integrations-Revision"},
 			MaxAge: Duration(10 * time.Minute),
 		},
-		Store: Store{URL: StoreURL{Path: "originwarden.db"}, Timeout: Duration(2 * time.Second)},
+		Store: Store{URL: StoreURL{Path: "originwarden.db"}, Timeout: Duration(5 * time.Second)},
 		Cache: Cache{Tenants: 10_000, Origins: 5_000_000, Revalidate: Duration(30 * time.Second)},
 		API: API{
 			OIDC:       OIDC{TenantClaim: "tenantId", RoleClaim: "roles", AdminRole: "TenantAdmin"},

@@ -47,7 +47,7 @@ func TestLoadStore_AsksForNothingBesideTheStore(t *testing.T) {
 			}
 			continue
 		}
-		if err != nil || cfg.Store.URL.String() != row.store || time.Duration(cfg.Store.Timeout) != 2*time.Second {
+		if err != nil || cfg.Store.URL.String() != row.store || time.Duration(cfg.Store.Timeout) != 5*time.Second {
 			t.Errorf("%s: %+v, %v", row.rule, cfg, err)
 		}
 	}

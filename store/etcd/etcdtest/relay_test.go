@@ -12,7 +12,7 @@ import (
 type relay struct {
 	net.Listener
 	target string
-	slow   atomic.Int64 // how long answers take, in nanoseconds
+	slow   atomic.Int64 // how much longer answers take, in nanoseconds
 	mute   atomic.Bool  // requests are lost, and answers
 
 	mu    sync.Mutex
@@ -56,22 +56,38 @@ func (r *relay) serve() {
 	}
 }
 
+// pipe passes on what is sent. What comes while something waits waits no longer
+// for that.
 func (r *relay) pipe(to, from net.Conn, answers bool) {
 	defer to.Close()
 	defer from.Close()
-	for buffer := make([]byte, 64<<10); ; {
-		n, err := from.Read(buffer)
-		if err != nil {
-			return
+	type chunk struct {
+		due   time.Time
+		bytes []byte
+	}
+	line := make(chan chunk, 1024)
+	r.pipes.Go(func() {
+		defer close(line)
+		for {
+			buffer := make([]byte, 64<<10)
+			n, err := from.Read(buffer)
+			if err != nil {
+				return
+			}
+			due := time.Now()
+			if answers {
+				due = due.Add(time.Duration(r.slow.Load()))
+			}
+			line <- chunk{due, buffer[:n]}
 		}
-		if answers {
-			time.Sleep(time.Duration(r.slow.Load()))
-		}
+	})
+	for c := range line {
+		time.Sleep(time.Until(c.due))
 		if r.mute.Load() {
 			continue
 		}
-		if _, err := to.Write(buffer[:n]); err != nil {
-			return
+		if _, err := to.Write(c.bytes); err != nil {
+			_ = from.Close()
 		}
 	}
 }

@@ -122,9 +122,9 @@ func (f *faults) pauseMember(ctx context.Context) { f.stop(ctx, f.random.IntN(si
 func (f *faults) pauseLeader(ctx context.Context) { f.stop(ctx, max(f.leader(), 0)) }
 
 // pausedBound is how old the lists of a gateway may be while a member is paused.
-// It takes three seconds to notice that a watch is silent; then others are asked,
-// of which every third is the one that is paused, so there is room for misses.
-const pausedBound = 8 * time.Second
+// It takes three seconds to notice that a watch is silent, and a fraction of one
+// to have another member asked; the rest is for a busy machine.
+const pausedBound = 6 * time.Second
 
 func (f *faults) stop(ctx context.Context, member int) {
 	f.troubled(true)

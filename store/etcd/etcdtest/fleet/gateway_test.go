@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	storeTimeout   = 2 * time.Second  // of a call, as configured
+	storeTimeout   = 5 * time.Second  // of a call, by default
 	clientPatience = 10 * time.Second // far more than a call takes
 )
 
