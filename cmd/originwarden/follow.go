@@ -13,6 +13,7 @@ import (
 	"originwarden/cmd/originwarden/config"
 	"originwarden/metrics"
 	"originwarden/store"
+	"originwarden/store/etcd"
 	"originwarden/store/snapshot"
 )
 
@@ -125,8 +126,8 @@ func (s *service) reach(ctx context.Context) error {
 			trouble = err
 		}
 		switch {
-		case err == nil:
-			return nil
+		case err == nil, errors.Is(err, etcd.ErrNested):
+			return err
 		case ctx.Err() != nil, errors.Is(err, store.ErrReset):
 			s.log.Warn("starting without the store", zap.Error(trouble), zap.Int("lists", s.lists.Stats().Tenants))
 			return nil

@@ -21,7 +21,8 @@ type Options struct {
 	// several the loss of one is bridged.
 	Endpoints []string
 	// Prefix is what all keys begin with, DefaultPrefix if it is empty. A slash
-	// is added in front and behind. No store may be within another's prefix.
+	// is added in front and behind. No store may be within another's prefix: where
+	// one would be made there, calls fail with ErrNested.
 	Prefix string
 	Access
 	// Limits bound every tenant. Both must be positive.

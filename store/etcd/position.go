@@ -109,8 +109,11 @@ func momentOf(identity, head *mvccpb.KeyValue, revision int64) (now moment, err 
 	return now, nil
 }
 
-// begin makes the store, if nobody else does.
+// begin makes the store, if nobody else does and it is in nobody's way.
 func (s *Store) begin(ctx context.Context) error {
+	if err := s.alone(ctx); err != nil {
+		return err
+	}
 	absent := clientv3.Compare(clientv3.CreateRevision(s.keys.identity()), "=", 0)
 	return s.identify(ctx, absent)
 }

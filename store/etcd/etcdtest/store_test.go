@@ -29,6 +29,7 @@ func TestStore(t *testing.T) {
 	c := etcdtest.StartCluster(t, 3, nil)
 	for name, test := range map[string]func(*testing.T, *etcdtest.Cluster){
 		"KeepsTheContract":                          keepsTheContract,
+		"RefusesAPrefixWithinAnother":               refusesANestedPrefix,
 		"KeepsHostileTenantsApart":                  keepsHostileTenantsApart,
 		"LoadsATenantOfManyPages":                   loadsManyPages,
 		"RefusesMoreThanTheClusterTakes":            refusesTooManyBytes,
