@@ -44,6 +44,7 @@ type Store struct {
 	bond      bond
 	mark      atomic.Pointer[mark]
 	turns     turns
+	room      room
 
 	silence atomic.Int64 // that the next watch bears, in nanoseconds, if not the least
 

@@ -119,6 +119,9 @@ func (s *Store) write(ctx context.Context, tenant, id string, plan func(*scene) 
 		if err != nil {
 			return 0, err
 		}
+		if err := s.hasRoom(ctx, c); err != nil {
+			return 0, err
+		}
 		revision, err := s.apply(ctx, was, c)
 		if !errors.Is(err, errConflict) {
 			return revision, err

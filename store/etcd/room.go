@@ -1,0 +1,98 @@
+package etcd
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"sync"
+	"time"
+
+	"go.etcd.io/etcd/api/v3/etcdserverpb"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
+)
+
+// A cluster that has come to its quota takes no write any more, also none that
+// takes origins away. So writes that need room end before, with some of it left.
+const (
+	mostInUse = 90 // percent of the quota, of what is kept
+	// mostFile is for the file, which does not shrink when less is kept: etcd
+	// holds this against the quota, but uses again what is free in it.
+	mostFile = 98
+
+	roomInterval = 10 * time.Second // for which an answer about that is good
+)
+
+// room is what is known of the cluster's quota. The zero value is ready.
+type room struct {
+	mu    sync.Mutex
+	asked time.Time
+	left  int64 // bytes, but for what others have written since
+}
+
+// writeOverhead is more than a write takes beside its value.
+const writeOverhead = 4 << 10
+
+// hasRoom returns an error if the change needs more room than is to be left.
+func (s *Store) hasRoom(ctx context.Context, c *change) error {
+	if c.onlyRemoves() {
+		return nil
+	}
+	r := &s.room
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.left -= int64(len(c.value)) + writeOverhead
+	if r.left >= 0 && time.Since(r.asked) < roomInterval {
+		return nil
+	}
+	is, err := s.status(ctx)
+	if err != nil {
+		return nil // the write will tell what is wrong
+	}
+	r.asked, r.left = time.Now(), bytesLeft(is)
+	if r.left > 0 {
+		return nil
+	}
+	return fmt.Errorf("etcd: of its quota of %d bytes, the file has %d and %d are in use; what is left is for writes that only remove origins: %w",
+		is.DbSizeQuota, is.DbSize, is.DbSizeInUse, rpctypes.ErrNoSpace)
+}
+
+// bytesLeft is how much may still be written, beside what is to be left.
+func bytesLeft(is *etcdserverpb.StatusResponse) int64 {
+	percent := is.DbSizeQuota / 100
+	if percent <= 0 {
+		return math.MaxInt64
+	}
+	if is.DbSize >= mostFile*percent {
+		return 0
+	}
+	return mostInUse*percent - is.DbSizeInUse
+}
+
+func (s *Store) status(ctx context.Context) (*etcdserverpb.StatusResponse, error) {
+	m := s.hold()
+	defer s.release(m)
+	of := race[*etcdserverpb.StatusResponse]{members: m}
+	of.ask = func(ctx context.Context, client *clientv3.Client) (*etcdserverpb.StatusResponse, error) {
+		return etcdserverpb.NewMaintenanceClient(client.ActiveConnection()).Status(ctx, &etcdserverpb.StatusRequest{})
+	}
+	return of.run(ctx)
+}
+
+// onlyRemoves reports whether the change lists no origin that was not, and
+// takes less room than what was.
+func (c *change) onlyRemoves() bool {
+	if c.is == nil || c.was == nil {
+		return c.is == nil
+	}
+	listed := make(map[string]bool, len(c.was.ValidOrigins))
+	for _, origin := range c.was.ValidOrigins {
+		listed[origin] = true
+	}
+	for _, origin := range c.is.ValidOrigins {
+		if !listed[origin] {
+			return false
+		}
+	}
+	return len(c.is.ValidOrigins) < len(c.was.ValidOrigins) && len(c.is.Name) <= len(c.was.Name)
+}
