@@ -14,6 +14,7 @@ type relay struct {
 	target string
 	slow   atomic.Int64 // how much longer answers take, in nanoseconds
 	mute   atomic.Bool  // requests are lost, and answers
+	lost   atomic.Int64 // how often a request was
 
 	mu    sync.Mutex
 	conns map[net.Conn]bool
@@ -84,6 +85,9 @@ func (r *relay) pipe(to, from net.Conn, answers bool) {
 	for c := range line {
 		time.Sleep(time.Until(c.due))
 		if r.mute.Load() {
+			if !answers {
+				r.lost.Add(1)
+			}
 			continue
 		}
 		if _, err := to.Write(c.bytes); err != nil {
