@@ -19,6 +19,10 @@ type Config struct {
 	// Lists gets every committed change before its answer is sent. After a
 	// write whose outcome is not known it doubts the tenant's list.
 	Lists *origins.Cache
+	// Keep, if there is one, is called once a change has come into Lists, before
+	// its answer is sent. After an error the answer is that of a write whose
+	// outcome is not known.
+	Keep func(context.Context) error
 	// Refusals are those that /api/v1/refused-origins tells; nil is none.
 	Refusals *origins.Refusals
 	// Tokens are the static bearer tokens. Without any, and without OIDC, every

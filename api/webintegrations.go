@@ -142,10 +142,21 @@ func (t *tenant) commit(r *http.Request, write func(context.Context) (origins.Ch
 	switch {
 	case err == nil:
 		t.Lists.ApplyIn(generation, change)
+		err = t.keep(r)
 	case refusalFor(err) == nil:
 		t.Lists.Doubt(t.id)
 	}
 	return err
+}
+
+// keep has what came into the tenant's list survive a start without the store.
+func (t *tenant) keep(r *http.Request) error {
+	if t.Keep == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), t.Timeout)
+	defer cancel()
+	return t.Keep(ctx)
 }
 
 // announce tells the revision from which on the write is in force.

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Has Prometheus watch a gateway under load by what deploy/ ships, takes away the
-# tenant, the configuration, the store and the gateway itself, one after the
-# other, and holds the alerts to it: those that belong to it fire and end, and no
-# others do. Only times are shorter than in deploy/. About a minute and a half.
+# tenant, the configuration, the directory of the lists on disk, the store and
+# the gateway itself, one after the other, and holds the alerts to it: those that
+# belong to it fire and end, and no others do. Only times are shorter than in
+# deploy/. About two minutes.
 # Usage: bench/alerts.sh. Needs Debian's prometheus, wrk and curl.
 source "$(dirname "$0")/gateway.sh"
 go build -o "$work/originwarden" ./cmd/originwarden
@@ -35,6 +36,7 @@ admin: {listen: "127.0.0.1:0"}
 tenants:
   - {id: acme, upstream: "http://$upstream", upstream_check: {path: /, interval: 1s, timeout: 500ms}}
 store: {url: "etcd://127.0.0.1:$port/originwarden"}
+cache: {snapshot_dir: "$work/lists"}
 api:
   tokens: [{subject: ops, tenant: "*", role: admin, sha256: $(printf alerts | sha256sum | cut -d' ' -f1)}]
 timeouts: {upstream_response: 2s}
@@ -123,6 +125,15 @@ passes
 say 'and has none'
 write_configuration ''
 kill -HUP "$gateway"
+expect
+
+say 'the lists cannot be kept on disk'
+rm -r "$work/lists"
+touch "$work/lists"
+expect OriginwardenSnapshotFailing
+passes
+say 'and can again'
+rm "$work/lists"
 expect
 
 say 'the store ends'

@@ -258,6 +258,7 @@ func everything(t *testing.T) *metrics.Metrics {
 	m.WatchUpstreams(func() map[string]bool { return map[string]bool{"acme": true} })
 	m.WatchLog(func() uint64 { return 1 })
 	m.WatchFeed(func() metrics.Feed { return metrics.Feed{Confirmed: time.Now()} })
+	m.WatchSnapshot(func() error { return nil })
 	return m
 }
 

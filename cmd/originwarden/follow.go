@@ -170,6 +170,9 @@ func (s *service) restore(saved snapshot.Snapshot) {
 		s.lists.Restore(tenant, list, saved.Confirmed)
 	}
 	s.follower.Restored(saved.At, saved.Confirmed)
+	if s.lists.Stats().Tenants == len(saved.Lists) {
+		s.keeper.Restored = s.lists.Installs()
+	}
 	s.ready.loaded()
 	s.log.Info("took the lists on disk", zap.Int("lists", len(saved.Lists)), zap.Uint64("revision", saved.At.Revision), zap.Time("confirmed", saved.Confirmed))
 }
@@ -182,29 +185,10 @@ func (s *service) follow(ctx context.Context) {
 	if s.lists.MaxStaleness > 0 {
 		running.Go(func() { s.expire(ctx) })
 	}
-	if s.disk != nil {
-		running.Go(func() { s.keep(ctx) })
+	if s.keeper != nil {
+		running.Go(func() { s.keeper.Keep(ctx) }) // its errors were logged
 	}
 	running.Wait()
-}
-
-func (s *service) keep(ctx context.Context) {
-	keeper := snapshot.Keeper{
-		Directory: s.disk,
-		Lists:     s.lists,
-		State: func() (store.Position, time.Time) {
-			state := s.follower.State() // without a position until the lists are whole
-			return state.InForce, state.Confirmed
-		},
-		Log: func(err error) {
-			if err == nil {
-				s.log.Info("the lists are kept on disk again")
-				return
-			}
-			s.log.Error("the lists could not be kept on disk", zap.Error(err))
-		},
-	}
-	keeper.Keep(ctx) // its errors were logged
 }
 
 // feed is how current the lists are, as the metrics show it.

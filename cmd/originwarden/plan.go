@@ -167,6 +167,7 @@ func (p *plan) api() (*api.API, error) {
 	return api.New(api.Config{
 		Store:      p.store,
 		Lists:      p.lists,
+		Keep:       p.flush,
 		Refusals:   &p.refusals,
 		Tokens:     tokens,
 		OIDC:       api.OIDC(cfg.OIDC),

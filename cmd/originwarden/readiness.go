@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 type readiness struct {
 	state     func() store.State
 	upstreams func() []upstreamDocument
+	keeping   func() error // why lists are not kept on disk; nil where they never are
 
 	mu    sync.Mutex
 	phase string // why it does not serve, or ""
@@ -104,14 +106,26 @@ func (r *readiness) document() readinessDocument {
 	if s.Reset != nil {
 		d.Store.Reset = &resetDocument{s.Reset.Found.Store, s.Reset.Found.Revision}
 	}
-	switch {
-	case d.Problem != "":
-	case s.Reset != nil:
-		d.Problem = s.Reset.Error()
-	case !s.Up:
-		d.Problem = "the store does not answer"
+	if d.Problem == "" {
+		d.Problem = strings.Join(r.troubles(s), "; ")
 	}
 	return d
+}
+
+// troubles are what is wrong although it serves.
+func (r *readiness) troubles(s store.State) (all []string) {
+	switch {
+	case s.Reset != nil:
+		all = append(all, s.Reset.Error())
+	case !s.Up:
+		all = append(all, "the store does not answer")
+	}
+	if r.keeping != nil {
+		if err := r.keeping(); err != nil {
+			all = append(all, "the lists could not be kept on disk: "+err.Error())
+		}
+	}
+	return all
 }
 
 func writeJSON(w http.ResponseWriter, status int, document any) {

@@ -30,7 +30,9 @@ type service struct {
 	// follower keeps lists at the store.
 	follower *store.Follower
 	// disk is where the last good lists are kept, or nil.
-	disk      *snapshot.Directory
+	disk *snapshot.Directory
+	// keeper keeps the lists there, or is nil.
+	keeper    *snapshot.Keeper
 	ready     *readiness
 	upstreams upstreams
 	// fileToken is the one of the file beside the store's, once it was asked for.
@@ -68,7 +70,9 @@ func (s *service) open(ctx context.Context) error {
 	s.lists.MaxStaleness = time.Duration(s.cfg.Cache.MaxStaleness)
 	s.lists.Changed = func(tenant string) { s.changed(tenant) }
 	s.follower = s.newFollower()
+	s.keeper = s.newKeeper()
 	s.ready = newReadiness(s.follower.State, s.upstreams.documents)
+	s.ready.keeping = s.keeping
 	s.serving(nil, s.cfg)
 	if _, err := s.tokens(s.cfg); err != nil {
 		return err

@@ -32,7 +32,13 @@ type house struct {
 // keeping starts a keeper of a cache that has acme's list, at revision 1.
 func keeping(t *testing.T) *house {
 	t.Helper()
-	h := &house{path: dir(t), at: store.Position{Store: "one", Revision: 1}, confirmed: time.Now().Truncate(time.Second)}
+	return keepingIn(t, dir(t))
+}
+
+// keepingIn is keeping in a directory of that path.
+func keepingIn(t *testing.T, path string) *house {
+	t.Helper()
+	h := &house{path: path, at: store.Position{Store: "one", Revision: 1}, confirmed: time.Now().Truncate(time.Second)}
 	h.Directory = open(t, h.path)
 	h.Lists = origins.NewCache(origins.Bounds{Tenants: 10, Origins: 100_000}, func(context.Context, string) (*origins.List, error) {
 		return listing(1, 3), nil
@@ -74,8 +80,8 @@ func (h *house) start(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- h.Keep(ctx) }()
-	h.stop = func() error { cancel(); return <-ended }
-	t.Cleanup(cancel)
+	h.stop = sync.OnceValue(func() error { cancel(); return <-ended })
+	t.Cleanup(func() { _ = h.stop() }) // the last write is made while the directory is there
 }
 
 func (h *house) move(revision uint64, confirmed time.Time) {
@@ -158,14 +164,14 @@ func TestKeeper_ReadsThePositionBeforeTheLists(t *testing.T) {
 	})
 }
 
-func TestKeeper_WritesThePositionAloneEveryTenSeconds(t *testing.T) {
+func TestKeeper_WritesThePositionAloneEveryFourSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := keeping(t)
 		h.load(t, "acme")
 		h.start(t)
 		pass(time.Second)
 		first := h.now()
-		for i := range 8 {
+		for i := range 3 {
 			h.move(uint64(2+i), time.Now().Truncate(time.Second))
 			pass(time.Second)
 		}
@@ -249,13 +255,13 @@ func TestKeeper_ReportsAFailureOnceAndTriesAgain(t *testing.T) {
 			h.Lists.Apply(changed("two", revision, "https://a.example"))
 			pass(time.Second)
 		}
-		if got := h.log(); got != "[true]" || asked.Load() > 2*7 {
+		if got := h.log(); got != "[true]" || asked.Load() > 2*16 {
 			t.Errorf("logged %s, want one failure; asked %d times for what might be written", got, asked.Load())
 		}
 		if err := os.RemoveAll(obstacle); err != nil {
 			t.Fatal(err)
 		}
-		pass(11 * time.Second)
+		pass(5 * time.Second)
 		if got := h.log(); got != "[true false]" {
 			t.Errorf("logged %s, want that it works again", got)
 		}

@@ -50,6 +50,9 @@ func (m *manifest) encode() []byte {
 }
 
 func decodeManifest(b []byte) (*manifest, error) {
+	if len(b) == 0 {
+		return nil, errInvalidated
+	}
 	if len(b) < len(magic)+4+sha256.Size || string(b[:len(magic)]) != magic {
 		return nil, errors.New("it is cut off, or not one of this program")
 	}

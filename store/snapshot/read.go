@@ -28,6 +28,9 @@ func (d *Directory) Read() (*Snapshot, error) {
 	if err != nil {
 		return nil, d.refused(manifestName, err)
 	}
+	if err := d.mayInvalidate(); err != nil {
+		return nil, d.refused(manifestName, fmt.Errorf("changes since may be missing, for it may not be written to: %w", reason(err)))
+	}
 	s := &Snapshot{At: m.at, Confirmed: m.confirmed, Lists: map[string]*origins.List{}}
 	if m.confirmed.After(time.Now()) {
 		s.Confirmed = time.Time{}

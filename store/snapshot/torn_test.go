@@ -108,7 +108,8 @@ func TestRead_SaysWhatIsNotOurs(t *testing.T) {
 	}{
 		{"a newer version's", newer, "version 2"},
 		{"another program's", []byte(strings.Repeat("SQLite format 3\x00", 100)), "not one of this program"},
-		{"an empty one", nil, "cut off"},
+		{"an empty one", nil, "made invalid"},
+		{"the beginning of one", b[:9], "cut off"},
 		{"one of two megabytes", make([]byte, 2<<20), "too large"},
 	}
 	for _, row := range rows {

@@ -23,8 +23,12 @@ type place struct {
 // Write makes s what Read returns, and returns how many bytes it took. Lists
 // that were written or read before, by their pointers, are not written again.
 // When it returns nil, s survives the end of the machine; after an error the
-// snapshot is the one from before or s, and the next Write makes up for it.
+// snapshot is the one from before or s, and the next Write makes up for it. A
+// directory that was removed or replaced is opened anew, as Open does.
 func (d *Directory) Write(s *Snapshot) (bytes int64, err error) {
+	if err := d.renew(); err != nil {
+		return 0, d.failed(err)
+	}
 	if !d.isWhole() {
 		d.forget()
 	}
