@@ -154,7 +154,7 @@ func (k *Keeper) write(last *attempt) bool {
 // invalidate adds to why lists could not be written what that has come to.
 func (k *Keeper) invalidate(why error) (err error, invalid bool) {
 	if err := k.Directory.Invalidate(); err != nil {
-		return errors.Join(why, err), false
+		return fmt.Errorf("%w; %w", why, err), false
 	}
 	return fmt.Errorf("%w; the one before is invalid now", why), true
 }
