@@ -61,6 +61,9 @@ func (s *service) loadLists(ctx context.Context) error {
 	if ctx.Err() == nil && failed.count < len(tenants) {
 		s.ready.loaded()
 	}
+	if ctx.Err() == nil && failed.count == 0 {
+		s.warnOfOrigins(len(tenants))
+	}
 	return cmp.Or(failed.err(s.cfg.Store.URL), ctx.Err())
 }
 

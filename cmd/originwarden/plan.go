@@ -50,6 +50,7 @@ func (p *plan) generation(before *generation) (*generation, error) {
 		build = before.gateway.Successor
 	}
 	p.warnOfEveryHost()
+	p.warnOfTenants()
 	gateway, err := build(p.gateway(tenants))
 	return &generation{p.cfg, gateway, lists, p.tracing.handler(gateway, p.cfg)}, err
 }

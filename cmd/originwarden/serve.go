@@ -31,6 +31,7 @@ func newServe(env environment) *cobra.Command {
 			}
 			if check {
 				tellOfEveryHost(env.stderr, cfg)
+				tellOfBounds(cmd.Context(), env.stderr, cfg)
 				_, err := fmt.Fprintln(env.stdout, "configuration is valid")
 				return failed(err)
 			}
