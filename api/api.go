@@ -19,9 +19,9 @@ type Config struct {
 	// Lists gets every committed change before its answer is sent. After a
 	// write whose outcome is not known it doubts the tenant's list.
 	Lists *origins.Cache
-	// Keep, if there is one, is called once a change has come into Lists, before
-	// its answer is sent. After an error the answer is that of a write whose
-	// outcome is not known.
+	// Keep, if there is one, is called before the answer to a change that may
+	// have taken origins off a list, once Lists has it. After an error the answer
+	// is that of a write whose outcome is not known.
 	Keep func(context.Context) error
 	// Refusals are those that /api/v1/refused-origins tells; nil is none.
 	Refusals *origins.Refusals

@@ -93,13 +93,14 @@ func (w *writer) flush(from int64) (int64, error) {
 	return w.s.size - from, err
 }
 
-// close returns the segment once it is on disk. Nothing names it yet.
+// close returns the segment once it is on disk. Nothing names it yet; its own
+// name lasts with the manifest's.
 func (w *writer) close() (*segment, error) {
 	if err := errors.Join(w.to.Flush(), w.f.Sync(), w.f.Close()); err != nil {
 		return nil, err
 	}
 	w.sum.Sum(w.s.sum[:0])
-	return w.s, w.d.sync()
+	return w.s, nil
 }
 
 // abandon makes room: the disk may be full.
