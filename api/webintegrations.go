@@ -94,7 +94,7 @@ func (t *tenant) patch(w *answerWriter, r *http.Request, c call) error {
 		return err
 	}
 	var changed store.WebIntegration
-	err = t.commitRevision(r, func(ctx context.Context) (change origins.Change, err error) {
+	err = t.commitAndKeep(r, func(ctx context.Context) (change origins.Change, err error) {
 		changed, err = t.Store.Edit(ctx, t.id, c.id, func(w *store.WebIntegration) error {
 			if !permits(r.Header, w.Revision) {
 				return conflict()
@@ -115,7 +115,7 @@ func (t *tenant) patch(w *answerWriter, r *http.Request, c call) error {
 // remove deletes one web integration. A body is not read.
 func (t *tenant) remove(w *answerWriter, r *http.Request, c call) error {
 	var revision uint64
-	err := t.commitRevision(r, func(ctx context.Context) (change origins.Change, err error) {
+	err := t.commitAndKeep(r, func(ctx context.Context) (change origins.Change, err error) {
 		revision, err = t.Store.Delete(ctx, t.id, c.id, func(w store.WebIntegration) error {
 			if !permits(r.Header, w.Revision) {
 				return conflict()
@@ -148,9 +148,9 @@ func (t *tenant) commit(r *http.Request, write func(context.Context) (origins.Ch
 	return err
 }
 
-// commitRevision is commit for a write that may take origins off the list. It is
+// commitAndKeep is commit for a write that may take origins off the list. It is
 // kept, so that no start without the store undoes it.
-func (t *tenant) commitRevision(r *http.Request, write func(context.Context) (origins.Change, error)) error {
+func (t *tenant) commitAndKeep(r *http.Request, write func(context.Context) (origins.Change, error)) error {
 	if err := t.commit(r, write); err != nil || t.Keep == nil {
 		return err
 	}

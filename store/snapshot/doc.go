@@ -9,6 +9,10 @@
 // and the directory is never more than about twice the lists.
 //
 // A snapshot of which anything is missing, cut off or altered is refused as a
-// whole. The sums are against accidents: whoever may write to the directory
-// may write lists, and so Open refuses one that others may write to.
+// whole. So is one that was invalidated, by emptying its manifest, because a
+// change after it could not be written: no lists are better than those that
+// undo a revocation.
+//
+// The sums are against accidents: whoever may write to the directory may write
+// lists, and so Open refuses one that others may write to.
 package snapshot

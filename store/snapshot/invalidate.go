@@ -58,8 +58,8 @@ func (d *Directory) mayInvalidate() error {
 	return f.Close()
 }
 
-// renewPatience is for another process to release the directory. Whoever writes
-// is waited for.
+// renewPatience is for another process to release the directory. Flush may be
+// waiting.
 const renewPatience = 100 * time.Millisecond
 
 // renew opens the directory anew if it is not what is at its path any more.

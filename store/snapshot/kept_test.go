@@ -285,3 +285,19 @@ func TestKeeper_FlushLeavesNothingOfAnotherStore(t *testing.T) {
 		wantCopy(t, h.path, h.now())
 	})
 }
+
+func TestRead_RemovesWhatWasInvalidated(t *testing.T) {
+	d, path := kept(t)
+	if err := d.Invalidate(); err != nil {
+		t.Fatal(err)
+	}
+	shut(t, d)
+	d = open(t, path)
+	wantRefused(t, d, "what was invalidated")
+	if n, _ := size(t, path); n != 2 { // the lock, the manifest
+		t.Errorf("there are %d files", n)
+	}
+	s := at(4, map[string]*origins.List{"acme": listing(4, 2)})
+	write(t, d, s)
+	wantSame(t, read(t, d), s)
+}

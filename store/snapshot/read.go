@@ -25,6 +25,9 @@ func (d *Directory) Read() (*Snapshot, error) {
 		d.sweep()
 		return nil, ErrNone
 	}
+	if errors.Is(err, errInvalidated) {
+		d.sweep() // for want of space, perhaps
+	}
 	if err != nil {
 		return nil, d.refused(manifestName, err)
 	}

@@ -68,8 +68,10 @@ func TestRead_RefusesWhatIsTornAnywhere(t *testing.T) {
 	for _, file := range files(t, path) {
 		b := contentsOf(t, file)
 		for n := range b {
-			put(t, file, b[:n])
-			wantRefused(t, d, file+" cut off")
+			if n > 0 || filepath.Base(file) != snapshot.ManifestName { // which says that it is all invalid
+				put(t, file, b[:n])
+				wantRefused(t, d, file+" cut off")
+			}
 			flipped := slices.Clone(b)
 			flipped[n] ^= 1 << (n % 8)
 			put(t, file, flipped)
