@@ -83,9 +83,10 @@ func (e *ResetError) Unwrap() error { return ErrReset }
 
 // Store keeps the web integrations of all tenants. It may be used concurrently.
 //
-// Every write that changes something takes the next revision: one counter for
+// Every commit that changes something takes the next revision: one counter for
 // the whole store, strictly increasing in the order of the commits, which
-// begins above 0 and survives a reopen. A write that has returned without an
+// begins above 0 and survives a reopen. A write is a commit of its own, but in a
+// Batch. A write that has returned without an
 // error survives the end of the process and of the machine. A tenant that was
 // never written to is one without web integrations.
 //
@@ -124,6 +125,16 @@ type Store interface {
 	// result is the revision of the deletion. The error is ErrNotFound, also
 	// for the second deletion. allow may run several times, and calls no Store.
 	Delete(ctx context.Context, tenant, id string, allow func(WebIntegration) error) (revision uint64, err error)
+
+	// Batch makes the writes in their order, with as few commits as the store
+	// can: each is of writes that follow one another, and happens wholly or not
+	// at all. Those of one commit may share a revision. The result has what each
+	// write was refused with, or nil: an error of its Make, ErrExists if another
+	// tenant has the id, or a *LimitError. A write that is refused keeps no other
+	// one from being made. After an error of Batch itself the result ends with
+	// the last write that is known to be made or refused; whether those behind it
+	// were made is not known.
+	Batch(ctx context.Context, writes []Write) (refused []error, err error)
 
 	// Load reads all web integrations of the tenant at one revision of the
 	// store, in no order.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"originwarden/cmd/originwarden/config"
 	"originwarden/store/transfer"
@@ -37,8 +39,10 @@ func newImport(env environment) *cobra.Command {
 			"name. What is not in the file stays, unless --prune deletes it from the tenants in the file.\n" +
 			"What cannot be written, because of a limit or because another tenant has the id, is told, and\n" +
 			"the others are written all the same.\n\n" +
-			"A SQLite file is created if it is missing, and no gateway may use it meanwhile: for a gateway\n" +
-			"that runs, give --server. Gateways of etcd learn of each change at once.\n\n" +
+			"Into a SQLite file everything is written at once: an import that is cut off has written nothing.\n" +
+			"No gateway may use the file meanwhile: for a gateway that runs, give --server. Into etcd some 30\n" +
+			"web integrations are written at once, in the order of the file, and gateways learn of them at\n" +
+			"once: an import that is cut off has written the first ones. Repeated, it writes the others.\n\n" +
 			"--dry-run shows what would happen, and writes nothing: + what would be created, ~ what would be\n" +
 			"changed and how, - what would be deleted, ! what cannot be decided. Limits, and ids that other\n" +
 			"tenants have, are found out by the import alone.",
@@ -164,60 +168,74 @@ type transport struct {
 	failures []error
 }
 
-// tenants brings each tenant to its destination, and says what that was. An
+// tenants brings all tenants to their destination, and says what that was. An
 // error that is not about one web integration ends it.
 func (w *transport) tenants(ctx context.Context, all []transfer.Tenant) error {
-	for _, t := range all {
-		if err := w.tenant(ctx, t); err != nil {
-			w.failures = append(w.failures, told("tenant "+t.ID+", with which the import ends, and can be repeated", err))
-			break
-		}
+	steps, err := w.compare(ctx, all)
+	switch {
+	case err != nil:
+		w.failures = append(w.failures, err)
+	case w.dryRun:
+		err = w.show(steps)
+	default:
+		w.take(ctx, steps)
 	}
-	if err := w.print([]byte(w.summary())); err != nil {
+	if err := cmp.Or(err, w.print([]byte(w.summary()))); err != nil {
 		return err
 	}
 	return joined(w.failures)
 }
 
-func (w *transport) tenant(ctx context.Context, t transfer.Tenant) error {
-	_, has, err := w.to.load(ctx, t.ID)
-	if err != nil {
-		return err
-	}
-	take := w.take
-	if w.dryRun {
-		take = w.show
-	}
+// parallelReads is how many tenants are read at once.
+const parallelReads = 16
+
+// compare returns the steps for all tenants, in their order.
+func (w *transport) compare(ctx context.Context, all []transfer.Tenant) ([]transfer.Step, error) {
 	rules := transfer.Rules{Named: w.server != "", Prune: w.prune}
-	for _, step := range rules.Compare(has, t.Integrations) {
-		if err := take(ctx, t.ID, step); err != nil {
+	steps := make([][]transfer.Step, len(all))
+	reading, ctx := errgroup.WithContext(ctx)
+	reading.SetLimit(parallelReads)
+	for i, t := range all {
+		reading.Go(func() error {
+			_, has, err := w.to.load(ctx, t.ID)
+			if err != nil {
+				return told("tenant "+t.ID+", with which the import ends, and can be repeated", err)
+			}
+			steps[i] = rules.Compare(has, t.Integrations)
+			return nil
+		})
+	}
+	err := reading.Wait()
+	return slices.Concat(steps...), err
+}
+
+// take takes the steps. Failures that concern one of them alone are for the end.
+func (w *transport) take(ctx context.Context, steps []transfer.Step) {
+	refused, err := w.to.take(ctx, steps)
+	for i, refusal := range refused {
+		if refusal == nil {
+			w.counts[steps[i].Action]++
+			continue
+		}
+		w.failures = append(w.failures, told(stepName(steps[i]), explained(refusal)))
+	}
+	if err != nil {
+		w.failures = append(w.failures, told("the import ended early, and can be repeated", err))
+	}
+}
+
+// show prints steps that are not taken.
+func (w *transport) show(steps []transfer.Step) error {
+	for _, step := range steps {
+		w.counts[step.Action]++
+		if step.Action == transfer.Unclear {
+			w.failures = append(w.failures, told(stepName(step), errors.New(step.Problem)))
+		}
+		if err := w.print(shownStep(step)); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// take takes a step. A failure that concerns nothing else is for the end.
-func (w *transport) take(ctx context.Context, tenant string, step transfer.Step) error {
-	err := step.Take(ctx, w.to.target)
-	switch {
-	case err == nil:
-		w.counts[step.Action]++
-	case concernsOne(err):
-		w.failures = append(w.failures, told(stepName(tenant, step), explained(err)))
-	default:
-		return fmt.Errorf("%s: %w", stepName(tenant, step), err)
-	}
-	return nil
-}
-
-// show prints a step that is not taken.
-func (w *transport) show(_ context.Context, tenant string, step transfer.Step) error {
-	w.counts[step.Action]++
-	if step.Action == transfer.Unclear {
-		w.failures = append(w.failures, told(stepName(tenant, step), errors.New(step.Problem)))
-	}
-	return w.print(shownStep(tenant, step))
 }
 
 // summary counts what has happened.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net/http"
 	"slices"
@@ -15,11 +16,14 @@ import (
 	"originwarden/store/transfer"
 )
 
-// destination is where an import goes. In a dry run it may have no target.
+// destination is where an import goes.
 type destination struct {
-	load   func(ctx context.Context, tenant string) (uint64, []store.WebIntegration, error)
-	target transfer.Target
-	close  func() error
+	load func(ctx context.Context, tenant string) (uint64, []store.WebIntegration, error)
+	// take takes steps, and returns what each was refused with, or nil. After an
+	// error that concerns more than one of them the result ends early. It is nil
+	// if there is only a dry run.
+	take  func(ctx context.Context, steps []transfer.Step) (refused []error, err error)
+	close func() error
 }
 
 // destination opens the place for writing, or for a dry run.
@@ -27,7 +31,7 @@ func (i *importing) destination(ctx context.Context) (destination, error) {
 	if i.server != "" {
 		c, err := i.client()
 		s := &served{c}
-		return destination{s.load, s, nothing}, err
+		return destination{s.load, s.take, nothing}, err
 	}
 	cfg, err := i.configuration()
 	if err != nil {
@@ -40,7 +44,7 @@ func (i *importing) destination(ctx context.Context) (destination, error) {
 	if err != nil {
 		return destination{}, failed(err)
 	}
-	return destination{s.Load, s, s.Store.Close}, nil
+	return destination{s.Load, s.TakeAll, s.Store.Close}, nil
 }
 
 // transferPatience is for one call of a store. Nobody's request waits for it.
@@ -64,10 +68,25 @@ func beside(ctx context.Context, path string) (destination, error) {
 	return destination{load: r.Load, close: r.Close}, nil
 }
 
-// load reads what a server has, whatever its tenant is called.
-func (s *served) load(ctx context.Context, _ string) (uint64, []store.WebIntegration, error) {
+// load reads what a server has as the tenant's, whatever the server calls it.
+func (s *served) load(ctx context.Context, tenant string) (uint64, []store.WebIntegration, error) {
 	all, err := s.all(ctx)
+	for i := range all {
+		all[i].TenantID = tenant
+	}
 	return 0, all, err
+}
+
+// take takes the steps one by one.
+func (s *served) take(ctx context.Context, steps []transfer.Step) (refused []error, err error) {
+	for i := range steps {
+		err := steps[i].Take(ctx, s)
+		if err != nil && !concernsOne(err) {
+			return refused, fmt.Errorf("%s: %w", stepName(steps[i]), err)
+		}
+		refused = append(refused, err)
+	}
+	return refused, nil
 }
 
 // Create implements transfer.Target.
@@ -99,7 +118,8 @@ func (s *served) Delete(ctx context.Context, w store.WebIntegration) error {
 	return err
 }
 
-// concernsOne reports whether an error says nothing of other web integrations.
+// concernsOne reports whether an error of a server says nothing of other web
+// integrations.
 func concernsOne(err error) bool {
 	if refused, ok := errors.AsType[*client.Error](err); ok {
 		return slices.Contains([]int{
@@ -107,8 +127,7 @@ func concernsOne(err error) bool {
 			http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity,
 		}, refused.Status)
 	}
-	return errors.Is(err, store.ErrExists) || errors.Is(err, store.ErrNotFound) || isA[*store.LimitError](err) ||
-		isA[*transfer.OriginsError](err) || isA[*transfer.UnclearError](err)
+	return isA[*transfer.UnclearError](err)
 }
 
 // explained says in an import's words what a store's error means.

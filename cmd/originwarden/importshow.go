@@ -12,12 +12,12 @@ import (
 )
 
 // stepName is how messages call the web integration of a step.
-func stepName(tenant string, s transfer.Step) string {
+func stepName(s transfer.Step) string {
 	w := s.Is
 	if s.Action == transfer.Delete {
 		w = s.Was
 	}
-	name := tenant + " " + strconv.Quote(w.Name)
+	name := w.TenantID + " " + strconv.Quote(w.Name)
 	if w.ID != "" {
 		name += " " + w.ID
 	}
@@ -25,13 +25,13 @@ func stepName(tenant string, s transfer.Step) string {
 }
 
 // shownStep is what a dry run prints of a step: nothing of what is kept.
-func shownStep(tenant string, s transfer.Step) []byte {
+func shownStep(s transfer.Step) []byte {
 	if s.Action == transfer.Keep {
 		return nil
 	}
 	mark := map[transfer.Action]string{transfer.Create: "+", transfer.Change: "~", transfer.Delete: "-", transfer.Unclear: "!"}[s.Action]
 	var text bytes.Buffer
-	fmt.Fprintf(&text, "%s %s\n", mark, printable(stepName(tenant, s)))
+	fmt.Fprintf(&text, "%s %s\n", mark, printable(stepName(s)))
 	if s.Action == transfer.Change {
 		for _, line := range differences(&s.Was, &s.Is) {
 			fmt.Fprintf(&text, "    %s\n", printable(line))

@@ -30,6 +30,26 @@ func (t *turns) take(ctx context.Context, tenant string) (end func(), err error)
 	}
 }
 
+// takeAll takes the turns of several tenants. Whoever wants several has them in
+// the same order, so that nobody waits for one who waits for him.
+func (t *turns) takeAll(ctx context.Context, tenants []string) (end func(), err error) {
+	var ends []func()
+	end = func() {
+		for _, one := range ends {
+			one()
+		}
+	}
+	for _, tenant := range tenants {
+		one, err := t.take(ctx, tenant)
+		if err != nil {
+			end()
+			return nil, err
+		}
+		ends = append(ends, one)
+	}
+	return end, nil
+}
+
 func (t *turns) join(tenant string) *queue {
 	t.mu.Lock()
 	defer t.mu.Unlock()

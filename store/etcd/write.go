@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 
+	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"originwarden/store"
@@ -141,19 +142,25 @@ func (s *Store) look(ctx context.Context, tenant, id string) (*scene, error) {
 	if err != nil {
 		return nil, err
 	}
-	was := &scene{moment: now, tenant: tenant, id: id, owned: found.only(1) != nil || found.only(2) != nil}
-	if was.has, err = tenantOf(found.only(0)); err != nil {
+	return sceneOf(now, tenant, id, found.only(0), found.only(1), found.only(2))
+}
+
+// sceneOf is made of what is kept of the tenant, the web integration and the
+// owner of its id; nil is nothing.
+func sceneOf(now moment, tenant, id string, has, is, owner *mvccpb.KeyValue) (was *scene, err error) {
+	was = &scene{moment: now, tenant: tenant, id: id, owned: is != nil || owner != nil}
+	if was.has, err = tenantOf(has); err != nil {
 		return nil, err
 	}
-	if kv := found.only(0); kv != nil {
-		was.put, was.version = kv.ModRevision, kv.Version
+	if has != nil {
+		was.put, was.version = has.ModRevision, has.Version
 	}
-	if kv := found.only(1); kv != nil {
-		w, err := decode(tenant, id, kv)
+	if is != nil {
+		w, err := decode(tenant, id, is)
 		if err != nil {
 			return nil, err
 		}
-		was.was, was.bytes = &w, len(kv.Value)
+		was.was, was.bytes = &w, len(is.Value)
 	}
 	return was, nil
 }
@@ -206,17 +213,25 @@ func (s *Store) count(has *tenantValue, was *scene, c *change) error {
 // and the store the same and not older. Whatever is written to a tenant puts
 // the tenant; an id may be taken by another one.
 func (s *Store) conditions(was *scene) []clientv3.Cmp {
-	all := []clientv3.Cmp{
-		clientv3.Compare(clientv3.Value(s.keys.identity()), "=", was.identity),
-		clientv3.Compare(clientv3.ModRevision(s.keys.head()), ">", int64(was.Revision)-1),
-		clientv3.Compare(clientv3.ModRevision(s.keys.tenant(was.tenant)), "=", was.put),
+	return append(s.sameStore(was.moment), s.sameTenant(was), s.sameIntegration(was))
+}
+
+func (s *Store) sameStore(then moment) []clientv3.Cmp {
+	return []clientv3.Cmp{
+		clientv3.Compare(clientv3.Value(s.keys.identity()), "=", then.identity),
+		clientv3.Compare(clientv3.ModRevision(s.keys.head()), ">", int64(then.Revision)-1),
 	}
+}
+
+func (s *Store) sameTenant(was *scene) clientv3.Cmp {
+	return clientv3.Compare(clientv3.ModRevision(s.keys.tenant(was.tenant)), "=", was.put)
+}
+
+func (s *Store) sameIntegration(was *scene) clientv3.Cmp {
 	if was.was == nil {
-		all = append(all, clientv3.Compare(clientv3.CreateRevision(s.keys.owner(was.id)), "=", 0))
-	} else {
-		all = append(all, clientv3.Compare(clientv3.ModRevision(s.keys.integration(was.tenant, was.id)), "=", int64(was.was.Revision)))
+		return clientv3.Compare(clientv3.CreateRevision(s.keys.owner(was.id)), "=", 0)
 	}
-	return all
+	return clientv3.Compare(clientv3.ModRevision(s.keys.integration(was.tenant, was.id)), "=", int64(was.was.Revision))
 }
 
 // operations are those on the web integration, its id and its name.

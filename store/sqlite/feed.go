@@ -39,14 +39,20 @@ func (f *feed) begin(revision uint64) {
 	f.from, f.more = revision, make(chan struct{})
 }
 
-func (f *feed) append(c origins.Change) {
+// append takes the changes of one commit.
+func (f *feed) append(all []origins.Change) {
+	if len(all) == 0 {
+		return
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.broken {
-		f.broken, f.from = false, c.Revision-1
+		f.broken, f.from = false, all[0].Revision-1
 	}
-	f.changes = append(f.changes, c)
-	f.origins += len(c.Origins)
+	f.changes = append(f.changes, all...)
+	for _, c := range all {
+		f.origins += len(c.Origins)
+	}
 	if len(f.changes) > 2*fedChanges || f.origins > 2*fedOrigins {
 		f.forget()
 	}

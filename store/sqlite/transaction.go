@@ -20,15 +20,23 @@ func (s *Store) read(ctx context.Context, do func(*sql.Conn) error) error {
 // write runs do in a transaction that no other write overlaps, and feeds the
 // change that it returns before the next one begins.
 func (s *Store) write(ctx context.Context, do func(*sql.Conn) (origins.Change, error)) error {
+	return s.writeAll(ctx, func(conn *sql.Conn) ([]origins.Change, error) {
+		change, err := do(conn)
+		return []origins.Change{change}, err
+	})
+}
+
+// writeAll is write for several changes, or none.
+func (s *Store) writeAll(ctx context.Context, do func(*sql.Conn) ([]origins.Change, error)) error {
 	return s.call(ctx, s.writer, func(conn *sql.Conn) error {
-		var change origins.Change
+		var changes []origins.Change
 		err := transact(ctx, conn, "BEGIN IMMEDIATE", func() (err error) {
-			change, err = do(conn)
+			changes, err = do(conn)
 			return err
 		})
 		switch {
 		case err == nil:
-			s.feed.append(change)
+			s.feed.append(changes)
 		case errors.Is(err, errCommit):
 			s.feed.interrupt() // it may be in the file all the same
 		}

@@ -13,14 +13,8 @@ import (
 
 // Create implements store.Store.
 func (s *Store) Create(ctx context.Context, w store.WebIntegration) (store.WebIntegration, error) {
-	err := s.write(ctx, func(conn *sql.Conn) (change origins.Change, err error) {
-		if w.Revision, err = nextRevision(ctx, conn); err != nil {
-			return change, err
-		}
-		if err := s.count(ctx, conn, w.TenantID, 1, len(w.ValidOrigins), w.Revision); err != nil {
-			return change, err
-		}
-		return w.Change(), insert(ctx, conn, w)
+	err := s.write(ctx, func(conn *sql.Conn) (origins.Change, error) {
+		return s.replace(ctx, conn, nil, &w)
 	})
 	if err != nil {
 		return store.WebIntegration{}, err
@@ -40,14 +34,7 @@ func (s *Store) Edit(ctx context.Context, tenant, id string, edit func(*store.We
 		if err := edit(&w); err != nil {
 			return change, err
 		}
-		w.ID, w.TenantID = was.ID, was.TenantID
-		if w.Revision, err = nextRevision(ctx, conn); err != nil {
-			return change, err
-		}
-		if err := s.count(ctx, conn, tenant, 0, len(w.ValidOrigins)-len(was.ValidOrigins), w.Revision); err != nil {
-			return change, err
-		}
-		return w.Change(), update(ctx, conn, w)
+		return s.replace(ctx, conn, &was, &w)
 	})
 	switch {
 	case errors.Is(err, store.ErrUnchanged):
@@ -68,18 +55,41 @@ func (s *Store) Delete(ctx context.Context, tenant, id string, allow func(store.
 		if err := allow(w); err != nil {
 			return change, err
 		}
-		if revision, err = nextRevision(ctx, conn); err != nil {
-			return change, err
-		}
-		if err := s.count(ctx, conn, tenant, -1, -len(w.ValidOrigins), revision); err != nil {
-			return change, err
-		}
-		return store.Deletion(tenant, id, revision), remove(ctx, conn, id)
+		change, err = s.replace(ctx, conn, &w, nil)
+		revision = change.Revision
+		return change, err
 	})
 	if err != nil {
 		return 0, err
 	}
 	return revision, nil
+}
+
+// replace makes is of was at the next revision, which is gets. was is nil before
+// a creation, is after a deletion.
+func (s *Store) replace(ctx context.Context, conn *sql.Conn, was, is *store.WebIntegration) (change origins.Change, err error) {
+	revision, err := nextRevision(ctx, conn)
+	if err != nil {
+		return change, err
+	}
+	if is == nil {
+		if err := s.count(ctx, conn, was.TenantID, -1, -len(was.ValidOrigins), revision); err != nil {
+			return change, err
+		}
+		return store.Deletion(was.TenantID, was.ID, revision), remove(ctx, conn, was.ID)
+	}
+	is.Revision = revision
+	if was == nil {
+		if err := s.count(ctx, conn, is.TenantID, 1, len(is.ValidOrigins), revision); err != nil {
+			return change, err
+		}
+		return is.Change(), insert(ctx, conn, *is)
+	}
+	is.ID, is.TenantID = was.ID, was.TenantID
+	if err := s.count(ctx, conn, was.TenantID, 0, len(is.ValidOrigins)-len(was.ValidOrigins), revision); err != nil {
+		return change, err
+	}
+	return is.Change(), update(ctx, conn, *is)
 }
 
 // count adds to what the tenant has, at revision. What grows is held to the limits; what

@@ -26,6 +26,7 @@ func Run(t *testing.T, open Open) {
 	}{
 		{"Entries", entryTests()},
 		{"Writes", writeTests()},
+		{"Batches", batchTests()},
 		{"Pages", pageTests()},
 		{"Revisions", revisionTests()},
 		{"Limits", limitTests()},
@@ -227,6 +228,10 @@ func calls(s store.Store, w store.WebIntegration) map[string]func(context.Contex
 		},
 		"Delete": func(ctx context.Context) error {
 			_, err := s.Delete(ctx, w.TenantID, w.ID, allowed)
+			return err
+		},
+		"Batch": func(ctx context.Context) error {
+			_, err := s.Batch(ctx, []store.Write{creation(entry(w.TenantID, "made beside it"))})
 			return err
 		},
 		"Load": func(ctx context.Context) error {

@@ -2,14 +2,13 @@ package transfer
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"originwarden/store"
 )
 
-// Target is where web integrations are brought.
+// Target is where web integrations are brought one by one.
 type Target interface {
 	Create(ctx context.Context, w store.WebIntegration) error
 	Change(ctx context.Context, was, is store.WebIntegration) error
@@ -31,11 +30,12 @@ func (s *Step) Take(ctx context.Context, to Target) error {
 	return nil
 }
 
-// Stored is a store as a Source and a Target. What it creates keeps its id, its
-// times and its author.
+// Stored is a store as a Source, and as what takes steps. What it creates keeps
+// its id, its times and its author.
 type Stored struct {
 	Store store.Store
-	// Timeout ends each call of the store; it is positive.
+	// Timeout ends each call of the store, and TakeAll when it has passed for
+	// every thousand steps; it is positive.
 	Timeout time.Duration
 	// Origins is how many valid origins one web integration may have. One that
 	// has more may only shrink.
@@ -68,42 +68,56 @@ func (s *Stored) Load(ctx context.Context, tenant string) (uint64, []store.WebIn
 	return s.Store.Load(ctx, tenant)
 }
 
-// Create implements Target.
-func (s *Stored) Create(ctx context.Context, w store.WebIntegration) error {
-	if len(w.ValidOrigins) > s.Origins {
-		return &OriginsError{s.Origins}
-	}
-	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
+// stepsInTime is how many steps may take as long as one call of the store.
+const stepsInTime = 1000
+
+// TakeAll takes the steps in their order, whatever was written since they were
+// compared, in one Batch of the store. It returns what each was refused with, or
+// nil. After an error of its own that is as after one of Batch: it ends with the
+// last step that is known to be taken or refused. Steps that were taken may be
+// taken again.
+func (s *Stored) TakeAll(ctx context.Context, steps []Step) (refused []error, err error) {
+	ctx, cancel := context.WithTimeout(ctx, s.Timeout*time.Duration(1+len(steps)/stepsInTime))
 	defer cancel()
-	_, err := s.Store.Create(ctx, w)
-	return err
+	writes := make([]store.Write, len(steps))
+	for i := range steps {
+		writes[i] = s.write(&steps[i])
+	}
+	return s.Store.Batch(ctx, writes)
 }
 
-// Change implements Target, whatever was written since was was read.
-func (s *Stored) Change(ctx context.Context, was, is store.WebIntegration) error {
-	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
-	defer cancel()
-	_, err := s.Store.Edit(ctx, was.TenantID, was.ID, func(w *store.WebIntegration) error {
-		if same(w, &is) {
-			return store.ErrUnchanged
+// write is what a step does to the store.
+func (s *Stored) write(step *Step) store.Write {
+	w := &step.Is
+	if step.Action == Delete {
+		w = &step.Was
+	}
+	return store.Write{Tenant: w.TenantID, ID: w.ID, Make: func(was *store.WebIntegration) (*store.WebIntegration, error) {
+		switch {
+		case step.Action == Delete:
+			return nil, nil
+		case step.Action == Unclear:
+			return nil, &UnclearError{step.Problem}
+		case step.Action == Keep:
+			return nil, store.ErrUnchanged
+		case step.Action == Change && was == nil:
+			return nil, store.ErrNotFound
 		}
-		if len(is.ValidOrigins) > max(s.Origins, len(w.ValidOrigins)) {
-			return &OriginsError{s.Origins}
-		}
-		w.Name, w.CreatedBy, w.ValidOrigins = is.Name, is.CreatedBy, is.ValidOrigins
-		w.Created, w.LastUpdated = is.Created, is.LastUpdated
-		return nil
-	})
-	return err
+		return s.changed(was, step.Is)
+	}}
 }
 
-// Delete implements Target. What is not there any more needs no deletion.
-func (s *Stored) Delete(ctx context.Context, w store.WebIntegration) error {
-	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
-	defer cancel()
-	_, err := s.Store.Delete(ctx, w.TenantID, w.ID, func(store.WebIntegration) error { return nil })
-	if errors.Is(err, store.ErrNotFound) {
-		return nil
+// changed is what is kept in the place of was, which may be nil.
+func (s *Stored) changed(was *store.WebIntegration, is store.WebIntegration) (*store.WebIntegration, error) {
+	most := s.Origins
+	if was != nil {
+		if same(was, &is) {
+			return nil, store.ErrUnchanged
+		}
+		most = max(most, len(was.ValidOrigins))
 	}
-	return err
+	if len(is.ValidOrigins) > most {
+		return nil, &OriginsError{s.Origins}
+	}
+	return &is, nil
 }

@@ -10,6 +10,13 @@ import (
 	"originwarden/store/transfer"
 )
 
+// take takes one step.
+func take(t *testing.T, to *transfer.Stored, action transfer.Action, was, is store.WebIntegration) error {
+	t.Helper()
+	refused, err := to.TakeAll(t.Context(), []transfer.Step{{Action: action, Was: was, Is: is, Problem: "a problem"}})
+	return errors.Join(append(refused, err)...)
+}
+
 func TestStored_HoldsToItsLimits(t *testing.T) {
 	s := open(t)
 	s.Origins = 2
@@ -18,27 +25,27 @@ func TestStored_HoldsToItsLimits(t *testing.T) {
 	more := w
 	more.ValidOrigins = append(slices.Clone(w.ValidOrigins), "https://c.example")
 	var tooMany *transfer.OriginsError
-	if err := s.Change(t.Context(), w, more); !errors.As(err, &tooMany) || tooMany.Max != 2 {
+	if err := take(t, s, transfer.Change, w, more); !errors.As(err, &tooMany) || tooMany.Max != 2 {
 		t.Errorf("a change: %v", err)
 	}
 	more.ID = store.NewID()
-	if err := s.Create(t.Context(), more); !errors.As(err, &tooMany) {
+	if err := take(t, s, transfer.Create, store.WebIntegration{}, more); !errors.As(err, &tooMany) {
 		t.Errorf("a creation: %v", err)
 	}
 	s.Origins = 1 // which was lowered
 	w.ValidOrigins[0] = "https://d.example"
-	if err := s.Change(t.Context(), w, w); err != nil {
+	if err := take(t, s, transfer.Change, w, w); err != nil {
 		t.Errorf("one that does not grow: %v", err)
 	}
 	other := entry("globex", "n")
 	other.ID = w.ID
-	if err := s.Create(t.Context(), other); !errors.Is(err, store.ErrExists) {
+	if err := take(t, s, transfer.Create, store.WebIntegration{}, other); !errors.Is(err, store.ErrExists) {
 		t.Errorf("an id of another tenant: %v", err)
 	}
-	if err := s.Change(t.Context(), other, other); !errors.Is(err, store.ErrNotFound) {
+	if err := take(t, s, transfer.Change, other, other); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("a change of what is not there: %v", err)
 	}
-	if err := s.Delete(t.Context(), other); err != nil {
+	if err := take(t, s, transfer.Delete, other, store.WebIntegration{}); err != nil {
 		t.Errorf("a deletion of what is not there: %v", err)
 	}
 	if all := kept(t, s); len(all) != 1 || all[0].TenantID != "acme" {
@@ -52,7 +59,7 @@ func TestStored_ChangesWhatWasWrittenMeanwhile(t *testing.T) {
 	is := was
 	is.Name = "is"
 	create(t, s, was)
-	if err := errors.Join(s.Change(t.Context(), was, is), s.Change(t.Context(), was, is)); err != nil {
+	if err := errors.Join(take(t, s, transfer.Change, was, is), take(t, s, transfer.Change, was, is)); err != nil {
 		t.Fatal(err)
 	}
 	if all := kept(t, s); all[0].Name != "is" || position(t, s) != 2 {
@@ -66,11 +73,35 @@ func TestStored_EndsItsCalls(t *testing.T) {
 	w := entry("acme", "n")
 	_, _, loading := s.Load(t.Context(), "acme")
 	_, _, listing := s.Tenants(t.Context())
-	for name, err := range map[string]error{
-		"create": s.Create(t.Context(), w), "change": s.Change(t.Context(), w, w), "delete": s.Delete(t.Context(), w), "load": loading, "tenants": listing,
-	} {
+	_, taking := s.TakeAll(t.Context(), []transfer.Step{{Action: transfer.Create, Is: w}})
+	for name, err := range map[string]error{"take": taking, "load": loading, "tenants": listing} {
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestStored_TakesStepsAgain(t *testing.T) {
+	s := open(t)
+	one, gone, is := entry("acme", "one"), entry("acme", "gone"), entry("acme", "is", "https://a.example")
+	create(t, s, one, gone)
+	changed := one
+	changed.Name = "changed"
+	steps := []transfer.Step{
+		{Action: transfer.Create, Is: is},
+		{Action: transfer.Change, Was: one, Is: changed},
+		{Action: transfer.Delete, Was: gone},
+		{Action: transfer.Unclear, Is: entry("acme", "unclear"), Problem: "a problem"},
+		{Action: transfer.Keep, Was: changed, Is: changed},
+	}
+	for range 2 {
+		refused, err := s.TakeAll(t.Context(), steps)
+		var unclear *transfer.UnclearError
+		if err != nil || len(refused) != len(steps) || !errors.As(refused[3], &unclear) || errors.Join(slices.Delete(refused, 3, 4)...) != nil {
+			t.Errorf("refused are %v, %v", refused, err)
+		}
+		if all := kept(t, s); len(all) != 2 || position(t, s) != 5 {
+			t.Errorf("it has %+v at revision %d", all, position(t, s))
 		}
 	}
 }

@@ -36,7 +36,7 @@ func open(t *testing.T) *transfer.Stored {
 func create(t *testing.T, s *transfer.Stored, all ...store.WebIntegration) {
 	t.Helper()
 	for _, w := range all {
-		if err := s.Create(t.Context(), w); err != nil {
+		if _, err := s.Store.Create(t.Context(), w); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -82,11 +82,12 @@ func bring(t *testing.T, to *transfer.Stored, file *transfer.File, rules transfe
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, step := range rules.Compare(has, tenant.Integrations) {
+		steps := rules.Compare(has, tenant.Integrations)
+		for _, step := range steps {
 			counts[step.Action]++
-			if err := step.Take(t.Context(), to); err != nil {
-				t.Errorf("%+v: %v", step, err)
-			}
+		}
+		if refused, err := to.TakeAll(t.Context(), steps); errors.Join(append(refused, err)...) != nil {
+			t.Errorf("%v: %v", refused, err)
 		}
 	}
 	return counts
@@ -163,7 +164,7 @@ func TestExport_HasATenantThatHasNothingAnyMore(t *testing.T) {
 	s := open(t)
 	w := entry("acme", "n")
 	create(t, s, w)
-	if err := s.Delete(t.Context(), w); err != nil {
+	if err := take(t, s, transfer.Delete, w, store.WebIntegration{}); err != nil {
 		t.Fatal(err)
 	}
 	file := read(t, exported(t, s, transfer.Export{}))
@@ -207,7 +208,7 @@ func TestExport_ShowsNothingThatTakesOverATerminal(t *testing.T) {
 		t.Errorf("it has %q", text)
 	}
 	w.CreatedBy = "ops"
-	if err := s.Change(t.Context(), w, w); err != nil {
+	if err := take(t, s, transfer.Change, w, w); err != nil {
 		t.Fatal(err)
 	}
 	if got := read(t, exported(t, s, transfer.Export{})).Tenants[0].Integrations[0].Name; got != hostile {

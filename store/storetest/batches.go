@@ -1,0 +1,268 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"originwarden/store"
+)
+
+func batchTests() []test {
+	few := store.Limits{Integrations: 2, Origins: 3}
+	return []test{
+		{name: "MakeEveryWrite", run: batchMakesEveryWrite},
+		{name: "OfNothingWriteNothing", run: batchOfNothing},
+		{name: "RefuseOneWriteAlone", run: batchRefusesOne, limits: few},
+		{name: "WriteInTheirOrder", run: batchIsInOrder, limits: few},
+		{name: "MakeMoreThanOneCommitTakes", run: batchOfMany},
+		{name: "LoseNoOtherWrite", run: batchLosesNoOtherWrite},
+		{name: "ThatPanicLeaveTheStoreUsable", run: batchPanics},
+		{name: "ThatEndInsideTearNoWrite", run: batchEndsInside},
+	}
+}
+
+func creation(w store.WebIntegration) store.Write {
+	return store.Write{Tenant: w.TenantID, ID: w.ID, Make: func(*store.WebIntegration) (*store.WebIntegration, error) { return &w, nil }}
+}
+
+func deletion(w store.WebIntegration) store.Write {
+	return store.Write{Tenant: w.TenantID, ID: w.ID, Make: func(*store.WebIntegration) (*store.WebIntegration, error) { return nil, nil }}
+}
+
+func edition(w store.WebIntegration, edit func(*store.WebIntegration)) store.Write {
+	return store.Write{Tenant: w.TenantID, ID: w.ID, Make: func(was *store.WebIntegration) (*store.WebIntegration, error) {
+		edit(was)
+		return was, nil
+	}}
+}
+
+func refusing(w store.WebIntegration, err error) store.Write {
+	return store.Write{Tenant: w.TenantID, ID: w.ID, Make: func(was *store.WebIntegration) (*store.WebIntegration, error) {
+		if was != nil {
+			spoil(was)
+		}
+		return was, err
+	}}
+}
+
+// batch makes the writes, and wants each to be refused as it is to be.
+func (s *subject) batch(writes []store.Write, refusals ...error) {
+	s.Helper()
+	refused, err := s.Batch(s.Context(), writes)
+	if err != nil || len(refused) != len(writes) {
+		s.Fatalf("Batch tells of %d of %d writes: %v", len(refused), len(writes), err)
+	}
+	for i, got := range refused {
+		var want error
+		if i < len(refusals) {
+			want = refusals[i]
+		}
+		var limit *store.LimitError
+		if errors.As(want, &limit) {
+			s.wantLimit(got, limit.What, limit.Max)
+		} else {
+			s.wantError(fmt.Sprintf("write %d", i), got, want)
+		}
+	}
+}
+
+func batchMakesEveryWrite(s *subject) {
+	kept, gone := s.create(entry("acme", "kept", "https://kept.example")), s.create(entry("other", "gone", "https://gone.example"))
+	seen := s.watch(s.revision())
+	one, two := entry("acme", "one", "https://one.example"), entry("t/\x00 ü", "two")
+	missing := entry("acme", "missing")
+	edited := kept
+	edited.Name, edited.ValidOrigins = "edited", []string{"https://edited.example", "https://b.example"}
+	s.batch([]store.Write{
+		creation(one),
+		edition(kept, func(w *store.WebIntegration) {
+			s.wantSame("what Make sees", *w, kept)
+			*w = edited
+			w.ID, w.TenantID, w.Revision = "another", "other", 1<<40
+		}),
+		deletion(gone),
+		deletion(missing),
+		creation(two),
+	})
+	last := s.revision()
+	fed := s.until(seen, last)
+	if len(fed) != 4 || fed[2].ID != gone.ID || !fed[2].Deleted {
+		s.Errorf("the feed has %+v", fed)
+	}
+	for i, w := range []*store.WebIntegration{&one, &edited, nil, &two} {
+		if w == nil || i >= len(fed) {
+			continue
+		}
+		if w.Revision = fed[i].Revision; !slices.Equal(fed[i].Origins, w.Part().Origins) || fed[i].ID != w.ID {
+			s.Errorf("change %d is %+v", i, fed[i])
+		}
+		s.wantEverywhere(*w)
+	}
+	_, err := s.Integration(s.Context(), "other", gone.ID)
+	s.wantError("Integration", err, store.ErrNotFound)
+	s.reopen()
+	s.wantEverywhere(one)
+	s.wantEverywhere(edited)
+	_, tenants, err := s.Tenants(s.Context())
+	if err != nil || tenants["t/\x00 ü"] != last || tenants["other"] != fed[2].Revision {
+		s.Errorf("Tenants: %v, %v", tenants, err)
+	}
+}
+
+func batchOfNothing(s *subject) {
+	w := s.create(entry("acme", "one", "https://a.example"))
+	s.writesNothing("acme", func() {
+		s.batch(nil)
+		s.batch([]store.Write{refusing(w, store.ErrUnchanged), deletion(entry("acme", "missing")), refusing(w, fmt.Errorf("wrapped: %w", store.ErrUnchanged))})
+	})
+	s.wantEverywhere(w)
+}
+
+func batchRefusesOne(s *subject) {
+	w := s.create(entry("acme", "one", "https://a.example", "https://b.example"))
+	taken := entry("other", "taken")
+	taken.ID = w.ID
+	refusal := errors.New("refused")
+	first, third, fourth := entry("other", "first"), entry("other", "third"), entry("other", "fourth")
+	s.batch([]store.Write{
+		creation(taken),
+		creation(first),
+		refusing(w, refusal),
+		refusing(w, store.ErrNotFound),
+		edition(w, func(w *store.WebIntegration) { w.ValidOrigins = numbered(4) }),
+		creation(third),
+		creation(fourth),
+		edition(w, func(w *store.WebIntegration) { w.Name = "renamed" }),
+	}, store.ErrExists, nil, refusal, store.ErrNotFound, &store.LimitError{What: store.LimitOrigins, Max: 3},
+		nil, &store.LimitError{What: store.LimitIntegrations, Max: 2})
+	_, others := s.load("other")
+	if _, all := s.load("acme"); len(others) != 2 || all[w.ID].Name != "renamed" || !slices.Equal(all[w.ID].ValidOrigins, w.ValidOrigins) {
+		s.Errorf("acme has %v, other %v", all, others)
+	}
+	s.create(entry("acme", "what was refused counts for nothing", numbered(1)...))
+}
+
+func batchIsInOrder(s *subject) {
+	w, full := s.create(entry("acme", "one", numbered(3)...)), s.create(entry("acme", "two"))
+	moved := w
+	moved.TenantID, moved.Name = "other", "moved"
+	third := entry("acme", "third")
+	s.batch([]store.Write{
+		creation(moved),
+		creation(third),
+		edition(w, func(w *store.WebIntegration) { w.ValidOrigins = numbered(1) }),
+		edition(full, func(w *store.WebIntegration) { w.ValidOrigins = numbered(2) }),
+		deletion(w),
+		creation(moved),
+		creation(third),
+		edition(moved, func(w *store.WebIntegration) { w.Name += " and edited" }),
+	}, store.ErrExists, &store.LimitError{What: store.LimitIntegrations, Max: 2})
+	_, others := s.load("other")
+	if _, all := s.load("acme"); len(all) != 2 || len(all[full.ID].ValidOrigins) != 2 || all[third.ID].Name != "third" || others[moved.ID].Name != "moved and edited" {
+		s.Errorf("acme has %v, other %v", all, others)
+	}
+}
+
+// batchOfMany is of more writes than a store may want in one commit, by number
+// and by bytes.
+func batchOfMany(s *subject) {
+	const tenants, each = 40, 8
+	seen := s.watch(s.revision())
+	var writes []store.Write
+	want := map[string]store.WebIntegration{}
+	for i := range tenants * each {
+		w := entry(fmt.Sprint("tenant-", i/each), fmt.Sprint("name ", i), numbered(i%7)...)
+		if i < 5 {
+			w.ValidOrigins = numbered(30_000)
+		}
+		want[w.ID] = w
+		writes = append(writes, creation(w))
+	}
+	s.batch(writes)
+	fed := s.until(seen, s.revision())
+	for i, c := range fed {
+		if w := want[c.ID]; c.Tenant != w.TenantID || len(c.Origins) != len(w.ValidOrigins) || c.ID != writes[i].ID || i > 0 && c.Revision < fed[i-1].Revision {
+			s.Errorf("change %d is of %s, %s with %d origins at revision %d", i, c.Tenant, c.ID, len(c.Origins), c.Revision)
+		}
+	}
+	if len(fed) != len(writes) {
+		s.Errorf("the feed has %d changes, want %d", len(fed), len(writes))
+	}
+	for i := range tenants {
+		if _, all := s.load(fmt.Sprint("tenant-", i)); len(all) != each {
+			s.Errorf("tenant %d has %d", i, len(all))
+		}
+	}
+}
+
+// batchLosesNoOtherWrite has others edit what a batch edits, and batches of
+// which each has the tenants in another order.
+func batchLosesNoOtherWrite(s *subject) {
+	a, b := s.create(entry("a", "0")), s.create(entry("b", "0"))
+	count := func(w *store.WebIntegration) { w.ValidOrigins = numbered(len(w.ValidOrigins) + 1) }
+	batch := func(writes ...store.Write) {
+		refused, err := s.Batch(s.Context(), writes)
+		s.wantError("Batch", errors.Join(append(refused, err)...), nil)
+	}
+	const rounds = 10
+	var done sync.WaitGroup
+	for range rounds {
+		done.Go(func() { batch(edition(a, count), edition(b, count)) })
+		done.Go(func() { batch(edition(b, count), edition(a, count), edition(b, count)) })
+		done.Go(func() {
+			_, err := s.Edit(s.Context(), "a", a.ID, func(w *store.WebIntegration) error { count(w); return nil })
+			s.wantError("Edit", err, nil)
+		})
+	}
+	done.Wait()
+	for _, w := range []store.WebIntegration{a, b} {
+		if n := len(s.integration(w.TenantID, w.ID).ValidOrigins); n != 3*rounds {
+			s.Errorf("of %d edits of %s %d are kept", 3*rounds, w.TenantID, n)
+		}
+	}
+}
+
+func batchPanics(s *subject) {
+	w := s.create(entry("acme", "one", "https://a.example"))
+	s.writesNothing("acme", func() {
+		defer func() {
+			if recover() == nil {
+				s.Error("the panic was swallowed")
+			}
+		}()
+		_, _ = s.Batch(s.Context(), []store.Write{creation(entry("acme", "two")), edition(w, func(*store.WebIntegration) { panic("edit") })})
+	})
+	s.edit(w, func(w *store.WebIntegration) { w.Name = "two" })
+	s.batch([]store.Write{deletion(w)})
+}
+
+// batchEndsInside ends the context from within. How many of the writes are kept
+// is open, but those are the first ones, and the result tells of no more.
+func batchEndsInside(s *subject) {
+	ctx, cancel := context.WithCancel(s.Context())
+	defer cancel()
+	var writes []store.Write
+	for i := range 200 {
+		w := entry("acme", fmt.Sprint(i), "https://a.example")
+		writes = append(writes, store.Write{Tenant: "acme", ID: w.ID, Make: func(*store.WebIntegration) (*store.WebIntegration, error) {
+			if i == 150 {
+				cancel()
+			}
+			return &w, nil
+		}})
+	}
+	refused, err := s.Batch(ctx, writes)
+	_, all := s.load("acme")
+	for i, w := range writes {
+		if _, kept := all[w.ID]; kept != (i < len(all)) {
+			s.Fatalf("%d are kept, and write %d: %v", len(all), i, kept)
+		}
+	}
+	if len(refused) > len(all) || err == nil && len(all) != len(writes) {
+		s.Errorf("Batch tells of %d writes with the error %v, and %d are kept", len(refused), err, len(all))
+	}
+	s.create(entry("acme", "afterwards"))
+}
