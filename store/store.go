@@ -22,6 +22,8 @@ var (
 	ErrUnchanged = errors.New("web integration unchanged")
 	// ErrCompacted: the history after that revision is not kept any more.
 	ErrCompacted = errors.New("history compacted")
+	// ErrMissing: there is no store, and none is to be made.
+	ErrMissing = errors.New("there is no store")
 	// ErrReset is wrapped by every *ResetError.
 	ErrReset = errors.New("the store was reset")
 )

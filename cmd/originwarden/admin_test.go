@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -104,6 +106,10 @@ func TestReadiness_TellsWhatIsWrongWithTheStore(t *testing.T) {
 		expect("at first", 503, `{"ready":false,"revision":0,"age":null,"problem":"starting","store":{"up":false,"revision":0},"upstreams":[{"tenant":"acme","up":null}]}`)
 		ready.set("")
 		expect("without lists", 503, `{"ready":false,"revision":0,"age":null,"problem":"there are no lists: the store was not reached yet","store":{"up":false,"revision":0},"upstreams":[{"tenant":"acme","up":null}]}`)
+		ready.noLists(errors.New("no route"))
+		expect("without a way", 503, `{"ready":false,"revision":0,"age":null,"problem":"there are no lists: the store was not reached yet","store":{"up":false,"revision":0},"upstreams":[{"tenant":"acme","up":null}]}`)
+		ready.noLists(fmt.Errorf("etcd: %w: nothing is there", store.ErrMissing))
+		expect("without anything in the store", 503, `{"ready":false,"revision":0,"age":null,"problem":"there are no lists: etcd: there is no store: nothing is there","store":{"up":false,"revision":0},"upstreams":[{"tenant":"acme","up":null}]}`)
 		ready.loaded()
 		state = store.State{InForce: store.Position{Store: "one", Revision: 7}, Confirmed: time.Now(), Newest: 8, Up: true}
 		expect("then", 200, `{"ready":true,"revision":7,"age":0,"store":{"up":true,"identity":"one","revision":8},"upstreams":[{"tenant":"acme","up":null}]}`)

@@ -101,6 +101,21 @@ func succeeds(t *testing.T, env environment, args ...string) string {
 	return stdout
 }
 
+// newStore is what is told of the file when it is made.
+func (a archive) newStore() string {
+	return "originwarden: the store " + a.url() + " is new, empty\n"
+}
+
+// makes runs an import into the file, which is made, and returns what it prints.
+func (a archive) makes(args ...string) string {
+	a.t.Helper()
+	status, stdout, stderr := execution(a.t, environment{}, append([]string{"import", "--store", a.url()}, args...)...)
+	if status != exitDone || stderr != a.newStore() {
+		a.t.Fatalf("%q: exit status %d\n%s%s", args, status, stdout, stderr)
+	}
+	return stdout
+}
+
 // saved writes text to a file.
 func saved(t *testing.T, text string) string {
 	t.Helper()

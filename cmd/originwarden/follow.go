@@ -60,6 +60,7 @@ func (s *service) loadLists(ctx context.Context) error {
 	readers.Wait()
 	if ctx.Err() == nil && failed.count < len(tenants) {
 		s.ready.loaded()
+		s.warnOfNewStore(ctx)
 	}
 	if ctx.Err() == nil && failed.count == 0 {
 		s.warnOfOrigins(len(tenants))
@@ -131,7 +132,9 @@ func (s *service) reach(ctx context.Context) error {
 		switch {
 		case err == nil, errors.Is(err, etcd.ErrNested):
 			return err
-		case ctx.Err() != nil, errors.Is(err, store.ErrReset):
+		case ctx.Err() != nil, errors.Is(err, store.ErrReset), errors.Is(err, store.ErrMissing):
+			trouble = hinted(trouble)
+			s.ready.noLists(trouble)
 			s.log.Warn("starting without the store", zap.Error(trouble), zap.Int("lists", s.lists.Stats().Tenants))
 			return nil
 		}

@@ -38,13 +38,26 @@ func (i *importing) destination(ctx context.Context) (destination, error) {
 		return destination{}, err
 	}
 	if i.dryRun && !cfg.Store.URL.Remote() {
-		return beside(ctx, cfg.Store.URL.Path)
+		return beside(ctx, cfg)
 	}
 	s, err := openStored(ctx, cfg)
 	if err != nil {
 		return destination{}, failed(err)
 	}
+	if err := i.tellOfNewStore(ctx, s, cfg); err != nil {
+		return destination{}, failed(errors.Join(err, s.Store.Close()))
+	}
 	return destination{s.Load, s.TakeAll, s.Store.Close}, nil
+}
+
+// tellOfNewStore tells of a store that nobody has written to, which may be
+// another one than is meant.
+func (i *importing) tellOfNewStore(ctx context.Context, s *transfer.Stored, cfg *config.Config) error {
+	at, _, err := s.Tenants(ctx)
+	if err == nil && at.Revision == 0 {
+		fmt.Fprintf(i.env.stderr, "originwarden: the store %s is new, empty\n", printable(placeOf(cfg.Store.URL)))
+	}
+	return hinted(err)
 }
 
 // transferPatience is for one call of a store. Nobody's request waits for it.
@@ -55,12 +68,12 @@ func stored(opened store.Store, cfg *config.Config) *transfer.Stored {
 	return &transfer.Stored{Store: opened, Timeout: max(transferPatience, time.Duration(cfg.Store.Timeout)), Origins: cfg.API.Limits.Origins}
 }
 
-// beside reads a SQLite file without using it. One that is not there yet has
-// nothing.
-func beside(ctx context.Context, path string) (destination, error) {
-	r, err := sqlite.OpenReader(ctx, path)
+// beside reads a SQLite file without using it. One that is not there yet, but
+// can be, has nothing.
+func beside(ctx context.Context, cfg *config.Config) (destination, error) {
+	r, err := sqlite.OpenReader(ctx, cfg.Store.URL.Path)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist) && cfg.Store.Create != config.Never:
 		return destination{load: func(context.Context, string) (uint64, []store.WebIntegration, error) { return 0, nil, nil }, close: nothing}, nil
 	case err != nil:
 		return destination{}, failed(err)

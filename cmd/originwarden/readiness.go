@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 	"sync"
@@ -17,9 +19,13 @@ type readiness struct {
 	upstreams func() []upstreamDocument
 	keeping   func() error // why lists are not kept on disk; nil where they never are
 
+	// trace says what tells of another store, if the store was new at the start.
+	trace string
+
 	mu    sync.Mutex
 	phase string // why it does not serve, or ""
 	lists bool   // there are some to decide by
+	cause string // why there are none, or ""
 }
 
 // readinessDocument is the answer of /readyz.
@@ -71,12 +77,22 @@ func (r *readiness) loaded() {
 	r.lists = true
 }
 
+// noLists says why there are no lists, if there are none.
+func (r *readiness) noLists(err error) {
+	if !errors.Is(err, store.ErrMissing) {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.cause = bounded(err.Error(), longestError)
+}
+
 // problem says why the service is not ready, or "".
 func (r *readiness) problem() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.phase == "" && !r.lists {
-		return "there are no lists: the store was not reached yet"
+		return "there are no lists: " + cmp.Or(r.cause, "the store was not reached yet")
 	}
 	return r.phase
 }
@@ -119,6 +135,8 @@ func (r *readiness) troubles(s store.State) (all []string) {
 		all = append(all, s.Reset.Error())
 	case !s.Up:
 		all = append(all, "the store does not answer")
+	case r.trace != "" && s.InForce.Store != "" && s.InForce.Revision == 0:
+		all = append(all, "the store is new, empty, and there was another one: "+r.trace)
 	}
 	if r.keeping != nil {
 		if err := r.keeping(); err != nil {

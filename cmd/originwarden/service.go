@@ -60,6 +60,7 @@ func (s *service) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	trace := traceOfStore(s.cfg.Store.URL)
 	opened, err := openStore(ctx, s.cfg, saved.At)
 	if err != nil {
 		return err
@@ -73,6 +74,7 @@ func (s *service) open(ctx context.Context) error {
 	s.keeper = s.newKeeper()
 	s.ready = newReadiness(s.follower.State, s.upstreams.documents)
 	s.ready.keeping = s.keeping
+	s.ready.trace = trace
 	s.serving(nil, s.cfg)
 	if _, err := s.tokens(s.cfg); err != nil {
 		return err

@@ -13,9 +13,14 @@ import (
 // openStore opens the store of a configuration. One on other machines need not
 // be there; known is what was last seen of it.
 func openStore(ctx context.Context, cfg *config.Config, known store.Position) (store.Store, error) {
+	mustExist := cfg.Store.Create == config.Never
 	limits := store.Limits{Integrations: cfg.API.Limits.Integrations, Origins: cfg.API.Limits.TenantOrigins}
 	if !cfg.Store.URL.Remote() {
-		return sqlite.Open(ctx, sqlite.Options{Path: cfg.Store.URL.Path, Limits: limits})
+		opened, err := sqlite.Open(ctx, sqlite.Options{Path: cfg.Store.URL.Path, MustExist: mustExist, Limits: limits})
+		if err != nil {
+			return nil, hinted(err)
+		}
+		return opened, nil
 	}
 	access, err := readAccess(cfg.Store)
 	if err != nil {
@@ -25,6 +30,7 @@ func openStore(ctx context.Context, cfg *config.Config, known store.Position) (s
 		Endpoints: cfg.Store.URL.Endpoints,
 		Prefix:    cfg.Store.URL.Prefix,
 		Access:    access,
+		MustExist: mustExist,
 		Limits:    limits,
 		Known:     known,
 	})

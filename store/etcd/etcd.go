@@ -25,6 +25,9 @@ type Options struct {
 	// one would be made there, calls fail with ErrNested.
 	Prefix string
 	Access
+	// MustExist makes an empty prefix an error, store.ErrMissing, instead of a
+	// new store.
+	MustExist bool
 	// Limits bound every tenant. Both must be positive.
 	Limits store.Limits
 	// Known is the newest position that was seen before, as a snapshot on disk
@@ -41,6 +44,7 @@ type Store struct {
 	endpoints []string
 	keys      layout
 	limits    store.Limits
+	mustExist bool // the first contact makes no store
 	bond      bond
 	mark      atomic.Pointer[mark]
 	turns     turns
@@ -74,6 +78,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		endpoints: o.Endpoints,
 		keys:      newLayout(o.Prefix),
 		limits:    o.Limits,
+		mustExist: o.MustExist,
 		bond:      bond{known: o.Known},
 		members:   members,
 		closed:    make(chan struct{}),

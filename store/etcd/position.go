@@ -3,6 +3,7 @@ package etcd
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/mvccpb"
@@ -32,7 +33,7 @@ func (a answer) only(i int) *mvccpb.KeyValue {
 }
 
 // read runs reading operations at one moment, now, of the store that is known.
-// The first contact makes the store.
+// The first contact makes the store, unless it must exist.
 func (s *Store) read(ctx context.Context, ops ...clientv3.Op) (moment, answer, error) {
 	for {
 		knew := s.bond.position()
@@ -41,6 +42,9 @@ func (s *Store) read(ctx context.Context, ops ...clientv3.Op) (moment, answer, e
 			return moment{}, nil, err
 		}
 		if now.Position == (store.Position{}) && knew.Store == "" {
+			if s.mustExist {
+				return moment{}, nil, fmt.Errorf("etcd: %w: nothing is under the prefix %s", store.ErrMissing, s.keys)
+			}
 			if err := s.begin(ctx); err != nil {
 				return moment{}, nil, err
 			}

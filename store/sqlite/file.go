@@ -14,6 +14,8 @@ import (
 
 	"github.com/gofrs/flock"
 	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"originwarden/store"
 )
 
 const (
@@ -76,6 +78,21 @@ func create(path string) error {
 	}
 	return f.Close()
 }
+
+// find fails unless there is a file that has something.
+func find(path string) error {
+	switch found, err := os.Stat(path); {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%w: the file does not exist", store.ErrMissing)
+	case err != nil:
+		return err
+	case found.Size() == 0:
+		return errEmpty
+	}
+	return nil
+}
+
+var errEmpty = fmt.Errorf("%w: the file is empty", store.ErrMissing)
 
 // connect returns a pool of connections to the file, every one of which is
 // held to the pragmas: SQLite forgets them with the connection, and

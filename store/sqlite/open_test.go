@@ -42,6 +42,46 @@ func TestOpen_TakesAnyPath(t *testing.T) {
 	}
 }
 
+func TestOpen_MakesNoStoreThatMustExist(t *testing.T) {
+	for _, row := range []struct {
+		rule   string
+		before func(t *testing.T, path string)
+		files  int // then
+		exists bool
+	}{
+		{"a missing file", func(*testing.T, string) {}, 0, false},
+		{"an empty file", func(t *testing.T, path string) {
+			if err := os.WriteFile(path, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}, 1, false},
+		{"a database of nothing", func(t *testing.T, path string) {
+			db := raw(t, path)
+			defer db.Close()
+			if _, err := db.Exec("VACUUM"); err != nil {
+				t.Fatal(err)
+			}
+		}, 2, false},
+		{"a store", func(t *testing.T, path string) { _ = open(t, ample(path)).Close() }, 4, true},
+	} {
+		dir := t.TempDir()
+		o := ample(filepath.Join(dir, "lists.db"))
+		row.before(t, o.Path)
+		o.MustExist = true
+		s, err := sqlite.Open(t.Context(), o)
+		if exists := err == nil; exists != row.exists || !exists && (!errors.Is(err, store.ErrMissing) || !strings.Contains(err.Error(), o.Path)) {
+			t.Errorf("%s: %v", row.rule, err)
+		}
+		if files, _ := os.ReadDir(dir); len(files) != row.files {
+			t.Errorf("%s: there are %v", row.rule, files)
+		}
+		if s != nil {
+			create(t, s, entry("one", 1))
+			_ = s.Close()
+		}
+	}
+}
+
 func wantPrivate(t *testing.T, file string) {
 	t.Helper()
 	stat, err := os.Stat(file)

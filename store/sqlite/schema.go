@@ -24,8 +24,9 @@ const applicationID = 0x4f57646e
 var migrations embed.FS
 
 // prepare makes sure that the file is ours and sound, and brings its schema up
-// to date. A file that is not ours is not written to.
-func prepare(ctx context.Context, writer *sql.DB) error {
+// to date. A file that is not ours is not written to, nor an empty one that must
+// not be.
+func prepare(ctx context.Context, writer *sql.DB, mustExist bool) error {
 	files, err := fs.Glob(migrations, "migrations/*.sql")
 	if err != nil {
 		return err
@@ -38,6 +39,9 @@ func prepare(ctx context.Context, writer *sql.DB) error {
 	version, err := inspect(ctx, conn)
 	if err != nil {
 		return explain(err)
+	}
+	if version == 0 && mustExist {
+		return errEmpty
 	}
 	if version > len(files) {
 		return fmt.Errorf("its schema is version %d, written by a newer originwarden; this one knows %d", version, len(files))

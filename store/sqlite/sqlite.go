@@ -17,6 +17,9 @@ type Options struct {
 	// Path is the database file. It is created, with mode 0600, when it is
 	// missing; its directory is not.
 	Path string
+	// MustExist makes a file that is missing or empty an error,
+	// store.ErrMissing, instead of a new store.
+	MustExist bool
 	// Limits bound every tenant. Both must be positive.
 	Limits store.Limits
 }
@@ -55,7 +58,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if o.Limits.Integrations <= 0 || o.Limits.Origins <= 0 {
 		return nil, errors.New("sqlite: the limits must be positive")
 	}
-	s, err := open(ctx, o.Path)
+	s, err := open(ctx, o.Path, o.MustExist)
 	if err != nil {
 		return nil, fmt.Errorf("opening the database %s: %w", o.Path, err)
 	}
@@ -63,8 +66,11 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	return s, nil
 }
 
-func open(ctx context.Context, path string) (*Store, error) {
+func open(ctx context.Context, path string, mustExist bool) (*Store, error) {
 	path, err := locate(path)
+	if err == nil && mustExist {
+		err = find(path) // before there is a lock beside it
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +78,7 @@ func open(ctx context.Context, path string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := openLocked(ctx, path)
+	s, err := openLocked(ctx, path, mustExist)
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
@@ -80,15 +86,17 @@ func open(ctx context.Context, path string) (*Store, error) {
 	return s, nil
 }
 
-func openLocked(ctx context.Context, path string) (*Store, error) {
-	if err := create(path); err != nil {
-		return nil, err
+func openLocked(ctx context.Context, path string, mustExist bool) (*Store, error) {
+	if !mustExist {
+		if err := create(path); err != nil {
+			return nil, err
+		}
 	}
 	writer, err := connect(path, 1, "synchronous(FULL)")
 	if err != nil {
 		return nil, err
 	}
-	if err := prepare(ctx, writer); err != nil {
+	if err := prepare(ctx, writer, mustExist); err != nil {
 		return nil, errors.Join(err, writer.Close())
 	}
 	readers, err := connect(path, maxReaders, "query_only(1)")

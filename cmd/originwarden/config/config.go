@@ -84,6 +84,8 @@ type CORS struct {
 // Store is where the lists are kept.
 type Store struct {
 	URL StoreURL `yaml:"url"`
+	// Create says whether a store is made where there is none.
+	Create Creation `yaml:"create"`
 	// Timeout ends each call.
 	Timeout Duration `yaml:"timeout"`
 	// AcceptReset takes a store over that came back empty, older or as another

@@ -110,6 +110,7 @@ func TestParse_RefusesMistakes(t *testing.T) {
 c.yaml:4: tenants[0].upstream_check.interval is below 1s
 c.yaml:4: tenants[0].upstream_check.timeout has to be more than 0`},
 		{"a delay beyond its end", oneTenant + "timeouts: {shutdown_delay: 11s}\n", `c.yaml:2: timeouts.shutdown_delay is longer than timeouts.drain, of which it is a part`},
+		{"a creation that is none", oneTenant + "store: {create: once}\n", `c.yaml:2: store.create: "once" is none of auto, never`},
 		{"a cluster without ports", oneTenant + "store: {url: 'etcd://h'}\n", `c.yaml:2: store.url: "h" is no member of a cluster, such as etcd-1.internal:2379`},
 		{"a cluster that nobody knows is no file", oneTenant + "store: {url: 'etcd://h', etcd: {username: u}}\ncache: {snapshot_dir: /tmp}\n", `c.yaml:2: store.url: "h" is no member of a cluster, such as etcd-1.internal:2379`},
 		{"a member that is empty", oneTenant + "store: {url: 'etcd://h:1,/p'}\n", `c.yaml:2: store.url: "" is no member of a cluster, such as etcd-1.internal:2379`},

@@ -29,5 +29,5 @@ func (c *Config) Reloaded(next *Config) (in *Config, waiting []string) {
 }
 
 func (s Store) same(other Store) bool {
-	return s.URL.String() == other.URL.String() && s.Timeout == other.Timeout && s.AcceptReset == other.AcceptReset && s.Etcd == other.Etcd
+	return s.URL.String() == other.URL.String() && s.Create == other.Create && s.Timeout == other.Timeout && s.AcceptReset == other.AcceptReset && s.Etcd == other.Etcd
 }

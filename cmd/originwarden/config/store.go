@@ -64,6 +64,21 @@ func (u *StoreURL) cluster(rest string) error {
 	return nil
 }
 
+// Creation says whether a store is made where there is none.
+type Creation uint8
+
+const (
+	// Auto makes it. It is the zero value.
+	Auto Creation = iota
+	// Never makes none: that there is none is an error.
+	Never
+)
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (c *Creation) UnmarshalText(text []byte) error {
+	return choose(c, text, choice[Creation]{"auto", Auto}, choice[Creation]{"never", Never})
+}
+
 // Etcd is how to get into a cluster. TLS is spoken when it names a CA or a
 // certificate.
 type Etcd struct {

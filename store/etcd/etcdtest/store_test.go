@@ -53,6 +53,7 @@ func TestStore(t *testing.T) {
 		"BatchesInFewCommits":                       batchesInFewCommits,
 		"BatchesWhatIsLarge":                        batchesWhatIsLarge,
 		"BatchesOnceWhenTheAnswerIsLost":            batchesOnceWithoutAnswers,
+		"MakesNoStoreThatMustExist":                 makesNoStoreThatMustExist,
 		"FeedsWhatCameLongBefore":                   feedsALongHistory,
 		"FeedsThroughABrokenConnection":             feedsThroughBreaks,
 		"EndsAWatchThatHearsNothing":                endsASilentWatch,
