@@ -42,7 +42,8 @@ func newImport(env environment) *cobra.Command {
 			"Into a SQLite file everything is written at once: an import that is cut off has written nothing.\n" +
 			"No gateway may use the file meanwhile: for a gateway that runs, give --server. Into etcd some 30\n" +
 			"web integrations are written at once, in the order of the file, and gateways learn of them at\n" +
-			"once: an import that is cut off has written the first ones. Repeated, it writes the others.\n\n" +
+			"once: an import that is cut off has written the first ones. Repeated, it writes the others.\n" +
+			"A store that is missing is made, and that is told, unless store.create is never.\n\n" +
 			"--dry-run shows what would happen, and writes nothing: + what would be created, ~ what would be\n" +
 			"changed and how, - what would be deleted, ! what cannot be decided. Limits, and ids that other\n" +
 			"tenants have, are found out by the import alone.",

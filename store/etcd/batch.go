@@ -72,6 +72,11 @@ func (s *Store) writeTogether(ctx context.Context, writes []store.Write) (refuse
 		if d.first == nil {
 			return d.refused, nil
 		}
+		if d.bytes > 0 { // not removals alone
+			if err := s.hasRoomFor(ctx, d.bytes); err != nil {
+				return nil, err
+			}
+		}
 		_, err = s.commit(ctx, d.first, d.write, d.request())
 		switch {
 		case tooLarge(err) && len(writes) == 1:

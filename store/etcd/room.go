@@ -38,10 +38,14 @@ func (s *Store) hasRoom(ctx context.Context, c *change) error {
 	if c.onlyRemoves() {
 		return nil
 	}
+	return s.hasRoomFor(ctx, len(c.value))
+}
+
+func (s *Store) hasRoomFor(ctx context.Context, bytes int) error {
 	r := &s.room
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.left -= int64(len(c.value)) + writeOverhead
+	r.left -= int64(bytes) + writeOverhead
 	if r.left >= 0 && time.Since(r.asked) < roomInterval {
 		return nil
 	}

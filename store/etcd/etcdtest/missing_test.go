@@ -3,6 +3,7 @@ package etcdtest_test
 import (
 	"errors"
 	"testing"
+	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
@@ -19,7 +20,7 @@ func makesNoStoreThatMustExist(t *testing.T, c *etcdtest.Cluster) {
 	_, asking := s.Position(t.Context())
 	_, creating := s.Create(t.Context(), entry("acme", "one"))
 	_, batching := s.Batch(t.Context(), creations(1, 1))
-	watching := s.Watch(t.Context(), 0, func([]origins.Change) {})
+	watching := s.Watch(within(t, 10*time.Second), 0, func([]origins.Change) {})
 	for call, err := range map[string]error{"Load": loading, "Position": asking, "Create": creating, "Batch": batching, "Watch": watching} {
 		if !errors.Is(err, store.ErrMissing) {
 			t.Errorf("%s: %v", call, err)
