@@ -8,9 +8,10 @@ import (
 	"originwarden/origins"
 )
 
-// What a Store's calls fail with, beside a *LimitError and what the functions
-// that were handed in return. Any other error says that the store did not
-// answer: what was read is nothing, and whether a write happened is not known.
+// What a Store's calls fail with, beside a *LimitError, a *WriteError and what
+// the functions that were handed in return. Any other error says that the store
+// did not answer: what was read is nothing, and whether a write happened is not
+// known.
 var (
 	// ErrNotFound: the tenant has no web integration of that id.
 	ErrNotFound = errors.New("web integration not found")
@@ -93,7 +94,8 @@ func (e *ResetError) Unwrap() error { return ErrReset }
 // never written to is one without web integrations.
 //
 // Calls end when their context does; then, as after any error that is none of
-// this package's, it is not known whether a write happened.
+// this package's, it is not known whether a write happened. A *WriteError says
+// whether it is, and is what a write fails with if the store cannot make it.
 //
 // Every call but Accept fails with a *ResetError while the store is not the one
 // that it was, and from when it was older than it was seen before, also if it
@@ -137,6 +139,11 @@ type Store interface {
 	// the last write that is known to be made or refused; whether those behind it
 	// were made is not known.
 	Batch(ctx context.Context, writes []Write) (refused []error, err error)
+
+	// CheckWrites fails with the *WriteError with which a write would fail now,
+	// as far as that can be found out without one: it changes nothing that any
+	// call returns.
+	CheckWrites(ctx context.Context) error
 
 	// Load reads all web integrations of the tenant at one revision of the
 	// store, in no order.

@@ -108,13 +108,13 @@ func (s *Store) write(ctx context.Context, tenant, id string, plan func(*scene) 
 	defer leave()
 	end, err := s.turns.take(ctx, tenant)
 	if err != nil {
-		return 0, fmt.Errorf("etcd: waiting for other writes of the tenant: %w", err)
+		return 0, notMade(fmt.Errorf("etcd: waiting for other writes of the tenant: %w", err))
 	}
 	defer end()
 	for round := 0; ; round++ {
 		was, err := s.look(ctx, tenant, id)
 		if err != nil {
-			return 0, err
+			return 0, notMade(err)
 		}
 		c, err := plan(was)
 		if err != nil {
@@ -128,7 +128,7 @@ func (s *Store) write(ctx context.Context, tenant, id string, plan func(*scene) 
 			return revision, err
 		}
 		if err := pause(ctx, round); err != nil {
-			return 0, fmt.Errorf("%w: %w", errConflict, err)
+			return 0, notMade(fmt.Errorf("%w: %w", errConflict, err))
 		}
 	}
 }
@@ -180,6 +180,9 @@ func (s *Store) apply(ctx context.Context, was *scene, c *change) (revision uint
 	})
 	if tooLarge(err) {
 		return 0, &store.LimitError{What: LimitBytes, Max: len(c.value) - 1}
+	}
+	if err != nil && !errors.Is(err, errConflict) {
+		return s.settle(ctx, was, has.Write, err)
 	}
 	return revision, err
 }

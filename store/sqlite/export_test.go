@@ -39,6 +39,12 @@ func (s *Store) SetMaxPages(ctx context.Context, pages int) error {
 	return err
 }
 
+// SetPragma assigns a pragma of the writing connection.
+func (s *Store) SetPragma(ctx context.Context, assignment string) error {
+	_, err := s.writer.ExecContext(ctx, "PRAGMA "+assignment)
+	return err
+}
+
 // Pragma returns a pragma of the writing connection and of a new reading one.
 func (s *Store) Pragma(ctx context.Context, name string) (writer, reader string, err error) {
 	s.readers.SetMaxIdleConns(0) // none is used again

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"sync"
 
 	"github.com/gofrs/flock"
@@ -28,12 +29,19 @@ type Options struct {
 // wait for no write, and writes wait for one another.
 //
 // A write that fails on a full disk leaves the file as it was, and later ones
-// succeed when there is room.
+// succeed when there is room. While one of its files is not the one that was
+// opened, every call fails with store.ErrReplaced.
 type Store struct {
 	limits  store.Limits
+	path    string
 	lock    *flock.Flock
 	writer  *sql.DB // of one connection, so that revisions are in commit order
 	readers *sql.DB
+
+	// held is a connection that nobody uses. As long as there is one, SQLite
+	// removes no file, and no new file has the number of one that was removed.
+	held  *sql.Conn
+	files originals // nil once it is closed
 
 	feed feed
 
@@ -42,8 +50,8 @@ type Store struct {
 	calls sync.RWMutex
 }
 
-// maxReaders is how many reads run at once. The lists of the request path are
-// cached; these serve the API and the loads.
+// maxReaders is how many reads run at once, beside the connection that is held.
+// The lists of the request path are cached; these serve the API and the loads.
 const maxReaders = 4
 
 // Open opens the file, creates it if need be, and brings its schema up to date.
@@ -66,8 +74,8 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	return s, nil
 }
 
-func open(ctx context.Context, path string, mustExist bool) (*Store, error) {
-	path, err := locate(path)
+func open(ctx context.Context, name string, mustExist bool) (*Store, error) {
+	path, err := locate(name)
 	if err == nil && mustExist {
 		err = find(path) // before there is a lock beside it
 	}
@@ -82,7 +90,10 @@ func open(ctx context.Context, path string, mustExist bool) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
-	s.lock = lock
+	s.path, s.lock = path, lock
+	if err := s.hold(ctx, name); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
 	return s, nil
 }
 
@@ -99,7 +110,7 @@ func openLocked(ctx context.Context, path string, mustExist bool) (*Store, error
 	if err := prepare(ctx, writer, mustExist); err != nil {
 		return nil, errors.Join(err, writer.Close())
 	}
-	readers, err := connect(path, maxReaders, "query_only(1)")
+	readers, err := connect(path, maxReaders+1, "query_only(1)")
 	if err != nil {
 		return nil, errors.Join(err, writer.Close())
 	}
@@ -121,11 +132,31 @@ func (s *Store) beginFeed(ctx context.Context) error {
 	return err
 }
 
+// hold keeps the files in use that there are, and remembers them. The store was
+// opened by name, which may be a symbolic link.
+func (s *Store) hold(ctx context.Context, name string) (err error) {
+	if name, err = filepath.Abs(name); err != nil {
+		return err
+	}
+	if s.held, err = s.readers.Conn(ctx); err != nil {
+		return explain(err)
+	}
+	if _, err := lastPosition(ctx, s.held); err != nil {
+		return explain(err)
+	}
+	s.files, err = rememberFiles(name, s.path, s.path+"-wal", s.path+"-shm", s.lock.Path())
+	return err
+}
+
 // Close implements store.Store. Later calls fail; a second Close does nothing.
 func (s *Store) Close() error {
 	s.feed.close()
 	s.calls.Lock()
 	defer s.calls.Unlock()
+	s.files = nil
+	if s.held != nil {
+		s.held.Close()
+	}
 	// The last connection writes the log back into the file, which a read-only
 	// one cannot.
 	return errors.Join(s.readers.Close(), s.writer.Close(), s.lock.Close())

@@ -13,7 +13,11 @@ import (
 // read runs do in a transaction that sees one state of the file throughout.
 func (s *Store) read(ctx context.Context, do func(*sql.Conn) error) error {
 	return s.call(ctx, s.readers, func(conn *sql.Conn) error {
-		return transact(ctx, conn, "BEGIN", func() error { return do(conn) })
+		err := transact(ctx, conn, "BEGIN", func() error { return do(conn) })
+		if moved := s.files.check(); moved != nil {
+			return moved // a new connection may have read another file
+		}
+		return err
 	})
 }
 
@@ -28,9 +32,9 @@ func (s *Store) write(ctx context.Context, do func(*sql.Conn) (origins.Change, e
 
 // writeAll is write for several changes, or none.
 func (s *Store) writeAll(ctx context.Context, do func(*sql.Conn) ([]origins.Change, error)) error {
-	return s.call(ctx, s.writer, func(conn *sql.Conn) error {
+	return s.failure(s.call(ctx, s.writer, func(conn *sql.Conn) error {
 		var changes []origins.Change
-		err := transact(ctx, conn, "BEGIN IMMEDIATE", func() (err error) {
+		err := s.transactWrite(ctx, conn, func() (err error) {
 			changes, err = do(conn)
 			return err
 		})
@@ -41,12 +45,27 @@ func (s *Store) writeAll(ctx context.Context, do func(*sql.Conn) ([]origins.Chan
 			s.feed.interrupt() // it may be in the file all the same
 		}
 		return err
-	})
+	}))
+}
+
+// transactWrite runs do in a transaction, which fails if the file that it was
+// written to is not in its place after the commit.
+func (s *Store) transactWrite(ctx context.Context, conn *sql.Conn, do func() error) error {
+	if err := transact(ctx, conn, "BEGIN IMMEDIATE", do); err != nil {
+		return err
+	}
+	if err := s.files.check(); err != nil {
+		return fmt.Errorf("%w: %w", errCommit, err)
+	}
+	return nil
 }
 
 func (s *Store) call(ctx context.Context, db *sql.DB, do func(*sql.Conn) error) error {
 	s.calls.RLock()
 	defer s.calls.RUnlock()
+	if err := s.files.check(); err != nil {
+		return err
+	}
 	conn, err := db.Conn(ctx)
 	if err != nil {
 		return fmt.Errorf("sqlite: connecting: %w", err)

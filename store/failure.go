@@ -1,0 +1,89 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// ErrReplaced is wrapped by every call of a store whose file was removed, or
+// replaced by another one, while it was open.
+var ErrReplaced = errors.New("the store's file was removed or replaced")
+
+// Cause is why a store makes no write. It is one of Causes.
+type Cause string
+
+// The causes.
+const (
+	CauseNoSpace     Cause = "no_space"    // the disk is full, or a quota is reached
+	CauseReadOnly    Cause = "read_only"   // the file or its file system
+	CauseDenied      Cause = "denied"      // the store does not permit it to this gateway
+	CauseReplaced    Cause = "replaced"    // with ErrReplaced
+	CauseReset       Cause = "reset"       // with a *ResetError
+	CauseDamaged     Cause = "damaged"     // what is stored is damaged, or the disk fails
+	CauseUnreachable Cause = "unreachable" // no answer in time
+	CauseOther       Cause = "other"
+)
+
+// Causes returns all of them.
+func Causes() []Cause {
+	return []Cause{CauseNoSpace, CauseReadOnly, CauseDenied, CauseReplaced, CauseReset, CauseDamaged, CauseUnreachable, CauseOther}
+}
+
+// Text says it to people, without internals.
+func (c Cause) Text() string {
+	switch c {
+	case CauseNoSpace:
+		return "the store has no space left"
+	case CauseReadOnly:
+		return "the store is read-only"
+	case CauseDenied:
+		return "the store does not permit it"
+	case CauseReplaced:
+		return ErrReplaced.Error()
+	case CauseReset:
+		return ErrReset.Error()
+	case CauseDamaged:
+		return "the store is damaged, or its disk fails"
+	case CauseUnreachable:
+		return "the store does not answer"
+	}
+	return "the store fails"
+}
+
+// WriteError says why a write failed.
+type WriteError struct {
+	Cause Cause
+	// NotMade says that the write has not happened and will not. If it is false,
+	// nobody knows.
+	NotMade bool
+	// Err is what the store says about it, which is for operators.
+	Err error
+}
+
+func (e *WriteError) Error() string {
+	if errors.Is(e.Err, ErrReplaced) || errors.Is(e.Err, ErrReset) {
+		return e.Err.Error() // begins with the text
+	}
+	return fmt.Sprintf("%s: %v", e.Cause.Text(), e.Err)
+}
+
+// Unwrap returns Err.
+func (e *WriteError) Unwrap() error { return e.Err }
+
+// CauseOf returns the cause that err tells of by a *WriteError or another error
+// of this package, or by the end of its context. Otherwise it is CauseOther.
+func CauseOf(err error) Cause {
+	if failed, ok := errors.AsType[*WriteError](err); ok {
+		return failed.Cause
+	}
+	switch {
+	case errors.Is(err, ErrReplaced):
+		return CauseReplaced
+	case errors.Is(err, ErrReset):
+		return CauseReset
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return CauseUnreachable
+	}
+	return CauseOther
+}

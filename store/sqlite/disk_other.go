@@ -1,0 +1,8 @@
+//go:build !linux && !darwin
+
+package sqlite
+
+import "originwarden/store"
+
+// diskTrouble is what is wrong with the file system of a file, or "".
+func diskTrouble(string) store.Cause { return "" }
