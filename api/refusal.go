@@ -29,7 +29,7 @@ func (e *refusal) Error() string { return e.errs[0].Code }
 func (t *tenant) refuse(w http.ResponseWriter, r *http.Request, err error) *refusal {
 	answer := refusalFor(err)
 	if answer == nil {
-		answer = unavailable()
+		answer = unavailable(r.Method, err)
 		// A reader who hung up has ended the call, not the store.
 		if t.Log != nil && !errors.Is(err, context.Canceled) {
 			t.Log(r.Context(), err)
@@ -134,13 +134,30 @@ func conflict() *refusal {
 	})
 }
 
-func unavailable() *refusal {
+// unavailable is the answer to what the store could not do. Of a write it says
+// whether it is known not to have been made.
+func unavailable(method string, err error) *refusal {
 	e := refuseWith(http.StatusServiceUnavailable, envelope.Error{
-		Code: "STORE_UNAVAILABLE", Title: "Store unavailable",
-		Detail: "The store does not answer. If this was a write, it may have been made.",
+		Code: "STORE_UNAVAILABLE", Title: "Store unavailable", Detail: unavailableDetail(method, err),
 	})
 	e.header = http.Header{"Retry-After": {"5"}}
 	return e
+}
+
+func unavailableDetail(method string, err error) string {
+	if method == http.MethodGet || method == http.MethodHead {
+		return "The store does not answer."
+	}
+	if notMade(err) {
+		return "The write was not made: " + store.CauseOf(err).Text() + "."
+	}
+	return "It is not known whether the write was made: " + store.CauseOf(err).Text() + "."
+}
+
+// notMade reports whether the error of a write says that it was not made.
+func notMade(err error) bool {
+	failed, ok := errors.AsType[*store.WriteError](err)
+	return ok && failed.NotMade
 }
 
 // missingFields names members that a body must have.

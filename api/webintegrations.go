@@ -142,7 +142,7 @@ func (t *tenant) commit(r *http.Request, write func(context.Context) (origins.Ch
 	switch {
 	case err == nil:
 		t.Lists.ApplyIn(generation, change)
-	case refusalFor(err) == nil:
+	case refusalFor(err) == nil && !notMade(err):
 		t.Lists.Doubt(t.id)
 	}
 	return err

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Has Prometheus watch a gateway under load by what deploy/ ships, takes away the
-# tenant, the configuration, the directory of the lists on disk, the store and
-# the gateway itself, one after the other, and holds the alerts to it: those that
-# belong to it fire and end, and no others do. Only times are shorter than in
-# deploy/. About two minutes.
+# Has Prometheus watch a gateway under load by what deploy/ ships, takes away the
+# tenant, the configuration, the directory of the lists on disk, the store's space,
+# the store and the gateway itself, one after the other, and holds the alerts to it:
+# those that belong to it fire and end, and no others do. Only times are shorter than
+# in deploy/. About three minutes.
 # Usage: bench/alerts.sh. Needs Debian's prometheus, wrk and curl.
 source "$(dirname "$0")/gateway.sh"
 go build -o "$work/originwarden" ./cmd/originwarden
@@ -22,7 +23,7 @@ upstream=$(await "$work/tenant.out" :)
 port=$((20000 + RANDOM % 10000))
 start_member() {
   "$work/member" -dir "$work/etcd" -client "http://127.0.0.1:$port" -peer "http://127.0.0.1:$((port + 1))" \
-    -initial "m0=http://127.0.0.1:$((port + 1))" >"$work/member.out" 2>"$work/member.log" &
+    -initial "m0=http://127.0.0.1:$((port + 1))" -quota 8388608 >"$work/member.out" 2>"$work/member.log" &
   member=$!
   started+=("$member")
   await "$work/member.out" '^ready' >/dev/null
@@ -103,7 +104,7 @@ for _ in $(seq 200); do
   curl -sf "http://$watcher/api/v1/query?query=up==1" | grep -q '"metric":{' && break || sleep 0.1
 done
 sleep 3
-wrk -t1 -c4 -d180s -H 'Origin: https://listed.example' "http://$listen/" >"$work/wrk.out" &
+wrk -t1 -c4 -d300s -H 'Origin: https://listed.example' "http://$listen/" >"$work/wrk.out" &
 started+=($!)
 say 'all is well'
 expect
@@ -135,6 +136,27 @@ passes
 say 'and can again'
 rm "$work/lists"
 expect
+
+# etcd COMMAND JSON: asks the member itself.
+etcd() { curl -s "http://127.0.0.1:$port/v3/$1" -d "$2"; }
+say 'the store has no space'
+printf '{"key":"ZmlsbA==","value":"%s"}' "$(head -c 300000 /dev/zero | base64 -w0)" >"$work/fill.json"
+for _ in $(seq 100); do
+  [[ $(etcd kv/put "@$work/fill.json") != *'space exceeded'* ]] || break
+done
+answer=$(curl -s "http://$listen/api/v1/web-integrations" -H "Authorization: Bearer $token" -H 'Content-Type: application/json' -d '{"name":"more"}')
+[[ $answer == *'The write was not made: the store has no space left.'* ]] || fail "the API answers $answer"
+expect OriginwardenWritesFail
+passes
+curl -sf "http://$admin/readyz" | grep -q '"ready":true.*"write_problem":"no_space"' || fail "$(curl -s "http://$admin/readyz")"
+say 'the store has space'
+revision=$(etcd kv/range '{"key":"ZmlsbA==","keys_only":true}' | sed 's/.*"revision":"\([0-9]*\)".*/\1/')
+for step in "kv/compaction {\"revision\":$revision,\"physical\":true}" 'maintenance/defragment {}' 'maintenance/alarm {"action":"DEACTIVATE","alarm":"NOSPACE"}'; do
+  etcd "${step%% *}" "${step#* }" >/dev/null
+done
+expect
+list https://more.example >/dev/null
+passes
 
 say 'the store ends'
 kill -KILL "$member"

@@ -259,6 +259,7 @@ func everything(t *testing.T) *metrics.Metrics {
 	m.WatchLog(func() uint64 { return 1 })
 	m.WatchFeed(func() metrics.Feed { return metrics.Feed{Confirmed: time.Now()} })
 	m.WatchSnapshot(func() error { return nil })
+	m.WatchWrites([]string{"other"}, func() metrics.Writes { return metrics.Writes{} })
 	return m
 }
 

@@ -71,6 +71,14 @@ func (e *WriteError) Error() string {
 // Unwrap returns Err.
 func (e *WriteError) Unwrap() error { return e.Err }
 
+// cause is that of e, or "" for nil.
+func (e *WriteError) cause() Cause {
+	if e == nil {
+		return ""
+	}
+	return e.Cause
+}
+
 // CauseOf returns the cause that err tells of by a *WriteError or another error
 // of this package, or by the end of its context. Otherwise it is CauseOther.
 func CauseOf(err error) Cause {

@@ -94,7 +94,8 @@ func TestReadiness_TellsTheRevisionInForce(t *testing.T) {
 func TestReadiness_TellsWhatIsWrongWithTheStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var state store.State
-		ready := newReadiness(func() store.State { return state }, func() []upstreamDocument { return []upstreamDocument{{Tenant: "acme"}} })
+		var writes store.Writes
+		ready := newReadiness(func() store.State { return state }, func() store.Writes { return writes }, func() []upstreamDocument { return []upstreamDocument{{Tenant: "acme"}} })
 		expect := func(name string, status int, want string) {
 			t.Helper()
 			recorder := httptest.NewRecorder()
@@ -113,6 +114,9 @@ func TestReadiness_TellsWhatIsWrongWithTheStore(t *testing.T) {
 		ready.loaded()
 		state = store.State{InForce: store.Position{Store: "one", Revision: 7}, Confirmed: time.Now(), Newest: 8, Up: true}
 		expect("then", 200, `{"ready":true,"revision":7,"age":0,"store":{"up":true,"identity":"one","revision":8},"upstreams":[{"tenant":"acme","up":null}]}`)
+		writes.Problem = &store.WriteError{Cause: store.CauseNoSpace, NotMade: true, Err: errors.New("the disk is full")}
+		expect("without writes", 200, `{"ready":true,"revision":7,"age":0,"problem":"no writes: the store has no space left: the disk is full","store":{"up":true,"identity":"one","revision":8,"write_problem":"no_space"},"upstreams":[{"tenant":"acme","up":null}]}`)
+		writes.Problem = nil
 		state.Up = false
 		time.Sleep(5 * time.Second) // of the bubble's time
 		expect("without the store", 200, `{"ready":true,"revision":7,"age":5,"problem":"the store does not answer","store":{"up":false,"identity":"one","revision":8},"upstreams":[{"tenant":"acme","up":null}]}`)

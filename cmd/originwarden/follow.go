@@ -188,6 +188,7 @@ func (s *service) restore(saved snapshot.Snapshot) {
 func (s *service) follow(ctx context.Context) {
 	var running sync.WaitGroup
 	running.Go(func() { s.follower.Follow(ctx) })
+	running.Go(func() { s.store.Monitor(ctx) })
 	if s.lists.MaxStaleness > 0 {
 		running.Go(func() { s.expire(ctx) })
 	}

@@ -41,6 +41,7 @@ func (s *service) handlers(at net.Addr) (*handlers, error) {
 	observed.Watch(first.gateway.Tunnels, h.running.count)
 	observed.WatchFeed(s.feed)
 	observed.WatchSnapshot(s.keeping)
+	observed.WatchWrites(writeCauses(), s.writes)
 	observed.WatchLog(s.log.dropped.Load)
 	observed.WatchUpstreams(s.upstreams.up)
 	h.admin = &admin{

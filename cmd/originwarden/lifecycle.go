@@ -104,7 +104,7 @@ func (s *service) run(stop, now context.Context, a around) error {
 	background.Go(func() { h.current.Load().gateway.Review(base) })
 	background.Go(func() { h.current.Load().gateway.ReviewPeriodically(base) })
 	background.Go(func() { s.follow(base) })
-	if remote, ok := s.store.(*etcdStore); ok {
+	if remote, ok := s.store.Store.(*etcdStore); ok {
 		background.Go(func() { remote.followAccess(base, s.log.Logger) })
 	}
 	background.Go(func() { guard(base) })

@@ -16,6 +16,7 @@ import (
 // are. It may be used concurrently.
 type readiness struct {
 	state     func() store.State
+	writes    func() store.Writes
 	upstreams func() []upstreamDocument
 	keeping   func() error // why lists are not kept on disk; nil where they never are
 
@@ -50,6 +51,8 @@ type storeDocument struct {
 	Identity string `json:"identity,omitempty"`
 	// Revision is the newest that the store told.
 	Revision uint64 `json:"revision"`
+	// WriteProblem is the cause for which it makes no writes.
+	WriteProblem store.Cause `json:"write_problem,omitempty"`
 	// Reset says what is there in the place of the store that was known.
 	Reset *resetDocument `json:"reset,omitempty"`
 }
@@ -59,8 +62,8 @@ type resetDocument struct {
 	Revision uint64 `json:"revision"`
 }
 
-func newReadiness(state func() store.State, upstreams func() []upstreamDocument) *readiness {
-	return &readiness{state: state, upstreams: upstreams, phase: "starting"}
+func newReadiness(state func() store.State, writes func() store.Writes, upstreams func() []upstreamDocument) *readiness {
+	return &readiness{state: state, writes: writes, upstreams: upstreams, phase: "starting"}
 }
 
 // set says why the service does not serve, or that it does by "".
@@ -97,8 +100,8 @@ func (r *readiness) problem() string {
 	return r.phase
 }
 
-// ServeHTTP implements http.Handler. A store that does not answer makes nobody
-// unready: the lists in memory are in force.
+// ServeHTTP implements http.Handler. A store that does not answer, or makes no
+// writes, makes nobody unready: the lists in memory are in force.
 func (r *readiness) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	document := r.document()
 	status := http.StatusOK
@@ -109,7 +112,7 @@ func (r *readiness) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (r *readiness) document() readinessDocument {
-	problem, s := r.problem(), r.state()
+	problem, s, writes := r.problem(), r.state(), r.writes()
 	d := readinessDocument{
 		Ready: problem == "", Problem: problem, Revision: s.InForce.Revision,
 		Store:     storeDocument{Up: s.Up, Identity: s.InForce.Store, Revision: s.Newest},
@@ -122,28 +125,42 @@ func (r *readiness) document() readinessDocument {
 	if s.Reset != nil {
 		d.Store.Reset = &resetDocument{s.Reset.Found.Store, s.Reset.Found.Revision}
 	}
+	if writes.Problem != nil {
+		d.Store.WriteProblem = writes.Problem.Cause
+	}
 	if d.Problem == "" {
-		d.Problem = strings.Join(r.troubles(s), "; ")
+		d.Problem = strings.Join(r.troubles(s, writes.Problem), "; ")
 	}
 	return d
 }
 
 // troubles are what is wrong although it serves.
-func (r *readiness) troubles(s store.State) (all []string) {
-	switch {
-	case s.Reset != nil:
-		all = append(all, s.Reset.Error())
-	case !s.Up:
-		all = append(all, "the store does not answer")
-	case r.trace != "" && s.InForce.Store != "" && s.InForce.Revision == 0:
+func (r *readiness) troubles(s store.State, write *store.WriteError) (all []string) {
+	if problem := storeProblem(s, write); problem != "" {
+		all = append(all, problem)
+	} else if r.trace != "" && s.InForce.Store != "" && s.InForce.Revision == 0 {
 		all = append(all, "the store is new, empty, and there was another one: "+r.trace)
 	}
 	if r.keeping != nil {
 		if err := r.keeping(); err != nil {
-			all = append(all, "the lists could not be kept on disk: "+err.Error())
+			all = append(all, "the lists could not be kept on disk: "+bounded(err.Error(), longestError))
 		}
 	}
 	return all
+}
+
+// storeProblem says what is wrong with the store, or "". That it does not answer
+// says more than that writes fail, unless they tell why.
+func storeProblem(s store.State, write *store.WriteError) string {
+	switch {
+	case s.Reset != nil:
+		return s.Reset.Error()
+	case write != nil && (s.Up || write.Cause != store.CauseUnreachable):
+		return "no writes: " + bounded(write.Error(), longestError)
+	case !s.Up:
+		return "the store does not answer"
+	}
+	return ""
 }
 
 func writeJSON(w http.ResponseWriter, status int, document any) {

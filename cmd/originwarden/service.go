@@ -23,7 +23,7 @@ import (
 type service struct {
 	cfg   *config.Config // that it was started with
 	log   *logger
-	store store.Store
+	store *store.Monitored
 	lists *origins.Cache
 	// refusals are of this process.
 	refusals origins.Refusals
@@ -65,14 +65,14 @@ func (s *service) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.store = opened
+	s.store = s.monitor(opened, s.cfg.Store)
 	s.lists = origins.NewCache(origins.Bounds{Tenants: s.cfg.Cache.Tenants, Origins: s.cfg.Cache.Origins},
 		store.Loader(s.store, time.Duration(s.cfg.Store.Timeout)))
 	s.lists.MaxStaleness = time.Duration(s.cfg.Cache.MaxStaleness)
 	s.lists.Changed = func(tenant string) { s.changed(tenant) }
 	s.follower = s.newFollower()
 	s.keeper = s.newKeeper()
-	s.ready = newReadiness(s.follower.State, s.upstreams.documents)
+	s.ready = newReadiness(s.follower.State, s.store.Writes, s.upstreams.documents)
 	s.ready.keeping = s.keeping
 	s.ready.trace = trace
 	s.serving(nil, s.cfg)

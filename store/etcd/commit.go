@@ -41,8 +41,10 @@ func (s *Store) commit(ctx context.Context, was *scene, write string, r request)
 	// that the client has sent again on its own.
 	revision, err = s.outcome(ctx, was, write)
 	switch {
-	case revision != 0 || err != nil:
+	case revision != 0 || errors.Is(err, errConflict):
 		return revision, err
+	case err != nil:
+		return 0, fmt.Errorf("%w: %w", errUnknown, err)
 	case times > 1:
 		return 0, errUnknown
 	}

@@ -25,7 +25,7 @@ func (s *Store) CheckWrites(ctx context.Context) error {
 	if err != nil {
 		return notMade(err)
 	}
-	return nil
+	return s.hasRoomFor(ctx, 0)
 }
 
 // notMade returns the error of a write that was not sent, or that was refused.

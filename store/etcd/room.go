@@ -33,7 +33,7 @@ type room struct {
 // writeOverhead is more than a write takes beside its value.
 const writeOverhead = 4 << 10
 
-// hasRoom returns an error if the change needs more room than is to be left.
+// hasRoom returns a *store.WriteError if the change needs more room than is to be left.
 func (s *Store) hasRoom(ctx context.Context, c *change) error {
 	if c.onlyRemoves() {
 		return nil
@@ -57,8 +57,8 @@ func (s *Store) hasRoomFor(ctx context.Context, bytes int) error {
 	if r.left > 0 {
 		return nil
 	}
-	return fmt.Errorf("etcd: of its quota of %d bytes, the file has %d and %d are in use; what is left is for writes that only remove origins: %w",
-		is.DbSizeQuota, is.DbSize, is.DbSizeInUse, rpctypes.ErrNoSpace)
+	return notMade(fmt.Errorf("etcd: of its quota of %d bytes, the file has %d and %d are in use; what is left is for writes that only remove origins: %w",
+		is.DbSizeQuota, is.DbSize, is.DbSizeInUse, rpctypes.ErrNoSpace))
 }
 
 // bytesLeft is how much may still be written, beside what is to be left.

@@ -33,6 +33,7 @@ func Run(t *testing.T, open Open) {
 		{"Loads", loadTests()},
 		{"Feeds", feedTests()},
 		{"Contexts", contextTests()},
+		{"Checks", checkTests()},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			for _, test := range part.tests {

@@ -33,12 +33,13 @@ func run() error {
 	flag.StringVar(&m.Token, "token", "originwarden", "what tells clusters of the same addresses apart")
 	sync := flag.Bool("fsync", true, "have every write on the disk before it is acknowledged")
 	tick := flag.Uint("tick", 100, "milliseconds between heartbeats; an election begins after ten")
+	quota := flag.Int64("quota", 0, "bytes that it may keep; 0 is etcd's own")
 	flag.Parse()
 	if m.Dir == "" {
 		return fmt.Errorf("-dir is needed")
 	}
 	m.Adjust = func(c *embed.Config) {
-		c.UnsafeNoFsync = !*sync
+		c.UnsafeNoFsync, c.QuotaBackendBytes = !*sync, *quota
 		c.TickMs, c.ElectionMs = *tick, 10**tick
 	}
 	e, err := m.Start()

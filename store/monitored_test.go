@@ -1,0 +1,152 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"originwarden/store"
+)
+
+// failing is a store whose writes and checks fail with errors that are set.
+type failing struct {
+	store.Store
+	write, check, position atomic.Pointer[error]
+	checks                 atomic.Int64
+}
+
+func (f *failing) fail(call *atomic.Pointer[error], err error) { call.Store(&err) }
+
+func errorOf(call *atomic.Pointer[error]) error {
+	if err := call.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+func (f *failing) Create(context.Context, store.WebIntegration) (w store.WebIntegration, _ error) {
+	return w, errorOf(&f.write)
+}
+
+func (f *failing) Position(context.Context) (at store.Position, _ error) {
+	return at, errorOf(&f.position)
+}
+
+func (f *failing) CheckWrites(context.Context) error {
+	f.checks.Add(1)
+	return errorOf(&f.check)
+}
+
+var (
+	errNoSpace = &store.WriteError{Cause: store.CauseNoSpace, NotMade: true, Err: errDown}
+	errSlow    = &store.WriteError{Cause: store.CauseUnreachable, Err: errDown}
+)
+
+// monitored runs test beside a Monitored, whose reports it hands over.
+func monitored(t *testing.T, test func(f *failing, m *store.Monitored, reports *[]store.Cause)) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &failing{}
+		var reports []store.Cause
+		m := &store.Monitored{Store: f, Timeout: time.Second, Report: func(why *store.WriteError) {
+			if why == nil {
+				reports = append(reports, "")
+				return
+			}
+			reports = append(reports, why.Cause)
+		}}
+		ctx, stop := context.WithCancel(t.Context())
+		go m.Monitor(ctx)
+		synctest.Wait()
+		test(f, m, &reports)
+		stop()
+	})
+}
+
+func wantProblem(t *testing.T, m *store.Monitored, want store.Cause) {
+	t.Helper()
+	synctest.Wait()
+	var got store.Cause
+	if why := m.Writes().Problem; why != nil {
+		got = why.Cause
+	}
+	if got != want {
+		t.Errorf("the problem is %q, want %q", got, want)
+	}
+}
+
+func TestMonitored_KnowsAtOnceThatAWriteFailed(t *testing.T) {
+	monitored(t, func(f *failing, m *store.Monitored, reports *[]store.Cause) {
+		f.fail(&f.write, errNoSpace)
+		f.fail(&f.check, errNoSpace)
+		for range 3 {
+			if _, err := m.Create(t.Context(), store.WebIntegration{}); !errors.Is(err, errDown) {
+				t.Errorf("the error is %v", err)
+			}
+		}
+		wantProblem(t, m, store.CauseNoSpace)
+		if n := m.Writes().Failures[store.CauseNoSpace]; n != 3 {
+			t.Errorf("%d failures are counted", n)
+		}
+		time.Sleep(time.Hour)
+		wantProblem(t, m, store.CauseNoSpace)
+		f.fail(&f.check, nil)
+		time.Sleep(5 * time.Second)
+		wantProblem(t, m, "")
+		if got := *reports; len(got) != 2 || got[0] != store.CauseNoSpace || got[1] != "" {
+			t.Errorf("reported is %q", got)
+		}
+	})
+}
+
+// A check is smaller than the write that failed.
+func TestMonitored_ShowsAFailureForFifteenSecondsWhateverACheckSays(t *testing.T) {
+	monitored(t, func(f *failing, m *store.Monitored, _ *[]store.Cause) {
+		time.Sleep(time.Second)
+		f.fail(&f.write, errNoSpace)
+		_, _ = m.Create(t.Context(), store.WebIntegration{})
+		time.Sleep(14 * time.Second)
+		wantProblem(t, m, store.CauseNoSpace)
+		time.Sleep(6 * time.Second)
+		wantProblem(t, m, "")
+	})
+}
+
+func TestMonitored_FindsOutWithinAMinuteThatNoWriteCanBeMade(t *testing.T) {
+	monitored(t, func(f *failing, m *store.Monitored, reports *[]store.Cause) {
+		f.fail(&f.check, errNoSpace)
+		time.Sleep(time.Minute)
+		wantProblem(t, m, store.CauseNoSpace)
+		f.fail(&f.check, errSlow)
+		time.Sleep(5 * time.Second)
+		wantProblem(t, m, store.CauseUnreachable)
+		if n := len(m.Writes().Failures); n > 0 {
+			t.Errorf("%d checks are counted as writes", n)
+		}
+		if got := *reports; len(got) != 2 || got[1] != store.CauseUnreachable {
+			t.Errorf("reported is %q", got)
+		}
+	})
+}
+
+func TestMonitored_ChecksOnceAMinuteWhileWritesAreMade(t *testing.T) {
+	monitored(t, func(f *failing, m *store.Monitored, _ *[]store.Cause) {
+		f.fail(&f.write, store.ErrNotFound) // is nothing wrong with the store
+		_, _ = m.Create(t.Context(), store.WebIntegration{})
+		time.Sleep(10*time.Minute + time.Second)
+		wantProblem(t, m, "")
+		if n := f.checks.Load(); n != 11 {
+			t.Errorf("%d checks", n)
+		}
+	})
+}
+
+func TestMonitored_KnowsByThePositionThatTheFileWasReplaced(t *testing.T) {
+	monitored(t, func(f *failing, m *store.Monitored, _ *[]store.Cause) {
+		f.fail(&f.position, store.ErrReplaced)
+		_, _ = m.Position(t.Context())
+		wantProblem(t, m, store.CauseReplaced)
+	})
+}
