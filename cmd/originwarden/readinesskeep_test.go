@@ -9,7 +9,7 @@ import (
 
 func TestReadiness_TellsThatTheListsAreNotKeptOnDisk(t *testing.T) {
 	state := store.State{InForce: store.Position{Store: "one", Revision: 7}, Up: true}
-	r := newReadiness(func() store.State { return state }, func() []upstreamDocument { return nil })
+	r := newReadiness(func() store.State { return state }, func() store.Writes { return store.Writes{} }, func() []upstreamDocument { return nil })
 	var err error
 	r.keeping = func() error { return err }
 	r.set("")
