@@ -36,7 +36,7 @@ func TestConfigure_HasEveryKeyWithItsDefault(t *testing.T) {
 	}
 }
 
-// defaults are those of a configuration with a tenant and a token of which
+// defaults are those of a configuration with a tenant, a token and a certificate of which
 // nothing is said but what has to be.
 func defaults(t *testing.T) *config.Config {
 	t.Helper()
@@ -45,6 +45,7 @@ func defaults(t *testing.T) *config.Config {
 		t.Fatal(err)
 	}
 	cfg.API.Tokens = make([]config.Token, 1)
+	cfg.TLS.Certs = make([]config.KeyPair, 1)
 	return cfg
 }
 

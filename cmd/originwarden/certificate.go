@@ -12,10 +12,10 @@ import (
 	"originwarden/cmd/originwarden/config"
 )
 
-// certificate is that of the listener, which changes with its files. It may be
+// certificate is one of the listener's, which changes with its files. It may be
 // used concurrently.
 type certificate struct {
-	files   config.TLS
+	files   config.KeyPair
 	log     *zap.Logger
 	current atomic.Pointer[tls.Certificate]
 }
@@ -24,22 +24,11 @@ type certificate struct {
 // compared: what a secret's volume swaps has the time stamps it likes.
 const certificateInterval = 5 * time.Second
 
-func newCertificate(files config.TLS, log *zap.Logger) (*certificate, error) {
+func newCertificate(files config.KeyPair, log *zap.Logger) (*certificate, error) {
 	c := &certificate{files: files, log: log}
 	first, err := files.Load()
 	c.current.Store(first)
 	return c, err
-}
-
-// serverConfig is for TLS 1.2 and up. Connections that are open keep the
-// certificate they began with.
-func (c *certificate) serverConfig() *tls.Config {
-	return &tls.Config{
-		MinVersion: tls.VersionTLS12,
-		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-			return c.current.Load(), nil
-		},
-	}
 }
 
 // follow reads the files again and again until ctx ends. Files that are no
@@ -59,7 +48,7 @@ func (c *certificate) follow(ctx context.Context) {
 			problem = ""
 		} else if err.Error() != problem { // told once
 			problem = err.Error()
-			c.log.Error("the certificate could not be read again; the old one is used", zap.String("error", problem))
+			c.log.Error("the certificate could not be read again; the old one is used", zap.String("cert", c.files.Cert), zap.String("error", problem))
 		}
 	}
 }
@@ -71,7 +60,7 @@ func (c *certificate) reload() error {
 	}
 	if old := c.current.Load(); !slices.EqualFunc(old.Certificate, read.Certificate, slices.Equal) {
 		c.current.Store(read)
-		c.log.Info("the certificate has changed", zap.Time("not_after", read.Leaf.NotAfter))
+		c.log.Info("the certificate has changed", zap.String("cert", c.files.Cert), zap.Time("not_after", read.Leaf.NotAfter))
 	}
 	return nil
 }

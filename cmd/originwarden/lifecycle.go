@@ -110,12 +110,12 @@ func (s *service) run(stop, now context.Context, a around) error {
 	background.Go(func() { guard(base) })
 	background.Go(func() { g.obey(base, a) })
 	if s.cfg.TLS.Enabled() {
-		cert, err := newCertificate(s.cfg.TLS, s.log.Logger)
+		certs, err := newCertificates(s.cfg.TLS, s.log.Logger)
 		if err != nil {
 			return err
 		}
-		g.speakTLS(cert)
-		background.Go(func() { cert.follow(base) })
+		g.speakTLS(certs)
+		background.Go(func() { certs.follow(base) })
 	}
 	err = g.serve(stop, limited, admin, a.ready)
 	return errors.Join(err, g.drain(now, cut))
@@ -137,8 +137,8 @@ func (g *gateway) limited(l net.Listener) net.Listener {
 }
 
 // speakTLS makes the tenants' server one of TLS, with HTTP/2.
-func (g *gateway) speakTLS(cert *certificate) {
-	g.tenants.TLSConfig = cert.serverConfig()
+func (g *gateway) speakTLS(certs certificates) {
+	g.tenants.TLSConfig = certs.serverConfig()
 	g.tenants.Protocols.SetHTTP2(true)
 	g.tenants.HTTP2 = &http.HTTP2Config{
 		MaxReadFrameSize: 16 << 10, // the least there is: what a stranger sends is buffered by the frame

@@ -51,6 +51,7 @@ func (p *plan) generation(before *generation) (*generation, error) {
 	}
 	p.warnOfEveryHost()
 	p.warnOfTenants()
+	p.warnOfCertificates()
 	gateway, err := build(p.gateway(tenants))
 	return &generation{p.cfg, gateway, lists, p.tracing.handler(gateway, p.cfg)}, err
 }

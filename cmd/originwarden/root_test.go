@@ -85,7 +85,7 @@ func TestServe_ChecksAndStartsNothing(t *testing.T) {
 			}
 			return ""
 		}
-		status, stdout, stderr := execution(t, env, append([]string{"serve", "--check", "--store", "sqlite:/nowhere/lists.db"}, c.args...)...)
+		status, stdout, stderr := execution(t, env, append([]string{"serve", "--check", "--store", "sqlite:" + filepath.Join(t.TempDir(), "lists.db")}, c.args...)...)
 		if status != c.status || (stdout == "configuration is valid\n") != (c.status == exitDone) {
 			t.Errorf("%s: exit status %d, %q and\n%s", c.name, status, stdout, stderr)
 		}

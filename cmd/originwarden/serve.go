@@ -25,15 +25,12 @@ func newServe(env environment) *cobra.Command {
 			if !cmd.Flags().Changed("config") {
 				file = env.getenv("ORIGINWARDEN_CONFIG")
 			}
+			if check {
+				return checkConfiguration(cmd.Context(), env, file, overrides(cmd)...)
+			}
 			cfg, err := config.Load(file, overrides(cmd)...)
 			if err != nil {
 				return err
-			}
-			if check {
-				tellOfEveryHost(env.stderr, cfg)
-				tellOfBounds(cmd.Context(), env.stderr, cfg)
-				_, err := fmt.Fprintln(env.stdout, "configuration is valid")
-				return failed(err)
 			}
 			load := func() (*config.Config, error) { return config.Load(file, overrides(cmd)...) }
 			return failed(serve(env, cfg, load))

@@ -56,7 +56,7 @@ func newAuthority(t *testing.T, dir string) *authority {
 }
 
 // issue writes a certificate for a name, and its key, into dir.
-func (a *authority) issue(t *testing.T, dir, name string) config.TLS {
+func (a *authority) issue(t *testing.T, dir, name string) config.KeyPair {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -73,7 +73,7 @@ func (a *authority) issue(t *testing.T, dir, name string) config.TLS {
 	if err != nil {
 		t.Fatal(err)
 	}
-	files := config.TLS{Cert: filepath.Join(dir, name+".crt"), Key: filepath.Join(dir, name+".key")}
+	files := config.KeyPair{Cert: filepath.Join(dir, name+".crt"), Key: filepath.Join(dir, name+".key")}
 	writePEM(t, files.Cert, "CERTIFICATE", der)
 	writePEM(t, files.Key, "PRIVATE KEY", private)
 	return files
@@ -155,11 +155,7 @@ func TestCertificate_ChangesWithItsFiles(t *testing.T) {
 		serial := func() int64 {
 			time.Sleep(2 * certificateInterval)
 			synctest.Wait()
-			served, err := c.serverConfig().GetCertificate(nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return served.Leaf.SerialNumber.Int64()
+			return c.current.Load().Leaf.SerialNumber.Int64()
 		}
 		first := serial()
 		ca.issue(t, dir, "localhost")

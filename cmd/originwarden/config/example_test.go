@@ -25,7 +25,7 @@ func TestExample_IsTheDefaultWhereThereIsOne(t *testing.T) {
 	}
 	// An explicit [] is the same as nothing, but for public_origins.
 	cfg.Tenants[0].PublicOrigins, cfg.Tenants[0].PostFromAnywhere = nil, nil
-	cfg.TrustedProxies, cfg.API.Tokens, cfg.Admin.Hosts = nil, nil, nil
+	cfg.TrustedProxies, cfg.API.Tokens, cfg.Admin.Hosts, cfg.TLS.Certs = nil, nil, nil, nil
 	if !reflect.DeepEqual(cfg, least) {
 		t.Errorf("got  %+v\nwant %+v", cfg, least)
 	}
@@ -37,8 +37,8 @@ func TestExample_HasEveryKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	// What a list has is in the example, or in the comment above an empty one.
-	uncommented := regexp.MustCompile(`(?m)^  #   (tokens:|  - \{)`).ReplaceAll(text, []byte("  $1"))
-	uncommented = regexp.MustCompile(`(?m)^  tokens: \[\]$`).ReplaceAll(uncommented, nil)
+	uncommented := regexp.MustCompile(`(?m)^  #   (tokens:|certs:|  - \{)`).ReplaceAll(text, []byte("  $1"))
+	uncommented = regexp.MustCompile(`(?m)^  (tokens|certs): \[\]$`).ReplaceAll(uncommented, nil)
 	var document yaml.Node
 	if err := yaml.Unmarshal(uncommented, &document); err != nil {
 		t.Fatal(err)

@@ -28,18 +28,26 @@ type Flag struct {
 // lets the flags take the place of what is there. The error is Mistakes, with
 // every one that there is.
 func Load(file string, flags ...Flag) (*Config, error) {
+	return load(file, flags, (*checker).check)
+}
+
+func load(file string, flags []Flag, check func(*checker)) (*Config, error) {
 	if file == "" {
-		return Parse("", nil, flags...)
+		return parse("", nil, flags, check)
 	}
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return nil, Mistakes{{Message: fmt.Sprintf("reading the configuration: %v", err)}}
 	}
-	return Parse(file, text, flags...)
+	return parse(file, text, flags, check)
 }
 
 // Parse is Load for the text of a file that is called so.
 func Parse(file string, text []byte, flags ...Flag) (*Config, error) {
+	return parse(file, text, flags, (*checker).check)
+}
+
+func parse(file string, text []byte, flags []Flag, check func(*checker)) (*Config, error) {
 	cfg := Default()
 	found := &findings{file: file, places: map[string]place{}, broken: map[string]bool{}}
 	if !found.unreadable(text) {
@@ -48,8 +56,7 @@ func Parse(file string, text []byte, flags ...Flag) (*Config, error) {
 		d.flags(flags, cfg)
 	}
 	if len(found.mistakes) == 0 || found.places[""] != (place{}) {
-		c := checker{found, cfg}
-		c.check()
+		check(&checker{found, cfg})
 	}
 	if err := found.result(); err != nil {
 		return nil, err

@@ -95,6 +95,11 @@ func (f *findings) result() error {
 	if len(f.mistakes) == 0 {
 		return nil
 	}
+	return f.sorted()
+}
+
+// sorted are the mistakes in the order of Mistakes.
+func (f *findings) sorted() Mistakes {
 	slices.SortStableFunc(f.mistakes, func(a, b Mistake) int {
 		return cmp.Or(compareFlags(a, b), cmp.Compare(a.line, b.line))
 	})

@@ -12,7 +12,7 @@ func (c *Config) Reloaded(next *Config) (in *Config, waiting []string) {
 		}
 	}
 	fixed("listen", c.Listen == next.Listen, func() { merged.Listen = c.Listen })
-	fixed("tls", c.TLS == next.TLS, func() { merged.TLS = c.TLS })
+	fixed("tls", c.TLS.same(next.TLS), func() { merged.TLS = c.TLS })
 	fixed("admin.listen", c.Admin.Listen == next.Admin.Listen, func() { merged.Admin.Listen = c.Admin.Listen })
 	fixed("store", c.Store.same(next.Store), func() { merged.Store = c.Store })
 	fixed("cache", c.Cache == next.Cache, func() { merged.Cache = c.Cache })

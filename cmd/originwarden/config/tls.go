@@ -6,23 +6,64 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 )
 
-// TLS names the files of a certificate chain and its key, in PEM.
+// TLS names the certificates of the listener.
 type TLS struct {
+	// Cert and Key are those of the first one, for clients that name no host or
+	// an unknown one. They may be empty where there are Certs.
+	Cert string `yaml:"cert"`
+	Key  string `yaml:"key"`
+	// Certs are more of them. A client gets one for the host that it names (SNI).
+	Certs []KeyPair `yaml:"certs"`
+}
+
+// KeyPair names the files of a certificate chain and its key, in PEM.
+type KeyPair struct {
 	Cert string `yaml:"cert"`
 	Key  string `yaml:"key"`
 }
 
 // Enabled reports whether there is a certificate.
-func (t TLS) Enabled() bool { return t != TLS{} }
+func (t TLS) Enabled() bool { return len(t.places()) > 0 }
+
+// KeyPairs are all of them, the first one first.
+func (t TLS) KeyPairs() []KeyPair {
+	var all []KeyPair
+	for _, p := range t.places() {
+		all = append(all, p.KeyPair)
+	}
+	return all
+}
+
+// keyPairAt is a certificate and the path of where it is configured.
+type keyPairAt struct {
+	path string
+	KeyPair
+}
+
+func (t TLS) places() []keyPairAt {
+	var all []keyPairAt
+	if first := (KeyPair{t.Cert, t.Key}); first != (KeyPair{}) {
+		all = append(all, keyPairAt{"tls", first})
+	}
+	for i, pair := range t.Certs {
+		all = append(all, keyPairAt{element("tls.certs", i), pair})
+	}
+	return all
+}
+
+func (t TLS) same(other TLS) bool {
+	return t.Cert == other.Cert && t.Key == other.Key && slices.Equal(t.Certs, other.Certs)
+}
 
 // Load reads the certificate as the files have it now.
-func (t TLS) Load() (*tls.Certificate, error) {
-	if t.Cert == "" || t.Key == "" {
+func (p KeyPair) Load() (*tls.Certificate, error) {
+	if p.Cert == "" || p.Key == "" {
 		return nil, errors.New("a certificate needs both cert and key")
 	}
-	pair, err := tls.LoadX509KeyPair(t.Cert, t.Key)
+	pair, err := tls.LoadX509KeyPair(p.Cert, p.Key)
 	return &pair, err
 }
 
@@ -55,7 +96,7 @@ func (u UpstreamTLS) Load() (*tls.Config, error) {
 			return nil, fmt.Errorf("%s has no certificate in PEM", u.CA)
 		}
 	}
-	if own := (TLS{u.Cert, u.Key}); own.Enabled() {
+	if own := (KeyPair{u.Cert, u.Key}); own != (KeyPair{}) {
 		pair, err := own.Load()
 		if err != nil {
 			return nil, err
@@ -66,9 +107,9 @@ func (u UpstreamTLS) Load() (*tls.Config, error) {
 }
 
 func (c *checker) tls() {
-	if c.TLS.Enabled() {
-		if _, err := c.TLS.Load(); err != nil {
-			c.at("tls", "tls: %v", err)
+	for _, pair := range c.TLS.places() {
+		if _, err := pair.Load(); err != nil {
+			c.at(pair.path, "%s: %v", pair.path, err)
 		}
 	}
 }

@@ -1,0 +1,72 @@
+package config
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Check is Load for a gateway that is to start on this machine, by this user:
+// the places where the store writes have to be writable. The warnings are of
+// what a gateway starts with all the same; they come with mistakes too.
+func Check(file string, flags ...Flag) (cfg *Config, warnings Mistakes, err error) {
+	cfg, err = load(file, flags, func(c *checker) {
+		c.check()
+		c.storePlace()
+		aside := &findings{file: c.file, places: c.places, broken: c.broken}
+		for _, w := range c.certificateWarnings(time.Now()) {
+			aside.at(w.path, "%s", w.message)
+		}
+		warnings = aside.sorted()
+	})
+	return cfg, warnings, err
+}
+
+// storePlace reports what a start would fail on. It creates nothing that stays.
+func (c *checker) storePlace() {
+	switch {
+	case c.isBroken("store.url"):
+	case !c.Store.URL.Remote():
+		c.writable("store.url", filepath.Dir(c.Store.URL.Path))
+		for _, suffix := range []string{"", ".lock", "-wal", "-shm"} {
+			c.openable("store.url", c.Store.URL.Path+suffix)
+		}
+	case c.Cache.SnapshotDir != "":
+		dir := c.Cache.SnapshotDir
+		if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+			dir = filepath.Dir(filepath.Clean(dir)) // where it will be made
+		}
+		c.writable("cache.snapshot_dir", dir)
+	}
+}
+
+// writable reports a directory in which no file can be made.
+func (c *checker) writable(path, dir string) {
+	probe, err := os.CreateTemp(dir, ".originwarden-check-*")
+	if err != nil {
+		c.at(path, "%s: writing to the directory %s: %v", path, quote(dir), cause(err))
+		return
+	}
+	probe.Close()
+	os.Remove(probe.Name())
+}
+
+// openable reports a file that is there and cannot be written.
+func (c *checker) openable(path, file string) {
+	f, err := os.OpenFile(file, os.O_RDWR, 0)
+	if err == nil {
+		f.Close()
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		c.at(path, "%s: writing to %s: %v", path, quote(file), cause(err))
+	}
+}
+
+// cause is err without the name of the file.
+func cause(err error) error {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		return p.Err
+	}
+	return err
+}
