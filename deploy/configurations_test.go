@@ -16,19 +16,20 @@ import (
 )
 
 // TestConfigurations_AreValid holds every configuration that is shipped to the
-// gateway's own check, with files where it names secrets.
+// gateway's own check, with files where it names secrets and the volume.
 func TestConfigurations_AreValid(t *testing.T) {
 	secrets := t.TempDir()
 	writeSecrets(t, secrets)
-	for _, file := range []string{"compose/originwarden.yaml", "kubernetes/edge/originwarden.yaml", "kubernetes/example/originwarden.yaml"} {
+	shipped := strings.NewReplacer("/run/secrets/originwarden", filepath.ToSlash(secrets), "/var/lib/originwarden", filepath.ToSlash(t.TempDir()))
+	for _, file := range []string{"compose/originwarden.yaml", "kubernetes/edge/originwarden.yaml", "kubernetes/single/originwarden.yaml", "kubernetes/example/originwarden.yaml"} {
 		t.Run(file, func(t *testing.T) {
 			text, err := os.ReadFile(file)
 			if err != nil {
 				t.Fatal(err)
 			}
 			copied := filepath.Join(t.TempDir(), "originwarden.yaml")
-			write(t, copied, strings.ReplaceAll(string(text), "/run/secrets/originwarden", filepath.ToSlash(secrets)))
-			if out, err := exec.Command(binary, "serve", "--check", "--config", copied).CombinedOutput(); err != nil {
+			write(t, copied, shipped.Replace(string(text)))
+			if out, err := exec.Command(binary, "serve", "--check", "--config", copied).CombinedOutput(); err != nil || strings.Contains(string(out), "warning") {
 				t.Errorf("%v\n%s", err, out)
 			}
 		})
@@ -42,7 +43,7 @@ func writeSecrets(t *testing.T, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{"acme.example.com"}, IsCA: true, BasicConstraintsValid: true}
 	certificate, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
 		t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	monitoringv1 "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
 	v1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -44,12 +45,21 @@ import (
 
 // manifests are what a kustomization comes to.
 type manifests struct {
-	deployments []*v1.Deployment
-	services    []*corev1.Service
-	budgets     []*policyv1.PodDisruptionBudget
-	policies    []*networkingv1.NetworkPolicy
-	configs     map[string]*corev1.ConfigMap
-	namespaces  map[string]bool
+	workloads  []workload
+	services   []*corev1.Service
+	budgets    []*policyv1.PodDisruptionBudget
+	policies   []*networkingv1.NetworkPolicy
+	monitors   []*monitoringv1.ServiceMonitor
+	configs    map[string]*corev1.ConfigMap
+	namespaces map[string]bool
+}
+
+// workload is a Deployment or a StatefulSet.
+type workload struct {
+	selector *metav1.LabelSelector
+	template *corev1.PodTemplateSpec
+	claims   []corev1.PersistentVolumeClaim
+	strategy v1.DeploymentStrategy
 }
 
 // build builds a kustomization, and decodes every object with no field unknown
@@ -60,7 +70,7 @@ func build(t *testing.T, dir string) *manifests {
 	if err != nil {
 		t.Fatal(err)
 	}
-	strict := serializer.NewCodecFactory(legacyscheme.Scheme, serializer.EnableStrict).UniversalDeserializer()
+	strict := decoder(t)
 	m := &manifests{configs: map[string]*corev1.ConfigMap{}, namespaces: map[string]bool{}}
 	for _, resource := range built.Resources() {
 		text, err := resource.AsYAML()
@@ -80,9 +90,21 @@ func build(t *testing.T, dir string) *manifests {
 	return m
 }
 
+// decoder knows the cluster's own types, and those of Prometheus' operator.
+func decoder(t *testing.T) runtime.Decoder {
+	t.Helper()
+	if err := monitoringv1.AddToScheme(legacyscheme.Scheme); err != nil {
+		t.Fatal(err)
+	}
+	return serializer.NewCodecFactory(legacyscheme.Scheme, serializer.EnableStrict).UniversalDeserializer()
+}
+
 // validate holds an object to what the cluster's API does when it is created.
 func validate(t *testing.T, object runtime.Object) field.ErrorList {
 	t.Helper()
+	if _, custom := object.(*monitoringv1.ServiceMonitor); custom {
+		return nil
+	}
 	object = object.DeepCopyObject()
 	legacyscheme.Scheme.Default(object)
 	internal, err := legacyscheme.Scheme.ConvertToVersion(object, runtime.InternalGroupVersioner)
@@ -92,9 +114,14 @@ func validate(t *testing.T, object runtime.Object) field.ErrorList {
 	switch o := internal.(type) {
 	case *apps.Deployment:
 		return appsvalidation.ValidateDeployment(o, pod.GetValidationOptionsFromPodTemplate(&o.Spec.Template, nil))
+	case *apps.StatefulSet:
+		return appsvalidation.ValidateStatefulSet(o, pod.GetValidationOptionsFromPodTemplate(&o.Spec.Template, nil))
 	case *core.Service:
 		if o.Spec.ExternalTrafficPolicy == core.ServiceExternalTrafficPolicyLocal {
 			o.Spec.HealthCheckNodePort = 30000 // the cluster gives one
+		}
+		if o.Spec.ClusterIP == core.ClusterIPNone {
+			o.Spec.ClusterIPs = []string{core.ClusterIPNone} // what the cluster makes of it
 		}
 		return corevalidation.ValidateServiceCreate(o)
 	case *core.ConfigMap:
@@ -113,7 +140,9 @@ func validate(t *testing.T, object runtime.Object) field.ErrorList {
 func (m *manifests) add(object runtime.Object) {
 	switch o := object.(type) {
 	case *v1.Deployment:
-		m.deployments = append(m.deployments, o)
+		m.workloads = append(m.workloads, workload{selector: o.Spec.Selector, template: &o.Spec.Template, strategy: o.Spec.Strategy})
+	case *v1.StatefulSet:
+		m.workloads = append(m.workloads, workload{selector: o.Spec.Selector, template: &o.Spec.Template, claims: o.Spec.VolumeClaimTemplates})
 	case *corev1.Service:
 		m.services = append(m.services, o)
 	case *policyv1.PodDisruptionBudget:
@@ -122,6 +151,8 @@ func (m *manifests) add(object runtime.Object) {
 		m.policies = append(m.policies, o)
 	case *corev1.ConfigMap:
 		m.configs[o.Name] = o
+	case *monitoringv1.ServiceMonitor:
+		m.monitors = append(m.monitors, o)
 	case *corev1.Namespace:
 	}
 	if o, ok := object.(metav1.Object); ok {
@@ -131,30 +162,30 @@ func (m *manifests) add(object runtime.Object) {
 
 // each calls f with what every kustomization comes to.
 func each(t *testing.T, f func(t *testing.T, m *manifests)) {
-	for _, name := range []string{"edge", "example"} {
+	for _, name := range []string{"edge", "single", "example"} {
 		t.Run(name, func(t *testing.T) { f(t, build(t, "../kubernetes/"+name)) })
 	}
 }
 
 func TestManifests_SelectThePodsOfTheirDeployment(t *testing.T) {
 	each(t, func(t *testing.T, m *manifests) {
-		if len(m.deployments) != 1 || len(m.services) != 1 || len(m.policies) != 1 || len(m.configs) != 1 {
+		if len(m.workloads) != 1 || len(m.services) != 1 || len(m.policies) != 1 || len(m.configs) != 1 {
 			t.Fatalf("%+v", m)
 		}
-		pods := labels.Set(m.deployments[0].Spec.Template.Labels)
+		pods := labels.Set(m.workloads[0].template.Labels)
 		selects := func(what string, selector *metav1.LabelSelector) {
 			parsed, err := metav1.LabelSelectorAsSelector(selector)
 			if err != nil || parsed.Empty() || !parsed.Matches(pods) {
 				t.Errorf("%s selects by %v (%v), the pods have %v", what, selector, err, pods)
 			}
 		}
-		selects("the Deployment", m.deployments[0].Spec.Selector)
+		selects("the Deployment or StatefulSet", m.workloads[0].selector)
 		selects("the Service", &metav1.LabelSelector{MatchLabels: m.services[0].Spec.Selector})
 		selects("the NetworkPolicy", &m.policies[0].Spec.PodSelector)
 		for _, budget := range m.budgets {
 			selects("the PodDisruptionBudget", budget.Spec.Selector)
 		}
-		for _, spread := range m.deployments[0].Spec.Template.Spec.TopologySpreadConstraints {
+		for _, spread := range m.workloads[0].template.Spec.TopologySpreadConstraints {
 			selects("the spread over "+spread.TopologyKey, spread.LabelSelector)
 		}
 		delete(m.namespaces, "")
@@ -179,7 +210,7 @@ func gateway(t *testing.T, pod *corev1.PodSpec) *corev1.Container {
 func TestManifests_NameOnlyWhatThereIs(t *testing.T) {
 	secrets := []string{"originwarden-tls", "originwarden-etcd"} // an operator's own
 	each(t, func(t *testing.T, m *manifests) {
-		pod := &m.deployments[0].Spec.Template.Spec
+		pod := &m.workloads[0].template.Spec
 		volumes := map[string]bool{}
 		for _, v := range pod.Volumes {
 			volumes[v.Name] = true
@@ -189,6 +220,9 @@ func TestManifests_NameOnlyWhatThereIs(t *testing.T) {
 			if v.Secret != nil && !slices.Contains(secrets, v.Secret.SecretName) {
 				t.Errorf("no operator has been told of the Secret %s", v.Secret.SecretName)
 			}
+		}
+		for _, claim := range m.workloads[0].claims {
+			volumes[claim.Name] = true
 		}
 		container := gateway(t, pod)
 		for _, mount := range container.VolumeMounts {
@@ -218,7 +252,7 @@ func portOf(container *corev1.Container, port intstr.IntOrString) int32 {
 
 func TestManifests_OpenThePortsOfTheConfiguration(t *testing.T) {
 	each(t, func(t *testing.T, m *manifests) {
-		container := gateway(t, &m.deployments[0].Spec.Template.Spec)
+		container := gateway(t, &m.workloads[0].template.Spec)
 		tenants, admin := listeners(t, m)
 		expect := func(what string, got, want int32) {
 			if got != want {
@@ -275,7 +309,7 @@ func TestManifests_RunWithoutPrivileges(t *testing.T) {
 	}
 	restricted := admission.LevelVersion{Level: admission.LevelRestricted, Version: admission.LatestVersion()}
 	each(t, func(t *testing.T, m *manifests) {
-		template := &m.deployments[0].Spec.Template
+		template := m.workloads[0].template
 		for _, result := range standard.EvaluatePod(restricted, &template.ObjectMeta, &template.Spec) {
 			if !result.Allowed {
 				t.Errorf("%s: %s", result.ForbiddenReason, result.ForbiddenDetail)
@@ -297,7 +331,7 @@ const drain = 10
 
 func TestManifests_LeaveTimeToDrain(t *testing.T) {
 	each(t, func(t *testing.T, m *manifests) {
-		pod := &m.deployments[0].Spec.Template.Spec
+		pod := &m.workloads[0].template.Spec
 		grace, before := int64(30), int64(0) // the API's default
 		if pod.TerminationGracePeriodSeconds != nil {
 			grace = *pod.TerminationGracePeriodSeconds
