@@ -34,7 +34,7 @@ func (c certificates) serverConfig() *tls.Config {
 }
 
 // choose returns the first certificate that has the name the client asks for
-// and that it can verify. Where none has, the default tells the client so.
+// and that the client can verify, or else the default.
 func (c certificates) choose(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	for _, candidate := range c {
 		if current := candidate.current.Load(); hello.SupportsCertificate(current) == nil {
