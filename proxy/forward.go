@@ -30,7 +30,7 @@ const CauseClient = "client"
 
 // Causes returns all values of Exchange.UpstreamCause but the empty one.
 func Causes() []string {
-	return []string{causeConnect, causeTimeout, causeReset, causeProtocol, causeClient}
+	return []string{causeConnect, causeTimeout, causeReset, causeProtocol, causeClient, CauseLoop}
 }
 
 // newForwarder returns the one reverse proxy of all tenants.
@@ -83,6 +83,7 @@ func rewrite(p *httputil.ProxyRequest) {
 	x.dropUntrusted(header)
 	x.forwardedHeaders(header, p.In)
 	x.continueTrace(header)
+	x.markSent(header, p.In)
 	x.asked = time.Now()
 }
 

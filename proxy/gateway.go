@@ -196,6 +196,8 @@ func (g *Gateway) handOn(x *exchange, r *http.Request) {
 	switch {
 	case x.api:
 		x.tenant.API.ServeHTTP(&x.answer, g.settled(x, r))
+	case x.tenant.hasSent(r):
+		x.refuseLoop()
 	case !x.tenant.enter(g.inFlightMax):
 		x.refuse(overloaded)
 	default:

@@ -109,6 +109,8 @@ var (
 		detail: "The tenant did not answer."}
 	upstreamTimeout = &problem{status: http.StatusGatewayTimeout, code: "UPSTREAM_TIMEOUT", title: "Tenant timed out",
 		detail: "The tenant did not answer in time."}
+	loopDetected = &problem{status: http.StatusLoopDetected, code: "LOOP_DETECTED", title: "Loop detected",
+		detail: "The request has come back to this gateway: the upstream of the tenant leads here."}
 )
 
 // forbiddenMethod refuses the methods that make tunnels or loops of a proxy,

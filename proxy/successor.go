@@ -2,8 +2,8 @@ package proxy
 
 // Successor returns a gateway of cfg that is to take the place of g, or every
 // mistake in its tenants at once. What g answers then comes to its end there.
-// Both count the requests in flight of a tenant together, and share the tunnels
-// and, if the timeouts are the same, the connections to tenants without TLS of
+// Both count the requests in flight of a tenant together, know what the other has
+// sent to it, and share the tunnels and, if the timeouts are the same, the connections to tenants without TLS of
 // their own. Lists are those of g.
 func (g *Gateway) Successor(cfg Config) (*Gateway, error) {
 	cfg.Lists = g.lists
@@ -13,7 +13,7 @@ func (g *Gateway) Successor(cfg Config) (*Gateway, error) {
 	}
 	for id, t := range next.hosts.byID {
 		if old := g.hosts.byID[id]; old != nil {
-			t.inFlight = old.inFlight
+			t.inFlight, t.mark = old.inFlight, old.mark
 		}
 	}
 	next.tunnels = g.tunnels

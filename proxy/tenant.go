@@ -78,6 +78,7 @@ type tenant struct {
 	apiPolicy origins.Policy
 	transport *transport
 	inFlight  *atomic.Int64
+	mark      [1]string // of what was sent to it, as a header's lines
 }
 
 // enter counts a request among those in flight, unless there are limit of them
@@ -100,7 +101,8 @@ func newTenant(t Tenant, transports *transports) *tenant {
 	policy := t.Policy
 	policy.PostFromAnywhere = nil
 	policy.RequireOrigin = origins.RequireNone
-	return &tenant{Tenant: t, apiPolicy: policy, transport: transports.of(t.Upstream, t.UpstreamTLS), inFlight: new(atomic.Int64)}
+	return &tenant{Tenant: t, apiPolicy: policy, transport: transports.of(t.Upstream, t.UpstreamTLS),
+		inFlight: new(atomic.Int64), mark: [1]string{newMark()}}
 }
 
 // hosts finds the tenant of a Host.

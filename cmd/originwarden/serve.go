@@ -5,6 +5,7 @@ import (
 	"fmt"
 	stdlog "log"
 	"net"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -25,15 +26,20 @@ func newServe(env environment) *cobra.Command {
 			if !cmd.Flags().Changed("config") {
 				file = env.getenv("ORIGINWARDEN_CONFIG")
 			}
+			flags := overrides(cmd)
 			if check {
-				return checkConfiguration(cmd.Context(), env, file, overrides(cmd)...)
+				return checkConfiguration(cmd.Context(), env, file, flags...)
 			}
-			cfg, err := config.Load(file, overrides(cmd)...)
+			sockets, err := env.handedOver()
+			if err != nil {
+				return failed(err)
+			}
+			load := func() (*config.Config, error) { return config.Load(file, slices.Concat(flags, sockets.flags())...) }
+			cfg, err := load()
 			if err != nil {
 				return err
 			}
-			load := func() (*config.Config, error) { return config.Load(file, overrides(cmd)...) }
-			return failed(serve(env, cfg, load))
+			return failed(serve(env, cfg, sockets, load))
 		},
 	}
 	flags := cmd.Flags()
@@ -59,7 +65,7 @@ func overrides(cmd *cobra.Command) []config.Flag {
 }
 
 // serve runs the gateway of cfg until it is told to stop.
-func serve(env environment, cfg *config.Config, load func() (*config.Config, error)) error {
+func serve(env environment, cfg *config.Config, sockets handedOver, load func() (*config.Config, error)) error {
 	signals, release := env.signals()
 	defer release()
 	stop, now, end := endsBy(signals)
@@ -71,10 +77,6 @@ func serve(env environment, cfg *config.Config, load func() (*config.Config, err
 	stdlog.SetFlags(0)
 	stdlog.SetOutput(lines.Writer())
 	defer stdlog.SetOutput(env.stderr)
-	sockets, err := env.handedOver()
-	if err != nil {
-		return err
-	}
 	// One that comes while it starts would end the process otherwise.
 	hangups, release := env.hangups()
 	defer release()

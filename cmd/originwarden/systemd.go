@@ -8,6 +8,8 @@ import (
 
 	"github.com/coreos/go-systemd/v22/activation"
 	"github.com/coreos/go-systemd/v22/daemon"
+
+	"originwarden/cmd/originwarden/config"
 )
 
 // Names of the sockets that systemd may hand over (FileDescriptorName= of a
@@ -59,6 +61,18 @@ func (h *handedOver) open(name, address string) (net.Listener, error) {
 		return sockets[0], nil
 	}
 	return h.listen("tcp", address)
+}
+
+// flags make the addresses of the sockets those of the configuration.
+func (h *handedOver) flags() (all []config.Flag) {
+	for name, flag := range map[string]string{socketTenants: "listen", socketAdmin: "admin-listen"} {
+		if sockets := h.sockets[name]; len(sockets) == 1 {
+			if at, isTCP := sockets[0].Addr().(*net.TCPAddr); isTCP {
+				all = append(all, config.Flag{Name: flag, Value: at.String()})
+			}
+		}
+	}
+	return all
 }
 
 // tellSystemd says how the service is, where systemd has started it. That

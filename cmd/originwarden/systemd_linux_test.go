@@ -243,3 +243,24 @@ func TestSystemd_HearsThatTheServiceLives(t *testing.T) {
 		t.Errorf("three beats, of 100 ms each, took %v", took)
 	}
 }
+
+// A socket makes an address of the configuration free for a tenant, and is none
+// itself.
+func TestActivation_KnowsItselfByItsSockets(t *testing.T) {
+	up := upstream(t, hello)
+	tenants, tenantsAt := socket(t)
+	admin, adminAt := socket(t)
+	a := underSystemd{sockets: []*os.File{admin, tenants}, names: "admin:tenants"}
+	p := a.serve(t, "--upstream", up, "--listen", strings.TrimPrefix(up, "http://"))
+	p.await(t, p.stdout, readyLine)
+	p.process.Signal(syscall.SIGTERM)
+	if status := p.wait(t); status != exitDone {
+		t.Errorf("exit status %d:\n%s", status, p.stderr)
+	}
+	for _, own := range []string{tenantsAt, adminAt} {
+		p := a.serve(t, "--upstream", "http://"+own)
+		if status := p.wait(t); status != exitUsage || !strings.Contains(p.stderr.String(), `"http://`+own+`" is the gateway itself`) {
+			t.Errorf("an upstream that is a socket: exit status %d\n%s", status, p.stderr)
+		}
+	}
+}

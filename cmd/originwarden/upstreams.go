@@ -85,7 +85,7 @@ func (u *upstreams) of(tenant string) *watched {
 func (u *upstreams) observe(x *proxy.Exchange) {
 	of := u.of(x.Tenant)
 	switch {
-	case of == nil, x.UpstreamCause == proxy.CauseClient:
+	case of == nil, x.UpstreamCause == proxy.CauseClient, x.UpstreamCause == proxy.CauseLoop:
 	case x.UpstreamCause != "":
 		of.saw(false, x.UpstreamCause)
 	case x.Upstream > 0:

@@ -68,6 +68,7 @@ func TestReadiness_TellsWhatChecksMetAtTheUpstream(t *testing.T) {
 
 func TestUpstreams_TellForAWhileWhatRequestsMet(t *testing.T) {
 	cfg, err := config.Parse("c.yaml", []byte("tenants:\n- {id: asked, upstream: 'http://up.example'}\n"+
+		"- {id: unasked, hosts: [u.example], upstream: 'http://up.example'}\n"+
 		"- {id: checked, hosts: [c.example], upstream: 'http://up.example', upstream_check: {path: /, interval: 5m, timeout: 5s}}\n"))
 	if err != nil {
 		t.Fatal(err)
@@ -77,6 +78,9 @@ func TestUpstreams_TellForAWhileWhatRequestsMet(t *testing.T) {
 		u.watch(nil, cfg)
 		for _, tenant := range []string{"asked", "checked"} {
 			u.observe(&proxy.Exchange{Tenant: tenant, UpstreamCause: "reset"})
+		}
+		for _, notAsked := range []string{proxy.CauseClient, proxy.CauseLoop} {
+			u.observe(&proxy.Exchange{Tenant: "unasked", UpstreamCause: notAsked})
 		}
 		for _, row := range []struct {
 			after time.Duration

@@ -23,6 +23,7 @@ func (c *checker) check() {
 	c.addresses()
 	c.tls()
 	c.tenants()
+	c.loops()
 	c.cors()
 	c.tokens()
 	c.oidc()

@@ -1,0 +1,93 @@
+package config_test
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"originwarden/cmd/originwarden/config"
+)
+
+// ownAddress is one of this machine beyond loopback.
+func ownAddress(t *testing.T) string {
+	t.Helper()
+	all, err := net.InterfaceAddrs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, one := range all {
+		if prefix, err := netip.ParsePrefix(one.String()); err == nil && prefix.Addr().Is4() && !prefix.Addr().IsLoopback() {
+			return prefix.Addr().String()
+		}
+	}
+	return "127.0.0.3" // of a machine without a network
+}
+
+func TestParse_RefusesTheGatewayAsUpstream(t *testing.T) {
+	own := ownAddress(t)
+	for _, row := range []struct {
+		listen, admin, upstream string
+		is                      string // the key of which the upstream is the address
+	}{
+		{":8080", ":9090", "http://127.0.0.1:8080", "listen"},
+		{":8080", ":9090", "http://127.0.0.9:8080", "listen"},
+		{":8080", ":9090", "http://[::1]:8080", "listen"},
+		{":8080", ":9090", "http://localhost:8080", "listen"},
+		{":8080", ":9090", "http://LOCALHOST.:8080", "listen"},
+		{":8080", ":9090", "http://app.localhost:8080", "listen"},
+		{":8080", ":9090", "http://0.0.0.0:8080", "listen"},
+		{":8080", ":9090", "http://[::]:8080", "listen"},
+		{":8080", ":9090", "http://[::ffff:127.0.0.1]:8080", "listen"},
+		{":8080", ":9090", "https://localhost:8080", "listen"},
+		{":8080", ":9090", "http://" + own + ":8080", "listen"},
+		{"0.0.0.0:8080", ":9090", "http://[::1]:8080", "listen"},
+		{"[::]:8080", ":9090", "http://127.0.0.1:8080", "listen"},
+		{"127.0.0.1:8080", ":9090", "http://localhost:8080", "listen"},
+		{"127.0.0.1:8080", ":9090", "http://127.0.0.1:8080/", "listen"},
+		{"127.0.0.1:8080", ":9090", "http://0.0.0.0:8080", "listen"},
+		{"localhost:8080", ":9090", "http://127.0.0.1:8080", "listen"},
+		{"localhost:8080", ":9090", "http://localhost:8080", "listen"},
+		{"[::1]:8080", ":9090", "http://localhost:8080", "listen"},
+		{"192.0.2.7:8080", ":9090", "http://192.0.2.7:8080", "listen"},
+		{"gateway.internal:8080", ":9090", "http://Gateway.internal:8080", "listen"},
+		{":80", ":9090", "http://localhost", "listen"},
+		{":443", ":9090", "https://localhost", "listen"},
+		{":8080", "127.0.0.1:9090", "http://127.0.0.1:9090", "admin.listen"},
+		{":8080", ":9090", "http://" + own + ":9090", "admin.listen"},
+
+		{":8080", ":9090", "http://127.0.0.1:8081", ""},
+		{":8080", ":9090", "http://192.0.2.7:8080", ""},
+		{":8080", ":9090", "http://app.internal:8080", ""},
+		{":80", ":9090", "https://localhost", ""},
+		{"127.0.0.1:8080", ":9090", "http://127.0.0.2:8080", ""},
+		{"127.0.0.1:8080", ":9090", "http://[::1]:8080", ""},
+		{"192.0.2.7:8080", ":9090", "http://127.0.0.1:8080", ""},
+		{"192.0.2.7:8080", ":9090", "http://0.0.0.0:8080", ""},
+		{"127.0.0.1:0", "127.0.0.1:0", "http://127.0.0.1:3000", ""},
+	} {
+		text := fmt.Sprintf("listen: '%s'\nadmin: {listen: '%s'}\ntenants:\n  - id: a\n    upstream: %s\n", row.listen, row.admin, row.upstream)
+		_, err := config.Parse("c.yaml", []byte(text))
+		got := fmt.Sprint(err)
+		want := "<nil>"
+		if row.is != "" {
+			shown := map[string]string{"listen": row.listen, "admin.listen": row.admin}[row.is]
+			want = fmt.Sprintf("c.yaml:5: tenants[0].upstream: %q is the gateway itself: %s is %q", strings.TrimSuffix(row.upstream, "/"), row.is, shown)
+		}
+		if got != want {
+			t.Errorf("listen %s, admin %s, upstream %s:\n got %s\nwant %s", row.listen, row.admin, row.upstream, got, want)
+		}
+	}
+}
+
+func TestLoad_RefusesTheGatewayAsUpstreamOfAFlag(t *testing.T) {
+	_, err := config.Load("", config.Flag{Name: "upstream", Value: "http://localhost:8080"})
+	const want = `--upstream: tenants[0].upstream: "http://localhost:8080" is the gateway itself: listen is "127.0.0.1:8080"`
+	if fmt.Sprint(err) != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+	if _, err := config.Load("", config.Flag{Name: "upstream", Value: "http://localhost:8080"}, config.Flag{Name: "listen", Value: "127.0.0.1:0"}); err != nil {
+		t.Errorf("at another port: %v", err)
+	}
+}
