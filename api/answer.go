@@ -31,6 +31,7 @@ type answerWriter struct {
 	status int // 0 before
 	pieces *pieces
 	place  *place // that the request holds, or nil
+	call   Call   // what is known of it so far
 }
 
 // WriteHeader implements http.ResponseWriter. What leaves at once leaves its

@@ -37,9 +37,9 @@ type Config struct {
 	// context that holds the trace id that the client got. Clients are told no
 	// more than who does not answer. It may be nil, and is called concurrently.
 	Log func(context.Context, error)
-	// Observe is told once what each request came to, after its answer. It may
-	// be nil, and is called concurrently.
-	Observe func(Outcome)
+	// Observe is told once what each request came to, after its answer, with the
+	// request's context. It may be nil, and is called concurrently.
+	Observe func(context.Context, Outcome)
 }
 
 // Limits bound one request. What is zero admits nothing.
@@ -103,6 +103,7 @@ func (t *tenant) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	at, answer := resourceAt(r.URL.EscapedPath()), &answerWriter{ResponseWriter: w, pieces: &t.memory.pieces}
 	defer answer.leave()
+	answer.call.Integration = at.id
 	outcome := Outcome{Route: at.pattern, Method: boundedMethod(r.Method)}
 	err := t.serve(answer, r, at)
 	cut := err != nil && answer.status != 0
@@ -111,10 +112,14 @@ func (t *tenant) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		outcome.Limit = LimitInFlight
 	case err != nil && !cut:
 		refused := t.refuse(answer, r, err)
-		outcome.Limit, outcome.Refused = refused.limit, refused.cause
+		outcome.Limit, outcome.Refused, outcome.Code = refused.limit, refused.cause, refused.errs[0].Code
+		if refusalFor(err) != nil { // nothing was changed
+			answer.call.Integration, answer.call.Change = at.id, nil
+		}
 	}
+	outcome.Call = answer.call
 	if outcome.Status = answer.status; t.Observe != nil {
-		t.Observe(outcome)
+		t.Observe(r.Context(), outcome)
 	}
 	if cut { // what is half sent must not look whole
 		panic(http.ErrAbortHandler)
@@ -125,6 +130,7 @@ func (t *tenant) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // asks is settled before anything about the resource shows.
 func (t *tenant) serve(w *answerWriter, r *http.Request, at resource) error {
 	who, err := t.authenticate(r)
+	w.call.Issuer, w.call.Subject = who.issuer, who.subject
 	if err != nil {
 		return err
 	}

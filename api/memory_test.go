@@ -63,7 +63,7 @@ type crowd struct {
 	limits  map[string]int // outcomes by their limit
 }
 
-func (c *crowd) observe(o api.Outcome) {
+func (c *crowd) observe(_ context.Context, o api.Outcome) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.limits[o.Limit]++

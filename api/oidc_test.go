@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -162,7 +163,7 @@ func TestAccessToken_FailsLikeAnyOther(t *testing.T) {
 	i := newIdentity(t)
 	var refused []error
 	config := i.config()
-	config.Observe = func(o api.Outcome) { refused = append(refused, o.Refused) }
+	config.Observe = func(_ context.Context, o api.Outcome) { refused = append(refused, o.Refused) }
 	acme := api.New(config).Tenant("acme")
 	var first string
 	for _, token := range []string{
@@ -190,7 +191,7 @@ func TestAccessToken_ThatIsRefusedIsNotQuoted(t *testing.T) {
 	i := newIdentity(t)
 	var refused []error
 	config := i.config()
-	config.Observe = func(o api.Outcome) { refused = append(refused, o.Refused) }
+	config.Observe = func(_ context.Context, o api.Outcome) { refused = append(refused, o.Refused) }
 	acme := api.New(config).Tenant("acme")
 	first := i.keys[0]
 	tokens := []string{

@@ -3,13 +3,16 @@ package api
 import "net/http"
 
 // Outcome is what one request came to, for whoever counts or logs. But for
-// Refused, each field is one of a few values whatever the client sent.
+// Refused and Call, each field is one of a few values whatever the client sent.
 type Outcome struct {
 	// Route is the path of the resource as OpenAPI has it, or "none".
 	Route string
 	// Method is one that the API has, or "other".
 	Method string
 	Status int
+	// Code is that of the error, the first of several, that was the answer, of
+	// Codes, or "".
+	Code string
 	// Limit is the limit that the request ran into: LimitTier1, LimitTier2,
 	// LimitFailed, LimitInFlight or "". An answer that LimitInFlight has cut off
 	// has the status with which it began.
@@ -17,6 +20,7 @@ type Outcome struct {
 	// Refused is why an access token of the issuer was not accepted, which its
 	// sender is not told; nil otherwise. It may hold what the token claims.
 	Refused error
+	Call    Call
 }
 
 // boundedMethod returns a method of the API, or "other" for what clients make up.

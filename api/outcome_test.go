@@ -13,7 +13,10 @@ func TestOutcome_IsToldOnceForEveryRequest(t *testing.T) {
 	g := newGate(t)
 	id := g.create("n").ID
 	var all []api.Outcome
-	g.config.Observe = func(o api.Outcome) { all = append(all, o) }
+	g.config.Observe = func(_ context.Context, o api.Outcome) {
+		o.Call = api.Call{} // see TestCall
+		all = append(all, o)
+	}
 	g.config.RateLimits = api.RateLimits{Tier1: 3, Tier2: 3, Failed: 1}
 	g.serve(func(h http.Handler) http.Handler { return h })
 	const item = collection + "/{id}"
@@ -25,17 +28,17 @@ func TestOutcome_IsToldOnceForEveryRequest(t *testing.T) {
 		{"a page", request{method: "GET", path: collection + "?limit=1"}, api.Outcome{Route: collection, Method: "GET", Status: 200}},
 		{"a header", request{method: "HEAD", path: collection}, api.Outcome{Route: collection, Method: "HEAD", Status: 200}},
 		{"not modified", request{method: "GET", path: collection + "/" + id, header: map[string]string{"If-None-Match": "*"}}, api.Outcome{Route: item, Method: "GET", Status: 304}},
-		{"above tier 1", request{method: "GET", path: collection}, api.Outcome{Route: collection, Method: "GET", Status: 429, Limit: api.LimitTier1}},
+		{"above tier 1", request{method: "GET", path: collection}, api.Outcome{Route: collection, Method: "GET", Status: 429, Limit: api.LimitTier1, Code: "HTTP-429"}},
 		{"created", request{method: "POST", path: collection, body: `{"name":"n"}`}, api.Outcome{Route: collection, Method: "POST", Status: 201}},
-		{"refused", request{method: "POST", path: collection, body: `{`}, api.Outcome{Route: collection, Method: "POST", Status: 400}},
+		{"refused", request{method: "POST", path: collection, body: `{`}, api.Outcome{Route: collection, Method: "POST", Status: 400, Code: "BAD_REQUEST"}},
 		{"changed", request{method: "PATCH", path: collection + "/" + id, body: `[]`}, api.Outcome{Route: item, Method: "PATCH", Status: 204}},
-		{"above tier 2", request{method: "DELETE", path: collection + "/" + id}, api.Outcome{Route: item, Method: "DELETE", Status: 429, Limit: api.LimitTier2}},
-		{"no token", request{method: "GET", path: collection, token: "-"}, api.Outcome{Route: collection, Method: "GET", Status: 401}},
-		{"above failures", request{method: "GET", path: collection, token: "-"}, api.Outcome{Route: collection, Method: "GET", Status: 429, Limit: api.LimitFailed}},
-		{"of another tenant", request{method: "GET", path: collection, token: otherToken}, api.Outcome{Route: collection, Method: "GET", Status: 403}},
-		{"a method that clients made up", request{method: "MADE-UP", path: collection}, api.Outcome{Route: collection, Method: "other", Status: 405}},
-		{"a path that clients made up", request{method: "GET", path: collection + "/made/up"}, api.Outcome{Route: "none", Method: "GET", Status: 404}},
-		{"another API's path", request{method: "GET", path: "/api/v1/others"}, api.Outcome{Route: "none", Method: "GET", Status: 404}},
+		{"above tier 2", request{method: "DELETE", path: collection + "/" + id}, api.Outcome{Route: item, Method: "DELETE", Status: 429, Limit: api.LimitTier2, Code: "HTTP-429"}},
+		{"no token", request{method: "GET", path: collection, token: "-"}, api.Outcome{Route: collection, Method: "GET", Status: 401, Code: "AUTH-1"}},
+		{"above failures", request{method: "GET", path: collection, token: "-"}, api.Outcome{Route: collection, Method: "GET", Status: 429, Limit: api.LimitFailed, Code: "HTTP-429"}},
+		{"of another tenant", request{method: "GET", path: collection, token: otherToken}, api.Outcome{Route: collection, Method: "GET", Status: 403, Code: "WEBINTEGRATIONS_FORBIDDEN"}},
+		{"a method that clients made up", request{method: "MADE-UP", path: collection}, api.Outcome{Route: collection, Method: "other", Status: 405, Code: "METHOD_NOT_ALLOWED"}},
+		{"a path that clients made up", request{method: "GET", path: collection + "/made/up"}, api.Outcome{Route: "none", Method: "GET", Status: 404, Code: "WEBINTEGRATIONS_NOT_FOUND"}},
+		{"another API's path", request{method: "GET", path: "/api/v1/others"}, api.Outcome{Route: "none", Method: "GET", Status: 404, Code: "WEBINTEGRATIONS_NOT_FOUND"}},
 	} {
 		all = nil
 		got := g.send(tt.r)
@@ -48,9 +51,12 @@ func TestOutcome_IsToldOnceForEveryRequest(t *testing.T) {
 func TestOutcome_OfAFailureOfTheStore(t *testing.T) {
 	var all []api.Outcome
 	config := configOf(&hooks{page: func(context.Context, string, store.Query) (store.Page, error) { return store.Page{}, errInside }})
-	config.Observe = func(o api.Outcome) { all = append(all, o) }
+	config.Observe = func(_ context.Context, o api.Outcome) {
+		o.Call = api.Call{} // see TestCall
+		all = append(all, o)
+	}
 	reads.expect(t, api.New(config).Tenant("acme"), 503)
-	if want := (api.Outcome{Route: collection, Method: "GET", Status: 503}); len(all) != 1 || all[0] != want {
+	if want := (api.Outcome{Route: collection, Method: "GET", Status: 503, Code: "STORE_UNAVAILABLE"}); len(all) != 1 || all[0] != want {
 		t.Errorf("told %+v, want %+v", all, want)
 	}
 }

@@ -111,3 +111,13 @@ func (p *patch) apply(w *store.WebIntegration) error {
 	w.LastUpdated = now()
 	return nil
 }
+
+// changes is what the patch changes of a web integration, or nil of one without
+// operations or that was not read.
+func (p *patch) changes(before store.WebIntegration) *Change {
+	after := before
+	if before.ID == "" || p.apply(&after) != nil {
+		return nil
+	}
+	return changeOf(before, after)
+}

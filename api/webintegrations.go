@@ -48,6 +48,7 @@ func (t *tenant) create(w *answerWriter, r *http.Request, c call) error {
 	wanted.ID, wanted.TenantID, wanted.CreatedBy = store.NewID(), t.id, c.who.subject
 	wanted.Created = now()
 	wanted.LastUpdated = wanted.Created
+	w.call.Integration, w.call.Change = wanted.ID, changeOf(store.WebIntegration{}, wanted)
 	var created store.WebIntegration
 	err = t.commit(r, func(ctx context.Context) (change origins.Change, err error) {
 		created, err = t.Store.Create(ctx, wanted)
@@ -93,16 +94,18 @@ func (t *tenant) patch(w *answerWriter, r *http.Request, c call) error {
 	if err != nil {
 		return err
 	}
-	var changed store.WebIntegration
+	var before, changed store.WebIntegration
 	err = t.commitAndKeep(r, func(ctx context.Context) (change origins.Change, err error) {
-		changed, err = t.Store.Edit(ctx, t.id, c.id, func(w *store.WebIntegration) error {
-			if !permits(r.Header, w.Revision) {
+		changed, err = t.Store.Edit(ctx, t.id, c.id, func(edited *store.WebIntegration) error {
+			if !permits(r.Header, edited.Revision) {
 				return conflict()
 			}
-			return p.apply(w)
+			before = *edited
+			return p.apply(edited)
 		})
 		return changed.Change(), err
 	})
+	w.call.Change = p.changes(before)
 	if err != nil {
 		return err
 	}
@@ -115,15 +118,20 @@ func (t *tenant) patch(w *answerWriter, r *http.Request, c call) error {
 // remove deletes one web integration. A body is not read.
 func (t *tenant) remove(w *answerWriter, r *http.Request, c call) error {
 	var revision uint64
+	var before store.WebIntegration
 	err := t.commitAndKeep(r, func(ctx context.Context) (change origins.Change, err error) {
-		revision, err = t.Store.Delete(ctx, t.id, c.id, func(w store.WebIntegration) error {
-			if !permits(r.Header, w.Revision) {
+		revision, err = t.Store.Delete(ctx, t.id, c.id, func(deleted store.WebIntegration) error {
+			if !permits(r.Header, deleted.Revision) {
 				return conflict()
 			}
+			before = deleted
 			return nil
 		})
 		return store.Deletion(t.id, c.id, revision), err
 	})
+	if before.ID != "" {
+		w.call.Change = changeOf(before, store.WebIntegration{})
+	}
 	if err != nil {
 		return err
 	}

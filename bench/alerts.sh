@@ -1,11 +1,10 @@
 #!/usr/bin/env bash
 # Has Prometheus watch a gateway under load by what deploy/ ships, takes away the
-# Has Prometheus watch a gateway under load by what deploy/ ships, takes away the
 # tenant, the configuration, the directory of the lists on disk, the store's space,
-# the store and the gateway itself, one after the other, and holds the alerts to it:
-# those that belong to it fire and end, and no others do. Only times are shorter than
-# in deploy/. About three minutes.
-# Usage: bench/alerts.sh. Needs Debian's prometheus, wrk and curl.
+# the store, the issuer of tokens, the certificate and the gateway itself, one after the
+# other, and holds the alerts to it: those that belong to it fire and end, and no
+# others do. Only times are shorter than in deploy/. About three minutes.
+# Usage: bench/alerts.sh. Needs Debian's prometheus, wrk, curl and openssl.
 source "$(dirname "$0")/gateway.sh"
 go build -o "$work/originwarden" ./cmd/originwarden
 go build -o "$work/tenant" ./bench/tenant
@@ -30,16 +29,26 @@ start_member() {
 }
 start_member
 
+certificate() { # DAYS
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=localhost -days "$1" \
+    -keyout "$work/key.new" -out "$work/cert.new" 2>/dev/null
+  mv "$work/key.new" "$work/key.pem"
+  mv "$work/cert.new" "$work/cert.pem"
+}
+certificate 90
+
 write_configuration() { # MORE
   cat >"$work/originwarden.yaml" <<YAML
 listen: 127.0.0.1:0
 admin: {listen: "127.0.0.1:0"}
 tenants:
   - {id: acme, upstream: "http://$upstream", upstream_check: {path: /, interval: 1s, timeout: 500ms}}
+tls: {cert: $work/cert.pem, key: $work/key.pem}
 store: {url: "etcd://127.0.0.1:$port/originwarden"}
 cache: {snapshot_dir: "$work/lists"}
 api:
   tokens: [{subject: ops, tenant: "*", role: admin, sha256: $(printf alerts | sha256sum | cut -d' ' -f1)}]
+  oidc: {issuer: "http://127.0.0.1:1", audience: nobody} # which is away
 timeouts: {upstream_response: 2s}
 log: {access: false}
 $1
@@ -53,7 +62,8 @@ ready=$(await "$work/gateway.out" '^originwarden ready')
 listen=$(sed 's/.*listen=\([^ ]*\).*/\1/' <<<"$ready")
 admin=$(sed 's/.*admin=\([^ ]*\).*/\1/' <<<"$ready")
 token=alerts
-list https://listed.example >/dev/null
+curl -sfk "https://$listen/api/v1/web-integrations" -H "Authorization: Bearer $token" -H 'Content-Type: application/json' \
+  -d '{"name":"bench","validOrigins":["https://listed.example"]}' >/dev/null
 
 mkdir -p "$work/prometheus/rules"
 sed 's/15s/1s/; s/originwarden:9090/'"$admin"'/' deploy/prometheus/prometheus.yml >"$work/prometheus/prometheus.yml"
@@ -94,7 +104,7 @@ expect() {
 # passes: a listed origin's request, whatever else is the matter.
 passes() {
   local status
-  status=$(curl -s -o /dev/null -w '%{http_code}' -H 'Origin: https://listed.example' "http://$listen/")
+  status=$(curl -sk -o /dev/null -w '%{http_code}' -H 'Origin: https://listed.example' "https://$listen/")
   [ "$status" = 200 ] || fail "a listed origin gets $status"
 }
 before=''
@@ -104,7 +114,7 @@ for _ in $(seq 200); do
   curl -sf "http://$watcher/api/v1/query?query=up==1" | grep -q '"metric":{' && break || sleep 0.1
 done
 sleep 3
-wrk -t1 -c4 -d300s -H 'Origin: https://listed.example' "http://$listen/" >"$work/wrk.out" &
+wrk -t1 -c4 -d300s -H 'Origin: https://listed.example' "https://$listen/" >"$work/wrk.out" &
 started+=($!)
 say 'all is well'
 expect
@@ -144,7 +154,7 @@ printf '{"key":"ZmlsbA==","value":"%s"}' "$(head -c 300000 /dev/zero | base64 -w
 for _ in $(seq 100); do
   [[ $(etcd kv/put "@$work/fill.json") != *'space exceeded'* ]] || break
 done
-answer=$(curl -s "http://$listen/api/v1/web-integrations" -H "Authorization: Bearer $token" -H 'Content-Type: application/json' -d '{"name":"more"}')
+answer=$(curl -sk "https://$listen/api/v1/web-integrations" -H "Authorization: Bearer $token" -H 'Content-Type: application/json' -d '{"name":"more"}')
 [[ $answer == *'The write was not made: the store has no space left.'* ]] || fail "the API answers $answer"
 expect OriginwardenWritesFail
 passes
@@ -155,7 +165,7 @@ for step in "kv/compaction {\"revision\":$revision,\"physical\":true}" 'maintena
   etcd "${step%% *}" "${step#* }" >/dev/null
 done
 expect
-list https://more.example >/dev/null
+curl -sfk "https://$listen/api/v1/web-integrations" -H "Authorization: Bearer $token" -H 'Content-Type: application/json' -d '{"name":"more"}' >/dev/null
 passes
 
 say 'the store ends'
@@ -165,6 +175,25 @@ expect OriginwardenListsStale OriginwardenStoreUnreachable
 passes
 say 'the store is back'
 start_member
+expect
+passes
+
+say 'the issuer of a token is away'
+while :; do
+  curl -sk -o /dev/null -H 'Authorization: Bearer e30.e30.e30' "https://$listen/api/v1/web-integrations" || true
+  sleep 0.2
+done &
+asker=$!
+started+=("$asker")
+expect OriginwardenAPIFailing
+kill "$asker"
+say 'nobody asks for it'
+expect
+say 'the certificate ends soon'
+certificate 3
+expect OriginwardenCertificateExpiring
+say 'it was renewed'
+certificate 90
 expect
 passes
 

@@ -53,6 +53,7 @@ type Metrics struct {
 	tunnelsClosed  *fixed
 	limited        *fixed
 	api            *prometheus.CounterVec
+	apiErrors      *fixed
 	spans          *fixed
 	reloads        *fixed
 	lastReload     prometheus.Gauge
@@ -96,6 +97,7 @@ func (m *Metrics) registerFixed() {
 	m.tunnelsClosed = m.fixed(counters("tunnels_closed_total", "WebSockets that have ended.", "cause"), proxy.TunnelEnds())
 	m.limited = m.fixed(counters("limited_total", "Requests and connections that ran into a limit.", "limit"),
 		append(proxy.Limits(), LimitConnections, api.LimitTier1, api.LimitTier2, api.LimitFailed, api.LimitInFlight))
+	m.apiErrors = m.fixed(counters("api_errors_total", "Requests to the lists' API that were answered with an error.", "code"), api.Codes())
 	m.spans = m.fixed(counters("trace_spans_total", "Spans that were made, by what became of them.", "outcome"), SpanOutcomes())
 	m.reloads = m.fixed(counters("config_reloads_total", "How often the configuration was read again.", "outcome"), []string{"ok", "failed"})
 }
@@ -157,6 +159,9 @@ func (m *Metrics) Relayed(tenant string, received, sent int) {
 // ObserveAPI counts a request to the lists' API that was answered.
 func (m *Metrics) ObserveAPI(o api.Outcome) {
 	m.api.WithLabelValues(o.Route, o.Method, strconv.Itoa(o.Status)).Inc()
+	if o.Code != "" {
+		m.apiErrors.of(o.Code).Inc()
+	}
 	if o.Limit != "" {
 		m.Limited(o.Limit)
 	}

@@ -213,8 +213,10 @@ func TestMetrics_CountsTheAPI(t *testing.T) {
 	m, _ := newMetrics(t)
 	m.ObserveAPI(api.Outcome{Route: "/web-integrations", Method: "GET", Status: 200})
 	m.ObserveAPI(api.Outcome{Route: "none", Method: "other", Status: 429, Limit: api.LimitFailed})
+	m.ObserveAPI(api.Outcome{Route: "/web-integrations", Method: "GET", Status: 503, Code: "STORE_UNAVAILABLE"})
 	expectLines(t, scrape(t, m), `originwarden_api_requests_total{code="200",method="GET",route="/web-integrations"} 1`,
-		`originwarden_api_requests_total{code="429",method="other",route="none"} 1`, `originwarden_limited_total{limit="failed"} 1`)
+		`originwarden_api_requests_total{code="429",method="other",route="none"} 1`, `originwarden_limited_total{limit="failed"} 1`,
+		`originwarden_api_errors_total{code="STORE_UNAVAILABLE"} 1`, `originwarden_api_errors_total{code="ISSUER_UNAVAILABLE"} 0`)
 }
 
 func TestMetrics_ShowsWhatIsOpen(t *testing.T) {
@@ -257,6 +259,7 @@ func everything(t *testing.T) *metrics.Metrics {
 	m.Watch(func() map[string]int { return map[string]int{"acme": 3} }, func() int64 { return 7 })
 	m.WatchUpstreams(func() map[string]bool { return map[string]bool{"acme": true} })
 	m.WatchLog(func() uint64 { return 1 })
+	m.WatchCertificate(func() time.Time { return time.Now() })
 	m.WatchFeed(func() metrics.Feed { return metrics.Feed{Confirmed: time.Now()} })
 	m.WatchSnapshot(func() error { return nil })
 	m.WatchWrites([]string{"other"}, func() metrics.Writes { return metrics.Writes{} })

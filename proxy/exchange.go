@@ -60,6 +60,8 @@ type Exchange struct {
 	Limit string
 	// API says that the API answered.
 	API bool
+	// Attached is what the API has attached by Attach, or nil.
+	Attached any
 	// Cut says that the answer ended before its end, or was never sent.
 	Cut bool
 	// Err is what went wrong inside, for the operator; nil when nothing did.

@@ -262,7 +262,7 @@ func (g *Gateway) decide(x *exchange, r *http.Request) origins.Reason {
 // public scheme and host, and the trace id.
 func (g *Gateway) settled(x *exchange, r *http.Request) *http.Request {
 	ctx := envelope.WithTraceID(r.Context(), x.TraceID)
-	out := r.WithContext(ctx)
+	out := r.WithContext(context.WithValue(ctx, exchangeKey{}, x))
 	u := *r.URL
 	u.Scheme, u.Host = x.scheme, g.publicHost(x, r)
 	out.URL, out.RemoteAddr = &u, x.Client.String()
@@ -284,7 +284,7 @@ func (g *Gateway) publicHost(x *exchange, r *http.Request) string {
 
 type exchangeKey struct{}
 
-// exchangeOf returns the exchange of a request on its way to the tenant.
+// exchangeOf returns the exchange of a request on its way to the tenant or its API.
 func exchangeOf(ctx context.Context) *exchange {
 	return ctx.Value(exchangeKey{}).(*exchange)
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"net/http"
+
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
@@ -8,12 +10,13 @@ import (
 	"originwarden/proxy"
 )
 
-// accessLog writes a line for every exchange. Its zero value is not usable; it
+// accessLog writes a line for every exchange, or only for those that failed and
+// those that changed a list. Its zero value is not usable; it
 // may be used concurrently.
 type accessLog struct {
 	log     *logger
 	refused *sampler // anybody can cause those at any rate
-	all     bool     // or only exchanges that failed
+	all     bool
 }
 
 // refusedFirst is how many refused requests of a second get a line, before they
@@ -29,17 +32,29 @@ func (l *accessLog) observe(x *proxy.Exchange) {
 	level := zapcore.InfoLevel
 	if hasFailed(x) {
 		level = zapcore.WarnLevel
-	} else if !l.all {
+	} else if !l.all && !hasChanged(x) {
 		return
 	}
 	entry := l.log.Check(level, "request")
-	if entry != nil && (x.Verdict != origins.Refused || l.refused.passes(x.Reason)) {
+	if entry == nil {
+		return
+	}
+	if verdict, reason := verdictOf(x); verdict != origins.Refused || l.refused.passes(reason) {
 		entry.Write(zap.Inline((*accessLine)(x)))
 	}
 }
 
+// hasChanged reports whether x has changed a list.
+func hasChanged(x *proxy.Exchange) bool {
+	o := apiOutcome(x)
+	return o != nil && o.Call.Change != nil
+}
+
 // hasFailed reports whether x went wrong for a reason other than the client.
 func hasFailed(x *proxy.Exchange) bool {
+	if o := apiOutcome(x); o != nil && o.Status >= http.StatusInternalServerError {
+		return true
+	}
 	return x.UpstreamCause != "client" && (x.Err != nil || x.UpstreamCause != "")
 }
 
@@ -57,8 +72,9 @@ type accessLine proxy.Exchange
 func (x *accessLine) MarshalLogObject(into zapcore.ObjectEncoder) error {
 	into.AddString("tenant", x.Tenant)
 	into.AddString("kind", x.Kind.String())
-	into.AddString("verdict", string(x.Verdict))
-	into.AddString("reason", x.Reason)
+	verdict, reason := verdictOf((*proxy.Exchange)(x))
+	into.AddString("verdict", string(verdict))
+	into.AddString("reason", reason)
 	into.AddString("mode", x.Mode.String())
 	into.AddString("method", bounded(x.Method, longestMethod))
 	into.AddString("path", bounded(x.Path, longestPath))
@@ -70,6 +86,9 @@ func (x *accessLine) MarshalLogObject(into zapcore.ObjectEncoder) error {
 	into.AddString("client", x.Client.String())
 	into.AddString("trace_id", x.TraceID)
 	x.addExceptional(into)
+	if o := apiOutcome((*proxy.Exchange)(x)); o != nil {
+		addCall(into, &o.Call)
+	}
 	return nil
 }
 

@@ -109,14 +109,16 @@ func (s *service) run(stop, now context.Context, a around) error {
 	}
 	background.Go(func() { guard(base) })
 	background.Go(func() { g.obey(base, a) })
+	var certs certificates
 	if s.cfg.TLS.Enabled() {
-		certs, err := newCertificates(s.cfg.TLS, s.log.Logger)
+		certs, err = newCertificates(s.cfg.TLS, s.log.Logger)
 		if err != nil {
 			return err
 		}
 		g.speakTLS(certs)
 		background.Go(func() { certs.follow(base) })
 	}
+	h.metrics.WatchCertificate(certs.notAfter)
 	err = g.serve(stop, limited, admin, a.ready)
 	return errors.Join(err, g.drain(now, cut))
 }

@@ -177,7 +177,8 @@ func (p *plan) api() (*api.API, error) {
 		Limits:     api.Limits{Origins: cfg.Limits.Origins, Body: int64(cfg.Limits.Body)},
 		Timeout:    time.Duration(p.cfg.Store.Timeout),
 		Log:        p.logAPI,
-		Observe: func(o api.Outcome) {
+		Observe: func(ctx context.Context, o api.Outcome) {
+			proxy.Attach(ctx, &o)
 			p.observed.ObserveAPI(o)
 			p.logRefusedToken(o)
 		},

@@ -35,7 +35,10 @@ type authority struct {
 	key         *ecdsa.PrivateKey
 	file        string
 	serial      int64
+	notAfter    time.Time // of what was issued last
 }
+
+const certificateMetric = "originwarden_certificate_not_after_timestamp_seconds"
 
 func newAuthority(t *testing.T, dir string) *authority {
 	t.Helper()
@@ -50,7 +53,7 @@ func newAuthority(t *testing.T, dir string) *authority {
 		t.Fatal(err)
 	}
 	certificate, _ := x509.ParseCertificate(der)
-	a := &authority{certificate, key, filepath.Join(dir, "ca.pem"), 1}
+	a := &authority{certificate: certificate, key: key, file: filepath.Join(dir, "ca.pem"), serial: 1}
 	writePEM(t, a.file, "CERTIFICATE", der)
 	return a
 }
@@ -63,8 +66,9 @@ func (a *authority) issue(t *testing.T, dir, name string) config.KeyPair {
 		t.Fatal(err)
 	}
 	a.serial++
+	a.notAfter = time.Now().Add(time.Hour)
 	template := &x509.Certificate{SerialNumber: big.NewInt(a.serial), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name},
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, NotBefore: time.Now().Add(-time.Hour), NotAfter: a.notAfter}
 	der, err := x509.CreateCertificate(rand.Reader, template, a.certificate, &key.PublicKey, a.key)
 	if err != nil {
 		t.Fatal(err)
@@ -115,6 +119,9 @@ func TestServe_SpeaksTLS(t *testing.T) {
 		if res.StatusCode != 200 || res.Proto != proto {
 			t.Errorf("%s: %s %s", tls.VersionName(version), res.Proto, res.Status)
 		}
+	}
+	if _, text := send(t, "GET", r.admin+"/metrics", ""); !strings.Contains(text, fmt.Sprint("\n"+certificateMetric+" ", float64(ca.notAfter.Unix()), "\n")) {
+		t.Error("the metrics do not tell when the certificate ends")
 	}
 	if _, err := ca.client(t, tls.VersionTLS11).Get(url); err == nil {
 		t.Error("it speaks TLS 1.1")

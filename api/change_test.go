@@ -1,0 +1,120 @@
+package api_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"originwarden/api"
+	"originwarden/store"
+)
+
+// manyOrigins is a JSON array of n origins.
+func manyOrigins(n int) (array string, all []string) {
+	for i := range n {
+		all = append(all, fmt.Sprintf("https://o%03d.example", i))
+	}
+	return `["` + strings.Join(all, `","`) + `"]`, all
+}
+
+func TestCall_TellsWhoHasChangedWhat(t *testing.T) {
+	g := newGate(t)
+	g.config.Limits.Origins = 100
+	var told api.Call
+	g.config.Observe = func(_ context.Context, o api.Outcome) { told = o.Call }
+	g.serve(func(h http.Handler) http.Handler { return h })
+	many, all := manyOrigins(25)
+	g.send(request{method: "POST", path: collection, token: globalToken, body: `{"name":"first","validOrigins":` + many + `}`})
+	id := told.Integration
+	if want := (api.Call{Subject: "root", Integration: id, Change: &api.Change{Name: "first", Added: 25, FirstAdded: all[:api.ShownOrigins]}}); len(id) != 32 || !reflect.DeepEqual(told, want) {
+		t.Fatalf("created: told %+v, %+v", told, told.Change)
+	}
+	for _, row := range []struct {
+		rule    string
+		r       request
+		subject string
+		change  *api.Change
+	}{
+		{"replaced", request{method: "PATCH", body: `[{"op":"replace","path":"/validOrigins","value":["https://o001.example","https://new.example"]}]`}, "ops",
+			&api.Change{Name: "first", Added: 1, FirstAdded: []string{"https://new.example"}, Removed: 24, FirstRemoved: append([]string{all[0]}, all[2:11]...)}},
+		{"renamed", request{method: "PATCH", body: `[{"op":"replace","path":"/name","value":"second"}]`}, "ops", &api.Change{Name: "second", OldName: "first"}},
+		{"no operation", request{method: "PATCH", body: `[]`}, "ops", nil},
+		{"another one in between", request{method: "PATCH", body: `[{"op":"replace","path":"/name","value":"x"}]`, header: map[string]string{"If-Match": `"1"`}}, "ops", nil},
+		{"a bad body", request{method: "PATCH", body: `{`}, "ops", nil},
+		{"read", request{method: "GET"}, "ops", nil},
+		{"may only read", request{method: "DELETE", token: readerToken}, "audit", nil},
+		{"of another tenant", request{method: "DELETE", token: otherToken}, "them", nil},
+		{"nobody", request{method: "DELETE", token: "-"}, "", nil},
+		{"deleted", request{method: "DELETE"}, "ops", &api.Change{Name: "second", Removed: 2, FirstRemoved: []string{"https://o001.example", "https://new.example"}}},
+		{"deleted before", request{method: "DELETE"}, "ops", nil},
+	} {
+		row.r.path = collection + "/" + id
+		got := g.send(row.r)
+		if want := (api.Call{Subject: row.subject, Integration: id, Change: row.change}); !reflect.DeepEqual(told, want) {
+			t.Errorf("%s: %d, told %+v of %+v, want %+v of %+v", row.rule, got.status, told, told.Change, want, row.change)
+		}
+	}
+}
+
+func TestCall_TellsNoChangeThatTheStoreHasRefused(t *testing.T) {
+	g := newGateWith(t, store.Limits{Integrations: 1, Origins: 100_000})
+	g.create("n")
+	var told api.Outcome
+	g.config.Observe = func(_ context.Context, o api.Outcome) { told = o }
+	g.serve(func(h http.Handler) http.Handler { return h })
+	got := g.send(request{method: "POST", path: collection, body: `{"name":"one too many"}`})
+	if want := (api.Call{Subject: "ops"}); got.status != 400 || told.Call != want {
+		t.Errorf("%d, told %+v of %+v", got.status, told.Call, told.Call.Change)
+	}
+}
+
+// What may have been made is told, with a status that says so.
+func TestCall_TellsOfAWriteWhoseEndIsNotKnown(t *testing.T) {
+	kept := store.WebIntegration{ID: store.NewID(), TenantID: "acme", Name: "n", ValidOrigins: []string{"https://a.example"}}
+	var told api.Outcome
+	config := configOf(&hooks{edit: func(_ context.Context, _, _ string, edit func(*store.WebIntegration) error) (store.WebIntegration, error) {
+		edited := kept
+		if err := edit(&edited); err != nil {
+			t.Error(err)
+		}
+		return store.WebIntegration{}, errInside
+	}})
+	config.Observe = func(_ context.Context, o api.Outcome) { told = o }
+	r := request{method: "PATCH", path: collection + "/" + kept.ID, body: `[{"op":"replace","path":"/validOrigins","value":[]}]`}
+	r.expect(t, api.New(config).Tenant("acme"), 503)
+	want := &api.Change{Name: "n", Removed: 1, FirstRemoved: []string{"https://a.example"}}
+	if told.Code != "STORE_UNAVAILABLE" || !reflect.DeepEqual(told.Call.Change, want) {
+		t.Errorf("told %+v of %+v", told, told.Call.Change)
+	}
+}
+
+func TestCodes_AreThoseOfTheAnswers(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var used []string
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, found := range regexp.MustCompile(`Code: *"([^"]+)"`).FindAllStringSubmatch(string(source), -1) {
+			used = append(used, found[1])
+		}
+	}
+	slices.Sort(used)
+	if used = slices.Compact(used); !slices.Equal(used, slices.Sorted(slices.Values(api.Codes()))) {
+		t.Errorf("answers have %q, and Codes are %q", used, api.Codes())
+	}
+}

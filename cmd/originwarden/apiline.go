@@ -1,0 +1,64 @@
+package main
+
+import (
+	"strings"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"originwarden/api"
+	"originwarden/origins"
+	"originwarden/proxy"
+)
+
+// longestName is for what administrators and issuers name as they like.
+const longestName = 256
+
+// apiOutcome is what the API has told of an exchange, or nil.
+func apiOutcome(x *proxy.Exchange) *api.Outcome {
+	o, _ := x.Attached.(*api.Outcome)
+	return o
+}
+
+// verdictOf is the verdict of a line, and its reason: those of the decision,
+// unless the API has refused what the decision had allowed.
+func verdictOf(x *proxy.Exchange) (verdict origins.Verdict, reason string) {
+	if o := apiOutcome(x); o != nil && o.Code != "" {
+		return origins.Refused, strings.ToLower(o.Code)
+	}
+	return x.Verdict, x.Reason
+}
+
+// addCall adds who asked the API for what, and what that has changed.
+func addCall(into zapcore.ObjectEncoder, c *api.Call) {
+	for _, text := range []struct{ name, value string }{
+		{"issuer", c.Issuer}, {"subject", c.Subject}, {"integration", c.Integration},
+	} {
+		if text.value != "" {
+			into.AddString(text.name, bounded(text.value, longestName))
+		}
+	}
+	if c.Change != nil {
+		zap.Inline((*changeLine)(c.Change)).AddTo(into)
+	}
+}
+
+// changeLine is a change as a line has it.
+type changeLine api.Change
+
+// MarshalLogObject implements zapcore.ObjectMarshaler.
+func (c *changeLine) MarshalLogObject(into zapcore.ObjectEncoder) error {
+	into.AddString("name", bounded(c.Name, longestName))
+	if c.OldName != "" {
+		into.AddString("old_name", bounded(c.OldName, longestName))
+	}
+	into.AddInt("added", c.Added)
+	into.AddInt("removed", c.Removed)
+	if c.Added > 0 {
+		zap.Strings("added_origins", c.FirstAdded).AddTo(into)
+	}
+	if c.Removed > 0 {
+		zap.Strings("removed_origins", c.FirstRemoved).AddTo(into)
+	}
+	return nil
+}

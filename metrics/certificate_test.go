@@ -1,0 +1,15 @@
+package metrics_test
+
+import (
+	"testing"
+	"time"
+)
+
+func TestMetrics_ShowWhenTheCertificateEnds(t *testing.T) {
+	m, _ := newMetrics(t)
+	var notAfter time.Time
+	m.WatchCertificate(func() time.Time { return notAfter })
+	expectLines(t, scrape(t, m), "originwarden_certificate_not_after_timestamp_seconds 0")
+	notAfter = time.Unix(1_800_000_000, 5)
+	expectLines(t, scrape(t, m), "originwarden_certificate_not_after_timestamp_seconds 1.8e+09")
+}
