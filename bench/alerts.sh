@@ -180,7 +180,7 @@ passes
 
 say 'the issuer of a token is away'
 while :; do
-  curl -sk -o /dev/null -H 'Authorization: Bearer e30.e30.e30' "https://$listen/api/v1/web-integrations" || true
+  curl -sk -o /dev/null -H 'Authorization: Bearer eyJhbGciOiJSUzI1NiJ9.e30.e30' "https://$listen/api/v1/web-integrations" || true
   sleep 0.2
 done &
 asker=$!
