@@ -67,7 +67,7 @@ curl -sfk "https://$listen/api/v1/web-integrations" -H "Authorization: Bearer $t
 
 mkdir -p "$work/prometheus/rules"
 sed 's/15s/1s/; s/originwarden:9090/'"$admin"'/' deploy/prometheus/prometheus.yml >"$work/prometheus/prometheus.yml"
-sed 's/^\( *for:\) .*/\1 3s/; s/\[5m\]/[8s]/g; s/> 300$/> 10/' deploy/prometheus/rules/originwarden.yml >"$work/prometheus/rules/originwarden.yml"
+sed 's/^\( *for:\) .*/\1 4s/; s/\[5m\]/[8s]/g; s/\[2m\]/[3s]/g; s/> 300$/> 10/' deploy/prometheus/rules/originwarden.yml >"$work/prometheus/rules/originwarden.yml"
 watcher=127.0.0.1:$((port + 2))
 prometheus --config.file="$work/prometheus/prometheus.yml" --storage.tsdb.path="$work/prometheus/data" \
   --enable-feature=native-histograms --web.listen-address="$watcher" 2>"$work/prometheus.log" &
