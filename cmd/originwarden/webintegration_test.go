@@ -234,7 +234,6 @@ func TestWebIntegration_IsCalledWrongly(t *testing.T) {
 		{"ls --limit 0", "--limit: it is at least 1"},
 		{"ls --limit -1", "--limit: it is at least 1"},
 		{"ls --limit abc", "--limit"},
-		{"ls --limit 101 --endingBefore x", "--limit: with --endingBefore it is at most 100"},
 		{"ls --token secret", "unknown flag: --token"},
 		{"ls -q --raw", "[quiet raw]"},
 		{"ls --json --raw", "[json raw]"},
