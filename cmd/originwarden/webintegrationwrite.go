@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -16,11 +15,13 @@ import (
 // create is the command that makes a web integration.
 func (w *webIntegrations) create() *cobra.Command {
 	var file string
+	var upsert bool
 	var given creation
 	cmd := &cobra.Command{
 		Use:   "create --name NAME [--validOrigins ORIGIN]...",
 		Short: "Make a web integration",
-		Example: "  originwarden web-integration create --name Shop --validOrigins https://shop.example --validOrigins http://localhost:3000\n" +
+		Example: "  originwarden web-integration create --name Shop --validOrigins https://shop.example,http://localhost:3000\n" +
+			"  originwarden web-integration create --upsert --name Shop --validOrigins https://shop.example --validOrigins http://localhost:3000\n" +
 			"  originwarden web-integration create --name Shop --validOrigins '[\"https://shop.example\"]'\n" +
 			"  originwarden web-integration create --file shop.json",
 		Args: cobra.NoArgs,
@@ -33,16 +34,17 @@ func (w *webIntegrations) create() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			created, err := c.Create(cmd.Context(), wanted.Name, wanted.ValidOrigins)
+			made, err := wanted.make(cmd.Context(), c, upsert)
 			if err != nil {
 				return told("creating "+wanted.Name, err)
 			}
-			return w.print(w.showing.one(created))
+			return w.print(w.showing.one(made))
 		},
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&given.Name, "name", "", "its name")
-	flags.StringArrayVar(&given.ValidOrigins, "validOrigins", nil, "an origin; may be repeated, and be a JSON string or array of strings")
+	flags.StringArrayVar(&given.ValidOrigins, "validOrigins", nil, "an origin; may be repeated, be several with commas, and be a JSON string or array of strings")
+	flags.BoolVar(&upsert, "upsert", false, "if there is one of that name, change its origins to these, and create none")
 	flags.StringVarP(&file, "file", "f", "", "a JSON file that holds what the flags do not say; - is stdin")
 	return cmd
 }
@@ -71,28 +73,6 @@ func (c creation) over(file string, stdin io.Reader) (creation, error) {
 		return creation{}, errors.New("there is no name: give --name")
 	}
 	return wanted, nil
-}
-
-// entriesOf returns the origins that the values of a flag are. A value may be
-// JSON, as in qlik-cli's documentation; any other is an origin as it is, commas
-// included, for the server to judge.
-func entriesOf(values []string) []string {
-	var entries []string
-	for _, value := range values {
-		var one string
-		var several []*string // null would be an empty string otherwise
-		switch {
-		case json.Unmarshal([]byte(value), &one) == nil && value != "null":
-			entries = append(entries, one)
-		case json.Unmarshal([]byte(value), &several) == nil && several != nil && !slices.Contains(several, nil):
-			for _, entry := range several {
-				entries = append(entries, *entry)
-			}
-		default:
-			entries = append(entries, value)
-		}
-	}
-	return entries
 }
 
 // patch is the command that changes a web integration.
@@ -139,7 +119,7 @@ func (p *patching) flags(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&p.op, "op", "replace", "the operation, which is replace")
 	flags.StringVar(&p.path, "path", "", "what to replace: /name or /validOrigins")
-	flags.StringArrayVar(&p.values, "value", nil, "the new value; for /validOrigins it may be repeated, and be a JSON string or array of strings")
+	flags.StringArrayVar(&p.values, "value", nil, "the new value; for /validOrigins it may be repeated, be several with commas, and be a JSON string or array of strings")
 	flags.StringVar(&p.body, "body", "", "the operations, as a JSON array")
 	flags.StringVarP(&p.file, "file", "f", "", "a file with the operations; - is stdin")
 	cmd.MarkFlagsRequiredTogether("path", "value")
@@ -167,7 +147,7 @@ func (p *patching) operations(stdin io.Reader) ([]client.Operation, error) {
 		}
 		return operations, nil
 	case p.path == "/validOrigins":
-		return []client.Operation{{Op: p.op, Path: p.path, Value: append([]string{}, entriesOf(p.values)...)}}, nil
+		return []client.Operation{{Op: p.op, Path: p.path, Value: entriesOf(p.values)}}, nil
 	case len(p.values) > 1:
 		return nil, errors.New("--value: only /validOrigins has several")
 	}

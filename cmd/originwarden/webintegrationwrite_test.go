@@ -20,6 +20,9 @@ func TestWebIntegrationCreate_TakesEveryFormOfItsFlags(t *testing.T) {
 		{[]string{"--name", "N"}, "N", ""},
 		{[]string{"--name", "N", "--validOrigins", "https://a.example"}, "N", "https://a.example"},
 		{[]string{"--name", "N", "--validOrigins", "https://a.example", "--validOrigins", "https://b.example"}, "N", "https://a.example https://b.example"},
+		{[]string{"--name", "N", "--validOrigins", "https://a.example,https://b.example"}, "N", "https://a.example https://b.example"},
+		{[]string{"--name", "N", "--validOrigins", "https://a.example, https://b.example", "--validOrigins", "https://c.example"}, "N", "https://a.example https://b.example https://c.example"},
+		{[]string{"--name", "N", "--validOrigins", `"https://a.example","https://b.example"`}, "N", "https://a.example https://b.example"},
 		{[]string{"--name=N", `--validOrigins="https://thirdPartyApp.com"`}, "N", "https://thirdPartyApp.com"},
 		{[]string{"--name=N", `--validOrigins=["https://a.example", "https://b.example"]`, "--validOrigins", "https://c.example"}, "N", "https://a.example https://b.example https://c.example"},
 		{[]string{"--name=N", `--validOrigins=[]`}, "N", ""},
@@ -67,7 +70,7 @@ func TestWebIntegrationCreate_ReadsItsInput(t *testing.T) {
 func TestWebIntegrationCreate_TellsAllThatTheServerTells(t *testing.T) {
 	o := newOffice(t)
 	status, stdout, stderr := execution(t, o.env, "web-integration", "create", "--name", "n",
-		"--validOrigins", "https://a.example,https://b.example", "--validOrigins", "https://ok.example", "--validOrigins", `["x",1]`)
+		"--validOrigins", "https://a.example/x,https://ok.example", "--validOrigins", `["x",1]`)
 	lines := strings.Split(stderr, "\n")
 	if status != exitFailed || stdout != "" || len(lines) != 5 || lines[0] != "originwarden: creating n: 400 Bad Request" ||
 		!strings.HasPrefix(lines[1], "  Invalid property value at /validOrigins/0: ") || !strings.HasSuffix(lines[1], " (WEBINTEGRATIONS-6)") ||
@@ -94,6 +97,7 @@ func TestWebIntegrationPatch_TakesEveryFormOfItsFlags(t *testing.T) {
 		{[]string{"--op", "replace", "--path", "/validOrigins", "--value", `"https://a.example"`}, "old", []string{"https://a.example"}},
 		{[]string{"--op", "replace", "--path", "/validOrigins", "--value", `["https://a.example","https://b.example"]`}, "old", []string{"https://a.example", "https://b.example"}},
 		{[]string{"--path", "/validOrigins", "--value", "https://a.example", "--value", "https://b.example"}, "old", []string{"https://a.example", "https://b.example"}},
+		{[]string{"--path", "/validOrigins", "--value", "https://a.example,https://b.example"}, "old", []string{"https://a.example", "https://b.example"}},
 		{[]string{"--path", "/validOrigins", "--value", "[]"}, "old", nil},
 		{[]string{"--body", `[{"op":"replace","path":"/name","value":"new"},{"op":"replace","path":"/validOrigins","value":["https://a.example"]}]`}, "new", []string{"https://a.example"}},
 		{[]string{"--body", `[]`}, "old", before},
@@ -120,10 +124,10 @@ func TestWebIntegrationPatch_TakesForJSONOnlyWhatIsStrings(t *testing.T) {
 		w.WriteHeader(204)
 	})
 	args := []string{"web-integration", "patch", "x", "--path", "/validOrigins"}
-	for _, value := range []string{"null", "[null]", "[1]", "7", "{}", `"a`, "", ` "b" `, `["c", "d"]`, "e,f"} {
+	for _, value := range []string{"null", "[null]", "[1]", "7", "{}", `"a`, "", ` "b" `, `["c", "d"]`, "e,f", "g,,", "h\ni,j"} {
 		args = append(args, "--value", value)
 	}
-	const want = `[{"op":"replace","path":"/validOrigins","value":["null","[null]","[1]","7","{}","\"a","","b","c","d","e,f"]}]`
+	const want = `[{"op":"replace","path":"/validOrigins","value":["null","[null]","[1]","7","{}","\"a","","b","c","d","e","f","g","","","h\ni,j"]}]`
 	if status, _, stderr := execution(t, shell(server, "t"), args...); status != exitDone || sent != want {
 		t.Errorf("exit status %d, sent %s\n%s", status, sent, stderr)
 	}
