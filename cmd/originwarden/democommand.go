@@ -28,7 +28,7 @@ func newDemo(env environment) *cobra.Command {
 		Long: "Run a whole example on this machine: a small tenant, the gateway in front of it, and\n" +
 			"two web pages of which one is listed. It prints what to open and what to curl, and\n" +
 			"leaves nothing behind.",
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(*cobra.Command, []string) error { return runDemo(env, at) },
 	}
 	flags := cmd.Flags()

@@ -33,7 +33,7 @@ func newExport(env environment) *cobra.Command {
 			"import takes no file without it.",
 		Example: "  originwarden export --store sqlite:originwarden.db --output lists.jsonl\n" +
 			"  originwarden export --server https://tenant.example.com | originwarden import --config originwarden.yaml",
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			if err := e.settle(); err != nil {
 				return err

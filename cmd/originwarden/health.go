@@ -22,7 +22,7 @@ func newHealth() *cobra.Command {
 			"if /healthz answers 200, and 1 otherwise. With --ready it is /readyz, which also says\n" +
 			"no when there are no lists yet and when the gateway is stopping: a reason to send it\n" +
 			"no requests, but none to restart it.",
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := checkAdmin(admin); err != nil {
 				return err

@@ -107,7 +107,7 @@ const errandPatience = time.Minute
 
 // complete gives cmd its flags and what it does.
 func (e *errand) complete(cmd *cobra.Command) *cobra.Command {
-	cmd.Args = cobra.NoArgs
+	cmd.Args = noArguments
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return e.run(cmd.Context()) }
 	flags := cmd.Flags()
 	flags.StringSliceVar(&e.admins, "admin", []string{adminDefault}, adminUsage+"; may be repeated, and be several with commas")

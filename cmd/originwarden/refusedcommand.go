@@ -21,7 +21,7 @@ func newRefused(env environment) *cobra.Command {
 			"enforce would have refused. Every gateway tells what it has refused itself.\n" +
 			"ORIGINWARDEN_SERVER is the URL of the tenant's host, ORIGINWARDEN_TOKEN a token of an\n" +
 			"administrator.",
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := w.client()
 			if err != nil {

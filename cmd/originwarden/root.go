@@ -119,15 +119,19 @@ func newRoot(env environment) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "originwarden",
 		Short:         "A reverse proxy that lets only listed web origins talk to a tenant",
-		Args:          cobra.NoArgs,
+		Args:          onlyCommands,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Version:       thisBuild().String(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetVersionTemplate("{{.Version}}")
+	root.SetFlagErrorFunc(commandBeforeFlag)
 	root.SetOut(env.stdout)
 	root.SetErr(env.stderr)
 	root.AddCommand(newServe(env), newDemo(env), newToken(env), newWebIntegrationCommand(env), newRefused(env), newReload(env),
 		newExport(env), newImport(env), newWait(env), newResync(env), newHealth(), newVersion(env))
+	nameUnknown(root)
+	completeBelow(root)
 	return root
 }

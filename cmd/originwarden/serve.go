@@ -21,7 +21,7 @@ func newServe(env environment) *cobra.Command {
 		Long: "Run the gateway. Without a configuration file, --upstream is enough: one tenant,\n" +
 			"called default, takes the names of this machine (localhost, 127.0.0.1), or every host\n" +
 			"where --listen is not on loopback.",
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if !cmd.Flags().Changed("config") {
 				file = env.getenv("ORIGINWARDEN_CONFIG")

@@ -40,7 +40,7 @@ func newToken(env environment) *cobra.Command {
 		Short: "Make a token for the API: print it, and the line for the configuration",
 		Long: "Make a token for the API. The first line is the token, for the one who uses it;\n" +
 			"the second one, which holds only its hash, belongs under api.tokens in the configuration.",
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			if err := checkToken(subject, tenant, role); err != nil {
 				return err

@@ -37,14 +37,18 @@ func thisBuild() build {
 	return b
 }
 
+// String is the lines that the program tells its version with.
+func (b build) String() string {
+	return fmt.Sprintf("originwarden %s\ncommit %s\n%s %s\n", b.version, b.commit, b.goVersion, b.platform)
+}
+
 func newVersion(env environment) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version, the commit and the Go version",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 		RunE: func(*cobra.Command, []string) error {
-			b := thisBuild()
-			_, err := fmt.Fprintf(env.stdout, "originwarden %s\ncommit %s\n%s %s\n", b.version, b.commit, b.goVersion, b.platform)
+			_, err := fmt.Fprint(env.stdout, thisBuild())
 			return failed(err)
 		},
 	}

@@ -43,7 +43,7 @@ func newWait(env environment) *cobra.Command {
 			"told with what each gateway has. One whose store was reset has nothing to wait for\n" +
 			"until it is accepted; see originwarden resync.",
 		Example: "  originwarden wait --revision 42 --admin http://10.0.0.1:9090,http://10.0.0.2:9090 --timeout 1m",
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := checkAdmin(w.admins...); err != nil {
 				return err

@@ -26,13 +26,14 @@ type webIntegrations struct {
 func newWebIntegrationCommand(env environment) *cobra.Command {
 	w := &webIntegrations{env: env}
 	cmd := &cobra.Command{
-		Use:   "web-integration",
-		Short: "Read and change a tenant's web integrations over the API",
+		Use:        "web-integration",
+		SuggestFor: []string{"webintegration", "webintegrations", "wi"},
+		Short:      "Read and change a tenant's web integrations over the API",
 		Long: "Read and change a tenant's web integrations over the API, here or at any server of\n" +
 			"the same API. ORIGINWARDEN_SERVER is the URL of the tenant's host, ORIGINWARDEN_TOKEN\n" +
 			"the token. When the server limits the rate of requests, a command waits for a minute\n" +
 			"at most. An id that begins with - is given after --.",
-		Args: cobra.NoArgs,
+		Args: onlyCommands,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	flags := cmd.PersistentFlags()
@@ -70,9 +71,10 @@ func (w *webIntegrations) get() *cobra.Command {
 func (w *webIntegrations) remove() *cobra.Command {
 	var ifMatch string
 	cmd := &cobra.Command{
-		Use:   "rm ID...",
-		Short: "Delete web integrations",
-		Args:  cobra.MinimumNArgs(1),
+		Use:        "rm ID...",
+		SuggestFor: []string{"delete", "remove"},
+		Short:      "Delete web integrations",
+		Args:       cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			if ifMatch != "" && len(ids) > 1 {
 				return errors.New("--if-match is for one id")

@@ -230,7 +230,7 @@ func TestWebIntegration_IsCalledWrongly(t *testing.T) {
 		stderr string
 	}{
 		{"lss", `unknown command "lss" for "originwarden web-integration"`},
-		{"ls x", `unknown command "x"`},
+		{"ls x", `ls takes no arguments, and "x" is one`},
 		{"ls --limit 0", "--limit: it is at least 1"},
 		{"ls --limit -1", "--limit: it is at least 1"},
 		{"ls --limit abc", "--limit"},
@@ -243,7 +243,7 @@ func TestWebIntegration_IsCalledWrongly(t *testing.T) {
 		{"rm a b --if-match 1", "--if-match is for one id"},
 		{"create", "there is no name: give --name"},
 		{"create --validOrigins https://a.example", "there is no name: give --name"},
-		{"create x --name n", `unknown command "x"`},
+		{"create x --name n", `create takes no arguments, and "x" is one`},
 		{"create -f " + broken, "--file: something follows the JSON"},
 		{"create -f " + unknown, `--file: json: unknown field "tenantId"`},
 		{"create -f " + broken + ".missing", "--file: open "},

@@ -21,7 +21,7 @@ func (w *webIntegrations) list() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "ls",
 		Short: "Print the tenant's web integrations",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if cmd.Flags().Changed("limit") && l.Limit < 1 {
 				return errors.New("--limit: it is at least 1")

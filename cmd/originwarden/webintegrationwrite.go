@@ -24,7 +24,7 @@ func (w *webIntegrations) create() *cobra.Command {
 			"  originwarden web-integration create --upsert --name Shop --validOrigins https://shop.example --validOrigins http://localhost:3000\n" +
 			"  originwarden web-integration create --name Shop --validOrigins '[\"https://shop.example\"]'\n" +
 			"  originwarden web-integration create --file shop.json",
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			wanted, err := given.over(file, cmd.InOrStdin())
 			if err != nil {
@@ -80,8 +80,9 @@ func (w *webIntegrations) patch() *cobra.Command {
 	var given patching
 	var ifMatch string
 	cmd := &cobra.Command{
-		Use:   "patch ID (--path PATH --value VALUE... | --body OPERATIONS | --file FILE)",
-		Short: "Change a web integration",
+		SuggestFor: []string{"update", "edit", "set"},
+		Use:        "patch ID (--path PATH --value VALUE... | --body OPERATIONS | --file FILE)",
+		Short:      "Change a web integration",
 		Example: "  originwarden web-integration patch ID --path /name --value Shop\n" +
 			"  originwarden web-integration patch ID --path /validOrigins --value https://shop.example --value http://localhost:3000\n" +
 			"  originwarden web-integration patch ID --body '[{\"op\":\"replace\",\"path\":\"/name\",\"value\":\"Shop\"}]'",
