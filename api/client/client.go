@@ -37,6 +37,17 @@ type Client struct {
 	// Waiting, if it is not nil, is told of each such wait before it begins. It
 	// is called concurrently if the methods are.
 	Waiting func(time.Duration)
+	// Retries is how often a request is repeated that got no answer, or one with
+	// status 502, 503 or 504: each Interval after the one before, which is a
+	// second if it is 0. A Create is repeated only if there was no connection to
+	// the server, since a second one would make another web integration. After a
+	// repetition, ErrNotFound of a Delete and ErrPreconditionFailed may say that
+	// the first one has happened.
+	Retries  int
+	Interval time.Duration
+	// Retrying, if it is not nil, is told why a request is about to be repeated.
+	// It is called concurrently if the methods are.
+	Retrying func(error)
 	// MaxAnswer is the greatest length of an answer in bytes. 0 is 64 MiB.
 	MaxAnswer int64
 }

@@ -54,7 +54,8 @@ func (c *Client) exchange(ctx context.Context, x call) (answered, error) {
 			return answered{}, fmt.Errorf("the request's body: %w", err)
 		}
 	}
-	return c.patiently(ctx, func() (answered, error) { return c.once(ctx, x, body) })
+	once := func() (answered, error) { return c.once(ctx, x, body) }
+	return c.patiently(ctx, func() (answered, error) { return c.persistently(ctx, x.method, once) })
 }
 
 // once makes one request and reads its answer.

@@ -165,7 +165,7 @@ func TestExport_TellsWhyItCannot(t *testing.T) {
 		{"a directory for the output", []string{"--store", a.url(), "--output", dir}, exitFailed, " is there already, and no file\n"},
 		{"a server that refuses", []string{"--server", refuses}, exitFailed, "403 Forbidden\n"},
 		{"no store", []string{"--store", "postgres:x"}, exitUsage, `--store: "postgres:x" is no store`},
-		{"an argument", []string{"--store", a.url(), "x"}, exitUsage, "unknown command"},
+		{"an argument", []string{"--store", a.url(), "x"}, exitUsage, "export takes no arguments"},
 		{"a tenant of a server", []string{"--server", refuses, "--tenant", "acme"}, exitUsage, "--tenant is for a store"},
 	} {
 		if runtime.GOOS == "windows" && strings.Contains(row.rule, "for the output") {

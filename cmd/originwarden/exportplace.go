@@ -30,6 +30,8 @@ func (p *place) flags(cmd *cobra.Command) {
 	flags.StringVar(&p.config, "config", "", "the configuration file (default: what ORIGINWARDEN_CONFIG names)")
 	flags.StringVarP(&p.server, "server", "s", "", "the URL of a tenant's host, instead of a store")
 	flags.StringVar(&p.tokenFile, "token-file", "", "a file that holds the token for --server (default: ORIGINWARDEN_TOKEN is the token)")
+	p.connection.flags(flags)
+	p.connection.exclude(cmd)
 	cmd.MarkFlagsMutuallyExclusive("server", "store")
 	cmd.MarkFlagsMutuallyExclusive("server", "config")
 }

@@ -37,6 +37,8 @@ func newRefused(env environment) *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVarP(&w.server, "server", "s", "", "the URL of the tenant's host (default: ORIGINWARDEN_SERVER)")
 	flags.StringVar(&w.tokenFile, "token-file", "", "a file that holds the token (default: ORIGINWARDEN_TOKEN is the token)")
+	w.connection.flags(flags)
+	w.connection.exclude(cmd)
 	flags.BoolVarP(&w.showing.ids, "quiet", "q", false, "print origins only")
 	flags.BoolVar(&w.showing.raw, "raw", false, "print the server's answer, byte for byte")
 	flags.BoolVar(&w.showing.json, "json", false, "print JSON")

@@ -20,6 +20,7 @@ import (
 type webIntegrations struct {
 	env               environment
 	server, tokenFile string
+	connection        connection
 	showing           showing
 }
 
@@ -39,10 +40,12 @@ func newWebIntegrationCommand(env environment) *cobra.Command {
 	flags := cmd.PersistentFlags()
 	flags.StringVarP(&w.server, "server", "s", "", "the URL of the tenant's host (default: ORIGINWARDEN_SERVER)")
 	flags.StringVar(&w.tokenFile, "token-file", "", "a file that holds the token (default: ORIGINWARDEN_TOKEN is the token)")
+	w.connection.flags(flags)
 	flags.BoolVarP(&w.showing.ids, "quiet", "q", false, "print ids only")
 	flags.BoolVar(&w.showing.raw, "raw", false, "print the server's answer, byte for byte")
 	flags.BoolVar(&w.showing.json, "json", false, "print JSON")
 	cmd.MarkFlagsMutuallyExclusive("quiet", "raw", "json")
+	w.connection.exclude(cmd)
 	cmd.AddCommand(w.list(), w.get(), w.create(), w.patch(), w.remove())
 	return cmd
 }
@@ -129,7 +132,8 @@ func (w *webIntegrations) client() (*client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &client.Client{Server: server, Token: token, Waiting: w.tellOfWait}, nil
+	c := &client.Client{Server: server, Token: token, Waiting: w.tellOfWait, Retrying: w.tellOfRetry}
+	return c, w.connection.apply(c)
 }
 
 // token is never the value of a flag: everybody on the machine could read it.
@@ -169,6 +173,10 @@ func readFile(name string, stdin io.Reader, limit int64) ([]byte, error) {
 
 func (w *webIntegrations) tellOfWait(d time.Duration) {
 	fmt.Fprintf(w.env.stderr, "originwarden: the server limits the rate of requests, waiting for %v\n", d)
+}
+
+func (w *webIntegrations) tellOfRetry(err error) {
+	fmt.Fprintf(w.env.stderr, "originwarden: %s, trying again\n", printable(err.Error()))
 }
 
 func (w *webIntegrations) print(text []byte) error {
