@@ -34,7 +34,7 @@ func (a *admin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.Header["Origin"] != nil:
 		refuse(w, http.StatusForbidden, "ORIGIN_REFUSED", "Origin refused")
 	case methods == nil:
-		refuse(w, http.StatusNotFound, "NOT_FOUND", "Not found")
+		envelope.Write(w, envelope.NewTraceID(), http.StatusNotFound, envelope.Error{Code: "NOT_FOUND", Title: "Not found", Detail: isAdminAddress})
 	case methods[r.Method] == nil:
 		w.Header().Set("Allow", strings.Join(slices.Sorted(maps.Keys(methods)), ", "))
 		refuse(w, http.StatusMethodNotAllowed, "METHOD_NOT_ALLOWED", "Method not allowed")
@@ -42,6 +42,9 @@ func (a *admin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		methods[r.Method].ServeHTTP(w, r)
 	}
 }
+
+// isAdminAddress is for whoever looks for something else here.
+const isAdminAddress = "This is a gateway's admin address. The lists' API is on the tenants' hosts, at the address that the key listen names."
 
 // route returns what there is at a path, by method.
 func (a *admin) route(path string) map[string]http.Handler {

@@ -164,7 +164,10 @@ func (a answer) refusal() error {
 	if json.Unmarshal(a.body, &document) != nil {
 		document.Errors = nil
 	}
-	if len(document.Errors) == 1 && document.Errors[0].Code == "STORE_RESET" {
+	switch {
+	case len(document.Errors) == 0 || document.Errors[0].Code == "TENANT_UNKNOWN":
+		return fmt.Errorf("%s: it is no gateway's admin address (admin.listen), but the tenants' perhaps", a.statusText())
+	case document.Errors[0].Code == "STORE_RESET":
 		return errors.New(document.Errors[0].Detail + "; its lists are not taken. To take it as it is: originwarden resync --accept")
 	}
 	return &client.Error{Status: a.status, Errors: document.Errors, TraceID: document.TraceID}

@@ -27,7 +27,7 @@ func TestOperators_AreCalledWrongly(t *testing.T) {
 	for _, row := range []struct{ args, stderr string }{
 		{"wait", `required flag(s) "revision" not set`},
 		{"wait --revision -1", "--revision"},
-		{"wait --revision 1 x", "unknown command"},
+		{"wait --revision 1 x", `wait takes no arguments, and "x" is one`},
 		{"wait --revision 1 --admin 10.0.0.1:9090", `--admin: "10.0.0.1:9090" is no URL such as http://127.0.0.1:9090`},
 		{"wait --revision 1 --admin http://a,ftp://b", `--admin: "ftp://b" is no URL`},
 		{"wait --revision 1 --admin http://u:p@a", "--admin: "},
@@ -189,5 +189,25 @@ func TestWait_OfAGateway(t *testing.T) {
 	status, _, stderr = execution(t, environment{}, "wait", "--admin", r.admin+","+other.admin, "--revision", "0", "--timeout", "100ms")
 	if status != exitFailed || !strings.Contains(stderr, "the gateways do not share a store") {
 		t.Errorf("of two files: exit status %d\n%s", status, stderr)
+	}
+}
+
+func TestCommands_TellTheAdminAddressFromTheTenants(t *testing.T) {
+	r := serving(t, t.TempDir(), oneTenant(upstream(t, func(w http.ResponseWriter, _ *http.Request) { http.NotFound(w, nil) })))
+	hosts := serving(t, t.TempDir(), "tenants: [{id: acme, hosts: [acme.example.com], upstream: 'http://127.0.0.1:1'}]")
+	const noAdmin = "it is no gateway's admin address (admin.listen)"
+	for _, row := range []struct{ args, stderr string }{
+		{"web-integration ls --server " + r.admin, "Not found: This is a gateway's admin address. The lists' API is on the tenants' hosts"},
+		{"web-integration create --name n --server " + r.admin, "This is a gateway's admin address."},
+		{"refused --server " + r.admin, "This is a gateway's admin address."},
+		{"export --server " + r.admin, "This is a gateway's admin address."},
+		{"reload --admin " + r.tenants, r.tenants + ": 404 Not Found: " + noAdmin},
+		{"resync --admin " + r.tenants, r.tenants + ": 404 Not Found: " + noAdmin},
+		{"reload --admin " + hosts.tenants, "421 Misdirected Request: " + noAdmin},
+	} {
+		status, stdout, stderr := execution(t, shell("", "t"), strings.Fields(row.args)...)
+		if status != exitFailed || stdout != "" || !strings.Contains(stderr, row.stderr) {
+			t.Errorf("%s: exit status %d\n%s%s", row.args, status, stdout, stderr)
+		}
 	}
 }
