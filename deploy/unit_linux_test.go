@@ -36,7 +36,7 @@ func TestUnit_StartsAgainWhatTheWatchdogHasEnded(t *testing.T) {
 	dir := t.TempDir()
 	cmd := exec.Command(binary, "serve", "--upstream", "http://127.0.0.1:1", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0")
 	cmd.Dir = dir // where a core would be
-	cmd.Env = append(slices.Concat(os.Environ(), setting(t, unit, "Environment")), "ORIGINWARDEN_CONFIG=")
+	cmd.Env = append(slices.Concat(os.Environ(), setting(t, unit, "Environment")), "ORIGINWARDEN_CONFIG=", "XDG_STATE_HOME="+dir)
 	out, err := os.Create(filepath.Join(dir, "output"))
 	if err != nil {
 		t.Fatal(err)

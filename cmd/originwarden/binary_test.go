@@ -32,7 +32,11 @@ func begin(t *testing.T, cmd *exec.Cmd) program {
 	t.Helper()
 	p := program{running: &running{stdout: newOutput(), stderr: newOutput(), exited: make(chan int, 1)}}
 	cmd.Stdout, cmd.Stderr = p.stdout, p.stderr
-	cmd.Env = append(append(os.Environ(), "ORIGINWARDEN_CONFIG="), cmd.Env...)
+	state := cmd.Dir
+	if state == "" {
+		state = t.TempDir()
+	}
+	cmd.Env = append(append(os.Environ(), "ORIGINWARDEN_CONFIG=", "XDG_STATE_HOME="+state), cmd.Env...)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +93,7 @@ func TestBinary(t *testing.T) {
 	}
 }
 
-// serveArgs are for a gateway whose store is in the working directory.
+// serveArgs are for a gateway whose store is below the working directory.
 func serveArgs(upstream string) []string {
 	return []string{"serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--upstream", upstream}
 }
@@ -100,7 +104,8 @@ func testLock(t *testing.T, binary string) {
 	first.await(t, first.stdout, readyLine)
 	second := launch(t, binary, dir, serveArgs("http://127.0.0.1:1")...)
 	status := second.wait(t)
-	if text := second.stderr.String(); status != exitFailed || strings.Count(text, "\n") != 1 || !strings.Contains(text, "originwarden.db") || !strings.Contains(text, "in use") {
+	if text := second.stderr.String(); status != exitFailed || strings.Count(text, "\n") != 2 || !strings.Contains(text, "waiting for it to end") ||
+		!strings.Contains(lastLine(text), filepath.Join("originwarden", "originwarden.db")+": it is in use by another process, perhaps another gateway: ") {
 		t.Errorf("exit status %d:\n%s", status, text)
 	}
 	if second.stdout.String() != "" {

@@ -178,7 +178,7 @@ func TestDemo_LeavesNothingBehindWhenAPortIsTaken(t *testing.T) {
 			args = append(args, name, value)
 		}
 		status, stdout, stderr := execution(t, environment{}, args...)
-		if status != exitFailed || stdout != "" || !strings.Contains(lastLine(stderr), taken.Addr().String()) {
+		if status != exitFailed || stdout != "" || !strings.Contains(lastLine(stderr), taken.Addr().String()) || !strings.HasSuffix(stderr, " with "+flag+"\n") {
 			t.Errorf("%s: exit status %d, %q and\n%s", flag, status, stdout, stderr)
 		}
 		if left, _ := filepath.Glob(filepath.Join(files, "*")); left != nil {

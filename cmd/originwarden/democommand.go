@@ -85,10 +85,10 @@ func (e *example) prepare(stop context.Context, dir string, at demoAddresses) er
 	}
 	e.sites.serve(stop, tenant, demo.Tenant())
 	if e.listed, err = e.sites.open(at.listed); err != nil {
-		return failed(err)
+		return failed(withHintOfAddress(err, "--listed-page"))
 	}
 	e.other, err = e.sites.open(at.other)
-	return failed(err)
+	return failed(withHintOfAddress(err, "--other-page"))
 }
 
 // configure returns the configuration of the gateway, whose one tenant has no
@@ -114,7 +114,7 @@ func (e *example) configure(dir string, at demoAddresses, tenant net.Addr) (*con
 func (e *example) run(stop, now context.Context) error {
 	log := newOutletLogger(e.cfg.Log, e.env.stderr)
 	defer log.close()
-	s, err := open(stop, e.cfg, log)
+	s, err := open(stop, e.cfg, log, false)
 	if err != nil {
 		if stop.Err() != nil {
 			return nil

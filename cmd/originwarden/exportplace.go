@@ -103,7 +103,7 @@ func (p *place) source(ctx context.Context) (source, error) {
 // openStored opens the store of a configuration for what is not known of it
 // yet.
 func openStored(ctx context.Context, cfg *config.Config) (*transfer.Stored, error) {
-	opened, err := openStore(ctx, cfg, store.Position{})
+	opened, err := openStore(ctx, cfg, store.Position{}, nil)
 	if err != nil {
 		return nil, err
 	}

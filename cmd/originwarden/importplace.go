@@ -73,7 +73,7 @@ func stored(opened store.Store, cfg *config.Config) *transfer.Stored {
 func beside(ctx context.Context, cfg *config.Config) (destination, error) {
 	r, err := sqlite.OpenReader(ctx, cfg.Store.URL.Path)
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && cfg.Store.Create != config.Never:
+	case errors.Is(err, fs.ErrNotExist) && cfg.Store.Create != config.CreateNever:
 		return destination{load: func(context.Context, string) (uint64, []store.WebIntegration, error) { return 0, nil, nil }, close: nothing}, nil
 	case err != nil:
 		return destination{}, failed(err)

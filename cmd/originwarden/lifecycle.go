@@ -73,12 +73,12 @@ type around struct {
 func (s *service) run(stop, now context.Context, a around) error {
 	tenants, err := a.open(socketTenants, s.cfg.Listen)
 	if err != nil {
-		return err
+		return withHintOfAddress(err, "--listen")
 	}
 	defer tenants.Close()
 	admin, err := a.open(socketAdmin, s.cfg.Admin.Listen)
 	if err != nil {
-		return err
+		return withHintOfAddress(err, "--admin-listen")
 	}
 	defer admin.Close()
 	h, err := s.handlers(tenants.Addr())

@@ -120,12 +120,13 @@ func TestServe_NamesAPortThatIsTaken(t *testing.T) {
 	address := taken.Addr().String()
 	for _, flags := range [][]string{
 		{"--listen", address, "--admin-listen", "127.0.0.1:0"},
-		{"--listen", "127.0.0.1:0", "--admin-listen", address},
+		{"--admin-listen", address, "--listen", "127.0.0.1:0"},
 	} {
 		args := append([]string{"serve", "--upstream", "http://127.0.0.1:1", "--store", "sqlite:" + filepath.Join(t.TempDir(), "lists.db")}, flags...)
 		status, stdout, stderr := execution(t, environment{}, args...)
 		last := lastLine(stderr)
-		if status != exitFailed || stdout != "" || !strings.HasPrefix(last, "originwarden: ") || !strings.Contains(last, address) {
+		if status != exitFailed || stdout != "" || !strings.HasPrefix(last, "originwarden: ") || !strings.Contains(last, address) ||
+			!strings.HasSuffix(last, "perhaps another gateway, or give another address with "+flags[0]) {
 			t.Errorf("exit status %d, %q and\n%s", status, stdout, stderr)
 		}
 	}

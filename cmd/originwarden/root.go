@@ -19,6 +19,8 @@ type environment struct {
 	stdout, stderr io.Writer
 	getenv         func(string) string
 	listen         listen
+	program        string // how it was called
+	terminal       bool   // whether standard error is one
 	// signals subscribes to the signals to stop, until release is called.
 	signals func() (signals <-chan os.Signal, release func())
 	// hangups subscribes to the signal to read the configuration again; nil is
@@ -33,10 +35,12 @@ type listen func(network, address string) (net.Listener, error)
 
 func thisProcess() environment {
 	return environment{
-		stdout: os.Stdout,
-		stderr: os.Stderr,
-		getenv: os.Getenv,
-		listen: net.Listen,
+		stdout:   os.Stdout,
+		stderr:   os.Stderr,
+		getenv:   os.Getenv,
+		listen:   net.Listen,
+		program:  thisProgram(),
+		terminal: isTerminal(os.Stderr),
 		signals: func() (<-chan os.Signal, func()) {
 			c := make(chan os.Signal, 2)
 			signal.Notify(c, os.Interrupt, syscall.SIGTERM)

@@ -41,14 +41,17 @@ type service struct {
 	fileError error
 	// served are the ids of the tenants that are served now.
 	served atomic.Pointer[[]string]
+	// impatient is a start that somebody watches.
+	impatient bool
 	// changed is told of every tenant whose list has changed, once somebody
 	// listens.
 	changed func(tenant string)
 }
 
 // open opens the store and reads the lists. The service has to be closed.
-func open(ctx context.Context, cfg *config.Config, log *logger) (*service, error) {
-	s := &service{cfg: cfg, log: log, changed: func(string) {}}
+// Somebody who is impatient does not wait for another process to end.
+func open(ctx context.Context, cfg *config.Config, log *logger, impatient bool) (*service, error) {
+	s := &service{cfg: cfg, log: log, impatient: impatient, changed: func(string) {}}
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
@@ -61,9 +64,9 @@ func (s *service) open(ctx context.Context) error {
 		return err
 	}
 	trace := traceOfStore(s.cfg.Store.URL)
-	opened, err := openStore(ctx, s.cfg, saved.At)
+	opened, err := openStore(ctx, s.cfg, saved.At, s.waitsForFile)
 	if err != nil {
-		return err
+		return withHintOfStore(err)
 	}
 	s.store = s.monitor(opened, s.cfg.Store)
 	s.lists = origins.NewCache(origins.Bounds{Tenants: s.cfg.Cache.Tenants, Origins: s.cfg.Cache.Origins},

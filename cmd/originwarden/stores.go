@@ -11,12 +11,12 @@ import (
 )
 
 // openStore opens the store of a configuration. One on other machines need not
-// be there; known is what was last seen of it.
-func openStore(ctx context.Context, cfg *config.Config, known store.Position) (store.Store, error) {
-	mustExist := cfg.Store.Create == config.Never
+// be there; known is what was last seen of it. inUse is that of sqlite.Options.
+func openStore(ctx context.Context, cfg *config.Config, known store.Position, inUse func() bool) (store.Store, error) {
+	mustExist := cfg.Store.Create == config.CreateNever
 	limits := store.Limits{Integrations: cfg.API.Limits.Integrations, Origins: cfg.API.Limits.TenantOrigins}
 	if !cfg.Store.URL.Remote() {
-		opened, err := sqlite.Open(ctx, sqlite.Options{Path: cfg.Store.URL.Path, MustExist: mustExist, Limits: limits})
+		opened, err := sqlite.Open(ctx, sqlite.Options{Path: cfg.Store.URL.Path, MustExist: mustExist, Limits: limits, InUse: inUse})
 		if err != nil {
 			return nil, hinted(err)
 		}

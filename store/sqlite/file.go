@@ -46,19 +46,27 @@ func locate(path string) (string, error) {
 
 // acquire takes the lock that keeps other processes, and other Stores of this
 // one, from using the file. The kernel releases it with the process.
-func acquire(ctx context.Context, path string) (*flock.Flock, error) {
+//
+// Where another process has it, inUse says whether to wait; nil is yes.
+func acquire(ctx context.Context, path string, inUse func() bool) (*flock.Flock, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, lockPatience)
 	defer cancel()
 	lock := flock.New(path+".lock", flock.SetPermissions(0o600))
-	_, err := lock.TryLockContext(ctx, lockInterval)
+	taken, err := lock.TryLock()
+	if err == nil && !taken {
+		if inUse != nil && !inUse() {
+			return nil, ErrInUse
+		}
+		_, err = lock.TryLockContext(ctx, lockInterval)
+	}
 	switch {
 	case err == nil:
 		return lock, nil
 	case errors.Is(err, ctx.Err()):
-		return nil, errors.New("it is in use by another process")
+		return nil, ErrInUse
 	}
 	return nil, fmt.Errorf("locking it: %w", err)
 }

@@ -23,7 +23,13 @@ type Options struct {
 	MustExist bool
 	// Limits bound every tenant. Both must be positive.
 	Limits store.Limits
+	// InUse, if it is not nil, is told at once that another process has the
+	// file, and returns whether to wait for it.
+	InUse func() bool
 }
+
+// ErrInUse is wrapped by the error of Open for a file that another process has.
+var ErrInUse = errors.New("it is in use by another process")
 
 // Store is a store.Store in a SQLite file. It may be used concurrently: reads
 // wait for no write, and writes wait for one another.
@@ -66,7 +72,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if o.Limits.Integrations <= 0 || o.Limits.Origins <= 0 {
 		return nil, errors.New("sqlite: the limits must be positive")
 	}
-	s, err := open(ctx, o.Path, o.MustExist)
+	s, err := open(ctx, o)
 	if err != nil {
 		return nil, fmt.Errorf("opening the database %s: %w", o.Path, err)
 	}
@@ -74,24 +80,24 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	return s, nil
 }
 
-func open(ctx context.Context, name string, mustExist bool) (*Store, error) {
-	path, err := locate(name)
-	if err == nil && mustExist {
+func open(ctx context.Context, o Options) (*Store, error) {
+	path, err := locate(o.Path)
+	if err == nil && o.MustExist {
 		err = find(path) // before there is a lock beside it
 	}
 	if err != nil {
 		return nil, err
 	}
-	lock, err := acquire(ctx, path)
+	lock, err := acquire(ctx, path, o.InUse)
 	if err != nil {
 		return nil, err
 	}
-	s, err := openLocked(ctx, path, mustExist)
+	s, err := openLocked(ctx, path, o.MustExist)
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
 	s.path, s.lock = path, lock
-	if err := s.hold(ctx, name); err != nil {
+	if err := s.hold(ctx, o.Path); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil

@@ -37,7 +37,7 @@ func Default() *Config {
 			WebSocketIdle:    Duration(10 * time.Minute),
 			Drain:            Duration(10 * time.Second),
 		},
-		Log:     Log{Level: Level(zapcore.InfoLevel), Format: JSON, Access: true},
+		Log:     Log{Level: Level(zapcore.InfoLevel), Format: Auto, Access: true},
 		Metrics: Metrics{Tenants: 1000},
 		Tracing: Tracing{Sample: 1},
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strconv"
@@ -18,7 +19,7 @@ import (
 )
 
 // Flag is a flag of the command line whose value takes the place of the
-// file's: listen, admin-listen, upstream, store or mode.
+// file's: listen, admin-listen, upstream, store, data, mode or log-format.
 type Flag struct {
 	Name  string // without its hyphens
 	Value string
@@ -152,6 +153,11 @@ func (d *decoder) flags(flags []Flag, cfg *Config) {
 			cfg.Admin.Listen, d.places["admin.listen"] = flag.Value, written
 		case "store":
 			d.flag(flag, "store.url", &cfg.Store.URL)
+		case "data": // the directory of a store
+			path := "sqlite:" + filepath.Join(flag.Value, Default().Store.URL.Path)
+			d.flag(Flag{flag.Name, path}, "store.url", &cfg.Store.URL)
+		case "log-format":
+			d.flag(flag, "log.format", &cfg.Log.Format)
 		case "upstream":
 			if t := d.onlyTenant(flag, cfg); t != nil {
 				d.flag(flag, "tenants[0].upstream", &t.Upstream)

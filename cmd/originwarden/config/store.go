@@ -68,15 +68,15 @@ func (u *StoreURL) cluster(rest string) error {
 type Creation uint8
 
 const (
-	// Auto makes it. It is the zero value.
-	Auto Creation = iota
-	// Never makes none: that there is none is an error.
-	Never
+	// CreateAuto makes it. It is the zero value.
+	CreateAuto Creation = iota
+	// CreateNever makes none: that there is none is an error.
+	CreateNever
 )
 
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (c *Creation) UnmarshalText(text []byte) error {
-	return choose(c, text, choice[Creation]{"auto", Auto}, choice[Creation]{"never", Never})
+	return choose(c, text, choice[Creation]{"auto", CreateAuto}, choice[Creation]{"never", CreateNever})
 }
 
 // Etcd is how to get into a cluster. TLS is spoken when it names a CA or a

@@ -167,11 +167,13 @@ const (
 	JSON Format = iota
 	// Console is text for people.
 	Console
+	// Auto is Console on a terminal, and JSON elsewhere.
+	Auto
 )
 
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (f *Format) UnmarshalText(text []byte) error {
-	return choose(f, text, choice[Format]{"json", JSON}, choice[Format]{"console", Console})
+	return choose(f, text, choice[Format]{"auto", Auto}, choice[Format]{"json", JSON}, choice[Format]{"console", Console})
 }
 
 // choice is one of the values that a key can have.
