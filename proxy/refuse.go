@@ -34,6 +34,13 @@ func Limits() []string {
 	return []string{limitURL, limitBody, limitProgress, limitInFlight, limitDrain}
 }
 
+// Where people find what to do next. A client is told no more: what was sent, and
+// what is listed, is for those who may see it.
+const (
+	nextOfRefusal = " What to do: docs/decision.md#the-reasons, and for the tenant's administrators: originwarden refused."
+	nextOfHost    = " What to do: docs/decision.md#what-looks-like-the-decision-and-is-not."
+)
+
 // refusalOf is the answer to a refused request. Never 401: browser clients
 // answer that by navigating to a login page.
 func refusalOf(reason origins.Reason) *problem {
@@ -51,29 +58,29 @@ func refusalOf(reason origins.Reason) *problem {
 func explain(reason origins.Reason) string {
 	switch reason {
 	case origins.OriginNotListed:
-		return "No web integration of this tenant lists the origin."
+		return "No web integration of this tenant lists the origin." + nextOfRefusal
 	case origins.OriginMalformed:
-		return "The Origin is not the serialization of an origin that can be listed."
+		return "The Origin is not the serialization of an origin that can be listed." + nextOfRefusal
 	case origins.OriginOpaque:
-		return "The origin is opaque (null), which no list can hold."
+		return "The origin is opaque (null), which no list can hold." + nextOfRefusal
 	case origins.OriginRepeated:
-		return "The request has several Origin lines."
+		return "The request has several Origin lines." + nextOfRefusal
 	case origins.OriginRequired:
-		return "This request needs an Origin."
+		return "This request needs an Origin." + nextOfRefusal
 	case origins.WebIntegrationUnknown:
-		return "The tenant has no web integration of the given id."
+		return "The tenant has no web integration of the given id." + nextOfRefusal
 	case origins.OriginNotInWebIntegration:
-		return "The given web integration does not list the origin."
+		return "The given web integration does not list the origin." + nextOfRefusal
 	case origins.WebIntegrationAmbiguous:
-		return "The request names several web integrations."
+		return "The request names several web integrations." + nextOfRefusal
 	case origins.MethodNotAllowed:
-		return "The preflight asks for a method that is not allowed."
+		return "The preflight asks for a method that is not allowed." + nextOfRefusal
 	case origins.HeaderNotAllowed:
-		return "The preflight asks for a header that is not allowed."
+		return "The preflight asks for a header that is not allowed." + nextOfRefusal
 	case origins.ListUnavailable:
-		return "The tenant's list could not be had."
+		return "The tenant's list could not be had." + nextOfRefusal
 	case origins.ListStale:
-		return "The tenant's list is older than it may be."
+		return "The tenant's list is older than it may be." + nextOfRefusal
 	}
 	return ""
 }
@@ -82,7 +89,7 @@ func explain(reason origins.Reason) string {
 // them is changed.
 var (
 	tenantUnknown = &problem{status: http.StatusMisdirectedRequest, code: "TENANT_UNKNOWN", title: "Tenant unknown",
-		detail: "No tenant has this host."}
+		detail: "No tenant has this host." + nextOfHost}
 	urlTooLong = &problem{status: http.StatusRequestURITooLong, code: "URL_TOO_LONG", title: "URL too long",
 		detail: "The request target is longer than this gateway takes.", limit: limitURL}
 	bodyTooLarge = &problem{status: http.StatusRequestEntityTooLarge, code: "BODY_TOO_LARGE", title: "Body too large",
