@@ -81,7 +81,7 @@ func (p listsPlace) prepare(log *logger) error {
 	if p.passedBy != "" {
 		file := config.Default().Store.URL.Path
 		log.Warn("the lists are those in the working directory, where versions before kept them", zap.String("file", file),
-			zap.String("fix", "move "+file+" and "+adminTokenName+" to "+p.passedBy+" while no gateway runs, or start with --data ."))
+			zap.String("fix", "move "+file+"* and "+adminTokenName+" to "+p.passedBy+" while no gateway runs, or start with --data ."))
 	}
 	if p.dir == "" {
 		return nil
