@@ -35,7 +35,7 @@ func may() map[string][]string {
 		"bench":       {"api/client", "github.com/coder/websocket"},
 		"metrics":     {"origins", "proxy", "api", "github.com/prometheus/client_golang"},
 		"cmd/originwarden": {"api", "api/client", "cmd/originwarden", "envelope", "metrics", "origins", "proxy", "store",
-			"github.com/coder/websocket", "github.com/coreos/go-systemd/v22", "github.com/spf13/cobra", "golang.org/x/sys", "go.opentelemetry.io/otel", "go.uber.org/zap", "go.yaml.in/yaml/v3"},
+			"github.com/coder/websocket", "github.com/coreos/go-systemd/v22", "github.com/spf13/cobra", "golang.org/x/sync", "golang.org/x/sys", "go.opentelemetry.io/otel", "go.uber.org/zap", "go.yaml.in/yaml/v3"},
 	}
 }
 

@@ -168,11 +168,11 @@ func TestServe_WarnsOfEveryHostElsewhere(t *testing.T) {
 		if got, text := askHost(t, "http://127.0.0.1:"+port, "GET / HTTP/1.1", "evil.example"); got != 200 {
 			t.Errorf("%q: %d %s", row.hosts, got, text)
 		}
-		if got := strings.Contains(r.stderr.String(), `"level":"warn"`) && strings.Contains(r.stderr.String(), "DNS rebinding"); got != row.warns {
-			t.Errorf("%q: warns: %v\n%s", row.hosts, got, r.stderr)
-		}
 		if status := r.stop(t); status != exitDone {
 			t.Errorf("exit status %d:\n%s", status, r.stderr)
+		}
+		if got := strings.Contains(r.stderr.String(), `"level":"warn"`) && strings.Contains(r.stderr.String(), "DNS rebinding"); got != row.warns {
+			t.Errorf("%q: warns: %v\n%s", row.hosts, got, r.stderr)
 		}
 	}
 }

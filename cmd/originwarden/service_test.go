@@ -68,7 +68,7 @@ metrics: {tenants: 1}
 		{"an origin is required", "POST", "/", nil, 403, "origin_required"},
 		{"where it is configured", "POST", "/", []string{"Host: told.example"}, 200, "no_origin"},
 		{"anybody may post to a path", "POST", "/callback", []string{"Origin: null"}, 200, "path_exempt"},
-		{"the API is served", "GET", collection, nil, 401, "no_origin"},
+		{"the API is served", "GET", collection, nil, 401, "auth-1"},
 		{"where it is configured", "GET", collection, []string{"Host: bare.example"}, 200, "no_origin"},
 		{"a mode forwards", "GET", "/", []string{"Host: bare.example", "Origin: https://a.example"}, 200, "origin_not_listed"},
 		{"a URL is too long", "GET", "/" + strings.Repeat("a", 100), nil, 414, "url_too_long"},
