@@ -160,7 +160,7 @@ expect OriginwardenWritesFail
 passes
 curl -sf "http://$admin/readyz" | grep -q '"ready":true.*"write_problem":"no_space"' || fail "$(curl -s "http://$admin/readyz")"
 say 'the store has space'
-read -r id revision < <(etcd kv/range '{"key":"ZmlsbA==","keys_only":true}' | sed 's/.*"member_id":"\([0-9]*\)", *"revision":"\([0-9]*\)".*/\1 \2/')
+read -r id revision <<<"$(etcd kv/range '{"key":"ZmlsbA==","keys_only":true}' | sed 's/.*"member_id":"\([0-9]*\)", *"revision":"\([0-9]*\)".*/\1 \2/')"
 for step in "kv/compaction {\"revision\":$revision,\"physical\":true}" 'maintenance/defragment {}' "maintenance/alarm {\"action\":\"DEACTIVATE\",\"memberID\":\"$id\",\"alarm\":\"NOSPACE\"}"; do
   etcd "${step%% *}" "${step#* }" >/dev/null
 done
