@@ -163,21 +163,25 @@ func TestGateway_ReviewsTunnelsInTurnsWhoseListIsStale(t *testing.T) {
 		"the list is cached": func(*world) {},
 		"it was put out":     (*world).putOut,
 	} {
-		var down atomic.Bool
-		w := newWorld(t, options{tenant: echo, config: func(c *proxy.Config) { c.Lists.MaxStaleness = 3 * time.Second },
-			load: func(ctx context.Context, tenant string) (*origins.List, error) {
-				if tenant == "acme" && down.Load() {
-					return nil, errors.New("the store is down")
-				}
-				return loadTwo(ctx, tenant)
-			}})
-		w.lists.Confirm(time.Now())
-		conn, stays := w.open(listed, "/"), w.open(public, "/")
-		down.Store(true)
-		between(w)
-		go w.proxy.ReviewPeriodically(t.Context())
-		expectEcho(t, rule+", and not stale yet", conn)
-		expectClose(t, rule, conn, websocket.StatusPolicyViolation, "revoked")
-		expectEcho(t, rule+": a public origin", stays)
+		t.Run(rule, func(t *testing.T) {
+			t.Parallel()
+			var down atomic.Bool
+			w := newWorld(t, options{tenant: echo, config: func(c *proxy.Config) { c.Lists.MaxStaleness = 3 * time.Second },
+				load: func(ctx context.Context, tenant string) (*origins.List, error) {
+					if tenant == "acme" && down.Load() {
+						return nil, errors.New("the store is down")
+					}
+					return loadTwo(ctx, tenant)
+				}})
+			w.lists.Confirm(time.Now())
+			conn, stays := w.open(listed, "/"), w.open(public, "/")
+			expectEcho(t, "at first", conn) // it is decided again when it begins to relay
+			down.Store(true)
+			between(w)
+			go w.proxy.ReviewPeriodically(t.Context())
+			expectEcho(t, "not stale yet", conn)
+			expectClose(t, "stale", conn, websocket.StatusPolicyViolation, "revoked")
+			expectEcho(t, "a public origin", stays)
+		})
 	}
 }

@@ -60,6 +60,7 @@ func TestServe_SaysThatItHadAnotherStore(t *testing.T) {
 			t.Errorf("%s: %+v", row.rule, d)
 		}
 		succeeds(t, shell(r.tenants, adminTokenIn(t, dir)), "web-integration", "create", "--name", "n", "--validOrigins", "https://a.example")
+		succeeds(t, environment{}, "wait", "--admin", r.admin, "--revision", "1")
 		var after readinessDocument
 		if getJSON(t, r.admin+"/readyz", &after); after.Problem != "" {
 			t.Errorf("%s, when something is listed: %+v", row.rule, after)
