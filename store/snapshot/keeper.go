@@ -114,8 +114,11 @@ type attempt struct {
 	invalid   bool // the directory has no snapshot
 }
 
-// isStale reports whether the directory has lists from before a change.
-func (a *attempt) isStale(installs uint64) bool { return !a.invalid && a.installs != installs }
+// isStale reports whether the directory may have lists from before a change. What
+// it has is unknown while there never was a list.
+func (a *attempt) isStale(installs uint64) bool {
+	return !a.invalid && (a.installs != installs || installs == 0)
+}
 
 func (k *Keeper) due(last *attempt) bool {
 	since := time.Since(last.ended)
