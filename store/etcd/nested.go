@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"google.golang.org/grpc/codes"
@@ -31,11 +30,12 @@ func (s *Store) alone(ctx context.Context) error {
 	return err
 }
 
-// within looks for a store whose keys are between this one's.
+// within looks for a store whose keys are between this one's, or where this one's
+// will be.
 func (s *Store) within(ctx context.Context) (prefix string, err error) {
-	ops := make([]clientv3.Op, 0, 8)
-	for _, gap := range s.keys.gaps() {
-		ops = append(ops, gap.page(1, clientv3.WithKeysOnly()))
+	var ops []clientv3.Op
+	for _, part := range s.keys.parts() {
+		ops = append(ops, part.page(1, clientv3.WithKeysOnly()))
 	}
 	got, err := s.ask(ctx, request{then: ops})
 	if err != nil {
@@ -96,14 +96,14 @@ func (l layout) below(key string) (all []string) {
 	return all
 }
 
-// gaps are the spans under the prefix in which a store has no keys.
-func (l layout) gaps() (all []span) {
+// parts are the spans under the prefix, of which a store has keys in every
+// second one.
+func (l layout) parts() (all []span) {
 	from := string(l)
 	for _, own := range []string{"a/", "d/", "head", "i/", "identity", "t/", "u/"} {
-		all = append(all, span{from: from, to: string(l) + own})
-		if from = string(l) + own + "\x00"; strings.HasSuffix(own, "/") {
-			from = clientv3.GetPrefixRangeEnd(string(l) + own)
-		}
+		to := clientv3.GetPrefixRangeEnd(string(l) + own)
+		all = append(all, span{from: from, to: string(l) + own}, span{from: string(l) + own, to: to})
+		from = to
 	}
 	return append(all, span{from: from, to: clientv3.GetPrefixRangeEnd(string(l))})
 }

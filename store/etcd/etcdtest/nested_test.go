@@ -21,6 +21,7 @@ func refusesANestedPrefix(t *testing.T, c *etcdtest.Cluster) {
 		"far around":                     {"fleet/x/b/c", "fleet", true},
 		"around, last of all keys":       {"fleet/zone", "fleet", true},
 		"around, between two of its own": {"fleet/h", "fleet", true},
+		"around, where its own would be": {"fleet/t", "fleet", true},
 		"the same":                       {"fleet", "fleet", false},
 		"beside":                         {"fleet/east", "fleet/west", false},
 		"a name that begins alike":       {"fleet", "fleets", false},
