@@ -72,8 +72,8 @@ func (s *Store) writeTogether(ctx context.Context, writes []store.Write) (refuse
 		if d.first == nil {
 			return d.refused, nil
 		}
-		if d.bytes > 0 { // not removals alone
-			if err := s.hasRoomFor(ctx, d.bytes); err != nil {
+		if d.growing > 0 {
+			if err := s.hasRoomFor(ctx, d.growing); err != nil {
 				return nil, err
 			}
 		}

@@ -18,6 +18,7 @@ type draft struct {
 	first   *scene  // of the first write that changes something; nil if none does
 	tenants map[string]*tenantValue
 	bytes   int
+	growing int // of bytes, those of changes that do more than remove
 	when    []clientv3.Cmp
 	then    []clientv3.Op
 }
@@ -66,6 +67,9 @@ func (d *draft) add(was *scene, w *store.Write) (fits bool, refusal error) {
 	d.when = append(d.when, d.store.sameIntegration(was))
 	d.then = append(d.then, ops...)
 	d.bytes += len(c.value)
+	if !c.onlyRemoves() {
+		d.growing += len(c.value)
+	}
 	return true, nil
 }
 

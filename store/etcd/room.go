@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"sync"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
@@ -21,13 +20,39 @@ const (
 	mostFile = 98
 
 	roomInterval = 10 * time.Second // for which an answer about that is good
+
+	// roomLag is more than what etcd tells of its file is behind: it writes to the
+	// file ten times a second.
+	roomLag = 500 * time.Millisecond
 )
 
-// room is what is known of the cluster's quota. The zero value is ready.
+// room is what is known of the cluster's quota, to those who have the turn. The
+// zero value is ready.
 type room struct {
-	mu    sync.Mutex
+	turns turns // under one name
+	is    *etcdserverpb.StatusResponse
 	asked time.Time
 	left  int64 // bytes, but for what others have written since
+	// granted are the bytes of writes since lagged, and before for as long: an
+	// answer may lack them.
+	granted, before int64
+	lagged          time.Time
+}
+
+// grant notes that bytes are about to be written.
+func (r *room) grant(bytes int64) {
+	r.left -= bytes
+	r.granted += bytes
+}
+
+// forget forgets what every answer has from now on.
+func (r *room) forget(now time.Time) {
+	switch since := now.Sub(r.lagged); {
+	case since >= 2*roomLag:
+		r.before, r.granted, r.lagged = 0, 0, now
+	case since >= roomLag:
+		r.before, r.granted, r.lagged = r.granted, 0, now
+	}
 }
 
 // writeOverhead is more than a write takes beside its value.
@@ -42,23 +67,31 @@ func (s *Store) hasRoom(ctx context.Context, c *change) error {
 }
 
 func (s *Store) hasRoomFor(ctx context.Context, bytes int) error {
-	r := &s.room
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.left -= int64(bytes) + writeOverhead
-	if r.left >= 0 && time.Since(r.asked) < roomInterval {
+	r, began := &s.room, time.Now()
+	end, err := r.turns.take(ctx, "")
+	if err != nil {
+		return notMade(fmt.Errorf("etcd: waiting to know the cluster's quota: %w", err))
+	}
+	defer end()
+	r.forget(time.Now())
+	need := int64(bytes) + writeOverhead
+	if r.left >= need && time.Since(r.asked) < roomInterval {
+		r.grant(need)
 		return nil
 	}
-	is, err := s.status(ctx)
-	if err != nil {
-		return nil // the write will tell what is wrong
+	if r.asked.Before(began) { // else the answer came while this one waited
+		is, err := s.status(ctx)
+		if err != nil {
+			return nil // the write will tell what is wrong
+		}
+		r.is, r.asked, r.left = is, time.Now(), bytesLeft(is)-r.granted-r.before
 	}
-	r.asked, r.left = time.Now(), bytesLeft(is)
 	if r.left > 0 {
+		r.grant(need)
 		return nil
 	}
 	return notMade(fmt.Errorf("etcd: of its quota of %d bytes, the file has %d and %d are in use; what is left is for writes that only remove origins: %w",
-		is.DbSizeQuota, is.DbSize, is.DbSizeInUse, rpctypes.ErrNoSpace))
+		r.is.DbSizeQuota, r.is.DbSize, r.is.DbSizeInUse, rpctypes.ErrNoSpace))
 }
 
 // bytesLeft is how much may still be written, beside what is to be left.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -36,17 +37,46 @@ func TestStore_LeavesRoomForRevocations(t *testing.T) {
 	if _, err := s.Delete(within(t, 5*time.Second), "acme", b.ID, allowed); err != nil {
 		t.Errorf("Delete: %v", err)
 	}
+	batch(t, s, []store.Write{{Tenant: "acme", ID: a.ID, Make: func(was *store.WebIntegration) (*store.WebIntegration, error) {
+		was.ValidOrigins = nil
+		return was, nil
+	}}})
 	if is, err := raw(t, c).AlarmList(t.Context()); err != nil || len(is.Alarms) > 0 {
 		t.Errorf("the cluster has raised %v, %v", is, err)
 	}
 	for name, edit := range map[string]func(*store.WebIntegration) error{
 		"one more":    appending("https://c.example"),
-		"another one": func(w *store.WebIntegration) error { w.ValidOrigins[0] = "https://c.example"; return nil },
+		"another one": func(w *store.WebIntegration) error { w.ValidOrigins = []string{"https://c.example"}; return nil },
 		"a new name":  func(w *store.WebIntegration) error { w.Name = strings.Repeat("n", 100); return nil },
 	} {
 		if _, err := s.Edit(within(t, 5*time.Second), "acme", a.ID, edit); !errors.Is(err, rpctypes.ErrNoSpace) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// TestStore_RefusesManyWritesInTimeWithoutRoom has more calls at once than could
+// ask the cluster one after another.
+func TestStore_RefusesManyWritesInTimeWithoutRoom(t *testing.T) {
+	t.Parallel()
+	const trip, calls = 200 * time.Millisecond, 20
+	c := etcdtest.StartCluster(t, 1, func(m *etcdtest.Member) {
+		m.Adjust = func(c *embed.Config) { c.QuotaBackendBytes = 24 << 20 }
+	})
+	o := optionsOf(c)
+	fill(t, open(t, o))
+	o.Endpoints = relays(t, c, trip)
+	s := open(t, o)
+	if _, err := s.Position(within(t, storeTimeout)); err != nil { // it connects
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	defer all.Wait()
+	for i := range calls {
+		all.Go(func() {
+			_, err := s.Create(within(t, calls/2*trip), entry(fmt.Sprint(i), "one", "https://a.example"))
+			wantNoSpace(t, err)
+		})
 	}
 }
 
