@@ -17,9 +17,14 @@ import (
 func TestFollow_BringsWhatAnotherGatewayWrites(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := engine(t)
-		here, there := newGateway(t, s).follow(), newGateway(t, s).follow()
-		here.list("acme")
-		there.list("acme")
+		here, there := newGateway(t, s), newGateway(t, s)
+		for _, g := range []*gateway{here, there} {
+			if err := g.CatchUp(t.Context()); err != nil { // it compares now, and not when lists are there
+				t.Fatal(err)
+			}
+			g.follow()
+			g.list("acme")
+		}
 		w := create(t, here.hooked, entry("acme", "https://a.example", "https://b.example"))
 		here.lists.Apply(w.Change())
 		here.wantListed("acme", "https://a.example")
