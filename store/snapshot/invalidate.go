@@ -28,10 +28,14 @@ func (d *Directory) invalidate() error {
 		return d.sync()
 	case err != nil:
 		return err
-	case !info.Mode().IsRegular() || info.Size() == 0:
+	case !info.Mode().IsRegular():
 		return nil // it is none
 	}
-	if err := d.empty(manifestName); err != nil {
+	how := os.O_WRONLY | os.O_TRUNC
+	if info.Size() == 0 {
+		how = os.O_RDONLY // made so before, but perhaps not for good
+	}
+	if err := d.empty(manifestName, how); err != nil {
 		if d.root.Remove(manifestName) != nil {
 			return err
 		}
@@ -40,9 +44,9 @@ func (d *Directory) invalidate() error {
 }
 
 // empty cuts a file down to nothing, for which the directory need not be
-// writable.
-func (d *Directory) empty(name string) error {
-	f, err := d.root.OpenFile(name, os.O_WRONLY|os.O_TRUNC, 0)
+// writable, or has one that is empty reach the disk.
+func (d *Directory) empty(name string, how int) error {
+	f, err := d.root.OpenFile(name, how, 0)
 	if err != nil {
 		return err
 	}

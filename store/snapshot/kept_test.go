@@ -301,3 +301,24 @@ func TestRead_RemovesWhatWasInvalidated(t *testing.T) {
 	write(t, d, s)
 	wantSame(t, read(t, d), s)
 }
+
+// The second call finds the manifest empty, which it may not be after the end
+// of the machine.
+func TestInvalidate_FailsUntilItIsLasting(t *testing.T) {
+	if os.Geteuid() <= 0 {
+		t.Skip("nothing is forbidden to this user")
+	}
+	d, path := kept(t)
+	defer shut(t, d)
+	if err := os.Chmod(path, 0o300); err != nil { // so that it cannot be synced
+		t.Fatal(err)
+	}
+	for range 2 {
+		if d.Invalidate() == nil {
+			t.Error("what is not on the disk is taken for lasting")
+		}
+	}
+	if err := errors.Join(os.Chmod(path, 0o700), d.Invalidate()); err != nil {
+		t.Error(err)
+	}
+}
