@@ -12,9 +12,11 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 )
 
@@ -79,16 +81,37 @@ func startBrowser(t *testing.T, api, pages string) context.Context {
 type page struct {
 	tab    context.Context
 	origin string
+
+	mu      sync.Mutex
+	reasons []string // why requests failed, which a script is not told
+}
+
+// noteReason keeps why the browser gave a request up.
+func (p *page) noteReason(event any) {
+	failed, ok := event.(*network.EventLoadingFailed)
+	if !ok {
+		return
+	}
+	reason := failed.ErrorText
+	if failed.CorsErrorStatus != nil {
+		reason += " " + string(failed.CorsErrorStatus.CorsError)
+	}
+	p.mu.Lock()
+	p.reasons = append(p.reasons, reason)
+	p.mu.Unlock()
 }
 
 func openPage(t *testing.T, browser context.Context, origin string) *page {
 	t.Helper()
 	tab, cancel := chromedp.NewContext(browser)
 	t.Cleanup(cancel)
+	p := &page{tab: tab, origin: origin}
+	if err := chromedp.Listen(tab, p.noteReason); err != nil {
+		t.Fatal(err)
+	}
 	if err := chromedp.Do(tab, chromedp.Navigate(origin)); err != nil {
 		t.Fatal(err)
 	}
-	p := &page{tab, origin}
 	run[bool](t, p, "signIn()")
 	return p
 }

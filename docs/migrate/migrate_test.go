@@ -83,6 +83,7 @@ func TestMigrate_BreaksWithTwoHeaders(t *testing.T) {
 // goThrough goes through all steps and back, while a listed page asks.
 func (w *way) goThrough(t *testing.T, steps []step) {
 	t.Helper()
+	w.take(t, steps[0]) // the page is to find the old rules
 	listed, staging, partner := openPage(t, w.browser, shop), openPage(t, w.browser, staging), openPage(t, w.browser, partner)
 	run[chromedp.Void](t, listed, "void keepAsking()")
 	back := slices.Clone(steps[:len(steps)-1])
@@ -118,7 +119,8 @@ func (p *page) expectNoFailure(t *testing.T, step string, keepsSockets bool) {
 		Failures     []string
 	}](t, p, "more(3)")
 	if len(seen.Failures) > 0 {
-		t.Fatalf("%s: %s is broken: %q", step, p.origin, seen.Failures)
+		p.mu.Lock()
+		t.Fatalf("%s: %s is broken: %q, for these reasons: %q", step, p.origin, seen.Failures, p.reasons)
 	}
 	if keepsSockets && seen.Lost > 0 {
 		t.Fatalf("%s: %s lost a WebSocket that was open", step, p.origin)

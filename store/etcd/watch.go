@@ -147,6 +147,9 @@ func (s *Store) hand(ctx context.Context, f *feed, news clientv3.WatchChan, chan
 				return errors.New("etcd: the watch ended")
 			}
 			s.silence.Store(0)
+			if is.IsProgressNotify() {
+				silence = leastSilence // it has sent all that there was
+			}
 			if err := watchError(is); err != nil {
 				return err
 			}

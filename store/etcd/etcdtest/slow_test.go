@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -138,4 +139,47 @@ func relays(t *testing.T, c *etcdtest.Cluster, slow time.Duration) (all []string
 		all = append(all, r.Addr().String())
 	}
 	return all
+}
+
+// TestWatch_BearsNoLongSilenceOnceItHasCaughtUp has the member fall silent twice.
+// The second watch bears a longer silence, but only until the member has answered.
+func TestWatch_BearsNoLongSilenceOnceItHasCaughtUp(t *testing.T) {
+	t.Parallel()
+	c := etcdtest.StartCluster(t, 1, nil)
+	r := newRelay(t, c.Endpoints()[0])
+	o := optionsOf(c)
+	near := open(t, o)
+	o.Endpoints = []string{r.Addr().String()}
+	far := open(t, o)
+	after := create(t, near, entry("acme", "one")).Revision
+	var took [2]time.Duration
+	for i := range took {
+		seen := make(chan uint64, 100)
+		ended := make(chan error, 1)
+		go func() {
+			ended <- far.Watch(t.Context(), after, func(all []origins.Change) { seen <- all[len(all)-1].Revision })
+		}()
+		for range 3 { // over some of the questions how far it is
+			after = create(t, near, entry("acme", "more")).Revision
+			for got := uint64(0); got != after; {
+				select {
+				case got = <-seen:
+				case <-within(t, storeTimeout).Done():
+					t.Fatal("nothing is fed")
+				}
+			}
+			<-within(t, time.Second).Done()
+		}
+		r.mute.Store(true)
+		began := time.Now()
+		if err := <-ended; err == nil || !strings.Contains(err.Error(), "does not answer") {
+			t.Fatalf("the watch ended: %v", err)
+		}
+		took[i] = time.Since(began)
+		r.mute.Store(false)
+		r.cut()
+	}
+	if took[1] > took[0]+2*time.Second {
+		t.Errorf("the first watch bore %v of silence, the second one %v", took[0], took[1])
+	}
 }

@@ -24,7 +24,7 @@ func TestGateway_FollowsItsPasswordFile(t *testing.T) {
 		m.Adjust = func(c *embed.Config) { c.BcryptCost = 4 }
 	})
 	root := withUsers(t, c.Endpoints())
-	f := &fleet{T: t, dir: workDir(t), began: time.Now(), ports: map[int]bool{}}
+	f := &fleet{T: t, dir: workDir(t), began: time.Now(), host: hostOfLoopback(), ports: map[int]bool{}}
 	f.build("originwarden", "../../../..", "./cmd/originwarden")
 	password := f.path("password")
 	write := func(text string) {

@@ -48,6 +48,7 @@ type fleet struct {
 	gateways []*gateway
 	etcd     *clientv3.Client // goes to the members directly
 	began    time.Time
+	host     string // of all addresses
 	ports    map[int]bool
 
 	mu    sync.Mutex
@@ -63,7 +64,7 @@ type setup struct {
 
 // newFleet starts one that ends with t.
 func newFleet(t *testing.T, s setup) *fleet {
-	f := &fleet{T: t, dir: workDir(t), began: time.Now(), ports: map[int]bool{}}
+	f := &fleet{T: t, dir: workDir(t), began: time.Now(), host: hostOfLoopback(), ports: map[int]bool{}}
 	f.build("originwarden", "../../../..", "./cmd/originwarden")
 	f.build("member", "..", "./member")
 	starts := newStarter(t)
@@ -131,13 +132,13 @@ func (f *fleet) build(name, module, what string) {
 	}
 }
 
-// address returns one of loopback on which nobody listens. It is not among the
-// ports that the system gives to those who connect, so that it is still free
-// when the process that had it is started anew.
+// address returns one on which nobody listens. Every fleet has a host of its own
+// on loopback, and the ports are not among those that the system gives to those
+// who connect: an address stays free when the process that had it is started anew.
 func (f *fleet) address() string {
 	for range 1000 {
 		port := 15000 + rand.IntN(15000)
-		address := fmt.Sprintf("127.0.0.1:%d", port)
+		address := fmt.Sprintf("%s:%d", f.host, port)
 		if l, err := net.Listen("tcp", address); err == nil && !f.ports[port] {
 			_ = l.Close()
 			f.ports[port] = true
@@ -146,6 +147,18 @@ func (f *fleet) address() string {
 	}
 	f.Fatal("there is no free port")
 	return ""
+}
+
+// hostOfLoopback returns one of 16 million at random, where the system has more
+// than one.
+func hostOfLoopback() string {
+	host := fmt.Sprintf("127.%d.%d.%d", rand.IntN(256), rand.IntN(256), 2+rand.IntN(253))
+	l, err := net.Listen("tcp", host+":0")
+	if err != nil {
+		return "127.0.0.1"
+	}
+	_ = l.Close()
+	return host
 }
 
 func (f *fleet) addMembers(starts starter) {
