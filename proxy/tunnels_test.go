@@ -45,6 +45,15 @@ func expectEcho(t *testing.T, rule string, conn *websocket.Conn) {
 	}
 }
 
+// expectDecided waits until the gateway has asked for the lists of open tunnels
+// for the last time unless they change: before it passes anything on.
+func expectDecided(t *testing.T, all ...*websocket.Conn) {
+	t.Helper()
+	for _, conn := range all {
+		expectEcho(t, "open", conn)
+	}
+}
+
 // expectClose waits for the gateway's close frame.
 func expectClose(t *testing.T, rule string, conn *websocket.Conn, code websocket.StatusCode, reason string) {
 	t.Helper()
@@ -249,6 +258,7 @@ func TestGateway_ReviewsTunnelsWhoseListIsNotCached(t *testing.T) {
 		return loadTwo(ctx, tenant)
 	}})
 	conn := w.open(listed, "/")
+	expectDecided(t, conn)
 	for i := range 10 {
 		w.lists.List(t.Context(), fmt.Sprint("tenant-", i))
 	}
@@ -310,8 +320,8 @@ func TestGateway_ReviewsTenantsBesideEachOther(t *testing.T) {
 		}
 		return loadTwo(ctx, tenant)
 	}})
-	conn := w.open(listed, "/")
-	w.openAt("empty.example", public, "/")
+	conn, other := w.open(listed, "/"), w.openAt("empty.example", public, "/")
+	expectDecided(t, conn, other)
 	for i := range 9 {
 		w.lists.List(t.Context(), fmt.Sprint("tenant-", i))
 		w.lists.List(t.Context(), "acme")
@@ -332,6 +342,7 @@ func TestGateway_ClosesTunnelsWhoseListCanNoLongerBeHad(t *testing.T) {
 		return loadTwo(ctx, tenant)
 	}})
 	conn, same := w.open(listed, "/"), w.open(public, "/")
+	expectDecided(t, conn, same)
 	for i := range 10 {
 		w.lists.List(t.Context(), fmt.Sprint("tenant-", i))
 	}
