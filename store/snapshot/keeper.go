@@ -42,7 +42,10 @@ const (
 	retry   = 4 * time.Second        // after a failure
 )
 
-var errEnded = errors.New("the lists are not kept on disk any more: the gateway stops")
+var (
+	errEnded      = errors.New("the lists are not kept on disk any more: the gateway stops")
+	errNoPosition = errors.New("they are not known to be those of the store")
+)
 
 func (k *Keeper) init() {
 	k.begin.Do(func() { k.flushes, k.ended = make(chan chan error), make(chan struct{}) })
@@ -168,9 +171,11 @@ func (k *Keeper) flush(last *attempt) error {
 		return nil
 	}
 	if !k.write(last) {
-		err := k.Directory.Invalidate()
-		last.invalid = err == nil
-		return err
+		next := *last
+		next.err, next.invalid = k.invalidate(errNoPosition)
+		next.ended = time.Time{} // a write is due as soon as there is a position
+		k.tell(last, &next)
+		*last = next
 	}
 	if last.invalid {
 		return nil

@@ -280,9 +280,40 @@ func TestKeeper_FlushLeavesNothingOfAnotherStore(t *testing.T) {
 			t.Fatal(err)
 		}
 		wantRevoked(t, h.path)
+		if h.Err() == nil || h.log() != "[true]" {
+			t.Errorf("the error is %v, logged %s", h.Err(), h.log())
+		}
 		h.tell(store.Position{Store: "two", Revision: 2})
 		pass(time.Second)
 		wantCopy(t, h.path, h.now())
+		if h.Err() != nil || h.log() != "[true false]" {
+			t.Errorf("later, the error is %v, logged %s", h.Err(), h.log())
+		}
+	})
+}
+
+func TestKeeper_TellsThatItCouldNotInvalidateWithoutAPosition(t *testing.T) {
+	path := onSmallDisk(t)
+	synctest.Test(t, func(t *testing.T) {
+		h := keepingIn(t, path)
+		h.load(t, "acme")
+		h.start(t)
+		pass(time.Second)
+		h.tell(store.Position{})
+		setReadOnly(t, filepath.Dir(path), true)
+		for range 2 {
+			if err := h.revoke(t); err == nil || h.Err() == nil || h.log() != "[true]" {
+				t.Errorf("Flush: %v, the error is %v, logged %s", err, h.Err(), h.log())
+			}
+		}
+		setReadOnly(t, filepath.Dir(path), false)
+		if err := h.revoke(t); err != nil || h.log() != "[true true]" { // what was there is invalid now
+			t.Errorf("Flush: %v, logged %s", err, h.log())
+		}
+		wantRevoked(t, path)
+		if err := errors.Join(h.stop(), h.Directory.Close()); !errors.Is(err, h.Err()) {
+			t.Error(err)
+		}
 	})
 }
 
