@@ -93,11 +93,19 @@ func (p *place) source(ctx context.Context) (source, error) {
 		}
 		return source{r, r.Close}, nil
 	}
-	s, err := openStored(ctx, cfg)
+	s, err := openToRead(ctx, cfg)
 	if err != nil {
 		return source{}, failed(err)
 	}
 	return source{s, s.Store.Close}, nil
+}
+
+// openToRead opens a store on other machines, and makes none that is missing:
+// calls fail with store.ErrMissing then.
+func openToRead(ctx context.Context, cfg *config.Config) (*transfer.Stored, error) {
+	reading := *cfg
+	reading.Store.Create = config.CreateNever
+	return openStored(ctx, &reading)
 }
 
 // openStored opens the store of a configuration for what is not known of it

@@ -37,7 +37,10 @@ func (i *importing) destination(ctx context.Context) (destination, error) {
 	if err != nil {
 		return destination{}, err
 	}
-	if i.dryRun && !cfg.Store.URL.Remote() {
+	switch {
+	case i.dryRun && cfg.Store.URL.Remote():
+		return elsewhere(ctx, cfg)
+	case i.dryRun:
 		return beside(ctx, cfg)
 	}
 	s, err := openStored(ctx, cfg)
@@ -79,6 +82,23 @@ func beside(ctx context.Context, cfg *config.Config) (destination, error) {
 		return destination{}, failed(err)
 	}
 	return destination{load: r.Load, close: r.Close}, nil
+}
+
+// elsewhere reads a store on other machines. One that is not there yet, but can
+// be, has nothing.
+func elsewhere(ctx context.Context, cfg *config.Config) (destination, error) {
+	s, err := openToRead(ctx, cfg)
+	if err != nil {
+		return destination{}, failed(err)
+	}
+	load := func(ctx context.Context, tenant string) (uint64, []store.WebIntegration, error) {
+		revision, all, err := s.Load(ctx, tenant)
+		if errors.Is(err, store.ErrMissing) && cfg.Store.Create != config.CreateNever {
+			return 0, nil, nil
+		}
+		return revision, all, hinted(err)
+	}
+	return destination{load: load, close: s.Store.Close}, nil
 }
 
 // load reads what a server has as the tenant's, whatever the server calls it.
