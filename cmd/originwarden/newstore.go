@@ -31,14 +31,14 @@ func placeOf(u config.StoreURL) string {
 }
 
 // traceOfStore says what tells that the gateway had another store than the file
-// that it is about to make, or "" if nothing does: the file's lock outlives it,
-// and a file with another name is beside it if the name is mistyped.
+// that it is about to make, or "" if nothing does: the file's lock, which says
+// which store it was for, outlives it, and a file with another name is beside it if the name is mistyped.
 func traceOfStore(u config.StoreURL) string {
 	path, err := filepath.Abs(u.Path)
 	if err != nil || u.Remote() || hasContent(path) {
 		return ""
 	}
-	if _, err := os.Stat(path + ".lock"); err == nil {
+	if hasContent(path + ".lock") {
 		return path + " was here before, and is gone or empty"
 	}
 	dir := filepath.Dir(path)

@@ -68,6 +68,29 @@ func TestServe_SaysThatItHadAnotherStore(t *testing.T) {
 	}
 }
 
+// A start may fail when it has made the lock, and before there is a store.
+func TestServe_DoesNotTakeALockForAStore(t *testing.T) {
+	for _, emptied := range []bool{false, true} {
+		dir := t.TempDir()
+		for name, made := range map[string]bool{"lists.db.lock": true, "lists.db": emptied} {
+			if !made {
+				continue
+			}
+			if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r := serving(t, dir, oneTenant(upstream(t, hello)))
+		if found := r.await(t, r.stderr, newStoreLine); found[2] != "" {
+			t.Errorf("it says of a store that never was: %q", found[2])
+		}
+		var d readinessDocument
+		if getJSON(t, r.admin+"/readyz", &d); d.Problem != "" {
+			t.Errorf("the problem is %q", d.Problem)
+		}
+	}
+}
+
 func TestStoreCreate_NeverMakesNoStore(t *testing.T) {
 	export := exportOf(t, madeIn("acme", "Shop", "https://shop.example"))
 	for _, row := range []struct {

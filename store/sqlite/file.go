@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -10,17 +9,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
-	"github.com/gofrs/flock"
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
 	"originwarden/store"
-)
-
-const (
-	lockPatience = 5 * time.Second
-	lockInterval = 20 * time.Millisecond
 )
 
 // locate returns the one absolute name of the file, so that two ways to write
@@ -42,33 +34,6 @@ func locate(path string) (string, error) {
 		return path, nil
 	}
 	return filepath.EvalSymlinks(path)
-}
-
-// acquire takes the lock that keeps other processes, and other Stores of this
-// one, from using the file. The kernel releases it with the process.
-//
-// Where another process has it, inUse says whether to wait; nil is yes.
-func acquire(ctx context.Context, path string, inUse func() bool) (*flock.Flock, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, lockPatience)
-	defer cancel()
-	lock := flock.New(path+".lock", flock.SetPermissions(0o600))
-	taken, err := lock.TryLock()
-	if err == nil && !taken {
-		if inUse != nil && !inUse() {
-			return nil, ErrInUse
-		}
-		_, err = lock.TryLockContext(ctx, lockInterval)
-	}
-	switch {
-	case err == nil:
-		return lock, nil
-	case errors.Is(err, ctx.Err()):
-		return nil, ErrInUse
-	}
-	return nil, fmt.Errorf("locking it: %w", err)
 }
 
 // create makes the file, empty, if it is missing: SQLite would give it, and

@@ -6,8 +6,10 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 
+	"originwarden/origins"
 	"originwarden/store"
 )
 
@@ -30,8 +32,6 @@ func TestStore_RefusesEverythingWhileItsFilesAreNotItsOwn(t *testing.T) {
 		{"the log is gone", "-wal", false, "lists.db-wal is gone"},
 		{"another log", "-wal", true, "lists.db-wal is not the file that was opened"},
 		{"the index of the log is gone", "-shm", false, "lists.db-shm is gone"},
-		{"the lock is gone", ".lock", false, "lists.db.lock is gone"},
-		{"another lock", ".lock", true, "lists.db.lock is not the file that was opened"},
 	} {
 		t.Run(row.rule, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "lists.db")
@@ -101,6 +101,65 @@ func TestStore_NoticesThatItsLinkLeadsElsewhere(t *testing.T) {
 	wantReplaced(t, s, was, "current.db is not the file that was opened")
 	relink("a.db")
 	create(t, s, entry("is", 1))
+}
+
+// The file of a lock keeps nobody away when it is not there any more.
+func TestStore_LocksItsFileAgain(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("an open file cannot be removed there")
+	}
+	for rule, replace := range map[string]func(lock string) error{
+		"it is gone": os.Remove,
+		"another one is there": func(lock string) error {
+			return errors.Join(os.Remove(lock), os.WriteFile(lock, nil, 0o600))
+		},
+	} {
+		t.Run(rule, func(t *testing.T) {
+			s, path := openNew(t)
+			create(t, s, entry("was", 1))
+			if err := replace(path + ".lock"); err != nil {
+				t.Fatal(err)
+			}
+			create(t, s, entry("is", 1))
+			wantInUse(t, path)
+			if content, err := os.ReadFile(path + ".lock"); err != nil || len(content) == 0 {
+				t.Errorf("the lock has %q, %v", content, err)
+			}
+		})
+	}
+}
+
+func TestStore_RefusesEverythingWhileAnotherProcessHasItsLock(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("an open file cannot be removed there")
+	}
+	s, path := openNew(t)
+	was := create(t, s, entry("was", 1))
+	ended := fedUntil(t, s, was)
+	if err := os.Remove(path + ".lock"); err != nil {
+		t.Fatal(err)
+	}
+	other := start(t, "hold", path)
+	other.line(t)
+	wantReplaced(t, s, was, "another process has locked")
+	other.end(t)
+	create(t, s, entry("is", 1))
+	if err := ended(); !errors.Is(err, store.ErrCompacted) { // the other one may have written
+		t.Errorf("the feed goes on: %v", err)
+	}
+}
+
+// fedUntil follows w and what comes after it, and returns what that ends with.
+func fedUntil(t *testing.T, s store.Store, w store.WebIntegration) (ended func() error) {
+	t.Helper()
+	ctx := within(t)
+	first, end := make(chan struct{}), make(chan error, 1)
+	go func() {
+		begun := sync.OnceFunc(func() { close(first) })
+		end <- s.Watch(ctx, w.Revision-1, func([]origins.Change) { begun() })
+	}()
+	<-first
+	return func() error { return <-end }
 }
 
 // A write that the file's removal overtakes is not acknowledged.

@@ -1,14 +1,13 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
 	"path/filepath"
 	"sync"
-
-	"github.com/gofrs/flock"
 
 	"originwarden/store"
 )
@@ -36,11 +35,12 @@ var ErrInUse = errors.New("it is in use by another process")
 //
 // A write that fails on a full disk leaves the file as it was, and later ones
 // succeed when there is room. While one of its files is not the one that was
-// opened, every call fails with store.ErrReplaced.
+// opened, every call fails with store.ErrReplaced; but a lock that is not there any more is
+// taken again, unless another process has it.
 type Store struct {
 	limits  store.Limits
 	path    string
-	lock    *flock.Flock
+	lock    *fileLock
 	writer  *sql.DB // of one connection, so that revisions are in commit order
 	readers *sql.DB
 
@@ -147,11 +147,26 @@ func (s *Store) hold(ctx context.Context, name string) (err error) {
 	if s.held, err = s.readers.Conn(ctx); err != nil {
 		return explain(err)
 	}
-	if _, err := lastPosition(ctx, s.held); err != nil {
+	at, err := lastPosition(ctx, s.held)
+	if err != nil {
 		return explain(err)
 	}
-	s.files, err = rememberFiles(name, s.path, s.path+"-wal", s.path+"-shm", s.lock.Path())
+	s.lock.mark = at.Store
+	if err := s.lock.remember(); err != nil {
+		return err
+	}
+	s.files, err = rememberFiles(name, s.path, s.path+"-wal", s.path+"-shm")
 	return err
+}
+
+// checkFiles fails with store.ErrReplaced if the files are not those that were
+// opened. After another process may have used them, every watcher compares.
+func (s *Store) checkFiles() error {
+	renewed, err := s.lock.check()
+	if renewed {
+		s.feed.interrupt()
+	}
+	return cmp.Or(err, s.files.check())
 }
 
 // Close implements store.Store. Later calls fail; a second Close does nothing.

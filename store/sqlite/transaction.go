@@ -14,7 +14,7 @@ import (
 func (s *Store) read(ctx context.Context, do func(*sql.Conn) error) error {
 	return s.call(ctx, s.readers, func(conn *sql.Conn) error {
 		err := transact(ctx, conn, "BEGIN", func() error { return do(conn) })
-		if moved := s.files.check(); moved != nil {
+		if moved := s.checkFiles(); moved != nil {
 			return moved // a new connection may have read another file
 		}
 		return err
@@ -54,7 +54,7 @@ func (s *Store) transactWrite(ctx context.Context, conn *sql.Conn, do func() err
 	if err := transact(ctx, conn, "BEGIN IMMEDIATE", do); err != nil {
 		return err
 	}
-	if err := s.files.check(); err != nil {
+	if err := s.checkFiles(); err != nil {
 		return fmt.Errorf("%w: %w", errCommit, err)
 	}
 	return nil
@@ -63,7 +63,7 @@ func (s *Store) transactWrite(ctx context.Context, conn *sql.Conn, do func() err
 func (s *Store) call(ctx context.Context, db *sql.DB, do func(*sql.Conn) error) error {
 	s.calls.RLock()
 	defer s.calls.RUnlock()
-	if err := s.files.check(); err != nil {
+	if err := s.checkFiles(); err != nil {
 		return err
 	}
 	conn, err := db.Conn(ctx)
