@@ -34,10 +34,11 @@ func rememberFiles(names ...string) (originals, error) {
 	return all, nil
 }
 
-// check fails with store.ErrReplaced if a name leads to no file, or to another
-// one, and says which.
-func (all originals) check() error {
-	for _, o := range all {
+// check fails with store.ErrReplaced if a name leads to no file, to another one,
+// or to contents that are not SQLite's, and says which. The first name is that of
+// the database.
+func (all originals) check(c *contents) error {
+	for i, o := range all {
 		file, err := os.Stat(o.name)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
@@ -46,6 +47,10 @@ func (all originals) check() error {
 			return fmt.Errorf("sqlite: looking for the file: %w", err)
 		case !os.SameFile(file, o.file):
 			return fmt.Errorf("%w: %s is not the file that was opened", store.ErrReplaced, o.name)
+		case i == 0:
+			if err := c.check(file); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

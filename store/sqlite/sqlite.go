@@ -35,7 +35,7 @@ var ErrInUse = errors.New("it is in use by another process")
 //
 // A write that fails on a full disk leaves the file as it was, and later ones
 // succeed when there is room. While one of its files is not the one that was
-// opened, every call fails with store.ErrReplaced; but a lock that is not there any more is
+// opened, or another program has written to it, every call fails with store.ErrReplaced; but a lock that is not there any more is
 // taken again, unless another process has it.
 type Store struct {
 	limits  store.Limits
@@ -46,8 +46,9 @@ type Store struct {
 
 	// held is a connection that nobody uses. As long as there is one, SQLite
 	// removes no file, and no new file has the number of one that was removed.
-	held  *sql.Conn
-	files originals // nil once it is closed
+	held     *sql.Conn
+	files    originals // nil once it is closed
+	contents *contents
 
 	feed feed
 
@@ -155,6 +156,9 @@ func (s *Store) hold(ctx context.Context, name string) (err error) {
 	if err := s.lock.remember(); err != nil {
 		return err
 	}
+	if s.contents, err = rememberContents(s.path, s.held); err != nil {
+		return err
+	}
 	s.files, err = rememberFiles(name, s.path, s.path+"-wal", s.path+"-shm")
 	return err
 }
@@ -166,7 +170,7 @@ func (s *Store) checkFiles() error {
 	if renewed {
 		s.feed.interrupt()
 	}
-	return cmp.Or(err, s.files.check())
+	return cmp.Or(err, s.files.check(s.contents))
 }
 
 // Close implements store.Store. Later calls fail; a second Close does nothing.

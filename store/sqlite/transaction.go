@@ -51,13 +51,31 @@ func (s *Store) writeAll(ctx context.Context, do func(*sql.Conn) ([]origins.Chan
 // transactWrite runs do in a transaction, which fails if the file that it was
 // written to is not in its place after the commit.
 func (s *Store) transactWrite(ctx context.Context, conn *sql.Conn, do func() error) error {
-	if err := transact(ctx, conn, "BEGIN IMMEDIATE", do); err != nil {
+	if err := s.transactAlone(ctx, conn, do); err != nil {
 		return err
 	}
 	if err := s.checkFiles(); err != nil {
 		return fmt.Errorf("%w: %w", errCommit, err)
 	}
 	return nil
+}
+
+// transactAlone lets nobody look at the contents of the file during the commit.
+func (s *Store) transactAlone(ctx context.Context, conn *sql.Conn, do func() error) error {
+	commits := false
+	defer func() {
+		if commits {
+			s.contents.committing.Unlock()
+		}
+	}()
+	return transact(ctx, conn, "BEGIN IMMEDIATE", func() error {
+		err := do()
+		if err == nil {
+			s.contents.committing.Lock()
+			commits = true
+		}
+		return err
+	})
 }
 
 func (s *Store) call(ctx context.Context, db *sql.DB, do func(*sql.Conn) error) error {
