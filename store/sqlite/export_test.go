@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"originwarden/origins"
+	"originwarden/store"
 )
 
 // For the tests outside the package.
@@ -63,3 +64,9 @@ func (s *Store) FailCommit(ctx context.Context) error {
 		return c, err
 	})
 }
+
+// CauseOfCode returns the cause that a write fails for with SQLite's result code.
+func (s *Store) CauseOfCode(code int) store.Cause { return s.causeOfCode(code) }
+
+// CauseOfSystem returns the cause of an error of the system, or "".
+func CauseOfSystem(err error) store.Cause { return causeOfSystem(err) }

@@ -7,6 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"syscall"
 
 	driver "modernc.org/sqlite"
 	result "modernc.org/sqlite/lib"
@@ -19,11 +23,22 @@ func (s *Store) CheckWrites(ctx context.Context) error {
 	err := s.failure(s.call(ctx, s.writer, func(conn *sql.Conn) error {
 		return s.transactWrite(ctx, conn, func() error { return rewriteVersion(ctx, conn) })
 	}))
-	// The log may have space from before for one page, and none for more.
-	if err == nil && diskTrouble(s.path) == store.CauseNoSpace {
-		err = &store.WriteError{Cause: store.CauseNoSpace, NotMade: true, Err: errDiskFull}
+	if err == nil {
+		err = s.checkSpace()
 	}
 	return err
+}
+
+// checkSpace looks for space beside the log, which may have some from before for
+// one page, and none for more.
+func (s *Store) checkSpace() error {
+	err := tryToWrite(s.path) // a quota may be reached
+	if diskTrouble(s.path) == store.CauseNoSpace {
+		err = errDiskFull
+	} else if causeOfSystem(err) != store.CauseNoSpace {
+		return nil
+	}
+	return &store.WriteError{Cause: store.CauseNoSpace, NotMade: true, Err: err}
 }
 
 var errDiskFull = errors.New("sqlite: the file system is full")
@@ -53,6 +68,9 @@ func (s *Store) causeOf(err error) (cause store.Cause, known bool) {
 	if e, ok := errors.AsType[*driver.Error](err); ok {
 		return s.causeOfCode(e.Code()), true
 	}
+	if cause = causeOfSystem(err); cause != "" {
+		return cause, true
+	}
 	_, isPath := errors.AsType[*fs.PathError](err)
 	cause = store.CauseOf(err)
 	return cause, isPath || cause != store.CauseOther
@@ -60,6 +78,12 @@ func (s *Store) causeOf(err error) (cause store.Cause, known bool) {
 
 // causeOfCode is about SQLite's result codes.
 func (s *Store) causeOfCode(code int) store.Cause {
+	switch code {
+	case result.SQLITE_READONLY_DBMOVED:
+		return store.CauseReplaced
+	case result.SQLITE_IOERR_NOMEM, result.SQLITE_CANTOPEN_ISDIR:
+		return store.CauseOther
+	}
 	switch code & 0xff { // without the extension
 	case result.SQLITE_FULL:
 		return store.CauseNoSpace
@@ -67,15 +91,49 @@ func (s *Store) causeOfCode(code int) store.Cause {
 		return store.CauseReadOnly
 	case result.SQLITE_PERM, result.SQLITE_AUTH:
 		return store.CauseDenied
-	case result.SQLITE_BUSY, result.SQLITE_LOCKED, result.SQLITE_INTERRUPT:
+	case result.SQLITE_BUSY, result.SQLITE_LOCKED, result.SQLITE_INTERRUPT, result.SQLITE_PROTOCOL:
 		return store.CauseUnreachable
 	case result.SQLITE_CORRUPT, result.SQLITE_NOTADB:
 		return store.CauseDamaged
 	case result.SQLITE_IOERR, result.SQLITE_CANTOPEN:
-		// The code does not tell what the system said.
-		return cmp.Or(diskTrouble(s.path), store.CauseDamaged)
+		// The code does not tell what the system said, so it is asked again.
+		return cmp.Or(diskTrouble(s.path), causeOfSystem(tryToWrite(s.path)), store.CauseDamaged)
 	}
 	return store.CauseOther
+}
+
+// causeOfSystem is about what the system says of a file, or "" if err is
+// nothing of that.
+func causeOfSystem(err error) store.Cause {
+	is := func(any ...syscall.Errno) bool {
+		return slices.ContainsFunc(any, func(errno syscall.Errno) bool { return errors.Is(err, errno) })
+	}
+	switch {
+	case is(syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG):
+		return store.CauseNoSpace
+	case is(syscall.EROFS):
+		return store.CauseReadOnly
+	case errors.Is(err, fs.ErrPermission):
+		return store.CauseDenied
+	case is(syscall.EIO):
+		return store.CauseDamaged
+	case is(syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM):
+		return store.CauseOther
+	}
+	return ""
+}
+
+// tryToWrite says why a new file beside the database could not be written.
+func tryToWrite(path string) error {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+"-try-*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(make([]byte, 4096))
+	if err = errors.Join(err, f.Sync(), f.Close(), os.Remove(f.Name())); err != nil {
+		return fmt.Errorf("sqlite: writing a file beside the database: %w", err)
+	}
+	return nil
 }
 
 // isUndone reports whether a commit that failed is known not to have happened.

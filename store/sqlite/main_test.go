@@ -24,7 +24,7 @@ const (
 )
 
 func TestMain(m *testing.M) {
-	tasks := map[string]func(path string) error{"hold": hold, "read": readOnly, "write": writeUntilKilled}
+	tasks := map[string]func(path string) error{"hold": hold, "read": readOnly, "write": writeUntilKilled, "refused": writeRefused}
 	if task := tasks[os.Getenv(taskVariable)]; task != nil {
 		if err := task(os.Getenv(pathVariable)); err != nil {
 			fmt.Fprintln(os.Stderr, err)

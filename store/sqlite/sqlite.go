@@ -35,8 +35,9 @@ var ErrInUse = errors.New("it is in use by another process")
 //
 // A write that fails on a full disk leaves the file as it was, and later ones
 // succeed when there is room. While one of its files is not the one that was
-// opened, or another program has written to it, every call fails with store.ErrReplaced; but a lock that is not there any more is
-// taken again, unless another process has it.
+// opened, or another program has written to it, every call fails with
+// store.ErrReplaced; but a lock that is not there any more is taken again, unless
+// another process has it.
 type Store struct {
 	limits  store.Limits
 	path    string
@@ -44,7 +45,7 @@ type Store struct {
 	writer  *sql.DB // of one connection, so that revisions are in commit order
 	readers *sql.DB
 
-	// held is a connection that nobody uses. As long as there is one, SQLite
+	// held is a connection that no call uses. As long as there is one, SQLite
 	// removes no file, and no new file has the number of one that was removed.
 	held     *sql.Conn
 	files    originals // nil once it is closed
@@ -166,6 +167,9 @@ func (s *Store) hold(ctx context.Context, name string) (err error) {
 // checkFiles fails with store.ErrReplaced if the files are not those that were
 // opened. After another process may have used them, every watcher compares.
 func (s *Store) checkFiles() error {
+	if s.files == nil {
+		return nil // nor is there a lock to take
+	}
 	renewed, err := s.lock.check()
 	if renewed {
 		s.feed.interrupt()
