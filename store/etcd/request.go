@@ -86,6 +86,9 @@ func pause(ctx context.Context, round int) error {
 // lasting reports whether the same request would fail again: it was refused,
 // not lost.
 func lasting(err error) bool {
+	if errors.Is(err, rpctypes.ErrInvalidAuthToken) || errors.Is(err, rpctypes.ErrAuthOldRevision) {
+		return false // a token ends when it is old, or when users change; a wrong password is another error
+	}
 	switch code(err) {
 	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled, codes.Aborted, codes.Internal, codes.Unknown:
 		return false
