@@ -113,7 +113,7 @@ func (t *tenant) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case err != nil && !cut:
 		refused := t.refuse(answer, r, err)
 		outcome.Limit, outcome.Refused, outcome.Code = refused.limit, refused.cause, refused.errs[0].Code
-		if refusalFor(err) != nil { // nothing was changed
+		if refusalFor(err) != nil || notMade(err) { // nothing was changed
 			answer.call.Integration, answer.call.Change = at.id, nil
 		}
 	}

@@ -10,8 +10,9 @@ type Call struct {
 	// Integration is the id of the web integration that was asked for or made, or
 	// "".
 	Integration string
-	// Change is what a write has changed; nil of what changed nothing. If the
-	// status is 503, nobody knows whether the change was made.
+	// Change is what a write has changed; nil of what changed nothing, as a write
+	// that is known not to have been made. If the status is 503, nobody knows
+	// whether the change was made.
 	Change *Change
 }
 

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -46,13 +47,16 @@ func TestCall_TellsWhoHasChangedWhat(t *testing.T) {
 			&api.Change{Name: "first", Added: 1, FirstAdded: []string{"https://new.example"}, Removed: 24, FirstRemoved: append([]string{all[0]}, all[2:11]...)}},
 		{"renamed", request{method: "PATCH", body: `[{"op":"replace","path":"/name","value":"second"}]`}, "ops", &api.Change{Name: "second", OldName: "first"}},
 		{"no operation", request{method: "PATCH", body: `[]`}, "ops", nil},
+		{"the name that it has", request{method: "PATCH", body: `[{"op":"replace","path":"/name","value":"second"}]`}, "ops", nil},
+		{"the origins that it has", request{method: "PATCH", body: `[{"op":"replace","path":"/validOrigins","value":["https://o001.example","https://new.example"]}]`}, "ops", nil},
+		{"another order of origins", request{method: "PATCH", body: `[{"op":"replace","path":"/validOrigins","value":["https://new.example","https://o001.example"]}]`}, "ops", &api.Change{Name: "second"}},
 		{"another one in between", request{method: "PATCH", body: `[{"op":"replace","path":"/name","value":"x"}]`, header: map[string]string{"If-Match": `"1"`}}, "ops", nil},
 		{"a bad body", request{method: "PATCH", body: `{`}, "ops", nil},
 		{"read", request{method: "GET"}, "ops", nil},
 		{"may only read", request{method: "DELETE", token: readerToken}, "audit", nil},
 		{"of another tenant", request{method: "DELETE", token: otherToken}, "them", nil},
 		{"nobody", request{method: "DELETE", token: "-"}, "", nil},
-		{"deleted", request{method: "DELETE"}, "ops", &api.Change{Name: "second", Removed: 2, FirstRemoved: []string{"https://o001.example", "https://new.example"}}},
+		{"deleted", request{method: "DELETE"}, "ops", &api.Change{Name: "second", Removed: 2, FirstRemoved: []string{"https://new.example", "https://o001.example"}}},
 		{"deleted before", request{method: "DELETE"}, "ops", nil},
 	} {
 		row.r.path = collection + "/" + id
@@ -92,6 +96,39 @@ func TestCall_TellsOfAWriteWhoseEndIsNotKnown(t *testing.T) {
 	want := &api.Change{Name: "n", Removed: 1, FirstRemoved: []string{"https://a.example"}}
 	if told.Code != "STORE_UNAVAILABLE" || !reflect.DeepEqual(told.Call.Change, want) {
 		t.Errorf("told %+v of %+v", told, told.Call.Change)
+	}
+}
+
+func TestCall_TellsNoChangeOfAWriteThatWasNotMade(t *testing.T) {
+	kept := store.WebIntegration{ID: store.NewID(), TenantID: "acme", Name: "n", ValidOrigins: []string{"https://a.example"}}
+	failed := &store.WriteError{Cause: store.CauseNoSpace, NotMade: true, Err: errInside}
+	var told api.Outcome
+	config := configOf(&hooks{
+		create: func(context.Context, store.WebIntegration) (store.WebIntegration, error) {
+			return store.WebIntegration{}, failed
+		},
+		edit: func(_ context.Context, _, _ string, edit func(*store.WebIntegration) error) (store.WebIntegration, error) {
+			edited := kept
+			return store.WebIntegration{}, errors.Join(edit(&edited), failed)
+		},
+		delete: func(_ context.Context, _, _ string, permit func(store.WebIntegration) error) (uint64, error) {
+			return 0, errors.Join(permit(kept), failed)
+		},
+	})
+	config.Observe = func(_ context.Context, o api.Outcome) { told = o }
+	tenant := api.New(config).Tenant("acme")
+	for _, row := range []struct {
+		r  request
+		id string
+	}{
+		{request{method: "POST", path: collection, body: `{"name":"n"}`}, ""},
+		{request{method: "PATCH", path: collection + "/" + kept.ID, body: `[{"op":"replace","path":"/validOrigins","value":[]}]`}, kept.ID},
+		{request{method: "DELETE", path: collection + "/" + kept.ID}, kept.ID},
+	} {
+		row.r.expect(t, tenant, 503)
+		if want := (api.Call{Subject: "ops", Integration: row.id}); told.Call != want {
+			t.Errorf("%s: told %+v of %+v", row.r.method, told.Call, told.Call.Change)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/go-json-experiment/json"
@@ -112,11 +113,14 @@ func (p *patch) apply(w *store.WebIntegration) error {
 	return nil
 }
 
-// changes is what the patch changes of a web integration, or nil of one without
-// operations or that was not read.
+// changes is what the patch changes of a web integration, or nil of one that was
+// not read or that it leaves as it was.
 func (p *patch) changes(before store.WebIntegration) *Change {
 	after := before
 	if before.ID == "" || p.apply(&after) != nil {
+		return nil
+	}
+	if after.Name == before.Name && slices.Equal(after.ValidOrigins, before.ValidOrigins) {
 		return nil
 	}
 	return changeOf(before, after)
