@@ -20,8 +20,8 @@ type Config struct {
 	// write whose outcome is not known it doubts the tenant's list.
 	Lists *origins.Cache
 	// Keep, if there is one, is called before the answer to a change that may
-	// have taken origins off a list, once Lists has it. After an error the answer
-	// is that of a write whose outcome is not known.
+	// have taken origins off a list, once Lists has it; also if that is refused
+	// as it may have been made before. After an error the answer is 503.
 	Keep func(context.Context) error
 	// Refusals are those that /api/v1/refused-origins tells; nil is none.
 	Refusals *origins.Refusals

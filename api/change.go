@@ -11,8 +11,8 @@ type Call struct {
 	// "".
 	Integration string
 	// Change is what a write has changed; nil of what changed nothing, as a write
-	// that is known not to have been made. If the status is 503, nobody knows
-	// whether the change was made.
+	// that is known not to have been made. If the status is 503, the
+	// change was made and is not kept, or it is not known whether it was made.
 	Change *Change
 }
 

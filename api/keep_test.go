@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"testing"
+
+	"originwarden/store"
 )
 
 // revisions are writes that may take origins off a list, to a web integration
@@ -49,11 +52,78 @@ func TestWrite_IsNotAcknowledgedUnlessItIsKept(t *testing.T) {
 		if got.status != http.StatusServiceUnavailable || got.header.Get("Web-Integrations-Revision") != "" || got.header.Get("ETag") != "" {
 			t.Errorf("write %d: %d %v %s", i, got.status, got.header, got.body)
 		}
+		if detail := got.document(t).Errors[0].Detail; !strings.HasPrefix(detail, "The write was made and is in force at this gateway, ") {
+			t.Errorf("write %d: %s", i, detail)
+		}
 		if len(logged) != i+1 || !errors.Is(logged[i], errKeeping) {
 			t.Errorf("write %d: logged %v", i, logged)
 		}
 	}
 	if g.listsNow("https://a.example") {
 		t.Error("what is not kept is not in force either")
+	}
+}
+
+// A write that was made and not kept is repeated: what its answer says of the
+// web integration is kept as well.
+func TestWrite_ThatIsRepeatedIsNotAnsweredUnlessTheFirstIsKept(t *testing.T) {
+	g := newGate(t)
+	var problem error
+	g.config.Log = func(_ context.Context, err error) {
+		if problem == nil || !errors.Is(err, problem) {
+			t.Errorf("logged is %v", err)
+		}
+	}
+	g.config.Keep = func(context.Context) error { return problem }
+	g.serve(func(h http.Handler) http.Handler { return h })
+	changed := g.create("changed", "https://a.example").ID
+	deleted := g.create("deleted", "https://b.example").ID
+	conditional := revisions(changed)[0]
+	conditional.header = map[string]string{"If-Match": `"999"`}
+	for _, row := range []struct {
+		rule string
+		r    request
+		want int
+	}{
+		{"a deletion of what is gone", revisions(deleted)[1], http.StatusNotFound},
+		{"a change of what is gone", revisions(deleted)[0], http.StatusNotFound},
+		{"a change of what is another one", conditional, http.StatusPreconditionFailed},
+	} {
+		problem = errors.New("the disk is read-only")
+		g.send(revisions(deleted)[1])
+		got := g.send(row.r)
+		if detail := got.document(t).Errors[0].Detail; got.status != http.StatusServiceUnavailable || !strings.HasPrefix(detail, "The write was not made, and ") {
+			t.Errorf("%s: %d %s", row.rule, got.status, detail)
+		}
+		problem = nil
+		if got := g.send(row.r); got.status != row.want {
+			t.Errorf("%s, once it is kept: %d, want %d", row.rule, got.status, row.want)
+		}
+	}
+}
+
+// A deletion whose outcome was not known was made: its list is read anew before
+// it is kept.
+func TestWrite_ThatIsRepeatedKeepsTheListOfTheStore(t *testing.T) {
+	g := newGate(t)
+	id := g.create("n", "https://a.example").ID
+	g.listsNow("https://a.example")
+	g.store.delete = func(ctx context.Context, tenant, id string, permit func(store.WebIntegration) error) (uint64, error) {
+		if _, err := g.store.Store.Delete(ctx, tenant, id, permit); err != nil {
+			return 0, err
+		}
+		return 0, errInside
+	}
+	g.config.Log = func(context.Context, error) {}
+	kept := false
+	g.config.Keep = func(context.Context) error {
+		kept = !g.listsNow("https://a.example")
+		return nil
+	}
+	g.serve(func(h http.Handler) http.Handler { return h })
+	for _, want := range []int{http.StatusServiceUnavailable, http.StatusNotFound} {
+		if got := g.send(revisions(id)[1]); got.status != want || kept != (want == http.StatusNotFound) {
+			t.Errorf("%d, kept without the origin: %v, want %d", got.status, kept, want)
+		}
 	}
 }

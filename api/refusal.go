@@ -43,7 +43,7 @@ func (t *tenant) refuse(w http.ResponseWriter, r *http.Request, err error) *refu
 }
 
 // refusalFor returns the answer to an error that tells what happened, or nil
-// for one after which that is not known.
+// for one that comes from inside: of a write it may not be known then.
 func refusalFor(err error) *refusal {
 	if answer, ok := errors.AsType[*refusal](err); ok {
 		return answer
@@ -134,8 +134,8 @@ func conflict() *refusal {
 	})
 }
 
-// unavailable is the answer to what the store could not do. Of a write it says
-// whether it is known not to have been made.
+// unavailable is the answer to what the store could not do, or what could not be
+// kept. Of a write it says whether it is known to have been made or not.
 func unavailable(method string, err error) *refusal {
 	e := refuseWith(http.StatusServiceUnavailable, envelope.Error{
 		Code: "STORE_UNAVAILABLE", Title: "Store unavailable", Detail: unavailableDetail(method, err),
@@ -148,6 +148,9 @@ func unavailableDetail(method string, err error) string {
 	if method == http.MethodGet || method == http.MethodHead {
 		return "The store does not answer."
 	}
+	if failed, ok := errors.AsType[*keepError](err); ok {
+		return failed.detail()
+	}
 	if notMade(err) {
 		return "The write was not made: " + store.CauseOf(err).Text() + "."
 	}
@@ -156,6 +159,9 @@ func unavailableDetail(method string, err error) string {
 
 // notMade reports whether the error of a write says that it was not made.
 func notMade(err error) bool {
+	if kept, ok := errors.AsType[*keepError](err); ok {
+		return !kept.made
+	}
 	failed, ok := errors.AsType[*store.WriteError](err)
 	return ok && failed.NotMade
 }

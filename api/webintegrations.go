@@ -156,17 +156,6 @@ func (t *tenant) commit(r *http.Request, write func(context.Context) (origins.Ch
 	return err
 }
 
-// commitAndKeep is commit for a write that may take origins off the list. It is
-// kept, so that no start without the store undoes it.
-func (t *tenant) commitAndKeep(r *http.Request, write func(context.Context) (origins.Change, error)) error {
-	if err := t.commit(r, write); err != nil || t.Keep == nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), t.Timeout)
-	defer cancel()
-	return t.Keep(ctx)
-}
-
 // announce tells the revision from which on the write is in force.
 func announce(w http.ResponseWriter, revision uint64) {
 	w.Header().Set("Web-Integrations-Revision", strconv.FormatUint(revision, 10))
