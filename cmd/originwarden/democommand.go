@@ -114,7 +114,7 @@ func (e *example) configure(dir string, at demoAddresses, tenant net.Addr) (*con
 func (e *example) run(stop, now context.Context) error {
 	log := newOutletLogger(e.cfg.Log, e.env.stderr)
 	defer log.close()
-	s, err := open(stop, e.cfg, log, false)
+	s, err := open(stop, e.cfg, log, beginning{})
 	if err != nil {
 		if stop.Err() != nil {
 			return nil

@@ -95,6 +95,47 @@ func TestServe_TellsWhoBeginsWhatComesNext(t *testing.T) {
 	r.end(t)
 }
 
+// Whoever has named origins is neither told that none is listed nor how to name
+// them.
+func TestServe_TellsNothingOfOriginsToWhoHasNamedThem(t *testing.T) {
+	for _, row := range []struct {
+		rule  string
+		args  []string
+		hints bool
+	}{
+		{"none", nil, true},
+		{"some", []string{"--origin", "http://localhost:5173"}, false},
+	} {
+		env, _, _ := user(t)
+		env.terminal = true
+		r := upstreamOnly(t, env, row.args...)
+		r.await(t, r.stderr, `Ctrl-C stops`)
+		r.await(t, r.stderr, `\tinfo\tready\t{`)
+		text := r.stderr.String()
+		for _, hint := range []string{"no origin is listed", "To list an origin at the start", "list the origin of your page"} {
+			if strings.Contains(text, hint) != row.hints {
+				t.Errorf("%s: %q is told: %v\n%s", row.rule, hint, !row.hints, text)
+			}
+		}
+		if !strings.Contains(text, " web-integration create ") || !strings.Contains(text, " refused --server ") {
+			t.Errorf("%s: it tells\n%s", row.rule, text)
+		}
+		r.end(t)
+	}
+}
+
+func TestServe_WarnsOfAnotherStoreBesideItsOrigins(t *testing.T) {
+	dir := t.TempDir()
+	leave(t, dir, "list.db")
+	cfg := writeConfig(t, oneTenant(upstream(t, hello), "store: {url: 'sqlite:"+filepath.Join(dir, "lists.db")+"'}"))
+	r := start(t, environment{}, "serve", "--config", cfg, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--origin", "https://a.example")
+	found := r.await(t, r.stderr, `"level":"warn","ts":"[^"]*","msg":"the store is new, empty but for the origins of --origin","store":"[^"]*","before":"([^"]*)"`)
+	if want := filepath.Join(dir, "list.db") + " is beside it"; found[1] != want {
+		t.Errorf("it warns of %q, want %q", found[1], want)
+	}
+	r.end(t)
+}
+
 func TestServe_TellsProgramsNothingMore(t *testing.T) {
 	env, _, _ := user(t)
 	configured := []string{"serve", "--config", writeConfig(t, oneTenant("http://127.0.0.1:1")), "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"}

@@ -57,7 +57,7 @@ func hasContent(path string) bool {
 }
 
 // warnOfNewStore tells of a store that nobody has written to, which may be
-// another one than is meant.
+// another one than is meant. Whoever lists origins at a first start means it.
 func (s *service) warnOfNewStore(ctx context.Context) {
 	at, err := s.store.Position(ctx)
 	if err != nil || at.Revision != 0 {
@@ -67,5 +67,10 @@ func (s *service) warnOfNewStore(ctx context.Context) {
 	if s.ready.trace != "" {
 		fields = append(fields, zap.String("before", s.ready.trace))
 	}
-	s.log.Warn("the store is new, empty: no origin is listed", fields...)
+	switch {
+	case !s.listing:
+		s.log.Warn("the store is new, empty: no origin is listed", fields...)
+	case s.ready.trace != "":
+		s.log.Warn("the store is new, empty but for the origins of --origin", fields...)
+	}
 }

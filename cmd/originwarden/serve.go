@@ -131,7 +131,7 @@ func (s *serveCommand) open(ctx context.Context, cfg *config.Config, log *logger
 	if err := s.place.prepare(log); err != nil {
 		return nil, err
 	}
-	opened, err := open(ctx, cfg, log, s.env.terminal)
+	opened, err := open(ctx, cfg, log, beginning{impatient: s.env.terminal, listing: len(s.origins) > 0})
 	if err != nil {
 		return nil, err
 	}
@@ -146,6 +146,6 @@ func (s *serveCommand) open(ctx context.Context, cfg *config.Config, log *logger
 func (s *serveCommand) tellReady(cfg *config.Config, tenants, admin net.Addr) {
 	fmt.Fprintf(s.env.stdout, "originwarden ready listen=%s admin=%s\n", tenants, admin)
 	if s.env.terminal && s.file == "" {
-		newStartGuide(s.env.program, cfg, tenants).print(s.env.stderr)
+		newStartGuide(s.env.program, cfg, tenants, len(s.origins) > 0).print(s.env.stderr)
 	}
 }

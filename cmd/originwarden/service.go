@@ -41,17 +41,24 @@ type service struct {
 	fileError error
 	// served are the ids of the tenants that are served now.
 	served atomic.Pointer[[]string]
-	// impatient is a start that somebody watches.
-	impatient bool
+	beginning
 	// changed is told of every tenant whose list has changed, once somebody
 	// listens.
 	changed func(tenant string)
 }
 
+// beginning is what is known of a start beside its configuration.
+type beginning struct {
+	// impatient is a start that somebody watches: it does not wait for another
+	// process to end.
+	impatient bool
+	// listing is one that lists origins, once the service is open.
+	listing bool
+}
+
 // open opens the store and reads the lists. The service has to be closed.
-// Somebody who is impatient does not wait for another process to end.
-func open(ctx context.Context, cfg *config.Config, log *logger, impatient bool) (*service, error) {
-	s := &service{cfg: cfg, log: log, impatient: impatient, changed: func(string) {}}
+func open(ctx context.Context, cfg *config.Config, log *logger, b beginning) (*service, error) {
+	s := &service{cfg: cfg, log: log, beginning: b, changed: func(string) {}}
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(err, s.close())
 	}

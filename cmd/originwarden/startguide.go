@@ -19,21 +19,22 @@ type startGuide struct {
 	Program           string // as a shell calls it
 	Upstream, Gateway string // URLs
 	Access            string // the flags that say where and by which right
+	Listed            bool   // there are origins of --origin
 	Directory         string // of the lists and the token
 	Token             string // the file
 }
 
 const startGuideText = `
-In front of {{.Upstream}} is now {{.Gateway}}. Next, in another shell, list the origin of your page:
-  {{.Program}} web-integration create --name "my page" --validOrigins http://localhost:5173 {{.Access}}
+In front of {{.Upstream}} is now {{.Gateway}}. Next, in another shell, list {{if .Listed}}more origins{{else}}the origin of your page{{end}}:
+  {{.Program}} web-integration create --name "my page" --validOrigins {{if .Listed}}https://more.example{{else}}http://localhost:5173{{end}} {{.Access}}
 See which origins were refused:
   {{.Program}} refused {{.Access}}
 The lists are in {{.Directory}}, with the token of an administrator in {{.Token}}.
-To list an origin at the start: --origin http://localhost:5173. Ctrl-C stops.
+{{if not .Listed}}To list an origin at the start: --origin http://localhost:5173. {{end}}Ctrl-C stops.
 
 `
 
-func newStartGuide(program string, cfg *config.Config, tenants net.Addr) startGuide {
+func newStartGuide(program string, cfg *config.Config, tenants net.Addr, listed bool) startGuide {
 	directory := filepath.Dir(cfg.Store.URL.Path)
 	if absolute, err := filepath.Abs(directory); err == nil {
 		directory = absolute
@@ -45,6 +46,7 @@ func newStartGuide(program string, cfg *config.Config, tenants net.Addr) startGu
 		Upstream:  cfg.Tenants[0].Upstream.String(),
 		Gateway:   gateway,
 		Access:    "--server " + gateway + " --token-file " + quotedForShell(token),
+		Listed:    listed,
 		Directory: printable(directory),
 		Token:     printable(token),
 	}

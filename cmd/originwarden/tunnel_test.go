@@ -106,7 +106,7 @@ func servingFrom(t *testing.T, configuration string, between func(r *running, s 
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := open(t.Context(), cfg, newLogger(cfg.Log, io.Discard), false)
+	s, err := open(t.Context(), cfg, newLogger(cfg.Log, io.Discard), beginning{})
 	if err != nil {
 		t.Fatal(err)
 	}
