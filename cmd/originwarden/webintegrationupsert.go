@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -51,8 +52,15 @@ func (c creation) update(ctx context.Context, at *client.Client, id string) (cli
 	if err != nil || c.ValidOrigins == nil || slices.Equal(is.ValidOrigins, c.ValidOrigins) {
 		return is, err
 	}
-	if _, err := at.Patch(ctx, id, []client.Operation{client.ReplaceValidOrigins(c.ValidOrigins...)}, is.ETag); err != nil {
-		return client.WebIntegration{}, err
+	_, refused := at.Patch(ctx, id, []client.Operation{client.ReplaceValidOrigins(c.ValidOrigins...)}, is.ETag)
+	if refused != nil && !errors.Is(refused, client.ErrPreconditionFailed) {
+		return client.WebIntegration{}, refused
 	}
-	return at.Get(ctx, id)
+	is, err = at.Get(ctx, id)
+	// A repetition is refused also because the first one was made, and its answer
+	// was lost.
+	if refused != nil && (err != nil || is.Name != c.Name || !slices.Equal(is.ValidOrigins, c.ValidOrigins)) {
+		return client.WebIntegration{}, refused
+	}
+	return is, err
 }

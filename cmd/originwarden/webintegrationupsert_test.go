@@ -58,10 +58,7 @@ func TestWebIntegrationCreate_UpsertsNothingThatHasChangedMeanwhile(t *testing.T
 	there := o.make("Shop", "https://a.example")
 	between := upstream(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPatch {
-			change := httptest.NewRequest("PATCH", r.URL.Path, strings.NewReader(`[{"op":"replace","path":"/validOrigins","value":["https://c.example"]}]`))
-			change.Header.Set("Authorization", r.Header.Get("Authorization"))
-			change.Header.Set("Content-Type", "application/json")
-			o.api.ServeHTTP(httptest.NewRecorder(), change)
+			patch(o.api, r, `[{"op":"replace","path":"/validOrigins","value":["https://c.example"]}]`)
 		}
 		o.api.ServeHTTP(w, r)
 		io.Copy(io.Discard, r.Body)
@@ -70,4 +67,57 @@ func TestWebIntegrationCreate_UpsertsNothingThatHasChangedMeanwhile(t *testing.T
 	if got := o.only(); status != exitFailed || !strings.Contains(stderr, "412 Precondition Failed") || got.ID != there.ID || !slices.Equal(got.ValidOrigins, []string{"https://c.example"}) {
 		t.Errorf("exit status %d, %+v\n%s", status, got, stderr)
 	}
+}
+
+// The answer to the first PATCH is lost, and its repetition finds another ETag.
+func TestWebIntegrationCreate_UpsertsOnceThoughAnAnswerIsLost(t *testing.T) {
+	for _, row := range []struct {
+		rule   string
+		lose   func(http.ResponseWriter)
+		then   string // what somebody else writes
+		status int
+		want   string
+	}{
+		{"with its connection", func(http.ResponseWriter) { panic(http.ErrAbortHandler) }, "", exitDone, "https://b.example"},
+		{"by a proxy", func(w http.ResponseWriter) { w.WriteHeader(http.StatusGatewayTimeout) }, "", exitDone, "https://b.example"},
+		{"and somebody else writes", func(w http.ResponseWriter) { w.WriteHeader(http.StatusBadGateway) },
+			`[{"op":"replace","path":"/validOrigins","value":["https://c.example"]}]`, exitFailed, "https://c.example"},
+		{"and somebody else renames it", func(w http.ResponseWriter) { w.WriteHeader(http.StatusBadGateway) },
+			`[{"op":"replace","path":"/name","value":"Store"}]`, exitFailed, "https://b.example"},
+	} {
+		t.Run(row.rule, func(t *testing.T) {
+			t.Parallel()
+			o, patches := newOffice(t), 0
+			there := o.make("Shop", "https://a.example")
+			lossy := upstream(t, func(w http.ResponseWriter, r *http.Request) {
+				if r.Method != http.MethodPatch {
+					o.api.ServeHTTP(w, r)
+					return
+				}
+				if patches++; patches > 1 {
+					o.api.ServeHTTP(w, r)
+					return
+				}
+				o.api.ServeHTTP(httptest.NewRecorder(), r)
+				if row.then != "" {
+					patch(o.api, r, row.then)
+				}
+				row.lose(w)
+			})
+			status, stdout, stderr := execution(t, shell(lossy, officeToken), "web-integration", "create", "--upsert", "-q", "--retry", "1", "--name", "Shop", "--validOrigins", "https://b.example")
+			got := o.only()
+			if status != row.status || (stdout == there.ID+"\n") != (status == exitDone) || patches != 2 || strings.Join(got.ValidOrigins, " ") != row.want ||
+				(status == exitFailed) != strings.Contains(stderr, "412 Precondition Failed") {
+				t.Errorf("exit status %d, %d patches, %+v\n%s%s", status, patches, got, stdout, stderr)
+			}
+		})
+	}
+}
+
+// patch makes a change of the web integration that r is about.
+func patch(api http.Handler, r *http.Request, operations string) {
+	change := httptest.NewRequest("PATCH", r.URL.Path, strings.NewReader(operations))
+	change.Header.Set("Authorization", r.Header.Get("Authorization"))
+	change.Header.Set("Content-Type", "application/json")
+	api.ServeHTTP(httptest.NewRecorder(), change)
 }
