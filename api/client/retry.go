@@ -36,7 +36,7 @@ func mayPass(method string, err error) bool {
 		passing := []int{http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout}
 		return method != http.MethodPost && slices.Contains(passing, refused.Status)
 	}
-	if _, wrong := errors.AsType[*tls.CertificateVerificationError](err); wrong || errors.Is(err, context.Canceled) {
+	if _, wrong := errors.AsType[*tls.CertificateVerificationError](err); wrong || errors.Is(err, context.Canceled) || errors.Is(err, http.ErrSchemeMismatch) {
 		return false
 	}
 	if operation, ok := errors.AsType[*net.OpError](err); ok && operation.Op == "dial" {

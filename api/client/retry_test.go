@@ -62,6 +62,7 @@ func TestClient_RepeatsWhatMayPass(t *testing.T) {
 		{"no other status", 3, []any{500}, nil},
 		{"no mistake", 3, []any{400}, nil},
 		{"no redirect", 3, []any{302}, nil},
+		{"no server that speaks no TLS", 3, []any{http.ErrSchemeMismatch}, nil},
 		{"nothing that was called off", 3, []any{context.Canceled}, nil},
 	} {
 		for _, name := range all {

@@ -64,7 +64,7 @@ func (c *connection) apply(to *client.Client) error {
 	if err := c.redirect(to, transport); err != nil {
 		return err
 	}
-	to.HTTPClient = &http.Client{Transport: transport, Timeout: 30 * time.Second}
+	to.HTTPClient = &http.Client{Transport: &hinting{transport, c.cacert}, Timeout: 30 * time.Second}
 	return nil
 }
 
