@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -33,6 +34,7 @@ func (c *checker) storePlace() {
 		for _, suffix := range []string{"", ".lock", "-wal", "-shm"} {
 			c.openable("store.url", c.Store.URL.Path+suffix)
 		}
+		c.database(c.Store.URL.Path)
 	case c.Cache.SnapshotDir != "":
 		dir := c.Cache.SnapshotDir
 		if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
@@ -60,6 +62,31 @@ func (c *checker) openable(path, file string) {
 		f.Close()
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		c.at(path, "%s: writing to %s: %v", path, quote(file), cause(err))
+	}
+}
+
+// database reports a file that no store can be opened in: one of something else,
+// or none where none may be made.
+func (c *checker) database(file string) {
+	const header = "SQLite format 3\x00"
+	f, err := os.Open(file)
+	if errors.Is(err, fs.ErrNotExist) && c.Store.Create == CreateNever {
+		c.at("store.create", "store.create is never, and the file %s does not exist", quote(file))
+	}
+	if err != nil {
+		return
+	}
+	defer f.Close()
+	if found, err := f.Stat(); err != nil || !found.Mode().IsRegular() {
+		return // reading it might wait
+	}
+	begin := make([]byte, len(header))
+	n, err := io.ReadFull(f, begin)
+	switch {
+	case errors.Is(err, io.EOF) && c.Store.Create == CreateNever:
+		c.at("store.create", "store.create is never, and the file %s is empty", quote(file))
+	case errors.Is(err, io.ErrUnexpectedEOF), err == nil && string(begin[:n]) != header:
+		c.at("store.url", "store.url: the file %s is no SQLite database", quote(file))
 	}
 }
 

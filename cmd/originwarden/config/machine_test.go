@@ -120,6 +120,14 @@ func TestCheck_ReportsAStoreThatCannotBeWritten(t *testing.T) {
 	if err := os.WriteFile(text, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	notes := filepath.Join(dir, "notes")
+	if err := os.WriteFile(notes, []byte("no database\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	sqlite := filepath.Join(dir, "lists.db")
+	if err := os.WriteFile(sqlite, []byte("SQLite format 3\x00 and so on"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, name := range []string{"taken.db", "locked.db.lock"} {
 		if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {
 			t.Fatal(err)
@@ -130,6 +138,11 @@ func TestCheck_ReportsAStoreThatCannotBeWritten(t *testing.T) {
 	for _, row := range []struct{ rule, configuration, mistake string }{
 		{"a file that is made", "store: {url: 'sqlite:" + dir + "/new.db'}", ""},
 		{"a file that is there", "store: {url: 'sqlite:" + text + "'}", ""},
+		{"a database", "store: {url: 'sqlite:" + sqlite + "'}", ""},
+		{"a file of something else", "store: {url: 'sqlite:" + notes + "'}", `2: store.url: the file "` + notes + `" is no SQLite database`},
+		{"never made, a database", "store: {create: never, url: 'sqlite:" + sqlite + "'}", ""},
+		{"never made, no file", "store: {create: never, url: 'sqlite:" + dir + "/new.db'}", `2: store.create is never, and the file "` + dir + `/new.db" does not exist`},
+		{"never made, an empty file", "store: {create: never, url: 'sqlite:" + text + "'}", `2: store.create is never, and the file "` + text + `" is empty`},
 		{"no directory", "store: {url: 'sqlite:" + dir + "/none/lists.db'}", `2: store.url: writing to the directory "` + dir + `/none": no such file or directory`},
 		{"no directory in front", "store: {url: 'sqlite:" + text + "/lists.db'}", `2: store.url: writing to the directory "` + text + `": not a directory`},
 		{"a directory as the file", "store: {url: 'sqlite:" + dir + "/taken.db'}", `2: store.url: writing to "` + dir + `/taken.db": is a directory`},
@@ -145,7 +158,7 @@ func TestCheck_ReportsAStoreThatCannotBeWritten(t *testing.T) {
 		}
 	}
 	left, err := os.ReadDir(dir)
-	if err != nil || len(left) != 3 {
+	if err != nil || len(left) != 5 {
 		t.Errorf("it leaves %v behind (%v)", left, err)
 	}
 }
