@@ -124,4 +124,8 @@ func TestServe_ChecksCertificatesAndTellsWarningsApart(t *testing.T) {
 	if status != exitUsage || stdout != "" || stderr != warning+mistake {
 		t.Errorf("exit status %d, %q and\n%s", status, stdout, stderr)
 	}
+	status, stdout, stderr = execution(t, deaf(t), "serve", "--check", "--config", file, "--data", dir+"/made/by-a-start")
+	if status != exitDone || stdout != "configuration is valid\n" || stderr != warning {
+		t.Errorf("with --data: exit status %d, %q and\n%s", status, stdout, stderr)
+	}
 }

@@ -175,3 +175,36 @@ func TestServe_SaysWhereItCannotKeepItsLists(t *testing.T) {
 		t.Errorf("exit status %d\n%s%s", status, stdout, stderr)
 	}
 }
+
+// What a start would make is no mistake, and what it cannot make is one.
+func TestServe_ChecksTheMachineWithoutAFileToo(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, []byte("no directory\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "originwarden.db"), []byte("no database\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct{ rule, state, data, stderr string }{
+		{"a directory that is made", "", filepath.Join(dir, "a", "b"), ""},
+		{"the user's own, that is made", dir, "", ""},
+		{"a file in its way", "", filepath.Join(file, "a"), "not a directory"},
+		{"a file in the way of the user's own", file, "", "not a directory"},
+		{"a file of something else", "", dir, "no SQLite database"},
+	} {
+		t.Chdir(t.TempDir())
+		args := []string{"serve", "--check", "--upstream", "http://127.0.0.1:1"}
+		if row.data != "" {
+			args = append(args, "--data", row.data)
+		}
+		env := environment{getenv: func(name string) string { return map[string]string{"XDG_STATE_HOME": row.state}[name] }}
+		status, _, stderr := execution(t, env, args...)
+		if (status == 0) != (row.stderr == "") || !strings.Contains(stderr, row.stderr) {
+			t.Errorf("%s: exit status %d: %s", row.rule, status, stderr)
+		}
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 2 {
+		t.Errorf("it leaves %v behind (%v)", left, err)
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -15,7 +16,7 @@ import (
 func Check(file string, flags ...Flag) (cfg *Config, warnings Mistakes, err error) {
 	cfg, err = load(file, flags, func(c *checker) {
 		c.check()
-		c.storePlace()
+		c.storePlace(slices.ContainsFunc(flags, func(f Flag) bool { return f.Name == "data" }))
 		aside := &findings{file: c.file, places: c.places, broken: c.broken}
 		for _, w := range c.certificateWarnings(time.Now()) {
 			aside.at(w.path, "%s", w.message)
@@ -26,11 +27,16 @@ func Check(file string, flags ...Flag) (cfg *Config, warnings Mistakes, err erro
 }
 
 // storePlace reports what a start would fail on. It creates nothing that stays.
-func (c *checker) storePlace() {
+// A start makes the directory of a file that has its own.
+func (c *checker) storePlace(ownDirectory bool) {
 	switch {
 	case c.isBroken("store.url"):
 	case !c.Store.URL.Remote():
-		c.writable("store.url", filepath.Dir(c.Store.URL.Path))
+		dir := filepath.Dir(c.Store.URL.Path)
+		if ownDirectory {
+			dir = nearestThere(dir)
+		}
+		c.writable("store.url", dir)
 		for _, suffix := range []string{"", ".lock", "-wal", "-shm"} {
 			c.openable("store.url", c.Store.URL.Path+suffix)
 		}
@@ -41,6 +47,18 @@ func (c *checker) storePlace() {
 			dir = filepath.Dir(filepath.Clean(dir)) // where it will be made
 		}
 		c.writable("cache.snapshot_dir", dir)
+	}
+}
+
+// nearestThere returns dir, or else the first directory above it that is there.
+func nearestThere(dir string) string {
+	for {
+		_, err := os.Stat(dir)
+		above := filepath.Dir(dir)
+		if !errors.Is(err, fs.ErrNotExist) || above == dir {
+			return dir
+		}
+		dir = above
 	}
 }
 
