@@ -76,6 +76,7 @@ type exchange struct {
 	tenant     *tenant
 	target     target
 	request    origins.Request
+	changes    uint64 // of lists before the decision
 	api        bool
 	scheme     string // public
 	peer       netip.Addr

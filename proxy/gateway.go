@@ -240,6 +240,7 @@ func (g *Gateway) admit(x *exchange, r *http.Request) *problem {
 func (g *Gateway) decide(x *exchange, r *http.Request) origins.Reason {
 	policy := x.policy()
 	x.request = question(x, r)
+	x.changes = g.tunnels.changes.Load()
 	if reason, decided := policy.Screen(&x.request); decided {
 		return reason
 	}

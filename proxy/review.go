@@ -14,6 +14,7 @@ import (
 // takes a note for Review.
 func (g *Gateway) ListChanged(tenant string) {
 	s := g.tunnels
+	s.changes.Add(1)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.open[tenant]) == 0 {

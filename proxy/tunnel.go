@@ -46,6 +46,7 @@ const (
 type tunnel struct {
 	tenant  *tenant
 	request origins.Request // what was decided on, to be decided again
+	changes uint64          // of lists before the decision
 	client  net.Conn
 	backend io.ReadWriteCloser
 
@@ -88,7 +89,7 @@ func (x *exchange) tunnel(res *http.Response) error {
 	// What came with the handshake is in the reader's buffer.
 	early, _ := buffered.Reader.Peek(buffered.Reader.Buffered())
 	t := &tunnel{
-		tenant: x.tenant, request: x.request, client: client, backend: backend, opened: time.Now(),
+		tenant: x.tenant, request: x.request, changes: x.changes, client: client, backend: backend, opened: time.Now(),
 		toClient: direction{to: client}, toBackend: direction{to: backend, masked: true},
 	}
 	x.measure()

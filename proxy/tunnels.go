@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 )
 
 // tunnels are those that are open, by tenant. Connections that were hijacked
@@ -13,6 +14,7 @@ type tunnels struct {
 	open    map[string]map[*tunnel]struct{}
 	changed map[string]struct{} // tenants whose list may have changed since their review
 	doubted map[string]struct{} // tenants whose list is to be read at the next tick
+	changes atomic.Uint64       // of all lists, also of tenants that have no tunnels
 	wake    chan struct{}       // has room for one
 	closing bool
 	empty   chan struct{} // closed when none is left after closing
@@ -35,15 +37,25 @@ func (g *Gateway) relay(t *tunnel, early []byte) (received, sent int64) {
 		t.end(goingAway, endShutdown)
 	}
 	defer g.tunnels.remove(t)
-	// The list may have changed between the decision and the entry above, from
-	// which on a change is not missed. One that cannot be had refuses.
-	list, _ := g.listFor(context.Background(), t.tenant.ID)
-	if t.isRefused(g.tunnels.tenant(t.tenant.ID), list) {
+	if g.isRevokedMeanwhile(t) {
 		t.end(policyViolation, endRevoked)
 	}
 	t.limit(g.tunnelIdle, g.tunnelLifetime)
 	defer t.release()
 	return t.relay(early, g.relayed)
+}
+
+// isRevokedMeanwhile decides again, because the list may have changed between the
+// decision and the entry of the tunnel, from which on a change is not missed. A
+// list that cannot be had refuses if any has changed since, or if lists are stale:
+// as in a review, an outage of the store alone closes nothing.
+func (g *Gateway) isRevokedMeanwhile(t *tunnel) bool {
+	list, err := g.listFor(context.Background(), t.tenant.ID)
+	now := g.tunnels.tenant(t.tenant.ID)
+	if err != nil && now == t.tenant && g.tunnels.changes.Load() == t.changes && !g.lists.Unconfirmed() {
+		return false
+	}
+	return t.isRefused(now, list)
 }
 
 func (s *tunnels) add(t *tunnel) bool {

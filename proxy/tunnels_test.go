@@ -308,6 +308,31 @@ func TestGateway_ClosesATunnelThatWasRevokedDuringItsHandshake(t *testing.T) {
 	}
 }
 
+// An outage of the store during a handshake is no revocation either.
+func TestGateway_KeepsATunnelWhoseListIsPutOutDuringItsHandshake(t *testing.T) {
+	var down atomic.Bool
+	asked := make(chan bool, 100)
+	var w *world
+	w = newWorld(t, options{load: func(ctx context.Context, tenant string) (*origins.List, error) {
+		if down.Load() {
+			asked <- true
+			return nil, errors.New("the store is down")
+		}
+		return loadTwo(ctx, tenant)
+	}, tenant: func(rw http.ResponseWriter, r *http.Request) {
+		for i := range 10 {
+			w.lists.List(r.Context(), fmt.Sprint("tenant-", i))
+		}
+		down.Store(true)
+		echo(rw, r)
+	}})
+	conn := w.open(listed, "/")
+	expectEcho(t, "nobody says that it has changed", conn)
+	<-asked
+	w.lists.Apply(withoutFirst())
+	expectClose(t, "it has changed", conn, websocket.StatusPolicyViolation, "revoked")
+}
+
 // A store that does not answer for one tenant holds up no other.
 func TestGateway_ReviewsTenantsBesideEachOther(t *testing.T) {
 	asked, release := make(chan bool, 100), make(chan bool)
