@@ -147,9 +147,7 @@ func TestTracing_ContinuesTheTraceOfAClient(t *testing.T) {
 
 func TestTracing_SpansTellWhatBecameOfARequest(t *testing.T) {
 	collector := collectorHTTP(t)
-	gone, _ := net.Listen("tcp", "127.0.0.1:0")
-	gone.Close()
-	r := startServing(t, environment{}, t.TempDir(), oneTenant("http://"+gone.Addr().String(), "tracing: {otlp: '"+collector.url+"'}"))
+	r := startServing(t, environment{}, t.TempDir(), oneTenant("http://127.0.0.1:1", "tracing: {otlp: '"+collector.url+"'}"))
 	send(t, "GET", r.tenants+"/refused", "", "Origin: https://evil.example")
 	send(t, "OPTIONS", r.tenants+"/preflight", "", "Origin: "+strings.Replace(r.tenants, "127.0.0.1", "localhost", 1), "Access-Control-Request-Method: PUT")
 	send(t, "GET", r.tenants+"/unreachable", "")
@@ -217,23 +215,22 @@ func TestTracing_TakesBytesThatAreNoText(t *testing.T) {
 }
 
 func TestTracing_RequestsAreAnsweredWithoutTheCollector(t *testing.T) {
-	for name, listens := range map[string]bool{"that is gone": false, "that takes everything and answers nothing": true} {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if listens {
-			defer l.Close()
-		} else {
-			l.Close()
-		}
-		r, _ := tracedService(t, &otlp{url: "http://" + l.Addr().String()})
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	const gone = "127.0.0.1:1"
+	for name, address := range map[string]string{
+		"that is gone": gone, "that takes everything and answers nothing": silent.Addr().String(),
+	} {
+		r, _ := tracedService(t, &otlp{url: "http://" + address})
 		for range 20 {
 			if response, text := send(t, "GET", r.tenants, ""); response.StatusCode != 200 || text != "hello" {
 				t.Errorf("%s: %d %s", name, response.StatusCode, text)
 			}
 		}
-		if !listens {
+		if address == gone {
 			r.await(t, r.stderr, `"msg":"the collector does not take spans"`)
 		}
 		began := time.Now()

@@ -52,11 +52,11 @@ func NewMembers(dir string, size int, adjust func(*Member)) ([]Member, error) {
 		if adjust != nil {
 			adjust(m)
 		}
-		client, err := FreeAddress()
+		client, err := freeAddress()
 		if err != nil {
 			return nil, err
 		}
-		peer, err := FreeAddress()
+		peer, err := freeAddress()
 		if err != nil {
 			return nil, err
 		}
@@ -72,8 +72,8 @@ func NewMembers(dir string, size int, adjust func(*Member)) ([]Member, error) {
 	return all, nil
 }
 
-// FreeAddress returns an address of loopback on which nobody listened just now.
-func FreeAddress() (string, error) {
+// freeAddress returns an address of loopback on which nobody listened just now.
+func freeAddress() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
