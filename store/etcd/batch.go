@@ -77,7 +77,9 @@ func (s *Store) writeTogether(ctx context.Context, writes []store.Write) (refuse
 				return nil, err
 			}
 		}
-		_, err = s.commit(ctx, d.first, d.write, d.request())
+		if err = s.writeBack(ctx, d.first.moment); err == nil {
+			_, err = s.commit(ctx, d.first, d.write, d.request())
+		}
 		switch {
 		case tooLarge(err) && len(writes) == 1:
 			return []error{&store.LimitError{What: LimitBytes, Max: d.bytes - 1}}, nil

@@ -63,6 +63,9 @@ func (s *Store) outcome(ctx context.Context, was *scene, write string) (revision
 		return 0, errConflict
 	}
 	if kv == nil || kv.ModRevision == was.put {
+		if now.none != was.none {
+			return 0, errConflict // origins were withdrawn, or can be now
+		}
 		return 0, nil
 	}
 	for kv.Version > was.version+1 {

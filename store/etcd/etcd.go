@@ -49,6 +49,9 @@ type Store struct {
 	mark      atomic.Pointer[mark]
 	turns     turns
 	room      room
+	pooled    atomic.Bool // the pool for withdrawals was seen
+
+	writingBack turns // under one name
 
 	silence atomic.Int64 // that the next watch bears, in nanoseconds, if not the least
 

@@ -12,20 +12,30 @@ import (
 )
 
 // CheckWrites implements store.Store. It sends a write on a condition that never
-// holds: etcd looks for space and for the right to write all the same.
+// holds: etcd looks for space and for the right to write all the same. It makes the
+// pool for withdrawals, which no call returns.
 func (s *Store) CheckWrites(ctx context.Context) error {
 	leave, err := s.enter()
 	if err != nil {
 		return err
 	}
 	defer leave()
-	head := s.keys.head()
-	never := clientv3.Compare(clientv3.Version(head), "<", 0)
-	_, err = s.ask(ctx, request{when: []clientv3.Cmp{never}, then: []clientv3.Op{clientv3.OpPut(head, "never")}})
-	if err != nil {
+	if err := s.tryPut(ctx); err != nil {
 		return notMade(err)
 	}
-	return s.hasRoomFor(ctx, 0)
+	if err := s.hasRoomFor(ctx, 0); err != nil {
+		return err
+	}
+	_ = s.makePool(ctx) // or the next time
+	return nil
+}
+
+// tryPut fails as a put would.
+func (s *Store) tryPut(ctx context.Context) error {
+	head := s.keys.head()
+	never := clientv3.Compare(clientv3.Version(head), "<", 0)
+	_, err := s.ask(ctx, request{when: []clientv3.Cmp{never}, then: []clientv3.Op{clientv3.OpPut(head, "never")}})
+	return err
 }
 
 // notMade returns the error of a write that was not sent, or that was refused.

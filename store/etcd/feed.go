@@ -48,7 +48,7 @@ func (f *feed) changes(events []*clientv3.Event) (all []origins.Change, err erro
 
 // commit reads what was written together.
 func (f *feed) commit(events []*clientv3.Event) (all []origins.Change, err error) {
-	ours, write := false, f.write
+	ours, none, writesBack, write := false, false, false, f.write
 	for _, event := range events {
 		key, deleted := string(event.Kv.Key), event.Type == clientv3.EventTypeDelete
 		switch {
@@ -60,6 +60,12 @@ func (f *feed) commit(events []*clientv3.Event) (all []origins.Change, err error
 			if ours = !deleted; ours {
 				write = string(event.Kv.Value)
 			}
+		case key == f.keys.none():
+			none = !deleted
+		case key == f.keys.pool():
+			writesBack = !deleted
+		case deleted && f.keys.isFree(key):
+			return nil, store.ErrCompacted // only a read tells what was withdrawn
 		case strings.HasPrefix(key, f.keys.integrations()):
 			c, err := f.change(event)
 			if err != nil {
@@ -67,6 +73,12 @@ func (f *feed) commit(events []*clientv3.Event) (all []origins.Change, err error
 			}
 			all = append(all, c)
 		}
+	}
+	if ours && none {
+		return nil, store.ErrCompacted // written back: the last revision is of no change
+	}
+	if writesBack {
+		return nil, nil
 	}
 	if len(all) > 0 && !ours {
 		return nil, errForeign

@@ -23,7 +23,7 @@ func (s *Store) Integration(ctx context.Context, tenant, id string) (store.WebIn
 		return store.WebIntegration{}, err
 	}
 	defer leave()
-	_, found, err := s.read(ctx, clientv3.OpGet(s.keys.integration(tenant, id)))
+	now, found, err := s.read(ctx, clientv3.OpGet(s.keys.integration(tenant, id)))
 	if err != nil {
 		return store.WebIntegration{}, err
 	}
@@ -31,7 +31,9 @@ func (s *Store) Integration(ctx context.Context, tenant, id string) (store.WebIn
 	if kv == nil {
 		return store.WebIntegration{}, store.ErrNotFound
 	}
-	return decode(tenant, id, kv)
+	w, err := decode(tenant, id, kv)
+	now.without(&w)
+	return w, err
 }
 
 // Load implements store.Store. It fails if the tenant has other web
@@ -72,10 +74,11 @@ func (s *Store) load(ctx context.Context, tenant string) (uint64, []store.WebInt
 		if err != nil {
 			return 0, nil, err
 		}
-		all = append(all, w)
 		origins += len(w.ValidOrigins)
+		now.without(&w)
+		all = append(all, w)
 	}
-	if len(all) != has.Integrations || origins != has.Origins {
+	if !now.lacksNothing(has, len(all), origins) {
 		return 0, nil, fmt.Errorf("etcd: tenant %q has %d web integrations with %d origins, but %d with %d were written",
 			tenant, len(all), origins, has.Integrations, has.Origins)
 	}
@@ -122,7 +125,9 @@ func (s *Store) tenants(ctx context.Context) (store.Position, map[string]uint64,
 		if !ok {
 			return store.Position{}, nil, fmt.Errorf("etcd: %q is no key of a tenant", kv.Key)
 		}
-		all[tenant] = uint64(kv.ModRevision)
+		if all[tenant] = uint64(kv.ModRevision); now.withdrawn != nil {
+			all[tenant] = now.Revision // nobody knows of whom something was withdrawn
+		}
 	}
 	return now.Position, all, nil
 }

@@ -100,7 +100,7 @@ func (l layout) below(key string) (all []string) {
 // second one.
 func (l layout) parts() (all []span) {
 	from := string(l)
-	for _, own := range []string{"a/", "d/", "head", "i/", "identity", "t/", "u/"} {
+	for _, own := range []string{"a/", "d/", "head", "i/", "identity", "t/", "u/", "w/"} {
 		to := clientv3.GetPrefixRangeEnd(string(l) + own)
 		all = append(all, span{from: from, to: string(l) + own}, span{from: string(l) + own, to: to})
 		from = to

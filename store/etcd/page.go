@@ -149,6 +149,7 @@ func (s *Store) integrations(ctx context.Context, f foundIDs, tenant string, ful
 			if err != nil {
 				return nil, err
 			}
+			f.now.without(&w)
 			all = append(all, w)
 			if bytes += w.OriginBytes(); full(bytes) {
 				return all, nil

@@ -15,9 +15,12 @@ import (
 // moment is one revision of etcd, and where the store was at it.
 type moment struct {
 	store.Position
-	etcd     int64  // the revision of everything there is
-	identity string // as it is kept; "" if there is none
-	write    string // the id of the last write
+	etcd      int64        // the revision of everything there is
+	identity  string       // as it is kept; "" if there is none
+	write     string       // the id of the last write
+	head      uint64       // the revision of the last write
+	none      int64        // since when nothing is withdrawn; 0 if something is, or there is no pool
+	withdrawn *withdrawals // nil if nothing is
 }
 
 // answer is what one read was answered, in the order of its operations.
@@ -58,15 +61,27 @@ func (s *Store) read(ctx context.Context, ops ...clientv3.Op) (moment, answer, e
 }
 
 // readAny reads whatever store there is.
-func (s *Store) readAny(ctx context.Context, ops ...clientv3.Op) (moment, answer, error) {
-	ops = append([]clientv3.Op{clientv3.OpGet(s.keys.identity()), clientv3.OpGet(s.keys.head())}, ops...)
-	got, err := s.ask(ctx, request{then: ops})
+func (s *Store) readAny(ctx context.Context, ops ...clientv3.Op) (now moment, found answer, err error) {
+	own := []clientv3.Op{
+		clientv3.OpGet(s.keys.identity()), clientv3.OpGet(s.keys.head()),
+		clientv3.OpGet(s.keys.none()), clientv3.OpGet(s.keys.pool()),
+	}
+	err = anew(ctx, func() error {
+		got, err := s.ask(ctx, request{then: append(own, ops...)})
+		if err != nil {
+			return err
+		}
+		all := ranges(got)
+		if now, err = momentOf(all.only(0), all.only(1), got.Header.Revision); err != nil {
+			return err
+		}
+		found = all[len(own):]
+		return s.addWithdrawals(ctx, &now, all.only(2), all.only(3))
+	})
 	if err != nil {
 		return moment{}, nil, err
 	}
-	all := ranges(got)
-	now, err := momentOf(all.only(0), all.only(1), got.Header.Revision)
-	return now, all[2:], err
+	return now, found, nil
 }
 
 // readAt goes on to read at a moment that was read before.
@@ -108,7 +123,8 @@ func momentOf(identity, head *mvccpb.KeyValue, revision int64) (now moment, err 
 		}
 	}
 	if head != nil {
-		now.Revision, now.write = uint64(head.ModRevision), string(head.Value)
+		now.head, now.write = uint64(head.ModRevision), string(head.Value)
+		now.Revision = now.head
 	}
 	return now, nil
 }

@@ -51,6 +51,18 @@ func (s *Store) walk(ctx context.Context, then moment, r span, page *etcdserverp
 	}
 }
 
+// walkAt is walk for a span of which nothing was read yet.
+func (s *Store) walkAt(ctx context.Context, then *moment, r span, limit int64) iter.Seq2[*mvccpb.KeyValue, error] {
+	return func(yield func(*mvccpb.KeyValue, error) bool) {
+		found, err := s.readAt(ctx, *then, r.page(limit, clientv3.WithRev(then.etcd)))
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		s.walk(ctx, *then, r, found[0], limit)(yield)
+	}
+}
+
 // anew runs do again when the moment that it read was compacted meanwhile.
 func anew(ctx context.Context, do func() error) error {
 	for round := 0; ; round++ {

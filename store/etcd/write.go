@@ -87,6 +87,7 @@ type scene struct {
 	put        int64                 // the revision at which the tenant was put, 0 for never
 	version    int64                 // how often it was
 	was        *store.WebIntegration // nil if there is none
+	mod        int64                 // the revision at which it was put
 	bytes      int                   // of its value
 	owned      bool                  // the id is somebody's
 }
@@ -123,7 +124,7 @@ func (s *Store) write(ctx context.Context, tenant, id string, plan func(*scene) 
 		if err := s.hasRoom(ctx, c); err != nil {
 			return 0, err
 		}
-		revision, err := s.apply(ctx, was, c)
+		revision, err := s.makeChange(ctx, was, c)
 		if !errors.Is(err, errConflict) {
 			return revision, err
 		}
@@ -131,6 +132,17 @@ func (s *Store) write(ctx context.Context, tenant, id string, plan func(*scene) 
 			return 0, notMade(fmt.Errorf("%w: %w", errConflict, err))
 		}
 	}
+}
+
+// makeChange makes the change, by withdrawals if there is no space for it.
+func (s *Store) makeChange(ctx context.Context, was *scene, c *change) (revision uint64, err error) {
+	if err = s.writeBack(ctx, was.moment); err == nil {
+		revision, err = s.apply(ctx, was, c)
+	}
+	if isWithoutSpace(err) {
+		return s.withdraw(ctx, was, c, err)
+	}
+	return revision, err
 }
 
 func (s *Store) look(ctx context.Context, tenant, id string) (*scene, error) {
@@ -160,7 +172,8 @@ func sceneOf(now moment, tenant, id string, has, is, owner *mvccpb.KeyValue) (wa
 		if err != nil {
 			return nil, err
 		}
-		was.was, was.bytes = &w, len(is.Value)
+		now.without(&w)
+		was.was, was.mod, was.bytes = &w, is.ModRevision, len(is.Value)
 	}
 	return was, nil
 }
@@ -213,7 +226,7 @@ func (s *Store) count(has *tenantValue, was *scene, c *change) error {
 }
 
 // conditions say that everything that the write was made against is as it was,
-// and the store the same and not older. Whatever is written to a tenant puts
+// the store the same and not older, and nothing withdrawn. Whatever is written to a tenant puts
 // the tenant; an id may be taken by another one.
 func (s *Store) conditions(was *scene) []clientv3.Cmp {
 	return append(s.sameStore(was.moment), s.sameTenant(was), s.sameIntegration(was))
@@ -222,7 +235,8 @@ func (s *Store) conditions(was *scene) []clientv3.Cmp {
 func (s *Store) sameStore(then moment) []clientv3.Cmp {
 	return []clientv3.Cmp{
 		clientv3.Compare(clientv3.Value(s.keys.identity()), "=", then.identity),
-		clientv3.Compare(clientv3.ModRevision(s.keys.head()), ">", int64(then.Revision)-1),
+		clientv3.Compare(clientv3.ModRevision(s.keys.head()), ">", int64(then.head)-1),
+		clientv3.Compare(clientv3.CreateRevision(s.keys.none()), "=", then.none),
 	}
 }
 
@@ -234,7 +248,7 @@ func (s *Store) sameIntegration(was *scene) clientv3.Cmp {
 	if was.was == nil {
 		return clientv3.Compare(clientv3.CreateRevision(s.keys.owner(was.id)), "=", 0)
 	}
-	return clientv3.Compare(clientv3.ModRevision(s.keys.integration(was.tenant, was.id)), "=", int64(was.was.Revision))
+	return clientv3.Compare(clientv3.ModRevision(s.keys.integration(was.tenant, was.id)), "=", was.mod)
 }
 
 // operations are those on the web integration, its id and its name.

@@ -1,0 +1,348 @@
+package etcdtest_test
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.etcd.io/etcd/server/v3/embed"
+
+	"originwarden/store"
+	"originwarden/store/etcd"
+	"originwarden/store/etcd/etcdtest"
+)
+
+// mostWithdrawn is how many withdrawals there can be until they are written back.
+const mostWithdrawn = 32
+
+// startSmall starts a cluster that others can fill soon.
+func startSmall(t *testing.T) *etcdtest.Cluster {
+	t.Helper()
+	return etcdtest.StartCluster(t, 1, func(m *etcdtest.Member) {
+		m.Adjust = func(c *embed.Config) { c.QuotaBackendBytes = 16 << 20 }
+	})
+}
+
+// openWithPool opens a store that was checked with space.
+func openWithPool(t *testing.T, o etcd.Options) *etcd.Store {
+	t.Helper()
+	s := open(t, o)
+	if _, err := s.Position(within(t, 10*time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.CheckWrites(within(t, 10*time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+const others = "/others/"
+
+// fillByOthers writes beside the store until etcd raises the alarm.
+func fillByOthers(t *testing.T, c *etcdtest.Cluster) {
+	t.Helper()
+	client := raw(t, c)
+	for i := range 1000 {
+		_, err := client.Put(within(t, 10*time.Second), fmt.Sprint(others, i), strings.Repeat("x", 512<<10))
+		if errors.Is(err, rpctypes.ErrNoSpace) {
+			return
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Fatal("the cluster is never full")
+}
+
+func removing(origins ...string) func(*store.WebIntegration) error {
+	return func(w *store.WebIntegration) error {
+		w.ValidOrigins = slices.DeleteFunc(w.ValidOrigins, func(o string) bool { return slices.Contains(origins, o) })
+		w.LastUpdated = w.LastUpdated.Add(time.Second)
+		return nil
+	}
+}
+
+// TestStore_TakesOriginsAwayUnderTheAlarm follows what another gateway and its
+// feed see.
+func TestStore_TakesOriginsAwayUnderTheAlarm(t *testing.T) {
+	t.Parallel()
+	c := startSmall(t)
+	o := optionsOf(c)
+	s, other := openWithPool(t, o), open(t, o)
+	a := create(t, s, entry("acme", "a", "https://a.example", "https://b.example", "https://a.example", "https://c.example"))
+	b := create(t, s, entry("acme", "b", "https://a.example"))
+	create(t, s, entry("globex", "g", "https://a.example"))
+	fillByOthers(t, c)
+	ctx := within(t, time.Minute)
+	was, err := other.Position(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	feed := watch(t, other, was.Revision)
+
+	edited, err := s.Edit(ctx, "acme", a.ID, removing("https://a.example"))
+	if want := []string{"https://b.example", "https://c.example"}; err != nil || !slices.Equal(edited.ValidOrigins, want) {
+		t.Fatalf("Edit returns %q, %v", edited.ValidOrigins, err)
+	}
+	if err := feed.end(t); !errors.Is(err, store.ErrCompacted) {
+		t.Errorf("the feed ends with %v", err)
+	}
+	seen, err := other.Integration(ctx, "acme", a.ID)
+	if err != nil || !reflect.DeepEqual(seen, edited) {
+		t.Errorf("another gateway reads %+v, %v; want %+v", seen, err, edited)
+	}
+	at, tenants, err := other.Tenants(ctx)
+	if err != nil || at.Revision != edited.Revision || at.Revision <= was.Revision || tenants["acme"] != at.Revision || tenants["globex"] != at.Revision {
+		t.Errorf("after %d and %d, Tenants returns %v, %v, %v", was.Revision, edited.Revision, at, tenants, err)
+	}
+	feed = watch(t, other, at.Revision)
+
+	deleted, err := other.Delete(ctx, "acme", b.ID, allowed)
+	if err != nil || deleted <= edited.Revision {
+		t.Errorf("Delete returns %d, %v", deleted, err)
+	}
+	if err := feed.end(t); !errors.Is(err, store.ErrCompacted) {
+		t.Errorf("the next feed ends with %v", err)
+	}
+	if _, err := s.Delete(ctx, "acme", b.ID, allowed); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("the second Delete: %v", err)
+	}
+	revision, all, err := s.Load(ctx, "acme")
+	if err != nil || revision != deleted || len(all) != 1 || !slices.Equal(all[0].ValidOrigins, edited.ValidOrigins) {
+		t.Errorf("Load returns %d, %+v, %v", revision, all, err)
+	}
+	for name, edit := range map[string]func(*store.WebIntegration) error{
+		"one more":  appending("https://d.example"),
+		"a name":    func(w *store.WebIntegration) error { w.Name = "z"; return nil },
+		"a replace": func(w *store.WebIntegration) error { w.ValidOrigins = []string{"https://d.example"}; return nil },
+		"an order":  func(w *store.WebIntegration) error { slices.Reverse(w.ValidOrigins); return nil },
+	} {
+		_, err := s.Edit(ctx, "acme", a.ID, edit)
+		t.Log(name)
+		wantNoSpace(t, err)
+	}
+	_, err = s.Create(ctx, entry("acme", "new"))
+	wantNoSpace(t, err)
+	if at, err := s.Position(ctx); err != nil || at.Revision != deleted {
+		t.Errorf("after refusals, Position returns %v, %v; want %d", at, err, deleted)
+	}
+
+	makeSpace(t, c, others)
+	made := create(t, s, entry("acme", "new"))
+	if made.Revision <= deleted {
+		t.Errorf("the next write is at %d, after %d", made.Revision, deleted)
+	}
+	wantWrittenBack(t, c, o)
+	written, err := other.Integration(ctx, "acme", a.ID)
+	edited.Revision = written.Revision
+	if err != nil || !reflect.DeepEqual(written, edited) || written.Revision >= made.Revision {
+		t.Errorf("written back is %+v, %v; want %+v", written, err, edited)
+	}
+}
+
+// wantWrittenBack wants everything to be kept as by ordinary writes.
+func wantWrittenBack(t *testing.T, c *etcdtest.Cluster, o etcd.Options) {
+	t.Helper()
+	got, err := raw(t, c).Get(within(t, 10*time.Second), key(o, "w/"), clientv3.WithPrefix(), clientv3.WithCountOnly())
+	if err != nil || got.Count != 2+mostWithdrawn*65 {
+		t.Errorf("the pool has %d keys, %v", got.Count, err)
+	}
+	wantSound(t, c, o)
+}
+
+// TestStore_AnswersUnderTheAlarmAsWithSpace compares a store under the alarm,
+// and after it, with one that has had the same writes with space.
+func TestStore_AnswersUnderTheAlarmAsWithSpace(t *testing.T) {
+	t.Parallel()
+	seed := rand.Uint64()
+	t.Logf("the seed is %d", seed)
+	r := rand.New(rand.NewPCG(seed, 0))
+	c := startSmall(t)
+	o, ample := optionsOf(c), optionsOf(etcdtest.StartCluster(t, 1, nil))
+	pair := twin{T: t, random: r, full: []*etcd.Store{openWithPool(t, o), open(t, o)}, ample: open(t, ample)}
+	for i := range 12 {
+		pair.create(i)
+	}
+	for range 3 {
+		fillByOthers(t, c)
+		for range 6 {
+			pair.remove()
+			pair.compare()
+		}
+		makeSpace(t, c, others)
+		pair.create(100)
+		pair.compare()
+		wantWrittenBack(t, c, o)
+	}
+}
+
+// twin is two stores that get the same writes. One has several gateways.
+type twin struct {
+	*testing.T
+	random *rand.Rand
+	full   []*etcd.Store
+	ample  *etcd.Store
+	ids    []string
+	last   uint64 // the revision of the last write
+}
+
+func (p *twin) tenant(id string) string { return fmt.Sprint(id[0] % 2) }
+
+// create creates one with doubles, and with a name that others have.
+func (p *twin) create(i int) {
+	var origins []string
+	for range p.random.IntN(8) {
+		origins = append(origins, fmt.Sprintf("https://%d.example", p.random.IntN(6)))
+	}
+	w := entry("", fmt.Sprint("name", i/3), origins...)
+	w.TenantID = p.tenant(w.ID)
+	create(p, p.ample, w)
+	p.last = create(p, p.full[0], w).Revision
+	p.ids = append(p.ids, w.ID)
+}
+
+// remove deletes a web integration, or takes origins off its list.
+func (p *twin) remove() {
+	p.Helper()
+	s := p.full[p.random.IntN(len(p.full))]
+	id := p.ids[p.random.IntN(len(p.ids))]
+	ctx := within(p.T, time.Minute)
+	if p.random.IntN(2) == 0 {
+		_, want := p.ample.Delete(ctx, p.tenant(id), id, allowed)
+		revision, err := s.Delete(ctx, p.tenant(id), id, allowed)
+		p.took("Delete", revision, err, want)
+		return
+	}
+	edit := removing(fmt.Sprintf("https://%d.example", p.random.IntN(6)), fmt.Sprintf("https://%d.example", p.random.IntN(6)))
+	ifLess := func(w *store.WebIntegration) error {
+		was := len(w.ValidOrigins)
+		if err := edit(w); err != nil || len(w.ValidOrigins) < was {
+			return err
+		}
+		return store.ErrUnchanged
+	}
+	was, _ := s.Integration(ctx, p.tenant(id), id)
+	want, wantErr := p.ample.Edit(ctx, p.tenant(id), id, ifLess)
+	got, err := s.Edit(ctx, p.tenant(id), id, ifLess)
+	if !slices.Equal(got.ValidOrigins, want.ValidOrigins) {
+		p.Errorf("Edit returns %q, want %q", got.ValidOrigins, want.ValidOrigins)
+	}
+	if len(got.ValidOrigins) < len(was.ValidOrigins) {
+		p.took("Edit", got.Revision, err, wantErr)
+	}
+}
+
+// took wants the same outcome, and that revisions increase.
+func (p *twin) took(what string, revision uint64, err, want error) {
+	p.Helper()
+	if !errors.Is(err, want) || err == nil && revision <= p.last {
+		p.Errorf("%s returns %d, %v after %d; want %v", what, revision, err, p.last, want)
+	}
+	if err == nil {
+		p.last = revision
+	}
+}
+
+// compare reads everything in every way.
+func (p *twin) compare() {
+	p.Helper()
+	s := p.full[p.random.IntN(len(p.full))]
+	if at, err := s.Position(within(p.T, time.Minute)); err != nil || at.Revision != p.last {
+		p.Errorf("Position returns %v, %v; want %d", at, err, p.last)
+	}
+	for _, tenant := range []string{"0", "1"} {
+		got, want := p.read(s, tenant), p.read(p.ample, tenant)
+		for i := range want {
+			if !reflect.DeepEqual(got[i], want[i]) {
+				p.Fatalf("tenant %s, read %d:\n%+v\nwant\n%+v", tenant, i, got[i], want[i])
+			}
+		}
+	}
+}
+
+// read returns what every read returns, but for revisions and the time of the
+// last update.
+func (p *twin) read(s *etcd.Store, tenant string) (all []any) {
+	ctx := within(p.T, time.Minute)
+	_, list, err := s.Load(ctx, tenant)
+	slices.SortFunc(list, func(a, b store.WebIntegration) int { return cmp.Compare(a.ID, b.ID) })
+	all = append(all, plain(list), err)
+	for _, id := range p.ids {
+		w, err := s.Integration(ctx, tenant, id)
+		all = append(all, plain([]store.WebIntegration{w}), errors.Is(err, store.ErrNotFound))
+		for _, q := range []store.Query{{After: id, Limit: 3}, {Before: id, Limit: 3, Descending: true}, {Limit: 4, Bytes: 60}} {
+			page, err := s.Page(ctx, tenant, q)
+			all = append(all, plain(page.Integrations), page.More, page.Less, errors.Is(err, store.ErrUnknownCursor))
+		}
+	}
+	return all
+}
+
+func plain(all []store.WebIntegration) string {
+	var text strings.Builder
+	for _, w := range all {
+		fmt.Fprintln(&text, w.ID, w.TenantID, w.Name, w.CreatedBy, w.Created.Unix(), strings.Join(w.ValidOrigins, " "))
+	}
+	return text.String()
+}
+
+// TestStore_RefusesMoreWithdrawalsThanThereIsRoomFor has gateways spend the whole
+// pool at once.
+func TestStore_RefusesMoreWithdrawalsThanThereIsRoomFor(t *testing.T) {
+	t.Parallel()
+	c := startSmall(t)
+	o := optionsOf(c)
+	gateways := []*etcd.Store{openWithPool(t, o), open(t, o), open(t, o)}
+	var all []store.WebIntegration
+	for i := range mostWithdrawn + 4 {
+		all = append(all, create(t, gateways[0], entry(fmt.Sprint(i%5), "one", "https://a.example", "https://b.example")))
+	}
+	fillByOthers(t, c)
+	var mu sync.Mutex
+	var made []uint64
+	gone := map[string]bool{}
+	var workers sync.WaitGroup
+	for i, w := range all {
+		workers.Go(func() {
+			revision, err := gateways[i%3].Delete(within(t, time.Minute), w.TenantID, w.ID, allowed)
+			if err != nil {
+				wantNoSpace(t, err)
+				return
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			made, gone[w.ID] = append(made, revision), true
+		})
+	}
+	workers.Wait()
+	slices.Sort(made)
+	if len(made) != mostWithdrawn || len(slices.Compact(slices.Clone(made))) != len(made) {
+		t.Errorf("made were %d, at %d", len(made), made)
+	}
+	for _, w := range all {
+		_, err := gateways[0].Integration(within(t, time.Minute), w.TenantID, w.ID)
+		if errors.Is(err, store.ErrNotFound) != gone[w.ID] || err != nil && !gone[w.ID] {
+			t.Errorf("%s, gone: %v, %v", w.ID, gone[w.ID], err)
+		}
+	}
+	makeSpace(t, c, others)
+	for i, w := range all { // all gateways write back at once
+		workers.Go(func() {
+			_, err := gateways[i%3].Edit(within(t, time.Minute), w.TenantID, w.ID, appending("https://c.example"))
+			if errors.Is(err, store.ErrNotFound) != gone[w.ID] || err != nil && !gone[w.ID] {
+				t.Errorf("editing %s, gone: %v, %v", w.ID, gone[w.ID], err)
+			}
+		})
+	}
+	workers.Wait()
+	wantWrittenBack(t, c, o)
+}
