@@ -48,7 +48,7 @@ func (f *feed) changes(events []*clientv3.Event) (all []origins.Change, err erro
 
 // commit reads what was written together.
 func (f *feed) commit(events []*clientv3.Event) (all []origins.Change, err error) {
-	ours, none, writesBack, write := false, false, false, f.write
+	ours, write := false, f.write
 	for _, event := range events {
 		key, deleted := string(event.Kv.Key), event.Type == clientv3.EventTypeDelete
 		switch {
@@ -60,12 +60,6 @@ func (f *feed) commit(events []*clientv3.Event) (all []origins.Change, err error
 			if ours = !deleted; ours {
 				write = string(event.Kv.Value)
 			}
-		case key == f.keys.none():
-			none = !deleted
-		case key == f.keys.pool():
-			writesBack = !deleted
-		case deleted && f.keys.isFree(key):
-			return nil, store.ErrCompacted // only a read tells what was withdrawn
 		case strings.HasPrefix(key, f.keys.integrations()):
 			c, err := f.change(event)
 			if err != nil {
@@ -74,17 +68,39 @@ func (f *feed) commit(events []*clientv3.Event) (all []origins.Change, err error
 			all = append(all, c)
 		}
 	}
-	if ours && none {
-		return nil, store.ErrCompacted // written back: the last revision is of no change
-	}
-	if writesBack {
-		return nil, nil
+	if writesBack, err := f.withdrawals(events); writesBack || err != nil {
+		return nil, err
 	}
 	if len(all) > 0 && !ours {
 		return nil, errForeign
 	}
 	f.write = write
 	return all, nil
+}
+
+// withdrawals reports whether what was written together writes withdrawals back,
+// which changes nothing. The error is store.ErrCompacted where the lists have to be
+// read: after a withdrawal, which does not say of whom, and when all are written
+// back, at a revision that has no change.
+func (f *feed) withdrawals(events []*clientv3.Event) (writesBack bool, err error) {
+	head, none := false, false
+	for _, event := range events {
+		put := event.Type != clientv3.EventTypeDelete
+		switch key := string(event.Kv.Key); {
+		case key == f.keys.head():
+			head = put
+		case key == f.keys.none():
+			none = put
+		case key == f.keys.pool():
+			writesBack = put
+		case !put && f.keys.isFree(key):
+			return false, fmt.Errorf("%w: origins were withdrawn", store.ErrCompacted)
+		}
+	}
+	if head && none {
+		return false, fmt.Errorf("%w: withdrawals were written back", store.ErrCompacted)
+	}
+	return writesBack, nil
 }
 
 func (f *feed) change(event *clientv3.Event) (origins.Change, error) {

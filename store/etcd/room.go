@@ -11,8 +11,9 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// A cluster that has come to its quota takes no write any more, also none that
-// takes origins away. So writes that need room end before, with some of it left.
+// A cluster that has come to its quota takes no write any more but some
+// withdrawals. So writes that need room end before, with some of it left for those
+// that take origins away.
 const (
 	mostInUse = 90 // percent of the quota, of what is kept
 	// mostFile is for the file, which does not shrink when less is kept: etcd

@@ -15,6 +15,7 @@ type relay struct {
 	slow   atomic.Int64 // how much longer answers take, in nanoseconds
 	mute   atomic.Bool  // requests are lost, and answers
 	lost   atomic.Int64 // how often a request was
+	hold   sync.RWMutex // while it is locked, requests wait
 
 	mu    sync.Mutex
 	conns map[net.Conn]bool
@@ -90,8 +91,14 @@ func (r *relay) pipe(to, from net.Conn, answers bool) {
 			}
 			continue
 		}
+		if !answers {
+			r.hold.RLock()
+		}
 		if _, err := to.Write(c.bytes); err != nil {
 			_ = from.Close()
+		}
+		if !answers {
+			r.hold.RUnlock()
 		}
 	}
 }

@@ -52,7 +52,7 @@ func fillByOthers(t *testing.T, c *etcdtest.Cluster) {
 	t.Helper()
 	client := raw(t, c)
 	for i := range 1000 {
-		_, err := client.Put(within(t, 10*time.Second), fmt.Sprint(others, i), strings.Repeat("x", 512<<10))
+		_, err := client.Put(within(t, 10*time.Second), fmt.Sprint(others, i), strings.Repeat("x", 1<<20))
 		if errors.Is(err, rpctypes.ErrNoSpace) {
 			return
 		}
@@ -179,6 +179,7 @@ func TestStore_AnswersUnderTheAlarmAsWithSpace(t *testing.T) {
 			pair.compare()
 		}
 		makeSpace(t, c, others)
+		pair.writeBackInterrupted(o)
 		pair.create(100)
 		pair.compare()
 		wantWrittenBack(t, c, o)
@@ -206,8 +207,17 @@ func (p *twin) create(i int) {
 	w := entry("", fmt.Sprint("name", i/3), origins...)
 	w.TenantID = p.tenant(w.ID)
 	create(p, p.ample, w)
-	p.last = create(p, p.full[0], w).Revision
 	p.ids = append(p.ids, w.ID)
+	if p.random.IntN(2) == 0 {
+		p.last = create(p, p.full[0], w).Revision
+		return
+	}
+	batch(p.T, p.full[0], []store.Write{{Tenant: w.TenantID, ID: w.ID, Make: func(*store.WebIntegration) (*store.WebIntegration, error) { return &w, nil }}})
+	at, err := p.full[0].Position(within(p.T, time.Minute))
+	if err != nil || at.Revision <= p.last {
+		p.Errorf("after %d, a batch is at %v, %v", p.last, at, err)
+	}
+	p.last = at.Revision
 }
 
 // remove deletes a web integration, or takes origins off its list.
@@ -238,6 +248,26 @@ func (p *twin) remove() {
 	}
 	if len(got.ValidOrigins) < len(was.ValidOrigins) {
 		p.took("Edit", got.Revision, err, wantErr)
+	}
+}
+
+// writeBackInterrupted has a gateway write back that may write nothing else, and
+// stops it anywhere.
+func (p *twin) writeBackInterrupted(o etcd.Options) {
+	p.Helper()
+	o.Limits = store.Limits{Integrations: 1, Origins: 1}
+	s := open(p, o)
+	var limited *store.LimitError
+	for round := 0; limited == nil; round++ {
+		ctx := within(p.T, time.Duration(p.random.IntN(5*(round+1)))*time.Millisecond)
+		_, err := s.Create(ctx, entry(p.tenant(p.ids[0]), "too many"))
+		at, readErr := s.Position(within(p.T, time.Minute))
+		if err == nil || readErr != nil || at.Revision < p.last {
+			p.Fatalf("Create: %v; Position returns %v, %v after %d", err, at, readErr, p.last)
+		}
+		p.last = at.Revision
+		errors.As(err, &limited)
+		p.compare()
 	}
 }
 
@@ -344,5 +374,210 @@ func TestStore_RefusesMoreWithdrawalsThanThereIsRoomFor(t *testing.T) {
 		})
 	}
 	workers.Wait()
+	wantWrittenBack(t, c, o)
+}
+
+// TestStore_UndoesNoRevocationMadeMeanwhile has an edit be planned before an
+// origin is withdrawn, and be made when there is space again.
+func TestStore_UndoesNoRevocationMadeMeanwhile(t *testing.T) {
+	t.Parallel()
+	c := startSmall(t)
+	o := optionsOf(c)
+	s, other := openWithPool(t, o), open(t, o)
+	w := create(t, s, entry("acme", "a", "https://a.example", "https://b.example"))
+	planned := 0
+	got, err := s.Edit(within(t, time.Minute), "acme", w.ID, func(w *store.WebIntegration) error {
+		if planned++; planned == 1 {
+			fillByOthers(t, c)
+			if _, err := other.Edit(within(t, time.Minute), "acme", w.ID, removing("https://a.example")); err != nil {
+				t.Error(err)
+			}
+			makeSpace(t, c, others)
+		}
+		return appending("https://c.example")(w)
+	})
+	if want := []string{"https://b.example", "https://c.example"}; err != nil || !slices.Equal(got.ValidOrigins, want) {
+		t.Errorf("Edit returns %q, %v; want %q", got.ValidOrigins, err, want)
+	}
+	wantWrittenBack(t, c, o)
+}
+
+// TestStore_WithdrawsOnceWhenTheAnswerIsLost cuts the connection when something
+// was withdrawn, and before the answer has come.
+func TestStore_WithdrawsOnceWhenTheAnswerIsLost(t *testing.T) {
+	t.Parallel()
+	c := startSmall(t)
+	s, o, r := relayed(t, c)
+	openWithPool(t, o)
+	a := create(t, s, entry("acme", "a", "https://a.example", "https://b.example", "https://c.example"))
+	b := create(t, s, entry("acme", "b"))
+	fillByOthers(t, c)
+	spoil := func() {
+		ctx := within(t, time.Minute)
+		news := raw(t, c).Watch(ctx, key(o, "w/"), clientv3.WithPrefix(), clientv3.WithCreatedNotify())
+		<-news
+		r.slow.Store(int64(100 * time.Millisecond))
+		go func() {
+			<-news
+			r.cut()
+			r.slow.Store(0)
+		}()
+	}
+	was, err := s.Position(within(t, time.Minute))
+	if err != nil {
+		t.Fatal(err)
+	}
+	spoil()
+	edited, err := s.Edit(within(t, time.Minute), "acme", a.ID, func(w *store.WebIntegration) error {
+		w.ValidOrigins = w.ValidOrigins[2:] // twice it would be none
+		return nil
+	})
+	if err != nil || len(edited.ValidOrigins) != 1 || edited.Revision != was.Revision+2 {
+		t.Errorf("after %d, Edit returns %v, %v", was.Revision, edited, err)
+	}
+	spoil()
+	if revision, err := s.Delete(within(t, time.Minute), "acme", b.ID, allowed); err != nil || revision != was.Revision+3 {
+		t.Errorf("after %d, Delete returns %d, %v", was.Revision, revision, err)
+	}
+	if _, err := raw(t, c).Delete(within(t, time.Minute), key(o, "i/acme/"+a.ID)); err != nil {
+		t.Fatal(err)
+	}
+	if _, all, err := s.Load(within(t, time.Minute), "acme"); err == nil {
+		t.Errorf("after a deletion that nobody made, Load returns %v", all)
+	}
+}
+
+// TestStore_FeedsAcrossWritingBack has a feed that was left before anything was
+// withdrawn go on behind it.
+func TestStore_FeedsAcrossWritingBack(t *testing.T) {
+	t.Parallel()
+	c := startSmall(t)
+	o := optionsOf(c)
+	s := openWithPool(t, o)
+	w := create(t, s, entry("acme", "a", "https://a.example", "https://b.example"))
+	fillByOthers(t, c)
+	edited, err := s.Edit(within(t, time.Minute), "acme", w.ID, removing("https://a.example"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	raiseQuota(t, c)
+	during := watch(t, s, edited.Revision)
+	made := create(t, s, entry("acme", "b"))
+	for _, feed := range []*watched{during, watch(t, s, w.Revision), watch(t, s, edited.Revision)} {
+		if err := feed.end(t); !errors.Is(err, store.ErrCompacted) {
+			t.Errorf("a feed from before ends with %v", err)
+		}
+		if len(feed.changes) > 0 {
+			t.Errorf("and tells %+v", <-feed.changes)
+		}
+	}
+	at, tenants, err := s.Tenants(within(t, time.Minute))
+	if err != nil || at.Revision != made.Revision || tenants["acme"] != made.Revision {
+		t.Errorf("after %d, Tenants returns %v, %v, %v", made.Revision, at, tenants, err)
+	}
+	feed := watch(t, s, at.Revision)
+	next := create(t, s, entry("acme", "c"))
+	if c := feed.next(t); c.ID != next.ID || c.Revision != next.Revision {
+		t.Errorf("the feed tells %+v", c)
+	}
+}
+
+// raiseQuota ends the alarm, and keeps etcd's history.
+func raiseQuota(t *testing.T, c *etcdtest.Cluster) {
+	t.Helper()
+	c.Stop()
+	c.Members[0].Adjust = nil
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := raw(t, c).AlarmDisarm(within(t, 10*time.Second), &clientv3.AlarmMember{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestStore_WithdrawsBehindAWriteMadeMeanwhile has an ordinary write be made
+// between the plan of a deletion and its withdrawal.
+func TestStore_WithdrawsBehindAWriteMadeMeanwhile(t *testing.T) {
+	t.Parallel()
+	c := startSmall(t)
+	o := optionsOf(c)
+	s, other := openWithPool(t, o), open(t, o)
+	w := create(t, s, entry("acme", "a"))
+	fillByOthers(t, c)
+	planned := 0
+	var made store.WebIntegration
+	deleted, err := s.Delete(within(t, time.Minute), "acme", w.ID, func(store.WebIntegration) error {
+		if planned++; planned == 1 {
+			makeSpace(t, c, others)
+			for range 3 {
+				made = create(t, other, entry("globex", "b"))
+			}
+			fillByOthers(t, c)
+		}
+		return nil
+	})
+	if err != nil || deleted <= made.Revision {
+		t.Errorf("after %d, Delete returns %d, %v", made.Revision, deleted, err)
+	}
+}
+
+// TestStore_UndoesNoRevocationByRequestsThatComeLate holds up a gateway that
+// makes the pool, and then one that writes back, while an origin is withdrawn.
+func TestStore_UndoesNoRevocationByRequestsThatComeLate(t *testing.T) {
+	t.Parallel()
+	c := startSmall(t)
+	late, o, r := relayed(t, c)
+	direct := o
+	direct.Endpoints = c.Endpoints()
+	s := open(t, direct)
+	var all []store.WebIntegration
+	for i := range 12 {
+		all = append(all, create(t, s, entry("acme", fmt.Sprint(i), "https://a.example", "https://b.example")))
+	}
+	withdraw := func(some []store.WebIntegration) {
+		fillByOthers(t, c)
+		for _, w := range some {
+			if _, err := s.Edit(within(t, time.Minute), "acme", w.ID, removing("https://a.example")); err != nil {
+				t.Error(err)
+			}
+		}
+		makeSpace(t, c, others)
+	}
+	// meanwhile does something after the first request that puts keys of the pool.
+	meanwhile := func(do func(), call func() error) {
+		news := raw(t, c).Watch(within(t, time.Minute), key(o, "w/"), clientv3.WithPrefix(), clientv3.WithCreatedNotify())
+		<-news
+		r.slow.Store(int64(20 * time.Millisecond))
+		ended := make(chan error)
+		go func() { ended <- call() }()
+		<-news
+		r.hold.Lock()
+		do()
+		r.hold.Unlock()
+		r.slow.Store(0)
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+	meanwhile(func() {
+		if err := s.CheckWrites(within(t, time.Minute)); err != nil {
+			t.Error(err)
+		}
+		withdraw(all[:8])
+	}, func() error { return late.CheckWrites(within(t, time.Minute)) })
+	wantWithout := func(some []store.WebIntegration) {
+		t.Helper()
+		for _, w := range some {
+			if got, err := s.Integration(within(t, time.Minute), "acme", w.ID); err != nil || len(got.ValidOrigins) != 1 {
+				t.Errorf("%s lists %q, %v", w.Name, got.ValidOrigins, err)
+			}
+		}
+	}
+	wantWithout(all[:8])
+	meanwhile(func() { withdraw(all[8:]) }, func() error {
+		_, err := late.Create(within(t, time.Minute), entry("acme", "late"))
+		return err
+	})
+	wantWithout(all)
 	wantWrittenBack(t, c, o)
 }

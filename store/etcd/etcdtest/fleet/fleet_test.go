@@ -59,6 +59,7 @@ type fleet struct {
 type setup struct {
 	cached  int      // lists at most
 	ways    int      // relays to each member
+	quota   int64    // of each member, bytes; 0 is etcd's own
 	tenants []string // beside those that have a name here
 }
 
@@ -68,7 +69,7 @@ func newFleet(t *testing.T, s setup) *fleet {
 	f.build("originwarden", "../../../..", "./cmd/originwarden")
 	f.build("member", "..", "./member")
 	starts := newStarter(t)
-	f.addMembers(starts)
+	f.addMembers(starts, s.quota)
 	f.each(func(i int) error { return f.members[i].start() })
 	var err error
 	f.etcd, err = clientv3.New(clientv3.Config{Endpoints: f.clients, Logger: zap.NewNop(), DialTimeout: 5 * time.Second})
@@ -161,7 +162,7 @@ func hostOfLoopback() string {
 	return host
 }
 
-func (f *fleet) addMembers(starts starter) {
+func (f *fleet) addMembers(starts starter, quota int64) {
 	var peers, initial []string
 	for i := range size {
 		peers, f.clients = append(peers, f.address()), append(f.clients, f.address())
@@ -172,7 +173,7 @@ func (f *fleet) addMembers(starts starter) {
 		f.members = append(f.members, &process{
 			starts: starts, path: f.path("member"), ready: "ready", log: f.path(name + ".log"),
 			args: []string{"-name", name, "-dir", f.path(name), "-client", "http://" + f.clients[i], "-peer", "http://" + peers[i],
-				"-initial", strings.Join(initial, ","), "-token", f.dir, "-fsync=false"}, // the machine stays on
+				"-initial", strings.Join(initial, ","), "-token", f.dir, "-fsync=false", "-quota", fmt.Sprint(quota)}, // the machine stays on
 		})
 	}
 }
