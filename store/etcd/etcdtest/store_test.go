@@ -66,7 +66,7 @@ func keepsTheContract(t *testing.T, c *etcdtest.Cluster) {
 	storetest.Run(t, func(t *testing.T, limits store.Limits) (store.Store, func(*testing.T) store.Store) {
 		o := optionsOf(c)
 		o.Limits = limits
-		s := open(t, o)
+		s := openWithPool(t, o) // as gateways have it
 		t.Cleanup(func() { wantSound(t, c, o) })
 		return s, func(t *testing.T) store.Store {
 			if err := s.Close(); err != nil {

@@ -52,6 +52,13 @@ func TestFleet_RevokesInAClusterThatOthersFilled(t *testing.T) {
 	if err != nil || len(got.ValidOrigins) != 1 || got.ETag == some.ETag {
 		t.Errorf("GET answers %+v, %v", got, err)
 	}
+	_, err = api.Delete(t.Context(), some.ID, some.ETag)
+	if changed, ok := errors.AsType[*client.Error](err); !ok || changed.Status != http.StatusPreconditionFailed {
+		t.Errorf("DELETE on the condition of the old ETag is answered %v", err)
+	}
+	if page, err := api.Page(t.Context(), client.Listing{}); err != nil || len(page.WebIntegrations) != 1 {
+		t.Errorf("the page has %+v, %v", page, err)
+	}
 	_, err = api.Create(t.Context(), "more", []string{"https://more.example"})
 	if refused, ok := errors.AsType[*client.Error](err); !ok || refused.Status != http.StatusServiceUnavailable || !strings.Contains(err.Error(), "not made") {
 		t.Errorf("POST is answered %v", err)
