@@ -40,6 +40,10 @@ type Options struct {
 //
 // A web integration takes at most 1.4 MiB in the cluster, or what the cluster
 // takes if that is less; more than that is a *store.LimitError of LimitBytes.
+//
+// While the cluster's NOSPACE alarm is on, some deletions succeed, and edits that
+// only take origins away: see withdrawals. Such an edit keeps the time of the last
+// update, and takes several origins away one after another.
 type Store struct {
 	endpoints []string
 	keys      layout

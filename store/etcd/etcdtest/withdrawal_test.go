@@ -80,7 +80,11 @@ func TestStore_TakesOriginsAwayUnderTheAlarm(t *testing.T) {
 	s, other := openWithPool(t, o), open(t, o)
 	a := create(t, s, entry("acme", "a", "https://a.example", "https://b.example", "https://a.example", "https://c.example"))
 	b := create(t, s, entry("acme", "b", "https://a.example"))
-	create(t, s, entry("globex", "g", "https://a.example"))
+	var origins []string
+	for i := range mostWithdrawn + 2 {
+		origins = append(origins, fmt.Sprintf("https://%d.example", i))
+	}
+	g := create(t, s, entry("globex", "g", origins...))
 	fillByOthers(t, c)
 	ctx := within(t, time.Minute)
 	was, err := other.Position(ctx)
@@ -126,10 +130,14 @@ func TestStore_TakesOriginsAwayUnderTheAlarm(t *testing.T) {
 		"a replace": func(w *store.WebIntegration) error { w.ValidOrigins = []string{"https://d.example"}; return nil },
 		"an order":  func(w *store.WebIntegration) error { slices.Reverse(w.ValidOrigins); return nil },
 	} {
-		_, err := s.Edit(ctx, "acme", a.ID, edit)
-		t.Log(name)
-		wantNoSpace(t, err)
+		if _, err := s.Edit(ctx, "acme", a.ID, edit); err == nil {
+			t.Errorf("%s is made", name)
+		} else {
+			wantNoSpace(t, err)
+		}
 	}
+	_, err = s.Edit(ctx, "globex", g.ID, removing(origins[1:]...))
+	wantNoSpace(t, err)
 	_, err = s.Create(ctx, entry("acme", "new"))
 	wantNoSpace(t, err)
 	if at, err := s.Position(ctx); err != nil || at.Revision != deleted {
