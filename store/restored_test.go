@@ -38,6 +38,7 @@ func TestRestored_ComparesIfTheFeedDoesNotReachSoFar(t *testing.T) {
 		g.await(gone)
 		g.wantGone("acme", "https://a.example")
 		g.wantListed("other", "https://o.example")
+		synctest.Wait() // the lists were read before the feed began
 		g.wantEvents(store.FeedBroken)
 	})
 }
