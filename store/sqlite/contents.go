@@ -38,9 +38,10 @@ type version struct {
 
 // progress is how far the log was moved to the file.
 type progress struct {
-	log    [8]byte // tells it from the one that was in the log's file before
-	pages  int
-	copied int
+	log     [8]byte // tells it from the one that was in the log's file before
+	written time.Time
+	pages   int
+	copied  int
 }
 
 // rememberContents looks at a file that has a log. The connection is not used by
@@ -79,20 +80,34 @@ func (c *contents) check(file fs.FileInfo) error {
 	if err != nil {
 		return err
 	}
-	if moved == known.moved || !moved.isSome() {
+	if !moved.isBeyond(known.moved) {
 		return fmt.Errorf("%w: another program has written to %s", store.ErrReplaced, c.path)
 	}
 	c.known.Store(&version{file.ModTime(), file.Size(), moved})
 	return nil
 }
 
+// noteCommit is called after a commit, which may have begun another log, by who
+// has committing. If a change of the file came with it, that is for check.
+func (c *contents) noteCommit() {
+	file, err := os.Stat(c.path)
+	if known := c.known.Load(); err != nil || !known.isOf(file) {
+		return
+	}
+	if moved, err := c.progress(); err == nil {
+		c.known.Store(&version{file.ModTime(), file.Size(), moved})
+	}
+}
+
 func (v *version) isOf(file fs.FileInfo) bool {
 	return file.ModTime().Equal(v.changed) && file.Size() == v.size
 }
 
-// isSome reports whether the file may have changed since the log began: a log
-// without pages was moved as a whole.
-func (p progress) isSome() bool { return p.copied > 0 || p.pages == 0 }
+// isBeyond reports whether something was moved to the file since then. Another
+// log begins, and one is emptied, only when all of the one before was.
+func (p progress) isBeyond(then progress) bool {
+	return p.log != then.log || p.copied > then.copied || p.pages == 0 && !p.written.Equal(then.written)
+}
 
 func (c *contents) progress() (p progress, err error) {
 	var busy int
@@ -105,6 +120,11 @@ func (c *contents) progress() (p progress, err error) {
 		return p, fmt.Errorf("sqlite: reading the log: %w", err)
 	}
 	defer log.Close()
+	file, err := log.Stat()
+	if err != nil {
+		return p, fmt.Errorf("sqlite: reading the log: %w", err)
+	}
+	p.written = file.ModTime()
 	const salts = 16 // their offset
 	if _, err := log.ReadAt(p.log[:], salts); err != nil && err != io.EOF {
 		return p, fmt.Errorf("sqlite: reading the log: %w", err)

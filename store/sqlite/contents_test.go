@@ -123,6 +123,30 @@ func TestStore_TakesWhatSQLiteWritesToItsFile(t *testing.T) {
 	}
 }
 
+// Litestream begins the next log itself, after it has moved the one before.
+func TestStore_TakesALogThatAnotherProcessBegins(t *testing.T) {
+	for _, mode := range []string{"PASSIVE", "RESTART", "TRUNCATE"} {
+		s, path := openNew(t)
+		create(t, s, entry("was", 1000))
+		for range 2 {
+			shell(t, path, "PRAGMA wal_checkpoint("+mode+"); UPDATE web_integrations SET name = name || ' again'")
+			if _, err := s.Create(t.Context(), entry("is", 1)); err != nil {
+				t.Errorf("%s: %v", mode, err)
+			}
+			shell(t, path, "PRAGMA wal_checkpoint("+mode+")")
+			if err := s.CheckWrites(t.Context()); err != nil {
+				t.Errorf("%s: %v", mode, err)
+			}
+		}
+		for range 2 { // between two looks of the store
+			shell(t, path, "UPDATE web_integrations SET name = name || ' again'; PRAGMA wal_checkpoint("+mode+")")
+			if err := s.CheckWrites(t.Context()); err != nil {
+				t.Errorf("%s: %v", mode, err)
+			}
+		}
+	}
+}
+
 // What a reader holds back is moved later.
 func TestStore_TakesAFileToWhichTheLogIsMovedInParts(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "lists.db")

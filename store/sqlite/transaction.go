@@ -65,6 +65,7 @@ func (s *Store) transactAlone(ctx context.Context, conn *sql.Conn, do func() err
 	commits := false
 	defer func() {
 		if commits {
+			s.contents.noteCommit()
 			s.contents.committing.Unlock()
 		}
 	}()
