@@ -6,8 +6,6 @@ import (
 	"net/http"
 	"sync/atomic"
 
-	"go.uber.org/zap"
-
 	"originwarden/api"
 	"originwarden/metrics"
 )
@@ -62,17 +60,4 @@ func (h *handlers) toTenant(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Connection", "close")
 	}
 	h.current.Load().handler.ServeHTTP(w, r)
-}
-
-// forOperators lets those through to serve whom the current configuration does,
-// and tells who they are.
-func (h *handlers) forOperators(serve http.HandlerFunc) http.Handler {
-	told := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h.plan.log.Warn("an operator asks for a change", zap.String("client", r.RemoteAddr),
-			zap.String("method", r.Method), zap.String("path", r.URL.Path), zap.String("query", bounded(r.URL.RawQuery, longestError)))
-		serve(w, r)
-	})
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h.current.Load().lists.ForOperators(told).ServeHTTP(w, r)
-	})
 }
