@@ -36,6 +36,16 @@ func TestConfigurations_AreValid(t *testing.T) {
 	}
 }
 
+// TestConfigurations_SayWhenAStoreIsMade holds those that outlive a first start
+// to the key that keeps a mistyped store from being a new one.
+func TestConfigurations_SayWhenAStoreIsMade(t *testing.T) {
+	for _, file := range []string{"kubernetes/edge/originwarden.yaml", "kubernetes/single/originwarden.yaml", "kubernetes/example/originwarden.yaml"} {
+		if text, err := os.ReadFile(file); err != nil || !strings.Contains(string(text), "  # never, after the first rollout: ") || !strings.Contains(string(text), "\n  create: auto\n") {
+			t.Errorf("%s has no store.create with what to set it to after the first rollout (%v)", file, err)
+		}
+	}
+}
+
 // writeSecrets writes what the Secrets of the manifests hold.
 func writeSecrets(t *testing.T, dir string) {
 	t.Helper()
