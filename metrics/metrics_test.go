@@ -259,7 +259,7 @@ func everything(t *testing.T) *metrics.Metrics {
 	m.Watch(func() map[string]int { return map[string]int{"acme": 3} }, func() int64 { return 7 })
 	m.WatchUpstreams(func() map[string]bool { return map[string]bool{"acme": true} })
 	m.WatchLog(func() uint64 { return 1 })
-	m.WatchCertificate(func() time.Time { return time.Now() })
+	m.WatchCertificate("server", func() time.Time { return time.Now() })
 	m.WatchFeed(func() metrics.Feed { return metrics.Feed{Confirmed: time.Now()} })
 	m.WatchSnapshot(func() error { return nil })
 	m.WatchWrites([]string{"other"}, func() metrics.Writes { return metrics.Writes{} })

@@ -44,16 +44,6 @@ func (c certificates) choose(hello *tls.ClientHelloInfo) (*tls.Certificate, erro
 	return c[0].current.Load(), nil
 }
 
-// notAfter is when the first of them ends, or the zero time if there are none.
-func (c certificates) notAfter() (first time.Time) {
-	for _, each := range c {
-		if ends := each.current.Load().Leaf.NotAfter; first.IsZero() || ends.Before(first) {
-			first = ends
-		}
-	}
-	return first
-}
-
 // follow has every certificate follow its files until ctx ends.
 func (c certificates) follow(ctx context.Context) {
 	var following sync.WaitGroup

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -16,7 +17,7 @@ import (
 type etcdStore struct {
 	*etcd.Store
 	cfg    config.Store
-	access etcd.Access // that is used
+	access atomic.Pointer[etcd.Access] // that is used
 }
 
 // accessInterval is how often the files are looked at.
@@ -51,7 +52,7 @@ func (s *etcdStore) followAccess(ctx context.Context, log *zap.Logger) {
 // renew has the store use what the files have, if that is something else.
 func (s *etcdStore) renew(ctx context.Context) (changed bool, err error) {
 	read, err := readAccess(s.cfg)
-	if err != nil || sameAccess(read, s.access) {
+	if err != nil || sameAccess(read, *s.access.Load()) {
 		return false, err
 	}
 	soon, cancel := context.WithTimeout(ctx, time.Duration(s.cfg.Timeout))
@@ -59,7 +60,7 @@ func (s *etcdStore) renew(ctx context.Context) (changed bool, err error) {
 	if err := s.Renew(soon, read); err != nil {
 		return false, err
 	}
-	s.access = read
+	s.access.Store(&read)
 	return true, nil
 }
 

@@ -118,7 +118,7 @@ func (s *service) run(stop, now context.Context, a around) error {
 		g.speakTLS(certs)
 		background.Go(func() { certs.follow(base) })
 	}
-	h.metrics.WatchCertificate(certs.notAfter)
+	g.watchCertificates(certs)
 	err = g.serve(stop, limited, admin, a.ready)
 	return errors.Join(err, g.drain(now, cut))
 }

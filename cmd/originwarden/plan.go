@@ -32,6 +32,8 @@ type generation struct {
 	gateway *proxy.Gateway
 	lists   *api.API
 	handler http.Handler // gateway, with spans
+	// upstreamsEnd is when the first certificate ends that upstreams are shown.
+	upstreamsEnd time.Time
 }
 
 // generation returns what is planned, as the successor of another one, or as
@@ -53,7 +55,7 @@ func (p *plan) generation(before *generation) (*generation, error) {
 	p.warnOfTenants()
 	p.warnOfCertificates()
 	gateway, err := build(p.gateway(tenants))
-	return &generation{p.cfg, gateway, lists, p.tracing.handler(gateway, p.cfg)}, err
+	return &generation{p.cfg, gateway, lists, p.tracing.handler(gateway, p.cfg), endOfUpstreams(tenants)}, err
 }
 
 func (p *plan) gateway(tenants []proxy.Tenant) proxy.Config {

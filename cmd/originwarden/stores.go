@@ -37,7 +37,9 @@ func openStore(ctx context.Context, cfg *config.Config, known store.Position, in
 	if err != nil {
 		return nil, err
 	}
-	return &etcdStore{Store: opened, cfg: cfg.Store, access: access}, nil
+	remote := &etcdStore{Store: opened, cfg: cfg.Store}
+	remote.access.Store(&access)
+	return remote, nil
 }
 
 // readAccess reads the files by which a gateway gets into a cluster.

@@ -42,12 +42,17 @@ const certificateMetric = "originwarden_certificate_not_after_timestamp_seconds"
 
 func newAuthority(t *testing.T, dir string) *authority {
 	t.Helper()
+	return newAuthorityUntil(t, dir, time.Now().Add(2*time.Hour))
+}
+
+func newAuthorityUntil(t *testing.T, dir string, until time.Time) *authority {
+	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test authority"}, IsCA: true,
-		BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
+		BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign, NotBefore: time.Now().Add(-time.Hour), NotAfter: until}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
 		t.Fatal(err)
@@ -120,7 +125,7 @@ func TestServe_SpeaksTLS(t *testing.T) {
 			t.Errorf("%s: %s %s", tls.VersionName(version), res.Proto, res.Status)
 		}
 	}
-	if _, text := send(t, "GET", r.admin+"/metrics", ""); !strings.Contains(text, fmt.Sprint("\n"+certificateMetric+" ", float64(ca.notAfter.Unix()), "\n")) {
+	if _, text := send(t, "GET", r.admin+"/metrics", ""); !strings.Contains(text, fmt.Sprint("\n"+certificateMetric+`{certificate="server"} `, float64(ca.notAfter.Unix()), "\n")) {
 		t.Error("the metrics do not tell when the certificate ends")
 	}
 	if _, err := ca.client(t, tls.VersionTLS11).Get(url); err == nil {
