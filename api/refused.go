@@ -50,8 +50,8 @@ func documentOfRefusal(r origins.Refusal, list *origins.List) refusedOrigin {
 		Origin: r.Origin, Reason: r.Reason.String(), Count: r.Count, Path: r.Path, OwnHost: r.OwnHost,
 		First: r.First.UTC().Truncate(time.Second), Last: r.Last.UTC().Truncate(time.Second),
 	}
-	if !origins.WellFormed(r.Origin) {
-		return d
+	if !origins.WellFormed(r.Origin) || r.Reason == origins.MethodNotAllowed || r.Reason == origins.HeaderNotAllowed {
+		return d // of the last two, the origin is listed
 	}
 	if miss := list.Nearest(r.Origin); miss.Relation != "" {
 		d.Nearest = &nearestEntry{miss.Entry, miss.Relation}

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -67,5 +68,23 @@ func TestRefused_AreForAdministrators(t *testing.T) {
 func TestRefused_OfNobodyIsAnEmptyList(t *testing.T) {
 	if got := newGate(t).send(request{path: refusedOrigins}); got.status != http.StatusOK || got.body != `{"data":[]}` {
 		t.Errorf("%d %s", got.status, got.body)
+	}
+}
+
+// An origin that is listed has no nearest entry: its method or header is what is refused.
+func TestRefused_HaveNoNearestEntryWhereTheOriginIsNotTheReason(t *testing.T) {
+	for reason, told := range map[origins.Reason]bool{
+		origins.OriginNotInWebIntegration: true,
+		origins.MethodNotAllowed:          false,
+		origins.HeaderNotAllowed:          false,
+	} {
+		g := newGate(t)
+		g.config.Refusals = &origins.Refusals{}
+		g.serve(func(h http.Handler) http.Handler { return h })
+		g.create("n", "https://a.example")
+		g.config.Refusals.Record("acme", "https://a.example", reason, "/", time.Now())
+		if got := g.send(request{path: refusedOrigins}); strings.Contains(got.body, "nearest") != told {
+			t.Errorf("%s: nearest is told %v, want %v: %s", reason, !told, told, got.body)
+		}
 	}
 }
