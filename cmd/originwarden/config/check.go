@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -86,6 +87,9 @@ func (c *checker) onLine(path string) string {
 }
 
 func (c *checker) cors() {
+	if c.CORS.MaxAge%Duration(time.Second) != 0 {
+		c.at("cors.max_age", "cors.max_age is not whole seconds")
+	}
 	for i, method := range c.CORS.Methods {
 		path := element("cors.methods", i)
 		switch {

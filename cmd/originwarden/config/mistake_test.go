@@ -88,6 +88,7 @@ func TestParse_RefusesMistakes(t *testing.T) {
 		{"a text for a number", oneTenant + "cache: {tenants: '5'}\n", `c.yaml:2: cache.tenants is not a whole number, but "5"`},
 		{"a number with underscores", oneTenant + "cache: {tenants: 1_000}\n", `c.yaml:2: cache.tenants is not a whole number, but "1_000"`},
 		{"a number of another base", oneTenant + "cache: {tenants: 010}\n", `c.yaml:2: cache.tenants is not a whole number, but "010"`},
+		{"a max_age of half a second", oneTenant + "cors: {max_age: 1500ms}\n", "c.yaml:2: cors.max_age is not whole seconds"},
 		{"a fraction", oneTenant + "cache: {tenants: 1.5}\n", `c.yaml:2: cache.tenants is not a whole number, but "1.5"`},
 		{"a number that is too large", oneTenant + "cache: {tenants: 99999999999999999999}\n", `c.yaml:2: cache.tenants is not a whole number, but "99999999999999999999"`},
 		{"a size that is too large", oneTenant + "limits: {url_bytes: 9999999999GiB}\n", `c.yaml:2: limits.url_bytes: "9999999999GiB" is too large`},
