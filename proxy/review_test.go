@@ -85,9 +85,7 @@ func TestGateway_LeavesTunnelsWhoseListIsUnavailableInAPeriodicReview(t *testing
 	}})
 	conn := w.open(listed, "/")
 	stays := w.open(public, "/") // so that the tenant is reviewed, whatever becomes of the other
-	for _, open := range []*websocket.Conn{conn, stays} {
-		expectEcho(t, "it is open", open) // and no longer asks for its list
-	}
+	expectDecided(t, conn, stays)
 	w.putOut()
 	down.Store(true)
 	go w.proxy.ReviewPeriodically(t.Context())
@@ -112,8 +110,8 @@ func TestGateway_ReviewsBesideAListThatDoesNotCome(t *testing.T) {
 		return store.load(ctx, tenant)
 	}})
 	w.lists.Changed = nil
-	w.openAt("empty.example", public, "/")
-	conn := w.open(listed, "/")
+	other, conn := w.openAt("empty.example", public, "/"), w.open(listed, "/")
+	expectDecided(t, other, conn)
 	w.putOut()
 	slow.Store(true)
 	go w.proxy.ReviewPeriodically(t.Context())
@@ -138,8 +136,9 @@ func TestGateway_ReviewsManyTenantsAtEachTick(t *testing.T) {
 		return loadTwo(ctx, tenant)
 	}})
 	for i := range 150 {
-		w.openAt(fmt.Sprintf("many-%d.example", i), public, "/")
+		conn := w.openAt(fmt.Sprintf("many-%d.example", i), public, "/")
 		<-asked
+		expectDecided(t, conn)
 	}
 	w.putOut()
 	for range 10 {
