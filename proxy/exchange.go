@@ -212,7 +212,7 @@ func (x *exchange) nameCut() {
 	case x.Limit != "":
 	case x.answer.stalled, x.body != nil && x.body.stalled():
 		x.Limit = limitProgress
-	case x.Cut && x.conn.isCut():
+	case (x.Cut || x.UpstreamCause == causeClient) && x.conn.isCut():
 		x.Limit = limitDrain
 	}
 }

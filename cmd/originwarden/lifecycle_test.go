@@ -92,7 +92,8 @@ func TestServe_WritesTheLineOfWhatItCuts(t *testing.T) {
 	answer := tenant.ask(r)
 	r.stop(t)
 	<-answer
-	if lines := regexp.MustCompile(`(?m)^.*"msg":"request".*"path":"/slow".*$`).FindAllString(r.stderr.String(), -1); len(lines) != 1 {
+	lines := regexp.MustCompile(`(?m)^.*"msg":"request".*"path":"/slow".*$`).FindAllString(r.stderr.String(), -1)
+	if len(lines) != 1 || !strings.Contains(lines[0], `"limit":"drain"`) {
 		t.Errorf("%d lines:\n%s", len(lines), r.stderr)
 	}
 }
