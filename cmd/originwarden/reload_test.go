@@ -246,7 +246,7 @@ func TestReloadCommand_PrintsWhatCameOfIt(t *testing.T) {
 	env := shell("", strings.TrimPrefix(r.bearer, "Authorization: Bearer "))
 	r.rewrite(t, "tenants: [{id: acme, upstream: '"+up+"'}, {id: new, hosts: [new.example], upstream: '"+up+"'}]\ntimeouts: {idle: 1s}\n")
 	status, stdout, stderr := execution(t, env, "reload", "--admin", r.admin)
-	if want := r.admin + ": serves 2 tenants by its configuration; for another start wait timeouts.idle\n"; status != exitDone || stdout != want || stderr != "" {
+	if want := r.admin + ": serves 2 tenants by its configuration; these keys wait for a restart: timeouts.idle\n"; status != exitDone || stdout != want || stderr != "" {
 		t.Errorf("%d %s%s", status, stdout, stderr)
 	}
 	r.rewrite(t, "nonsense: 1\n")

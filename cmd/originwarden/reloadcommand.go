@@ -28,7 +28,7 @@ func reloadAt(ctx context.Context, gateways *operators, admin, token string) (te
 	}
 	text = fmt.Sprintf("serves %d tenants by its configuration", d.Tenants)
 	if len(d.WaitForRestart) > 0 {
-		text += "; for another start wait " + strings.Join(d.WaitForRestart, ", ")
+		text += "; these keys wait for a restart: " + strings.Join(d.WaitForRestart, ", ")
 	}
 	return text, nil
 }
