@@ -69,6 +69,23 @@ func curl(t *testing.T, command string) (status int, body string) {
 	return response.StatusCode, body
 }
 
+func TestDemo_NamesTheProgramAsItWasCalled(t *testing.T) {
+	called := os.Args[0]
+	defer func() { os.Args[0] = called }()
+	for name, want := range map[string]string{
+		"/usr/local/bin/originwarden":            "/usr/local/bin/originwarden",
+		"/tmp/go-build123/b001/exe/originwarden": "go run ./cmd/originwarden",
+		"/home/me/my programs/originwarden":      "'/home/me/my programs/originwarden'",
+	} {
+		os.Args[0] = name
+		r, _ := startDemo(t)
+		if !strings.Contains(r.stdout.String(), "\n  "+want+" web-integration ls\n") {
+			t.Errorf("called as %s:\n%s", name, r.stdout)
+		}
+		r.stop(t)
+	}
+}
+
 func TestDemo_PrintsCommandsThatDoWhatItSays(t *testing.T) {
 	r, files := startDemo(t)
 	var got []int

@@ -12,6 +12,7 @@ type guide struct {
 	OtherToo       string // the other page's by its other name
 	Preflight      string // the headers of one, for curl
 	Token          string
+	Program        string // how it was called
 }
 
 // guideText has a command on each line that begins with spaces and curl or id,
@@ -40,7 +41,7 @@ Take it off the list (204), and its next request is refused (403):
 
 The same lists from a shell:
   export ORIGINWARDEN_SERVER={{.Gateway}} ORIGINWARDEN_TOKEN={{.Token}}
-  go run ./cmd/originwarden web-integration ls
+  {{.Program}} web-integration ls
 
 Operators have {{.Admin}}/metrics and {{.Admin}}/readyz. Ctrl-C ends the demo.
 `
