@@ -158,7 +158,7 @@ func (e *example) guide(tenants, admin net.Addr) guide {
 		Other:     other[0],
 		OtherToo:  other[1],
 		Token:     e.token,
-		Program:   thisProgram(),
+		Program:   e.env.program,
 		Preflight: "-H 'Access-Control-Request-Method: PUT' -H 'Access-Control-Request-Headers: content-type'",
 	}
 }

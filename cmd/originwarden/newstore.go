@@ -32,7 +32,8 @@ func placeOf(u config.StoreURL) string {
 
 // traceOfStore says what tells that the gateway had another store than the file
 // that it is about to make, or "" if nothing does: the file's lock, which says
-// which store it was for, outlives it, and a file with another name is beside it if the name is mistyped.
+// which store it was for, outlives it, and a file with another name is beside it
+// if the name is mistyped.
 func traceOfStore(u config.StoreURL) string {
 	path, err := filepath.Abs(u.Path)
 	if err != nil || u.Remote() || hasContent(path) {

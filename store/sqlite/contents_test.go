@@ -140,7 +140,7 @@ func TestStore_TakesALogThatAnotherProcessBegins(t *testing.T) {
 		}
 		for range 2 { // between two looks of the store
 			shell(t, path, "UPDATE web_integrations SET name = name || ' again'; PRAGMA wal_checkpoint("+mode+")")
-			if err := s.CheckWrites(t.Context()); err != nil {
+			if _, err := s.Position(t.Context()); err != nil { // which writes nothing itself
 				t.Errorf("%s: %v", mode, err)
 			}
 		}
