@@ -60,9 +60,25 @@ func isOwn(addr netip.Addr) bool {
 	if addr.IsLoopback() || addr.IsUnspecified() {
 		return true
 	}
-	all, _ := net.InterfaceAddrs()
+	all, err := net.InterfaceAddrs()
+	if err != nil {
+		return isSource(addr)
+	}
 	return slices.ContainsFunc(all, func(own net.Addr) bool {
 		prefix, err := netip.ParsePrefix(own.String())
 		return err == nil && prefix.Addr().Unmap() == addr
 	})
+}
+
+// isSource reports whether a connection to addr would come from addr, and sends
+// nothing. It is for services that may not list the machine's addresses, which
+// takes a netlink socket on Linux.
+func isSource(addr netip.Addr) bool {
+	const anyPort = 9
+	socket, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(addr, anyPort)))
+	if err != nil {
+		return false
+	}
+	defer socket.Close()
+	return socket.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap() == addr
 }
