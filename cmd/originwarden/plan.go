@@ -39,7 +39,7 @@ type generation struct {
 // generation returns what is planned, as the successor of another one, or as
 // the first.
 func (p *plan) generation(before *generation) (*generation, error) {
-	lists, err := p.api()
+	lists, err := p.api(before)
 	if err != nil {
 		return nil, err
 	}
@@ -162,13 +162,16 @@ func (p *plan) scheme() string {
 }
 
 // api is the lists' API of all tenants.
-func (p *plan) api() (*api.API, error) {
+func (p *plan) api(before *generation) (*api.API, error) {
 	tokens, err := p.tokens(p.cfg)
 	if err != nil {
 		return nil, err
 	}
-	cfg := p.cfg.API
-	return api.New(api.Config{
+	cfg, build := p.cfg.API, api.New
+	if before != nil {
+		build = before.lists.Successor
+	}
+	return build(api.Config{
 		Store:      p.store,
 		Lists:      p.lists,
 		Keep:       p.flush,
