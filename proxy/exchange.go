@@ -74,6 +74,7 @@ type exchange struct {
 	answer     answer
 	gateway    *Gateway
 	tenant     *tenant
+	transport  *transport // of the tenant, when it was handed on
 	target     target
 	request    origins.Request
 	changes    uint64 // of lists before the decision

@@ -54,7 +54,7 @@ type toItsTenant struct{}
 // RoundTrip implements http.RoundTripper.
 func (toItsTenant) RoundTrip(r *http.Request) (*http.Response, error) {
 	x := exchangeOf(r.Context())
-	return x.tenant.transport.roundTrip(x, r)
+	return x.transport.roundTrip(x, r)
 }
 
 // toTenant hands the request on and sees the answer through.

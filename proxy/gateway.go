@@ -145,7 +145,7 @@ func (g *Gateway) fillHooks() {
 
 // Close ends the connections to tenants that no request uses.
 func (g *Gateway) Close() {
-	for _, t := range g.hosts.transports.all() {
+	for t := range g.hosts.inUse() {
 		t.closeIdle()
 	}
 }
@@ -202,7 +202,8 @@ func (g *Gateway) handOn(x *exchange, r *http.Request) {
 		x.refuse(overloaded)
 	default:
 		x.entered = true
-		defer x.tenant.transport.used()
+		x.transport = x.tenant.transport.Load()
+		defer x.transport.used()
 		defer x.leave()
 		g.toTenant(x, r)
 	}

@@ -26,8 +26,9 @@ func (g *Gateway) Successor(cfg Config) (*Gateway, error) {
 // connections that no request uses, or as soon as none does.
 func (g *Gateway) TakeOver(from *Gateway) {
 	g.tunnels.use(g.hosts.byID)
-	for _, old := range from.hosts.transports.all() {
-		if !g.hosts.transports.has(old) {
+	now := g.hosts.inUse()
+	for old := range from.hosts.inUse() {
+		if !now[old] {
 			old.retire()
 		}
 	}

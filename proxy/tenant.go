@@ -76,7 +76,7 @@ func IsAPIPath(raw string) bool {
 type tenant struct {
 	Tenant
 	apiPolicy origins.Policy
-	transport *transport
+	transport atomic.Pointer[transport]
 	inFlight  *atomic.Int64
 	mark      [1]string // of what was sent to it, as a header's lines
 }
@@ -101,8 +101,9 @@ func newTenant(t Tenant, transports *transports) *tenant {
 	policy := t.Policy
 	policy.PostFromAnywhere = nil
 	policy.RequireOrigin = origins.RequireNone
-	return &tenant{Tenant: t, apiPolicy: policy, transport: transports.of(t.Upstream, t.UpstreamTLS),
-		inFlight: new(atomic.Int64), mark: [1]string{newMark()}}
+	compiled := &tenant{Tenant: t, apiPolicy: policy, inFlight: new(atomic.Int64), mark: [1]string{newMark()}}
+	compiled.transport.Store(transports.of(t.Upstream, t.UpstreamTLS))
+	return compiled
 }
 
 // hosts finds the tenant of a Host.
@@ -137,6 +138,15 @@ func newHosts(cfg Config, transports *transports) (hosts, error) {
 		}
 	}
 	return h, errors.Join(errs...)
+}
+
+// inUse are the transports that requests take now.
+func (h *hosts) inUse() map[*transport]bool {
+	all := make(map[*transport]bool, len(h.byID))
+	for _, t := range h.byID {
+		all[t.transport.Load()] = true
+	}
+	return all
 }
 
 // find returns the tenant of a Host header's value, or nil. What is no host at

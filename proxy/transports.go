@@ -3,11 +3,9 @@ package proxy
 import (
 	"cmp"
 	"crypto/tls"
-	"maps"
 	"net"
 	"net/http"
 	"net/url"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -20,7 +18,6 @@ import (
 type transports struct {
 	timeouts Timeouts
 	shared   map[string]*transport // by scheme and host
-	own      []*transport
 	before   map[string]*transport // to be shared, if they are asked for
 }
 
@@ -44,9 +41,7 @@ func (t *transports) of(upstream *url.URL, config *tls.Config) *transport {
 		upstream = new(url.URL) // of a tenant that nobody can reach
 	}
 	if config != nil {
-		own := newTransport(t.timeouts, upstream, config)
-		t.own = append(t.own, own)
-		return own
+		return newTransport(t.timeouts, upstream, config)
 	}
 	key := upstream.Scheme + "://" + upstream.Host
 	if t.shared[key] == nil {
@@ -56,13 +51,6 @@ func (t *transports) of(upstream *url.URL, config *tls.Config) *transport {
 	}
 	return t.shared[key]
 }
-
-func (t *transports) all() []*transport {
-	return append(slices.Collect(maps.Values(t.shared)), t.own...)
-}
-
-// has reports whether old is one of them.
-func (t *transports) has(old *transport) bool { return slices.Contains(t.all(), old) }
 
 // transport is the way to an upstream: by HTTP/1.1, or by HTTP/2 where TLS has
 // agreed on that.

@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"slices"
 	"sync/atomic"
-	"time"
 
 	"go.uber.org/zap"
 
@@ -20,10 +19,6 @@ type certificate struct {
 	current atomic.Pointer[tls.Certificate]
 }
 
-// certificateInterval is how often the files are looked at. Their contents are
-// compared: what a secret's volume swaps has the time stamps it likes.
-const certificateInterval = 5 * time.Second
-
 func newCertificate(files config.KeyPair, log *zap.Logger) (*certificate, error) {
 	c := &certificate{files: files, log: log}
 	first, err := files.Load()
@@ -31,25 +26,14 @@ func newCertificate(files config.KeyPair, log *zap.Logger) (*certificate, error)
 	return c, err
 }
 
-// follow reads the files again and again until ctx ends. Files that are no
-// certificate change nothing.
-func (c *certificate) follow(ctx context.Context) {
-	tick := time.NewTicker(certificateInterval)
-	defer tick.Stop()
-	var problem string
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		err := c.reload()
-		if err == nil {
-			problem = ""
-		} else if err.Error() != problem { // told once
-			problem = err.Error()
+// followed are its files. Those that are no certificate change nothing.
+func (c *certificate) followed() *followed {
+	return &followed{
+		files: []string{c.files.Cert, c.files.Key},
+		take:  func(context.Context) error { return c.reload() },
+		fail: func(problem string) {
 			c.log.Error("the certificate could not be read again; the old one is used", zap.String("cert", c.files.Cert), zap.String("error", problem))
-		}
+		},
 	}
 }
 

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"context"
 	"crypto/tls"
-	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -44,13 +42,11 @@ func (c certificates) choose(hello *tls.ClientHelloInfo) (*tls.Certificate, erro
 	return c[0].current.Load(), nil
 }
 
-// follow has every certificate follow its files until ctx ends.
-func (c certificates) follow(ctx context.Context) {
-	var following sync.WaitGroup
+func (c certificates) followed() (all []*followed) {
 	for _, each := range c {
-		following.Go(func() { each.follow(ctx) })
+		all = append(all, each.followed())
 	}
-	following.Wait()
+	return all
 }
 
 // warnOfCertificates says which certificates clients will refuse.

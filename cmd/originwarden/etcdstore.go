@@ -20,48 +20,33 @@ type etcdStore struct {
 	access atomic.Pointer[etcd.Access] // that is used
 }
 
-// accessInterval is how often the files are looked at.
-const accessInterval = 5 * time.Second
-
-// followAccess reads the files again and again until ctx ends. What the cluster
-// does not take changes nothing, and is tried again.
-func (s *etcdStore) followAccess(ctx context.Context, log *zap.Logger) {
-	tick := time.NewTicker(accessInterval)
-	defer tick.Stop()
-	var problem string
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		changed, err := s.renew(ctx)
-		switch {
-		case changed:
-			problem = ""
-			log.Info("the credentials for the store have changed", zap.Stringer("store", s.cfg.URL))
-		case err == nil:
-			problem = ""
-		case err.Error() != problem && ctx.Err() == nil: // told once
-			problem = err.Error()
+// followed are the store's files. What the cluster does not take changes nothing,
+// and is tried again.
+func (s *etcdStore) followed(log *zap.Logger) *followed {
+	files := s.cfg.Etcd
+	return &followed{
+		files: []string{files.PasswordFile, files.CA, files.Cert, files.Key},
+		take:  func(ctx context.Context) error { return s.renew(ctx, log) },
+		fail: func(problem string) {
 			log.Error("the credentials for the store have changed and cannot be used; the old ones are", zap.String("error", bounded(problem, longestError)))
-		}
+		},
 	}
 }
 
 // renew has the store use what the files have, if that is something else.
-func (s *etcdStore) renew(ctx context.Context) (changed bool, err error) {
+func (s *etcdStore) renew(ctx context.Context, log *zap.Logger) error {
 	read, err := readAccess(s.cfg)
 	if err != nil || sameAccess(read, *s.access.Load()) {
-		return false, err
+		return err
 	}
 	soon, cancel := context.WithTimeout(ctx, time.Duration(s.cfg.Timeout))
 	defer cancel()
 	if err := s.Renew(soon, read); err != nil {
-		return false, err
+		return err
 	}
 	s.access.Store(&read)
-	return true, nil
+	log.Info("the credentials for the store have changed", zap.Stringer("store", s.cfg.URL))
+	return nil
 }
 
 func sameAccess(a, b etcd.Access) bool {

@@ -4,15 +4,13 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"time"
-
-	"originwarden/proxy"
 )
 
 // watchCertificates shows when the certificates end that the gateway shows to
 // its clients, to upstreams and to etcd.
 func (g *gateway) watchCertificates(served certificates) {
 	g.metrics.WatchCertificate("server", served.notAfter)
-	g.metrics.WatchCertificate("upstream", func() time.Time { return g.current.Load().upstreamsEnd })
+	g.metrics.WatchCertificate("upstream", func() time.Time { return g.current.Load().upstreamTLS.notAfter() })
 	g.metrics.WatchCertificate("etcd", func() time.Time {
 		if remote, ok := g.store.Store.(*etcdStore); ok {
 			return endOf(remote.access.Load().TLS)
@@ -25,15 +23,6 @@ func (g *gateway) watchCertificates(served certificates) {
 func (c certificates) notAfter() (first time.Time) {
 	for _, each := range c {
 		first = earlier(first, endOfChain(each.current.Load()))
-	}
-	return first
-}
-
-// endOfUpstreams is when the first certificate ends that is shown to a tenant,
-// or the zero time if none is.
-func endOfUpstreams(tenants []proxy.Tenant) (first time.Time) {
-	for i := range tenants {
-		first = earlier(first, endOf(tenants[i].UpstreamTLS))
 	}
 	return first
 }

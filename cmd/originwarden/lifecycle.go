@@ -53,7 +53,7 @@ type gateway struct {
 
 	stopping  atomic.Bool // nothing is taken over any more
 	reloading sync.Mutex
-	checks    func() // ends the checks of upstreams, and waits for them
+	checks    func() // ends what watchUpstreams began, and waits for it
 }
 
 // around is how the world reaches a service.
@@ -92,7 +92,7 @@ func (s *service) run(stop, now context.Context, a around) error {
 	base, cut := context.WithCancel(context.Background())
 	var background sync.WaitGroup
 	g := &gateway{service: s, handlers: h, base: base}
-	g.checkUpstreams(s.cfg)
+	g.watchUpstreams()
 	defer g.endChecks()
 	defer background.Wait()
 	defer cut()
@@ -105,7 +105,7 @@ func (s *service) run(stop, now context.Context, a around) error {
 	background.Go(func() { h.current.Load().gateway.ReviewPeriodically(base) })
 	background.Go(func() { s.follow(base) })
 	if remote, ok := s.store.Store.(*etcdStore); ok {
-		background.Go(func() { remote.followAccess(base, s.log.Logger) })
+		background.Go(func() { followFiles(base, remote.followed(s.log.Logger)) })
 	}
 	background.Go(func() { guard(base) })
 	background.Go(func() { g.obey(base, a) })
@@ -116,7 +116,7 @@ func (s *service) run(stop, now context.Context, a around) error {
 			return err
 		}
 		g.speakTLS(certs)
-		background.Go(func() { certs.follow(base) })
+		background.Go(func() { followFiles(base, certs.followed()...) })
 	}
 	g.watchCertificates(certs)
 	err = g.serve(stop, limited, admin, a.ready)

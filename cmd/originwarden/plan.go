@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
@@ -32,8 +31,8 @@ type generation struct {
 	gateway *proxy.Gateway
 	lists   *api.API
 	handler http.Handler // gateway, with spans
-	// upstreamsEnd is when the first certificate ends that upstreams are shown.
-	upstreamsEnd time.Time
+	// upstreamTLS changes while the generation serves.
+	upstreamTLS upstreamTLSs
 }
 
 // generation returns what is planned, as the successor of another one, or as
@@ -43,7 +42,7 @@ func (p *plan) generation(before *generation) (*generation, error) {
 	if err != nil {
 		return nil, err
 	}
-	tenants, err := p.tenants(lists)
+	secured, err := loadUpstreamTLS(p.cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -54,8 +53,8 @@ func (p *plan) generation(before *generation) (*generation, error) {
 	p.warnOfEveryHost()
 	p.warnOfTenants()
 	p.warnOfCertificates()
-	gateway, err := build(p.gateway(tenants))
-	return &generation{p.cfg, gateway, lists, p.tracing.handler(gateway, p.cfg), endOfUpstreams(tenants)}, err
+	gateway, err := build(p.gateway(p.tenants(lists, secured)))
+	return &generation{p.cfg, gateway, lists, p.tracing.handler(gateway, p.cfg), secured}, err
 }
 
 func (p *plan) gateway(tenants []proxy.Tenant) proxy.Config {
@@ -118,20 +117,16 @@ func (p *plan) cors() proxy.CORS {
 }
 
 // tenants are those of the configuration, with the API where it is served.
-func (p *plan) tenants(lists *api.API) ([]proxy.Tenant, error) {
+func (p *plan) tenants(lists *api.API, secured upstreamTLSs) []proxy.Tenant {
 	_, port, _ := net.SplitHostPort(p.at.String())
 	tenants := make([]proxy.Tenant, len(p.cfg.Tenants))
 	for i := range tenants {
 		t := &p.cfg.Tenants[i]
-		upstreamTLS, err := t.UpstreamTLS.Load()
-		if err != nil {
-			return nil, fmt.Errorf("reading the TLS files of tenant %s: %w", t.ID, err)
-		}
 		tenants[i] = proxy.Tenant{
 			ID:          t.ID,
 			Hosts:       t.Hosts,
 			Upstream:    t.Upstream.URL,
-			UpstreamTLS: upstreamTLS,
+			UpstreamTLS: secured[t.UpstreamTLS].load(),
 			Mode:        proxy.Mode(t.Mode),
 			Policy:      p.policy(t, port),
 			Debug:       t.Debug,
@@ -140,7 +135,7 @@ func (p *plan) tenants(lists *api.API) ([]proxy.Tenant, error) {
 			tenants[i].API = lists.Tenant(t.ID)
 		}
 	}
-	return tenants, nil
+	return tenants
 }
 
 func (p *plan) policy(t *config.Tenant, port string) origins.Policy {

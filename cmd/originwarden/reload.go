@@ -82,7 +82,7 @@ func (g *gateway) adopt(cfg *config.Config) error {
 	g.limits.Change(cfg.Limits.ConnectionsPerClient, trustedProxies(cfg))
 	g.current.Store(next)
 	next.gateway.TakeOver(before.gateway)
-	g.checkUpstreams(cfg)
+	g.watchUpstreams()
 	g.loadNewLists(cfg)
 	return nil
 }
@@ -96,11 +96,14 @@ func (g *gateway) loadNewLists(cfg *config.Config) {
 	}
 }
 
-// checkUpstreams begins to check the upstreams of cfg.
-func (g *gateway) checkUpstreams(cfg *config.Config) {
+// watchUpstreams begins to check the upstreams of the current generation, and to
+// follow their TLS files.
+func (g *gateway) watchUpstreams() {
+	now := g.current.Load()
 	ctx, stop := context.WithCancel(g.base)
 	var running sync.WaitGroup
-	running.Go(func() { g.upstreams.check(ctx, cfg) })
+	running.Go(func() { g.upstreams.check(ctx, now) })
+	running.Go(func() { followFiles(ctx, now.upstreamTLS.followed(now.gateway, g.log.Logger)...) })
 	g.checks = func() {
 		stop()
 		running.Wait()

@@ -102,14 +102,19 @@ func (l *load) end() error {
 // echoes writes and reads through a socket until ctx ends.
 func echoes(ctx context.Context, socket *websocket.Conn) error {
 	for ctx.Err() == nil {
-		if err := socket.Write(context.WithoutCancel(ctx), websocket.MessageText, []byte("x")); err != nil {
-			return err
-		}
-		if _, _, err := socket.Read(context.WithoutCancel(ctx)); err != nil {
+		if err := echo(context.WithoutCancel(ctx), socket); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func echo(ctx context.Context, socket *websocket.Conn) error {
+	if err := socket.Write(ctx, websocket.MessageText, []byte("x")); err != nil {
+		return err
+	}
+	_, _, err := socket.Read(ctx)
+	return err
 }
 
 // usage is what a process holds.

@@ -163,9 +163,9 @@ func TestCertificate_ChangesWithItsFiles(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		go c.follow(t.Context())
+		go followFiles(t.Context(), c.followed())
 		serial := func() int64 {
-			time.Sleep(2 * certificateInterval)
+			time.Sleep(2 * lookInterval)
 			synctest.Wait()
 			return c.current.Load().Leaf.SerialNumber.Int64()
 		}

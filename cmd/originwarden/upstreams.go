@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -155,31 +156,32 @@ func (u *upstreams) documents() []upstreamDocument {
 	return all[:min(len(all), shownUpstreams)]
 }
 
-// check asks the upstreams of cfg that want it, until ctx ends.
-func (u *upstreams) check(ctx context.Context, cfg *config.Config) {
+// check asks the upstreams of a generation that want it, until ctx ends.
+func (u *upstreams) check(ctx context.Context, of *generation) {
 	var checks sync.WaitGroup
 	defer checks.Wait()
-	for i := range cfg.Tenants {
-		t := &cfg.Tenants[i]
+	for i := range of.cfg.Tenants {
+		t := &of.cfg.Tenants[i]
 		if t.UpstreamCheck.Path == "" {
 			continue
 		}
-		if of := u.of(t.ID); of != nil {
-			checks.Go(func() { of.check(ctx, t) })
+		if watched := u.of(t.ID); watched != nil {
+			checks.Go(func() { watched.check(ctx, t, of.upstreamTLS[t.UpstreamTLS]) })
 		}
 	}
 }
 
-func (of *watched) check(ctx context.Context, t *config.Tenant) {
-	client, err := checkClient(t)
-	if err != nil {
-		of.saw(false, "tls")
-		return
-	}
-	defer client.CloseIdleConnections()
+func (of *watched) check(ctx context.Context, t *config.Tenant, secured *upstreamTLS) {
+	used := secured.load()
+	client := checkClient(t, used)
+	defer func() { client.CloseIdleConnections() }()
 	tick := time.NewTicker(time.Duration(t.UpstreamCheck.Interval))
 	defer tick.Stop()
 	for {
+		if now := secured.load(); now != used {
+			client.CloseIdleConnections()
+			client, used = checkClient(t, now), now
+		}
 		cause := ask(ctx, client, t)
 		if ctx.Err() != nil {
 			return
@@ -195,16 +197,12 @@ func (of *watched) check(ctx context.Context, t *config.Tenant) {
 
 // checkClient is a client of the tenant's alone, which asks the environment for
 // nothing.
-func checkClient(t *config.Tenant) (*http.Client, error) {
-	secured, err := t.UpstreamTLS.Load()
-	if err != nil {
-		return nil, err
-	}
+func checkClient(t *config.Tenant, secured *tls.Config) *http.Client {
 	return &http.Client{
 		Timeout:       time.Duration(t.UpstreamCheck.Timeout),
 		Transport:     &http.Transport{TLSClientConfig: secured, MaxResponseHeaderBytes: 64 << 10, DisableCompression: true},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}, nil
+	}
 }
 
 // ask returns why the upstream is not healthy, or "".

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 )
@@ -64,6 +65,9 @@ func (p KeyPair) Load() (*tls.Certificate, error) {
 		return nil, errors.New("a certificate needs both cert and key")
 	}
 	pair, err := tls.LoadX509KeyPair(p.Cert, p.Key)
+	if _, named := errors.AsType[*fs.PathError](err); err != nil && !named {
+		err = fmt.Errorf("%s and %s: %w", p.Cert, p.Key, err)
+	}
 	return &pair, err
 }
 

@@ -28,8 +28,8 @@ func TestParse_ReportsTLSThatCannotBeUsed(t *testing.T) {
 	rows := []struct{ configuration, mistake string }{
 		{"tls: {cert: a.pem}\ntenants: [{id: a, upstream: 'http://127.0.0.1:1'}]", "c.yaml:1: tls: a certificate needs both cert and key"},
 		{"tls: {cert: /none.pem, key: /none.key}\ntenants: [{id: a, upstream: 'http://127.0.0.1:1'}]", "c.yaml:1: tls: open /none.pem: no such file"},
-		{"tls: {cert: " + text + ", key: " + text + "}\ntenants: [{id: a, upstream: 'http://127.0.0.1:1'}]", "c.yaml:1: tls: tls: failed to find any PEM data"},
-		{"tls: {cert: " + own.Cert + ", key: " + other.Key + "}\ntenants: [{id: a, upstream: 'http://127.0.0.1:1'}]", "c.yaml:1: tls: tls: private key does not match public key"},
+		{"tls: {cert: " + text + ", key: " + text + "}\ntenants: [{id: a, upstream: 'http://127.0.0.1:1'}]", "c.yaml:1: tls: " + text + " and " + text + ": tls: failed to find any PEM data"},
+		{"tls: {cert: " + own.Cert + ", key: " + other.Key + "}\ntenants: [{id: a, upstream: 'http://127.0.0.1:1'}]", "c.yaml:1: tls: " + own.Cert + " and " + other.Key + ": tls: private key does not match public key"},
 		{tenant + "ca: /none.pem}}]", "c.yaml:1: tenants[0].upstream_tls: open /none.pem: no such file"},
 		{tenant + "ca: " + text + "}}]", "c.yaml:1: tenants[0].upstream_tls: " + text + " has no certificate in PEM"},
 		{tenant + "key: " + text + "}}]", "c.yaml:1: tenants[0].upstream_tls: a certificate needs both cert and key"},
@@ -56,7 +56,7 @@ func TestParse_ReportsEveryCertificateThatCannotBeUsed(t *testing.T) {
 tenants: [{id: a, upstream: 'http://127.0.0.1:1'}]
 `))
 	want := `c.yaml:2: tls: a certificate needs both cert and key
-c.yaml:5: tls.certs[1]: tls: private key does not match public key
+c.yaml:5: tls.certs[1]: ` + own.Cert + ` and ` + other.Key + `: tls: private key does not match public key
 c.yaml:6: tls.certs[2]: a certificate needs both cert and key
 c.yaml:7: tls.certs[3]: a certificate needs both cert and key
 c.yaml:8: unknown key "name" in tls.certs[4]
