@@ -122,12 +122,7 @@ func (l *List) Complete() uint64 { return l.loaded }
 func (l *List) Changes(tenant string) iter.Seq[Change] {
 	return func(yield func(Change) bool) {
 		for p := range l.parts.all() {
-			c := Change{Tenant: tenant, Part: Part{ID: p.key, Revision: p.value.revision}, Deleted: p.value.deleted}
-			c.Origins = make([]string, 0, p.value.origins.size)
-			for o := range p.value.origins.all() {
-				c.Origins = append(c.Origins, o.key)
-			}
-			if !yield(c) {
+			if !yield(p.value.change(tenant, p.key)) {
 				return
 			}
 		}

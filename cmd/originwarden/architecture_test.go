@@ -24,9 +24,10 @@ func may() map[string][]string {
 		"store":           {"origins"},
 		"store/sqlite":    {"store", "origins", "modernc.org/sqlite", "github.com/gofrs/flock"},
 		"store/etcd":      {"store", "origins", "go.etcd.io/etcd/api/v3", "go.etcd.io/etcd/client/v3", "google.golang.org/grpc", "go.uber.org/zap"},
-		"store/snapshot":  {"store", "origins", "github.com/gofrs/flock"},
 		"store/storetest": {"store", "origins"},
 		"store/transfer":  {"store", "origins", "github.com/go-json-experiment/json"},
+		"lists":           {"store", "origins"},
+		"lists/disk":      {"lists", "store", "origins", "modernc.org/sqlite", "github.com/gofrs/flock"},
 		"api": {"store", "origins", "envelope", "github.com/coreos/go-oidc/v3", "github.com/go-jose/go-jose/v4",
 			"github.com/go-json-experiment/json", "github.com/hashicorp/golang-lru/v2", "golang.org/x/time/rate"},
 		"api/client":  {},
@@ -34,7 +35,7 @@ func may() map[string][]string {
 		"proxy/http1": {},
 		"bench":       {"api/client", "github.com/coder/websocket"},
 		"metrics":     {"origins", "proxy", "api", "github.com/prometheus/client_golang"},
-		"cmd/originwarden": {"api", "api/client", "cmd/originwarden", "envelope", "metrics", "origins", "proxy", "store",
+		"cmd/originwarden": {"api", "api/client", "cmd/originwarden", "envelope", "lists", "lists/disk", "metrics", "origins", "proxy", "store",
 			"github.com/coder/websocket", "github.com/coreos/go-systemd/v22", "github.com/spf13/cobra", "golang.org/x/sync", "golang.org/x/sys", "go.opentelemetry.io/otel", "go.uber.org/zap", "go.yaml.in/yaml/v3"},
 	}
 }

@@ -11,10 +11,11 @@ import (
 	"go.uber.org/zap"
 
 	"originwarden/cmd/originwarden/config"
+	"originwarden/lists"
+	"originwarden/lists/disk"
 	"originwarden/metrics"
 	"originwarden/store"
 	"originwarden/store/etcd"
-	"originwarden/store/snapshot"
 )
 
 // newFollower returns what keeps the service's lists at its store.
@@ -147,17 +148,17 @@ func (s *service) reach(ctx context.Context) error {
 
 // readSnapshot opens the directory of the last good lists, if there is one, and
 // returns what it has. Lists that cannot be trusted are none.
-func (s *service) readSnapshot(ctx context.Context) (saved snapshot.Snapshot, err error) {
+func (s *service) readSnapshot(ctx context.Context) (saved lists.Snapshot, err error) {
 	dir := s.cfg.Cache.SnapshotDir
 	if dir == "" {
 		return saved, nil
 	}
-	if s.disk, err = snapshot.Open(ctx, dir); err != nil {
+	if s.disk, err = disk.Open(ctx, dir); err != nil {
 		return saved, err
 	}
 	read, err := s.disk.Read()
 	switch {
-	case errors.Is(err, snapshot.ErrNone):
+	case errors.Is(err, disk.ErrNone):
 		s.log.Info("there are no lists on disk yet", zap.String("dir", dir))
 	case err != nil:
 		s.log.Error("the lists on disk are not used", zap.Error(err))
@@ -168,7 +169,7 @@ func (s *service) readSnapshot(ctx context.Context) (saved snapshot.Snapshot, er
 }
 
 // restore takes lists from the disk. They are served until the store tells more.
-func (s *service) restore(saved snapshot.Snapshot) {
+func (s *service) restore(saved lists.Snapshot) {
 	if saved.At == (store.Position{}) {
 		return
 	}

@@ -6,19 +6,19 @@ import (
 
 	"go.uber.org/zap"
 
+	"originwarden/lists"
 	"originwarden/store"
-	"originwarden/store/snapshot"
 )
 
 // newKeeper returns what keeps the service's lists on disk, or nil where they
 // are not kept.
-func (s *service) newKeeper() *snapshot.Keeper {
+func (s *service) newKeeper() *lists.Keeper {
 	if s.disk == nil {
 		return nil
 	}
-	return &snapshot.Keeper{
-		Directory: s.disk,
-		Lists:     s.lists,
+	return &lists.Keeper{
+		Disk:  s.disk,
+		Lists: s.lists,
 		State: func() (store.Position, time.Time) {
 			state := s.follower.State() // without a position until the lists are whole
 			return state.InForce, state.Confirmed

@@ -13,9 +13,10 @@ import (
 	"originwarden/api"
 	"originwarden/cmd/originwarden/config"
 	"originwarden/envelope"
+	"originwarden/lists"
+	"originwarden/lists/disk"
 	"originwarden/origins"
 	"originwarden/store"
-	"originwarden/store/snapshot"
 )
 
 // service is the gateway of a configuration with all that it works on: opened,
@@ -30,9 +31,9 @@ type service struct {
 	// follower keeps lists at the store.
 	follower *store.Follower
 	// disk is where the last good lists are kept, or nil.
-	disk *snapshot.Directory
+	disk *disk.Disk
 	// keeper keeps the lists there, or is nil.
-	keeper    *snapshot.Keeper
+	keeper    *lists.Keeper
 	ready     *readiness
 	upstreams upstreams
 	// fileToken is the one of the file beside the store's, once it was asked for.

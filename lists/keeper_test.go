@@ -1,4 +1,4 @@
-package snapshot_test
+package lists_test
 
 import (
 	"context"
@@ -12,14 +12,15 @@ import (
 	"testing/synctest"
 	"time"
 
+	"originwarden/lists"
+	"originwarden/lists/disk"
 	"originwarden/origins"
 	"originwarden/store"
-	"originwarden/store/snapshot"
 )
 
 // house is a keeper of a cache, in a bubble.
 type house struct {
-	snapshot.Keeper
+	lists.Keeper
 	path string
 	stop func() error
 
@@ -39,7 +40,7 @@ func keeping(t *testing.T) *house {
 func keepingIn(t *testing.T, path string) *house {
 	t.Helper()
 	h := &house{path: path, at: store.Position{Store: "one", Revision: 1}, confirmed: time.Now().Truncate(time.Second)}
-	h.Directory = open(t, h.path)
+	h.Disk = open(t, h.path)
 	h.Lists = origins.NewCache(origins.Bounds{Tenants: 10, Origins: 100_000}, func(context.Context, string) (*origins.List, error) {
 		return listing(1, 3), nil
 	})
@@ -91,8 +92,8 @@ func (h *house) move(revision uint64, confirmed time.Time) {
 }
 
 // now is what the snapshot should be, if it is not behind.
-func (h *house) now() *snapshot.Snapshot {
-	s := &snapshot.Snapshot{Lists: map[string]*origins.List{}}
+func (h *house) now() *lists.Snapshot {
+	s := &lists.Snapshot{Lists: map[string]*origins.List{}}
 	s.At, s.Confirmed = h.State()
 	for _, tenant := range h.Lists.Tenants() {
 		s.Lists[tenant], _, _ = h.Lists.Peek(tenant)
@@ -210,7 +211,7 @@ func TestKeeper_WritesNothingThatIsNoStores(t *testing.T) {
 			}
 			d := copied(t, h.path)
 			defer shut(t, d)
-			if s, err := d.Read(); !errors.Is(err, snapshot.ErrNone) {
+			if s, err := d.Read(); !errors.Is(err, disk.ErrNone) {
 				t.Errorf("%s: %v, %v", row.rule, s, err)
 			}
 		})
@@ -232,7 +233,7 @@ func TestKeeper_WritesThatAnEmptyStoreWasTaken(t *testing.T) {
 		wantCopy(t, h.path, before)
 		h.tell(store.Position{Store: "two"})
 		pass(2 * time.Second)
-		wantCopy(t, h.path, &snapshot.Snapshot{At: store.Position{Store: "two"}, Confirmed: before.Confirmed, Lists: map[string]*origins.List{}})
+		wantCopy(t, h.path, &lists.Snapshot{At: store.Position{Store: "two"}, Confirmed: before.Confirmed, Lists: map[string]*origins.List{}})
 	})
 }
 
@@ -240,7 +241,7 @@ func TestKeeper_ReportsAFailureOnceAndTriesAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := keeping(t)
 		h.load(t, "acme")
-		obstacle := filepath.Join(h.path, snapshot.ManifestName)
+		obstacle := filepath.Join(h.path, fileName)
 		if err := os.MkdirAll(filepath.Join(obstacle, "x"), 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -277,7 +278,7 @@ func TestKeeper_TellsOfAFailureAtTheEnd(t *testing.T) {
 		h := keeping(t)
 		h.Log = nil
 		h.load(t, "acme")
-		if err := os.MkdirAll(filepath.Join(h.path, snapshot.ManifestName, "x"), 0o700); err != nil {
+		if err := os.MkdirAll(filepath.Join(h.path, fileName, "x"), 0o700); err != nil {
 			t.Fatal(err)
 		}
 		h.start(t)

@@ -1,4 +1,4 @@
-package snapshot
+package lists
 
 import (
 	"context"
@@ -11,21 +11,40 @@ import (
 	"originwarden/store"
 )
 
-// Keeper keeps a cache's lists in a directory. Its fields are set before its
-// use. Flush and Err may be used concurrently with Keep.
+// Snapshot is what a cache has, at one moment.
+type Snapshot struct {
+	// At is a position up to which every list contains all changes of its
+	// tenant. Lists may contain newer ones.
+	At store.Position
+	// Confirmed is when At was last known to be the store's newest position, in
+	// whole seconds. The zero value is never.
+	Confirmed time.Time
+	// Lists are by tenant.
+	Lists map[string]*origins.List
+}
+
+// Disk is where a Keeper keeps lists. It is a disk.Disk, which has the contract.
+type Disk interface {
+	Write(*Snapshot) error
+	Invalidate() error
+}
+
+// Keeper keeps a cache's lists on disk. Its fields are set before its use.
+// Flush and Err may be used concurrently with Keep.
 type Keeper struct {
-	Directory *Directory
-	Lists     *origins.Cache
+	Disk  Disk
+	Lists *origins.Cache
 	// State returns the position of which every change is in force in Lists,
 	// and when that was last known to be the store's newest. While there is no
 	// such position it is zero, also from before the lists of another store
-	// replace those that there are until they have, and nothing is written.
+	// replace the present ones until they have, and nothing is written.
 	State func() (at store.Position, confirmed time.Time)
 	// Restored is what Lists.Installs was when Lists had all that was read from
-	// Directory and nothing else, or 0.
+	// Disk and nothing else, or 0.
 	Restored uint64
-	// Log, if there is one, is told once when writing fails, once when what was
-	// written before had to be invalidated, and with nil when it succeeds again.
+	// Log, if it is not nil, is called once when writing fails, once when what
+	// was written before had to be invalidated, and with nil when writing
+	// succeeds again.
 	Log func(error)
 
 	begin   sync.Once
@@ -79,9 +98,9 @@ func (k *Keeper) Keep(ctx context.Context) error {
 	}
 }
 
-// Flush returns when the directory has every change that came into the lists
+// Flush returns when the disk has every change that came into the lists
 // before the call, or no snapshot at all: no start from it undoes them. The
-// error says that neither could be had, also when ctx ends before or Keep has.
+// error says that neither is so, also when ctx ends before or Keep has ended.
 func (k *Keeper) Flush(ctx context.Context) error {
 	k.init()
 	done := make(chan error, 1)
@@ -109,15 +128,15 @@ func (k *Keeper) Err() error {
 
 // attempt is a write, and what it was of.
 type attempt struct {
-	installs  uint64 // of the lists that the directory has
+	installs  uint64 // of the lists that the disk has
 	at        store.Position
 	confirmed time.Time
 	ended     time.Time
 	err       error
-	invalid   bool // the directory has no snapshot
+	invalid   bool // the disk has no snapshot
 }
 
-// isStale reports whether the directory may have lists from before a change. What
+// isStale reports whether the disk may have lists from before a change. What
 // it has is unknown while there never was a list.
 func (a *attempt) isStale(installs uint64) bool {
 	return !a.invalid && (a.installs != installs || installs == 0)
@@ -144,7 +163,7 @@ func (k *Keeper) write(last *attempt) bool {
 	if !ok {
 		return false
 	}
-	_, next.err = k.Directory.Write(s)
+	next.err = k.Disk.Write(s)
 	next.at, next.confirmed, next.ended = s.At, s.Confirmed, time.Now()
 	switch {
 	case next.err == nil:
@@ -152,14 +171,14 @@ func (k *Keeper) write(last *attempt) bool {
 	case last.invalid || last.isStale(installs):
 		next.err, next.invalid = k.invalidate(next.err)
 	}
-	k.tell(last, &next)
+	k.report(last, &next)
 	*last = next
 	return true
 }
 
 // invalidate adds to why lists could not be written what that has come to.
 func (k *Keeper) invalidate(why error) (err error, invalid bool) {
-	if err := k.Directory.Invalidate(); err != nil {
+	if err := k.Disk.Invalidate(); err != nil {
 		return fmt.Errorf("%w; %w", why, err), false
 	}
 	return fmt.Errorf("%w; the one before is invalid now", why), true
@@ -174,7 +193,7 @@ func (k *Keeper) flush(last *attempt) error {
 		next := *last
 		next.err, next.invalid = k.invalidate(errNoPosition)
 		next.ended = time.Time{} // a write is due as soon as there is a position
-		k.tell(last, &next)
+		k.report(last, &next)
 		*last = next
 	}
 	if last.invalid {
@@ -183,7 +202,7 @@ func (k *Keeper) flush(last *attempt) error {
 	return last.err
 }
 
-func (k *Keeper) tell(was, is *attempt) {
+func (k *Keeper) report(was, is *attempt) {
 	k.mu.Lock()
 	k.err = is.err
 	k.mu.Unlock()

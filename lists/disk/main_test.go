@@ -1,4 +1,4 @@
-package snapshot_test
+package disk_test
 
 import (
 	"bufio"
@@ -14,8 +14,8 @@ import (
 // A test that needs a second process starts this binary with what it is to do
 // in taskVariable and the directory in pathVariable.
 const (
-	taskVariable = "ORIGINWARDEN_SNAPSHOT_TASK"
-	pathVariable = "ORIGINWARDEN_SNAPSHOT_PATH"
+	taskVariable = "ORIGINWARDEN_DISK_TASK"
+	pathVariable = "ORIGINWARDEN_DISK_PATH"
 )
 
 func TestMain(m *testing.M) {

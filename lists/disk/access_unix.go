@@ -1,6 +1,6 @@
 //go:build unix
 
-package snapshot
+package disk
 
 import (
 	"errors"
@@ -11,9 +11,9 @@ import (
 
 const syncsDirectories = true
 
-// private reports what others may do to a file or directory: whoever can write
+// checkPrivate fails if others may write to a file or directory: whoever can write
 // to it can list origins.
-func private(info fs.FileInfo) error {
+func checkPrivate(info fs.FileInfo) error {
 	if info.Mode().Perm()&0o022 != 0 {
 		return errors.New("others may write to it: its mode must be 0700 or 0755 at most")
 	}

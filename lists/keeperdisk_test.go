@@ -1,4 +1,4 @@
-package snapshot_test
+package lists_test
 
 import (
 	"context"
@@ -9,9 +9,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"originwarden/lists/disk"
 	"originwarden/origins"
 	"originwarden/store"
-	"originwarden/store/snapshot"
 )
 
 const revoked = "https://app-0.at-1.example" // of acme's list, until web integration one is deleted
@@ -110,7 +110,7 @@ func TestKeeper_LeavesNothingFromBeforeAChangeThatItCannotWrite(t *testing.T) {
 					if h.Err() != nil || h.log() != "[true false]" {
 						t.Errorf("later, the error is %v, logged %s", h.Err(), h.log())
 					}
-					if err := errors.Join(h.stop(), h.Directory.Close()); err != nil {
+					if err := errors.Join(h.stop(), h.Disk.(*disk.Disk).Close()); err != nil {
 						t.Error(err)
 					}
 				})
@@ -165,14 +165,14 @@ func TestKeeper_FlushFailsWhereTheDiskIsReadOnly(t *testing.T) {
 			}
 			pass(time.Minute)
 		}
-		wantRefused(t, h.Directory, "one that may be behind") // as at a start
+		wantRefused(t, h.Disk.(*disk.Disk), "one that may be behind") // as at a start
 		setReadOnly(t, filepath.Dir(path), false)
 		pass(time.Second)
 		wantCopy(t, path, h.now())
 		if err := errors.Join(h.Flush(t.Context()), h.Err()); err != nil {
 			t.Error(err)
 		}
-		if err := errors.Join(h.stop(), h.Directory.Close()); err != nil {
+		if err := errors.Join(h.stop(), h.Disk.(*disk.Disk).Close()); err != nil {
 			t.Error(err)
 		}
 	})
@@ -222,7 +222,7 @@ func wantLocked(t *testing.T, path string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
-	if d, err := snapshot.Open(ctx, path); err == nil {
+	if d, err := disk.Open(ctx, path); err == nil {
 		t.Error("another process may use it")
 		shut(t, d)
 	}
@@ -241,7 +241,7 @@ func TestKeeper_LeavesWhatIsStillRight(t *testing.T) {
 			t.Fatal(err)
 		}
 		next := &house{path: h.path, at: before.At}
-		next.Keeper.Directory, next.State = h.Directory, h.State
+		next.Keeper.Disk, next.State = h.Disk, h.State
 		next.Lists = origins.NewCache(origins.Bounds{Tenants: 10, Origins: 1000}, nil)
 		next.Lists.Restore("acme", before.Lists["acme"], before.Confirmed)
 		next.Restored = next.Lists.Installs()
@@ -311,45 +311,8 @@ func TestKeeper_TellsThatItCouldNotInvalidateWithoutAPosition(t *testing.T) {
 			t.Errorf("Flush: %v, logged %s", err, h.log())
 		}
 		wantRevoked(t, path)
-		if err := errors.Join(h.stop(), h.Directory.Close()); !errors.Is(err, h.Err()) {
+		if err := errors.Join(h.stop(), h.Disk.(*disk.Disk).Close()); !errors.Is(err, h.Err()) {
 			t.Error(err)
 		}
 	})
-}
-
-func TestRead_RemovesWhatWasInvalidated(t *testing.T) {
-	d, path := kept(t)
-	if err := d.Invalidate(); err != nil {
-		t.Fatal(err)
-	}
-	shut(t, d)
-	d = open(t, path)
-	wantRefused(t, d, "what was invalidated")
-	if n, _ := size(t, path); n != 2 { // the lock, the manifest
-		t.Errorf("there are %d files", n)
-	}
-	s := at(4, map[string]*origins.List{"acme": listing(4, 2)})
-	write(t, d, s)
-	wantSame(t, read(t, d), s)
-}
-
-// The second call finds the manifest empty, which it may not be after the end
-// of the machine.
-func TestInvalidate_FailsUntilItIsLasting(t *testing.T) {
-	if os.Geteuid() <= 0 {
-		t.Skip("nothing is forbidden to this user")
-	}
-	d, path := kept(t)
-	defer shut(t, d)
-	if err := os.Chmod(path, 0o300); err != nil { // so that it cannot be synced
-		t.Fatal(err)
-	}
-	for range 2 {
-		if d.Invalidate() == nil {
-			t.Error("what is not on the disk is taken for lasting")
-		}
-	}
-	if err := errors.Join(os.Chmod(path, 0o700), d.Invalidate()); err != nil {
-		t.Error(err)
-	}
 }

@@ -1,4 +1,4 @@
-package snapshot_test
+package disk_test
 
 import (
 	"context"
@@ -8,15 +8,16 @@ import (
 	"testing"
 	"time"
 
+	"originwarden/lists"
+	"originwarden/lists/disk"
 	"originwarden/origins"
-	"originwarden/store/snapshot"
 )
 
 const killTenants = 20
 
 // standing is what the writer writes at a revision: each revision is a change
 // of one tenant, whose list it replaces or, now and then, drops.
-func standing(revision uint64) *snapshot.Snapshot {
+func standing(revision uint64) *lists.Snapshot {
 	lists := map[string]*origins.List{}
 	for r := revision; r > 0 && r+killTenants > revision; r-- {
 		if r%7 != 0 {
@@ -31,13 +32,13 @@ func tenantOf(revision uint64) string { return fmt.Sprint("tenant-", revision%ki
 // writeUntilKilled goes on from what is there, and prints each revision that it
 // has written.
 func writeUntilKilled(path string) error {
-	d, err := snapshot.Open(context.Background(), path)
+	d, err := disk.Open(context.Background(), path)
 	if err != nil {
 		return err
 	}
 	fmt.Println(0)
 	s, err := d.Read()
-	if errors.Is(err, snapshot.ErrNone) {
+	if errors.Is(err, disk.ErrNone) {
 		s, err = at(0, map[string]*origins.List{}), nil
 	}
 	for revision := uint64(0); err == nil; {
@@ -47,7 +48,7 @@ func writeUntilKilled(path string) error {
 		if l := standing(revision).Lists[tenantOf(revision)]; l != nil {
 			next.Lists[tenantOf(revision)] = l
 		}
-		if _, err = d.Write(next); err == nil {
+		if err = d.Write(next); err == nil {
 			fmt.Println(revision)
 		}
 		s = next
@@ -85,7 +86,7 @@ func wantStanding(t *testing.T, path string, acknowledged int) {
 	defer shut(t, d)
 	s, err := d.Read()
 	switch {
-	case errors.Is(err, snapshot.ErrNone) && acknowledged == 0:
+	case errors.Is(err, disk.ErrNone) && acknowledged == 0:
 		return
 	case err != nil:
 		t.Fatal(err)

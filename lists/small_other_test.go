@@ -1,6 +1,6 @@
 //go:build !linux
 
-package snapshot_test
+package lists_test
 
 import "testing"
 

@@ -1,4 +1,4 @@
-package snapshot_test
+package lists_test
 
 import (
 	"testing"
@@ -20,7 +20,7 @@ func TestKeeper_FlushLeavesNothingThatWasNotRestored(t *testing.T) {
 			t.Fatal(err)
 		}
 		next := &house{path: h.path, at: h.at}
-		next.Keeper.Directory, next.State = h.Directory, h.State
+		next.Keeper.Disk, next.State = h.Disk, h.State
 		next.Lists = origins.NewCache(origins.Bounds{Tenants: 10, Origins: 1000}, nil)
 		next.start(t)
 		if err := next.revoke(t); err != nil { // of a tenant that is not cached

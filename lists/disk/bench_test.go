@@ -1,0 +1,102 @@
+package disk_test
+
+import (
+	"fmt"
+	"runtime"
+	"testing"
+	"time"
+
+	"originwarden/lists"
+	"originwarden/origins"
+	"originwarden/store"
+)
+
+// many are as many tenants, of each as many web integrations of as many origins.
+func many(tenants, integrations, listed int) *lists.Snapshot {
+	s := &lists.Snapshot{At: store.Position{Store: "one", Revision: 9}, Confirmed: time.Unix(1_700_000_000, 0), Lists: map[string]*origins.List{}}
+	for t := range tenants {
+		parts := make([]origins.Part, integrations)
+		for i := range parts {
+			parts[i] = origins.Part{ID: fmt.Sprintf("%032d", t*integrations+i), Revision: 1}
+			for o := range listed {
+				parts[i].Origins = append(parts[i].Origins, fmt.Sprintf("https://app-%d-%d.example.com", i, o))
+			}
+		}
+		s.Lists[fmt.Sprint("tenant-", t)] = origins.NewList(9, parts)
+	}
+	return s
+}
+
+func BenchmarkWriteAMillionOrigins(b *testing.B) {
+	s := many(10_000, 1, 100)
+	for b.Loop() {
+		b.StopTimer()
+		d := open(b, b.TempDir())
+		b.StartTimer()
+		write(b, d, s)
+		b.StopTimer()
+		shut(b, d)
+		b.StartTimer()
+	}
+}
+
+// The lists were read, and then loaded again from the store, as at a start.
+func BenchmarkWriteTheSameAgain(b *testing.B) {
+	d := open(b, b.TempDir())
+	write(b, d, many(10_000, 1, 100))
+	for b.Loop() {
+		b.StopTimer()
+		s := many(10_000, 1, 100)
+		b.StartTimer()
+		write(b, d, s)
+	}
+}
+
+// One of ten thousand tenants has changed.
+func BenchmarkWriteOneTenant(b *testing.B) {
+	s, d := many(10_000, 1, 100), open(b, b.TempDir())
+	write(b, d, s)
+	for n := 0; b.Loop(); n++ {
+		tenant := n * 7 % 10_000
+		name := fmt.Sprint("tenant-", tenant)
+		s.At.Revision++
+		s.Lists[name] = s.Lists[name].With(changed(fmt.Sprintf("%032d", tenant), s.At.Revision, "https://new.example"))
+		write(b, d, s)
+	}
+}
+
+// One web integration has changed of a tenant that has a million origins.
+func BenchmarkWriteOneWebIntegration(b *testing.B) {
+	s, d := many(1, 1000, 1000), open(b, b.TempDir())
+	write(b, d, s)
+	for n := 0; b.Loop(); n++ {
+		s.At.Revision++
+		s.Lists["tenant-0"] = s.Lists["tenant-0"].With(changed(fmt.Sprintf("%032d", n*7%1000), s.At.Revision, "https://new.example"))
+		write(b, d, s)
+	}
+}
+
+func BenchmarkWriteThePosition(b *testing.B) {
+	s, d := many(10_000, 1, 100), open(b, b.TempDir())
+	write(b, d, s)
+	for b.Loop() {
+		s.At.Revision++
+		write(b, d, s)
+	}
+}
+
+func BenchmarkReadAMillionOrigins(b *testing.B) {
+	d := open(b, b.TempDir())
+	write(b, d, many(10_000, 1, 100))
+	var before, after runtime.MemStats
+	var held *lists.Snapshot
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	for b.Loop() {
+		held = read(b, d)
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/1e6, "held-bytes/origin")
+	runtime.KeepAlive(held)
+}

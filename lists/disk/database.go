@@ -1,0 +1,73 @@
+package disk
+
+import (
+	"database/sql"
+	"net/url"
+	"path/filepath"
+	"strings"
+
+	_ "modernc.org/sqlite" // the driver "sqlite"
+)
+
+// format is the version of the schema. Other versions must have the column
+// snapshot.format too.
+const format = 1
+
+// schema has one row in snapshot. A row of lists is of one of the kinds below.
+const schema = `
+CREATE TABLE snapshot (
+	id        INTEGER PRIMARY KEY,
+	format    INTEGER NOT NULL,
+	store     TEXT NOT NULL,    -- the identity of the store
+	revision  INTEGER NOT NULL,
+	confirmed INTEGER NOT NULL, -- seconds since 1970
+	digests   BLOB NOT NULL,    -- of all rows of lists, combined
+	digest    BLOB NOT NULL     -- of this row
+) STRICT;
+CREATE TABLE lists (
+	id          INTEGER PRIMARY KEY,
+	tenant      TEXT NOT NULL,
+	kind        INTEGER NOT NULL,
+	integration TEXT NOT NULL,
+	revision    INTEGER NOT NULL,
+	origins     TEXT NOT NULL,  -- one a line
+	digest      BLOB NOT NULL
+) STRICT`
+
+const (
+	kindList    = iota // the tenant's list, complete up to the revision
+	kindPresent        // a web integration, last changed at the revision
+	kindDeleted        // a web integration, deleted at the revision
+)
+
+// connect opens a file of the directory, for one call: between calls the file is
+// closed, as the locks that SQLite has on it would not survive that something
+// else in this process closes it. The journal is truncated at the end of a
+// transaction and synced. If it were removed, it might be back after a crash of
+// the machine, and undo the transaction.
+func (d *Disk) connect(name string) (*sql.DB, error) {
+	path, err := filepath.Abs(filepath.Join(d.root.Name(), name))
+	if err != nil {
+		return nil, err
+	}
+	if path = filepath.ToSlash(path); !strings.HasPrefix(path, "/") {
+		path = "/" + path // C:/…
+	}
+	dsn := url.URL{Scheme: "file", Path: path, RawQuery: url.Values{
+		"mode": {"rw"},
+		"_pragma": {
+			"busy_timeout(1000)", // for a shell that reads
+			"auto_vacuum(FULL)",  // the file becomes smaller with the lists
+			"journal_mode(TRUNCATE)",
+			"synchronous(FULL)",
+			"fullfsync(1)", // macOS: fsync leaves the drive's cache
+			"trusted_schema(0)",
+		},
+	}.Encode()}
+	db, err := sql.Open("sqlite", dsn.String())
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(1)
+	return db, nil
+}

@@ -1,0 +1,4 @@
+package disk
+
+// FileName is the file with the lists.
+const FileName = fileName

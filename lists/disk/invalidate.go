@@ -1,0 +1,97 @@
+package disk
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+)
+
+// oldManifest named the files of the format before SQLite.
+const oldManifest = "lists.manifest"
+
+// Invalidate makes what was written before invalid, until the next Write. It
+// needs no space, and the directory need not be writable. When it returns nil,
+// that survives a crash of the machine.
+func (d *Disk) Invalidate() error {
+	if err := d.invalidate(); err != nil {
+		return fmt.Errorf("making the lists in %s invalid: %w", d.root.Name(), withoutPath(err))
+	}
+	return nil
+}
+
+func (d *Disk) invalidate() error {
+	d.contents = nil
+	err := d.empty(fileName)
+	if err == nil {
+		err = d.empty(oldManifest) // which another version may read
+	}
+	if err != nil {
+		return err
+	}
+	d.removeOldFormat()
+	return d.sync()
+}
+
+// empty truncates a file to nothing, or removes it. Of a file that is empty
+// already, that may not be on the disk yet.
+func (d *Disk) empty(name string) error {
+	info, err := d.root.Lstat(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case !info.Mode().IsRegular():
+		return nil // Read refuses it
+	}
+	flags := os.O_WRONLY | os.O_TRUNC
+	if info.Size() == 0 {
+		flags = os.O_RDONLY
+	}
+	f, err := d.root.OpenFile(name, flags, 0)
+	if err == nil {
+		err = errors.Join(f.Sync(), f.Close())
+	}
+	if err != nil && d.root.Remove(name) == nil {
+		return nil
+	}
+	return err
+}
+
+// remove removes files, if they are there.
+func (d *Disk) remove(names ...string) (err error) {
+	for _, name := range names {
+		if e := d.root.Remove(name); !errors.Is(e, fs.ErrNotExist) {
+			err = errors.Join(err, e)
+		}
+	}
+	return err
+}
+
+// removeNew removes what an interrupted Write has left.
+func (d *Disk) removeNew() error { return d.remove(newName, newName+journalSuffix) }
+
+// removeOldFormat removes the files of the format before SQLite, which nothing
+// reads any more. It leaves other files alone.
+func (d *Disk) removeOldFormat() {
+	_ = d.remove(oldManifest)
+	files, _ := fs.ReadDir(d.root.FS(), ".")
+	for _, f := range files {
+		if isOldFormat(f.Name()) {
+			_ = d.remove(f.Name())
+		}
+	}
+}
+
+func isOldFormat(name string) bool {
+	for _, suffix := range [...]string{".segment", ".tmp"} {
+		if id, ok := strings.CutSuffix(name, suffix); ok {
+			raw, err := hex.DecodeString(id)
+			return err == nil && len(raw) == 16
+		}
+	}
+	return false
+}

@@ -1,0 +1,94 @@
+package disk
+
+import (
+	"bytes"
+	"database/sql"
+	"fmt"
+	"weak"
+
+	"originwarden/origins"
+)
+
+// loading is a tenant of which not all rows were read yet.
+type loading struct {
+	tenant
+	revision uint64 // up to which the list is complete
+	changes  []origins.Change
+}
+
+// readLists returns the lists, and the rows that they are in.
+func readLists(db *sql.DB) (map[string]*origins.List, *contents, error) {
+	rows, err := db.Query("SELECT id, tenant, kind, integration, revision, origins, digest FROM lists")
+	if err != nil {
+		return nil, nil, err
+	}
+	defer rows.Close()
+	c, tenants := &contents{tenants: map[string]*tenant{}}, map[string]*loading{}
+	for rows.Next() {
+		r, w, err := scanRow(rows)
+		if err != nil {
+			return nil, nil, err
+		}
+		c.digests.toggle(w.digest)
+		t := tenants[r.tenant]
+		if t == nil {
+			t = &loading{tenant: tenant{integrations: map[string]written{}}}
+			tenants[r.tenant] = t
+		}
+		if err := t.add(r, w); err != nil {
+			return nil, nil, err
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return nil, nil, err
+	}
+	lists := make(map[string]*origins.List, len(tenants))
+	for name, t := range tenants {
+		if t.complete.id == 0 {
+			return nil, nil, fmt.Errorf("the list of tenant %q is missing", name)
+		}
+		lists[name], c.tenants[name] = t.finish()
+	}
+	return lists, c, nil
+}
+
+// scanRow reads a row of which the digest is right.
+func scanRow(rows *sql.Rows) (r row, w written, err error) {
+	var revision int64
+	var own []byte
+	if err := rows.Scan(&w.id, &r.tenant, &r.kind, &r.integration, &revision, &r.origins, &own); err != nil {
+		return r, w, err
+	}
+	r.revision = uint64(revision)
+	if w.digest = r.digest(); !bytes.Equal(own, w.digest[:]) {
+		return r, w, fmt.Errorf("the checksum of row %d is wrong", w.id)
+	}
+	return r, w, nil
+}
+
+func (t *loading) add(r row, w written) error {
+	_, has := t.integrations[r.integration]
+	switch {
+	case r.kind == kindList && t.complete.id == 0:
+		t.complete, t.revision = w, r.revision
+	case r.kind != kindList && !has:
+		t.integrations[r.integration] = w
+		t.changes = append(t.changes, r.change())
+	default:
+		return fmt.Errorf("row %d is there twice", w.id)
+	}
+	return nil
+}
+
+func (t *loading) finish() (*origins.List, *tenant) {
+	l := origins.RestoreList(t.revision, t.changes)
+	t.changes = nil
+	is := t.tenant
+	is.list = weak.Make(l)
+	for id, version := range l.Versions() {
+		w := is.integrations[id]
+		w.version = version
+		is.integrations[id] = w
+	}
+	return l, &is
+}

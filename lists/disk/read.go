@@ -1,0 +1,84 @@
+package disk
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"originwarden/lists"
+	"originwarden/store"
+)
+
+var errInvalidated = errors.New("it was made invalid, because a change could not be written")
+
+// Read returns what was written last, or ErrNone. Any other error says what is
+// wrong with it: that it is damaged, another program's, or of another version
+// of this one. Then nothing of it is used, and the next Write replaces it. What
+// an interrupted Write has left, which may have filled the disk, is removed.
+//
+// A time of confirmation in the future is that of a wrong clock: then Confirmed
+// is zero.
+func (d *Disk) Read() (*lists.Snapshot, error) {
+	d.contents = nil
+	_ = d.removeNew()
+	s, err := d.read()
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, ErrNone
+	case err != nil: // not wrapped: it may be that a file does not exist
+		return nil, fmt.Errorf("the lists in %s are refused: %s: %v", d.root.Name(), fileName, withoutPath(err))
+	}
+	return s, nil
+}
+
+func (d *Disk) read() (s *lists.Snapshot, err error) {
+	if d.file, err = d.checkFile(); err != nil {
+		return nil, err
+	}
+	db, err := d.connect(fileName)
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close()
+	p, err := readPosition(db)
+	if err != nil {
+		return nil, err
+	}
+	s = &lists.Snapshot{At: store.Position{Store: p.store, Revision: p.revision}}
+	if at := time.Unix(p.confirmed, 0); !at.IsZero() && !at.After(time.Now()) {
+		s.Confirmed = at
+	}
+	var c *contents
+	if s.Lists, c, err = readLists(db); err != nil {
+		return nil, fmt.Errorf("it is damaged: %v", err)
+	}
+	if c.digests != p.digests {
+		return nil, errors.New("it is damaged: rows are missing, or were added")
+	}
+	d.contents = c
+	return s, nil
+}
+
+// checkFile fails unless the file is a regular one, not a link, that others may
+// not write to and this user may.
+func (d *Disk) checkFile() (fs.FileInfo, error) {
+	info, err := d.root.Lstat(fileName)
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, errors.New("it is no regular file")
+	case info.Size() == 0:
+		return nil, errInvalidated
+	}
+	if err := checkPrivate(info); err != nil {
+		return nil, err
+	}
+	f, err := d.root.OpenFile(fileName, os.O_WRONLY, 0) // as Invalidate does
+	if err != nil {
+		return nil, fmt.Errorf("changes since may be missing, for it may not be written to: %v", withoutPath(err))
+	}
+	return info, f.Close()
+}
