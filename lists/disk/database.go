@@ -45,7 +45,7 @@ const (
 // else in this process closes it. The journal is truncated at the end of a
 // transaction and synced. If it were removed, it might be back after a crash of
 // the machine, and undo the transaction.
-func (d *Disk) connect(name string) (*sql.DB, error) {
+func (d *Disk) connect(name string, pragmas ...string) (*sql.DB, error) {
 	path, err := filepath.Abs(filepath.Join(d.root.Name(), name))
 	if err != nil {
 		return nil, err
@@ -55,14 +55,13 @@ func (d *Disk) connect(name string) (*sql.DB, error) {
 	}
 	dsn := url.URL{Scheme: "file", Path: path, RawQuery: url.Values{
 		"mode": {"rw"},
-		"_pragma": {
+		"_pragma": append(pragmas,
 			"busy_timeout(1000)", // for a shell that reads
-			"auto_vacuum(FULL)",  // the file becomes smaller with the lists
 			"journal_mode(TRUNCATE)",
 			"synchronous(FULL)",
 			"fullfsync(1)", // macOS: fsync leaves the drive's cache
 			"trusted_schema(0)",
-		},
+		),
 	}.Encode()}
 	db, err := sql.Open("sqlite", dsn.String())
 	if err != nil {

@@ -93,7 +93,7 @@ func (d *Disk) create(s *lists.Snapshot) (*contents, error) {
 	if err := f.Close(); err != nil {
 		return nil, err
 	}
-	db, err := d.connect(newName)
+	db, err := d.connect(newName, "auto_vacuum(FULL)") // the file shrinks with the lists
 	if err != nil {
 		return nil, err
 	}
