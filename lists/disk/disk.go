@@ -33,10 +33,9 @@ type Disk struct {
 	root *os.Root
 	lock *flock.Flock
 
-	// The contents of the file when it was last read or written, and which file
-	// that was. Without contents, the next Write replaces it.
+	// contents are those of the file when it was last read or written. If they
+	// are nil, the next Write replaces the file.
 	contents *contents
-	file     fs.FileInfo
 }
 
 // Open opens the directory. If it is missing, it is created with mode 0700; its

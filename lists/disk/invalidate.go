@@ -23,20 +23,15 @@ func (d *Disk) Invalidate() error {
 }
 
 func (d *Disk) invalidate() error {
-	d.contents = nil
-	err := d.empty(fileName)
-	if err == nil {
-		err = d.empty(oldManifest) // which another version may read
-	}
-	if err != nil {
+	if err := d.empty(fileName); err != nil {
 		return err
 	}
 	d.removeOldFormat()
 	return d.sync()
 }
 
-// empty truncates a file to nothing, or removes it. Of a file that is empty
-// already, that may not be on the disk yet.
+// empty truncates a file to nothing, or removes it. It syncs one that is empty
+// already, since that may not be on the disk yet.
 func (d *Disk) empty(name string) error {
 	info, err := d.root.Lstat(name)
 	switch {

@@ -24,6 +24,19 @@ func TestRead_RemovesWhatWasInvalidated(t *testing.T) {
 	wantSame(t, read(t, d), s)
 }
 
+// A directory that was moved away may come back.
+func TestWrite_InvalidatesADirectoryThatIsNotInItsPlace(t *testing.T) {
+	d, path := kept(t)
+	s := at(4, read(t, d).Lists)
+	aside := path + ".aside"
+	if err := os.Rename(path, aside); err != nil {
+		t.Fatal(err)
+	}
+	write(t, d, s)
+	wantSame(t, read(t, d), s)
+	wantRefused(t, open(t, aside), "what was moved away")
+}
+
 // The second call finds the file empty, which it may not be after the end
 // of the machine.
 func TestInvalidate_FailsUntilItIsLasting(t *testing.T) {

@@ -44,9 +44,6 @@ func readLists(db *sql.DB) (map[string]*origins.List, *contents, error) {
 	}
 	lists := make(map[string]*origins.List, len(tenants))
 	for name, t := range tenants {
-		if t.complete.id == 0 {
-			return nil, nil, fmt.Errorf("the list of tenant %q is missing", name)
-		}
 		lists[name], c.tenants[name] = t.finish()
 	}
 	return lists, c, nil

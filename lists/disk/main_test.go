@@ -19,7 +19,7 @@ const (
 )
 
 func TestMain(m *testing.M) {
-	tasks := map[string]func(path string) error{"hold": hold, "write": writeUntilKilled, "overflow": overflow}
+	tasks := map[string]func(path string) error{"hold": hold, "write": writeUntilKilled, "invalidate": invalidateUntilKilled, "overflow": overflow}
 	if task := tasks[os.Getenv(taskVariable)]; task != nil {
 		if err := task(os.Getenv(pathVariable)); err != nil {
 			fmt.Fprintln(os.Stderr, err)

@@ -34,7 +34,7 @@ func (d *Disk) Read() (*lists.Snapshot, error) {
 }
 
 func (d *Disk) read() (s *lists.Snapshot, err error) {
-	if d.file, err = d.checkFile(); err != nil {
+	if err := d.checkFile(); err != nil {
 		return nil, err
 	}
 	db, err := d.connect(fileName)
@@ -63,22 +63,22 @@ func (d *Disk) read() (s *lists.Snapshot, err error) {
 
 // checkFile fails unless the file is a regular one, not a link, that others may
 // not write to and this user may.
-func (d *Disk) checkFile() (fs.FileInfo, error) {
+func (d *Disk) checkFile() error {
 	info, err := d.root.Lstat(fileName)
 	switch {
 	case err != nil:
-		return nil, err
+		return err
 	case !info.Mode().IsRegular():
-		return nil, errors.New("it is no regular file")
+		return errors.New("it is no regular file")
 	case info.Size() == 0:
-		return nil, errInvalidated
+		return errInvalidated
 	}
 	if err := checkPrivate(info); err != nil {
-		return nil, err
+		return err
 	}
 	f, err := d.root.OpenFile(fileName, os.O_WRONLY, 0) // as Invalidate does
 	if err != nil {
-		return nil, fmt.Errorf("changes since may be missing, for it may not be written to: %v", withoutPath(err))
+		return fmt.Errorf("changes since may be missing, for it may not be written to: %v", withoutPath(err))
 	}
-	return info, f.Close()
+	return f.Close()
 }

@@ -105,6 +105,8 @@ func TestRead_RefusesWhatIsNotAsItWasWritten(t *testing.T) {
 		"UPDATE lists SET digest = x'' WHERE tenant = 'acme' AND kind = 1",
 		"INSERT INTO lists SELECT NULL, tenant, kind, integration, revision, origins, digest FROM lists",
 		"INSERT INTO lists SELECT NULL, tenant, kind, integration, revision, origins, digest FROM lists WHERE tenant = 'acme' AND kind = 0",
+		"INSERT INTO lists SELECT NULL, tenant, kind, integration, revision, origins, digest FROM lists, (VALUES (1), (2)) WHERE kind = 0",
+		"INSERT INTO lists SELECT NULL, tenant, kind, integration, revision, origins, digest FROM lists, (VALUES (1), (2)) WHERE kind = 1",
 		"UPDATE lists SET (kind, origins, digest) = (SELECT kind, origins, digest FROM lists WHERE kind = 1 AND tenant = 'other') WHERE kind = 2",
 		"DELETE FROM snapshot",
 		"DROP TABLE snapshot",
@@ -225,6 +227,17 @@ func TestWrite_WritesAllAgainToAFileThatChanged(t *testing.T) {
 			old := contentsOf(t, filepath.Join(path, disk.FileName))
 			write(t, d, at(4, map[string]*origins.List{"more": listing(4, 2)}))
 			put(t, filepath.Join(path, disk.FileName), old)
+		},
+		"others may write to it": func(t *testing.T, _ *disk.Disk, path string) {
+			if err := os.Chmod(filepath.Join(path, disk.FileName), 0o622); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"it is a link": func(t *testing.T, _ *disk.Disk, path string) {
+			file := filepath.Join(path, disk.FileName)
+			if err := errors.Join(os.Rename(file, file+".aside"), os.Symlink(file+".aside", file)); err != nil {
+				t.Fatal(err)
+			}
 		},
 		"it was truncated": func(t *testing.T, _ *disk.Disk, path string) {
 			put(t, filepath.Join(path, disk.FileName), nil)

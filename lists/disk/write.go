@@ -29,7 +29,6 @@ func (d *Disk) write(s *lists.Snapshot) error {
 	}
 	next, err := d.update(s)
 	if errors.Is(err, errUnknown) {
-		d.contents = nil
 		next, err = d.replace(s)
 	}
 	if err == nil {
@@ -40,14 +39,9 @@ func (d *Disk) write(s *lists.Snapshot) error {
 
 var errUnknown = errors.New("the file does not have what was read or written last")
 
-// update changes the file, if it is the one that was read or written last, with
-// the same rows.
+// update changes the file, if its rows are those that were read or written last.
 func (d *Disk) update(s *lists.Snapshot) (*contents, error) {
-	if d.contents == nil {
-		return nil, errUnknown
-	}
-	file, err := d.root.Lstat(fileName)
-	if err != nil || !os.SameFile(file, d.file) {
+	if d.contents == nil || d.checkFile() != nil {
 		return nil, errUnknown
 	}
 	db, err := d.connect(fileName)
@@ -78,8 +72,7 @@ func (d *Disk) replace(s *lists.Snapshot) (*contents, error) {
 		return nil, err
 	}
 	d.removeOldFormat()
-	d.file, err = d.root.Lstat(fileName)
-	return next, err
+	return next, nil
 }
 
 func (d *Disk) create(s *lists.Snapshot) (*contents, error) {

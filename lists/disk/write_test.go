@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -308,6 +309,47 @@ func TestWrite_WritesOnlyWhatChanged(t *testing.T) {
 		wantAudited(t, path, row.rule, row.want)
 		wantSame(t, readCopy(t, path), s)
 	}
+}
+
+// What did not change is not even encoded.
+func TestWrite_CostsWhatChanged(t *testing.T) {
+	const integrations = 100
+	parts := make([]origins.Part, integrations)
+	for i := range parts {
+		parts[i] = origins.Part{ID: fmt.Sprint(i), Revision: 1, Origins: slices.Collect(hosts(i, 300))}
+	}
+	lists := map[string]*origins.List{"acme": origins.NewList(1, parts)}
+	for i := range 1000 {
+		lists[fmt.Sprint("tenant-", i)] = listing(1, 0)
+	}
+	d := open(t, dir(t))
+	all := allocated(func() { write(t, d, at(1, lists)) })
+	lists["acme"] = lists["acme"].With(changed("7", 2, "https://new.example"))
+	if one := allocated(func() { write(t, d, at(2, lists)) }); one > all/20 {
+		t.Errorf("one of %d web integrations takes %d bytes of memory, all take %d", integrations, one, all)
+	}
+	if none := testing.AllocsPerRun(3, func() { write(t, d, at(3, lists)) }); none > 500 {
+		t.Errorf("the position takes %v allocations", none)
+	}
+}
+
+func hosts(of, n int) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for i := range n {
+			if !yield(fmt.Sprintf("https://app-%d.of-%d.example", i, of)) {
+				return
+			}
+		}
+	}
+}
+
+// allocated returns how many bytes of memory do needs.
+func allocated(do func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	do()
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
 }
 
 // parts are the web integrations of a list.
