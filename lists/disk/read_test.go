@@ -26,7 +26,7 @@ func kept(t *testing.T) (d *disk.Disk, path string) {
 	return d, path
 }
 
-func contentsOf(t *testing.T, file string) []byte {
+func contentsOf(t testing.TB, file string) []byte {
 	t.Helper()
 	b, err := os.ReadFile(file)
 	if err != nil {
@@ -35,7 +35,7 @@ func contentsOf(t *testing.T, file string) []byte {
 	return b
 }
 
-func put(t *testing.T, file string, b []byte) {
+func put(t testing.TB, file string, b []byte) {
 	t.Helper()
 	if err := os.WriteFile(file, b, 0o600); err != nil {
 		t.Fatal(err)
@@ -185,6 +185,10 @@ func TestWrite_ReplacesWhatWasRefused(t *testing.T) {
 	put(t, filepath.Join(path, disk.FileName), b)
 	wantRefused(t, d, "a file with other bytes")
 	write(t, d, s)
+	wantSame(t, read(t, d), s)
+	shell(t, path, "UPDATE lists SET origins = 'https://more.example' WHERE kind = 1")
+	wantRefused(t, d, "rows with other origins")
+	write(t, d, s) // though no list has changed
 	wantSame(t, read(t, d), s)
 }
 
