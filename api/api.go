@@ -16,13 +16,10 @@ import (
 // required.
 type Config struct {
 	Store store.Store
-	// Lists gets every committed change before its answer is sent. After a
-	// write whose outcome is not known it doubts the tenant's list.
-	Lists *origins.Cache
-	// Keep, if there is one, is called before the answer to a change that may
-	// have taken origins off a list, once Lists has it; also if that is refused
-	// as it may have been made before. After an error the answer is 503.
-	Keep func(context.Context) error
+	// Lists gets every committed change before its answer is sent. If one that may
+	// have taken origins off a list cannot be kept, the answer is 503; also if it
+	// is refused as it may have been made before.
+	Lists Lists
 	// Refusals are those that /api/v1/refused-origins tells; nil is none.
 	Refusals *origins.Refusals
 	// Tokens are the static bearer tokens. Without any, and without OIDC, every
@@ -40,6 +37,16 @@ type Config struct {
 	// Observe is told once what each request came to, after its answer, with the
 	// request's context. It may be nil, and is called concurrently.
 	Observe func(context.Context, Outcome)
+}
+
+// Lists are what is in force.
+type Lists interface {
+	// List returns the tenant's list.
+	List(ctx context.Context, tenant string) (*origins.List, error)
+	// Write makes a change that commit commits, and has it in force.
+	Write(ctx context.Context, tenant string, commit func(context.Context) (origins.Change, error)) error
+	// Keep makes sure that no start without the store undoes a change.
+	Keep(ctx context.Context, tenant string) error
 }
 
 // Limits bound one request. What is zero admits nothing.

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"originwarden/api"
-	"originwarden/origins"
+	"originwarden/lists"
 	"originwarden/store"
 )
 
@@ -19,9 +19,9 @@ import (
 // that a request passes in production.
 func benchHandler(t testing.TB) (http.Handler, store.Store) {
 	s := openStore(t, store.Limits{Integrations: 1 << 20, Origins: 1 << 30})
-	lists := origins.NewCache(origins.Bounds{Tenants: 1, Origins: 1 << 30}, store.Loader(s, time.Minute))
+	cache := lists.New(lists.Config{Store: s, Bounds: lists.Bounds{Tenants: 1, Origins: 1 << 30}, Timeout: time.Minute})
 	return api.New(api.Config{
-		Store: s, Lists: lists, Tokens: tokens(), Limits: api.Limits{Origins: 1000, Body: 1 << 20}, Timeout: time.Minute,
+		Store: s, Lists: cache, Tokens: tokens(), Limits: api.Limits{Origins: 1000, Body: 1 << 20}, Timeout: time.Minute,
 		OIDC:       api.OIDC{Issuer: "https://issuer.example", Audience: audience},
 		RateLimits: api.RateLimits{Tier1: 1 << 40, Tier2: 1 << 40, Failed: 60},
 	}).Tenant("acme"), s

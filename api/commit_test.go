@@ -12,7 +12,8 @@ import (
 
 	"originwarden/api"
 	"originwarden/envelope"
-	"originwarden/origins"
+	"originwarden/lists"
+	"originwarden/lists/liststest"
 	"originwarden/store"
 )
 
@@ -137,7 +138,7 @@ func TestWrite_OfUnknownOutcomeHasTheListReadAnew(t *testing.T) {
 			g := newGate(t)
 			g.config.Log = nil
 			changed := make(chan string, 10)
-			g.lists.Changed = func(tenant string) { changed <- tenant }
+			g.lists.Subscribe(func(tenant string) { changed <- tenant })
 			g.serve(func(h http.Handler) http.Handler { return h })
 			id := g.create("n", "https://old.example").ID
 			if !g.listsNow("https://old.example") {
@@ -194,7 +195,7 @@ func TestStoreCall_EndsWithItsTimeout(t *testing.T) {
 		t.Run(r.method+" "+r.path, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				handler := api.New(api.Config{
-					Store: hanging(), Lists: origins.NewCache(origins.Bounds{Tenants: 1, Origins: 1}, nil),
+					Store: hanging(), Lists: liststest.New(lists.Config{Bounds: lists.Bounds{Tenants: 1, Origins: 1}, Timeout: 2 * time.Second}, nil),
 					Tokens: tokens(), Limits: api.Limits{Origins: 1, Body: 100}, Timeout: 2 * time.Second,
 				}).Tenant("acme")
 				w, begin := httptest.NewRecorder(), time.Now()
@@ -312,7 +313,7 @@ func TestWrite_IsToldAlsoIfALoadHasOvertakenIt(t *testing.T) {
 		return revision, err
 	}
 	told := 0
-	g.lists.Changed = func(string) { told++ }
+	g.lists.Subscribe(func(string) { told++ })
 	if got := g.send(request{method: "DELETE", path: collection + "/" + id}); got.status != http.StatusNoContent || told != 1 {
 		t.Errorf("%d %s; told %d times", got.status, got.body, told)
 	}
@@ -320,9 +321,15 @@ func TestWrite_IsToldAlsoIfALoadHasOvertakenIt(t *testing.T) {
 
 func TestWrite_ToAStoreThatIsReplacedMeanwhileChangesNoList(t *testing.T) {
 	g := newGate(t)
+	if err := g.lists.CatchUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	g.listsNow("https://a.example") // loads the list
 	g.store.create = func(ctx context.Context, w store.WebIntegration) (store.WebIntegration, error) {
-		g.lists.Clear() // as after a store was taken over
+		g.store.resets.Store(true)
+		if _, err := g.lists.Accept(ctx); err != nil {
+			t.Error(err)
+		}
 		g.listsNow("https://a.example")
 		w.Revision = 1 << 40
 		return w, nil

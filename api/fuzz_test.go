@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"originwarden/api"
+	"originwarden/lists"
+	"originwarden/lists/liststest"
 	"originwarden/origins"
 	"originwarden/store"
 )
@@ -24,7 +26,7 @@ func handlerOf(s store.Store) http.Handler { return api.New(configOf(s)).Tenant(
 func configOf(s store.Store) api.Config {
 	load := func(context.Context, string) (*origins.List, error) { return origins.NewList(0, nil), nil }
 	return api.Config{
-		Store: s, Lists: origins.NewCache(origins.Bounds{Tenants: 1, Origins: 1000}, load), Tokens: tokens(),
+		Store: s, Lists: liststest.New(lists.Config{Bounds: lists.Bounds{Tenants: 1, Origins: 1000}}, load), Tokens: tokens(),
 		Limits: api.Limits{Origins: 5, Body: 4096}, Timeout: time.Minute,
 	}
 }

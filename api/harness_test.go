@@ -11,12 +11,13 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"originwarden/api"
 	"originwarden/envelope"
-	"originwarden/origins"
+	"originwarden/lists"
 	"originwarden/store"
 	"originwarden/store/sqlite"
 )
@@ -44,7 +45,7 @@ func tokens() []api.Token {
 type gate struct {
 	t      testing.TB
 	store  *hooks
-	lists  *origins.Cache
+	lists  *lists.Cache
 	config api.Config
 	url    string
 	client *http.Client
@@ -54,11 +55,26 @@ type gate struct {
 // wants to fail, to hold or to watch.
 type hooks struct {
 	store.Store
+	resets      atomic.Bool // the store says that it was reset, until it is accepted
 	page        func(context.Context, string, store.Query) (store.Page, error)
 	integration func(context.Context, string, string) (store.WebIntegration, error)
 	create      func(context.Context, store.WebIntegration) (store.WebIntegration, error)
 	edit        func(context.Context, string, string, func(*store.WebIntegration) error) (store.WebIntegration, error)
 	delete      func(context.Context, string, string, func(store.WebIntegration) error) (uint64, error)
+}
+
+// Position fails as long as the store says that it was reset.
+func (h *hooks) Position(ctx context.Context) (store.Position, error) {
+	if h.resets.Load() {
+		return store.Position{}, &store.ResetError{}
+	}
+	return h.Store.Position(ctx)
+}
+
+// Accept implements store.Store.
+func (h *hooks) Accept(ctx context.Context) (store.Position, error) {
+	h.resets.Store(false)
+	return h.Store.Accept(ctx)
 }
 
 func (h *hooks) Page(ctx context.Context, tenant string, q store.Query) (store.Page, error) {
@@ -114,7 +130,7 @@ func newGateWith(t testing.TB, limits store.Limits) *gate {
 	t.Helper()
 	s := &hooks{Store: openStore(t, limits)}
 	g := &gate{t: t, store: s}
-	g.lists = origins.NewCache(origins.Bounds{Tenants: 10, Origins: 1_000_000}, store.Loader(s, 10*time.Second))
+	g.lists = lists.New(lists.Config{Store: g.store, Bounds: lists.Bounds{Tenants: 10, Origins: 1_000_000}, Timeout: 10 * time.Second})
 	g.config = api.Config{
 		Store:   s,
 		Lists:   g.lists,

@@ -28,29 +28,19 @@ func (e *keepError) detail() string {
 	return "The write was not made, and the lists in force at this gateway are not kept on disk: a start without the store may undo earlier writes."
 }
 
-// commitAndKeep is commit for a write that may take origins off the list. It is
-// kept, so that no start without the store undoes it.
+// commitAndKeep makes a write that may take origins off the list, and keeps the
+// list, so that no start without the store undoes it.
 func (t *tenant) commitAndKeep(r *http.Request, write func(context.Context) (origins.Change, error)) error {
-	err := t.commit(r, write)
-	if t.Keep == nil || err != nil && !answersRepetition(err) {
+	err := t.Lists.Write(r.Context(), t.id, write)
+	if err != nil && !answersRepetition(err) {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), t.Timeout)
 	defer cancel()
-	if failed := t.keep(ctx); failed != nil {
+	if failed := t.Lists.Keep(ctx, t.id); failed != nil {
 		return &keepError{err == nil, failed}
 	}
 	return err
-}
-
-// keep keeps the lists as the store has them after the write.
-func (t *tenant) keep(ctx context.Context) error {
-	if t.Lists.Doubted(t.id) { // a write whose outcome was not known may have been made
-		if err := t.Lists.Refresh(ctx, t.id); err != nil {
-			return err
-		}
-	}
-	return t.Keep(ctx)
 }
 
 // answersRepetition reports whether err is what a write is refused with when it

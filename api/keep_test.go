@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"originwarden/lists"
 	"originwarden/store"
 )
 
@@ -19,13 +20,29 @@ func revisions(id string) []request {
 	}
 }
 
+// keeping are lists that are kept by a function, once they are the store's.
+type keeping struct {
+	*lists.Cache
+	keep func(context.Context) error
+}
+
+func (k keeping) Keep(ctx context.Context, tenant string) error {
+	if err := k.Cache.Keep(ctx, tenant); err != nil {
+		return err
+	}
+	return k.keep(ctx)
+}
+
+// keep has the lists kept by a function.
+func (g *gate) keep(keep func(context.Context) error) { g.config.Lists = keeping{g.lists, keep} }
+
 func TestWrite_IsKeptOnceItIsInForceAndBeforeItsAnswer(t *testing.T) {
 	g := newGate(t)
 	var kept [][2]bool
-	g.config.Keep = func(context.Context) error {
+	g.keep(func(context.Context) error {
 		kept = append(kept, [2]bool{g.listsNow("https://a.example"), g.listsNow("https://c.example")})
 		return nil
-	}
+	})
 	g.serve(func(h http.Handler) http.Handler { return h })
 	id := g.create("n", "https://a.example").ID
 	g.send(request{path: collection})
@@ -45,7 +62,7 @@ func TestWrite_IsNotAcknowledgedUnlessItIsKept(t *testing.T) {
 	errKeeping := errors.New("the disk is read-only")
 	var logged []error
 	g.config.Log = func(_ context.Context, err error) { logged = append(logged, err) }
-	g.config.Keep = func(context.Context) error { return errKeeping }
+	g.keep(func(context.Context) error { return errKeeping })
 	g.serve(func(h http.Handler) http.Handler { return h })
 	for i, r := range revisions(id) {
 		got := g.send(r)
@@ -74,7 +91,7 @@ func TestWrite_ThatIsRepeatedIsNotAnsweredUnlessTheFirstIsKept(t *testing.T) {
 			t.Errorf("logged is %v", err)
 		}
 	}
-	g.config.Keep = func(context.Context) error { return problem }
+	g.keep(func(context.Context) error { return problem })
 	g.serve(func(h http.Handler) http.Handler { return h })
 	changed := g.create("changed", "https://a.example").ID
 	deleted := g.create("deleted", "https://b.example").ID
@@ -116,10 +133,10 @@ func TestWrite_ThatIsRepeatedKeepsTheListOfTheStore(t *testing.T) {
 	}
 	g.config.Log = func(context.Context, error) {}
 	kept := false
-	g.config.Keep = func(context.Context) error {
+	g.keep(func(context.Context) error {
 		kept = !g.listsNow("https://a.example")
 		return nil
-	}
+	})
 	g.serve(func(h http.Handler) http.Handler { return h })
 	for _, want := range []int{http.StatusServiceUnavailable, http.StatusNotFound} {
 		if got := g.send(revisions(id)[1]); got.status != want || kept != (want == http.StatusNotFound) {

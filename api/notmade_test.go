@@ -39,7 +39,7 @@ func TestWrite_ThatFailsSaysWhetherItWasMade(t *testing.T) {
 				return 0, row.err
 			}
 			changed := make(chan string, 10)
-			g.lists.Changed = func(tenant string) { changed <- tenant }
+			g.lists.Subscribe(func(tenant string) { changed <- tenant })
 			g.serve(func(h http.Handler) http.Handler { return h })
 			for _, r := range []request{{method: "POST", path: collection, body: `{"name":"n"}`}, {method: "DELETE", path: collection + "/" + id}} {
 				got := g.send(r)

@@ -24,6 +24,9 @@ type refusal struct {
 
 func (e *refusal) Error() string { return e.errs[0].Code }
 
+// RefusesWrite implements store.Refusal.
+func (e *refusal) RefusesWrite() {}
+
 // refuse answers with what err comes down to. What has no place among the
 // answers of the API comes from inside: it is for the log.
 func (t *tenant) refuse(w http.ResponseWriter, r *http.Request, err error) *refusal {

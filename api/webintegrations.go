@@ -50,7 +50,7 @@ func (t *tenant) create(w *answerWriter, r *http.Request, c call) error {
 	wanted.LastUpdated = wanted.Created
 	w.call.Integration, w.call.Change = wanted.ID, changeOf(store.WebIntegration{}, wanted)
 	var created store.WebIntegration
-	err = t.commit(r, func(ctx context.Context) (change origins.Change, err error) {
+	err = t.Lists.Write(r.Context(), t.id, func(ctx context.Context) (change origins.Change, err error) {
 		created, err = t.Store.Create(ctx, wanted)
 		return created.Change(), err
 	})
@@ -138,22 +138,6 @@ func (t *tenant) remove(w *answerWriter, r *http.Request, c call) error {
 	announce(w, revision)
 	w.WriteHeader(http.StatusNoContent)
 	return nil
-}
-
-// commit runs a write, which a client that hangs up does not end, and brings
-// what it changed into the tenant's list.
-func (t *tenant) commit(r *http.Request, write func(context.Context) (origins.Change, error)) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), t.Timeout)
-	defer cancel()
-	generation := t.Lists.Generation()
-	change, err := write(ctx)
-	switch {
-	case err == nil:
-		t.Lists.ApplyIn(generation, change)
-	case refusalFor(err) == nil && !notMade(err):
-		t.Lists.Doubt(t.id)
-	}
-	return err
 }
 
 // announce tells the revision from which on the write is in force.

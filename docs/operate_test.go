@@ -9,7 +9,7 @@ import (
 )
 
 func TestOperate_ExplainsLinesThatAreLogged(t *testing.T) {
-	sources := source(t, "../cmd/originwarden") + source(t, "../store")
+	sources := source(t, "../cmd/originwarden") + source(t, "../lists")
 	rows := table(read(t, "operate.md"), "`msg`", "Level", "Meaning")
 	if len(rows) == 0 {
 		t.Fatal("it explains none")

@@ -7,107 +7,109 @@ import (
 	"sync"
 	"time"
 
-	"originwarden/origins"
 	"originwarden/store"
 )
 
-// Snapshot is what a cache has, at one moment.
-type Snapshot struct {
-	// At is a position up to which every list contains all changes of its
-	// tenant. Lists may contain newer ones.
-	At store.Position
-	// Confirmed is when At was last known to be the store's newest position, in
-	// whole seconds. The zero value is never.
-	Confirmed time.Time
-	// Lists are by tenant.
-	Lists map[string]*origins.List
-}
-
-// Disk is where a Keeper keeps lists. It is a disk.Disk, which has the contract.
+// Disk keeps a Snapshot. It is a disk.Disk, which has the contract. Its methods
+// are not called concurrently.
 type Disk interface {
-	Write(*Snapshot) error
+	// Write makes s what is kept. After an error that is s, or what was kept
+	// before.
+	Write(s *Snapshot) error
+	// Invalidate makes what is kept no snapshot any more. It needs no space.
 	Invalidate() error
 }
 
-// Keeper keeps a cache's lists on disk. Its fields are set before its use.
-// Flush and Err may be used concurrently with Keep.
-type Keeper struct {
-	Disk  Disk
-	Lists *origins.Cache
-	// State returns the position of which every change is in force in Lists,
-	// and when that was last known to be the store's newest. While there is no
-	// such position it is zero, also from before the lists of another store
-	// replace the present ones until they have, and nothing is written.
-	State func() (at store.Position, confirmed time.Time)
-	// Restored is what Lists.Installs was when Lists had all that was read from
-	// Disk and nothing else, or 0.
-	Restored uint64
-	// Log, if it is not nil, is called once when writing fails, once when what
-	// was written before had to be invalidated, and with nil when writing
-	// succeeds again.
-	Log func(error)
+// keeper keeps a cache's lists on a disk.
+type keeper struct {
+	disk  Disk
+	cache *Cache
+	// state returns the position in force, and when it was confirmed.
+	state  func() (store.Position, time.Time)
+	report func(Event, error)
+	// restored is what installs was when the cache had all that was read from
+	// the disk and nothing else, or 0.
+	restored uint64
 
-	begin   sync.Once
 	flushes chan chan error
-	ended   chan struct{} // closed by Keep
+	ended   chan struct{} // closed when run has ended
 
 	mu  sync.Mutex
 	err error // of the last write
 }
 
 const (
-	pause   = 500 * time.Millisecond // half of the second that the snapshot may be behind
-	refresh = 4 * time.Second        // how often it is written for its position or time alone
-	retry   = 4 * time.Second        // after a failure
+	keepPause   = 500 * time.Millisecond // half of the second that the disk may be behind
+	keepRefresh = 4 * time.Second        // how often the disk is written for the position or time alone
+	keepRetry   = 4 * time.Second        // after a failure
 )
 
 var (
-	errEnded      = errors.New("the lists are not kept on disk any more: the gateway stops")
-	errNoPosition = errors.New("they are not known to be those of the store")
+	errKeeperEnded = errors.New("the lists are not kept on disk any more: the gateway stops")
+	errNoPosition  = errors.New("they are not known to be those of the store")
 )
 
-func (k *Keeper) init() {
-	k.begin.Do(func() { k.flushes, k.ended = make(chan chan error), make(chan struct{}) })
+func newKeeper(disk Disk, cache *Cache) *keeper {
+	return &keeper{
+		disk: disk, cache: cache, report: cache.report,
+		state: func() (store.Position, time.Time) {
+			s := cache.State()
+			return s.InForce, s.Confirmed
+		},
+		flushes: make(chan chan error), ended: make(chan struct{}),
+	}
 }
 
-// Keep writes the lists whenever they have changed, at most a second later, and
-// once more when ctx ends; the error is that of the last time. A list that is
-// not cached is not kept, so it begins when the lists have been restored or
-// loaded. While the cache has never had a list, it writes nothing.
+// Keep returns when the disk has every change of the tenant's list before the
+// call, or no snapshot at all: no start without the store undoes the change. A
+// list that may lack a write is read again first. The error says that the lists
+// could not be kept, also when ctx ends before. Without a Config.Disk there is
+// nothing to write.
+func (c *Cache) Keep(ctx context.Context, tenant string) error {
+	if c.isInvalid(tenant) {
+		if err := c.refreshList(ctx, tenant); err != nil {
+			return err
+		}
+	}
+	if c.keeper == nil {
+		return nil
+	}
+	return c.keeper.flush(ctx)
+}
+
+// run writes the lists whenever they have changed, at most a second later, and
+// once more when ctx ends. A list that is not cached is not kept. While the cache
+// has never had a list, it writes nothing.
 //
 // When a change cannot be written, what was written before is invalidated: a
 // start without lists refuses more than one that undoes a revocation.
-func (k *Keeper) Keep(ctx context.Context) error {
-	k.init()
+func (k *keeper) run(ctx context.Context) {
 	defer close(k.ended)
-	ticks := time.NewTicker(pause)
+	ticks := time.NewTicker(keepPause)
 	defer ticks.Stop()
-	last := attempt{installs: k.Restored}
+	last := attempt{installs: k.restored}
 	for {
 		select {
 		case <-ctx.Done():
 			k.write(&last)
-			return last.err
+			return
 		case <-ticks.C:
-			if k.due(&last) {
+			if k.isDue(&last) {
 				k.write(&last)
 			}
 		case done := <-k.flushes:
-			done <- k.flush(&last)
+			done <- k.writeNow(&last)
 		}
 	}
 }
 
-// Flush returns when the disk has every change that came into the lists
-// before the call, or no snapshot at all: no start from it undoes them. The
-// error says that neither is so, also when ctx ends before or Keep has ended.
-func (k *Keeper) Flush(ctx context.Context) error {
-	k.init()
+// flush has run write what has changed, and waits for that.
+func (k *keeper) flush(ctx context.Context) error {
 	done := make(chan error, 1)
 	select {
 	case k.flushes <- done:
 	case <-k.ended:
-		return errEnded
+		return errKeeperEnded
 	case <-ctx.Done():
 		return fmt.Errorf("keeping the lists on disk: %w", context.Cause(ctx))
 	}
@@ -119,8 +121,11 @@ func (k *Keeper) Flush(ctx context.Context) error {
 	}
 }
 
-// Err says why the lists could not be written the last time, or is nil.
-func (k *Keeper) Err() error {
+// lastError says why the lists could not be written the last time, or is nil.
+func (k *keeper) lastError() error {
+	if k == nil {
+		return nil
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.err
@@ -136,65 +141,63 @@ type attempt struct {
 	invalid   bool // the disk has no snapshot
 }
 
-// isStale reports whether the disk may have lists from before a change. What
+// mayBeBehind reports whether the disk may have lists from before a change. What
 // it has is unknown while there never was a list.
-func (a *attempt) isStale(installs uint64) bool {
+func (a *attempt) mayBeBehind(installs uint64) bool {
 	return !a.invalid && (a.installs != installs || installs == 0)
 }
 
-func (k *Keeper) due(last *attempt) bool {
-	since := time.Since(last.ended)
-	if last.err != nil && since < retry {
-		return last.isStale(k.Lists.Installs())
+func (k *keeper) isDue(last *attempt) bool {
+	installs, since := k.cache.installs.Load(), time.Since(last.ended)
+	if last.err != nil && since < keepRetry {
+		return last.mayBeBehind(installs)
 	}
-	if last.err != nil || last.invalid || k.Lists.Installs() != last.installs {
+	if last.err != nil || last.invalid || installs != last.installs {
 		return true
 	}
-	at, confirmed := k.State()
-	return since >= refresh && (at != last.at || !confirmed.Equal(last.confirmed))
+	at, confirmed := k.state()
+	return since >= keepRefresh && (at != last.at || !confirmed.Equal(last.confirmed))
 }
 
 // write writes the lists as they are now. It reports whether they are those of
 // a store.
-func (k *Keeper) write(last *attempt) bool {
+func (k *keeper) write(last *attempt) bool {
 	next := *last
-	installs := k.Lists.Installs() // what is installed from here on is for the next one
+	installs := k.cache.installs.Load() // what is installed from here on is for the next one
 	s, ok := k.snapshot()
 	if !ok {
 		return false
 	}
-	next.err = k.Disk.Write(s)
+	next.err = k.disk.Write(s)
 	next.at, next.confirmed, next.ended = s.At, s.Confirmed, time.Now()
 	switch {
 	case next.err == nil:
 		next.installs, next.invalid = installs, false
-	case last.invalid || last.isStale(installs):
+	case last.invalid || last.mayBeBehind(installs):
 		next.err, next.invalid = k.invalidate(next.err)
 	}
-	k.report(last, &next)
-	*last = next
+	k.note(last, next)
 	return true
 }
 
 // invalidate adds to why lists could not be written what that has come to.
-func (k *Keeper) invalidate(why error) (err error, invalid bool) {
-	if err := k.Disk.Invalidate(); err != nil {
+func (k *keeper) invalidate(why error) (err error, invalid bool) {
+	if err := k.disk.Invalidate(); err != nil {
 		return fmt.Errorf("%w; %w", why, err), false
 	}
 	return fmt.Errorf("%w; the one before is invalid now", why), true
 }
 
-// flush is Flush within Keep.
-func (k *Keeper) flush(last *attempt) error {
-	if !last.isStale(k.Lists.Installs()) {
+// writeNow is flush within run.
+func (k *keeper) writeNow(last *attempt) error {
+	if !last.mayBeBehind(k.cache.installs.Load()) {
 		return nil
 	}
 	if !k.write(last) {
 		next := *last
 		next.err, next.invalid = k.invalidate(errNoPosition)
 		next.ended = time.Time{} // a write is due as soon as there is a position
-		k.report(last, &next)
-		*last = next
+		k.note(last, next)
 	}
 	if last.invalid {
 		return nil
@@ -202,24 +205,26 @@ func (k *Keeper) flush(last *attempt) error {
 	return last.err
 }
 
-func (k *Keeper) report(was, is *attempt) {
+// note makes next the last attempt, and reports what is new about it.
+func (k *keeper) note(last *attempt, next attempt) {
+	was := *last
+	*last = next
 	k.mu.Lock()
-	k.err = is.err
+	k.err = next.err
 	k.mu.Unlock()
-	if k.Log != nil && ((is.err == nil) != (was.err == nil) || is.invalid && !was.invalid) {
-		k.Log(is.err)
+	switch {
+	case next.err == nil && was.err != nil:
+		k.report(ListsKept, nil)
+	case next.err != nil && (was.err == nil || next.invalid && !was.invalid):
+		k.report(ListsNotKept, next.err)
 	}
 }
 
-// snapshot reads the position first: the lists may be newer, but never older.
-func (k *Keeper) snapshot() (*Snapshot, bool) {
-	s := &Snapshot{Lists: map[string]*origins.List{}}
-	s.At, s.Confirmed = k.State()
-	for _, tenant := range k.Lists.Tenants() {
-		if l, _, ok := k.Lists.Peek(tenant); ok {
-			s.Lists[tenant] = l
-		}
-	}
-	after, _ := k.State()
-	return s, s.At.Store != "" && s.At.Store == after.Store && k.Lists.Installs() > 0
+// snapshot reads the position first: the lists may be newer, but never older. It
+// reports whether the lists are those of a store.
+func (k *keeper) snapshot() (*Snapshot, bool) {
+	at, confirmed := k.state()
+	s := &Snapshot{At: at, Confirmed: confirmed, Lists: k.cache.cachedLists()}
+	after, _ := k.state()
+	return s, at.Store != "" && at.Store == after.Store && k.cache.installs.Load() > 0
 }

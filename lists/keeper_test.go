@@ -14,6 +14,7 @@ import (
 
 	"originwarden/lists"
 	"originwarden/lists/disk"
+	"originwarden/lists/liststest"
 	"originwarden/origins"
 	"originwarden/store"
 )
@@ -41,8 +42,8 @@ func keepingIn(t *testing.T, path string) *house {
 	t.Helper()
 	h := &house{path: path, at: store.Position{Store: "one", Revision: 1}, confirmed: time.Now().Truncate(time.Second)}
 	h.Disk = open(t, h.path)
-	h.Lists = origins.NewCache(origins.Bounds{Tenants: 10, Origins: 100_000}, func(context.Context, string) (*origins.List, error) {
-		return listing(1, 3), nil
+	h.Lists = liststest.New(lists.Config{Bounds: lists.Bounds{Tenants: 10, Origins: 100_000}}, func(context.Context, string) (*origins.List, error) {
+		return datedListing(1, 3), nil
 	})
 	h.State = func() (store.Position, time.Time) {
 		h.mu.Lock()
@@ -122,7 +123,7 @@ func TestKeeper_IsAtMostASecondBehind(t *testing.T) {
 			pass(time.Second)
 			wantCopy(t, h.path, h.now())
 		}
-		h.Lists.Clear()
+		h.Lists.StartOver()
 		pass(time.Second)
 		wantCopy(t, h.path, h.now())
 		if err := h.stop(); err != nil || len(h.logged) > 0 {
@@ -228,7 +229,7 @@ func TestKeeper_WritesThatAnEmptyStoreWasTaken(t *testing.T) {
 		pass(2 * time.Second)
 		before := h.now()
 		h.tell(store.Position{})
-		h.Lists.Clear()
+		h.Lists.StartOver()
 		pass(time.Minute)
 		wantCopy(t, h.path, before)
 		h.tell(store.Position{Store: "two"})
@@ -300,12 +301,12 @@ func TestKeeper_FillsTheCacheOfTheNextStart(t *testing.T) {
 		if err := h.stop(); err != nil {
 			t.Fatal(err)
 		}
-		next := origins.NewCache(origins.Bounds{Tenants: 10, Origins: 1000}, func(context.Context, string) (*origins.List, error) {
+		next := liststest.New(lists.Config{Bounds: lists.Bounds{Tenants: 10, Origins: 1000}}, func(context.Context, string) (*origins.List, error) {
 			return nil, errors.New("the store is down")
 		})
 		s := readCopy(t, h.path)
 		for tenant, l := range s.Lists {
-			next.Restore(tenant, l, s.Confirmed)
+			next.RestoreList(tenant, l, s.Confirmed)
 		}
 		next.Apply(changed("one", 4, "https://back.example")) // late
 		next.Apply(changed("two", 10, "https://newer.example"))

@@ -9,8 +9,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"originwarden/lists"
 	"originwarden/lists/disk"
-	"originwarden/origins"
+	"originwarden/lists/liststest"
 	"originwarden/store"
 )
 
@@ -242,8 +243,8 @@ func TestKeeper_LeavesWhatIsStillRight(t *testing.T) {
 		}
 		next := &house{path: h.path, at: before.At}
 		next.Keeper.Disk, next.State = h.Disk, h.State
-		next.Lists = origins.NewCache(origins.Bounds{Tenants: 10, Origins: 1000}, nil)
-		next.Lists.Restore("acme", before.Lists["acme"], before.Confirmed)
+		next.Lists = liststest.New(lists.Config{Bounds: lists.Bounds{Tenants: 10, Origins: 1000}}, nil)
+		next.Lists.RestoreList("acme", before.Lists["acme"], before.Confirmed)
 		next.Restored = next.Lists.Installs()
 		next.start(t)
 		restore := replaceBy(func(path string) error { return os.WriteFile(path, nil, 0o600) })(t, h.path)
@@ -275,7 +276,7 @@ func TestKeeper_FlushLeavesNothingOfAnotherStore(t *testing.T) {
 		h.start(t)
 		pass(time.Second)
 		h.tell(store.Position{})
-		h.Lists.Clear()
+		h.Lists.StartOver()
 		if err := h.revoke(t); err != nil {
 			t.Fatal(err)
 		}

@@ -1,11 +1,11 @@
 package lists_test
 
 import (
+	"originwarden/lists"
+	"originwarden/lists/liststest"
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"originwarden/origins"
 )
 
 // A snapshot that could not be read at the start may be readable at the next
@@ -21,7 +21,7 @@ func TestKeeper_FlushLeavesNothingThatWasNotRestored(t *testing.T) {
 		}
 		next := &house{path: h.path, at: h.at}
 		next.Keeper.Disk, next.State = h.Disk, h.State
-		next.Lists = origins.NewCache(origins.Bounds{Tenants: 10, Origins: 1000}, nil)
+		next.Lists = liststest.New(lists.Config{Bounds: lists.Bounds{Tenants: 10, Origins: 1000}}, nil)
 		next.start(t)
 		if err := next.revoke(t); err != nil { // of a tenant that is not cached
 			t.Fatal(err)

@@ -3,22 +3,22 @@ package metrics
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
-	"originwarden/origins"
+	"originwarden/lists"
 )
 
 // cacheCollector reads a cache's figures when Prometheus asks.
 type cacheCollector struct {
-	lists *origins.Cache
+	lists *lists.Cache
 
 	tenants, origins, hits, misses, evictions, loads *prometheus.Desc
 }
 
-func newCacheCollector(lists *origins.Cache) *cacheCollector {
+func newCacheCollector(cache *lists.Cache) *cacheCollector {
 	desc := func(name, help string, labels ...string) *prometheus.Desc {
 		return prometheus.NewDesc(prometheus.BuildFQName(namespace, "cache", name), help, labels, nil)
 	}
 	return &cacheCollector{
-		lists:     lists,
+		lists:     cache,
 		tenants:   desc("tenants", "Tenants whose list is in the cache."),
 		origins:   desc("origins", "Origins over all lists in the cache."),
 		hits:      desc("hits_total", "Lists that were in the cache."),

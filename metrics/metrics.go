@@ -16,7 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"originwarden/api"
-	"originwarden/origins"
+	"originwarden/lists"
 	"originwarden/proxy"
 )
 
@@ -32,7 +32,7 @@ const (
 type Config struct {
 	// Tenants have a label of their own.
 	Tenants []string
-	Lists   *origins.Cache
+	Lists   *lists.Cache
 	// Version and Revision are those of the build.
 	Version, Revision string
 }

@@ -13,20 +13,22 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
 	"originwarden/api"
+	"originwarden/lists"
+	"originwarden/lists/liststest"
 	"originwarden/metrics"
 	"originwarden/origins"
 	"originwarden/proxy"
 )
 
-func newMetrics(t *testing.T) (*metrics.Metrics, *origins.Cache) {
+func newMetrics(t *testing.T) (*metrics.Metrics, *lists.Cache) {
 	t.Helper()
-	lists := origins.NewCache(origins.Bounds{Tenants: 1, Origins: 10}, func(_ context.Context, tenant string) (*origins.List, error) {
+	cache := liststest.New(lists.Config{Bounds: lists.Bounds{Tenants: 1, Origins: 10}}, func(_ context.Context, tenant string) (*origins.List, error) {
 		if tenant == "gone" {
 			return nil, context.DeadlineExceeded
 		}
 		return origins.NewList(1, []origins.Part{{ID: "one", Revision: 1, Origins: []string{"https://a.example", "https://b.example"}}}), nil
 	})
-	return metrics.New(metrics.Config{Tenants: []string{"acme"}, Lists: lists, Version: "v1", Revision: "abc"}), lists
+	return metrics.New(metrics.Config{Tenants: []string{"acme"}, Lists: cache, Version: "v1", Revision: "abc"}), cache
 }
 
 func scrape(t *testing.T, m *metrics.Metrics) string {
@@ -280,7 +282,7 @@ func TestMetrics_FollowPrometheusConventions(t *testing.T) {
 }
 
 func BenchmarkObserve(b *testing.B) {
-	m := metrics.New(metrics.Config{Tenants: []string{"acme"}, Lists: origins.NewCache(origins.Bounds{Tenants: 1, Origins: 1}, nil)})
+	m := metrics.New(metrics.Config{Tenants: []string{"acme"}, Lists: liststest.New(lists.Config{Bounds: lists.Bounds{Tenants: 1, Origins: 1}}, nil)})
 	x := &proxy.Exchange{Tenant: "acme", Verdict: origins.Allowed, Reason: "listed", Gateway: 12 * time.Microsecond,
 		Answer: 1200 * time.Microsecond, Upstream: time.Millisecond, Received: 100, Sent: 1000}
 	b.ReportAllocs()

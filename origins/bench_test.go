@@ -1,7 +1,6 @@
 package origins_test
 
 import (
-	"context"
 	"fmt"
 	"runtime"
 	"testing"
@@ -51,25 +50,6 @@ func spreadRequests(size int) []origins.Request {
 		requests[i] = origins.Request{Method: "GET", Origin: []string{fmt.Sprintf("https://app-%d.padding.example:%d", n, 1024+n%60000)}}
 	}
 	return requests
-}
-
-func BenchmarkCache_List(b *testing.B) {
-	c := origins.NewCache(origins.Bounds{Tenants: 10_000, Origins: 5_000_000}, func(context.Context, string) (*origins.List, error) {
-		return listing(1, 10), nil
-	})
-	tenants := make([]string, 10_000)
-	for i := range tenants {
-		tenants[i] = fmt.Sprint("tenant-", i)
-		c.List(b.Context(), tenants[i])
-	}
-	b.ReportAllocs()
-	i := 0
-	for b.Loop() {
-		if _, err := c.List(context.Background(), tenants[i]); err != nil {
-			b.Fatal(err)
-		}
-		i = (i + 1) % len(tenants)
-	}
 }
 
 // A change of one origin in one web integration of a tenant of any size.

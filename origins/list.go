@@ -71,8 +71,9 @@ func NewList(revision uint64, parts []Part) *List {
 	return l
 }
 
-// staleList stands for a list that is too old to decide by. It lists nothing.
-func staleList() *List {
+// StaleList stands for a list that is too old to decide by: decisions have the
+// reason ListStale. It lists nothing.
+func StaleList() *List {
 	l := NewList(0, nil)
 	l.stale = true
 	return l
@@ -104,6 +105,10 @@ func (l *List) ListsIn(id, origin string) (known, listed bool) {
 	_, listed = p.origins.get(l.hash(origin), origin)
 	return true, listed
 }
+
+// Deletions is how many deleted web integrations the list remembers, so that an
+// older change which comes late cannot bring one back.
+func (l *List) Deletions() int { return l.deleted }
 
 // Len is the number of origins over all web integrations: what the list weighs
 // in a cache.

@@ -1,14 +1,11 @@
 package origins_test
 
 import (
-	"context"
 	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
-	"time"
 
 	"originwarden/origins"
 )
@@ -59,7 +56,7 @@ func TestRestoreList_ContainsWhatTheListDid(t *testing.T) {
 }
 
 func TestList_ChangesEndWhenTheyAreNotWanted(t *testing.T) {
-	l := listing(1, 3).With(changed("two", 2)).With(changed("three", 3))
+	l := origins.NewList(1, []origins.Part{{ID: "one", Revision: 1}}).With(changed("two", 2)).With(changed("three", 3))
 	n := 0
 	for c := range l.Changes("acme") {
 		if n++; c.Tenant != "acme" {
@@ -125,65 +122,4 @@ func someList(random *rand.Rand, history []origins.Change) (uint64, *origins.Lis
 		all = append(all, p)
 	}
 	return uint64(at), origins.NewList(uint64(at), all)
-}
-
-func TestCache_ServesARestoredList(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		load, calls := counting(1)
-		c := origins.NewCache(origins.Bounds{Tenants: 2, Origins: 30}, load)
-		c.MaxStaleness = time.Minute
-		confirmed := time.Now().Add(-40 * time.Second)
-		c.Restore("acme", listing(1, 5), confirmed)
-		if mustList(t, c, "acme").Len() != 5 || calls("acme") != 0 || c.Stats().Origins != 5 {
-			t.Errorf("%+v after %d loads", c.Stats(), calls("acme"))
-		}
-		if _, at, _ := c.Peek("acme"); !at.Equal(confirmed) {
-			t.Errorf("confirmed %v, want %v", at, confirmed)
-		}
-		time.Sleep(20*time.Second + 1)
-		if got := decided(t, c, "acme"); got != origins.ListStale {
-			t.Errorf("%v, 60 s after it was confirmed in another process", got)
-		}
-		synctest.Wait()
-		for i := range 10 {
-			c.Restore(fmt.Sprint("tenant-", i), listing(1, 20), confirmed)
-		}
-		if got := c.Stats(); got.Tenants > 2 || got.Origins > 30 {
-			t.Errorf("%+v, which is out of bounds", got)
-		}
-	})
-}
-
-func TestCache_RestoresNothingOverAListThatIsThere(t *testing.T) {
-	load, _ := counting(1)
-	c := origins.NewCache(roomy(), load)
-	there := mustList(t, c, "acme")
-	c.Restore("acme", listing(9, 5), time.Now())
-	if mustList(t, c, "acme") != there {
-		t.Error("the list was replaced")
-	}
-	c.Restore("other", listing(3, 5), time.Now())
-	c.Restore("other", listing(9, 6), time.Now())
-	if mustList(t, c, "other").Len() != 5 {
-		t.Error("a restored list was replaced")
-	}
-}
-
-func TestCache_RestoresNothingOverAListThatIsBeingLoaded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := origins.NewCache(roomy(), func(context.Context, string) (*origins.List, error) {
-			time.Sleep(time.Second)
-			return listing(7, 1), nil
-		})
-		got := make(chan *origins.List)
-		go func() { got <- mustList(t, c, "acme") }()
-		synctest.Wait()
-		c.Restore("acme", listing(1, 5), time.Now())
-		if _, _, ok := c.Peek("acme"); ok {
-			t.Error("it was restored")
-		}
-		if l := <-got; l.Revision() != 7 || mustList(t, c, "acme") != l {
-			t.Errorf("a list at %d", l.Revision())
-		}
-	})
 }

@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"testing"
 
+	"originwarden/lists"
+	"originwarden/lists/liststest"
 	"originwarden/origins"
 	"originwarden/proxy"
 )
@@ -23,7 +25,7 @@ func benchGateway(b *testing.B, upstream *url.URL) *proxy.Gateway {
 	policy := origins.Policy{PublicOrigins: []string{public}, Methods: []string{"GET", "PUT"}, RequestHeaders: []string{"*"}}
 	g, err := proxy.New(proxy.Config{
 		Tenants: []proxy.Tenant{{ID: "acme", Hosts: []string{"acme.example"}, Upstream: upstream, Policy: policy}},
-		Lists: origins.NewCache(origins.Bounds{Tenants: 1, Origins: 10}, func(ctx context.Context, _ string) (*origins.List, error) {
+		Lists: liststest.New(lists.Config{Bounds: lists.Bounds{Tenants: 1, Origins: 10}}, func(ctx context.Context, _ string) (*origins.List, error) {
 			return loadTwo(ctx, "acme")
 		}),
 		CORS: proxy.CORS{Credentials: true, Methods: policy.Methods},

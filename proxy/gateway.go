@@ -13,11 +13,17 @@ import (
 	"originwarden/origins"
 )
 
+// Lists returns the list of a tenant that is configured, within a time limit of
+// its own. ListChanged has to be called whenever one has changed.
+type Lists interface {
+	List(ctx context.Context, tenant string) (*origins.List, error)
+}
+
 // Config is what a Gateway is made of. It is not changed after New.
 type Config struct {
 	Tenants []Tenant
-	// Lists has the list of every tenant. Its Loader sets its own time limit.
-	Lists *origins.Cache
+	// Lists has the list of every tenant.
+	Lists Lists
 	CORS  CORS
 	// OnLoopback says that the gateway listens on a loopback address alone, which
 	// pages reach by DNS rebinding.
@@ -74,7 +80,7 @@ type Timeouts struct {
 // Gateway is an http.Handler for all tenants. It may be used concurrently.
 type Gateway struct {
 	hosts   hosts
-	lists   *origins.Cache
+	lists   Lists
 	stamps  stamps
 	trusted trustedProxies
 	forward *httputil.ReverseProxy

@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"originwarden/lists"
+	"originwarden/lists/liststest"
 	"originwarden/origins"
 	"originwarden/proxy"
 )
@@ -364,14 +366,14 @@ func TestGateway_DecidesOnAListThatIsThereWhileTheStoreIsGone(t *testing.T) {
 			}
 		}
 		gone.Store(true)
-		w.lists.Doubt("acme")
+		liststest.Invalidate(w.lists, "acme")
 	}
 }
 
 func TestGateway_AsksNoListForUnknownHosts(t *testing.T) {
 	w := newWorld(t, options{})
 	w.send(request("GET /", "Host: unknown.example", "Origin: "+listed))
-	if got := w.lists.Stats(); got != (origins.Stats{}) {
+	if got := w.lists.Stats(); got != (lists.Stats{}) {
 		t.Errorf("the cache was asked: %+v", got)
 	}
 }
@@ -386,10 +388,10 @@ func TestGateway_AChangeIsInForceForTheNextRequest(t *testing.T) {
 	}
 	expect("before", 403)
 	part := origins.Part{ID: "third", Revision: 3, Origins: []string{unlisted}}
-	w.lists.Apply(origins.Change{Tenant: "acme", Part: part})
+	liststest.Apply(w.lists, origins.Change{Tenant: "acme", Part: part})
 	expect("listed", 200)
 	part.Revision = 4
-	w.lists.Apply(origins.Change{Tenant: "acme", Part: part, Deleted: true})
+	liststest.Apply(w.lists, origins.Change{Tenant: "acme", Part: part, Deleted: true})
 	expect("deleted", 403)
 }
 
@@ -498,7 +500,7 @@ func TestGateway_ObeysItsMode(t *testing.T) {
 		rule    string
 		mode    proxy.Mode
 		raw     string
-		load    origins.Loader
+		load    liststest.Loader
 		status  int
 		cors    []string
 		reason  string

@@ -27,47 +27,40 @@ func (g *Gateway) ListChanged(tenant string) {
 	}
 }
 
-const reviewTick = time.Second
-
 // Review decides again about the open tunnels of every tenant whose list has
 // changed, and closes those that would be refused, with 1008, until ctx ends.
 // It has to run for as long as the gateway serves.
 func (g *Gateway) Review(ctx context.Context) {
 	var reviews sync.WaitGroup
 	defer reviews.Wait()
-	ticks := time.NewTicker(reviewTick)
-	defer ticks.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-ticks.C:
-			for _, tenant := range g.tunnels.take(&g.tunnels.doubted) {
-				g.ListChanged(tenant)
-			}
 		case <-g.tunnels.wake:
-			for _, tenant := range g.tunnels.take(&g.tunnels.changed) {
+			for _, tenant := range g.tunnels.takeChanged() {
 				reviews.Go(func() { g.review(ctx, tenant, true) }) // no tenant waits for another's list
 			}
 		}
 	}
 }
 
-// take empties one of the sets of tenants, and returns what it had.
-func (s *tunnels) take(set *map[string]struct{}) []string {
+// takeChanged returns the tenants whose list may have changed since it was
+// called last.
+func (s *tunnels) takeChanged() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	tenants := slices.Collect(maps.Keys(*set))
-	clear(*set)
+	tenants := slices.Collect(maps.Keys(s.changed))
+	clear(s.changed)
 	return tenants
 }
 
 // review asks for the list although it may not be cached any more. Without one
 // the tunnels are refused, as new handshakes are, if the list has changed. When
-// nobody says so, an outage of the store closes nothing until lists are stale.
+// nobody says so, an outage of the store closes nothing.
 func (g *Gateway) review(ctx context.Context, tenant string, changed bool) {
-	list, err := g.listFor(ctx, tenant)
-	if ctx.Err() != nil || err != nil && !changed && !g.lists.Unconfirmed() {
+	list, err := g.lists.List(ctx, tenant)
+	if ctx.Err() != nil || err != nil && !changed {
 		return
 	}
 	now := g.tunnels.tenant(tenant)
@@ -80,22 +73,6 @@ func (g *Gateway) review(ctx context.Context, tenant string, changed bool) {
 	ending.Wait()
 }
 
-// listFor returns the list by which a tenant's tunnels are decided on. Tunnels
-// make no requests that would have a doubted one read anew, so it is noted to be
-// asked for again, also if it is put out of the cache meanwhile.
-func (g *Gateway) listFor(ctx context.Context, tenant string) (*origins.List, error) {
-	if g.lists.Doubted(tenant) {
-		g.tunnels.doubt(tenant)
-	}
-	return g.lists.List(ctx, tenant)
-}
-
-func (s *tunnels) doubt(tenant string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.doubted[tenant] = struct{}{}
-}
-
 // isRefused reports whether the tunnel would be refused by its tenant as that is
 // now, where refusals are enforced. A tenant that is gone (nil) refuses
 // everything.
@@ -104,6 +81,7 @@ func (t *tunnel) isRefused(now *tenant, list *origins.List) bool {
 }
 
 const (
+	reviewTick = time.Second
 	roundTicks = 30 // in which every tenant is reviewed, unless lists are slow
 	mostAtOnce = 16 // tenants that are reviewed at a time
 )

@@ -10,6 +10,8 @@ import (
 
 	"github.com/coder/websocket"
 
+	"originwarden/lists"
+	"originwarden/lists/liststest"
 	"originwarden/origins"
 	"originwarden/proxy"
 )
@@ -47,7 +49,7 @@ func TestGateway_ReviewsTunnelsWhoseListWasLoadedWithTheChange(t *testing.T) {
 		w.putOut()
 		store.Store(true)
 		between(w)
-		w.lists.Apply(withoutFirst())
+		liststest.Apply(w.lists, withoutFirst())
 		expectClose(t, rule, conn, websocket.StatusPolicyViolation, "revoked")
 		expectEcho(t, rule+": a public origin", stays)
 	}
@@ -56,13 +58,13 @@ func TestGateway_ReviewsTunnelsWhoseListWasLoadedWithTheChange(t *testing.T) {
 // A list of which nobody says that it has changed is found all the same.
 func TestGateway_ReviewsTunnelsPeriodically(t *testing.T) {
 	for rule, between := range map[string]func(w *world){
-		"the list is cached": func(w *world) { w.lists.Apply(withoutFirst()) },
+		"the list is cached": func(w *world) { liststest.Apply(w.lists, withoutFirst()) },
 		"it was put out":     (*world).putOut,
 		"it was loaded anew": func(w *world) { w.putOut(); w.lists.List(w.t.Context(), "acme") },
 	} {
 		var store revocable
 		w := newWorld(t, options{tenant: echo, load: store.load})
-		w.lists.Changed = nil
+		w.quiet.Store(true)
 		conn, stays := w.open(listed, "/"), w.open(public, "/")
 		go w.proxy.ReviewPeriodically(t.Context())
 		store.Store(true)
@@ -92,7 +94,7 @@ func TestGateway_LeavesTunnelsWhoseListIsUnavailableInAPeriodicReview(t *testing
 	<-asked
 	<-asked // the turn before has ended
 	expectEcho(t, "nobody says that it has changed", conn)
-	w.lists.Apply(withoutFirst())
+	liststest.Apply(w.lists, withoutFirst())
 	expectClose(t, "it has changed", conn, websocket.StatusPolicyViolation, "revoked")
 }
 
@@ -109,7 +111,7 @@ func TestGateway_ReviewsBesideAListThatDoesNotCome(t *testing.T) {
 		}
 		return store.load(ctx, tenant)
 	}})
-	w.lists.Changed = nil
+	w.quiet.Store(true)
 	other, conn := w.openAt("empty.example", public, "/"), w.open(listed, "/")
 	expectDecided(t, other, conn)
 	w.putOut()
@@ -165,20 +167,23 @@ func TestGateway_ReviewsTunnelsInTurnsWhoseListIsStale(t *testing.T) {
 		t.Run(rule, func(t *testing.T) {
 			t.Parallel()
 			var down atomic.Bool
-			w := newWorld(t, options{tenant: echo, config: func(c *proxy.Config) { c.Lists.MaxStaleness = 3 * time.Second },
+			w := newWorld(t, options{tenant: echo, maxStaleness: 3 * time.Second,
 				load: func(ctx context.Context, tenant string) (*origins.List, error) {
 					if tenant == "acme" && down.Load() {
 						return nil, errors.New("the store is down")
 					}
 					return loadTwo(ctx, tenant)
 				}})
-			w.lists.Confirm(time.Now())
+			w.lists.Restore(&lists.Snapshot{Confirmed: time.Now()})
 			conn, stays := w.open(listed, "/"), w.open(public, "/")
 			expectEcho(t, "at first", conn) // it is decided again when it begins to relay
 			down.Store(true)
 			between(w)
 			go w.proxy.ReviewPeriodically(t.Context())
 			expectEcho(t, "not stale yet", conn)
+			if rule == "it was put out" {
+				time.AfterFunc(4*time.Second, func() { w.proxy.ListChanged("acme") }) // as lists does then
+			}
 			expectClose(t, "stale", conn, websocket.StatusPolicyViolation, "revoked")
 			expectEcho(t, "a public origin", stays)
 		})

@@ -16,6 +16,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"originwarden/lists/liststest"
 	"originwarden/origins"
 	"originwarden/proxy"
 )
@@ -309,7 +310,7 @@ func TestGateway_ReachesWebSocketsOfATenantByTLS(t *testing.T) {
 	}})
 	conn := w.open(listed, "/")
 	expectEcho(t, "by TLS", conn)
-	w.lists.Apply(withoutFirst())
+	liststest.Apply(w.lists, withoutFirst())
 	expectClose(t, "by TLS", conn, websocket.StatusPolicyViolation, "revoked")
 }
 

@@ -13,7 +13,6 @@ type tunnels struct {
 	tenants map[string]*tenant // as they are now, by id
 	open    map[string]map[*tunnel]struct{}
 	changed map[string]struct{} // tenants whose list may have changed since their review
-	doubted map[string]struct{} // tenants whose list is to be read at the next tick
 	changes atomic.Uint64       // of all lists, also of tenants that have no tunnels
 	wake    chan struct{}       // has room for one
 	closing bool
@@ -25,7 +24,6 @@ func newTunnels(tenants map[string]*tenant) *tunnels {
 		tenants: tenants,
 		open:    map[string]map[*tunnel]struct{}{},
 		changed: map[string]struct{}{},
-		doubted: map[string]struct{}{},
 		wake:    make(chan struct{}, 1),
 		empty:   make(chan struct{}),
 	}
@@ -47,12 +45,12 @@ func (g *Gateway) relay(t *tunnel, early []byte) (received, sent int64) {
 
 // isRevokedMeanwhile decides again, because the list may have changed between the
 // decision and the entry of the tunnel, from which on a change is not missed. A
-// list that cannot be had refuses if any has changed since, or if lists are stale:
-// as in a review, an outage of the store alone closes nothing.
+// list that cannot be had refuses if any has changed since: as in a review, an
+// outage of the store alone closes nothing.
 func (g *Gateway) isRevokedMeanwhile(t *tunnel) bool {
-	list, err := g.listFor(context.Background(), t.tenant.ID)
+	list, err := g.lists.List(context.Background(), t.tenant.ID)
 	now := g.tunnels.tenant(t.tenant.ID)
-	if err != nil && now == t.tenant && g.tunnels.changes.Load() == t.changes && !g.lists.Unconfirmed() {
+	if err != nil && now == t.tenant && g.tunnels.changes.Load() == t.changes {
 		return false
 	}
 	return t.isRefused(now, list)

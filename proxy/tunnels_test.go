@@ -14,6 +14,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"originwarden/lists/liststest"
 	"originwarden/origins"
 	"originwarden/proxy"
 )
@@ -76,7 +77,7 @@ func TestGateway_ClosesTheTunnelsOfARevokedOrigin(t *testing.T) {
 	revoked, stays, same := w.open(listed, "/"), w.open(other, "/"), w.open(public, "/")
 	byID := w.open(listed, "/?qlik-web-integration-id=first")
 	begun := time.Now()
-	w.lists.Apply(withoutFirst())
+	liststest.Apply(w.lists, withoutFirst())
 	expectClose(t, "by the union", revoked, websocket.StatusPolicyViolation, "revoked")
 	expectClose(t, "by the web integration", byID, websocket.StatusPolicyViolation, "revoked")
 	if took := time.Since(begun); took > time.Second {
@@ -97,8 +98,8 @@ func TestGateway_ClosesTheTunnelsOfARevokedOrigin(t *testing.T) {
 func TestGateway_ClosesATunnelWhoseIntegrationNoLongerListsIt(t *testing.T) {
 	w := newWorld(t, options{tenant: echo})
 	byID, byUnion := w.open(listed, "/?qlik-web-integration-id=first"), w.open(listed, "/")
-	w.lists.Apply(origins.Change{Tenant: "acme", Part: origins.Part{ID: "third", Revision: 9, Origins: []string{listed}}})
-	w.lists.Apply(withoutFirst())
+	liststest.Apply(w.lists, origins.Change{Tenant: "acme", Part: origins.Part{ID: "third", Revision: 9, Origins: []string{listed}}})
+	liststest.Apply(w.lists, withoutFirst())
 	expectClose(t, "by the web integration", byID, websocket.StatusPolicyViolation, "revoked")
 	expectEcho(t, "another web integration lists it", byUnion)
 }
@@ -115,14 +116,14 @@ func TestGateway_ReviewsTunnelsWhoseListWasReadAnew(t *testing.T) {
 	}})
 	conn := w.open(listed, "/")
 	revoked <- true
-	w.lists.Doubt("acme")
+	liststest.Invalidate(w.lists, "acme")
 	expectClose(t, "read anew", conn, websocket.StatusPolicyViolation, "revoked")
 }
 
 func TestGateway_LeavesTunnelsAloneThatItDoesNotEnforce(t *testing.T) {
 	w := newWorld(t, options{tenant: echo, mode: proxy.Headers})
 	conn := w.open(listed, "/")
-	w.lists.Apply(withoutFirst())
+	liststest.Apply(w.lists, withoutFirst())
 	expectEcho(t, "mode headers", conn)
 }
 
@@ -199,7 +200,7 @@ func TestGateway_PutsNoCloseFrameIntoAFrame(t *testing.T) {
 		if _, err := io.ReadFull(reader, got); err != nil {
 			t.Fatal(err)
 		}
-		w.lists.Apply(withoutFirst())
+		liststest.Apply(w.lists, withoutFirst())
 		rest, err := io.ReadAll(reader)
 		if got := string(got) + string(rest); got != row.want || err != nil {
 			t.Errorf("%s: %q, %v, want %q", row.rule, got, err, row.want)
@@ -218,7 +219,7 @@ func TestGateway_TellsTheTenantTooThatATunnelIsClosed(t *testing.T) {
 		told <- err
 	}})
 	w.open(listed, "/")
-	w.lists.Apply(withoutFirst())
+	liststest.Apply(w.lists, withoutFirst())
 	if err := <-told; websocket.CloseStatus(err) != websocket.StatusPolicyViolation {
 		t.Errorf("the tenant got %v", err)
 	}
@@ -242,7 +243,7 @@ func TestGateway_ClosesTheTunnelOfASlowReader(t *testing.T) {
 	if res, err := http.ReadResponse(bufio.NewReaderSize(conn, 16), nil); err != nil || res.StatusCode != 101 {
 		t.Fatalf("%v, %v", res, err)
 	}
-	w.lists.Apply(withoutFirst())
+	liststest.Apply(w.lists, withoutFirst())
 	if x := w.observed(); x.TunnelEnd != "revoked" {
 		t.Errorf("observed %+v", x)
 	}
@@ -263,24 +264,8 @@ func TestGateway_ReviewsTunnelsWhoseListIsNotCached(t *testing.T) {
 		w.lists.List(t.Context(), fmt.Sprint("tenant-", i))
 	}
 	revoked.Store(true)
-	w.lists.Apply(withoutFirst())
+	liststest.Apply(w.lists, withoutFirst())
 	expectClose(t, "evicted", conn, websocket.StatusPolicyViolation, "revoked")
-}
-
-func TestGateway_ReviewsTunnelsOfADoubtedListUntilItCouldBeRead(t *testing.T) {
-	var reads atomic.Int32
-	w := newWorld(t, options{tenant: echo, load: func(ctx context.Context, tenant string) (*origins.List, error) {
-		switch reads.Add(1) {
-		case 1:
-			return loadTwo(ctx, tenant)
-		case 2:
-			return nil, errors.New("the store is down")
-		}
-		return origins.NewList(20, nil), nil
-	}})
-	conn := w.open(listed, "/")
-	w.lists.Doubt("acme")
-	expectClose(t, "read at the second attempt", conn, websocket.StatusPolicyViolation, "revoked")
 }
 
 // What is revoked between the decision and the tunnel finds no tunnel to close.
@@ -294,7 +279,7 @@ func TestGateway_ClosesATunnelThatWasRevokedDuringItsHandshake(t *testing.T) {
 			}
 			return loadTwo(ctx, tenant)
 		}, tenant: func(rw http.ResponseWriter, r *http.Request) {
-			w.lists.Apply(withoutFirst())
+			liststest.Apply(w.lists, withoutFirst())
 			if !stays {
 				for i := range 10 {
 					w.lists.List(r.Context(), fmt.Sprint("tenant-", i))
@@ -329,7 +314,7 @@ func TestGateway_KeepsATunnelWhoseListIsPutOutDuringItsHandshake(t *testing.T) {
 	conn := w.open(listed, "/")
 	expectEcho(t, "nobody says that it has changed", conn)
 	<-asked
-	w.lists.Apply(withoutFirst())
+	liststest.Apply(w.lists, withoutFirst())
 	expectClose(t, "it has changed", conn, websocket.StatusPolicyViolation, "revoked")
 }
 
@@ -352,9 +337,9 @@ func TestGateway_ReviewsTenantsBesideEachOther(t *testing.T) {
 		w.lists.List(t.Context(), "acme")
 	}
 	slow.Store(true)
-	w.lists.Apply(origins.Change{Tenant: "empty", Part: origins.Part{ID: "first", Revision: 10}})
+	liststest.Apply(w.lists, origins.Change{Tenant: "empty", Part: origins.Part{ID: "first", Revision: 10}})
 	<-asked
-	w.lists.Apply(withoutFirst())
+	liststest.Apply(w.lists, withoutFirst())
 	expectClose(t, "beside a tenant whose list does not come", conn, websocket.StatusPolicyViolation, "revoked")
 }
 
@@ -372,7 +357,7 @@ func TestGateway_ClosesTunnelsWhoseListCanNoLongerBeHad(t *testing.T) {
 		w.lists.List(t.Context(), fmt.Sprint("tenant-", i))
 	}
 	gone.Store(true)
-	w.lists.Apply(withoutFirst())
+	liststest.Apply(w.lists, withoutFirst())
 	expectClose(t, "not to be had", conn, websocket.StatusPolicyViolation, "revoked")
 	expectEcho(t, "a public origin needs no list", same)
 }
@@ -409,7 +394,7 @@ func TestGateway_LetsNothingFollowItsCloseFrame(t *testing.T) {
 	if res, err := http.ReadResponse(reader, nil); err != nil || res.StatusCode != 101 {
 		t.Fatalf("%v, %v", res, err)
 	}
-	w.lists.Apply(withoutFirst())
+	liststest.Apply(w.lists, withoutFirst())
 	if rest, err := io.ReadAll(reader); string(rest) != "\x88\x09\x03\xf0revoked" || err != nil {
 		t.Errorf("%q, %v", rest, err)
 	}

@@ -15,10 +15,13 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"originwarden/envelope"
+	"originwarden/lists"
+	"originwarden/lists/liststest"
 	"originwarden/origins"
 	"originwarden/proxy"
 )
@@ -38,7 +41,8 @@ type world struct {
 	gateway *httptest.Server
 	proxy   *proxy.Gateway
 	speaks  protocol
-	lists   *origins.Cache
+	lists   *lists.Cache
+	quiet   atomic.Bool // the gateway is not told of changes
 
 	exchanges chan proxy.Exchange
 
@@ -71,7 +75,9 @@ type options struct {
 	mode     proxy.Mode
 	policy   func(*origins.Policy)
 	config   func(*proxy.Config)
-	load     origins.Loader
+	load     liststest.Loader
+	// maxStaleness is that of the lists.
+	maxStaleness time.Duration
 }
 
 func newWorld(t testing.TB, o options) *world {
@@ -80,10 +86,10 @@ func newWorld(t testing.TB, o options) *world {
 	tenant := httptest.NewServer(w.recording(o.tenant))
 	t.Cleanup(tenant.Close)
 	upstream, _ := url.Parse(tenant.URL)
-	w.lists = origins.NewCache(origins.Bounds{Tenants: 10, Origins: 1000}, o.load)
 	if o.load == nil {
-		w.lists = origins.NewCache(origins.Bounds{Tenants: 10, Origins: 1000}, loadTwo)
+		o.load = loadTwo
 	}
+	w.lists = liststest.New(lists.Config{Bounds: lists.Bounds{Tenants: 10, Origins: 1000}, MaxStaleness: o.maxStaleness}, o.load)
 	cfg := w.config(o, upstream)
 	if o.config != nil {
 		o.config(&cfg)
@@ -92,7 +98,12 @@ func newWorld(t testing.TB, o options) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.proxy, w.lists.Changed = gateway, gateway.ListChanged
+	w.proxy = gateway
+	w.lists.Subscribe(func(tenant string) {
+		if !w.quiet.Load() {
+			gateway.ListChanged(tenant)
+		}
+	})
 	go gateway.Review(t.Context())
 	w.gateway = httptest.NewUnstartedServer(gateway)
 	w.gateway.Config.DisableGeneralOptionsHandler = true

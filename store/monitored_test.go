@@ -41,6 +41,7 @@ func (f *failing) CheckWrites(context.Context) error {
 }
 
 var (
+	errDown    = errors.New("the store is down")
 	errNoSpace = &store.WriteError{Cause: store.CauseNoSpace, NotMade: true, Err: errDown}
 	errSlow    = &store.WriteError{Cause: store.CauseUnreachable, Err: errDown}
 )

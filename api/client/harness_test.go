@@ -12,7 +12,7 @@ import (
 
 	"originwarden/api"
 	"originwarden/api/client"
-	"originwarden/origins"
+	"originwarden/lists"
 	"originwarden/store"
 	"originwarden/store/sqlite"
 )
@@ -46,7 +46,7 @@ func openAPI(dir string, limits api.RateLimits) (http.Handler, store.Store, erro
 	const timeout = 10 * time.Second
 	a := api.New(api.Config{
 		Store:   s,
-		Lists:   origins.NewCache(origins.Bounds{Tenants: 10, Origins: 100_000}, store.Loader(s, timeout)),
+		Lists:   lists.New(lists.Config{Store: s, Bounds: lists.Bounds{Tenants: 10, Origins: 100_000}, Timeout: timeout}),
 		Limits:  api.Limits{Origins: 1000, Body: 1 << 20},
 		Timeout: timeout,
 

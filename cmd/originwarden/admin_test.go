@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"originwarden/lists"
 	"originwarden/store"
 )
 
@@ -93,9 +94,9 @@ func TestReadiness_TellsTheRevisionInForce(t *testing.T) {
 
 func TestReadiness_TellsWhatIsWrongWithTheStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var state store.State
+		var state lists.State
 		var writes store.Writes
-		ready := newReadiness(func() store.State { return state }, func() store.Writes { return writes }, func() []upstreamDocument { return []upstreamDocument{{Tenant: "acme"}} })
+		ready := newReadiness(func() lists.State { return state }, func() store.Writes { return writes }, func() []upstreamDocument { return []upstreamDocument{{Tenant: "acme"}} })
 		expect := func(name string, status int, want string) {
 			t.Helper()
 			recorder := httptest.NewRecorder()
@@ -111,8 +112,7 @@ func TestReadiness_TellsWhatIsWrongWithTheStore(t *testing.T) {
 		expect("without a way", 503, `{"ready":false,"revision":0,"age":null,"problem":"there are no lists: the store was not reached yet","store":{"up":false,"revision":0},"upstreams":[{"tenant":"acme","up":null}]}`)
 		ready.noLists(fmt.Errorf("etcd: %w: nothing is there", store.ErrMissing))
 		expect("without anything in the store", 503, `{"ready":false,"revision":0,"age":null,"problem":"there are no lists: etcd: there is no store: nothing is there","store":{"up":false,"revision":0},"upstreams":[{"tenant":"acme","up":null}]}`)
-		ready.loaded()
-		state = store.State{InForce: store.Position{Store: "one", Revision: 7}, Confirmed: time.Now(), Newest: 8, Up: true}
+		state = lists.State{Loaded: true, InForce: store.Position{Store: "one", Revision: 7}, Confirmed: time.Now(), Newest: 8, Up: true}
 		expect("then", 200, `{"ready":true,"revision":7,"age":0,"store":{"up":true,"identity":"one","revision":8},"upstreams":[{"tenant":"acme","up":null}]}`)
 		writes.Problem = &store.WriteError{Cause: store.CauseNoSpace, NotMade: true, Err: errors.New("the disk is full")}
 		expect("without writes", 200, `{"ready":true,"revision":7,"age":0,"problem":"no writes: the store has no space left: the disk is full","store":{"up":true,"identity":"one","revision":8,"write_problem":"no_space"},"upstreams":[{"tenant":"acme","up":null}]}`)

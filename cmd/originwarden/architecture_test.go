@@ -19,14 +19,15 @@ import (
 // row of its own.
 func may() map[string][]string {
 	return map[string][]string{
-		"origins":         {"github.com/hashicorp/golang-lru/v2", "golang.org/x/net/idna", "golang.org/x/sync"},
+		"origins":         {"github.com/hashicorp/golang-lru/v2", "golang.org/x/net/idna"},
 		"envelope":        {},
 		"store":           {"origins"},
 		"store/sqlite":    {"store", "origins", "modernc.org/sqlite", "github.com/gofrs/flock"},
 		"store/etcd":      {"store", "origins", "go.etcd.io/etcd/api/v3", "go.etcd.io/etcd/client/v3", "google.golang.org/grpc", "go.uber.org/zap"},
 		"store/storetest": {"store", "origins"},
 		"store/transfer":  {"store", "origins", "github.com/go-json-experiment/json"},
-		"lists":           {"store", "origins"},
+		"lists":           {"store", "origins", "github.com/hashicorp/golang-lru/v2", "golang.org/x/sync"},
+		"lists/liststest": {"lists", "store", "origins"},
 		"lists/disk":      {"lists", "store", "origins", "modernc.org/sqlite", "github.com/gofrs/flock"},
 		"api": {"store", "origins", "envelope", "github.com/coreos/go-oidc/v3", "github.com/go-jose/go-jose/v4",
 			"github.com/go-json-experiment/json", "github.com/hashicorp/golang-lru/v2", "golang.org/x/time/rate"},
@@ -34,7 +35,7 @@ func may() map[string][]string {
 		"proxy":       {"origins", "envelope", "proxy/http1", "golang.org/x/sys"},
 		"proxy/http1": {},
 		"bench":       {"api/client", "github.com/coder/websocket"},
-		"metrics":     {"origins", "proxy", "api", "github.com/prometheus/client_golang"},
+		"metrics":     {"origins", "lists", "proxy", "api", "github.com/prometheus/client_golang"},
 		"cmd/originwarden": {"api", "api/client", "cmd/originwarden", "envelope", "lists", "lists/disk", "metrics", "origins", "proxy", "store",
 			"github.com/coder/websocket", "github.com/coreos/go-systemd/v22", "github.com/spf13/cobra", "golang.org/x/sync", "golang.org/x/sys", "go.opentelemetry.io/otel", "go.uber.org/zap", "go.yaml.in/yaml/v3"},
 	}

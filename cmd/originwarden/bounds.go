@@ -25,7 +25,8 @@ func (p *plan) warnOfTenants() {
 
 // warnOfOrigins says that the lists of tenants, as many as may be in memory, are
 // not all there once they were loaded.
-func (s *service) warnOfOrigins(tenants int) {
+func (s *service) warnOfOrigins() {
+	tenants := min(len(*s.served.Load()), s.cfg.Cache.Tenants)
 	if held := s.lists.Stats(); held.Tenants < tenants {
 		s.log.Warn("the lists have more origins than cache.origins",
 			zap.Int("tenants", tenants), zap.Int("in_memory", held.Tenants), zap.Int("cache_origins", s.cfg.Cache.Origins),

@@ -14,6 +14,7 @@ import (
 	"originwarden/api"
 	"originwarden/cmd/originwarden/config"
 	"originwarden/cmd/originwarden/demo"
+	"originwarden/origins"
 	"originwarden/store"
 )
 
@@ -133,14 +134,13 @@ func (e *example) run(stop, now context.Context) error {
 // list makes the web integration of the page that is listed.
 func (e *example) list(ctx context.Context, s *service) error {
 	now := time.Now().UTC().Truncate(time.Second)
-	made, err := s.store.Create(ctx, store.WebIntegration{
-		ID: store.NewID(), TenantID: "demo", Name: "demo", CreatedBy: "demo", Created: now, LastUpdated: now,
-		ValidOrigins: pageOrigins(e.listed.Addr()),
+	return s.lists.Write(ctx, "demo", func(ctx context.Context) (origins.Change, error) {
+		made, err := s.store.Create(ctx, store.WebIntegration{
+			ID: store.NewID(), TenantID: "demo", Name: "demo", CreatedBy: "demo", Created: now, LastUpdated: now,
+			ValidOrigins: pageOrigins(e.listed.Addr()),
+		})
+		return made.Change(), err
 	})
-	if err == nil {
-		s.lists.Apply(made.Change())
-	}
-	return err
 }
 
 func (e *example) servePages(stop context.Context, gateway int) {

@@ -40,7 +40,7 @@ func (s *service) handlers(at net.Addr) (*handlers, error) {
 	h.running = &inFlight{handler: http.HandlerFunc(h.toTenant)}
 	observed.Watch(first.gateway.Tunnels, h.running.count)
 	observed.WatchFeed(s.feed)
-	observed.WatchSnapshot(s.keeping)
+	observed.WatchSnapshot(func() error { return s.lists.State().NotKept })
 	observed.WatchWrites(writeCauses(), s.writes)
 	observed.WatchLog(s.log.dropped.Load)
 	observed.WatchUpstreams(s.upstreams.up)

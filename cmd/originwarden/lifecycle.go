@@ -87,7 +87,7 @@ func (s *service) run(stop, now context.Context, a around) error {
 	}
 	defer func() { h.current.Load().gateway.Close() }()
 	defer h.plan.tracing.close(now)
-	s.changed = func(tenant string) { h.current.Load().gateway.ListChanged(tenant) }
+	s.lists.Subscribe(func(tenant string) { h.current.Load().gateway.ListChanged(tenant) })
 
 	base, cut := context.WithCancel(context.Background())
 	var background sync.WaitGroup
@@ -103,7 +103,8 @@ func (s *service) run(stop, now context.Context, a around) error {
 	limited := g.limited(tenants)
 	background.Go(func() { h.current.Load().gateway.Review(base) })
 	background.Go(func() { h.current.Load().gateway.ReviewPeriodically(base) })
-	background.Go(func() { s.follow(base) })
+	background.Go(func() { s.lists.Run(base) })
+	background.Go(func() { s.store.Monitor(base) })
 	if remote, ok := s.store.Store.(*etcdStore); ok {
 		background.Go(func() { followFiles(base, remote.followed(s.log.Logger)) })
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -59,9 +58,8 @@ func hasContent(path string) bool {
 
 // warnOfNewStore tells of a store that nobody has written to, which may be
 // another one than is meant. Whoever lists origins at a first start means it.
-func (s *service) warnOfNewStore(ctx context.Context) {
-	at, err := s.store.Position(ctx)
-	if err != nil || at.Revision != 0 {
+func (s *service) warnOfNewStore() {
+	if s.lists.State().Newest != 0 {
 		return
 	}
 	fields := []zap.Field{zap.String("store", placeOf(s.cfg.Store.URL))}

@@ -169,7 +169,6 @@ func (p *plan) api(before *generation) (*api.API, error) {
 	return build(api.Config{
 		Store:      p.store,
 		Lists:      p.lists,
-		Keep:       p.flush,
 		Refusals:   &p.refusals,
 		Tokens:     tokens,
 		OIDC:       api.OIDC(cfg.OIDC),

@@ -9,24 +9,23 @@ import (
 	"sync"
 	"time"
 
+	"originwarden/lists"
 	"originwarden/store"
 )
 
 // readiness tells whether the service takes requests, and how current its lists
 // are. It may be used concurrently.
 type readiness struct {
-	state     func() store.State
+	state     func() lists.State
 	writes    func() store.Writes
 	upstreams func() []upstreamDocument
-	keeping   func() error // why lists are not kept on disk; nil where they never are
 
 	// trace says what tells of another store, if the store was new at the start.
 	trace string
 
 	mu    sync.Mutex
 	phase string // why it does not serve, or ""
-	lists bool   // there are some to decide by
-	cause string // why there are none, or ""
+	cause string // why there are no lists, or ""
 }
 
 // readinessDocument is the answer of /readyz.
@@ -62,7 +61,7 @@ type resetDocument struct {
 	Revision uint64 `json:"revision"`
 }
 
-func newReadiness(state func() store.State, writes func() store.Writes, upstreams func() []upstreamDocument) *readiness {
+func newReadiness(state func() lists.State, writes func() store.Writes, upstreams func() []upstreamDocument) *readiness {
 	return &readiness{state: state, writes: writes, upstreams: upstreams, phase: "starting"}
 }
 
@@ -71,13 +70,6 @@ func (r *readiness) set(phase string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.phase = phase
-}
-
-// loaded says that there are lists to decide by, from now on.
-func (r *readiness) loaded() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.lists = true
 }
 
 // noLists says why there are no lists, if there are none.
@@ -94,7 +86,7 @@ func (r *readiness) noLists(err error) {
 func (r *readiness) problem() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.phase == "" && !r.lists {
+	if r.phase == "" && !r.state().Loaded {
 		return "there are no lists: " + cmp.Or(r.cause, "the store was not reached yet")
 	}
 	return r.phase
@@ -135,23 +127,21 @@ func (r *readiness) document() readinessDocument {
 }
 
 // troubles are what is wrong although it serves.
-func (r *readiness) troubles(s store.State, write *store.WriteError) (all []string) {
+func (r *readiness) troubles(s lists.State, write *store.WriteError) (all []string) {
 	if problem := storeProblem(s, write); problem != "" {
 		all = append(all, problem)
 	} else if r.trace != "" && s.InForce.Store != "" && s.InForce.Revision == 0 {
 		all = append(all, "the store is new, empty, and there was another one: "+r.trace)
 	}
-	if r.keeping != nil {
-		if err := r.keeping(); err != nil {
-			all = append(all, "the lists could not be kept on disk: "+bounded(err.Error(), longestError))
-		}
+	if s.NotKept != nil {
+		all = append(all, "the lists could not be kept on disk: "+bounded(s.NotKept.Error(), longestError))
 	}
 	return all
 }
 
 // storeProblem says what is wrong with the store, or "". That it does not answer
 // says more than that writes fail, unless they tell why.
-func storeProblem(s store.State, write *store.WriteError) string {
+func storeProblem(s lists.State, write *store.WriteError) string {
 	switch {
 	case s.Reset != nil:
 		return s.Reset.Error()

@@ -91,7 +91,7 @@ func (g *gateway) adopt(cfg *config.Config) error {
 func (g *gateway) loadNewLists(cfg *config.Config) {
 	ctx, cancel := context.WithTimeout(g.base, time.Duration(cfg.Store.Timeout))
 	defer cancel()
-	if err := g.loadLists(ctx); err != nil {
+	if err := g.lists.Preload(ctx); err != nil {
 		g.log.Warn("reading the lists of new tenants", zap.Error(err))
 	}
 }

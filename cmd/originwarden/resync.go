@@ -12,7 +12,7 @@ import (
 // resync asks the store for its position again, without waiting for the next
 // time, and with ?accept=true takes a store that was reset as it is.
 func (s *service) resync(w http.ResponseWriter, r *http.Request) {
-	check := s.follower.CatchUp
+	check := s.lists.CatchUp
 	if r.URL.Query().Get("accept") == "true" {
 		check = s.accept
 	}
@@ -29,10 +29,10 @@ func (s *service) resync(w http.ResponseWriter, r *http.Request) {
 
 // accept takes the store as it is, and has its lists in force.
 func (s *service) accept(ctx context.Context) error {
-	if _, err := s.follower.Accept(ctx); err != nil {
+	if _, err := s.lists.Accept(ctx); err != nil {
 		return err
 	}
-	return s.follower.CatchUp(ctx)
+	return s.lists.CatchUp(ctx)
 }
 
 // refuseResync shows the error, which holds nothing of a client's, to somebody

@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"go.uber.org/zap"
 
@@ -25,15 +24,11 @@ type service struct {
 	cfg   *config.Config // that it was started with
 	log   *logger
 	store *store.Monitored
-	lists *origins.Cache
+	lists *lists.Cache
 	// refusals are of this process.
 	refusals origins.Refusals
-	// follower keeps lists at the store.
-	follower *store.Follower
 	// disk is where the last good lists are kept, or nil.
-	disk *disk.Disk
-	// keeper keeps the lists there, or is nil.
-	keeper    *lists.Keeper
+	disk      *disk.Disk
 	ready     *readiness
 	upstreams upstreams
 	// fileToken is the one of the file beside the store's, once it was asked for.
@@ -43,9 +38,6 @@ type service struct {
 	// served are the ids of the tenants that are served now.
 	served atomic.Pointer[[]string]
 	beginning
-	// changed is told of every tenant whose list has changed, once somebody
-	// listens.
-	changed func(tenant string)
 }
 
 // beginning is what is known of a start beside its configuration.
@@ -59,7 +51,7 @@ type beginning struct {
 
 // open opens the store and reads the lists. The service has to be closed.
 func open(ctx context.Context, cfg *config.Config, log *logger, b beginning) (*service, error) {
-	s := &service{cfg: cfg, log: log, beginning: b, changed: func(string) {}}
+	s := &service{cfg: cfg, log: log, beginning: b}
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
@@ -77,14 +69,8 @@ func (s *service) open(ctx context.Context) error {
 		return withHintOfStore(err)
 	}
 	s.store = s.monitor(opened, s.cfg.Store)
-	s.lists = origins.NewCache(origins.Bounds{Tenants: s.cfg.Cache.Tenants, Origins: s.cfg.Cache.Origins},
-		store.Loader(s.store, time.Duration(s.cfg.Store.Timeout)))
-	s.lists.MaxStaleness = time.Duration(s.cfg.Cache.MaxStaleness)
-	s.lists.Changed = func(tenant string) { s.changed(tenant) }
-	s.follower = s.newFollower()
-	s.keeper = s.newKeeper()
-	s.ready = newReadiness(s.follower.State, s.store.Writes, s.upstreams.documents)
-	s.ready.keeping = s.keeping
+	s.lists = s.newLists()
+	s.ready = newReadiness(s.lists.State, s.store.Writes, s.upstreams.documents)
 	s.ready.trace = trace
 	s.serving(nil, s.cfg)
 	if _, err := s.tokens(s.cfg); err != nil {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"originwarden/cmd/originwarden/config"
+	"originwarden/origins"
 	"originwarden/store"
 )
 
@@ -45,11 +46,14 @@ func (s *service) listAtStart(ctx context.Context, entries []string) error {
 	if len(entries) == 0 {
 		return nil
 	}
-	written, err := s.writeStartList(ctx, s.cfg.Tenants[0].ID, entries)
+	tenant := s.cfg.Tenants[0].ID
+	err := s.lists.Write(ctx, tenant, func(ctx context.Context) (origins.Change, error) {
+		written, err := s.writeStartList(ctx, tenant, entries)
+		return written.Change(), err
+	})
 	if err != nil {
 		return fmt.Errorf("listing the origins of --origin: %w", err)
 	}
-	s.lists.Apply(written.Change())
 	return nil
 }
 

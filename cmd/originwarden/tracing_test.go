@@ -20,6 +20,8 @@ import (
 
 	"originwarden/cmd/originwarden/config"
 	"originwarden/cmd/originwarden/demo"
+	"originwarden/lists"
+	"originwarden/lists/liststest"
 	"originwarden/metrics"
 	"originwarden/origins"
 	"originwarden/proxy"
@@ -303,7 +305,7 @@ func benchServed(b *testing.B, cfg *config.Config, t *tracing) http.Handler {
 	to, _ := url.Parse(tenant.URL)
 	gateway, err := proxy.New(proxy.Config{
 		Tenants: []proxy.Tenant{{ID: "acme", Upstream: to}}, Observe: t.observe, Sampled: 1,
-		Lists: origins.NewCache(origins.Bounds{Tenants: 1, Origins: 1}, func(context.Context, string) (*origins.List, error) { return origins.NewList(1, nil), nil }),
+		Lists: liststest.New(lists.Config{Bounds: lists.Bounds{Tenants: 1, Origins: 1}}, func(context.Context, string) (*origins.List, error) { return origins.NewList(1, nil), nil }),
 	})
 	if err != nil {
 		b.Fatal(err)

@@ -111,8 +111,7 @@ func servingFrom(t *testing.T, configuration string, between func(r *running, s 
 		t.Fatal(err)
 	}
 	r := &running{}
-	s.store = s.monitor(between(r, s.store), cfg.Store)
-	s.follower.Store = s.store
+	s.store.Store = between(r, s.store.Store)
 	stop, now, end := endsBy(nil)
 	ready, ended := make(chan string, 1), make(chan error, 1)
 	go func() {

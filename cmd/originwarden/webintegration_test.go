@@ -16,7 +16,7 @@ import (
 
 	"originwarden/api"
 	"originwarden/api/client"
-	"originwarden/origins"
+	"originwarden/lists"
 	"originwarden/store"
 	"originwarden/store/sqlite"
 )
@@ -46,7 +46,7 @@ func newOffice(t *testing.T) *office {
 	o := &office{t: t, store: s}
 	o.api = api.New(api.Config{
 		Store:   s,
-		Lists:   origins.NewCache(origins.Bounds{Tenants: 1, Origins: 10_000}, store.Loader(s, patience)),
+		Lists:   lists.New(lists.Config{Store: s, Bounds: lists.Bounds{Tenants: 1, Origins: 10_000}, Timeout: patience}),
 		Limits:  api.Limits{Origins: 100, Body: 1 << 20},
 		Timeout: patience,
 		Tokens:  []api.Token{{Subject: "ops", Tenant: "acme", Role: api.Admin, SHA256: sha256.Sum256([]byte(officeToken))}},

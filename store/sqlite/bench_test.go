@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"originwarden/lists"
 	"originwarden/store"
 	"originwarden/store/sqlite"
 )
@@ -72,9 +73,9 @@ func BenchmarkLoad(b *testing.B) {
 		}
 	})
 	b.Run("IntoAList", func(b *testing.B) {
-		load := store.Loader(s, time.Minute)
 		for b.Loop() {
-			if list, err := load(b.Context(), "acme"); err != nil || list.Len() != 1_000_000 {
+			cache := lists.New(lists.Config{Store: s, Bounds: lists.Bounds{Tenants: 1, Origins: 1}, Timeout: time.Minute})
+			if list, err := cache.List(b.Context(), "acme"); err != nil || list.Len() != 1_000_000 {
 				b.Fatal(err)
 			}
 		}

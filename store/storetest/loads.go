@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
-	"time"
 
+	"originwarden/origins"
 	"originwarden/store"
 )
 
@@ -116,10 +116,15 @@ func loadsFeedACache(s *subject) {
 	one := s.create(entry("acme", "one", "https://A.example:443/", "not an origin"))
 	two := s.create(entry("acme", "two", "https://b.example"))
 	s.create(entry("other", "three", "https://c.example"))
-	list, err := store.Loader(s.Store, time.Minute)(s.Context(), "acme")
+	revision, all, err := s.Load(s.Context(), "acme")
 	if err != nil {
 		s.Fatal(err)
 	}
+	var parts []origins.Part
+	for _, w := range all {
+		parts = append(parts, w.Part())
+	}
+	list := origins.NewList(revision, parts)
 	if list.Revision() != s.revision() || list.Len() != 2 || list.Lists("https://c.example") {
 		s.Errorf("the list has %d origins at revision %d", list.Len(), list.Revision())
 	}

@@ -8,6 +8,7 @@ import (
 
 	"go.etcd.io/etcd/server/v3/embed"
 
+	"originwarden/lists"
 	"originwarden/origins"
 	"originwarden/store"
 	"originwarden/store/etcd"
@@ -113,9 +114,9 @@ func BenchmarkLoad(b *testing.B) {
 		}
 	})
 	b.Run("IntoAList", func(b *testing.B) {
-		load := store.Loader(s, time.Minute)
 		for b.Loop() {
-			if list, err := load(b.Context(), "acme"); err != nil || list.Len() != 1_000_000 {
+			cache := lists.New(lists.Config{Store: s, Bounds: lists.Bounds{Tenants: 1, Origins: 1}, Timeout: time.Minute})
+			if list, err := cache.List(b.Context(), "acme"); err != nil || list.Len() != 1_000_000 {
 				b.Fatal(err)
 			}
 		}

@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"originwarden/api/client"
-	"originwarden/store"
+	inforce "originwarden/lists"
 )
 
 const (
@@ -210,7 +210,7 @@ func (w *world) checkLogs() {
 		if err != nil {
 			w.Fatal(err)
 		}
-		for _, bad := range []string{"DATA RACE", "panic", "fatal error:", string(store.ChangeMissed)} {
+		for _, bad := range []string{"DATA RACE", "panic", "fatal error:", string(inforce.ChangeMissed)} {
 			if bytes.Contains(text, []byte(bad)) {
 				w.isWrong("%s says: %s", g.process.log, bad)
 			}

@@ -1,4 +1,4 @@
-package store_test
+package lists_test
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"originwarden/lists"
 	"originwarden/origins"
 	"originwarden/store"
 )
@@ -26,7 +27,7 @@ func TestFollow_BringsWhatAnotherGatewayWrites(t *testing.T) {
 			g.list("acme")
 		}
 		w := create(t, here.hooked, entry("acme", "https://a.example", "https://b.example"))
-		here.lists.Apply(w.Change())
+		here.Apply(w.Change())
 		here.wantListed("acme", "https://a.example")
 		there.await(w.Revision)
 		there.wantListed("acme", "https://a.example", "https://b.example")
@@ -38,7 +39,7 @@ func TestFollow_BringsWhatAnotherGatewayWrites(t *testing.T) {
 		if at := here.State().InForce; at.Revision != gone || at.Store == "" {
 			t.Errorf("in force is %+v, the deletion is %d", at, gone)
 		}
-		if loads := here.lists.Stats().Loads + there.lists.Stats().Loads; loads != 2 {
+		if loads := here.Stats().Loads + there.Stats().Loads; loads != 2 {
 			t.Errorf("%d lists were read, want one at each gateway", loads)
 		}
 	})
@@ -48,8 +49,8 @@ func TestFollow_TellsWhoseListHasChangedAlsoWhenItIsNotCached(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGateway(t, engine(t)).follow()
 		g.await(create(t, g.hooked, entry("acme", "https://a.example")).Revision)
-		if changed := g.takeChanged(); !slices.Equal(changed, []string{"acme"}) || len(g.lists.Tenants()) != 0 {
-			t.Errorf("told of %q, cached are %q", changed, g.lists.Tenants())
+		if changed := g.takeChanged(); !slices.Equal(changed, []string{"acme"}) || len(g.Tenants()) != 0 {
+			t.Errorf("told of %q, cached are %q", changed, g.Tenants())
 		}
 	})
 }
@@ -84,13 +85,13 @@ func TestFollow_WaitsForTheStore(t *testing.T) {
 		g := newGateway(t, engine(t))
 		w := create(t, g.hooked, entry("acme", "https://a.example"))
 		prepared := 0
-		g.Prepare = func(ctx context.Context) error {
+		g.preloads(func(ctx context.Context) error {
 			if prepared++; prepared < 3 {
 				return errors.New("not yet")
 			}
-			_, err := g.lists.List(ctx, "acme")
+			_, err := g.List(ctx, "acme")
 			return err
-		}
+		})
 		g.hooked.down()
 		if err := g.CatchUp(t.Context()); !errors.Is(err, errDown) {
 			t.Errorf("CatchUp: %v", err)
@@ -110,7 +111,7 @@ func TestFollow_WaitsForTheStore(t *testing.T) {
 		if prepared != 3 {
 			t.Errorf("prepared %d times", prepared)
 		}
-		g.wantEvents(store.StoreLost, store.StoreBack, store.ListsBehind)
+		g.wantEvents(lists.StoreLost, lists.StoreBack, lists.ListsBehind, lists.ListsLoaded)
 	})
 }
 
@@ -120,14 +121,14 @@ func TestFollow_DoesNotHoldUpTheFeedUntilItIsPrepared(t *testing.T) {
 		g := newGateway(t, engine(t))
 		w := create(t, g.hooked, entry("acme", "https://a.example"))
 		ready := make(chan struct{})
-		g.Prepare = func(context.Context) error {
+		g.preloads(func(context.Context) error {
 			select {
 			case <-ready:
 				return nil
 			default:
 				return errors.New("not yet")
 			}
-		}
+		})
 		g.follow()
 		g.list("acme")
 		gone := remove(t, g.hooked, w)
@@ -165,7 +166,7 @@ func TestFollow_TakesASilentFeedUpAgain(t *testing.T) {
 			t.Errorf("it took %v", took)
 		}
 		g.wantGone("acme", "https://a.example")
-		g.wantEvents(store.FeedBroken)
+		g.wantEvents(lists.FeedBroken)
 		if resumes := g.State().Resumes; resumes != 1 {
 			t.Errorf("taken up again %d times", resumes)
 		}
@@ -178,7 +179,7 @@ func TestFollow_ReportsAFeedThatDoesNotWorkOnce(t *testing.T) {
 		g.hooked.watch = func(store.Store, context.Context, uint64, func([]origins.Change)) error { return nil }
 		g.follow()
 		time.Sleep(10 * time.Minute)
-		g.wantEvents(store.FeedBroken)
+		g.wantEvents(lists.FeedBroken)
 		broken := make(chan struct{})
 		g.hooked.set(func(h *hooked) {
 			h.watch = func(store.Store, context.Context, uint64, func([]origins.Change)) error {
@@ -189,14 +190,14 @@ func TestFollow_ReportsAFeedThatDoesNotWorkOnce(t *testing.T) {
 		time.Sleep(10 * time.Minute)
 		close(broken) // again
 		time.Sleep(10 * time.Minute)
-		g.wantEvents(store.FeedBroken, store.FeedBroken)
+		g.wantEvents(lists.FeedBroken, lists.FeedBroken)
 	})
 }
 
 func TestFollow_ServesLoadedListsWithoutTheStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGateway(t, engine(t))
-		g.lists.MaxStaleness = 10 * time.Minute
+		g.Configure(func(config *lists.Config) { config.MaxStaleness = 10 * time.Minute })
 		w := create(t, g.hooked, entry("acme", "https://a.example"))
 		g.follow()
 		g.await(w.Revision)
@@ -221,7 +222,7 @@ func TestFollow_ServesLoadedListsWithoutTheStore(t *testing.T) {
 		time.Sleep(time.Second)
 		g.wantDecision("acme", "https://b.example", origins.Listed)
 		g.wantDecision("acme", "https://a.example", origins.OriginNotListed)
-		g.wantEvents(store.StoreLost, store.StoreBack)
+		g.wantEvents(lists.StoreLost, lists.StoreBack)
 	})
 }
 
@@ -275,10 +276,10 @@ func TestFollow_AppliesTheLastOfABatch(t *testing.T) {
 		}
 		remove(t, g.hooked, other)
 		other = edit(t, g.hooked, w, "https://last.example")
-		before := g.lists.Installs()
+		before := g.Installs()
 		close(hold)
 		g.await(other.Revision)
-		if n := g.lists.Installs() - before; n != 2 {
+		if n := g.Installs() - before; n != 2 {
 			t.Errorf("%d lists were built for the last changes of two web integrations", n)
 		}
 		g.wantListed("acme", "https://last.example")
@@ -294,7 +295,7 @@ func TestFollow_EndsWithItsContext(t *testing.T) {
 			g.hooked.fail = func(ctx context.Context, _, _ string) error { <-ctx.Done(); return ctx.Err() }
 		},
 		"while it prepares": func(g *gateway) {
-			g.Prepare = func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+			g.preloads(func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
 		},
 		"with a silent feed": func(g *gateway) {
 			g.hooked.watch = func(_ store.Store, ctx context.Context, _ uint64, _ func([]origins.Change)) error {
@@ -314,6 +315,7 @@ func TestFollow_EndsWithItsContext(t *testing.T) {
 				if took := time.Since(ended); took != 0 {
 					t.Errorf("it took %v", took)
 				}
+				time.Sleep(timeout) // for a load that others might join
 			})
 		})
 	}
@@ -344,13 +346,13 @@ func TestFollow_IsUsedConcurrently(t *testing.T) {
 		writers.Go(func() {
 			for n := range 50 {
 				w := create(t, g.hooked, entry("acme", fmt.Sprintf("https://w%d-%d.example", i, n)))
-				g.lists.Apply(w.Change())
+				g.Apply(w.Change())
 				g.State()
 				if _, err := g.Accept(t.Context()); err != nil {
 					t.Errorf("Accept: %v", err)
 				}
 				last[i] = remove(t, g.hooked, w)
-				g.lists.Apply(store.Deletion("acme", w.ID, last[i]))
+				g.Apply(store.Deletion("acme", w.ID, last[i]))
 				g.list("acme")
 			}
 		})

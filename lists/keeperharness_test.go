@@ -49,8 +49,8 @@ func deleted(id string, revision uint64) origins.Change {
 	return origins.Change{Tenant: "acme", Part: origins.Part{ID: id, Revision: revision}, Deleted: true}
 }
 
-// listing returns a list of one web integration of n origins.
-func listing(revision uint64, n int) *origins.List {
+// datedListing returns a list of one web integration of n origins.
+func datedListing(revision uint64, n int) *origins.List {
 	p := origins.Part{ID: "one", Revision: revision}
 	for i := range n {
 		p.Origins = append(p.Origins, fmt.Sprintf("https://app-%d.at-%d.example", i, revision))

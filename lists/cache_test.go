@@ -1,4 +1,4 @@
-package origins_test
+package lists_test
 
 import (
 	"context"
@@ -11,10 +11,14 @@ import (
 	"testing/synctest"
 	"time"
 
+	"originwarden/lists"
+	"originwarden/lists/liststest"
 	"originwarden/origins"
 )
 
-func roomy() origins.Bounds { return origins.Bounds{Tenants: 100, Origins: 1000} }
+func roomy() lists.Config {
+	return lists.Config{Bounds: lists.Bounds{Tenants: 100, Origins: 1000}}
+}
 
 // listing returns a list of n origins, read at revision.
 func listing(revision uint64, n int) *origins.List {
@@ -26,7 +30,7 @@ func listing(revision uint64, n int) *origins.List {
 }
 
 // counting is a loader of lists of n origins that counts its calls by tenant.
-func counting(n int) (origins.Loader, func(tenant string) int) {
+func counting(n int) (liststest.Loader, func(tenant string) int) {
 	var mu sync.Mutex
 	calls := map[string]int{}
 	load := func(_ context.Context, tenant string) (*origins.List, error) {
@@ -42,7 +46,7 @@ func counting(n int) (origins.Loader, func(tenant string) int) {
 	}
 }
 
-func mustList(t *testing.T, c *origins.Cache, tenant string) *origins.List {
+func mustList(t *testing.T, c *lists.Cache, tenant string) *origins.List {
 	t.Helper()
 	l, err := c.List(t.Context(), tenant)
 	if err != nil {
@@ -53,13 +57,13 @@ func mustList(t *testing.T, c *origins.Cache, tenant string) *origins.List {
 
 func TestCache_LoadsATenantOnce(t *testing.T) {
 	load, calls := counting(3)
-	c := origins.NewCache(roomy(), load)
+	c := liststest.New(roomy(), load)
 	for range 10 {
 		if got := mustList(t, c, "acme").Len(); got != 3 {
 			t.Fatalf("the list has %d origins", got)
 		}
 	}
-	want := origins.Stats{Tenants: 1, Origins: 3, Hits: 9, Misses: 1, Loads: 1}
+	want := lists.Stats{Tenants: 1, Origins: 3, Hits: 9, Misses: 1, Loads: 1}
 	if got := c.Stats(); got != want || calls("acme") != 1 {
 		t.Errorf("%+v after %d loads, want %+v after 1", got, calls("acme"), want)
 	}
@@ -69,7 +73,7 @@ func TestCache_LoadsOnceHoweverManyWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var loads atomic.Int32
 		release := make(chan struct{})
-		c := origins.NewCache(roomy(), func(context.Context, string) (*origins.List, error) {
+		c := liststest.New(roomy(), func(context.Context, string) (*origins.List, error) {
 			loads.Add(1)
 			<-release
 			return listing(1, 1), nil
@@ -90,7 +94,7 @@ func TestCache_LoadsOnceHoweverManyWait(t *testing.T) {
 func TestCache_AWaiterThatLeavesDoesNotEndTheLoad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
-		c := origins.NewCache(roomy(), func(ctx context.Context, _ string) (*origins.List, error) {
+		c := liststest.New(roomy(), func(ctx context.Context, _ string) (*origins.List, error) {
 			<-release
 			return listing(1, 1), ctx.Err()
 		})
@@ -102,7 +106,7 @@ func TestCache_AWaiterThatLeavesDoesNotEndTheLoad(t *testing.T) {
 		}()
 		synctest.Wait()
 		leave()
-		if err := <-left; !errors.Is(err, origins.ErrUnavailable) || !errors.Is(err, context.Canceled) {
+		if err := <-left; !errors.Is(err, lists.ErrUnavailable) || !errors.Is(err, context.Canceled) {
 			t.Errorf("the one who left got %v", err)
 		}
 		close(release)
@@ -115,14 +119,14 @@ func TestCache_AWaiterThatLeavesDoesNotEndTheLoad(t *testing.T) {
 func TestCache_RemembersAFailedLoadForASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		loads, broken := 0, errors.New("broken")
-		c := origins.NewCache(roomy(), func(context.Context, string) (*origins.List, error) {
+		c := liststest.New(roomy(), func(context.Context, string) (*origins.List, error) {
 			if loads++; loads == 1 {
 				return nil, broken
 			}
 			return listing(1, 1), nil
 		})
 		for range 5 {
-			if _, err := c.List(t.Context(), "acme"); !errors.Is(err, origins.ErrUnavailable) || !errors.Is(err, broken) {
+			if _, err := c.List(t.Context(), "acme"); !errors.Is(err, lists.ErrUnavailable) || !errors.Is(err, broken) {
 				t.Fatalf("List: %v", err)
 			}
 		}
@@ -139,18 +143,18 @@ func TestCache_RemembersAFailedLoadForASecond(t *testing.T) {
 func TestCache_KeepsItsBounds(t *testing.T) {
 	rows := []struct {
 		rule   string
-		bounds origins.Bounds
+		bounds lists.Bounds
 		each   int
 		want   []string // of a, b, c asked for in turn, what is still there
 	}{
-		{"within both", origins.Bounds{Tenants: 3, Origins: 30}, 10, []string{"a", "b", "c"}},
-		{"the least recently used tenant goes", origins.Bounds{Tenants: 2, Origins: 30}, 10, []string{"b", "c"}},
-		{"so many go as the origins demand", origins.Bounds{Tenants: 3, Origins: 10}, 10, []string{"c"}},
-		{"one list alone may be larger", origins.Bounds{Tenants: 3, Origins: 5}, 10, []string{"c"}},
+		{"within both", lists.Bounds{Tenants: 3, Origins: 30}, 10, []string{"a", "b", "c"}},
+		{"the least recently used tenant goes", lists.Bounds{Tenants: 2, Origins: 30}, 10, []string{"b", "c"}},
+		{"so many go as the origins demand", lists.Bounds{Tenants: 3, Origins: 10}, 10, []string{"c"}},
+		{"one list alone may be larger", lists.Bounds{Tenants: 3, Origins: 5}, 10, []string{"c"}},
 	}
 	for _, row := range rows {
 		load, calls := counting(row.each)
-		c := origins.NewCache(row.bounds, load)
+		c := liststest.New(lists.Config{Bounds: row.bounds}, load)
 		for _, tenant := range []string{"a", "b", "c"} {
 			mustList(t, c, tenant)
 		}
@@ -168,7 +172,7 @@ func TestCache_KeepsItsBounds(t *testing.T) {
 
 func TestCache_UseKeepsAList(t *testing.T) {
 	load, calls := counting(1)
-	c := origins.NewCache(origins.Bounds{Tenants: 2, Origins: 30}, load)
+	c := liststest.New(lists.Config{Bounds: lists.Bounds{Tenants: 2, Origins: 30}}, load)
 	for _, tenant := range []string{"a", "b", "a", "c", "a"} {
 		mustList(t, c, tenant)
 	}
@@ -179,7 +183,7 @@ func TestCache_UseKeepsAList(t *testing.T) {
 
 func TestCache_AppliesAChangeToWhatItHas(t *testing.T) {
 	load, calls := counting(3)
-	c := origins.NewCache(roomy(), load)
+	c := liststest.New(roomy(), load)
 	before := mustList(t, c, "acme")
 	c.Apply(changed("two", 2, "https://new.example"))
 	if !mustList(t, c, "acme").Lists("https://new.example") || before.Lists("https://new.example") {
@@ -197,9 +201,9 @@ func TestCache_AppliesAChangeToWhatItHas(t *testing.T) {
 
 func TestCache_IgnoresChangesOfTenantsItDoesNotHave(t *testing.T) {
 	load, _ := counting(3)
-	c := origins.NewCache(roomy(), load)
+	c := liststest.New(roomy(), load)
 	c.Apply(changed("two", 2, "https://new.example"))
-	if got := c.Stats(); got != (origins.Stats{}) {
+	if got := c.Stats(); got != (lists.Stats{}) {
 		t.Errorf("%+v", got)
 	}
 }
@@ -209,7 +213,7 @@ func TestCache_IgnoresChangesOfTenantsItDoesNotHave(t *testing.T) {
 func TestCache_ASlowLoadDoesNotUndoAChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
-		c := origins.NewCache(roomy(), func(context.Context, string) (*origins.List, error) {
+		c := liststest.New(roomy(), func(context.Context, string) (*origins.List, error) {
 			<-release
 			return listing(5, 1), nil
 		})
@@ -227,10 +231,10 @@ func TestCache_ASlowLoadDoesNotUndoAChange(t *testing.T) {
 	})
 }
 
-func TestCache_ServesADoubtedListUntilItCouldBeReadAnew(t *testing.T) {
+func TestCache_ServesAnInvalidListUntilItCouldBeReadAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		loads, down := 0, false
-		c := origins.NewCache(roomy(), func(context.Context, string) (*origins.List, error) {
+		c := liststest.New(roomy(), func(context.Context, string) (*origins.List, error) {
 			if loads++; down {
 				return nil, errors.New("the store is down")
 			}
@@ -246,7 +250,7 @@ func TestCache_ServesADoubtedListUntilItCouldBeReadAnew(t *testing.T) {
 		}
 		expect("at first", 1, 1)
 		down = true
-		c.Doubt("acme")
+		c.Invalidate("acme")
 		expect("the first request starts a load", 1, 2)
 		expect("a failed one is not tried again for a second", 1, 2)
 		time.Sleep(time.Second)
@@ -257,15 +261,15 @@ func TestCache_ServesADoubtedListUntilItCouldBeReadAnew(t *testing.T) {
 		down = false
 		expect("the store is back", 2, 4)
 		expect("what it said is in force", 4, 4)
-		expect("and not doubted", 4, 4)
+		expect("and not invalid", 4, 4)
 	})
 }
 
-func TestCache_ReadsAgainWhatWasDoubtedDuringTheLoad(t *testing.T) {
+func TestCache_ReadsAgainWhatWasInvalidatedDuringTheLoad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		reading, release := make(chan struct{}), make(chan struct{})
 		revision := uint64(0)
-		c := origins.NewCache(roomy(), func(context.Context, string) (*origins.List, error) {
+		c := liststest.New(roomy(), func(context.Context, string) (*origins.List, error) {
 			reading <- struct{}{}
 			<-release
 			revision++
@@ -274,7 +278,7 @@ func TestCache_ReadsAgainWhatWasDoubtedDuringTheLoad(t *testing.T) {
 		got := make(chan *origins.List)
 		go func() { got <- mustList(t, c, "acme") }()
 		<-reading
-		c.Doubt("acme")
+		c.Invalidate("acme")
 		release <- struct{}{}
 		<-reading
 		release <- struct{}{}
@@ -286,40 +290,40 @@ func TestCache_ReadsAgainWhatWasDoubtedDuringTheLoad(t *testing.T) {
 
 func TestCache_TellsWhoseListHasChanged(t *testing.T) {
 	load, _ := counting(1)
-	c := origins.NewCache(roomy(), load)
+	c := liststest.New(roomy(), load)
 	var told []string
-	c.Changed = func(tenant string) { told = append(told, tenant) }
+	c.Subscribe(func(tenant string) { told = append(told, tenant) })
 	mustList(t, c, "read")
 	mustList(t, c, "read")
 	c.Apply(changed("two", 2))
-	c.Doubt("other")
+	c.Invalidate("other")
 	if want := []string{"acme", "other"}; !slices.Equal(told, want) {
 		t.Errorf("told %v, want %v", told, want)
 	}
 }
 
-func TestCache_TellsThatADoubtedListWasReadAnew(t *testing.T) {
+func TestCache_TellsThatAnInvalidListWasReadAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		load, _ := counting(1)
-		c := origins.NewCache(roomy(), load)
+		c := liststest.New(roomy(), load)
 		told := make(chan string, 10)
-		c.Changed = func(tenant string) { told <- tenant }
+		c.Subscribe(func(tenant string) { told <- tenant })
 		mustList(t, c, "acme")
-		c.Doubt("acme")
+		c.Invalidate("acme")
 		mustList(t, c, "acme")
 		synctest.Wait()
 		if len(told) != 2 {
-			t.Errorf("told %d times, want of the doubt and of the new list", len(told))
+			t.Errorf("told %d times, want of its invalidation and of the new list", len(told))
 		}
 	})
 }
 
-// Changes that go on while a doubted list is read do not put the reading off.
-func TestCache_ReadsADoubtedListHoweverItChanges(t *testing.T) {
+// Changes that go on while an invalid list is read do not put the reading off.
+func TestCache_ReadsAnInvalidListHoweverItChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var revision atomic.Uint64
 		var revoked atomic.Bool
-		c := origins.NewCache(roomy(), func(context.Context, string) (*origins.List, error) {
+		c := liststest.New(roomy(), func(context.Context, string) (*origins.List, error) {
 			at, n := revision.Load(), 1
 			if revoked.Load() {
 				n = 0
@@ -329,14 +333,14 @@ func TestCache_ReadsADoubtedListHoweverItChanges(t *testing.T) {
 		})
 		mustList(t, c, "acme")
 		revoked.Store(true)
-		c.Doubt("acme")
+		c.Invalidate("acme")
 		for range 10 {
 			c.Apply(changed("other", revision.Add(1), "https://x.example"))
 			mustList(t, c, "acme")
 			time.Sleep(20 * time.Millisecond)
 		}
-		if list := mustList(t, c, "acme"); list.Lists("https://app-0.example") || !list.Lists("https://x.example") || c.Doubted("acme") {
-			t.Errorf("it is still doubted: %v", c.Doubted("acme"))
+		if list := mustList(t, c, "acme"); list.Lists("https://app-0.example") || !list.Lists("https://x.example") || c.IsInvalid("acme") {
+			t.Errorf("it is still invalid: %v", c.IsInvalid("acme"))
 		}
 	})
 }
@@ -346,19 +350,19 @@ func TestCache_ReadsADoubtedListHoweverItChanges(t *testing.T) {
 func TestCache_NobodyJoinsALoadThatHasEnded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		held, telling := make(chan bool), make(chan bool)
-		c := origins.NewCache(origins.Bounds{Tenants: 1, Origins: 100}, func(context.Context, string) (*origins.List, error) {
+		c := liststest.New(lists.Config{Bounds: lists.Bounds{Tenants: 1, Origins: 100}}, func(context.Context, string) (*origins.List, error) {
 			return listing(1, 1), nil
 		})
 		mustList(t, c, "acme")
 		first := true
-		c.Changed = func(tenant string) {
-			if tenant == "acme" && first && !c.Doubted("acme") {
+		c.Subscribe(func(tenant string) {
+			if tenant == "acme" && first && !c.IsInvalid("acme") {
 				first = false
 				close(telling)
 				<-held
 			}
-		}
-		c.Doubt("acme")
+		})
+		c.Invalidate("acme")
 		mustList(t, c, "acme") // reads it anew, and is held up when that is told
 		<-telling
 		mustList(t, c, "other") // puts it out
@@ -381,7 +385,7 @@ func TestCache_NobodyJoinsALoadThatHasEnded(t *testing.T) {
 func TestCache_BoundsWhatItRemembersOfDeletions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		load, calls := counting(3)
-		c := origins.NewCache(roomy(), load)
+		c := liststest.New(roomy(), load)
 		mustList(t, c, "acme")
 		for i := range 1100 {
 			c.Apply(deleted(fmt.Sprint("gone-", i), uint64(2+i)))
@@ -403,7 +407,7 @@ func TestCache_NoReaderSeesWhatWasRevoked(t *testing.T) {
 		return origins.NewList(revision, []origins.Part{{ID: "one", Revision: revision,
 			Origins: []string{fmt.Sprintf("https://at-%d.example", revision)}}}), nil
 	}
-	c := origins.NewCache(origins.Bounds{Tenants: 2, Origins: 100}, load)
+	c := liststest.New(lists.Config{Bounds: lists.Bounds{Tenants: 2, Origins: 100}}, load)
 	var applied atomic.Uint64
 	done := make(chan struct{})
 	var readers sync.WaitGroup

@@ -1,4 +1,4 @@
-package store_test
+package lists_test
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"originwarden/lists"
 	"originwarden/origins"
 	"originwarden/store"
 )
@@ -45,8 +46,9 @@ func newStorm(t *testing.T, seed uint64) *storm {
 	at := engine(t)
 	for i := range uint64(2) {
 		g := newGateway(t, at)
-		g.lists = origins.NewCache(origins.Bounds{Tenants: 2, Origins: 1000}, store.Loader(g.hooked, timeout)) // of three
-		g.Lists = g.lists
+		g.Cache = lists.New(lists.Config{ // of two of the three tenants
+			Store: g.hooked, Bounds: lists.Bounds{Tenants: 2, Origins: 1000}, Timeout: timeout, Report: g.record,
+		})
 		g.hooked.fail = unreliable(rand.New(rand.NewPCG(seed, i)))
 		g.hooked.watch = s.breaking(rand.New(rand.NewPCG(seed, i+10)))
 		s.gateways = append(s.gateways, g.follow())
@@ -109,7 +111,7 @@ func (s *storm) run() {
 		for _, tenant := range s.tenants {
 			s.compare(g, tenant)
 		}
-		if events, errs := g.reported(); slices.Contains(events, store.ChangeMissed) {
+		if events, errs := g.reported(); slices.Contains(events, lists.ChangeMissed) {
 			s.t.Errorf("a change was missed: %v", errs)
 		}
 	}
@@ -148,7 +150,7 @@ func (s *storm) fresh(g *gateway, n int) string {
 
 // wrote brings a write into the list of the gateway where it came in.
 func (s *storm) wrote(g *gateway, c origins.Change, gone ...string) {
-	g.lists.Apply(c)
+	g.Apply(c)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, origin := range gone {
@@ -166,7 +168,7 @@ func (s *storm) read(g *gateway, calm <-chan struct{}) {
 		}
 		tenant := s.tenants[n%len(s.tenants)]
 		inForce := g.State().InForce.Revision
-		l, err := g.lists.List(s.t.Context(), tenant)
+		l, err := g.List(s.t.Context(), tenant)
 		if err != nil {
 			continue
 		}
@@ -192,11 +194,15 @@ func (s *storm) goneBy(tenant string, inForce uint64) map[string]uint64 {
 }
 
 func (s *storm) compare(g *gateway, tenant string) {
-	want, err := store.Loader(g.hooked, timeout)(s.t.Context(), tenant)
+	_, all, err := g.hooked.Load(s.t.Context(), tenant)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	if got, want := listed(g.list(tenant)), listed(want); !reflect.DeepEqual(got, want) {
+	want := map[string][]string{}
+	for _, w := range all {
+		want[w.ID] = slices.Sorted(slices.Values(w.ValidOrigins))
+	}
+	if got := listed(g.list(tenant)); !reflect.DeepEqual(got, want) {
 		s.t.Errorf("%s lists %v, the store %v", tenant, got, want)
 	}
 }

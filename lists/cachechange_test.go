@@ -1,4 +1,4 @@
-package origins_test
+package lists_test
 
 import (
 	"context"
@@ -11,12 +11,14 @@ import (
 	"testing/synctest"
 	"time"
 
+	"originwarden/lists"
+	"originwarden/lists/liststest"
 	"originwarden/origins"
 )
 
 // decided is the reason for which the tenant's list decides about an origin that
 // it lists, unless it is stale.
-func decided(t *testing.T, c *origins.Cache, tenant string) origins.Reason {
+func decided(t *testing.T, c *lists.Cache, tenant string) origins.Reason {
 	t.Helper()
 	var policy origins.Policy
 	return policy.DecideByList(&origins.Request{Origin: []string{"https://app-0.example"}}, mustList(t, c, tenant))
@@ -41,8 +43,8 @@ func TestCache_RefusesByAListThatWasNotConfirmedForTooLong(t *testing.T) {
 	for _, row := range rows {
 		synctest.Test(t, func(t *testing.T) {
 			load, _ := counting(1)
-			c := origins.NewCache(roomy(), load)
-			c.MaxStaleness = row.maxStaleness
+			c := liststest.New(roomy(), load)
+			c.Configure(func(config *lists.Config) { config.MaxStaleness = row.maxStaleness })
 			mustList(t, c, "acme")
 			if row.confirmed != 0 {
 				c.Confirm(time.Now().Add(row.confirmed))
@@ -59,13 +61,13 @@ func TestCache_RefusesByAListThatWasNotConfirmedForTooLong(t *testing.T) {
 func TestCache_LoadsAStaleListAnewBesideItsRefusals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		loads, down := 0, false
-		c := origins.NewCache(roomy(), func(context.Context, string) (*origins.List, error) {
+		c := liststest.New(roomy(), func(context.Context, string) (*origins.List, error) {
 			if loads++; down {
 				return nil, errors.New("the store is down")
 			}
 			return listing(uint64(loads), 1), nil
 		})
-		c.MaxStaleness = time.Minute
+		c.Configure(func(config *lists.Config) { config.MaxStaleness = time.Minute })
 		expect := func(when string, want origins.Reason, afterLoads int) {
 			t.Helper()
 			got := decided(t, c, "acme")
@@ -96,7 +98,7 @@ func TestCache_LoadsAStaleListAnewBesideItsRefusals(t *testing.T) {
 // lacks it read before that.
 func TestCache_CountsFromBeforeAListWasRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := origins.NewCache(roomy(), func(context.Context, string) (*origins.List, error) {
+		c := liststest.New(roomy(), func(context.Context, string) (*origins.List, error) {
 			time.Sleep(time.Minute)
 			return listing(1, 1), nil
 		})
@@ -111,8 +113,8 @@ func TestCache_CountsFromBeforeAListWasRead(t *testing.T) {
 func TestCache_ShowsWhatIsCachedWithoutUsingIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		load, calls := counting(1)
-		c := origins.NewCache(origins.Bounds{Tenants: 2, Origins: 30}, load)
-		c.MaxStaleness = time.Second
+		c := liststest.New(lists.Config{Bounds: lists.Bounds{Tenants: 2, Origins: 30}}, load)
+		c.Configure(func(config *lists.Config) { config.MaxStaleness = time.Second })
 		a := mustList(t, c, "a")
 		mustList(t, c, "b")
 		loaded := time.Now()
@@ -137,7 +139,7 @@ func TestCache_ShowsWhatIsCachedWithoutUsingIt(t *testing.T) {
 
 func TestCache_CountsWhatBecameAList(t *testing.T) {
 	load, _ := counting(1)
-	c := origins.NewCache(roomy(), load)
+	c := liststest.New(roomy(), load)
 	before := c.Installs()
 	rows := []struct {
 		what string
@@ -150,11 +152,11 @@ func TestCache_CountsWhatBecameAList(t *testing.T) {
 		{"the same again", func() { c.Apply(changed("two", 2)) }, false},
 		{"a change of one that is not cached", func() { c.Apply(origins.Change{Tenant: "other"}) }, false},
 		{"a confirmation", func() { c.Confirm(time.Now()) }, false},
-		{"a doubt", func() { c.Doubt("acme") }, false},
+		{"an invalidation", func() { c.Invalidate("acme") }, false},
 		{"a refreshed one", func() { _ = c.Refresh(t.Context(), "acme") }, true},
-		{"a restored one", func() { c.Restore("kept", listing(1, 1), time.Time{}) }, true},
-		{"one that was there", func() { c.Restore("kept", listing(2, 1), time.Time{}) }, false},
-		{"the end of all", c.Clear, true},
+		{"a restored one", func() { c.RestoreList("kept", listing(1, 1), time.Time{}) }, true},
+		{"one that was there", func() { c.RestoreList("kept", listing(2, 1), time.Time{}) }, false},
+		{"the end of all", c.StartOver, true},
 	}
 	for _, row := range rows {
 		row.do()
@@ -181,12 +183,12 @@ func TestCache_TellsOfEveryChangeThatIsApplied(t *testing.T) {
 		{"the list is not cached", false, changed("two", 6)},
 	}
 	for _, row := range rows {
-		c := origins.NewCache(roomy(), load)
+		c := liststest.New(roomy(), load)
 		if row.cached {
 			mustList(t, c, "acme")
 		}
 		var told []string
-		c.Changed = func(tenant string) { told = append(told, tenant) }
+		c.Subscribe(func(tenant string) { told = append(told, tenant) })
 		for range 2 { // as by a write, and by the feed after it
 			c.Apply(row.change)
 		}
@@ -198,11 +200,11 @@ func TestCache_TellsOfEveryChangeThatIsApplied(t *testing.T) {
 
 // The list may be put out, and be loaded by a miss, while it is refreshed.
 func TestCache_TellsOfEveryRefresh(t *testing.T) {
-	c := origins.NewCache(origins.Bounds{Tenants: 1, Origins: 100}, func(context.Context, string) (*origins.List, error) {
+	c := liststest.New(lists.Config{Bounds: lists.Bounds{Tenants: 1, Origins: 100}}, func(context.Context, string) (*origins.List, error) {
 		return listing(1, 1), nil
 	})
 	var told atomic.Int64
-	c.Changed = func(string) { told.Add(1) }
+	c.Subscribe(func(string) { told.Add(1) })
 	done := make(chan struct{})
 	var asking sync.WaitGroup
 	for _, tenant := range []string{"acme", "acme", "other"} {
@@ -230,18 +232,18 @@ func TestCache_TellsOfEveryRefresh(t *testing.T) {
 
 func TestCache_RefreshReadsACachedListAnew(t *testing.T) {
 	n := 0
-	c := origins.NewCache(roomy(), func(context.Context, string) (*origins.List, error) {
+	c := liststest.New(roomy(), func(context.Context, string) (*origins.List, error) {
 		n++
 		return listing(uint64(n), n), nil
 	})
 	var told []string
-	c.Changed = func(tenant string) { told = append(told, tenant) }
+	c.Subscribe(func(tenant string) { told = append(told, tenant) })
 	mustList(t, c, "acme")
 	if err := c.Refresh(t.Context(), "acme"); err != nil {
 		t.Fatal(err)
 	}
-	if l, _, _ := c.Peek("acme"); l.Len() != 2 || c.Doubted("acme") {
-		t.Errorf("a list of %d, doubted %v", l.Len(), c.Doubted("acme"))
+	if l, _, _ := c.Peek("acme"); l.Len() != 2 || c.IsInvalid("acme") {
+		t.Errorf("a list of %d, invalid %v", l.Len(), c.IsInvalid("acme"))
 	}
 	if err := c.Refresh(t.Context(), "other"); err != nil || n != 2 {
 		t.Errorf("of a tenant that is not cached: %v, after %d loads", err, n)
@@ -254,20 +256,20 @@ func TestCache_RefreshReadsACachedListAnew(t *testing.T) {
 func TestCache_RefreshLeavesTheOldListWhenItFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var broken error
-		c := origins.NewCache(roomy(), func(context.Context, string) (*origins.List, error) { return listing(1, 3), broken })
+		c := liststest.New(roomy(), func(context.Context, string) (*origins.List, error) { return listing(1, 3), broken })
 		mustList(t, c, "acme")
 		broken = errors.New("broken")
 		for range 2 { // also within the second of the first
-			if err := c.Refresh(t.Context(), "acme"); !errors.Is(err, broken) || !errors.Is(err, origins.ErrUnavailable) {
+			if err := c.Refresh(t.Context(), "acme"); !errors.Is(err, broken) || !errors.Is(err, lists.ErrUnavailable) {
 				t.Errorf("Refresh: %v", err)
 			}
 		}
-		if mustList(t, c, "acme").Len() != 3 || !c.Doubted("acme") {
-			t.Error("the old list does not go on, doubted")
+		if mustList(t, c, "acme").Len() != 3 || !c.IsInvalid("acme") {
+			t.Error("the old list does not go on, invalid")
 		}
 		broken = nil // and a refresh need not wait for the second to pass
-		if err := c.Refresh(t.Context(), "acme"); err != nil || c.Doubted("acme") {
-			t.Errorf("Refresh: %v, doubted %v", err, c.Doubted("acme"))
+		if err := c.Refresh(t.Context(), "acme"); err != nil || c.IsInvalid("acme") {
+			t.Errorf("Refresh: %v, invalid %v", err, c.IsInvalid("acme"))
 		}
 	})
 }
@@ -275,7 +277,7 @@ func TestCache_RefreshLeavesTheOldListWhenItFails(t *testing.T) {
 func TestCache_RefreshEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		slow := time.Duration(0)
-		c := origins.NewCache(roomy(), func(context.Context, string) (*origins.List, error) {
+		c := liststest.New(roomy(), func(context.Context, string) (*origins.List, error) {
 			time.Sleep(slow)
 			return listing(1, 1), nil
 		})
@@ -283,11 +285,11 @@ func TestCache_RefreshEndsWithItsContext(t *testing.T) {
 		slow = time.Hour
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if err := c.Refresh(ctx, "acme"); !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, origins.ErrUnavailable) {
+		if err := c.Refresh(ctx, "acme"); !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, lists.ErrUnavailable) {
 			t.Errorf("Refresh: %v", err)
 		}
 		time.Sleep(time.Hour)
-		if synctest.Wait(); c.Doubted("acme") {
+		if synctest.Wait(); c.IsInvalid("acme") {
 			t.Error("the load has ended with the one who asked")
 		}
 	})
@@ -298,14 +300,14 @@ func TestCache_RefreshEndsWithItsContext(t *testing.T) {
 func TestCache_RefreshJoinsNoReadThatBeganBefore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		revision, reads := uint64(1), 0
-		c := origins.NewCache(roomy(), func(context.Context, string) (*origins.List, error) {
+		c := liststest.New(roomy(), func(context.Context, string) (*origins.List, error) {
 			read := revision
 			reads++
 			time.Sleep(time.Second)
 			return listing(read, 1), nil
 		})
 		mustList(t, c, "acme")
-		c.Doubt("acme")
+		c.Invalidate("acme")
 		mustList(t, c, "acme") // starts a load
 		synctest.Wait()
 		revision = 2
@@ -337,7 +339,7 @@ func TestCache_WhatIsRefreshedIsNew(t *testing.T) {
 		defer mu.Unlock()
 		return revision
 	}
-	c := origins.NewCache(origins.Bounds{Tenants: 2, Origins: 100}, func(context.Context, string) (*origins.List, error) {
+	c := liststest.New(lists.Config{Bounds: lists.Bounds{Tenants: 2, Origins: 100}}, func(context.Context, string) (*origins.List, error) {
 		return origins.NewList(now(), nil), nil
 	})
 	var running sync.WaitGroup
@@ -345,7 +347,7 @@ func TestCache_WhatIsRefreshedIsNew(t *testing.T) {
 		running.Go(func() {
 			for n := range 3000 {
 				if i == 0 {
-					c.Restore("acme", origins.NewList(0, nil), time.Time{})
+					c.RestoreList("acme", origins.NewList(0, nil), time.Time{})
 					if _, err := c.List(context.Background(), fmt.Sprint("other-", n)); err != nil {
 						t.Error(err)
 					}
@@ -376,7 +378,7 @@ func TestCache_ClearDropsEverything(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var broken error
 		loads := 0
-		c := origins.NewCache(roomy(), func(context.Context, string) (*origins.List, error) {
+		c := liststest.New(roomy(), func(context.Context, string) (*origins.List, error) {
 			loads++
 			return listing(uint64(loads), 3), broken
 		})
@@ -388,8 +390,8 @@ func TestCache_ClearDropsEverything(t *testing.T) {
 		}
 		broken = nil
 		var told []string
-		c.Changed = func(tenant string) { told = append(told, tenant) }
-		c.Clear()
+		c.Subscribe(func(tenant string) { told = append(told, tenant) })
+		c.StartOver()
 		if got := c.Stats(); got.Tenants != 0 || got.Origins != 0 || len(c.Tenants()) != 0 {
 			t.Errorf("%+v, %v", got, c.Tenants())
 		}
@@ -409,7 +411,7 @@ func TestCache_ClearDropsEverything(t *testing.T) {
 func TestCache_ReadsAgainWhatWasClearedDuringTheLoad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := "old"
-		c := origins.NewCache(roomy(), func(context.Context, string) (*origins.List, error) {
+		c := liststest.New(roomy(), func(context.Context, string) (*origins.List, error) {
 			read := store
 			time.Sleep(time.Second)
 			return origins.NewList(1, []origins.Part{{ID: "one", Revision: 1, Origins: []string{"https://" + read + ".example"}}}), nil
@@ -422,7 +424,7 @@ func TestCache_ReadsAgainWhatWasClearedDuringTheLoad(t *testing.T) {
 		})
 		synctest.Wait()
 		store = "new"
-		c.Clear()
+		c.StartOver()
 		if !mustList(t, c, "acme").Lists("https://new.example") {
 			t.Error("the one who asked after has a list of the old store")
 		}
@@ -435,8 +437,8 @@ func TestCache_ReadsAgainWhatWasClearedDuringTheLoad(t *testing.T) {
 func TestCache_AnswersForAStaleListWithOneThatListsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		load, _ := counting(1)
-		c := origins.NewCache(roomy(), load)
-		c.MaxStaleness = time.Minute
+		c := liststest.New(roomy(), load)
+		c.Configure(func(config *lists.Config) { config.MaxStaleness = time.Minute })
 		mustList(t, c, "acme")
 		time.Sleep(time.Hour)
 		l := mustList(t, c, "acme")
@@ -450,20 +452,30 @@ func TestCache_AnswersForAStaleListWithOneThatListsNothing(t *testing.T) {
 
 // A write that was committed to a store which was replaced before the write
 // returned is none of the lists' that are there now.
-func TestCache_TakesNoChangeOfAnotherGeneration(t *testing.T) {
+func TestWrite_TakesNoChangeOfAStoreThatWasReplaced(t *testing.T) {
 	load, _ := counting(1)
-	c := origins.NewCache(roomy(), load)
+	c := liststest.New(roomy(), load)
 	mustList(t, c, "acme")
 	late := origins.Change{Tenant: "acme", Part: origins.Part{ID: "late", Revision: 1 << 40, Origins: []string{"https://late.example"}}}
-	was := c.Generation()
-	c.Clear()
-	mustList(t, c, "acme")
-	c.ApplyIn(was, late)
-	if l, _, _ := c.Peek("acme"); l.Lists("https://late.example") || !c.Doubted("acme") {
-		t.Errorf("it lists what is late: %v; it is read anew: %v", l.Lists("https://late.example"), c.Doubted("acme"))
+	write := func(meanwhile func()) {
+		t.Helper()
+		err := c.Write(t.Context(), "acme", func(context.Context) (origins.Change, error) {
+			meanwhile()
+			return late, nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
 	}
-	c.ApplyIn(c.Generation(), late)
+	write(func() {
+		c.StartOver()
+		mustList(t, c, "acme")
+	})
+	if l, _, _ := c.Peek("acme"); l.Lists("https://late.example") || !c.IsInvalid("acme") {
+		t.Errorf("it lists what is late: %v; it is read again: %v", l.Lists("https://late.example"), c.IsInvalid("acme"))
+	}
+	write(func() {})
 	if l, _, _ := c.Peek("acme"); !l.Lists("https://late.example") {
-		t.Error("a change of this generation is not taken")
+		t.Error("a change of this store is not taken")
 	}
 }

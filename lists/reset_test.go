@@ -1,4 +1,4 @@
-package store_test
+package lists_test
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"originwarden/lists"
 	"originwarden/origins"
 	"originwarden/store"
 )
@@ -74,7 +75,7 @@ func TestReset_KeepsEveryListUntilItIsAccepted(t *testing.T) {
 				if told := g.takeChanged(); len(told) != 0 {
 					t.Errorf("told of %q", told)
 				}
-				g.wantEvents(store.StoreReset)
+				g.wantEvents(lists.StoreReset)
 				if _, err := g.reported(); !errors.Is(err, store.ErrReset) {
 					t.Errorf("the error is %v", err)
 				}
@@ -104,7 +105,7 @@ func TestReset_IsOverWhenTheStoreComesBack(t *testing.T) {
 		}
 		g.wantGone("other", "https://o.example")
 		g.wantListed("acme", "https://a.example")
-		g.wantEvents(store.StoreReset, store.StoreBack)
+		g.wantEvents(lists.StoreReset, lists.StoreBack)
 	})
 }
 
@@ -112,7 +113,7 @@ func TestAccept_TakesTheListsThatAreThere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g, old := following(t)
 		prepared := 0
-		g.Prepare = func(context.Context) error { prepared++; return nil }
+		g.preloads(func(context.Context) error { prepared++; return nil })
 		s := engine(t)
 		w := create(t, s, entry("acme", "https://new.example"))
 		g.hooked.set(func(h *hooked) { h.Store = s })
@@ -143,7 +144,7 @@ func TestAccept_TakesTheListsThatAreThere(t *testing.T) {
 		}
 		g.wantGone("acme", "https://new.example")
 		g.wantListed("new", "https://n.example")
-		g.wantEvents(store.StoreReset, store.ResetTaken)
+		g.wantEvents(lists.StoreReset, lists.ResetTaken, lists.ListsLoaded)
 	})
 }
 
@@ -165,7 +166,7 @@ func TestAccept_EndsTheFeedOfTheStoreBefore(t *testing.T) {
 		if took := time.Since(began); took != 0 {
 			t.Errorf("it took %v", took)
 		}
-		g.wantEvents(store.ResetTaken)
+		g.wantEvents(lists.ResetTaken)
 	})
 }
 
@@ -204,7 +205,7 @@ func TestAcceptReset_TakesTheStoreByItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g, _ := following(t)
 		g.stop()
-		g.AcceptReset = true
+		g.Configure(func(config *lists.Config) { config.AcceptReset = true })
 		s := engine(t)
 		w := create(t, s, entry("acme", "https://new.example"))
 		g.hooked.set(func(h *hooked) { h.Store = s })
@@ -217,7 +218,7 @@ func TestAcceptReset_TakesTheStoreByItself(t *testing.T) {
 		if told := g.takeChanged(); !slices.Equal(told, []string{"acme", "new", "not cached", "other"}) {
 			t.Errorf("told of %q", told)
 		}
-		g.wantEvents(store.ResetTaken)
+		g.wantEvents(lists.ResetTaken)
 	})
 }
 
@@ -276,7 +277,7 @@ func TestAccept_ComparesAgainWhatWasBeingCompared(t *testing.T) {
 		close(read)
 		g.await(w.Revision)
 		g.wantListed("acme", "https://new.example")
-		g.wantEvents(store.ResetTaken)
+		g.wantEvents(lists.ResetTaken)
 	})
 }
 
@@ -286,11 +287,11 @@ func TestAccept_PreparesAgainWhatWasBeingPrepared(t *testing.T) {
 		g := newGateway(t, engine(t))
 		create(t, g.hooked, entry("acme"))
 		preparing, prepared := make(chan struct{}, 2), make(chan struct{})
-		g.Prepare = func(context.Context) error {
+		g.preloads(func(context.Context) error {
 			preparing <- struct{}{}
 			<-prepared
 			return nil
-		}
+		})
 		g.follow()
 		<-preparing
 		s := engine(t)
@@ -320,7 +321,7 @@ func TestAccept_DropsAListThatWasBeingRead(t *testing.T) {
 		reading, read := make(chan struct{}), make(chan struct{})
 		old := g.hooked.Store
 		g.hooked.set(func(h *hooked) { h.Store = slow{old, reading, read} })
-		go g.lists.List(context.Background(), "not cached")
+		go g.List(context.Background(), "not cached")
 		<-reading
 		s := engine(t)
 		w := create(t, s, entry("not cached", "https://new.example"))

@@ -1,4 +1,4 @@
-package store_test
+package lists_test
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"originwarden/lists"
 	"originwarden/origins"
 	"originwarden/store"
 )
@@ -60,9 +61,9 @@ func TestCompare_ReadsAnewWhatHasChangedSince(t *testing.T) {
 		g.wantGone("changed", "https://a.example")
 		g.wantGone("emptied", "https://a.example")
 		g.wantListed("same", "https://a.example")
-		g.wantEvents(store.FeedBroken)
+		g.wantEvents(lists.FeedBroken)
 		// A change that comes late brings nothing back.
-		g.lists.Apply(emptied.Change())
+		g.Apply(emptied.Change())
 		g.wantGone("emptied", "https://a.example")
 		g.await(edit(t, g.hooked, last, "https://c.example").Revision)
 		g.wantListed("same", "https://c.example")
@@ -80,7 +81,7 @@ func TestCompare_ReadsAListAgainThatWasBeingRead(t *testing.T) {
 		reading, read := make(chan struct{}), make(chan struct{})
 		is := g.hooked.Store
 		g.hooked.set(func(h *hooked) { h.Store = slow{is, reading, read} })
-		go g.lists.List(context.Background(), "acme")
+		go g.List(context.Background(), "acme")
 		<-reading
 		g.hooked.set(func(h *hooked) { h.Store = is })
 		gone := remove(t, g.hooked, w)
@@ -128,7 +129,7 @@ func TestCompare_GoesOnBesideAListThatCannotBeRead(t *testing.T) {
 		g.await(gone)
 		g.wantListed("bad", "https://b.example")
 		g.wantGone("bad", "https://a.example")
-		g.wantEvents(store.FeedBroken, store.ListsBehind)
+		g.wantEvents(lists.FeedBroken, lists.ListsBehind)
 	})
 }
 
@@ -167,7 +168,7 @@ func TestCompare_KeepsListsWhileTheStoreIsLostAgain(t *testing.T) {
 func TestRevalidate_FindsAChangeThatTheFeedHasDropped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGateway(t, engine(t))
-		g.Revalidate = 30 * time.Second
+		g.Configure(func(config *lists.Config) { config.Revalidate = 30 * time.Second })
 		w := create(t, g.hooked, entry("acme", "https://a.example"))
 		dropped := w.Revision + 1
 		g.hooked.watch = func(s store.Store, ctx context.Context, after uint64, changed func([]origins.Change)) error {
@@ -184,14 +185,14 @@ func TestRevalidate_FindsAChangeThatTheFeedHasDropped(t *testing.T) {
 		g.wantListed("acme", "https://a.example")
 		time.Sleep(35 * time.Second)
 		g.wantGone("acme", "https://a.example")
-		g.wantEvents(store.ChangeMissed)
+		g.wantEvents(lists.ChangeMissed)
 		if _, err := g.reported(); err == nil || !strings.Contains(err.Error(), `"acme"`) {
 			t.Errorf("the error does not name the tenant: %v", err)
 		}
 		g.hooked.takeCalls()
 		time.Sleep(65 * time.Second)
 		g.wantCalls("Tenants", "Tenants")
-		g.wantEvents(store.ChangeMissed)
+		g.wantEvents(lists.ChangeMissed)
 	})
 }
 
@@ -202,7 +203,7 @@ func TestRevalidate_TellsOfAChangeThatTheFeedHasDropped(t *testing.T) {
 		t.Run(rule, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				g := newGateway(t, engine(t))
-				g.Revalidate = 30 * time.Second
+				g.Configure(func(config *lists.Config) { config.Revalidate = 30 * time.Second })
 				w := create(t, g.hooked, entry("acme", "https://a.example"))
 				dropped := w.Revision + 1
 				g.hooked.watch = func(s store.Store, ctx context.Context, after uint64, changed func([]origins.Change)) error {
@@ -226,20 +227,20 @@ func TestRevalidate_TellsOfAChangeThatTheFeedHasDropped(t *testing.T) {
 				if told := g.takeChanged(); len(told) > 0 {
 					t.Errorf("told once more of %q", told)
 				}
-				g.wantEvents(store.ChangeMissed)
+				g.wantEvents(lists.ChangeMissed)
 			})
 		})
 	}
 }
 
-func TestRevalidate_ReadsADoubtedListWithoutRequests(t *testing.T) {
+func TestRevalidate_ReadsAnInvalidListWithoutRequests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGateway(t, engine(t))
-		g.Revalidate = 30 * time.Second
+		g.Configure(func(config *lists.Config) { config.Revalidate = 30 * time.Second })
 		g.follow()
 		g.list("acme")
 		synctest.Wait()
-		g.lists.Doubt("acme")
+		g.Invalidate("acme")
 		g.hooked.takeCalls()
 		time.Sleep(time.Minute + time.Second)
 		g.wantCalls("Load acme", "Tenants", "Tenants")
@@ -250,7 +251,7 @@ func TestRevalidate_ReadsADoubtedListWithoutRequests(t *testing.T) {
 func TestRevalidate_ComesAboutAlsoIfTheFeedBreaksMoreOften(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGateway(t, engine(t))
-		g.Revalidate = 30 * time.Second
+		g.Configure(func(config *lists.Config) { config.Revalidate = 30 * time.Second })
 		g.hooked.watch = func(s store.Store, ctx context.Context, after uint64, changed func([]origins.Change)) error {
 			ctx, stop := context.WithTimeout(ctx, 20*time.Second)
 			defer stop()
@@ -269,11 +270,11 @@ func TestRevalidate_ComesAboutAlsoIfTheFeedBreaksMoreOften(t *testing.T) {
 func TestRevalidate_ReportsAMissedChangeOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGateway(t, engine(t))
-		g.Revalidate = 30 * time.Second
+		g.Configure(func(config *lists.Config) { config.Revalidate = 30 * time.Second })
 		g.follow()
 		g.await(create(t, g.hooked, entry("acme", "https://a.example")).Revision)
 		synctest.Wait()
-		g.lists.Restore("acme", origins.NewList(0, nil), time.Now())
+		g.RestoreList("acme", origins.NewList(0, nil), time.Now())
 		g.hooked.set(func(h *hooked) {
 			h.fail = func(_ context.Context, call, _ string) error {
 				if call == "Load" {
@@ -283,7 +284,7 @@ func TestRevalidate_ReportsAMissedChangeOnce(t *testing.T) {
 			}
 		})
 		time.Sleep(5 * time.Minute)
-		g.wantEvents(store.ChangeMissed, store.ListsBehind)
+		g.wantEvents(lists.ChangeMissed, lists.ListsBehind)
 		g.hooked.up()
 		time.Sleep(2 * time.Second)
 		g.wantListed("acme", "https://a.example")
@@ -297,16 +298,16 @@ func TestRevalidate_FindsWhatTheStoreNeverHad(t *testing.T) {
 	for name, bring := range map[string]func(*gateway){
 		"a change": func(g *gateway) {
 			g.list("acme")
-			g.lists.Apply(origins.Change{Tenant: "acme", Part: late})
+			g.Apply(origins.Change{Tenant: "acme", Part: late})
 		},
 		"a list": func(g *gateway) {
-			g.lists.Restore("acme", origins.NewList(1000, []origins.Part{late}), time.Now())
+			g.RestoreList("acme", origins.NewList(1000, []origins.Part{late}), time.Now())
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				g := newGateway(t, engine(t))
-				g.Revalidate = 30 * time.Second
+				g.Configure(func(config *lists.Config) { config.Revalidate = 30 * time.Second })
 				g.follow()
 				g.await(create(t, g.hooked, entry("acme", "https://a.example")).Revision)
 				synctest.Wait()
@@ -315,7 +316,7 @@ func TestRevalidate_FindsWhatTheStoreNeverHad(t *testing.T) {
 				time.Sleep(35 * time.Second)
 				g.wantListed("acme", "https://a.example")
 				g.wantGone("acme", "https://late.example")
-				g.wantEvents(store.ChangeMissed)
+				g.wantEvents(lists.ChangeMissed)
 			})
 		})
 	}
@@ -325,11 +326,12 @@ func TestCatchUp_SaysWhatIsMissing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGateway(t, engine(t))
 		broken := errors.New("broken")
-		g.Prepare = func(context.Context) error { return broken }
+		g.preloads(func(context.Context) error { return broken })
 		if err := g.CatchUp(t.Context()); !errors.Is(err, broken) {
 			t.Errorf("unprepared: %v", err)
 		}
 		broken = nil
+		time.Sleep(time.Second) // that a failed load is remembered
 		w := create(t, g.hooked, entry("acme"))
 		if err := g.CatchUp(t.Context()); err != nil {
 			t.Errorf("CatchUp: %v", err)

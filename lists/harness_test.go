@@ -1,4 +1,4 @@
-package store_test
+package lists_test
 
 import (
 	"context"
@@ -9,16 +9,13 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
+	"originwarden/lists"
 	"originwarden/origins"
 	"originwarden/store"
 	"originwarden/store/sqlite"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// timeout is that of every call of a store. A minute is longer than a follower
+// timeout is that of every call of a store. A minute is longer than a cache
 // may need for anything.
 const (
 	timeout  = 2 * time.Second
@@ -56,7 +53,9 @@ type hooked struct {
 	watch func(s store.Store, ctx context.Context, after uint64, changed func([]origins.Change)) error
 	// accepted is when the store was accepted, or nil.
 	accepted func()
-	calls    []string // of Tenants, Load and Watch, with what
+	// preload stands for the Load of the tenant inAdvance.
+	preload func(ctx context.Context) error
+	calls   []string // of Tenants, Load and Watch, with what
 }
 
 // set changes the hooks.
@@ -92,7 +91,22 @@ func (h *hooked) takeCalls() []string {
 	return calls
 }
 
+// inAdvance is a tenant whose list is loaded as soon as the store is reached.
+const inAdvance = "in advance"
+
+// preloads has the list of inAdvance loaded by load.
+func (g *gateway) preloads(load func(context.Context) error) {
+	g.Configure(func(config *lists.Config) { config.Tenants = func() []string { return []string{inAdvance} } })
+	g.hooked.preload = load
+}
+
 func (h *hooked) Load(ctx context.Context, tenant string) (uint64, []store.WebIntegration, error) {
+	if tenant == inAdvance {
+		if err := h.preload(ctx); err != nil {
+			return 0, nil, err
+		}
+		return h.Store.Load(ctx, tenant)
+	}
 	s, err := h.enter(ctx, "Load", tenant)
 	if err != nil {
 		return 0, nil, err
@@ -155,30 +169,30 @@ func (h *hooked) up() { h.set(func(h *hooked) { h.fail = nil }) }
 // gateway is a process that follows a store.
 type gateway struct {
 	t testing.TB
-	*store.Follower
+	*lists.Cache
 	hooked *hooked
-	lists  *origins.Cache
-	stop   func() // ends Follow and waits
+	stop   func() // ends Run and waits
 
 	mu      sync.Mutex
-	events  []store.Event
+	events  []lists.Event
 	errs    []error // of the events
 	changed []string
 }
 
 func newGateway(t testing.TB, s store.Store) *gateway {
 	g := &gateway{t: t, hooked: &hooked{Store: s}}
-	g.lists = origins.NewCache(origins.Bounds{Tenants: 100, Origins: 10_000_000}, store.Loader(g.hooked, timeout))
-	g.lists.Changed = func(tenant string) {
+	g.Cache = lists.New(lists.Config{
+		Store: g.hooked, Bounds: lists.Bounds{Tenants: 100, Origins: 10_000_000}, Timeout: timeout, Report: g.record,
+	})
+	g.Subscribe(func(tenant string) {
 		g.mu.Lock()
 		defer g.mu.Unlock()
 		g.changed = append(g.changed, tenant)
-	}
-	g.Follower = &store.Follower{Store: g.hooked, Lists: g.lists, Timeout: timeout, Report: g.record}
+	})
 	return g
 }
 
-func (g *gateway) record(event store.Event, err error) {
+func (g *gateway) record(event lists.Event, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.events, g.errs = append(g.events, event), append(g.errs, err)
@@ -190,7 +204,7 @@ func (g *gateway) follow() *gateway {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		g.Follow(ctx)
+		g.Run(ctx)
 	}()
 	g.stop = func() {
 		cancel()
@@ -200,7 +214,7 @@ func (g *gateway) follow() *gateway {
 	return g
 }
 
-func (g *gateway) reported() ([]store.Event, error) {
+func (g *gateway) reported() ([]lists.Event, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return slices.Clone(g.events), errors.Join(g.errs...)
@@ -229,7 +243,7 @@ func (g *gateway) await(revision uint64) {
 
 func (g *gateway) list(tenant string) *origins.List {
 	g.t.Helper()
-	l, err := g.lists.List(g.t.Context(), tenant)
+	l, err := g.List(g.t.Context(), tenant)
 	if err != nil {
 		g.t.Fatalf("List(%s): %v", tenant, err)
 	}
@@ -256,7 +270,7 @@ func (g *gateway) wantLists(tenant string, want bool, all ...string) {
 	}
 }
 
-func (g *gateway) wantEvents(want ...store.Event) {
+func (g *gateway) wantEvents(want ...lists.Event) {
 	g.t.Helper()
 	if got, errs := g.reported(); !slices.Equal(got, want) {
 		g.t.Errorf("reported: %q (%v), want %q", got, errs, want)

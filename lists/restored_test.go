@@ -1,4 +1,4 @@
-package store_test
+package lists_test
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"originwarden/lists"
 	"originwarden/origins"
 	"originwarden/store"
 )
@@ -17,14 +18,14 @@ func TestRestored_ReadsAllListsAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		before, w := snapshotted(t)
 		g := restored(t, before)
-		g.Prepare = func(context.Context) error { return nil }
+		g.preloads(func(context.Context) error { return nil })
 		gone := remove(t, g.hooked, w)
 		g.follow()
 		g.await(gone)
 		g.wantGone("acme", "https://a.example")
 		g.wantListed("other", "https://o.example")
 		g.wantCalls("Load acme", "Load other", "Tenants", "Watch")
-		g.wantEvents()
+		g.wantEvents(lists.ListsLoaded)
 	})
 }
 
@@ -39,7 +40,7 @@ func TestRestored_ComparesIfTheFeedDoesNotReachSoFar(t *testing.T) {
 		g.wantGone("acme", "https://a.example")
 		g.wantListed("other", "https://o.example")
 		synctest.Wait() // the lists were read before the feed began
-		g.wantEvents(store.FeedBroken)
+		g.wantEvents(lists.FeedBroken)
 	})
 }
 
@@ -63,7 +64,7 @@ func TestRestored_CatchesUpBeforeAnythingIsServed(t *testing.T) {
 		before, w := snapshotted(t)
 		g := restored(t, before)
 		gone := remove(t, g.hooked, w)
-		g.Prepare = func(context.Context) error { return nil }
+		g.preloads(func(context.Context) error { return nil })
 		if err := g.CatchUp(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -83,13 +84,13 @@ func TestRestored_TellsOfAllTenantsOnceTheStoreIsReached(t *testing.T) {
 		for rule, s := range map[string]store.Store{"the same store": before.hooked.Store, "an empty store": engine(t)} {
 			before.hooked.Store = s
 			g := restored(t, before)
-			g.AcceptReset = true
+			g.Configure(func(config *lists.Config) { config.AcceptReset = true })
 			g.hooked.down()
 			g.follow()
 			time.Sleep(time.Minute)
 			g.takeChanged()
 			for i := range 100 { // as many as there may be
-				g.lists.Restore(fmt.Sprint("tenant-", i), origins.NewList(0, nil), time.Now())
+				g.RestoreList(fmt.Sprint("tenant-", i), origins.NewList(0, nil), time.Now())
 			}
 			g.hooked.up()
 			time.Sleep(time.Minute)
@@ -116,17 +117,18 @@ func snapshotted(t *testing.T) (*gateway, store.WebIntegration) {
 	return g, w
 }
 
-// beat is how often a follower asks the store for its position.
+// beat is how often a cache asks the store for its position.
 const beat = time.Second
 
 // restored is a gateway that begins with the lists of the one before.
 func restored(t *testing.T, before *gateway) *gateway {
 	g := newGateway(t, before.hooked.Store)
-	for _, tenant := range before.lists.Tenants() {
-		l, confirmed, _ := before.lists.Peek(tenant)
-		g.lists.Restore(tenant, origins.RestoreList(l.Complete(), slices.Collect(l.Changes(tenant))), confirmed)
-	}
 	s := before.State()
-	g.Restored(s.InForce, s.Confirmed)
+	kept := &lists.Snapshot{At: s.InForce, Confirmed: s.Confirmed, Lists: map[string]*origins.List{}}
+	for _, tenant := range before.Tenants() {
+		l, _, _ := before.Peek(tenant)
+		kept.Lists[tenant] = origins.RestoreList(l.Complete(), slices.Collect(l.Changes(tenant)))
+	}
+	g.Restore(kept)
 	return g
 }

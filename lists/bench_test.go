@@ -1,4 +1,4 @@
-package store_test
+package lists_test
 
 import (
 	"context"
@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"originwarden/lists"
+	"originwarden/lists/liststest"
 	"originwarden/origins"
 	"originwarden/store"
 )
@@ -70,6 +72,25 @@ func (s *stream) send(n int) uint64 {
 	}
 	s.feed <- changes
 	return s.revision.Load()
+}
+
+func BenchmarkCache_List(b *testing.B) {
+	c := liststest.New(lists.Config{Bounds: lists.Bounds{Tenants: 10_000, Origins: 5_000_000}}, func(context.Context, string) (*origins.List, error) {
+		return listing(1, 10), nil
+	})
+	tenants := make([]string, 10_000)
+	for i := range tenants {
+		tenants[i] = fmt.Sprint("tenant-", i)
+		c.List(b.Context(), tenants[i])
+	}
+	b.ReportAllocs()
+	i := 0
+	for b.Loop() {
+		if _, err := c.List(context.Background(), tenants[i]); err != nil {
+			b.Fatal(err)
+		}
+		i = (i + 1) % len(tenants)
+	}
 }
 
 // A change costs the same whatever the tenant has beside it.

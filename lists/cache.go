@@ -1,0 +1,224 @@
+package lists
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+	"golang.org/x/sync/singleflight"
+
+	"originwarden/origins"
+	"originwarden/store"
+)
+
+// ErrUnavailable is wrapped by Cache.List when no list could be read.
+var ErrUnavailable = errors.New("list unavailable")
+
+// Store is the part of a store.Store that a Cache needs.
+type Store interface {
+	Load(ctx context.Context, tenant string) (revision uint64, all []store.WebIntegration, err error)
+	Position(ctx context.Context) (store.Position, error)
+	Tenants(ctx context.Context) (store.Position, map[string]uint64, error)
+	Watch(ctx context.Context, after uint64, changed func([]origins.Change)) error
+	Accept(ctx context.Context) (store.Position, error)
+}
+
+// Bounds limit a Cache. Both are positive.
+type Bounds struct {
+	Tenants int // lists
+	Origins int // origins over all lists; one list alone may exceed it
+}
+
+// Config is what a Cache works with. Store, Bounds and Timeout are required.
+type Config struct {
+	Store  Store
+	Bounds Bounds
+	// Timeout ends each call of the store, and is how long the feed may lag.
+	Timeout time.Duration
+	// MaxStaleness is how long a list may be unconfirmed before List returns
+	// origins.StaleList in its place. 0 is no limit.
+	MaxStaleness time.Duration
+	// Revalidate is how often the cached lists are compared with the store, in
+	// case the feed has missed a change. 0 is never.
+	Revalidate time.Duration
+	// AcceptReset accepts a store that was reset, as Accept does.
+	AcceptReset bool
+	// Tenants returns those whose lists are loaded as soon as the store is
+	// reached, as far as Bounds allow. Nil is none.
+	Tenants func() []string
+	// Disk, if there is one, keeps the lists while Run runs, for Restore at the
+	// next start.
+	Disk Disk
+	// Report is told what happens, for a log. It is called from Run, CatchUp and
+	// Accept, and must not call them. Nil is nobody.
+	Report func(Event, error)
+}
+
+// Cache holds the lists of the tenants used last, within its bounds. It may be
+// used concurrently; Run runs once at a time.
+//
+// Callers ask for tenants that exist, never for names that strangers make up.
+type Cache struct {
+	config Config
+	loads  singleflight.Group
+
+	// changing is held while a changed list is built and installed, so that no
+	// change is lost between the two. It is taken before progress and mu.
+	changing sync.Mutex
+
+	mu      sync.Mutex // of what follows: pointer moves only, requests wait for it
+	lists   *simplelru.LRU[string, entry]
+	origins int
+	loading map[string]*pendingChanges
+	failed  *simplelru.LRU[string, failedLoad]
+	// invalid are tenants whose list may lack a change. It is served until it
+	// could be read again, which Run does, and the next List.
+	invalid map[string]struct{}
+
+	confirmed atomic.Pointer[time.Time] // of all lists
+	installs  atomic.Uint64
+	// epoch counts the stores that were accepted. It changes while changing and
+	// progress are both held.
+	epoch atomic.Uint64
+
+	hits, misses, evictions, loaded, failures atomic.Uint64
+
+	refreshing sync.Mutex // one reads invalid lists at a time; taken before all others
+	progress   progress
+	keeper     *keeper       // nil without a Disk
+	retry      chan struct{} // has room for one: there is reason not to wait
+	refresh    chan struct{} // has room for one: a list became invalid
+
+	subscribing sync.Mutex
+	subscribers atomic.Pointer[[]func(tenant string)]
+}
+
+// entry is a cached list.
+type entry struct {
+	list *origins.List
+	// confirmed is when the list was the store's, whatever was confirmed since.
+	confirmed time.Time
+}
+
+// New returns an empty cache. It panics if a bound is not positive.
+func New(config Config) *Cache {
+	c := &Cache{
+		config:  config,
+		loading: map[string]*pendingChanges{},
+		invalid: map[string]struct{}{},
+		retry:   make(chan struct{}, 1),
+		refresh: make(chan struct{}, 1),
+	}
+	var err error
+	if c.lists, err = simplelru.NewLRU[string, entry](config.Bounds.Tenants, nil); err != nil {
+		panic("lists: Bounds.Tenants must be positive")
+	}
+	c.failed, _ = simplelru.NewLRU[string, failedLoad](config.Bounds.Tenants, nil)
+	if config.Disk != nil {
+		c.keeper = newKeeper(config.Disk, c)
+	}
+	return c
+}
+
+// List returns the tenant's list. If it is not cached it is loaded, once however
+// many wait for it. The error is ErrUnavailable with that of the store or of
+// ctx; a failed load is not tried again for a second.
+func (c *Cache) List(ctx context.Context, tenant string) (*origins.List, error) {
+	c.mu.Lock()
+	e, ok := c.lists.Get(tenant)
+	_, invalid := c.invalid[tenant]
+	c.mu.Unlock()
+	if !ok {
+		c.misses.Add(1)
+		return c.awaitLoad(ctx, tenant)
+	}
+	c.hits.Add(1)
+	stale := c.isStale(e)
+	if (invalid || stale) && c.recentFailure(tenant) == nil {
+		c.startLoad(ctx, tenant)
+	}
+	if stale {
+		return origins.StaleList(), nil
+	}
+	return e.list, nil
+}
+
+func (c *Cache) isStale(e entry) bool {
+	most := c.config.MaxStaleness
+	return most > 0 && time.Since(c.confirmation(e)) > most
+}
+
+// confirmation is when the entry's list was last known to be the store's.
+func (c *Cache) confirmation(e entry) time.Time {
+	if all := c.confirmed.Load(); all != nil && all.After(e.confirmed) {
+		return *all
+	}
+	return e.confirmed
+}
+
+// Subscribe has notify called with the tenant after every change of its list:
+// also when the list is not cached, or was loaded with the change before, when
+// it became invalid or was read again, and every second while lists are stale.
+// A load of a list that was not cached notifies nobody. Whoever changes a list
+// waits for notify.
+func (c *Cache) Subscribe(notify func(tenant string)) {
+	c.subscribing.Lock()
+	defer c.subscribing.Unlock()
+	var all []func(string)
+	if before := c.subscribers.Load(); before != nil {
+		all = append(all, *before...)
+	}
+	all = append(all, notify)
+	c.subscribers.Store(&all)
+}
+
+func (c *Cache) notify(tenant string) {
+	if all := c.subscribers.Load(); all != nil {
+		for _, notify := range *all {
+			notify(tenant)
+		}
+	}
+}
+
+// tenants returns those whose lists are cached, in no order.
+func (c *Cache) tenants() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.lists.Keys()
+}
+
+// peek returns what is cached of the tenant without counting as a use.
+func (c *Cache) peek(tenant string) (entry, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.lists.Peek(tenant)
+}
+
+func (c *Cache) isInvalid(tenant string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, invalid := c.invalid[tenant]
+	return invalid
+}
+
+// Stats are a cache's sizes now and its counts since it was made.
+type Stats struct {
+	Tenants, Origins        int
+	Hits, Misses, Evictions uint64
+	Loads, FailedLoads      uint64
+}
+
+// Stats returns the cache's figures.
+func (c *Cache) Stats() Stats {
+	c.mu.Lock()
+	tenants, origins := c.lists.Len(), c.origins
+	c.mu.Unlock()
+	return Stats{
+		Tenants: tenants, Origins: origins,
+		Hits: c.hits.Load(), Misses: c.misses.Load(), Evictions: c.evictions.Load(),
+		Loads: c.loaded.Load(), FailedLoads: c.failures.Load(),
+	}
+}

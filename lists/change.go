@@ -1,0 +1,113 @@
+package lists
+
+import (
+	"context"
+	"fmt"
+
+	"originwarden/origins"
+	"originwarden/store"
+)
+
+// Write runs commit, which makes one write to the store and returns what that
+// changed, and brings the change into the tenant's list. When it returns nil,
+// every later List contains the change. The error is that of commit; if the
+// write may have happened all the same, the list is read again as soon as the
+// store answers. The end of ctx does not end commit, whose own context ends
+// after Config.Timeout.
+func (c *Cache) Write(ctx context.Context, tenant string, commit func(context.Context) (origins.Change, error)) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.config.Timeout)
+	defer cancel()
+	epoch := c.epoch.Load()
+	change, err := commit(ctx)
+	switch {
+	case err == nil:
+		if !c.apply(change, epoch) {
+			c.invalidate(tenant) // the store was replaced meanwhile
+		}
+	case store.IsOutcomeUnknown(err):
+		c.invalidate(tenant)
+		c.refreshSoon()
+	default:
+		return err
+	}
+	c.notify(tenant)
+	return err
+}
+
+// apply brings a change of the store of an epoch into the tenant's list, if that
+// is cached or being loaded. It reports whether the lists are still of that
+// store.
+func (c *Cache) apply(change origins.Change, epoch uint64) bool {
+	c.changing.Lock()
+	defer c.changing.Unlock()
+	if c.epoch.Load() != epoch {
+		return false
+	}
+	c.mu.Lock()
+	c.loading[change.Tenant].add(change)
+	e, ok := c.lists.Peek(change.Tenant)
+	c.mu.Unlock()
+	if !ok {
+		return true
+	}
+	next := e.list.With(change)
+	if next == e.list {
+		return true
+	}
+	e.list = next
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.install(change.Tenant, e)
+	if next.Deletions() > maxDeletions { // which a list that is read again need not remember
+		c.invalid[change.Tenant] = struct{}{}
+		c.refreshSoon()
+	}
+	return true
+}
+
+// invalidate has the tenant's list read again, as after a write of which nobody
+// knows whether it happened. It reports whether there is a list.
+func (c *Cache) invalidate(tenant string) (cached bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if p := c.loading[tenant]; p != nil {
+		p.invalid = true
+	}
+	c.invalid[tenant] = struct{}{}
+	return c.lists.Contains(tenant)
+}
+
+// refreshSoon has Run read invalid lists without waiting for its next beat.
+func (c *Cache) refreshSoon() {
+	select {
+	case c.refresh <- struct{}{}:
+	default:
+	}
+}
+
+// refreshList reads the tenant's list again if it is cached, and returns when
+// that is done. Either way the list may have changed.
+func (c *Cache) refreshList(ctx context.Context, tenant string) error {
+	defer c.notify(tenant)
+	if !c.invalidate(tenant) && c.forgetInvalid(tenant) {
+		return nil
+	}
+	select {
+	case r := <-c.startLoad(ctx, tenant):
+		return r.Err
+	case <-ctx.Done():
+		return fmt.Errorf("%w: %w", ErrUnavailable, context.Cause(ctx))
+	}
+}
+
+// forgetInvalid reports whether the tenant has no list that would have to be
+// read again: the next one is loaded after this.
+func (c *Cache) forgetInvalid(tenant string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.lists.Contains(tenant) {
+		return false
+	}
+	delete(c.invalid, tenant)
+	return true
+}

@@ -1,0 +1,107 @@
+package lists
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"originwarden/origins"
+	"originwarden/store"
+)
+
+// What follows is for tests of how the parts of a Cache work together.
+
+// Await returns when the revision is in force, or ctx has ended.
+func (c *Cache) Await(ctx context.Context, revision uint64) error {
+	return c.await(ctx, func(p *progress) bool { return p.state.InForce.Revision >= revision })
+}
+
+// Apply brings in a change that was committed.
+func (c *Cache) Apply(change origins.Change) {
+	c.apply(change, c.epoch.Load())
+	c.notify(change.Tenant)
+}
+
+// Invalidate has the tenant's list read again.
+func (c *Cache) Invalidate(tenant string) {
+	c.invalidate(tenant)
+	c.notify(tenant)
+}
+
+// IsInvalid reports whether the tenant's list has to be read again.
+func (c *Cache) IsInvalid(tenant string) bool { return c.isInvalid(tenant) }
+
+// Refresh reads the tenant's list again.
+func (c *Cache) Refresh(ctx context.Context, tenant string) error { return c.refreshList(ctx, tenant) }
+
+// Confirm says that the lists were the store's at that time.
+func (c *Cache) Confirm(at time.Time) { c.confirmed.Store(&at) }
+
+// RestoreList brings in one list of a snapshot.
+func (c *Cache) RestoreList(tenant string, l *origins.List, confirmed time.Time) {
+	c.restore(tenant, entry{l, confirmed})
+}
+
+// StartOver drops the lists, as those of another store.
+func (c *Cache) StartOver() {
+	for _, tenant := range c.startOver(store.Position{}) {
+		c.notify(tenant)
+	}
+}
+
+// Peek returns the tenant's list as it is cached, and when it was confirmed.
+func (c *Cache) Peek(tenant string) (l *origins.List, confirmed time.Time, ok bool) {
+	e, ok := c.peek(tenant)
+	if !ok {
+		return nil, time.Time{}, false
+	}
+	return e.list, c.confirmation(e), true
+}
+
+// Tenants returns those whose lists are cached.
+func (c *Cache) Tenants() []string { return c.tenants() }
+
+// Installs counts what became the list of a tenant.
+func (c *Cache) Installs() uint64 { return c.installs.Load() }
+
+// Configure changes the configuration of a cache that is not in use.
+func (c *Cache) Configure(change func(*Config)) { change(&c.config) }
+
+// Keeper keeps a cache's lists on disk as Run does. Its fields are set before
+// its use.
+type Keeper struct {
+	Disk     Disk
+	Lists    *Cache
+	State    func() (store.Position, time.Time)
+	Restored uint64
+	Log      func(error)
+
+	once   sync.Once
+	keeper *keeper
+}
+
+func (k *Keeper) made() *keeper {
+	k.once.Do(func() {
+		k.keeper = newKeeper(k.Disk, k.Lists)
+		k.keeper.state = func() (store.Position, time.Time) { return k.State() }
+		k.keeper.restored = k.Restored
+		k.keeper.report = func(_ Event, err error) {
+			if k.Log != nil {
+				k.Log(err)
+			}
+		}
+	})
+	return k.keeper
+}
+
+// Keep keeps the lists until ctx ends, and returns the error of the last write.
+func (k *Keeper) Keep(ctx context.Context) error {
+	k.made().run(ctx)
+	return k.Err()
+}
+
+// Flush has the disk follow the lists.
+func (k *Keeper) Flush(ctx context.Context) error { return k.made().flush(ctx) }
+
+// Err says why the lists could not be written the last time, or is nil.
+func (k *Keeper) Err() error { return k.made().lastError() }

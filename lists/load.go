@@ -1,0 +1,195 @@
+package lists
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"originwarden/origins"
+)
+
+const (
+	failureMemory = time.Second // how long a failed load answers for the next
+	maxPending    = 1024        // changes during one load, above which it is read again
+	maxDeletions  = 1024        // deleted parts that a cached list remembers
+	maxReads      = 5           // of one load
+)
+
+// pendingChanges are the changes of a tenant that were committed while its list
+// was being read. The read may have been before them.
+type pendingChanges struct {
+	changes []origins.Change
+	invalid bool // the read may have missed something
+}
+
+func (p *pendingChanges) add(change origins.Change) {
+	switch {
+	case p == nil:
+	case len(p.changes) == maxPending:
+		p.changes, p.invalid = nil, true
+	default:
+		p.changes = append(p.changes, change)
+	}
+}
+
+type failedLoad struct {
+	err error
+	at  time.Time
+}
+
+// awaitLoad returns the tenant's list as it is loaded now.
+func (c *Cache) awaitLoad(ctx context.Context, tenant string) (*origins.List, error) {
+	if err := c.recentFailure(tenant); err != nil {
+		return nil, err
+	}
+	select {
+	case r := <-c.startLoad(ctx, tenant):
+		l, _ := r.Val.(*origins.List)
+		return l, r.Err
+	case <-ctx.Done():
+		return nil, fmt.Errorf("%w: %w", ErrUnavailable, context.Cause(ctx))
+	}
+}
+
+// startLoad begins to load the tenant's list, or joins the load that runs.
+func (c *Cache) startLoad(ctx context.Context, tenant string) <-chan singleflight.Result {
+	return c.loads.DoChan(tenant, func() (any, error) {
+		return c.load(context.WithoutCancel(ctx), tenant)
+	})
+}
+
+// recentFailure returns the error of a load that failed within the last second.
+func (c *Cache) recentFailure(tenant string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if f, ok := c.failed.Get(tenant); ok && time.Since(f.at) < failureMemory {
+		return f.err
+	}
+	return nil
+}
+
+// load reads the tenant's list and installs it, with the changes that were
+// committed meanwhile.
+func (c *Cache) load(ctx context.Context, tenant string) (*origins.List, error) {
+	for range maxReads {
+		if current, ok := c.currentList(tenant); ok {
+			return current, nil // a load ended between our miss and our start
+		}
+		c.collectChanges(tenant)
+		began := time.Now()
+		l, err := c.read(ctx, tenant)
+		if err != nil {
+			return nil, c.fail(tenant, err)
+		}
+		installed, replaced := c.settle(tenant, l, began)
+		if installed == nil {
+			continue
+		}
+		c.loaded.Add(1)
+		if replaced {
+			c.notify(tenant)
+		}
+		return installed, nil
+	}
+	return nil, c.fail(tenant, errors.New("the list changes faster than it is read"))
+}
+
+// read reads the tenant's list from the store.
+func (c *Cache) read(ctx context.Context, tenant string) (*origins.List, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
+	defer cancel()
+	revision, all, err := c.config.Store.Load(ctx, tenant)
+	if err != nil {
+		return nil, err
+	}
+	parts := make([]origins.Part, len(all))
+	for i := range all {
+		parts[i] = all[i].Part()
+	}
+	return origins.NewList(revision, parts), nil
+}
+
+// currentList returns the cached list if it needs no load. Then the load that
+// asks has ended: whoever invalidates the list from now on must not join it.
+func (c *Cache) currentList(tenant string) (*origins.List, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e, cached := c.lists.Peek(tenant)
+	_, invalid := c.invalid[tenant]
+	if !cached || invalid || c.isStale(e) {
+		return nil, false
+	}
+	c.loads.Forget(tenant)
+	return e.list, true
+}
+
+// collectChanges begins to collect the tenant's changes, before its list is
+// read.
+func (c *Cache) collectChanges(tenant string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.loading[tenant] = &pendingChanges{}
+}
+
+func (c *Cache) fail(tenant string, err error) error {
+	err = fmt.Errorf("%w: %w", ErrUnavailable, err)
+	c.failures.Add(1)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.loading, tenant)
+	c.failed.Add(tenant, failedLoad{err, time.Now()})
+	return err
+}
+
+// settle applies to a list that was read the changes that arrived meanwhile, and
+// installs it. It returns nil if the list has to be read again. Replaced says
+// that there was another list before, by which somebody may have decided.
+func (c *Cache) settle(tenant string, l *origins.List, began time.Time) (installed *origins.List, replaced bool) {
+	c.changing.Lock()
+	defer c.changing.Unlock()
+	c.mu.Lock()
+	pending := c.loading[tenant]
+	c.mu.Unlock()
+	for _, change := range pending.changes { // grows only while changing is held
+		l = l.With(change)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.loading, tenant)
+	if pending.invalid {
+		return nil, false
+	}
+	_, cached := c.lists.Peek(tenant)
+	_, invalid := c.invalid[tenant]
+	delete(c.invalid, tenant)
+	c.install(tenant, entry{list: l, confirmed: began})
+	// Whoever asks from now on may do so after a change that l does not have,
+	// and must not join this load if l is evicted.
+	c.loads.Forget(tenant)
+	return l, cached || invalid
+}
+
+// install makes e the tenant's list and evicts what exceeds the bounds. It is
+// called with changing and mu held.
+func (c *Cache) install(tenant string, e entry) {
+	if old, ok := c.lists.Peek(tenant); ok {
+		c.origins -= old.list.Len()
+	} else if c.lists.Len() == c.config.Bounds.Tenants {
+		c.evictOldest()
+	}
+	c.lists.Add(tenant, e)
+	c.installs.Add(1)
+	c.origins += e.list.Len()
+	for c.origins > c.config.Bounds.Origins && c.lists.Len() > 1 {
+		c.evictOldest()
+	}
+}
+
+func (c *Cache) evictOldest() {
+	_, old, _ := c.lists.RemoveOldest()
+	c.origins -= old.list.Len()
+	c.evictions.Add(1)
+}

@@ -1,0 +1,119 @@
+package lists
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+)
+
+// preload is Preload, once for each store.
+func (c *Cache) preload(ctx context.Context) error {
+	c.progress.mu.Lock()
+	preloaded, epoch := c.progress.preloaded, c.epoch.Load()
+	c.progress.mu.Unlock()
+	if preloaded {
+		return nil
+	}
+	if err := c.Preload(ctx); err != nil {
+		return err
+	}
+	c.progress.mu.Lock()
+	defer c.progress.mu.Unlock()
+	c.progress.preloaded = c.epoch.Load() == epoch
+	return nil
+}
+
+// Preload loads the lists of Config.Tenants that are not cached, as far as the
+// bounds allow: beyond them a list would only evict another one. One that cannot
+// be read keeps nobody from the others, but is an error.
+func (c *Cache) Preload(ctx context.Context) error {
+	if c.config.Tenants == nil {
+		return nil
+	}
+	tenants := c.config.Tenants()
+	tenants = tenants[:min(len(tenants), c.config.Bounds.Tenants)]
+	err := readLists(ctx, tenants, func(ctx context.Context, tenant string) error {
+		if c.Stats().Origins >= c.config.Bounds.Origins {
+			return nil
+		}
+		_, err := c.List(ctx, tenant)
+		return err
+	})
+	if c.Stats().Tenants == 0 && len(tenants) > 0 {
+		return err
+	}
+	c.progress.mu.Lock()
+	c.progress.state.Loaded = true
+	c.progress.mu.Unlock()
+	if ctx.Err() == nil {
+		c.report(ListsLoaded, err)
+	}
+	return err
+}
+
+const (
+	parallelReads = 16
+	// mostFailures ends the reading: then it is the store that fails, and not a
+	// list.
+	mostFailures = 2 * parallelReads
+)
+
+// readLists calls read for all tenants, some at a time and in no order. One that
+// cannot be read keeps nobody from the others, but is an error.
+func readLists(ctx context.Context, tenants []string, read func(ctx context.Context, tenant string) error) error {
+	var failed readFailures
+	var readers sync.WaitGroup
+	next := make(chan string)
+	for range min(parallelReads, len(tenants)) {
+		readers.Go(func() {
+			for tenant := range next {
+				failed.note(tenant, read(ctx, tenant))
+			}
+		})
+	}
+	for _, tenant := range tenants {
+		if ctx.Err() != nil || failed.areTooMany() {
+			break
+		}
+		next <- tenant
+	}
+	close(next)
+	readers.Wait()
+	return errors.Join(failed.err(), context.Cause(ctx))
+}
+
+// readFailures are lists that could not be read. It may be used concurrently.
+type readFailures struct {
+	mu     sync.Mutex
+	count  int
+	tenant string // the first
+	cause  error
+}
+
+func (f *readFailures) note(tenant string, err error) {
+	if err == nil {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.count++; f.count == 1 {
+		f.tenant, f.cause = tenant, err
+	}
+}
+
+func (f *readFailures) areTooMany() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.count >= mostFailures
+}
+
+func (f *readFailures) err() error {
+	switch f.count {
+	case 0:
+		return nil
+	case 1:
+		return fmt.Errorf("reading the list of tenant %q: %w", f.tenant, f.cause)
+	}
+	return fmt.Errorf("reading the list of tenant %q: %w (and those of %d others)", f.tenant, f.cause, f.count-1)
+}

@@ -1,0 +1,133 @@
+package lists
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"originwarden/origins"
+	"originwarden/store"
+)
+
+// progress is how far the lists have followed the store.
+type progress struct {
+	mu    sync.Mutex
+	state State // without Confirmed
+	// known says that the feed goes on from fed. Up to there the lists lack
+	// nothing but what those of invalid tenants may lack.
+	known     bool
+	fed       store.Position
+	preloaded bool
+	// restored says that the lists came from the disk.
+	restored bool
+	// seen is the last write of each tenant that the store has told of.
+	seen    map[string]uint64
+	trouble Event                   // what was reported last, until it is over
+	endFeed context.CancelCauseFunc // of the feed that runs or ran last
+	moved   chan struct{}           // closed when a revision has moved on
+}
+
+var (
+	errFeed     = errors.New("the feed ended")
+	errSilent   = errors.New("the feed does not tell what the store has")
+	errAccepted = errors.New("the store was accepted as it is")
+)
+
+// fedPosition is how far the feed has come.
+func (c *Cache) fedPosition() store.Position {
+	c.progress.mu.Lock()
+	defer c.progress.mu.Unlock()
+	return c.progress.fed
+}
+
+// advance moves the position in force to where the feed is, if the lists are.
+// It is called with progress held, after anything that this depends on.
+func (c *Cache) advance() {
+	p := &c.progress
+	if p.preloaded && !c.anyInvalid() {
+		p.state.InForce = p.fed
+	}
+	p.state.Newest = max(p.state.Newest, p.fed.Revision)
+	if p.moved != nil {
+		close(p.moved)
+		p.moved = nil
+	}
+}
+
+func (c *Cache) anyInvalid() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.invalid) > 0
+}
+
+// awaitFeed gives the feed as long as a call may take.
+func (c *Cache) awaitFeed(ctx context.Context, revision uint64) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, c.config.Timeout, errSilent)
+	defer cancel()
+	return c.await(ctx, func(p *progress) bool { return p.fed.Revision >= revision })
+}
+
+// await returns when reached, which is called with progress held, reports true.
+func (c *Cache) await(ctx context.Context, reached func(*progress) bool) error {
+	p := &c.progress
+	for {
+		p.mu.Lock()
+		done := reached(p)
+		if p.moved == nil {
+			p.moved = make(chan struct{})
+		}
+		moved := p.moved
+		p.mu.Unlock()
+		if done {
+			return nil
+		}
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// applyFeed brings in what the feed of an epoch's store tells. Of several
+// changes of one web integration the last is enough.
+func (c *Cache) applyFeed(changes []origins.Change, epoch uint64) {
+	if len(changes) == 0 {
+		return
+	}
+	for _, change := range lastOfEach(changes) {
+		if !c.apply(change, epoch) {
+			return
+		}
+		c.notify(change.Tenant)
+	}
+	p := &c.progress
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if c.epoch.Load() != epoch {
+		return
+	}
+	for _, change := range changes {
+		p.seen[change.Tenant] = change.Revision
+	}
+	p.fed.Revision = max(p.fed.Revision, changes[len(changes)-1].Revision)
+	c.advance()
+}
+
+func lastOfEach(changes []origins.Change) []origins.Change {
+	if len(changes) == 1 {
+		return changes
+	}
+	type key struct{ tenant, id string }
+	last := make(map[key]int, len(changes))
+	for i, c := range changes {
+		last[key{c.Tenant, c.ID}] = i
+	}
+	kept := make([]origins.Change, 0, len(last))
+	for i, c := range changes {
+		if last[key{c.Tenant, c.ID}] == i {
+			kept = append(kept, c)
+		}
+	}
+	return kept
+}

@@ -1,0 +1,126 @@
+package lists
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"originwarden/origins"
+	"originwarden/store"
+)
+
+// Snapshot is what a cache holds, at a moment.
+type Snapshot struct {
+	// At is a position up to which every list contains all changes of its
+	// tenant. Lists may contain newer ones.
+	At store.Position
+	// Confirmed is when At was last known to be the store's newest position, in
+	// whole seconds. The zero value is never.
+	Confirmed time.Time
+	// Lists are by tenant.
+	Lists map[string]*origins.List
+}
+
+// Restore brings in lists that were kept elsewhere, before anything else is
+// called. They are served until the store is reached, and all read again then:
+// whether it has the same writes up to that position, and not others after a
+// restore from a backup, nobody here remembers. A snapshot without a position is
+// none.
+func (c *Cache) Restore(s *Snapshot) {
+	if s.At == (store.Position{}) {
+		return
+	}
+	for tenant, list := range s.Lists {
+		c.restore(tenant, entry{list, s.Confirmed})
+	}
+	p := &c.progress
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if c.keeper != nil && c.Stats().Tenants == len(s.Lists) {
+		c.keeper.restored = c.installs.Load()
+	}
+	p.fed, p.restored, p.seen = s.At, true, map[string]uint64{}
+	for tenant := range s.Lists {
+		p.seen[tenant] = 0 // it may have tunnels when its list was evicted
+	}
+	p.state.InForce, p.state.Newest, p.state.Loaded = s.At, s.At.Revision, true
+	c.confirmed.Store(&s.Confirmed)
+}
+
+// restore leaves a list that is there, or being loaded, which is newer.
+func (c *Cache) restore(tenant string, e entry) {
+	c.changing.Lock()
+	defer c.changing.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.lists.Contains(tenant) && c.loading[tenant] == nil {
+		c.install(tenant, e)
+	}
+}
+
+// Accept takes a store that was reset as it is: every list that came from the
+// one before is dropped, and loaded from what is there when it is asked for. A
+// store that was not reset stays as it is.
+func (c *Cache) Accept(ctx context.Context) (store.Position, error) {
+	at, err := c.position(ctx)
+	if errors.Is(err, store.ErrReset) {
+		at, err = c.acceptStore(ctx)
+	}
+	if err != nil {
+		return store.Position{}, err
+	}
+	select {
+	case c.retry <- struct{}{}:
+	default:
+	}
+	return at, nil
+}
+
+func (c *Cache) acceptStore(ctx context.Context) (store.Position, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
+	defer cancel()
+	at, err := c.config.Store.Accept(ctx)
+	if err != nil {
+		return at, err
+	}
+	for _, tenant := range c.startOver(at) {
+		c.notify(tenant)
+	}
+	c.report(ResetTaken, nil)
+	return at, nil
+}
+
+// startOver drops what came from another store than that which is at this
+// position, and ends the feed of that one. It returns the tenants whose lists
+// were dropped.
+func (c *Cache) startOver(at store.Position) []string {
+	c.changing.Lock()
+	defer c.changing.Unlock()
+	p := &c.progress
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c.epoch.Add(1)
+	p.known, p.preloaded, p.restored = false, false, false
+	p.fed = store.Position{Store: at.Store}
+	p.state.Reset, p.state.InForce, p.state.Newest = nil, store.Position{}, at.Revision
+	p.trouble = ""
+	if p.endFeed != nil {
+		p.endFeed(errAccepted)
+	}
+	return c.dropLists()
+}
+
+// dropLists is called with changing held.
+func (c *Cache) dropLists() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, pending := range c.loading {
+		pending.invalid = true
+	}
+	tenants := c.lists.Keys()
+	c.lists.Purge()
+	c.failed.Purge()
+	c.origins = 0
+	c.installs.Add(1)
+	return tenants
+}

@@ -1,0 +1,191 @@
+package lists
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"originwarden/origins"
+	"originwarden/store"
+)
+
+const (
+	beatPause  = time.Second // between two questions for the store's position
+	leastPause = 100 * time.Millisecond
+	mostPause  = time.Second // before the store is tried again
+)
+
+// Run keeps the lists at the store's revision until ctx ends.
+func (c *Cache) Run(ctx context.Context) {
+	var running sync.WaitGroup
+	defer running.Wait()
+	if c.config.MaxStaleness > 0 {
+		running.Go(func() { c.notifyWhileStale(ctx) })
+	}
+	if c.keeper != nil {
+		running.Go(func() { c.keeper.run(ctx) })
+	}
+	validated, pause := time.Now(), leastPause
+	for {
+		began := time.Now()
+		err := c.follow(ctx, &validated)
+		if ctx.Err() != nil {
+			return
+		}
+		c.noteEnd(err)
+		if time.Since(began) > mostPause {
+			pause = leastPause
+		}
+		c.awaitRetry(ctx, pause)
+		pause = min(2*pause, mostPause)
+	}
+}
+
+func (c *Cache) awaitRetry(ctx context.Context, pause time.Duration) {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-c.retry:
+	case <-ctx.Done():
+	}
+}
+
+// follow follows the feed until it breaks, or the store is accepted as it is.
+// Validated is when the lists were last compared with the store.
+func (c *Cache) follow(ctx context.Context, validated *time.Time) error {
+	if err := c.reach(ctx, false); err != nil {
+		return err
+	}
+	ctx, end := context.WithCancelCause(ctx)
+	var feed sync.WaitGroup
+	defer feed.Wait()
+	defer end(nil)
+	from, epoch, err := c.resume(end)
+	if err != nil {
+		return err
+	}
+	feed.Go(func() {
+		err := c.config.Store.Watch(ctx, from, func(changes []origins.Change) { c.applyFeed(changes, epoch) })
+		end(fmt.Errorf("%w: %w", errFeed, err))
+	})
+	err = c.attend(ctx, validated)
+	if cause := context.Cause(ctx); cause != nil {
+		return cause // what broke off made the call fail
+	}
+	return err
+}
+
+// resume returns from where the feed has to go on, and of which epoch it is.
+func (c *Cache) resume(end context.CancelCauseFunc) (from, epoch uint64, err error) {
+	p := &c.progress
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.known {
+		return 0, 0, errAccepted // meanwhile
+	}
+	if p.endFeed != nil {
+		p.state.Resumes++
+	}
+	p.endFeed = end
+	return p.fed.Revision, c.epoch.Load(), nil
+}
+
+// attend compares with the store from time to time while the feed runs.
+func (c *Cache) attend(ctx context.Context, validated *time.Time) error {
+	beats := time.NewTicker(c.beat())
+	defer beats.Stop()
+	for {
+		if every := c.config.Revalidate; every > 0 && time.Since(*validated) >= every {
+			if err := c.revalidate(ctx); err != nil {
+				return err
+			}
+			*validated = time.Now()
+		}
+		if err := c.confirm(ctx); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-c.refresh:
+		case <-beats.C:
+			c.endTrouble(FeedBroken) // it has held for a while
+		}
+	}
+}
+
+// beat is short enough that no list is stale between two of them.
+func (c *Cache) beat() time.Duration {
+	if most := c.config.MaxStaleness; most > 0 {
+		return min(beatPause, max(most/4, time.Millisecond))
+	}
+	return beatPause
+}
+
+// confirm asks for the store's position and waits until it is in force. That
+// some lists cannot be read does not end the feed of the others.
+func (c *Cache) confirm(ctx context.Context) error {
+	began := time.Now()
+	at, err := c.position(ctx)
+	if err != nil {
+		return err
+	}
+	if err := c.awaitFeed(ctx, at.Revision); err != nil {
+		return err
+	}
+	err = c.complete(ctx)
+	switch {
+	case ctx.Err() != nil || errors.Is(err, store.ErrReset):
+		return err
+	case err != nil:
+		c.reportTrouble(ListsBehind, err)
+		return nil
+	}
+	c.endTrouble(ListsBehind)
+	c.confirmed.Store(&began)
+	return nil
+}
+
+func (c *Cache) position(ctx context.Context) (store.Position, error) {
+	return c.ask(ctx, c.config.Store.Position)
+}
+
+// ask makes a call that tells the store's position. That has to be one that
+// the store can have come to from where it is known here, also when the store
+// itself remembers none.
+func (c *Cache) ask(ctx context.Context, call func(context.Context) (store.Position, error)) (store.Position, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
+	defer cancel()
+	known := c.fedPosition()
+	at, err := call(ctx)
+	if err != nil {
+		return at, err
+	}
+	if known.Store != "" && (at.Store != known.Store || at.Revision < known.Revision) {
+		return at, &store.ResetError{Known: known, Found: at}
+	}
+	c.noteAnswer(at)
+	return at, nil
+}
+
+// notifyWhileStale has everybody decide again while lists are older than they
+// may be: nothing else happens then.
+func (c *Cache) notifyWhileStale(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if c.isStale(entry{}) && c.config.Tenants != nil {
+			for _, tenant := range c.config.Tenants() {
+				c.notify(tenant)
+			}
+		}
+	}
+}

@@ -1,0 +1,130 @@
+package lists
+
+import (
+	"errors"
+	"time"
+
+	"originwarden/store"
+)
+
+// State is how current the lists are.
+type State struct {
+	// Loaded says that there are lists to decide by.
+	Loaded bool
+	// InForce is the position of which every change is in force here: no list
+	// that is returned from now on lacks one of them. It is zero until there is
+	// one, and again after a store was accepted until its lists are loaded.
+	InForce store.Position
+	// Confirmed is when that was last known to be the store's newest. The zero
+	// value is never.
+	Confirmed time.Time
+	// Newest is the newest revision that the store told.
+	Newest uint64
+	// Up says that the store answered last.
+	Up bool
+	// Reset is not nil while the store is not accepted.
+	Reset *store.ResetError
+	// Resumes counts how often the feed was resumed.
+	Resumes uint64
+	// NotKept says why the lists could not be written to the disk the last time,
+	// or is nil.
+	NotKept error
+}
+
+// State returns how current the lists are.
+func (c *Cache) State() State {
+	c.progress.mu.Lock()
+	defer c.progress.mu.Unlock()
+	s := c.progress.state
+	if at := c.confirmed.Load(); at != nil {
+		s.Confirmed = *at
+	}
+	s.NotKept = c.keeper.lastError()
+	return s
+}
+
+// Event is something that a Cache reports. What lasts is reported once.
+type Event string
+
+// The events.
+const (
+	StoreLost    Event = "the store does not answer"           // with the error; loaded lists are served on
+	StoreBack    Event = "the store answers again"             // without an error
+	StoreReset   Event = "the store was reset"                 // with a *store.ResetError; the lists are kept
+	ResetTaken   Event = "the store was taken as it is"        // without an error
+	FeedBroken   Event = "the feed of changes has to catch up" // with the error
+	ListsBehind  Event = "lists could not be read anew"        // with the error; the others are kept up to date
+	ChangeMissed Event = "the feed had missed a change"        // with an error that names the tenant
+	ListsLoaded  Event = "the lists were loaded"               // with an error if some could not be read
+	ListsNotKept Event = "the lists could not be kept on disk" // with the error
+	ListsKept    Event = "the lists are kept on disk again"    // without an error
+)
+
+func (c *Cache) report(event Event, err error) {
+	if c.config.Report != nil {
+		c.config.Report(event, err)
+	}
+}
+
+// noteAnswer notes that the store has answered with its position.
+func (c *Cache) noteAnswer(at store.Position) {
+	p := &c.progress
+	p.mu.Lock()
+	p.state.Up, p.state.Reset = true, nil
+	if at.Store == p.fed.Store || p.fed.Store == "" {
+		p.state.Newest = max(p.state.Newest, at.Revision)
+	}
+	p.mu.Unlock()
+	if c.endTrouble(StoreLost) || c.endTrouble(StoreReset) {
+		c.report(StoreBack, nil)
+	}
+}
+
+// noteEnd notes why a session with the store has ended.
+func (c *Cache) noteEnd(err error) {
+	if !errors.Is(err, errAccepted) {
+		c.reportTrouble(c.classify(err), err)
+	}
+}
+
+func (c *Cache) classify(err error) Event {
+	p := &c.progress
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var reset *store.ResetError
+	switch {
+	case errors.As(err, &reset):
+		p.state.Reset, p.state.Up = reset, true
+		return StoreReset
+	case errors.Is(err, store.ErrCompacted):
+		p.known = false
+		return FeedBroken
+	case errors.Is(err, errSilent), errors.Is(err, errFeed):
+		return FeedBroken
+	default:
+		p.state.Up = false
+		return StoreLost
+	}
+}
+
+// reportTrouble reports what was not reported last.
+func (c *Cache) reportTrouble(event Event, err error) {
+	c.progress.mu.Lock()
+	reported := c.progress.trouble == event
+	c.progress.trouble = event
+	c.progress.mu.Unlock()
+	if !reported {
+		c.report(event, err)
+	}
+}
+
+// endTrouble reports whether that was the trouble, which is over.
+func (c *Cache) endTrouble(event Event) bool {
+	c.progress.mu.Lock()
+	defer c.progress.mu.Unlock()
+	was := c.progress.trouble == event
+	if was {
+		c.progress.trouble = ""
+	}
+	return was
+}
