@@ -40,11 +40,13 @@ const (
 	kindDeleted        // a web integration, deleted at the revision
 )
 
-// connect opens a file of the directory, for one call: between calls the file is
-// closed, as the locks that SQLite has on it would not survive that something
-// else in this process closes it. The journal is truncated at the end of a
-// transaction and synced. If it were removed, it might be back after a crash of
-// the machine, and undo the transaction.
+// connect opens a file of the directory, for one call: between calls it is
+// closed, so that the file system can be unmounted, and Invalidate and checkFile
+// can open it. (Closing it would release SQLite's locks.)
+//
+// The journal is truncated at the end of a transaction and synced. If it were
+// removed, it might be back after a crash of the machine, and undo the
+// transaction.
 func (d *Disk) connect(name string, pragmas ...string) (*sql.DB, error) {
 	path, err := filepath.Abs(filepath.Join(d.root.Name(), name))
 	if err != nil {

@@ -1,0 +1,50 @@
+package origins_test
+
+import (
+	"maps"
+	"testing"
+
+	"originwarden/origins"
+)
+
+func TestList_VersionsDifferWhereAPartHasChanged(t *testing.T) {
+	one := origins.Part{ID: "one", Revision: 1, Origins: []string{"https://a.example"}}
+	two := origins.Part{ID: "two", Revision: 2, Origins: []string{"https://b.example"}}
+	was := origins.NewList(2, []origins.Part{one, two})
+	rows := []struct {
+		rule    string
+		is      *origins.List
+		differs map[string]bool // and what has no version, does
+	}{
+		{"the same list", was, map[string]bool{"one": false, "two": false}},
+		{"a change", was.With(origins.Change{Part: origins.Part{ID: "two", Revision: 3}}), map[string]bool{"one": false, "two": true}},
+		{"a deletion", was.With(origins.Change{Part: origins.Part{ID: "two", Revision: 3}, Deleted: true}), map[string]bool{"one": false, "two": true}},
+		{"one more", was.With(origins.Change{Part: origins.Part{ID: "three", Revision: 3}}), map[string]bool{"one": false, "two": false, "three": true}},
+		{"a late change", was.With(origins.Change{Part: origins.Part{ID: "two", Revision: 1}}), map[string]bool{"one": false, "two": false}},
+		{"loaded again", origins.NewList(2, []origins.Part{one, two}), map[string]bool{"one": true, "two": true}},
+	}
+	before := maps.Collect(was.Versions())
+	for _, row := range rows {
+		got := map[string]bool{}
+		for id, version := range row.is.Versions() {
+			got[id] = version != before[id]
+		}
+		if !maps.Equal(got, row.differs) {
+			t.Errorf("%s: %v, want %v", row.rule, got, row.differs)
+		}
+		if _, ok := row.is.Change("acme", "four"); ok {
+			t.Errorf("%s: there is a change of what is not there", row.rule)
+		}
+	}
+}
+
+func TestList_ReturnsTheLastChange(t *testing.T) {
+	l := origins.NewList(1, []origins.Part{{ID: "one", Revision: 1, Origins: []string{"https://a.example"}}}).
+		With(origins.Change{Part: origins.Part{ID: "two", Revision: 2}, Deleted: true})
+	for want := range l.Changes("acme") {
+		got, ok := l.Change("acme", want.ID)
+		if !ok || got.Tenant != "acme" || got.ID != want.ID || got.Revision != want.Revision || got.Deleted != want.Deleted || len(got.Origins) != len(want.Origins) {
+			t.Errorf("%v, %t; want %v", got, ok, want)
+		}
+	}
+}
