@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"originwarden/cmd/originwarden/config"
+	"originwarden/cmd/originwarden/logs"
 )
 
 const collection = "/api/v1/web-integrations"
@@ -105,8 +106,8 @@ func TestServe_WarnsOfAnAdminTokenThatOthersCanRead(t *testing.T) {
 func TestService_MakesNoAdminTokenBesideACluster(t *testing.T) {
 	t.Chdir(t.TempDir())
 	cfg := &config.Config{Store: config.Store{URL: config.StoreURL{Endpoints: []string{"127.0.0.1:1"}, Prefix: "/originwarden/"}}}
-	s := &service{log: newLogger(config.Log{}, newOutput())}
-	defer s.log.close()
+	s := &service{log: logs.New(config.Log{}, newOutput())}
+	defer s.log.Close()
 	if tokens, err := s.tokens(cfg); err == nil || len(tokens) > 0 {
 		t.Errorf("got %v, %v", tokens, err)
 	}

@@ -36,8 +36,11 @@ func may() map[string][]string {
 		"proxy/http1": {},
 		"bench":       {"api/client", "github.com/coder/websocket"},
 		"metrics":     {"origins", "lists", "proxy", "api", "github.com/prometheus/client_golang"},
+
+		"cmd/originwarden/logs":    {"cmd/originwarden/config", "api", "origins", "proxy", "envelope", "go.uber.org/zap"},
+		"cmd/originwarden/tracing": {"cmd/originwarden/config", "cmd/originwarden/logs", "envelope", "metrics", "proxy", "go.opentelemetry.io/otel", "go.uber.org/zap"},
 		"cmd/originwarden": {"api", "api/client", "cmd/originwarden", "envelope", "lists", "lists/disk", "metrics", "origins", "proxy", "store",
-			"github.com/coder/websocket", "github.com/coreos/go-systemd/v22", "github.com/spf13/cobra", "golang.org/x/sync", "golang.org/x/sys", "go.opentelemetry.io/otel", "go.uber.org/zap", "go.yaml.in/yaml/v3"},
+			"github.com/coder/websocket", "github.com/coreos/go-systemd/v22", "github.com/spf13/cobra", "golang.org/x/sync", "golang.org/x/sys", "go.uber.org/zap", "go.yaml.in/yaml/v3"},
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"originwarden/cmd/originwarden/config"
+	"originwarden/cmd/originwarden/logs"
 )
 
 // tlsOffice is an office whose API speaks TLS, as example.com and 127.0.0.1, with
@@ -20,7 +21,7 @@ func tlsOffice(t *testing.T) (o *office, port, cacert string) {
 	t.Helper()
 	o = newOffice(t)
 	server := httptest.NewUnstartedServer(o.api)
-	server.Config.ErrorLog = linesOf(discarded(t), "")
+	server.Config.ErrorLog = logs.LinesOf(discarded(t), "")
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	cacert = filepath.Join(t.TempDir(), "ca.pem")
@@ -75,10 +76,10 @@ func TestConnection_ReachesAServerOfTLS(t *testing.T) {
 }
 
 // discarded is a log that nobody reads.
-func discarded(t *testing.T) *logger {
+func discarded(t *testing.T) *logs.Logger {
 	t.Helper()
-	log := newLogger(config.Log{}, newOutput())
-	t.Cleanup(log.close)
+	log := logs.New(config.Log{}, newOutput())
+	t.Cleanup(log.Close)
 	return log
 }
 

@@ -14,6 +14,7 @@ import (
 	"originwarden/api"
 	"originwarden/cmd/originwarden/config"
 	"originwarden/cmd/originwarden/demo"
+	"originwarden/cmd/originwarden/logs"
 	"originwarden/origins"
 	"originwarden/store"
 )
@@ -113,8 +114,8 @@ func (e *example) configure(dir string, at demoAddresses, tenant net.Addr) (*con
 
 // run runs the gateway in front of the tenant.
 func (e *example) run(stop, now context.Context) error {
-	log := newOutletLogger(e.cfg.Log, e.env.stderr)
-	defer log.close()
+	log := logs.NewNonblocking(e.cfg.Log, e.env.stderr)
+	defer log.Close()
 	s, err := open(stop, e.cfg, log, beginning{})
 	if err != nil {
 		if stop.Err() != nil {

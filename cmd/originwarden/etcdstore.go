@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"originwarden/cmd/originwarden/config"
+	"originwarden/cmd/originwarden/logs"
 	"originwarden/store/etcd"
 )
 
@@ -28,7 +29,7 @@ func (s *etcdStore) followed(log *zap.Logger) *followed {
 		files: []string{files.PasswordFile, files.CA, files.Cert, files.Key},
 		take:  func(ctx context.Context) error { return s.renew(ctx, log) },
 		fail: func(problem string) {
-			log.Error("the credentials for the store have changed and cannot be used; the old ones are", zap.String("error", bounded(problem, longestError)))
+			log.Error("the credentials for the store have changed and cannot be used; the old ones are", zap.String("error", logs.Escape(problem, logs.LongestError)))
 		},
 	}
 }

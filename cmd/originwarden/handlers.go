@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 
 	"originwarden/api"
+	"originwarden/cmd/originwarden/logs"
+	"originwarden/cmd/originwarden/tracing"
 	"originwarden/metrics"
 )
 
@@ -25,15 +27,15 @@ type handlers struct {
 func (s *service) handlers(at net.Addr) (*handlers, error) {
 	built := thisBuild()
 	observed := metrics.New(metrics.Config{Tenants: labelled(s.cfg), Lists: s.lists, Version: built.version, Revision: built.commit})
-	tracing, err := newTracing(context.Background(), s.cfg.Tracing, s.log, observed.Spans)
+	tracer, err := tracing.New(context.Background(), s.cfg.Tracing, built.version, s.log, observed.Spans)
 	if err != nil {
 		return nil, err
 	}
 	h := &handlers{metrics: observed}
-	h.plan = plan{service: s, cfg: s.cfg, at: at, observed: observed, access: newAccessLog(s.log, s.cfg.Log.Access), tracing: tracing}
+	h.plan = plan{service: s, cfg: s.cfg, at: at, observed: observed, access: logs.NewAccessLog(s.log, s.cfg.Log.Access), tracing: tracer}
 	first, err := h.plan.generation(nil)
 	if err != nil {
-		tracing.close(context.Background())
+		tracer.Close(context.Background())
 		return nil, err
 	}
 	h.current.Store(first)
@@ -42,15 +44,15 @@ func (s *service) handlers(at net.Addr) (*handlers, error) {
 	observed.WatchFeed(s.feed)
 	observed.WatchSnapshot(func() error { return s.lists.State().NotKept })
 	observed.WatchWrites(writeCauses(), s.writes)
-	observed.WatchLog(s.log.dropped.Load)
+	observed.WatchLog(s.log.Dropped)
 	observed.WatchUpstreams(s.upstreams.up)
 	h.admin = &admin{
 		metrics:  observed.Handler(),
 		ready:    s.ready,
 		contract: contract(api.OpenAPI()),
 		resync:   h.forOperators(s.resync),
-		level:    http.HandlerFunc(s.log.levels.tell),
-		setLevel: h.forOperators(s.log.levels.change),
+		level:    http.HandlerFunc(s.log.Level.Serve),
+		setLevel: h.forOperators(s.log.Level.Change),
 	}
 	return h, nil
 }

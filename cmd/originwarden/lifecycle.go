@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"originwarden/cmd/originwarden/config"
+	"originwarden/cmd/originwarden/logs"
 	"originwarden/proxy"
 )
 
@@ -86,7 +87,7 @@ func (s *service) run(stop, now context.Context, a around) error {
 		return err
 	}
 	defer func() { h.current.Load().gateway.Close() }()
-	defer h.plan.tracing.close(now)
+	defer h.plan.tracing.Close(now)
 	s.lists.Subscribe(func(tenant string) { h.current.Load().gateway.ListChanged(tenant) })
 
 	base, cut := context.WithCancel(context.Background())
@@ -185,7 +186,7 @@ func (s *service) server(base context.Context, handler http.Handler) *http.Serve
 		IdleTimeout:                  time.Duration(s.cfg.Timeouts.Idle),
 		MaxHeaderBytes:               int(s.cfg.Limits.HeaderBytes) - slop,
 		DisableGeneralOptionsHandler: true,
-		ErrorLog:                     linesOf(s.log, "serving"),
+		ErrorLog:                     logs.LinesOf(s.log, "serving"),
 		BaseContext:                  func(net.Listener) context.Context { return base },
 	}
 }
@@ -217,7 +218,7 @@ func (g *gateway) drain(now context.Context, cut context.CancelFunc) error {
 	}
 	tunnels.Wait()
 	g.running.wait(ctx)
-	g.plan.tracing.close(ctx)
+	g.plan.tracing.Close(ctx)
 	shutdown(ctx, deadline, g.admin)
 	err := errors.Join(g.tenants.Close(), g.admin.Close())
 	if now.Err() != nil {

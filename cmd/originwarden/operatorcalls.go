@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/http"
+	"originwarden/cmd/originwarden/logs"
 
 	"go.uber.org/zap"
 )
@@ -12,8 +13,8 @@ func (h *handlers) forOperators(serve http.HandlerFunc) http.Handler {
 	told := func(w http.ResponseWriter, r *http.Request, subject string) {
 		answer := &statusWriter{ResponseWriter: w, status: http.StatusOK}
 		serve(answer, r)
-		h.plan.log.Warn("an operator asked for a change", zap.String("subject", bounded(subject, longestName)), zap.String("client", r.RemoteAddr),
-			zap.String("method", r.Method), zap.String("path", r.URL.Path), zap.String("query", bounded(r.URL.RawQuery, longestError)),
+		h.plan.log.Warn("an operator asked for a change", zap.String("subject", logs.Escape(subject, logs.LongestName)), zap.String("client", r.RemoteAddr),
+			zap.String("method", r.Method), zap.String("path", r.URL.Path), zap.String("query", logs.Escape(r.URL.RawQuery, logs.LongestError)),
 			zap.Int("status", answer.status))
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

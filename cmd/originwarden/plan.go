@@ -9,6 +9,8 @@ import (
 
 	"originwarden/api"
 	"originwarden/cmd/originwarden/config"
+	"originwarden/cmd/originwarden/logs"
+	"originwarden/cmd/originwarden/tracing"
 	"originwarden/metrics"
 	"originwarden/origins"
 	"originwarden/proxy"
@@ -21,8 +23,8 @@ type plan struct {
 	cfg      *config.Config // in the place of the service's own
 	at       net.Addr       // where tenants' traffic arrives
 	observed *metrics.Metrics
-	access   *accessLog
-	tracing  *tracing // nil without a collector
+	access   *logs.AccessLog
+	tracing  *tracing.Tracer // nil without a collector
 }
 
 // generation is what answers by one configuration.
@@ -54,7 +56,7 @@ func (p *plan) generation(before *generation) (*generation, error) {
 	p.warnOfTenants()
 	p.warnOfCertificates()
 	gateway, err := build(p.gateway(p.tenants(lists, secured)))
-	return &generation{p.cfg, gateway, lists, p.tracing.handler(gateway, p.cfg), secured}, err
+	return &generation{p.cfg, gateway, lists, p.tracing.Handler(gateway, p.cfg, trustedProxies(p.cfg)), secured}, err
 }
 
 func (p *plan) gateway(tenants []proxy.Tenant) proxy.Config {
@@ -69,16 +71,16 @@ func (p *plan) gateway(tenants []proxy.Tenant) proxy.Config {
 		InFlightPerTenant: p.cfg.Limits.InFlightPerTenant,
 		Timeouts:          p.timeouts(),
 		Observe: func(ctx context.Context, x *proxy.Exchange) {
-			p.tracing.observe(ctx, x)
+			p.tracing.Observe(ctx, x)
 			p.observed.Observe(x)
 			p.remember(x)
 			p.upstreams.observe(x)
-			p.access.observe(x)
+			p.access.Observe(x)
 		},
-		Opened:   p.tracing.observe,
+		Opened:   p.tracing.Observe,
 		Relayed:  p.observed.Relayed,
 		Sampled:  float64(p.cfg.Tracing.Sample),
-		ErrorLog: linesOf(p.log, "forwarding"),
+		ErrorLog: logs.LinesOf(p.log, "forwarding"),
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"originwarden/cmd/originwarden/logs"
 	"originwarden/lists"
 	"originwarden/store"
 )
@@ -79,7 +80,7 @@ func (r *readiness) noLists(err error) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.cause = bounded(err.Error(), longestError)
+	r.cause = logs.Escape(err.Error(), logs.LongestError)
 }
 
 // problem says why the service is not ready, or "".
@@ -134,7 +135,7 @@ func (r *readiness) troubles(s lists.State, write *store.WriteError) (all []stri
 		all = append(all, "the store is new, empty, and there was another one: "+r.trace)
 	}
 	if s.NotKept != nil {
-		all = append(all, "the lists could not be kept on disk: "+bounded(s.NotKept.Error(), longestError))
+		all = append(all, "the lists could not be kept on disk: "+logs.Escape(s.NotKept.Error(), logs.LongestError))
 	}
 	return all
 }
@@ -146,7 +147,7 @@ func storeProblem(s lists.State, write *store.WriteError) string {
 	case s.Reset != nil:
 		return s.Reset.Error()
 	case write != nil && (s.Up || write.Cause != store.CauseUnreachable):
-		return "no writes: " + bounded(write.Error(), longestError)
+		return "no writes: " + logs.Escape(write.Error(), logs.LongestError)
 	case !s.Up:
 		return "the store does not answer"
 	}

@@ -76,7 +76,7 @@ func (g *gateway) adopt(cfg *config.Config) error {
 		return err
 	}
 	g.metrics.Label(labelled(cfg))
-	g.log.levels.configure(zapcore.Level(cfg.Log.Level))
+	g.log.Level.Configure(zapcore.Level(cfg.Log.Level))
 	g.checks()
 	g.serving(before.cfg, cfg)
 	g.limits.Change(cfg.Limits.ConnectionsPerClient, trustedProxies(cfg))

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"originwarden/cmd/originwarden/config"
+	"originwarden/cmd/originwarden/logs"
 )
 
 // serveCommand is what serve is told to do.
@@ -104,10 +105,10 @@ func (s *serveCommand) serve(cfg *config.Config, sockets handedOver) error {
 	defer release()
 	stop, now, end := endsBy(signals)
 	defer end()
-	log := newOutletLogger(env.forReader(cfg.Log), env.stderr)
-	defer log.close()
+	log := logs.NewNonblocking(env.forReader(cfg.Log), env.stderr)
+	defer log.Close()
 	// net/http tells of some tenants' mistakes there.
-	lines := linesOf(log, "net/http")
+	lines := logs.LinesOf(log, "net/http")
 	stdlog.SetFlags(0)
 	stdlog.SetOutput(lines.Writer())
 	defer stdlog.SetOutput(env.stderr)
@@ -127,7 +128,7 @@ func (s *serveCommand) serve(cfg *config.Config, sockets handedOver) error {
 }
 
 // open opens the service with the lists that it is to start with.
-func (s *serveCommand) open(ctx context.Context, cfg *config.Config, log *logger) (*service, error) {
+func (s *serveCommand) open(ctx context.Context, cfg *config.Config, log *logs.Logger) (*service, error) {
 	if err := s.place.prepare(log); err != nil {
 		return nil, err
 	}

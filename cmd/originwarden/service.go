@@ -11,6 +11,7 @@ import (
 
 	"originwarden/api"
 	"originwarden/cmd/originwarden/config"
+	"originwarden/cmd/originwarden/logs"
 	"originwarden/envelope"
 	"originwarden/lists"
 	"originwarden/lists/disk"
@@ -22,7 +23,7 @@ import (
 // but not listening yet.
 type service struct {
 	cfg   *config.Config // that it was started with
-	log   *logger
+	log   *logs.Logger
 	store *store.Monitored
 	lists *lists.Cache
 	// refusals are of this process.
@@ -50,7 +51,7 @@ type beginning struct {
 }
 
 // open opens the store and reads the lists. The service has to be closed.
-func open(ctx context.Context, cfg *config.Config, log *logger, b beginning) (*service, error) {
+func open(ctx context.Context, cfg *config.Config, log *logs.Logger, b beginning) (*service, error) {
 	s := &service{cfg: cfg, log: log, beginning: b}
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(err, s.close())
@@ -132,7 +133,7 @@ func (s *service) logRefusedToken(o api.Outcome) {
 		return
 	}
 	if entry := s.log.Check(zap.DebugLevel, "an access token was refused"); entry != nil {
-		entry.Write(zap.String("why", bounded(o.Refused.Error(), longestError)))
+		entry.Write(zap.String("why", logs.Escape(o.Refused.Error(), logs.LongestError)))
 	}
 }
 
@@ -141,8 +142,8 @@ const apiFailuresFirst = 20
 
 func (s *service) logAPI(ctx context.Context, err error) {
 	const about = "failures of the API"
-	if !s.log.sampler(about, apiFailuresFirst).passes(about) {
+	if !s.log.Sampler(about, apiFailuresFirst).Passes(about) {
 		return
 	}
-	s.log.Error("the API could not answer", zap.String("trace_id", envelope.TraceID(ctx)), zap.String("error", bounded(err.Error(), longestError)))
+	s.log.Error("the API could not answer", zap.String("trace_id", envelope.TraceID(ctx)), zap.String("error", logs.Escape(err.Error(), logs.LongestError)))
 }

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"originwarden/cmd/originwarden/config"
+	"originwarden/cmd/originwarden/logs"
 )
 
 // listsPlace is where a start without a configuration file keeps the lists.
@@ -77,7 +78,7 @@ func (p listsPlace) flags() []config.Flag {
 }
 
 // prepare makes the directory, and says where the lists are if that may surprise.
-func (p listsPlace) prepare(log *logger) error {
+func (p listsPlace) prepare(log *logs.Logger) error {
 	if p.passedBy != "" {
 		file := config.Default().Store.URL.Path
 		log.Warn("the lists are those in the working directory, where versions before kept them", zap.String("file", file),

@@ -2,29 +2,17 @@ package main
 
 import (
 	"bufio"
-	"context"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
-	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/coder/websocket"
-	sdk "go.opentelemetry.io/otel/sdk/trace"
 
-	"originwarden/cmd/originwarden/config"
 	"originwarden/cmd/originwarden/demo"
-	"originwarden/lists"
-	"originwarden/lists/liststest"
-	"originwarden/metrics"
-	"originwarden/origins"
-	"originwarden/proxy"
 )
 
 const (
@@ -256,84 +244,5 @@ func TestTracing_TellsInTheMetricsWhatBecameOfSpans(t *testing.T) {
 		if _, text := send(t, "GET", r.admin+"/metrics", ""); strings.Contains(text, want) {
 			return
 		}
-	}
-}
-
-// sending is an sdk.SpanExporter.
-type sending func(context.Context, []sdk.ReadOnlySpan) error
-
-func (e sending) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpan) error {
-	return e(ctx, spans)
-}
-func (e sending) Shutdown(context.Context) error { return nil }
-
-func TestTracing_DropsSpansThatASlowCollectorHasNoRoomFor(t *testing.T) {
-	counted := map[string]int{}
-	release := make(chan struct{})
-	e := &spanExporter{log: newLogger(config.Log{}, io.Discard), count: func(outcome string, n int) { counted[outcome] += n }}
-	e.SpanExporter = sending(func(ctx context.Context, _ []sdk.ReadOnlySpan) error {
-		<-release
-		return ctx.Err()
-	})
-	provider := sdk.NewTracerProvider(sdk.WithSpanProcessor(e.processor()))
-	const spans = mostSpansWaiting + 1000
-	for range spans {
-		_, span := provider.Tracer("").Start(t.Context(), "s")
-		span.End()
-	}
-	if counted[metrics.SpansDropped] != 1000 || e.lost.Load() != 1000 {
-		t.Errorf("counted %v", counted)
-	}
-	close(release)
-	if err := provider.Shutdown(t.Context()); err != nil || counted[metrics.SpansExported] != mostSpansWaiting || e.waiting.Load() != 0 {
-		t.Errorf("%v: counted %v, %d wait", err, counted, e.waiting.Load())
-	}
-}
-
-func TestTracing_IsNotOnTheWayWithoutACollector(t *testing.T) {
-	none, err := newTracing(t.Context(), config.Tracing{Sample: 1}, newLogger(config.Log{}, io.Discard), nil)
-	mux := http.NewServeMux()
-	if got := none.handler(mux, config.Default()); none != nil || err != nil || got != http.Handler(mux) {
-		t.Errorf("got %v, %v and %T", none, err, got)
-	}
-}
-
-// benchServed is the handler of a gateway before a tenant on a real socket.
-func benchServed(b *testing.B, cfg *config.Config, t *tracing) http.Handler {
-	tenant := httptest.NewServer(http.HandlerFunc(hello))
-	b.Cleanup(tenant.Close)
-	to, _ := url.Parse(tenant.URL)
-	gateway, err := proxy.New(proxy.Config{
-		Tenants: []proxy.Tenant{{ID: "acme", Upstream: to}}, Observe: t.observe, Sampled: 1,
-		Lists: liststest.New(lists.Config{Bounds: lists.Bounds{Tenants: 1, Origins: 1}}, func(context.Context, string) (*origins.List, error) { return origins.NewList(1, nil), nil }),
-	})
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(gateway.Close)
-	return t.handler(gateway, cfg)
-}
-
-func BenchmarkTracing(b *testing.B) {
-	log := newLogger(config.Log{}, os.Stderr)
-	discard := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body) }))
-	defer discard.Close()
-	at, _ := url.Parse(discard.URL)
-	for _, mode := range []struct {
-		name string
-		cfg  config.Tracing
-	}{{"off", config.Tracing{Sample: 1}}, {"not sampled", config.Tracing{OTLP: config.Collector{URL: at}}}, {"on", config.Tracing{OTLP: config.Collector{URL: at}, Sample: 1}}} {
-		b.Run(mode.name, func(b *testing.B) {
-			tracing, err := newTracing(b.Context(), mode.cfg, log, func(string, int) {})
-			if err != nil {
-				b.Fatal(err)
-			}
-			defer tracing.close(b.Context())
-			handler := benchServed(b, &config.Config{Tracing: mode.cfg}, tracing)
-			b.ReportAllocs()
-			for b.Loop() {
-				handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/a", nil))
-			}
-		})
 	}
 }

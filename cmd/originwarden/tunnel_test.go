@@ -18,6 +18,7 @@ import (
 
 	"originwarden/cmd/originwarden/config"
 	"originwarden/cmd/originwarden/demo"
+	"originwarden/cmd/originwarden/logs"
 	"originwarden/origins"
 	"originwarden/store"
 )
@@ -106,7 +107,7 @@ func servingFrom(t *testing.T, configuration string, between func(r *running, s 
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := open(t.Context(), cfg, newLogger(cfg.Log, io.Discard), beginning{})
+	s, err := open(t.Context(), cfg, logs.New(cfg.Log, io.Discard), beginning{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"go.uber.org/zap"
 
 	"originwarden/cmd/originwarden/config"
+	"originwarden/cmd/originwarden/logs"
 	"originwarden/metrics"
 	"originwarden/store"
 )
@@ -21,7 +22,7 @@ func (s *service) reportWrites(why *store.WriteError) {
 		s.log.Info("the store makes writes again")
 		return
 	}
-	s.log.Error("the store makes no writes", zap.String("cause", string(why.Cause)), zap.String("error", bounded(why.Error(), longestError)))
+	s.log.Error("the store makes no writes", zap.String("cause", string(why.Cause)), zap.String("error", logs.Escape(why.Error(), logs.LongestError)))
 }
 
 // writes is whether the store makes writes, as the metrics show it.

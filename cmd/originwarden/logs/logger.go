@@ -1,4 +1,4 @@
-package main
+package logs
 
 import (
 	"io"
@@ -15,44 +15,48 @@ import (
 	"originwarden/cmd/originwarden/config"
 )
 
-// logger is the log of a service. Its level can be changed, and what is left out
+// Logger is the log of a service. Its level can be changed, and what is left out
 // of it is counted. It may be used concurrently.
-type logger struct {
+type Logger struct {
 	*zap.Logger
-	levels  *levels
+	Level   *Level
 	out     *outlet       // or nil
 	dropped atomic.Uint64 // lines that were left out
 
 	mu       sync.Mutex
-	samplers map[string]*sampler // by what they are about
+	samplers map[string]*Sampler // by what they are about
 }
 
-// newOutletLogger returns a logger that writes to stderr, for which nobody waits.
+// NewNonblocking returns a Logger that writes to stderr, for which nobody waits.
 // It has to be closed.
-func newOutletLogger(cfg config.Log, stderr io.Writer) *logger {
-	var l *logger
+func NewNonblocking(cfg config.Log, stderr io.Writer) *Logger {
+	var l *Logger
 	out := newOutlet(stderr, func() { l.dropped.Add(1) }, func(lines int) {
 		l.Warn("lines were left out of the log: standard error was not read in time", zap.Int("count", lines))
 	})
-	l = newLogger(cfg, out)
+	l = New(cfg, out)
 	l.out = out
 	return l
 }
 
-// newLogger returns a logger that writes to stderr. It has to be closed.
-func newLogger(cfg config.Log, stderr io.Writer) *logger {
-	l := &logger{levels: newLevels(zapcore.Level(cfg.Level)), samplers: map[string]*sampler{}}
+// New returns a Logger that writes to stderr. It has to be closed.
+func New(cfg config.Log, stderr io.Writer) *Logger {
+	l := &Logger{Level: newLevel(zapcore.Level(cfg.Level)), samplers: map[string]*Sampler{}}
 	out := zapcore.Lock(zapcore.AddSync(stderr))
-	l.Logger = zap.New(zapcore.NewCore(newEncoder(cfg.Format), out, l.levels), zap.ErrorOutput(out))
-	l.levels.told = func(level zapcore.Level, lasting time.Duration) {
+	l.Logger = zap.New(zapcore.NewCore(newEncoder(cfg.Format), out, l.Level), zap.ErrorOutput(out))
+	l.Level.told = func(level zapcore.Level, lasting time.Duration) {
 		l.Warn("the log level was set", zap.Stringer("to", level), zap.Duration("for", lasting))
 	}
 	return l
 }
 
-// close tells what was left out.
-func (l *logger) close() {
-	l.levels.close()
+// Dropped returns how many lines were left out of the log so far.
+func (l *Logger) Dropped() uint64 { return l.dropped.Load() }
+
+// Close writes how many lines were left out, and what still waits. No line may
+// be written afterwards.
+func (l *Logger) Close() {
+	l.Level.close()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, s := range l.samplers {
@@ -88,21 +92,21 @@ func encodeTime(t time.Time, into zapcore.PrimitiveArrayEncoder) {
 // sampled.
 const problemsFirst = 100
 
-// linesOf returns a standard logger whose lines become warnings called message.
-func linesOf(l *logger, message string) *log.Logger {
-	return log.New(lineWriter{l, l.sampler("problems in "+message, problemsFirst), message}, "", 0)
+// LinesOf returns a standard Logger whose lines become warnings called message.
+func LinesOf(l *Logger, message string) *log.Logger {
+	return log.New(lineWriter{l, l.Sampler("problems in "+message, problemsFirst), message}, "", 0)
 }
 
 type lineWriter struct {
-	log     *logger
-	sampler *sampler
+	log     *Logger
+	sampler *Sampler
 	message string
 }
 
 // Write implements io.Writer for one line.
 func (w lineWriter) Write(line []byte) (int, error) {
-	if entry := w.log.Check(zapcore.WarnLevel, w.message); entry != nil && w.sampler.passes(w.message) {
-		entry.Write(zap.String("problem", textOfLine(string(line))))
+	if entry := w.log.Check(zapcore.WarnLevel, w.message); entry != nil && w.sampler.Passes(w.message) {
+		entry.Write(zap.String("problem", lineText(string(line))))
 	}
 	return len(line), nil
 }
@@ -110,7 +114,7 @@ func (w lineWriter) Write(line []byte) (int, error) {
 // bounded returns s as it is if it is printable ASCII of at most limit bytes.
 // Otherwise what is left of its first limit bytes is escaped, so that it is
 // harmless on a terminal too.
-func bounded(s string, limit int) string {
+func Escape(s string, limit int) string {
 	cut := len(s) > limit
 	if cut {
 		s = s[:limit]

@@ -1,4 +1,4 @@
-package main
+package tracing
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	sdk "go.opentelemetry.io/otel/sdk/trace"
 	"go.uber.org/zap"
 
+	"originwarden/cmd/originwarden/logs"
 	"originwarden/metrics"
 )
 
@@ -22,7 +23,7 @@ const (
 // Nobody else learns that: the SDK would tell a handler of the whole process.
 type spanExporter struct {
 	sdk.SpanExporter
-	log   *logger
+	log   *logs.Logger
 	count func(outcome string, n int)
 
 	waiting atomic.Int64 // spans, for the collector
@@ -72,7 +73,7 @@ func (e *spanExporter) end(err error, n int) {
 	e.lost.Add(int64(n))
 	if now := time.Now(); !e.failing || now.Sub(e.told) >= lostToldEvery {
 		e.failing, e.told = true, now
-		e.log.Warn("the collector does not take spans", zap.Int64("lost", e.lost.Swap(0)), zap.String("error", textOf(err)))
+		e.log.Warn("the collector does not take spans", zap.Int64("lost", e.lost.Swap(0)), zap.String("error", logs.ErrorText(err)))
 	}
 }
 

@@ -1,4 +1,4 @@
-package main
+package logs
 
 import (
 	"sync"
@@ -17,8 +17,8 @@ const (
 // sampler keeps out of the log what anybody can cause at any rate: of a second
 // it lets the first ones pass, and then every hundredth. A line tells how many
 // it left out, and why there were any. It may be used concurrently.
-type sampler struct {
-	log   *logger
+type Sampler struct {
+	log   *Logger
 	about string // what the lines are about
 	first int64
 
@@ -31,12 +31,12 @@ type sampler struct {
 }
 
 // sampler returns the one for lines about something, of which there is one.
-func (l *logger) sampler(about string, first int) *sampler {
+func (l *Logger) Sampler(about string, first int) *Sampler {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s := l.samplers[about]
 	if s == nil {
-		s = &sampler{log: l, about: about, first: int64(first), leftOut: map[string]int{}}
+		s = &Sampler{log: l, about: about, first: int64(first), leftOut: map[string]int{}}
 		l.samplers[about] = s
 	}
 	return s
@@ -44,7 +44,7 @@ func (l *logger) sampler(about string, first int) *sampler {
 
 // passes reports whether a line is written now. Otherwise it is counted under
 // why, which is one of few values.
-func (s *sampler) passes(why string) bool {
+func (s *Sampler) Passes(why string) bool {
 	if now := time.Now().Unix(); s.second.Swap(now) != now {
 		s.seen.Store(0)
 	}
@@ -55,7 +55,7 @@ func (s *sampler) passes(why string) bool {
 	return false
 }
 
-func (s *sampler) leaveOut(why string) {
+func (s *Sampler) leaveOut(why string) {
 	s.log.dropped.Add(1)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -67,7 +67,7 @@ func (s *sampler) leaveOut(why string) {
 }
 
 // tell writes how many lines were left out since it was called last.
-func (s *sampler) tell() {
+func (s *Sampler) tell() {
 	s.mu.Lock()
 	leftOut, since := s.leftOut, s.since
 	s.leftOut = map[string]int{}

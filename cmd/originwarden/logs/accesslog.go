@@ -1,4 +1,4 @@
-package main
+package logs
 
 import (
 	"net/http"
@@ -10,12 +10,12 @@ import (
 	"originwarden/proxy"
 )
 
-// accessLog writes a line for every exchange, or only for those that failed and
+// AccessLog writes a line for every exchange, or only for those that failed and
 // those that changed a list. Its zero value is not usable; it
 // may be used concurrently.
-type accessLog struct {
-	log     *logger
-	refused *sampler // anybody can cause those at any rate
+type AccessLog struct {
+	log     *Logger
+	refused *Sampler // anybody can cause those at any rate
 	all     bool
 }
 
@@ -23,14 +23,14 @@ type accessLog struct {
 // are sampled.
 const refusedFirst = 1000
 
-func newAccessLog(log *logger, all bool) *accessLog {
-	return &accessLog{log: log, refused: log.sampler("refused requests", refusedFirst), all: all}
+func NewAccessLog(log *Logger, all bool) *AccessLog {
+	return &AccessLog{log: log, refused: log.Sampler("refused requests", refusedFirst), all: all}
 }
 
 // observe writes the line of x. Nothing is made up when the level is off.
-func (l *accessLog) observe(x *proxy.Exchange) {
+func (l *AccessLog) Observe(x *proxy.Exchange) {
 	level := zapcore.InfoLevel
-	if hasFailed(x) {
+	if HasFailed(x) {
 		level = zapcore.WarnLevel
 	} else if !l.all && !hasChanged(x) {
 		return
@@ -39,7 +39,7 @@ func (l *accessLog) observe(x *proxy.Exchange) {
 	if entry == nil {
 		return
 	}
-	if verdict, reason := verdictOf(x); verdict != origins.Refused || l.refused.passes(reason) {
+	if verdict, reason := verdictOf(x); verdict != origins.Refused || l.refused.Passes(reason) {
 		entry.Write(zap.Inline((*accessLine)(x)))
 	}
 }
@@ -50,8 +50,8 @@ func hasChanged(x *proxy.Exchange) bool {
 	return o != nil && o.Call.Change != nil
 }
 
-// hasFailed reports whether x went wrong for a reason other than the client.
-func hasFailed(x *proxy.Exchange) bool {
+// HasFailed reports whether x went wrong for a reason other than the client.
+func HasFailed(x *proxy.Exchange) bool {
 	if o := apiOutcome(x); o != nil && o.Status >= http.StatusInternalServerError {
 		return true
 	}
@@ -60,9 +60,9 @@ func hasFailed(x *proxy.Exchange) bool {
 
 // What a client sends is cut to these many bytes in a line.
 const (
-	longestMethod = 32
-	longestPath   = 1024
-	longestError  = 1024
+	LongestMethod = 32
+	LongestPath   = 1024
+	LongestError  = 1024
 )
 
 // accessLine is an exchange as its line has it.
@@ -76,8 +76,8 @@ func (x *accessLine) MarshalLogObject(into zapcore.ObjectEncoder) error {
 	into.AddString("verdict", string(verdict))
 	into.AddString("reason", reason)
 	into.AddString("mode", x.Mode.String())
-	into.AddString("method", bounded(x.Method, longestMethod))
-	into.AddString("path", bounded(x.Path, longestPath))
+	into.AddString("method", Escape(x.Method, LongestMethod))
+	into.AddString("path", Escape(x.Path, LongestPath))
 	into.AddInt("status", x.Status)
 	into.AddInt64("bytes", x.Sent)
 	into.AddInt64("received", x.Received)
@@ -103,7 +103,7 @@ func (x *accessLine) addExceptional(into zapcore.ObjectEncoder) {
 		}
 	}
 	for _, text := range []struct{ name, value string }{
-		{"origin", bounded(x.Origin, origins.MaxLength)}, {"tunnel_end", x.TunnelEnd}, {"limit", x.Limit},
+		{"origin", Escape(x.Origin, origins.MaxLength)}, {"tunnel_end", x.TunnelEnd}, {"limit", x.Limit},
 		{"nearest", x.Nearest.Entry}, {"nearest_is", string(x.Nearest.Relation)}, {"upstream_cause", x.UpstreamCause},
 	} {
 		if text.value != "" {
@@ -114,7 +114,7 @@ func (x *accessLine) addExceptional(into zapcore.ObjectEncoder) {
 		into.AddString("fix", ownHostFix)
 	}
 	if x.Err != nil {
-		into.AddString("error", textOf(x.Err))
+		into.AddString("error", ErrorText(x.Err))
 	}
 }
 

@@ -1,4 +1,4 @@
-package main
+package logs
 
 import (
 	"strings"
@@ -11,8 +11,8 @@ import (
 	"originwarden/proxy"
 )
 
-// longestName is for what administrators and issuers name as they like.
-const longestName = 256
+// LongestName is for what administrators and issuers name as they like.
+const LongestName = 256
 
 // apiOutcome is what the API has told of an exchange, or nil.
 func apiOutcome(x *proxy.Exchange) *api.Outcome {
@@ -35,7 +35,7 @@ func addCall(into zapcore.ObjectEncoder, c *api.Call) {
 		{"issuer", c.Issuer}, {"subject", c.Subject}, {"integration", c.Integration},
 	} {
 		if text.value != "" {
-			into.AddString(text.name, bounded(text.value, longestName))
+			into.AddString(text.name, Escape(text.value, LongestName))
 		}
 	}
 	if c.Change != nil {
@@ -48,9 +48,9 @@ type changeLine api.Change
 
 // MarshalLogObject implements zapcore.ObjectMarshaler.
 func (c *changeLine) MarshalLogObject(into zapcore.ObjectEncoder) error {
-	into.AddString("name", bounded(c.Name, longestName))
+	into.AddString("name", Escape(c.Name, LongestName))
 	if c.OldName != "" {
-		into.AddString("old_name", bounded(c.OldName, longestName))
+		into.AddString("old_name", Escape(c.OldName, LongestName))
 	}
 	into.AddInt("added", c.Added)
 	into.AddInt("removed", c.Removed)

@@ -1,4 +1,4 @@
-package main
+package tracing
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"originwarden/cmd/originwarden/config"
+	"originwarden/cmd/originwarden/logs"
 	"originwarden/proxy"
 )
 
@@ -35,7 +36,7 @@ func upstreamAddresses(cfg *config.Config) map[string]upstreamAddress {
 }
 
 // observe ends the spans of an exchange. A WebSocket's ended with its handshake.
-func (t *tracing) observe(ctx context.Context, x *proxy.Exchange) {
+func (t *Tracer) Observe(ctx context.Context, x *proxy.Exchange) {
 	if t == nil {
 		return
 	}
@@ -49,7 +50,7 @@ func (s *spans) endServer(x *proxy.Exchange) {
 	s.server.SetAttributes(s.proto...)
 	s.server.SetAttributes(requestAttributes(x)...)
 	s.server.SetAttributes(
-		semconv.URLPath(bounded(x.Path, longestPath)),
+		semconv.URLPath(logs.Escape(x.Path, logs.LongestPath)),
 		semconv.ClientAddress(x.Client.String()),
 		semconv.HTTPRequestBodySize(int(x.Received)),
 		semconv.HTTPResponseBodySize(int(x.Sent)),
@@ -63,7 +64,7 @@ func (s *spans) endServer(x *proxy.Exchange) {
 	if x.Status > 0 {
 		s.server.SetAttributes(semconv.HTTPResponseStatusCode(x.Status))
 	}
-	if hasFailed(x) || x.Status >= 500 {
+	if logs.HasFailed(x) || x.Status >= 500 {
 		s.server.SetAttributes(semconv.ErrorTypeKey.String(errorType(x)))
 		s.server.SetStatus(codes.Error, "")
 	}
@@ -79,7 +80,7 @@ func (s *spans) endClient(ctx context.Context, x *proxy.Exchange) {
 	at := s.upstreams[x.Tenant]
 	_, span := s.tracer.Start(context.WithValue(ctx, spanIDKey{}, s.client), spanName(x.Method),
 		trace.WithSpanKind(trace.SpanKindClient), trace.WithTimestamp(asked), trace.WithAttributes(at.attributes...),
-		trace.WithAttributes(semconv.URLFull(at.base+bounded(x.Path, longestPath))), trace.WithAttributes(requestAttributes(x)...))
+		trace.WithAttributes(semconv.URLFull(at.base+logs.Escape(x.Path, logs.LongestPath))), trace.WithAttributes(requestAttributes(x)...))
 	switch {
 	case x.UpstreamCause != "":
 		span.SetAttributes(semconv.ErrorTypeKey.String(x.UpstreamCause))
@@ -98,7 +99,7 @@ func requestAttributes(x *proxy.Exchange) []attribute.KeyValue {
 	if isKnownMethod(x.Method) {
 		return []attribute.KeyValue{semconv.HTTPRequestMethodKey.String(x.Method)}
 	}
-	return []attribute.KeyValue{semconv.HTTPRequestMethodOther, semconv.HTTPRequestMethodOriginal(bounded(x.Method, longestMethod))}
+	return []attribute.KeyValue{semconv.HTTPRequestMethodOther, semconv.HTTPRequestMethodOriginal(logs.Escape(x.Method, logs.LongestMethod))}
 }
 
 func errorType(x *proxy.Exchange) string {

@@ -1,4 +1,4 @@
-package main
+package logs_test
 
 import (
 	"encoding/json"
@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"originwarden/cmd/originwarden/config"
+	"originwarden/cmd/originwarden/logs"
 	"originwarden/origins"
 	"originwarden/proxy"
 )
@@ -25,9 +26,9 @@ import (
 func lines(t *testing.T, cfg config.Log, exchanges ...proxy.Exchange) []map[string]any {
 	t.Helper()
 	out := newOutput()
-	access := newAccessLog(newLogger(cfg, out), cfg.Access)
+	access := logs.NewAccessLog(logs.New(cfg, out), cfg.Access)
 	for i := range exchanges {
-		access.observe(&exchanges[i])
+		access.Observe(&exchanges[i])
 	}
 	var all []map[string]any
 	for line := range strings.Lines(out.String()) {
@@ -139,7 +140,7 @@ func TestAccessLog_LeavesNothingAllowedOut(t *testing.T) {
 
 func TestLog_IsTextForPeopleInConsoleFormat(t *testing.T) {
 	out := newOutput()
-	newAccessLog(newLogger(config.Log{Format: config.Console}, out), true).observe(&proxy.Exchange{Path: "/\x1b[2J\n", Reason: "no_origin"})
+	logs.NewAccessLog(logs.New(config.Log{Format: config.Console}, out), true).Observe(&proxy.Exchange{Path: "/\x1b[2J\n", Reason: "no_origin"})
 	if text := out.String(); strings.Count(text, "\n") != 1 || strings.Contains(text, "\x1b") || !strings.Contains(text, "\tinfo\trequest\t{") {
 		t.Errorf("%q", text)
 	}
@@ -147,7 +148,7 @@ func TestLog_IsTextForPeopleInConsoleFormat(t *testing.T) {
 
 func TestLog_BoundsWhatTheServersReport(t *testing.T) {
 	out := newOutput()
-	linesOf(newLogger(config.Log{}, out), "serving").Print("http: TLS handshake error from \x1b[2J " + strings.Repeat("x", 1<<20))
+	logs.LinesOf(logs.New(config.Log{}, out), "serving").Print("http: TLS handshake error from \x1b[2J " + strings.Repeat("x", 1<<20))
 	text := out.String()
 	if len(text) > 5000 || strings.Contains(text, "\x1b") || !strings.Contains(text, `"msg":"serving","problem":"http: TLS handshake error from \\x1b[2J xxx`) {
 		t.Errorf("%.200q", text)
@@ -177,7 +178,7 @@ func TestLog_CutsTheLinesOfLibrariesToTheirKind(t *testing.T) {
 		{"what nobody knows `s3cr3t`", "what nobody knows"},
 	} {
 		out := newOutput()
-		linesOf(newLogger(config.Log{}, out), "serving").Print(c.line)
+		logs.LinesOf(logs.New(config.Log{}, out), "serving").Print(c.line)
 		var got struct{ Problem string }
 		if err := json.Unmarshal([]byte(out.String()), &got); err != nil || got.Problem != strings.ReplaceAll(c.want, "\n", `\n`) {
 			t.Errorf("%s\nis logged as %q, want %q", c.line, got.Problem, c.want)
@@ -208,12 +209,12 @@ func TestAccessLog_QuotesNothingOfAnError(t *testing.T) {
 func BenchmarkAccessLog(b *testing.B) {
 	for name, level := range map[string]zapcore.Level{"on": zapcore.InfoLevel, "off": zapcore.WarnLevel} {
 		b.Run(name, func(b *testing.B) {
-			access := newAccessLog(newLogger(config.Log{Level: config.Level(level)}, discard{}), true)
+			access := logs.NewAccessLog(logs.New(config.Log{Level: config.Level(level)}, discard{}), true)
 			x := proxy.Exchange{Tenant: "acme", Verdict: origins.Allowed, Reason: "listed", Method: "GET", Path: "/api/orders",
 				Client: netip.MustParseAddr("192.0.2.7"), TraceID: "0af7651916cd43dd8448eb211c80319c", Status: 200}
 			b.ReportAllocs()
 			for b.Loop() {
-				access.observe(&x)
+				access.Observe(&x)
 			}
 		})
 	}

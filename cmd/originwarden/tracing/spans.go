@@ -1,4 +1,4 @@
-package main
+package tracing
 
 import (
 	"context"
@@ -20,7 +20,7 @@ import (
 // one of the call of its tenant. The gateway finds a traceparent that names the
 // latter, and hands it on as it is.
 type traced struct {
-	*tracing
+	*Tracer
 	next      http.Handler
 	sampled   float64
 	trusted   []netip.Prefix
@@ -28,12 +28,12 @@ type traced struct {
 }
 
 // handler is next with spans. Without tracing it is next.
-func (t *tracing) handler(next http.Handler, cfg *config.Config) http.Handler {
+func (t *Tracer) Handler(next http.Handler, cfg *config.Config, trusted []netip.Prefix) http.Handler {
 	if t == nil {
 		return next
 	}
-	return &traced{tracing: t, next: next, sampled: float64(cfg.Tracing.Sample),
-		trusted: trustedProxies(cfg), upstreams: upstreamAddresses(cfg)}
+	return &traced{Tracer: t, next: next, sampled: float64(cfg.Tracing.Sample),
+		trusted: trusted, upstreams: upstreamAddresses(cfg)}
 }
 
 // spans are those of one request.

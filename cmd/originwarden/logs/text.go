@@ -1,4 +1,4 @@
-package main
+package logs
 
 import (
 	"errors"
@@ -10,13 +10,13 @@ import (
 // What libraries say may hold what a client, a tenant or a collector sent, such as
 // a cookie or a token. Of that the log has the kind, and addresses.
 
-// textOf is what is logged of an error.
-func textOf(err error) string {
+// ErrorText is what is logged of an error.
+func ErrorText(err error) string {
 	if asked, ok := errors.AsType[*url.Error](err); ok { // which quotes the URL, before the cause
-		return asked.Op + ": " + textOf(asked.Err)
+		return asked.Op + ": " + ErrorText(asked.Err)
 	}
 	text, _, _ := strings.Cut(err.Error(), "(body: ") // as otlptracehttp ends with the answer
-	return bounded(unquoted(text), longestError)
+	return Escape(unquoted(text), LongestError)
 }
 
 // unquoted is text up to what it quotes.
@@ -27,20 +27,20 @@ func unquoted(text string) string {
 	return text
 }
 
-// textOfLine is what is logged of a line. Where it is none of those that are
+// lineText is what is logged of a line. Where it is none of those that are
 // known, that is what comes before the first colon.
-func textOfLine(line string) string {
+func lineText(line string) string {
 	const stackBegins = "\ngoroutine "
 	line, stack, panicked := strings.Cut(strings.TrimSuffix(line, "\n"), stackBegins)
 	if !slices.ContainsFunc(knownLines(), func(kind string) bool { return strings.HasPrefix(line, kind) }) {
 		before, _, _ := strings.Cut(line, ": ")
-		return bounded(unquoted(before), longestLine)
+		return Escape(unquoted(before), longestLine)
 	}
 	line = unquoted(line)
 	if panicked { // of functions, places in the code and numbers
 		line += stackBegins + stack
 	}
-	return bounded(line, longestLine)
+	return Escape(line, longestLine)
 }
 
 // longestLine leaves room for the stack of a panic.

@@ -1,4 +1,4 @@
-package main
+package logs_test
 
 import (
 	"encoding/json"
@@ -11,8 +11,17 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"originwarden/cmd/originwarden/config"
+	"originwarden/cmd/originwarden/logs"
 	"originwarden/origins"
 	"originwarden/proxy"
+)
+
+// What docs/operate.md promises of a flood.
+const (
+	refusedFirst  = 1000
+	problemsFirst = 100
+	sampledEvery  = 100
+	leftOutEvery  = 10 * time.Second
 )
 
 // leftOut are the lines that tell what others were left out.
@@ -33,11 +42,11 @@ func leftOut(t *testing.T, out *output) (all []map[string]any) {
 func TestAccessLog_SamplesAFloodOfRefusedRequestsAndTellsHowMany(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out := newOutput()
-		log := newLogger(config.Log{}, out)
-		access := newAccessLog(log, true)
+		log := logs.New(config.Log{}, out)
+		access := logs.NewAccessLog(log, true)
 		flood := func(n int, reason string) {
 			for range n {
-				access.observe(&proxy.Exchange{Verdict: origins.Refused, Reason: reason})
+				access.Observe(&proxy.Exchange{Verdict: origins.Refused, Reason: reason})
 			}
 		}
 		flood(refusedFirst, "origin_not_listed")
@@ -46,7 +55,7 @@ func TestAccessLog_SamplesAFloodOfRefusedRequestsAndTellsHowMany(t *testing.T) {
 		if n := strings.Count(out.String(), `"msg":"request"`); n != refusedFirst+1500/sampledEvery {
 			t.Errorf("%d lines", n)
 		}
-		if dropped := log.dropped.Load(); dropped != 1485 || leftOut(t, out) != nil {
+		if dropped := log.Dropped(); dropped != 1485 || leftOut(t, out) != nil {
 			t.Errorf("%d were dropped, told %v", dropped, leftOut(t, out))
 		}
 		time.Sleep(time.Second)
@@ -62,7 +71,7 @@ func TestAccessLog_SamplesAFloodOfRefusedRequestsAndTellsHowMany(t *testing.T) {
 			t.Errorf("told again: %v", told)
 		}
 		flood(refusedFirst+2, "origin_opaque")
-		log.close()
+		log.Close()
 		if told := leftOut(t, out); len(told) != 2 || told[1]["count"] != 2.0 {
 			t.Errorf("in the end: %v", told)
 		}
@@ -72,27 +81,27 @@ func TestAccessLog_SamplesAFloodOfRefusedRequestsAndTellsHowMany(t *testing.T) {
 func TestLog_SamplesAFloodOfWhatTheServersReport(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out := newOutput()
-		log := newLogger(config.Log{}, out)
-		report, other := linesOf(log, "serving"), linesOf(log, "serving") // of two servers
+		log := logs.New(config.Log{}, out)
+		report, other := logs.LinesOf(log, "serving"), logs.LinesOf(log, "serving") // of two servers
 		for range 2500 {
 			report.Print("http: the client is gone")
 			other.Print("http: the client is gone")
 		}
-		log.close()
+		log.Close()
 		written, told := strings.Count(out.String(), `"problem"`), leftOut(t, out)
-		if written != problemsFirst+4900/sampledEvery || len(told) != 1 || told[0]["count"] != 4851.0 || log.dropped.Load() != 4851 {
+		if written != problemsFirst+4900/sampledEvery || len(told) != 1 || told[0]["count"] != 4851.0 || log.Dropped() != 4851 {
 			t.Errorf("%d lines, told %v", written, told)
 		}
 	})
 }
 
 func TestLog_CountsNothingThatItsLevelLeavesOut(t *testing.T) {
-	log := newLogger(config.Log{Level: config.Level(zapcore.ErrorLevel)}, newOutput())
-	access := newAccessLog(log, true)
+	log := logs.New(config.Log{Level: config.Level(zapcore.ErrorLevel)}, newOutput())
+	access := logs.NewAccessLog(log, true)
 	for range 2 * refusedFirst {
-		access.observe(&proxy.Exchange{Verdict: origins.Refused, Reason: "origin_not_listed"})
+		access.Observe(&proxy.Exchange{Verdict: origins.Refused, Reason: "origin_not_listed"})
 	}
-	if n := log.dropped.Load(); n != 0 {
+	if n := log.Dropped(); n != 0 {
 		t.Errorf("%d", n)
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package tracing
 
 import (
 	"context"
@@ -15,19 +15,20 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"originwarden/cmd/originwarden/config"
+	"originwarden/cmd/originwarden/logs"
 )
 
 // tracing sends the spans of requests to a collector. A nil one has no spans.
 // It may be used concurrently.
-type tracing struct {
+type Tracer struct {
 	tracer   trace.Tracer
 	provider *sdk.TracerProvider
 	exporter *spanExporter
 }
 
-// newTracing returns nil without a collector, which need not be there yet. count
+// New returns nil without a collector, which need not be there yet. count
 // is told what became of spans.
-func newTracing(ctx context.Context, cfg config.Tracing, log *logger, count func(outcome string, n int)) (*tracing, error) {
+func New(ctx context.Context, cfg config.Tracing, version string, log *logs.Logger, count func(outcome string, n int)) (*Tracer, error) {
 	if cfg.OTLP.URL == nil {
 		return nil, nil
 	}
@@ -37,13 +38,13 @@ func newTracing(ctx context.Context, cfg config.Tracing, log *logger, count func
 	}
 	exporter := &spanExporter{SpanExporter: to, log: log, count: count}
 	provider := sdk.NewTracerProvider(
-		sdk.WithResource(describe(ctx, log)),
+		sdk.WithResource(describe(ctx, version, log)),
 		// What came from a stranger was decided before; see parent.
 		sdk.WithSampler(sdk.ParentBased(sdk.TraceIDRatioBased(float64(cfg.Sample)))),
 		sdk.WithIDGenerator(spanIDs{}),
 		sdk.WithSpanProcessor(exporter.processor()),
 	)
-	return &tracing{provider.Tracer("originwarden"), provider, exporter}, nil
+	return &Tracer{provider.Tracer("originwarden"), provider, exporter}, nil
 }
 
 func collector(ctx context.Context, at config.Collector) (sdk.SpanExporter, error) {
@@ -63,12 +64,12 @@ func collector(ctx context.Context, at config.Collector) (sdk.SpanExporter, erro
 
 // describe tells who makes the spans, which OTEL_SERVICE_NAME and
 // OTEL_RESOURCE_ATTRIBUTES may add to.
-func describe(ctx context.Context, log *logger) *resource.Resource {
+func describe(ctx context.Context, version string, log *logs.Logger) *resource.Resource {
 	described, err := resource.New(ctx, resource.WithTelemetrySDK(),
-		resource.WithAttributes(semconv.ServiceName("originwarden"), semconv.ServiceVersion(thisBuild().version)),
+		resource.WithAttributes(semconv.ServiceName("originwarden"), semconv.ServiceVersion(version)),
 		resource.WithFromEnv())
 	if err != nil {
-		log.Warn("spans lack some attributes of their resource: " + bounded(err.Error(), longestError))
+		log.Warn("spans lack some attributes of their resource: " + logs.Escape(err.Error(), logs.LongestError))
 	}
 	return described
 }
@@ -77,7 +78,7 @@ func describe(ctx context.Context, log *logger) *resource.Resource {
 const flushPatience = 2 * time.Second
 
 // close sends the spans that wait, until ctx ends.
-func (t *tracing) close(ctx context.Context) {
+func (t *Tracer) Close(ctx context.Context) {
 	if t == nil {
 		return
 	}
@@ -85,7 +86,7 @@ func (t *tracing) close(ctx context.Context) {
 	defer cancel()
 	defer context.AfterFunc(ctx, t.exporter.giveUp)()
 	if err := t.provider.Shutdown(ctx); err != nil && !errors.Is(err, ctx.Err()) {
-		t.exporter.log.Warn("tracing did not end in order: " + textOf(err))
+		t.exporter.log.Warn("tracing did not end in order: " + logs.ErrorText(err))
 	}
 	t.exporter.tellLost()
 }

@@ -1,4 +1,4 @@
-package main
+package logs
 
 import (
 	"encoding/json"
@@ -18,7 +18,7 @@ import (
 
 // levels is the level of a log, which changes while the log is written. It may
 // be used concurrently.
-type levels struct {
+type Level struct {
 	zap.AtomicLevel
 	// told is called when an operator has set a level.
 	told func(level zapcore.Level, lasting time.Duration)
@@ -29,8 +29,8 @@ type levels struct {
 	until      time.Time   // when back ends
 }
 
-func newLevels(configured zapcore.Level) *levels {
-	return &levels{
+func newLevel(configured zapcore.Level) *Level {
+	return &Level{
 		AtomicLevel: zap.NewAtomicLevelAt(configured),
 		told:        func(zapcore.Level, time.Duration) {},
 		configured:  configured,
@@ -39,7 +39,7 @@ func newLevels(configured zapcore.Level) *levels {
 
 // configure takes over the level of a configuration, in the place of any other,
 // if it is not the one of the configuration before.
-func (l *levels) configure(level zapcore.Level) {
+func (l *Level) Configure(level zapcore.Level) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if level != l.configured {
@@ -50,7 +50,7 @@ func (l *levels) configure(level zapcore.Level) {
 
 // set is called with mu held. A level for a time is followed by the configured
 // one; 0 is until it is set again.
-func (l *levels) set(level zapcore.Level, lasting time.Duration) {
+func (l *Level) set(level zapcore.Level, lasting time.Duration) {
 	if l.back != nil {
 		l.back.Stop()
 		l.back = nil
@@ -63,7 +63,7 @@ func (l *levels) set(level zapcore.Level, lasting time.Duration) {
 }
 
 // goBack ends the time of a level, unless it was cut short while it ran out.
-func (l *levels) goBack(from zapcore.Level) {
+func (l *Level) goBack(from zapcore.Level) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.back != nil && l.Level() == from && !time.Now().Before(l.until) {
@@ -72,7 +72,7 @@ func (l *levels) goBack(from zapcore.Level) {
 }
 
 // close ends the wait for the configured level.
-func (l *levels) close() {
+func (l *Level) close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.back != nil {
@@ -87,7 +87,7 @@ type levelDocument struct {
 	Until *time.Time `json:"until,omitempty"`
 }
 
-func (l *levels) document() levelDocument {
+func (l *Level) document() levelDocument {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	d := levelDocument{Level: l.Level().String()}
@@ -99,12 +99,13 @@ func (l *levels) document() levelDocument {
 }
 
 // tell answers with the level.
-func (l *levels) tell(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, http.StatusOK, l.document())
+func (l *Level) Serve(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	json.NewEncoder(w).Encode(l.document())
 }
 
 // change answers a PUT of a level, which holds for as long as the query says.
-func (l *levels) change(w http.ResponseWriter, r *http.Request) {
+func (l *Level) Change(w http.ResponseWriter, r *http.Request) {
 	level, err := readLevel(http.MaxBytesReader(w, r.Body, 1<<10))
 	lasting, errLasting := readLasting(r.URL.Query()["for"])
 	if err = errors.Join(err, errLasting); err != nil {
@@ -115,7 +116,7 @@ func (l *levels) change(w http.ResponseWriter, r *http.Request) {
 	l.set(level, lasting)
 	l.mu.Unlock()
 	l.told(level, lasting)
-	l.tell(w, r)
+	l.Serve(w, r)
 }
 
 func readLevel(body io.Reader) (zapcore.Level, error) {

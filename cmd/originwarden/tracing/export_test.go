@@ -1,0 +1,43 @@
+package tracing
+
+import (
+	"context"
+	"io"
+	"originwarden/cmd/originwarden/config"
+	"originwarden/cmd/originwarden/logs"
+	"originwarden/metrics"
+	"testing"
+
+	sdk "go.opentelemetry.io/otel/sdk/trace"
+)
+
+// sending is an sdk.SpanExporter.
+type sending func(context.Context, []sdk.ReadOnlySpan) error
+
+func (e sending) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpan) error {
+	return e(ctx, spans)
+}
+func (e sending) Shutdown(context.Context) error { return nil }
+
+func TestTracing_DropsSpansThatASlowCollectorHasNoRoomFor(t *testing.T) {
+	counted := map[string]int{}
+	release := make(chan struct{})
+	e := &spanExporter{log: logs.New(config.Log{}, io.Discard), count: func(outcome string, n int) { counted[outcome] += n }}
+	e.SpanExporter = sending(func(ctx context.Context, _ []sdk.ReadOnlySpan) error {
+		<-release
+		return ctx.Err()
+	})
+	provider := sdk.NewTracerProvider(sdk.WithSpanProcessor(e.processor()))
+	const spans = mostSpansWaiting + 1000
+	for range spans {
+		_, span := provider.Tracer("").Start(t.Context(), "s")
+		span.End()
+	}
+	if counted[metrics.SpansDropped] != 1000 || e.lost.Load() != 1000 {
+		t.Errorf("counted %v", counted)
+	}
+	close(release)
+	if err := provider.Shutdown(t.Context()); err != nil || counted[metrics.SpansExported] != mostSpansWaiting || e.waiting.Load() != 0 {
+		t.Errorf("%v: counted %v, %d wait", err, counted, e.waiting.Load())
+	}
+}

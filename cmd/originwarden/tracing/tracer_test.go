@@ -1,0 +1,66 @@
+package tracing_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"originwarden/cmd/originwarden/config"
+	"originwarden/cmd/originwarden/logs"
+	"originwarden/cmd/originwarden/tracing"
+	"originwarden/lists"
+	"originwarden/lists/liststest"
+	"originwarden/origins"
+	"originwarden/proxy"
+	"os"
+	"testing"
+)
+
+func TestTracing_IsNotOnTheWayWithoutACollector(t *testing.T) {
+	none, err := tracing.New(t.Context(), config.Tracing{Sample: 1}, "1.0", logs.New(config.Log{}, io.Discard), nil)
+	mux := http.NewServeMux()
+	if got := none.Handler(mux, config.Default(), nil); none != nil || err != nil || got != http.Handler(mux) {
+		t.Errorf("got %v, %v and %T", none, err, got)
+	}
+}
+
+// benchServed is the handler of a gateway before a tenant on a real socket.
+func benchServed(b *testing.B, cfg *config.Config, t *tracing.Tracer) http.Handler {
+	tenant := httptest.NewServer(http.NotFoundHandler())
+	b.Cleanup(tenant.Close)
+	to, _ := url.Parse(tenant.URL)
+	gateway, err := proxy.New(proxy.Config{
+		Tenants: []proxy.Tenant{{ID: "acme", Upstream: to}}, Observe: t.Observe, Sampled: 1,
+		Lists: liststest.New(lists.Config{Bounds: lists.Bounds{Tenants: 1, Origins: 1}}, func(context.Context, string) (*origins.List, error) { return origins.NewList(1, nil), nil }),
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(gateway.Close)
+	return t.Handler(gateway, cfg, nil)
+}
+
+func BenchmarkTracing(b *testing.B) {
+	log := logs.New(config.Log{}, os.Stderr)
+	discard := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body) }))
+	defer discard.Close()
+	at, _ := url.Parse(discard.URL)
+	for _, mode := range []struct {
+		name string
+		cfg  config.Tracing
+	}{{"off", config.Tracing{Sample: 1}}, {"not sampled", config.Tracing{OTLP: config.Collector{URL: at}}}, {"on", config.Tracing{OTLP: config.Collector{URL: at}, Sample: 1}}} {
+		b.Run(mode.name, func(b *testing.B) {
+			tracer, err := tracing.New(b.Context(), mode.cfg, "1.0", log, func(string, int) {})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer tracer.Close(b.Context())
+			handler := benchServed(b, &config.Config{Tracing: mode.cfg}, tracer)
+			b.ReportAllocs()
+			for b.Loop() {
+				handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/a", nil))
+			}
+		})
+	}
+}
