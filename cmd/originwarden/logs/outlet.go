@@ -17,11 +17,11 @@ type outlet struct {
 	told    func(lines int)
 
 	mu      sync.Mutex
+	changed sync.Cond // what follows
 	waiting []byte
 	lost    int // lines since told was called
 	closed  bool
 
-	wake  chan struct{} // has room for one
 	ended chan struct{}
 }
 
@@ -31,7 +31,8 @@ const (
 )
 
 func newOutlet(to io.Writer, dropped func(), told func(lines int)) *outlet {
-	o := &outlet{to: to, dropped: dropped, told: told, wake: make(chan struct{}, 1), ended: make(chan struct{})}
+	o := &outlet{to: to, dropped: dropped, told: told, ended: make(chan struct{})}
+	o.changed.L = &o.mu
 	go o.run()
 	return o
 }
@@ -46,59 +47,45 @@ func (o *outlet) Write(lines []byte) (int, error) {
 		return len(lines), nil
 	}
 	o.waiting = append(o.waiting, lines...)
-	o.rouse()
+	o.changed.Signal()
 	return len(lines), nil
 }
 
 // Sync implements zapcore.WriteSyncer.
 func (o *outlet) Sync() error { return nil }
 
-// rouse is called with mu held, and has run look again.
-func (o *outlet) rouse() {
-	select {
-	case o.wake <- struct{}{}:
-	default:
-	}
-}
-
 // run writes what waits until the outlet is closed.
 func (o *outlet) run() {
 	defer close(o.ended)
-	var free []byte
-	for range o.wake {
-		lines, closed := o.take(free)
-		o.to.Write(lines) // an error could be told to nobody
-		if o.tellLost(); closed {
-			return
+	var lines []byte
+	for last := false; !last; {
+		var lost int
+		lines, lost, last = o.take(lines[:0])
+		o.to.Write(lines) // there is nowhere to report an error
+		if lost > 0 {
+			o.told(lost)
 		}
-		free = lines[:0]
 	}
 }
 
-// take returns what waits, for which there is free from now on, and whether it is
-// the last.
-func (o *outlet) take(free []byte) (lines []byte, last bool) {
+// take waits for lines and returns them, with how many were dropped before, and
+// whether they are the last. Lines that come next are collected in free.
+func (o *outlet) take(free []byte) (lines []byte, lost int, last bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	lines, o.waiting = o.waiting, free
-	return lines, o.closed
-}
-
-func (o *outlet) tellLost() {
-	o.mu.Lock()
-	lost := o.lost
-	o.lost = 0
-	o.mu.Unlock()
-	if lost > 0 {
-		o.told(lost)
+	for len(o.waiting) == 0 && !o.closed {
+		o.changed.Wait()
 	}
+	lines, lost = o.waiting, o.lost
+	o.waiting, o.lost = free, 0
+	return lines, lost, o.closed
 }
 
 // close writes what waits, unless that takes too long.
 func (o *outlet) close() {
 	o.mu.Lock()
 	o.closed = true
-	o.rouse()
+	o.changed.Signal()
 	o.mu.Unlock()
 	select {
 	case <-o.ended:
