@@ -14,7 +14,7 @@ import (
 // LongestName is for what administrators and issuers name as they like.
 const LongestName = 256
 
-// apiOutcome is what the API has told of an exchange, or nil.
+// apiOutcome is what the API has reported of an exchange, or nil.
 func apiOutcome(x *proxy.Exchange) *api.Outcome {
 	o, _ := x.Attached.(*api.Outcome)
 	return o

@@ -23,11 +23,13 @@ type AccessLog struct {
 // are sampled.
 const refusedFirst = 1000
 
+// NewAccessLog returns an access log that writes to log: a line for every exchange
+// if all, or only for those that failed or changed a list.
 func NewAccessLog(log *Logger, all bool) *AccessLog {
 	return &AccessLog{log: log, refused: log.Sampler("refused requests", refusedFirst), all: all}
 }
 
-// observe writes the line of x. Nothing is made up when the level is off.
+// Observe writes the line of x. Nothing is made up when the level is off.
 func (l *AccessLog) Observe(x *proxy.Exchange) {
 	level := zapcore.InfoLevel
 	if HasFailed(x) {

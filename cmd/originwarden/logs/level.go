@@ -16,12 +16,12 @@ import (
 	"originwarden/envelope"
 )
 
-// levels is the level of a log, which changes while the log is written. It may
+// Level is the level of a log, which changes while the log is written. It may
 // be used concurrently.
 type Level struct {
 	zap.AtomicLevel
-	// told is called when an operator has set a level.
-	told func(level zapcore.Level, lasting time.Duration)
+	// changed is called when an operator has set a level.
+	changed func(level zapcore.Level, lasting time.Duration)
 
 	mu         sync.Mutex
 	configured zapcore.Level
@@ -32,12 +32,12 @@ type Level struct {
 func newLevel(configured zapcore.Level) *Level {
 	return &Level{
 		AtomicLevel: zap.NewAtomicLevelAt(configured),
-		told:        func(zapcore.Level, time.Duration) {},
+		changed:     func(zapcore.Level, time.Duration) {},
 		configured:  configured,
 	}
 }
 
-// configure takes over the level of a configuration, in the place of any other,
+// Configure takes over the level of a configuration, in the place of any other,
 // if it is not the one of the configuration before.
 func (l *Level) Configure(level zapcore.Level) {
 	l.mu.Lock()
@@ -80,7 +80,7 @@ func (l *Level) close() {
 	}
 }
 
-// levelDocument is what /log-level takes and tells.
+// levelDocument is what /log-level takes and returns.
 type levelDocument struct {
 	Level string `json:"level"`
 	// Until is when the configured level holds again; nil is never.
@@ -98,13 +98,13 @@ func (l *Level) document() levelDocument {
 	return d
 }
 
-// tell answers with the level.
+// Serve answers with the level.
 func (l *Level) Serve(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	json.NewEncoder(w).Encode(l.document())
 }
 
-// change answers a PUT of a level, which holds for as long as the query says.
+// Change answers a PUT of a level, which holds for as long as the query says.
 func (l *Level) Change(w http.ResponseWriter, r *http.Request) {
 	level, err := readLevel(http.MaxBytesReader(w, r.Body, 1<<10))
 	lasting, errLasting := readLasting(r.URL.Query()["for"])
@@ -115,7 +115,7 @@ func (l *Level) Change(w http.ResponseWriter, r *http.Request) {
 	l.mu.Lock()
 	l.set(level, lasting)
 	l.mu.Unlock()
-	l.told(level, lasting)
+	l.changed(level, lasting)
 	l.Serve(w, r)
 }
 

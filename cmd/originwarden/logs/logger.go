@@ -27,8 +27,8 @@ type Logger struct {
 	samplers map[string]*Sampler // by what they are about
 }
 
-// NewNonblocking returns a Logger that writes to stderr, for which nobody waits.
-// It has to be closed.
+// NewNonblocking returns a Logger that writes to stderr in the background, so
+// that a slow reader delays no caller. It has to be closed.
 func NewNonblocking(cfg config.Log, stderr io.Writer) *Logger {
 	var l *Logger
 	out := newOutlet(stderr, func() { l.dropped.Add(1) }, func(lines int) {
@@ -44,7 +44,7 @@ func New(cfg config.Log, stderr io.Writer) *Logger {
 	l := &Logger{Level: newLevel(zapcore.Level(cfg.Level)), samplers: map[string]*Sampler{}}
 	out := zapcore.Lock(zapcore.AddSync(stderr))
 	l.Logger = zap.New(zapcore.NewCore(newEncoder(cfg.Format), out, l.Level), zap.ErrorOutput(out))
-	l.Level.told = func(level zapcore.Level, lasting time.Duration) {
+	l.Level.changed = func(level zapcore.Level, lasting time.Duration) {
 		l.Warn("the log level was set", zap.Stringer("to", level), zap.Duration("for", lasting))
 	}
 	return l
@@ -60,7 +60,7 @@ func (l *Logger) Close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, s := range l.samplers {
-		s.tell()
+		s.report()
 	}
 	l.Sync()
 	if l.out != nil {
@@ -111,7 +111,7 @@ func (w lineWriter) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// bounded returns s as it is if it is printable ASCII of at most limit bytes.
+// Escape returns s as it is if it is printable ASCII of at most limit bytes.
 // Otherwise what is left of its first limit bytes is escaped, so that it is
 // harmless on a terminal too.
 func Escape(s string, limit int) string {

@@ -11,15 +11,15 @@ import (
 // and drops those beyond. It may be used concurrently, and has to be closed.
 type outlet struct {
 	to io.Writer
-	// dropped is called for each line that is, and told with how many were once
+	// dropped is called for each line that is, and reportLost with how many were once
 	// lines are taken again.
-	dropped func()
-	told    func(lines int)
+	dropped    func()
+	reportLost func(lines int)
 
 	mu      sync.Mutex
-	changed sync.Cond // what follows
+	changed sync.Cond // that waiting or closed has
 	waiting []byte
-	lost    int // lines since told was called
+	lost    int // lines since reportLost was called
 	closed  bool
 
 	ended chan struct{}
@@ -30,8 +30,8 @@ const (
 	outletPatience = time.Second // for the last lines
 )
 
-func newOutlet(to io.Writer, dropped func(), told func(lines int)) *outlet {
-	o := &outlet{to: to, dropped: dropped, told: told, ended: make(chan struct{})}
+func newOutlet(to io.Writer, dropped func(), reportLost func(lines int)) *outlet {
+	o := &outlet{to: to, dropped: dropped, reportLost: reportLost, ended: make(chan struct{})}
 	o.changed.L = &o.mu
 	go o.run()
 	return o
@@ -63,7 +63,7 @@ func (o *outlet) run() {
 		lines, lost, last = o.take(lines[:0])
 		o.to.Write(lines) // there is nowhere to report an error
 		if lost > 0 {
-			o.told(lost)
+			o.reportLost(lost)
 		}
 	}
 }

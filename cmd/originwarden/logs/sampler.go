@@ -6,17 +6,17 @@ import (
 	"time"
 
 	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
 )
 
 const (
 	sampledEvery = 100              // of what is beyond the first ones of a second
-	leftOutEvery = 10 * time.Second // how often the log tells what it left out
+	leftOutEvery = 10 * time.Second // how often the log reports what it left out
 )
 
-// sampler keeps out of the log what anybody can cause at any rate: of a second
-// it lets the first ones pass, and then every hundredth. A line tells how many
-// it left out, and why there were any. It may be used concurrently.
+// Sampler limits lines that anybody can cause at any rate: in each second the
+// first ones pass, and then every hundredth. A line reports how many were left
+// out, by reason, which zap's own sampler cannot do: its hook sees no reason.
+// It may be used concurrently.
 type Sampler struct {
 	log   *Logger
 	about string // what the lines are about
@@ -30,7 +30,8 @@ type Sampler struct {
 	timer   *time.Timer
 }
 
-// sampler returns the one for lines about something, of which there is one.
+// Sampler returns the Sampler of the lines about something. Calls with the same
+// about return the same one; first is how many lines of a second pass.
 func (l *Logger) Sampler(about string, first int) *Sampler {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -42,8 +43,8 @@ func (l *Logger) Sampler(about string, first int) *Sampler {
 	return s
 }
 
-// passes reports whether a line is written now. Otherwise it is counted under
-// why, which is one of few values.
+// Passes reports whether a line is written now. Otherwise it is counted under
+// why, which must be one of a few values.
 func (s *Sampler) Passes(why string) bool {
 	if now := time.Now().Unix(); s.second.Swap(now) != now {
 		s.seen.Store(0)
@@ -61,13 +62,13 @@ func (s *Sampler) leaveOut(why string) {
 	defer s.mu.Unlock()
 	if len(s.leftOut) == 0 {
 		s.since = time.Now()
-		s.timer = time.AfterFunc(leftOutEvery, s.tell)
+		s.timer = time.AfterFunc(leftOutEvery, s.report)
 	}
 	s.leftOut[why]++
 }
 
-// tell writes how many lines were left out since it was called last.
-func (s *Sampler) tell() {
+// report writes how many lines were left out since the last report, if any.
+func (s *Sampler) report() {
 	s.mu.Lock()
 	leftOut, since := s.leftOut, s.since
 	s.leftOut = map[string]int{}
@@ -75,22 +76,12 @@ func (s *Sampler) tell() {
 		s.timer.Stop()
 	}
 	s.mu.Unlock()
+	if len(leftOut) == 0 {
+		return
+	}
 	total := 0
 	for _, n := range leftOut {
 		total += n
 	}
-	if total > 0 {
-		s.log.Warn(s.about+" were left out of the log", zap.Int("count", total), zap.Time("since", since), zap.Object("by", counts(leftOut)))
-	}
-}
-
-// counts are numbers by name.
-type counts map[string]int
-
-// MarshalLogObject implements zapcore.ObjectMarshaler.
-func (c counts) MarshalLogObject(into zapcore.ObjectEncoder) error {
-	for name, n := range c {
-		into.AddInt(name, n)
-	}
-	return nil
+	s.log.Warn(s.about+" were left out of the log", zap.Int("count", total), zap.Time("since", since), zap.Any("by", leftOut))
 }

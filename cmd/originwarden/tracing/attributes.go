@@ -15,7 +15,7 @@ import (
 	"originwarden/proxy"
 )
 
-// upstreamAddress is what the span of a call tells of where it went.
+// upstreamAddress is where the span of a call says that it went.
 type upstreamAddress struct {
 	base       string // scheme and host
 	attributes []attribute.KeyValue
@@ -35,7 +35,7 @@ func upstreamAddresses(cfg *config.Config) map[string]upstreamAddress {
 	return all
 }
 
-// observe ends the spans of an exchange. A WebSocket's ended with its handshake.
+// Observe ends the spans of an exchange. A WebSocket's ended with its handshake.
 func (t *Tracer) Observe(ctx context.Context, x *proxy.Exchange) {
 	if t == nil {
 		return

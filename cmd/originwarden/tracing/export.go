@@ -15,11 +15,11 @@ import (
 )
 
 const (
-	mostSpansWaiting = 4096
-	lostToldEvery    = time.Minute
+	mostSpansWaiting  = 4096
+	lostReportedEvery = time.Minute
 )
 
-// spanExporter counts what becomes of spans, and tells when they are lost.
+// spanExporter counts what becomes of spans, and reports lost ones.
 // Nobody else learns that: the SDK would tell a handler of the whole process.
 type spanExporter struct {
 	sdk.SpanExporter
@@ -27,13 +27,13 @@ type spanExporter struct {
 	count func(outcome string, n int)
 
 	waiting atomic.Int64 // spans, for the collector
-	lost    atomic.Int64 // since it was told last
+	lost    atomic.Int64 // since the last report
 
-	mu      sync.Mutex
-	cancel  context.CancelFunc // of the export that is under way
-	over    bool
-	failing bool
-	told    time.Time
+	mu           sync.Mutex
+	cancel       context.CancelFunc // of the export that is under way
+	over         bool
+	failing      bool
+	lostReported time.Time
 }
 
 var errTracingEnded = errors.New("tracing has ended")
@@ -71,8 +71,8 @@ func (e *spanExporter) end(err error, n int) {
 	}
 	e.count(metrics.SpansFailed, n)
 	e.lost.Add(int64(n))
-	if now := time.Now(); !e.failing || now.Sub(e.told) >= lostToldEvery {
-		e.failing, e.told = true, now
+	if now := time.Now(); !e.failing || now.Sub(e.lostReported) >= lostReportedEvery {
+		e.failing, e.lostReported = true, now
 		e.log.Warn("the collector does not take spans", zap.Int64("lost", e.lost.Swap(0)), zap.String("error", logs.ErrorText(err)))
 	}
 }
@@ -87,7 +87,7 @@ func (e *spanExporter) giveUp() {
 	}
 }
 
-func (e *spanExporter) tellLost() {
+func (e *spanExporter) reportLost() {
 	if lost := e.lost.Swap(0); lost > 0 {
 		e.log.Warn("spans were lost", zap.Int64("lost", lost))
 	}
@@ -100,7 +100,7 @@ func (e *spanExporter) processor() sdk.SpanProcessor {
 }
 
 // spanProcessor counts the spans for which there is no room, which the SDK's own
-// does not tell of.
+// does not count.
 type spanProcessor struct {
 	sdk.SpanProcessor
 	exporter *spanExporter

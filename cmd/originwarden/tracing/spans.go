@@ -27,7 +27,7 @@ type traced struct {
 	upstreams map[string]upstreamAddress // by tenant
 }
 
-// handler is next with spans. Without tracing it is next.
+// Handler is next with spans. Without tracing it is next.
 func (t *Tracer) Handler(next http.Handler, cfg *config.Config, trusted []netip.Prefix) http.Handler {
 	if t == nil {
 		return next

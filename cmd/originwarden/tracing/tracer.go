@@ -18,7 +18,7 @@ import (
 	"originwarden/cmd/originwarden/logs"
 )
 
-// tracing sends the spans of requests to a collector. A nil one has no spans.
+// Tracer sends the spans of requests to a collector. A nil one has no spans.
 // It may be used concurrently.
 type Tracer struct {
 	tracer   trace.Tracer
@@ -27,7 +27,7 @@ type Tracer struct {
 }
 
 // New returns nil without a collector, which need not be there yet. count
-// is told what became of spans.
+// is called with what became of spans.
 func New(ctx context.Context, cfg config.Tracing, version string, log *logs.Logger, count func(outcome string, n int)) (*Tracer, error) {
 	if cfg.OTLP.URL == nil {
 		return nil, nil
@@ -62,8 +62,8 @@ func collector(ctx context.Context, at config.Collector) (sdk.SpanExporter, erro
 	return otlptrace.New(ctx, otlptracegrpc.NewClient(options...))
 }
 
-// describe tells who makes the spans, which OTEL_SERVICE_NAME and
-// OTEL_RESOURCE_ATTRIBUTES may add to.
+// describe identifies who makes the spans; OTEL_SERVICE_NAME and
+// OTEL_RESOURCE_ATTRIBUTES may add to it.
 func describe(ctx context.Context, version string, log *logs.Logger) *resource.Resource {
 	described, err := resource.New(ctx, resource.WithTelemetrySDK(),
 		resource.WithAttributes(semconv.ServiceName("originwarden"), semconv.ServiceVersion(version)),
@@ -77,7 +77,7 @@ func describe(ctx context.Context, version string, log *logs.Logger) *resource.R
 // flushPatience is how long a collector has to take the last spans.
 const flushPatience = 2 * time.Second
 
-// close sends the spans that wait, until ctx ends.
+// Close sends the spans that wait, until ctx ends.
 func (t *Tracer) Close(ctx context.Context) {
 	if t == nil {
 		return
@@ -88,5 +88,5 @@ func (t *Tracer) Close(ctx context.Context) {
 	if err := t.provider.Shutdown(ctx); err != nil && !errors.Is(err, ctx.Err()) {
 		t.exporter.log.Warn("tracing did not end in order: " + logs.ErrorText(err))
 	}
-	t.exporter.tellLost()
+	t.exporter.reportLost()
 }
