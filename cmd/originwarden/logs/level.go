@@ -30,11 +30,7 @@ type Level struct {
 }
 
 func newLevel(configured zapcore.Level) *Level {
-	return &Level{
-		AtomicLevel: zap.NewAtomicLevelAt(configured),
-		changed:     func(zapcore.Level, time.Duration) {},
-		configured:  configured,
-	}
+	return &Level{AtomicLevel: zap.NewAtomicLevelAt(configured), configured: configured}
 }
 
 // Configure takes over the level of a configuration, in the place of any other,
