@@ -27,7 +27,7 @@ func TestTracing_IsNotOnTheWayWithoutACollector(t *testing.T) {
 
 // benchServed is the handler of a gateway before a tenant on a real socket.
 func benchServed(b *testing.B, cfg *config.Config, t *tracing.Tracer) http.Handler {
-	tenant := httptest.NewServer(http.NotFoundHandler())
+	tenant := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "hello") }))
 	b.Cleanup(tenant.Close)
 	to, _ := url.Parse(tenant.URL)
 	gateway, err := proxy.New(proxy.Config{
