@@ -173,7 +173,7 @@ func (u *uploaded) Read(p []byte) (int, error) {
 	}
 	u.piece = 0
 	if u.to.place.end() {
-		return n, limited(LimitInFlight, time.Second)
+		return n, tooManyInFlight()
 	}
 	return n, err
 }

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
+	"originwarden/api/auth"
 	"originwarden/envelope"
 	"originwarden/origins"
 	"originwarden/store"
@@ -15,6 +17,7 @@ import (
 // Config is what the API works with. Store, Lists, Limits and Timeout are
 // required.
 type Config struct {
+	Settings
 	Store store.Store
 	// Lists gets every committed change before its answer is sent. If one that may
 	// have taken origins off a list cannot be kept, the answer is 503; also if it
@@ -22,14 +25,6 @@ type Config struct {
 	Lists Lists
 	// Refusals are those that /api/v1/refused-origins tells; nil is none.
 	Refusals *origins.Refusals
-	// Tokens are the static bearer tokens. Without any, and without OIDC, every
-	// request is answered with 401.
-	Tokens     []Token
-	OIDC       OIDC
-	RateLimits RateLimits
-	Limits     Limits
-	// Timeout ends each call of the Store, and with it the request.
-	Timeout time.Duration
 	// Log is told what went wrong inside or at the issuer of OIDC, with the
 	// context that holds the trace id that the client got. Clients are told no
 	// more than who does not answer. It may be nil, and is called concurrently.
@@ -49,6 +44,15 @@ type Lists interface {
 	Keep(ctx context.Context, tenant string) error
 }
 
+// Settings are the part of Config that can change while the API is in use.
+type Settings struct {
+	// Auth says who may use the API, and how often.
+	Auth   auth.Settings
+	Limits Limits
+	// Timeout ends each call of the Store, and with it the request.
+	Timeout time.Duration
+}
+
 // Limits bound one request. What is zero admits nothing.
 type Limits struct {
 	Origins int   // entries of one web integration
@@ -57,10 +61,9 @@ type Limits struct {
 
 // API answers for all tenants. It may be used concurrently.
 type API struct {
-	config       Config
-	limiters     *limiters
-	accessTokens *accessTokens // nil: there are only static ones
-	memory       *memory
+	current atomic.Pointer[Config]
+	auth    *auth.Authenticator
+	memory  memory
 }
 
 // memory bounds what the requests under way hold.
@@ -72,37 +75,58 @@ type memory struct {
 // New returns an API on c, which is not changed any more. It runs nothing in
 // the background and asks nobody before the first request.
 func New(c Config) *API {
-	a := &API{config: c, limiters: newLimiters(c.RateLimits), memory: &memory{}}
-	if c.OIDC.Issuer != "" {
-		a.accessTokens = newAccessTokens(c.OIDC, c.Log)
-	}
+	a := &API{auth: auth.New(c.Auth, c.Log)}
+	a.current.Store(&c)
 	return a
 }
 
+// Reconfigure replaces the settings. Requests under way keep the old ones. See
+// auth.Authenticator.Reconfigure for what is kept of authentication.
+func (a *API) Reconfigure(s Settings) {
+	next := *a.current.Load()
+	next.Settings = s
+	a.auth.Reconfigure(s.Auth)
+	a.current.Store(&next)
+}
+
+// Authenticator returns what authenticates the callers of the API.
+func (a *API) Authenticator() *auth.Authenticator { return a.auth }
+
 // Tenant returns the API as it is on the host of one tenant, which is for the
-// paths that are /api/v1/web-integrations or /api/v1/refused-origins, or begin
-// with one of them and a slash. It
-// routes on the raw path, so that nothing is cleaned, decoded or redirected.
+// paths that the API owns. It routes on the raw path, so that nothing is
+// cleaned, decoded or redirected.
 //
 // Absolute links are made of the request URL's scheme and host, or where these
 // are empty, of Host and whether the connection is TLS. The trace id is that of
 // the request's context, or a new one. RemoteAddr is the client's address, with
 // or without a port.
 func (a *API) Tenant(id string) http.Handler {
-	return &tenant{a.config, a.limiters, a.accessTokens, a.memory, id}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		t := &tenant{a.current.Load(), a.auth, &a.memory, id}
+		t.serveHTTP(w, r)
+	})
 }
 
-// tenant is the API on one tenant's host.
+// Owns reports whether the API answers a raw path, one that is not decoded, on
+// the hosts of tenants that serve it.
+func Owns(rawPath string) bool {
+	for _, owned := range [...]string{collection, refusedOrigins} {
+		if rest, ok := strings.CutPrefix(rawPath, owned); ok && (rest == "" || rest[0] == '/') {
+			return true
+		}
+	}
+	return false
+}
+
+// tenant is the API on one tenant's host, for one request.
 type tenant struct {
-	Config
-	limiters     *limiters
-	accessTokens *accessTokens
-	memory       *memory
-	id           string
+	*Config
+	auth   *auth.Authenticator
+	memory *memory
+	id     string
 }
 
-// ServeHTTP implements http.Handler.
-func (t *tenant) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (t *tenant) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	if envelope.TraceID(r.Context()) == "" {
@@ -136,20 +160,20 @@ func (t *tenant) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // serve answers r, or returns why it does not, with nothing written yet. Who
 // asks is settled before anything about the resource shows.
 func (t *tenant) serve(w *answerWriter, r *http.Request, at resource) error {
-	who, err := t.authenticate(r)
-	w.call.Issuer, w.call.Subject = who.issuer, who.subject
+	who, err := t.auth.Authenticate(r)
 	if err != nil {
 		return err
 	}
-	if !who.belongsTo(t.id) {
-		return forbidden("The token is not one of this tenant.")
+	w.call.Issuer, w.call.Subject = who.Issuer(), who.Subject()
+	if err := who.CheckTenant(t.id); err != nil {
+		return err
 	}
 	return t.dispatch(w, r, call{who, at.id}, at.routes)
 }
 
 // call is a request that was authenticated and routed.
 type call struct {
-	who principal
+	who auth.Caller
 	id  string // of the web integration, or "" for the collection
 }
 
@@ -214,20 +238,27 @@ func (t *tenant) dispatch(w *answerWriter, r *http.Request, c call, routes []rou
 	return methodNotAllowed(routes)
 }
 
-// follow serves a route to who may take it and has not taken too many.
+// follow serves a route to a caller that may use it and is below its limits.
 func (t *tenant) follow(route route, w *answerWriter, r *http.Request, c call) error {
-	if route.admin && c.who.role != Admin {
-		return forbidden("The token may read only.")
-	}
-	who := caller{c.who.issuer, c.who.subject, t.id}
-	if err := t.limiters.tier(who, route.admin); err != nil {
+	if err := t.permit(route, c.who); err != nil {
 		return err
 	}
-	r, err := t.takePlace(w, r, who)
+	r, err := t.takePlace(w, r, caller{c.who.Issuer(), c.who.Subject(), t.id})
 	if err != nil {
 		return err
 	}
 	return route.serve(t, w, r, c)
+}
+
+// permit counts a request of who, or returns why it is refused.
+func (t *tenant) permit(route route, who auth.Caller) error {
+	if !route.admin {
+		return who.CountRead(t.id)
+	}
+	if err := who.CheckAdmin(); err != nil {
+		return err
+	}
+	return who.CountWrite(t.id)
 }
 
 // shortBody is the length of a body of which every answer is short, also one that

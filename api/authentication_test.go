@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"originwarden/api"
+	"originwarden/api/auth"
 )
 
 func TestAuthentication_WantsExactlyOneKnownBearerToken(t *testing.T) {
@@ -73,7 +73,7 @@ func TestAuthentication_HoldsKnownTextsToTheGrammarOfTokens(t *testing.T) {
 		{"a byte beyond ASCII", "a\x80", 401},
 	} {
 		t.Run(tt.rule, func(t *testing.T) {
-			g.config.Tokens = []api.Token{tokenFor(tt.text)}
+			g.config.Auth.Tokens = []auth.Token{tokenFor(tt.text)}
 			g.serve(func(h http.Handler) http.Handler { return h })
 			got := g.sendLines(request{path: collection, token: "-"}, "Authorization", []string{"Bearer " + tt.text})
 			if got.status != tt.want {
@@ -90,8 +90,8 @@ func TestAuthentication_HoldsKnownTextsToTheGrammarOfTokens(t *testing.T) {
 func TestAuthentication_OfOneHashTheFirstTokenCounts(t *testing.T) {
 	g := newGate(t)
 	reader := tokenFor("twice")
-	reader.Role = api.Reader
-	g.config.Tokens = []api.Token{reader, tokenFor("twice")}
+	reader.Role = auth.Reader
+	g.config.Auth.Tokens = []auth.Token{reader, tokenFor("twice")}
 	g.serve(func(h http.Handler) http.Handler { return h })
 	if got := g.send(request{method: "POST", path: collection, token: "twice", body: `{"name":"n"}`}); got.status != http.StatusForbidden {
 		t.Errorf("%d, want 403", got.status)
@@ -171,7 +171,7 @@ func TestAuthorization_AReaderReadsOnly(t *testing.T) {
 
 func TestAuthorization_WithoutTokensNobodyMayAnything(t *testing.T) {
 	g := newGate(t)
-	g.config.Tokens = nil
+	g.config.Auth.Tokens = nil
 	g.serve(func(h http.Handler) http.Handler { return h })
 	for _, token := range []string{"-", adminToken} {
 		if got := g.send(request{path: collection, token: token}); got.status != http.StatusUnauthorized {
@@ -191,6 +191,6 @@ func TestCreate_IsByTheTokensSubject(t *testing.T) {
 }
 
 // tokenFor is an admin's token with this text.
-func tokenFor(text string) api.Token {
-	return api.Token{Subject: "ops", Tenant: "acme", Role: api.Admin, SHA256: sha256.Sum256([]byte(text))}
+func tokenFor(text string) auth.Token {
+	return auth.Token{Subject: "ops", Tenant: "acme", Role: auth.Admin, SHA256: sha256.Sum256([]byte(text))}
 }

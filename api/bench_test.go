@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"originwarden/api"
+	"originwarden/api/auth"
 	"originwarden/lists"
 	"originwarden/store"
 )
@@ -21,9 +22,15 @@ func benchHandler(t testing.TB) (http.Handler, store.Store) {
 	s := openStore(t, store.Limits{Integrations: 1 << 20, Origins: 1 << 30})
 	cache := lists.New(lists.Config{Store: s, Bounds: lists.Bounds{Tenants: 1, Origins: 1 << 30}, Timeout: time.Minute})
 	return api.New(api.Config{
-		Store: s, Lists: cache, Tokens: tokens(), Limits: api.Limits{Origins: 1000, Body: 1 << 20}, Timeout: time.Minute,
-		OIDC:       api.OIDC{Issuer: "https://issuer.example", Audience: audience},
-		RateLimits: api.RateLimits{Tier1: 1 << 40, Tier2: 1 << 40, Failed: 60},
+		Store: s, Lists: cache,
+		Settings: api.Settings{
+			Auth: auth.Settings{
+				Tokens:     tokens(),
+				OIDC:       auth.OIDC{Issuer: "https://issuer.example", Audience: audience},
+				RateLimits: auth.RateLimits{Tier1: 1 << 40, Tier2: 1 << 40, Failed: 60},
+			},
+			Limits: api.Limits{Origins: 1000, Body: 1 << 20}, Timeout: time.Minute,
+		},
 	}).Tenant("acme"), s
 }
 
@@ -131,7 +138,7 @@ func median(all []time.Duration) time.Duration {
 func BenchmarkAuthentication(b *testing.B) {
 	i := newIdentity(b)
 	config := i.config()
-	config.RateLimits = api.RateLimits{Tier1: 1 << 40, Failed: 1 << 40}
+	config.Auth.RateLimits = auth.RateLimits{Tier1: 1 << 40, Failed: 1 << 40}
 	acme := api.New(config).Tenant("acme")
 	n := 0
 	for name, token := range map[string]func() string{

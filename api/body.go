@@ -36,7 +36,7 @@ func (t *tenant) body(w http.ResponseWriter, r *http.Request, mediaTypes ...stri
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return nil, tooLarge
 	}
-	if refused, ok := errors.AsType[*refusal](err); ok {
+	if refused := refusalFor(err); refused != nil {
 		return nil, refused
 	}
 	if err != nil { // cut off by the client or the connection's deadlines

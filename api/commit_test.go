@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"originwarden/api"
+	"originwarden/api/auth"
 	"originwarden/envelope"
 	"originwarden/lists"
 	"originwarden/lists/liststest"
@@ -196,7 +197,7 @@ func TestStoreCall_EndsWithItsTimeout(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				handler := api.New(api.Config{
 					Store: hanging(), Lists: liststest.New(lists.Config{Bounds: lists.Bounds{Tenants: 1, Origins: 1}, Timeout: 2 * time.Second}, nil),
-					Tokens: tokens(), Limits: api.Limits{Origins: 1, Body: 100}, Timeout: 2 * time.Second,
+					Settings: api.Settings{Auth: auth.Settings{Tokens: tokens()}, Limits: api.Limits{Origins: 1, Body: 100}, Timeout: 2 * time.Second},
 				}).Tenant("acme")
 				w, begin := httptest.NewRecorder(), time.Now()
 				handler.ServeHTTP(w, r.build(t, "http://acme.example"))

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"originwarden/api"
+	"originwarden/api/auth"
 	"originwarden/lists"
 	"originwarden/lists/liststest"
 	"originwarden/origins"
@@ -26,8 +27,8 @@ func handlerOf(s store.Store) http.Handler { return api.New(configOf(s)).Tenant(
 func configOf(s store.Store) api.Config {
 	load := func(context.Context, string) (*origins.List, error) { return origins.NewList(0, nil), nil }
 	return api.Config{
-		Store: s, Lists: liststest.New(lists.Config{Bounds: lists.Bounds{Tenants: 1, Origins: 1000}}, load), Tokens: tokens(),
-		Limits: api.Limits{Origins: 5, Body: 4096}, Timeout: time.Minute,
+		Store: s, Lists: liststest.New(lists.Config{Bounds: lists.Bounds{Tenants: 1, Origins: 1000}}, load),
+		Settings: api.Settings{Auth: auth.Settings{Tokens: tokens()}, Limits: api.Limits{Origins: 5, Body: 4096}, Timeout: time.Minute},
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"originwarden/api"
+	"originwarden/api/auth"
 	"originwarden/envelope"
 	"originwarden/lists"
 	"originwarden/store"
@@ -32,12 +33,12 @@ const (
 	globalToken = "admin-of-all"
 )
 
-func tokens() []api.Token {
-	return []api.Token{
-		{Subject: "ops", Tenant: "acme", Role: api.Admin, SHA256: sha256.Sum256([]byte(adminToken))},
+func tokens() []auth.Token {
+	return []auth.Token{
+		{Subject: "ops", Tenant: "acme", Role: auth.Admin, SHA256: sha256.Sum256([]byte(adminToken))},
 		{Subject: "audit", Tenant: "acme", SHA256: sha256.Sum256([]byte(readerToken))},
-		{Subject: "them", Tenant: "globex", Role: api.Admin, SHA256: sha256.Sum256([]byte(otherToken))},
-		{Subject: "root", Tenant: "*", Role: api.Admin, SHA256: sha256.Sum256([]byte(globalToken))},
+		{Subject: "them", Tenant: "globex", Role: auth.Admin, SHA256: sha256.Sum256([]byte(otherToken))},
+		{Subject: "root", Tenant: "*", Role: auth.Admin, SHA256: sha256.Sum256([]byte(globalToken))},
 	}
 }
 
@@ -132,12 +133,14 @@ func newGateWith(t testing.TB, limits store.Limits) *gate {
 	g := &gate{t: t, store: s}
 	g.lists = lists.New(lists.Config{Store: g.store, Bounds: lists.Bounds{Tenants: 10, Origins: 1_000_000}, Timeout: 10 * time.Second})
 	g.config = api.Config{
-		Store:   s,
-		Lists:   g.lists,
-		Tokens:  tokens(),
-		Limits:  api.Limits{Origins: 5, Body: 4096},
-		Timeout: 30 * time.Second,
-		Log:     func(_ context.Context, err error) { t.Errorf("the API logged: %v", err) },
+		Store: s,
+		Lists: g.lists,
+		Settings: api.Settings{
+			Auth:    auth.Settings{Tokens: tokens()},
+			Limits:  api.Limits{Origins: 5, Body: 4096},
+			Timeout: 30 * time.Second,
+		},
+		Log: func(_ context.Context, err error) { t.Errorf("the API logged: %v", err) },
 	}
 	g.serve(func(h http.Handler) http.Handler { return h })
 	return g

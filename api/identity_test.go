@@ -19,6 +19,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"originwarden/api"
+	"originwarden/api/auth"
 )
 
 // identity is a running OpenID Connect issuer.
@@ -112,7 +113,7 @@ func (i *identity) calls() int {
 // config is for an API over an empty store that takes the issuer's tokens.
 func (i *identity) config() api.Config {
 	c := configOf(empty())
-	c.OIDC = api.OIDC{Issuer: i.url, Audience: audience}
+	c.Auth.OIDC = auth.OIDC{Issuer: i.url, Audience: audience}
 	return c
 }
 

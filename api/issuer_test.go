@@ -40,7 +40,7 @@ func TestIssuer_ThatIsDownAtTheStartStopsNothingElse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		config, log := i.config(), &told{}
 		config.Log = log.log
-		config.RateLimits.Failed = 1
+		config.Auth.RateLimits.Failed = 1
 		acme := api.New(config).Tenant("acme")
 		reads.expect(t, acme, 200)
 		for range 10 { // which is no failure of those who ask

@@ -109,7 +109,7 @@ func TestKeys_ThatAreTheSameAgainVouchForWhatTheySigned(t *testing.T) {
 	i := newIdentity(t)
 	synctest.Test(t, func(t *testing.T) {
 		config := i.config()
-		config.RateLimits.Failed = 1
+		config.Auth.RateLimits.Failed = 1
 		acme := api.New(config).Tenant("acme")
 		known := i.with(t)
 		known.expect(t, acme, 200)
@@ -185,7 +185,7 @@ func TestFailedAuthentication_OverTheLimitLetsGoodTokensIn(t *testing.T) {
 	i := newIdentity(t)
 	synctest.Test(t, func(t *testing.T) {
 		config := i.config()
-		config.RateLimits.Failed = 2
+		config.Auth.RateLimits.Failed = 2
 		acme := api.New(config).Tenant("acme")
 		known := i.with(t)
 		known.expect(t, acme, 200, 200, 200) // successes do not count
@@ -208,37 +208,11 @@ func TestFailedAuthentication_OverTheLimitLetsGoodTokensIn(t *testing.T) {
 	})
 }
 
-// A flood of bad tokens costs no more than the verification of so many at once.
-func TestFailedAuthentication_OverTheLimitVerifiesFewTokensAtOnce(t *testing.T) {
-	i := newIdentity(t)
-	synctest.Test(t, func(t *testing.T) {
-		config := i.config()
-		config.RateLimits.Failed = 1
-		a := api.New(config)
-		acme := a.Tenant("acme")
-		known, late := i.with(t), request{path: collection, token: i.token(t, changes{"sub": "late"})}
-		known.expect(t, acme, 200)
-		fails.expect(t, acme, 401)
-		release := api.OccupyVerification(a)
-		begin := time.Now()
-		late.expect(t, acme, 429)
-		if took := time.Since(begin); took <= 0 || took > time.Second {
-			t.Errorf("it waited for %s", took)
-		}
-		known.expect(t, acme, 200)
-		if got := late.as(t, acme, "192.0.2.99"); got.status != 200 {
-			t.Errorf("from an address below the limit: %d", got.status)
-		}
-		release()
-		request{path: collection, token: i.token(t, changes{"sub": "later"})}.expect(t, acme, 200)
-	})
-}
-
 // Nobody above the limit waits for keys that another one fetches.
 func TestFailedAuthentication_OverTheLimitWaitsForNoIssuer(t *testing.T) {
 	i := newIdentity(t)
 	config := i.config()
-	config.RateLimits.Failed = 1
+	config.Auth.RateLimits.Failed = 1
 	acme := api.New(config).Tenant("acme")
 	fails.expect(t, acme, 401)
 	asked, answer := i.slow(t)
@@ -263,7 +237,7 @@ func TestFailedAuthentication_OverTheLimitWaitsForNoIssuer(t *testing.T) {
 func TestFailedAuthentication_IsLimitedAtOnceToo(t *testing.T) {
 	i := newIdentity(t)
 	config := i.config()
-	config.RateLimits.Failed = 3
+	config.Auth.RateLimits.Failed = 3
 	acme := api.New(config).Tenant("acme")
 	_, answer := i.slow(t)
 	bad := request{path: collection, token: i.token(t, changes{"aud": "x"})}

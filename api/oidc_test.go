@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"originwarden/api"
+	"originwarden/api/auth"
 )
 
 func TestAccessToken_IsHeldToItsClaims(t *testing.T) {
@@ -105,7 +106,7 @@ func TestAccessToken_SaysWhoCreates(t *testing.T) {
 func TestAccessToken_ClaimsAndRoleHaveTheirNames(t *testing.T) {
 	i := newIdentity(t)
 	config := i.config()
-	config.OIDC.TenantClaim, config.OIDC.RoleClaim, config.OIDC.AdminRole = "https://x.example/tenant", "realm.roles", "boss"
+	config.Auth.OIDC.TenantClaim, config.Auth.OIDC.RoleClaim, config.Auth.OIDC.AdminRole = "https://x.example/tenant", "realm.roles", "boss"
 	acme := api.New(config).Tenant("acme")
 	for _, tt := range []struct {
 		rule    string
@@ -216,7 +217,7 @@ func TestAccessToken_ThatIsRefusedIsNotQuoted(t *testing.T) {
 func TestAccessToken_WithoutAnAudienceNoneCounts(t *testing.T) {
 	i := newIdentity(t)
 	config := i.config()
-	config.OIDC.Audience = ""
+	config.Auth.OIDC.Audience = ""
 	acme := api.New(config).Tenant("acme")
 	for _, aud := range []any{audience, "", absent, []string{""}} {
 		request{path: collection, token: i.token(t, changes{"aud": aud})}.expect(t, acme, 401)
@@ -234,8 +235,8 @@ func TestAccessToken_WithoutAnIssuerIsUnknown(t *testing.T) {
 func TestAccessToken_IsLimitedLikeAnyOther(t *testing.T) {
 	i := newIdentity(t)
 	config := i.config()
-	config.Tokens = append(config.Tokens, tokenFor("static")) // whose subject is ops
-	config.RateLimits = api.RateLimits{Tier1: 1}
+	config.Auth.Tokens = append(config.Auth.Tokens, tokenFor("static")) // whose subject is ops
+	config.Auth.RateLimits = auth.RateLimits{Tier1: 1}
 	acme := api.New(config).Tenant("acme")
 	request{path: collection, token: i.token(t, nil)}.expect(t, acme, 200, 429)
 	request{path: collection, token: i.token(t, changes{"exp": time.Now().Add(time.Minute).Unix()})}.expect(t, acme, 429)

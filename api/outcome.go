@@ -1,6 +1,20 @@
 package api
 
-import "net/http"
+import (
+	"net/http"
+
+	"originwarden/api/auth"
+)
+
+// The limits by name, as Outcome.Limit has them.
+const (
+	LimitTier1  = auth.LimitTier1
+	LimitTier2  = auth.LimitTier2
+	LimitFailed = auth.LimitFailed
+	// LimitInFlight is how many requests of a tenant, or of all, may read or send
+	// long lists at once. auth.RateLimits has no setting for it.
+	LimitInFlight = "api_in_flight"
+)
 
 // Outcome is what one request came to, for whoever counts or logs. But for
 // Refused and Call, each field is one of a few values whatever the client sent.

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"originwarden/api"
+	"originwarden/api/auth"
 	"originwarden/store"
 )
 
@@ -17,7 +18,7 @@ func TestOutcome_IsToldOnceForEveryRequest(t *testing.T) {
 		o.Call = api.Call{} // see TestCall
 		all = append(all, o)
 	}
-	g.config.RateLimits = api.RateLimits{Tier1: 3, Tier2: 3, Failed: 1}
+	g.config.Auth.RateLimits = auth.RateLimits{Tier1: 3, Tier2: 3, Failed: 1}
 	g.serve(func(h http.Handler) http.Handler { return h })
 	const item = collection + "/{id}"
 	for _, tt := range []struct {

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"originwarden/api/auth"
 )
 
 const (
@@ -21,6 +23,14 @@ const (
 	// placeLook is how often that is looked at.
 	placeLook = placeGrace / 4
 )
+
+// caller is whose requests at a tenant are counted together.
+type caller struct{ issuer, subject, tenant string }
+
+// tooManyInFlight is the refusal of a request that has no place.
+func tooManyInFlight() error {
+	return &auth.RateLimitError{Limit: LimitInFlight, Wait: time.Second}
+}
 
 // places bounds the requests under way that need memory. Whoever has a place
 // keeps it until its answer is taken, so that clients that read nothing could
@@ -76,7 +86,7 @@ func (p *place) wait(ctx context.Context) error {
 		case <-look.C:
 			p.places.hurry(p.who.tenant)
 		case <-patience.C:
-			return limited(LimitInFlight, time.Second)
+			return tooManyInFlight()
 		case <-ctx.Done():
 			return ctx.Err()
 		}

@@ -12,14 +12,15 @@ import (
 	"time"
 
 	"originwarden/api"
+	"originwarden/api/auth"
 	"originwarden/store"
 )
 
 // limitedTo is the API with limits over a store that has nothing, on the hosts
 // of acme and globex.
-func limitedTo(limits api.RateLimits) (acme, globex http.Handler) {
+func limitedTo(limits auth.RateLimits) (acme, globex http.Handler) {
 	config := configOf(empty())
-	config.RateLimits = limits
+	config.Auth.RateLimits = limits
 	a := api.New(config)
 	return a.Tenant("acme"), a.Tenant("globex")
 }
@@ -75,7 +76,7 @@ func (r request) expect(t testing.TB, handler http.Handler, statuses ...int) {
 
 func TestRateLimit_IsAnsweredAsPublished(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		acme, _ := limitedTo(api.RateLimits{Tier1: 2})
+		acme, _ := limitedTo(auth.RateLimits{Tier1: 2})
 		reads.expect(t, acme, 200, 200)
 		time.Sleep(10 * time.Second)
 		got := reads.to(t, acme)
@@ -97,7 +98,7 @@ func TestRateLimit_IsOverWhenItSays(t *testing.T) {
 		for name, r := range map[string]request{"tier 1": reads, "tier 2": writes, "failed": fails} {
 			t.Run(fmt.Sprint(name, " of ", limit), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					acme, _ := limitedTo(api.RateLimits{Tier1: limit, Tier2: limit, Failed: limit})
+					acme, _ := limitedTo(auth.RateLimits{Tier1: limit, Tier2: limit, Failed: limit})
 					for range limit {
 						r.to(t, acme)
 					}
@@ -124,7 +125,7 @@ func TestRateLimit_IsOverWhenItSaysAfterAnyWaits(t *testing.T) {
 	for name, r := range map[string]request{"tier 1": reads, "failed": fails} {
 		for _, limit := range []int{2, 3, 7, 9, 13, 29} {
 			synctest.Test(t, func(t *testing.T) {
-				acme, _ := limitedTo(api.RateLimits{Tier1: limit, Failed: limit})
+				acme, _ := limitedTo(auth.RateLimits{Tier1: limit, Failed: limit})
 				for n := range 200 {
 					got := r.to(t, acme)
 					if got.status != 429 {
@@ -147,7 +148,7 @@ func TestRateLimit_IsOverWhenItSaysAfterAnyWaits(t *testing.T) {
 func TestRateLimit_WaitsAreWholeSecondsRoundedUp(t *testing.T) {
 	for limit, want := range map[int]string{7: "9", 59: "2", 61: "1", 100: "1", 1000: "1"} {
 		synctest.Test(t, func(t *testing.T) {
-			acme, _ := limitedTo(api.RateLimits{Tier1: limit})
+			acme, _ := limitedTo(auth.RateLimits{Tier1: limit})
 			for range limit {
 				reads.to(t, acme)
 			}
@@ -160,7 +161,7 @@ func TestRateLimit_WaitsAreWholeSecondsRoundedUp(t *testing.T) {
 
 func TestRateLimit_OfOneTierLeavesTheOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		acme, _ := limitedTo(api.RateLimits{Tier1: 2, Tier2: 2})
+		acme, _ := limitedTo(auth.RateLimits{Tier1: 2, Tier2: 2})
 		reads.expect(t, acme, 200, 200, 429)
 		writes.expect(t, acme, 201, 201, 429)
 		time.Sleep(time.Minute)
@@ -175,7 +176,7 @@ func TestRateLimit_CountsReadsAndWrites(t *testing.T) {
 		{method: "GET", path: collection}, {method: "GET", path: collection + "?limit=x"}, {method: "HEAD", path: collection},
 		{method: "GET", path: item}, {method: "HEAD", path: item},
 	} {
-		acme, _ := limitedTo(api.RateLimits{Tier1: 1})
+		acme, _ := limitedTo(auth.RateLimits{Tier1: 1})
 		r.to(t, acme)
 		if got := r.to(t, acme).status; got != 429 {
 			t.Errorf("%s %s in tier 1: %d", r.method, r.path, got)
@@ -185,7 +186,7 @@ func TestRateLimit_CountsReadsAndWrites(t *testing.T) {
 		{method: "POST", path: collection, body: `{"name":"n"}`}, {method: "POST", path: collection, body: `{`},
 		{method: "PATCH", path: item, body: `[]`}, {method: "DELETE", path: item},
 	} {
-		acme, _ := limitedTo(api.RateLimits{Tier2: 1})
+		acme, _ := limitedTo(auth.RateLimits{Tier2: 1})
 		r.to(t, acme)
 		if got := r.to(t, acme).status; got != 429 {
 			t.Errorf("%s %s in tier 2: %d", r.method, r.path, got)
@@ -194,7 +195,7 @@ func TestRateLimit_CountsReadsAndWrites(t *testing.T) {
 }
 
 func TestRateLimit_DoesNotCountWhatIsNoReadOrWrite(t *testing.T) {
-	acme, _ := limitedTo(api.RateLimits{Tier1: 1, Tier2: 1})
+	acme, _ := limitedTo(auth.RateLimits{Tier1: 1, Tier2: 1})
 	for _, r := range []request{
 		{method: "GET", path: collection + "/x"}, {method: "PUT", path: collection},
 		{method: "GET", path: collection, token: otherToken}, {method: "POST", path: collection, token: readerToken, body: `{"name":"n"}`},
@@ -210,7 +211,7 @@ func TestRateLimit_DoesNotCountWhatIsNoReadOrWrite(t *testing.T) {
 }
 
 func TestRateLimit_IsOneSubjectsAtOneTenant(t *testing.T) {
-	acme, globex := limitedTo(api.RateLimits{Tier1: 1})
+	acme, globex := limitedTo(auth.RateLimits{Tier1: 1})
 	of := func(token string) request { return request{path: collection, token: token} }
 	of(adminToken).expect(t, acme, 200, 429)
 	of(readerToken).expect(t, acme, 200, 429) // another subject
@@ -223,7 +224,7 @@ func TestRateLimit_IsOneSubjectsAtOneTenant(t *testing.T) {
 }
 
 func TestRateLimit_OfZeroIsNone(t *testing.T) {
-	acme, _ := limitedTo(api.RateLimits{})
+	acme, _ := limitedTo(auth.RateLimits{})
 	for range 200 {
 		reads.expect(t, acme, 200)
 		writes.expect(t, acme, 201)
@@ -248,7 +249,7 @@ func TestFailedAuthentication_IsLimitedPerAddress(t *testing.T) {
 		{"no addresses", "invalid IP", "", true},
 	} {
 		t.Run(tt.rule, func(t *testing.T) {
-			acme, _ := limitedTo(api.RateLimits{Failed: 1})
+			acme, _ := limitedTo(auth.RateLimits{Failed: 1})
 			if got := fails.as(t, acme, tt.first); got.status != 401 {
 				t.Fatalf("the first: %d", got.status)
 			}
@@ -264,7 +265,7 @@ func TestFailedAuthentication_IsLimitedPerAddress(t *testing.T) {
 }
 
 func TestFailedAuthentication_OverTheLimitLetsStaticTokensIn(t *testing.T) {
-	acme, _ := limitedTo(api.RateLimits{Failed: 2})
+	acme, _ := limitedTo(auth.RateLimits{Failed: 2})
 	fails.expect(t, acme, 401, 401, 429)
 	request{path: collection, token: "-"}.expect(t, acme, 429)
 	reads.expect(t, acme, 200, 200, 200)
@@ -273,7 +274,7 @@ func TestFailedAuthentication_OverTheLimitLetsStaticTokensIn(t *testing.T) {
 }
 
 func TestFailedAuthentication_CountsNothingElse(t *testing.T) {
-	acme, _ := limitedTo(api.RateLimits{Failed: 1})
+	acme, _ := limitedTo(auth.RateLimits{Failed: 1})
 	reads.expect(t, acme, 200, 200)
 	request{path: collection, token: otherToken}.expect(t, acme, 403, 403)
 	request{path: collection + "/x"}.expect(t, acme, 404, 404)
@@ -284,7 +285,7 @@ func TestFailedAuthentication_CountsNothingElse(t *testing.T) {
 // many others is a new one.
 func TestRateLimit_ForgetsWhoWasLongestAway(t *testing.T) {
 	config := configOf(empty())
-	config.RateLimits.Failed = 1
+	config.Auth.RateLimits.Failed = 1
 	acme := api.New(config).Tenant("acme")
 	from := func(n int) int {
 		r := httptest.NewRequest("GET", collection, nil)

@@ -4,10 +4,9 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strconv"
 	"strings"
-	"time"
 
+	"originwarden/api/auth"
 	"originwarden/envelope"
 	"originwarden/store"
 )
@@ -51,6 +50,9 @@ func refusalFor(err error) *refusal {
 	if answer, ok := errors.AsType[*refusal](err); ok {
 		return answer
 	}
+	if answer, ok := auth.AnswerTo(err); ok {
+		return unauthenticated(answer, err)
+	}
 	if limit, ok := errors.AsType[*store.LimitError](err); ok {
 		return overLimit(limit)
 	}
@@ -58,6 +60,19 @@ func refusalFor(err error) *refusal {
 		return notFound()
 	}
 	return nil
+}
+
+// unauthenticated returns the refusal for an error of auth.
+func unauthenticated(answer auth.Answer, err error) *refusal {
+	e := refuseWith(answer.Status, answer.Error)
+	e.header = answer.Header
+	if limit, ok := errors.AsType[*auth.RateLimitError](err); ok {
+		e.limit = limit.Limit
+	}
+	if _, invalid := errors.AsType[*auth.InvalidTokenError](err); invalid || errors.Is(err, auth.ErrIssuerUnavailable) {
+		e.cause = err
+	}
+	return e
 }
 
 func refuseWith(status int, errs ...envelope.Error) *refusal {
@@ -78,41 +93,6 @@ func overLimit(limit *store.LimitError) *refusal {
 		return refuseWith(http.StatusBadRequest, invalidProperty("/validOrigins", limit.Error()))
 	}
 	return badRequest(http.StatusBadRequest, limit.Error())
-}
-
-// unauthorized looks the same whatever its cause.
-func unauthorized(cause error) *refusal {
-	e := refuseWith(http.StatusUnauthorized, envelope.Error{Code: "AUTH-1", Title: "Unauthorized"})
-	e.header = http.Header{"Www-Authenticate": {"Bearer"}}
-	e.cause = cause
-	return e
-}
-
-// noKeys is the answer to a token of which nobody can say whether it is good.
-func noKeys(cause error) *refusal {
-	e := refuseWith(http.StatusServiceUnavailable, envelope.Error{
-		Code: "ISSUER_UNAVAILABLE", Title: "Issuer unavailable",
-		Detail: "The keys of the token's issuer are not to be had.",
-	})
-	e.header = http.Header{"Retry-After": {"5"}}
-	e.cause = cause
-	return e
-}
-
-// limited is the answer to a request above a limit, until wait is over.
-func limited(limit string, wait time.Duration) *refusal {
-	seconds := strconv.FormatInt(int64((wait+time.Second-1)/time.Second), 10)
-	e := refuseWith(http.StatusTooManyRequests, envelope.Error{
-		Code: "HTTP-429", Title: "API rate limit reached.",
-		Detail: "You need to wait " + seconds + " seconds until limit is lifted.",
-	})
-	e.header = http.Header{"Retry-After": {seconds}}
-	e.limit = limit
-	return e
-}
-
-func forbidden(detail string) *refusal {
-	return refuseWith(http.StatusForbidden, envelope.Error{Code: "WEBINTEGRATIONS_FORBIDDEN", Title: "Forbidden", Detail: detail})
 }
 
 func notFound() *refusal {

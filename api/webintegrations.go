@@ -45,7 +45,7 @@ func (t *tenant) create(w *answerWriter, r *http.Request, c call) error {
 	if err != nil {
 		return err
 	}
-	wanted.ID, wanted.TenantID, wanted.CreatedBy = store.NewID(), t.id, c.who.subject
+	wanted.ID, wanted.TenantID, wanted.CreatedBy = store.NewID(), t.id, c.who.Subject()
 	wanted.Created = now()
 	wanted.LastUpdated = wanted.Created
 	w.call.Integration, w.call.Change = wanted.ID, changeOf(store.WebIntegration{}, wanted)

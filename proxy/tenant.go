@@ -31,8 +31,11 @@ type Tenant struct {
 	// Debug tells in the body of a refusal, and the Exchange, what the list has
 	// nearest to the origin. It shows entries to whoever asks.
 	Debug bool
-	// API answers the paths of IsAPIPath; nil forwards them like any other.
+	// API answers the paths that Owns reports; nil forwards them like any other.
 	API http.Handler
+	// Owns reports whether API answers a raw path, one that is not decoded. API
+	// needs it.
+	Owns func(rawPath string) bool
 }
 
 // Mode is what the gateway does about a decision.
@@ -58,20 +61,6 @@ func (m Mode) String() string {
 	return "enforce"
 }
 
-// apiPaths are the raw paths that the API owns, with what is below them.
-var apiPaths = [...]string{"/api/v1/web-integrations", "/api/v1/refused-origins"}
-
-// IsAPIPath reports whether the API owns a raw path (one that is not decoded)
-// on the hosts of tenants that serve it.
-func IsAPIPath(raw string) bool {
-	for _, own := range apiPaths {
-		if rest, ok := strings.CutPrefix(raw, own); ok && (rest == "" || rest[0] == '/') {
-			return true
-		}
-	}
-	return false
-}
-
 // tenant is a Tenant with what is derived from it once.
 type tenant struct {
 	Tenant
@@ -92,7 +81,7 @@ func (t *tenant) enter(limit int64) bool {
 }
 
 // owns reports whether the API answers the raw path on this tenant's hosts.
-func (t *tenant) owns(path string) bool { return t.API != nil && IsAPIPath(path) }
+func (t *tenant) owns(path string) bool { return t.API != nil && t.Owns(path) }
 
 func newTenant(t Tenant, transports *transports) *tenant {
 	// What an operator grants or demands for the tenant's own sake is not for

@@ -152,7 +152,7 @@ func (w *world) config(o options, upstream *url.URL) proxy.Config {
 	})
 	return proxy.Config{
 		Tenants: []proxy.Tenant{
-			{ID: "acme", Hosts: []string{"acme.example"}, Upstream: upstream, Mode: o.mode, Policy: policy, API: api},
+			{ID: "acme", Hosts: []string{"acme.example"}, Upstream: upstream, Mode: o.mode, Policy: policy, API: api, Owns: ownsLists},
 			{ID: "empty", Hosts: []string{"empty.example"}, Upstream: upstream, Policy: policy},
 		},
 		Lists:    w.lists,
@@ -344,4 +344,10 @@ func tenantThatReadsNoBody(t testing.TB, handler http.HandlerFunc) *url.URL {
 	t.Cleanup(tenant.Close)
 	upstream, _ := url.Parse(tenant.URL)
 	return upstream
+}
+
+// ownsLists is what the API of these tests owns.
+func ownsLists(rawPath string) bool {
+	const owned = "/api/v1/web-integrations"
+	return rawPath == owned || strings.HasPrefix(rawPath, owned+"/")
 }

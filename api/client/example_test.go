@@ -8,7 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 
-	"originwarden/api"
+	"originwarden/api/auth"
 	"originwarden/api/client"
 )
 
@@ -93,7 +93,7 @@ func exampleServer(names ...string) (url string, stop func()) {
 	if err != nil {
 		log.Fatal(err)
 	}
-	handler, s, err := openAPI(dir, api.RateLimits{})
+	handler, s, err := openAPI(dir, auth.RateLimits{})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"originwarden/api"
+	"originwarden/api/auth"
 	"originwarden/api/client"
 	"originwarden/lists"
 	"originwarden/store"
@@ -26,7 +27,7 @@ const (
 // realAPI is the API of the tenant acme on a real store.
 func realAPI(t testing.TB) (http.Handler, store.Store) {
 	t.Helper()
-	handler, s, err := openAPI(t.TempDir(), api.RateLimits{})
+	handler, s, err := openAPI(t.TempDir(), auth.RateLimits{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,7 +36,7 @@ func realAPI(t testing.TB) (http.Handler, store.Store) {
 }
 
 // openAPI is realAPI with its store in dir, and with limits.
-func openAPI(dir string, limits api.RateLimits) (http.Handler, store.Store, error) {
+func openAPI(dir string, limits auth.RateLimits) (http.Handler, store.Store, error) {
 	s, err := sqlite.Open(context.Background(), sqlite.Options{
 		Path:   filepath.Join(dir, "lists.db"),
 		Limits: store.Limits{Integrations: 10_000, Origins: 100_000},
@@ -45,15 +46,15 @@ func openAPI(dir string, limits api.RateLimits) (http.Handler, store.Store, erro
 	}
 	const timeout = 10 * time.Second
 	a := api.New(api.Config{
-		Store:   s,
-		Lists:   lists.New(lists.Config{Store: s, Bounds: lists.Bounds{Tenants: 10, Origins: 100_000}, Timeout: timeout}),
-		Limits:  api.Limits{Origins: 1000, Body: 1 << 20},
-		Timeout: timeout,
-
-		RateLimits: limits,
-		Tokens: []api.Token{
-			{Subject: "ops", Tenant: "acme", Role: api.Admin, SHA256: sha256.Sum256([]byte(adminToken))},
-			{Subject: "audit", Tenant: "acme", SHA256: sha256.Sum256([]byte(readerToken))},
+		Store: s,
+		Lists: lists.New(lists.Config{Store: s, Bounds: lists.Bounds{Tenants: 10, Origins: 100_000}, Timeout: timeout}),
+		Settings: api.Settings{
+			Limits:  api.Limits{Origins: 1000, Body: 1 << 20},
+			Timeout: timeout,
+			Auth: auth.Settings{RateLimits: limits, Tokens: []auth.Token{
+				{Subject: "ops", Tenant: "acme", Role: auth.Admin, SHA256: sha256.Sum256([]byte(adminToken))},
+				{Subject: "audit", Tenant: "acme", SHA256: sha256.Sum256([]byte(readerToken))},
+			}},
 		},
 	})
 	return a.Tenant("acme"), s, nil

@@ -10,7 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"originwarden/api"
+	"originwarden/api/auth"
 	"originwarden/api/client"
 )
 
@@ -95,7 +95,7 @@ func TestClient_WaitsAndSendsTheSameAgain(t *testing.T) {
 }
 
 func TestClient_IsToldOfTheRateLimitByTheRealAPI(t *testing.T) {
-	handler, s, err := openAPI(t.TempDir(), api.RateLimits{Tier2: 2})
+	handler, s, err := openAPI(t.TempDir(), auth.RateLimits{Tier2: 2})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,7 +13,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"originwarden/api"
+	"originwarden/api/auth"
 )
 
 // adminTokenName is the file beside the store's that holds the token which is
@@ -23,7 +23,7 @@ const adminTokenName = "admin-token"
 // adminToken returns the token of the file at path, and makes both when there
 // is no such file. The caller holds the lock of the store, so that no other
 // process does the same.
-func adminToken(path string, log *zap.Logger) (api.Token, error) {
+func adminToken(path string, log *zap.Logger) (auth.Token, error) {
 	text, err := readToken(path, log)
 	made := errors.Is(err, fs.ErrNotExist)
 	if made {
@@ -31,10 +31,10 @@ func adminToken(path string, log *zap.Logger) (api.Token, error) {
 		err = writeToken(path, text)
 	}
 	if err != nil {
-		return api.Token{}, fmt.Errorf("the admin token: %w", err)
+		return auth.Token{}, fmt.Errorf("the admin token: %w", err)
 	}
 	log.Warn("no tokens are configured: the admin token in a file is in use", zap.String("file", path), zap.Bool("made", made))
-	return api.Token{Subject: "admin", Tenant: "*", Role: api.Admin, SHA256: sha256.Sum256([]byte(text))}, nil
+	return auth.Token{Subject: "admin", Tenant: "*", Role: auth.Admin, SHA256: sha256.Sum256([]byte(text))}, nil
 }
 
 func readToken(path string, log *zap.Logger) (string, error) {

@@ -29,7 +29,8 @@ func may() map[string][]string {
 		"lists":           {"store", "origins", "github.com/hashicorp/golang-lru/v2", "golang.org/x/sync"},
 		"lists/liststest": {"lists", "store", "origins"},
 		"lists/disk":      {"lists", "store", "origins", "modernc.org/sqlite", "github.com/gofrs/flock"},
-		"api": {"store", "origins", "envelope", "github.com/coreos/go-oidc/v3", "github.com/go-jose/go-jose/v4",
+		"api":             {"api/auth", "store", "origins", "envelope", "github.com/go-json-experiment/json"},
+		"api/auth": {"envelope", "github.com/coreos/go-oidc/v3", "github.com/go-jose/go-jose/v4",
 			"github.com/go-json-experiment/json", "github.com/hashicorp/golang-lru/v2", "golang.org/x/time/rate"},
 		"api/client":  {},
 		"proxy":       {"origins", "envelope", "proxy/http1", "golang.org/x/sys"},
@@ -39,7 +40,7 @@ func may() map[string][]string {
 
 		"cmd/originwarden/logs":    {"cmd/originwarden/config", "api", "origins", "proxy", "envelope", "go.uber.org/zap"},
 		"cmd/originwarden/tracing": {"cmd/originwarden/config", "cmd/originwarden/logs", "envelope", "metrics", "proxy", "go.opentelemetry.io/otel", "go.uber.org/zap"},
-		"cmd/originwarden": {"api", "api/client", "cmd/originwarden", "envelope", "lists", "lists/disk", "metrics", "origins", "proxy", "store",
+		"cmd/originwarden": {"api", "api/auth", "api/client", "cmd/originwarden", "envelope", "lists", "lists/disk", "metrics", "origins", "proxy", "store",
 			"github.com/coder/websocket", "github.com/coreos/go-systemd/v22", "github.com/spf13/cobra", "golang.org/x/sync", "golang.org/x/sys", "go.uber.org/zap", "go.yaml.in/yaml/v3"},
 	}
 }

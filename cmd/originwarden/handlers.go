@@ -33,7 +33,7 @@ func (s *service) handlers(at net.Addr) (*handlers, error) {
 	}
 	h := &handlers{metrics: observed}
 	h.plan = plan{service: s, cfg: s.cfg, at: at, observed: observed, access: logs.NewAccessLog(s.log, s.cfg.Log.Access), tracing: tracer}
-	first, err := h.plan.generation(nil)
+	first, err := h.plan.first()
 	if err != nil {
 		tracer.Close(context.Background())
 		return nil, err

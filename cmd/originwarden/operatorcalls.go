@@ -1,24 +1,36 @@
 package main
 
 import (
+	"maps"
 	"net/http"
 	"originwarden/cmd/originwarden/logs"
 
 	"go.uber.org/zap"
+
+	"originwarden/api/auth"
+	"originwarden/envelope"
 )
 
-// forOperators lets those through to serve whom the current configuration does,
-// and tells who they are and what came of it.
+// forOperators lets only operators through to serve, and logs who they are and
+// the result.
 func (h *handlers) forOperators(serve http.HandlerFunc) http.Handler {
-	told := func(w http.ResponseWriter, r *http.Request, subject string) {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r = r.WithContext(envelope.WithTraceID(r.Context(), envelope.NewTraceID()))
+		who, err := h.plan.api.Authenticator().Authenticate(r)
+		if err == nil {
+			err = who.CheckOperator()
+		}
+		if err != nil {
+			refused, _ := auth.AnswerTo(err) // every error of auth has one
+			maps.Copy(w.Header(), refused.Header)
+			envelope.Write(w, envelope.TraceID(r.Context()), refused.Status, refused.Error)
+			return
+		}
 		answer := &statusWriter{ResponseWriter: w, status: http.StatusOK}
 		serve(answer, r)
-		h.plan.log.Warn("an operator asked for a change", zap.String("subject", logs.Escape(subject, logs.LongestName)), zap.String("client", r.RemoteAddr),
+		h.plan.log.Warn("an operator asked for a change", zap.String("subject", logs.Escape(who.Subject(), logs.LongestName)), zap.String("client", r.RemoteAddr),
 			zap.String("method", r.Method), zap.String("path", r.URL.Path), zap.String("query", logs.Escape(r.URL.RawQuery, logs.LongestError)),
 			zap.Int("status", answer.status))
-	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h.current.Load().lists.ForOperators(told).ServeHTTP(w, r)
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"originwarden/api"
+	"originwarden/api/auth"
 	"originwarden/cmd/originwarden/config"
 	"originwarden/cmd/originwarden/logs"
 	"originwarden/cmd/originwarden/tracing"
@@ -22,6 +23,7 @@ type plan struct {
 	*service
 	cfg      *config.Config // in the place of the service's own
 	at       net.Addr       // where tenants' traffic arrives
+	api      *api.API
 	observed *metrics.Metrics
 	access   *logs.AccessLog
 	tracing  *tracing.Tracer // nil without a collector
@@ -31,7 +33,6 @@ type plan struct {
 type generation struct {
 	cfg     *config.Config
 	gateway *proxy.Gateway
-	lists   *api.API
 	handler http.Handler // gateway, with spans
 	// upstreamTLS changes while the generation serves.
 	upstreamTLS upstreamTLSs
@@ -40,10 +41,6 @@ type generation struct {
 // generation returns what is planned, as the successor of another one, or as
 // the first.
 func (p *plan) generation(before *generation) (*generation, error) {
-	lists, err := p.api(before)
-	if err != nil {
-		return nil, err
-	}
 	secured, err := loadUpstreamTLS(p.cfg)
 	if err != nil {
 		return nil, err
@@ -55,8 +52,17 @@ func (p *plan) generation(before *generation) (*generation, error) {
 	p.warnOfEveryHost()
 	p.warnOfTenants()
 	p.warnOfCertificates()
-	gateway, err := build(p.gateway(p.tenants(lists, secured)))
-	return &generation{p.cfg, gateway, lists, p.tracing.Handler(gateway, p.cfg, trustedProxies(p.cfg)), secured}, err
+	gateway, err := build(p.gateway(p.tenants(secured)))
+	return &generation{p.cfg, gateway, p.tracing.Handler(gateway, p.cfg, trustedProxies(p.cfg)), secured}, err
+}
+
+// first makes what outlives a configuration, and returns the first generation.
+func (p *plan) first() (*generation, error) {
+	var err error
+	if p.api, err = p.newAPI(); err != nil {
+		return nil, err
+	}
+	return p.generation(nil)
 }
 
 func (p *plan) gateway(tenants []proxy.Tenant) proxy.Config {
@@ -119,7 +125,7 @@ func (p *plan) cors() proxy.CORS {
 }
 
 // tenants are those of the configuration, with the API where it is served.
-func (p *plan) tenants(lists *api.API, secured upstreamTLSs) []proxy.Tenant {
+func (p *plan) tenants(secured upstreamTLSs) []proxy.Tenant {
 	_, port, _ := net.SplitHostPort(p.at.String())
 	tenants := make([]proxy.Tenant, len(p.cfg.Tenants))
 	for i := range tenants {
@@ -134,7 +140,7 @@ func (p *plan) tenants(lists *api.API, secured upstreamTLSs) []proxy.Tenant {
 			Debug:       t.Debug,
 		}
 		if t.API {
-			tenants[i].API = lists.Tenant(t.ID)
+			tenants[i].API, tenants[i].Owns = p.api.Tenant(t.ID), api.Owns
 		}
 	}
 	return tenants
@@ -158,32 +164,35 @@ func (p *plan) scheme() string {
 	return "http"
 }
 
-// api is the lists' API of all tenants.
-func (p *plan) api(before *generation) (*api.API, error) {
-	tokens, err := p.tokens(p.cfg)
+// newAPI returns the lists' API of all tenants, which serves by every
+// configuration that follows.
+func (p *plan) newAPI() (*api.API, error) {
+	settings, err := p.apiSettings(p.cfg)
 	if err != nil {
 		return nil, err
 	}
-	cfg, build := p.cfg.API, api.New
-	if before != nil {
-		build = before.lists.Successor
-	}
-	return build(api.Config{
-		Store:      p.store,
-		Lists:      p.lists,
-		Refusals:   &p.refusals,
-		Tokens:     tokens,
-		OIDC:       api.OIDC(cfg.OIDC),
-		RateLimits: api.RateLimits(cfg.RateLimits),
-		Limits:     api.Limits{Origins: cfg.Limits.Origins, Body: int64(cfg.Limits.Body)},
-		Timeout:    time.Duration(p.cfg.Store.Timeout),
-		Log:        p.logAPI,
+	return api.New(api.Config{
+		Settings: settings,
+		Store:    p.store,
+		Lists:    p.lists,
+		Refusals: &p.refusals,
+		Log:      p.logAPI,
 		Observe: func(ctx context.Context, o api.Outcome) {
 			proxy.Attach(ctx, &o)
 			p.observed.ObserveAPI(o)
 			p.logRefusedToken(o)
 		},
 	}), nil
+}
+
+// apiSettings returns the settings of the API by a configuration.
+func (s *service) apiSettings(cfg *config.Config) (api.Settings, error) {
+	tokens, err := s.tokens(cfg)
+	return api.Settings{
+		Auth:    auth.Settings{Tokens: tokens, OIDC: auth.OIDC(cfg.API.OIDC), RateLimits: auth.RateLimits(cfg.API.RateLimits)},
+		Limits:  api.Limits{Origins: cfg.API.Limits.Origins, Body: int64(cfg.API.Limits.Body)},
+		Timeout: time.Duration(cfg.Store.Timeout),
+	}, err
 }
 
 func trustedProxies(cfg *config.Config) []netip.Prefix {

@@ -71,6 +71,10 @@ func (g *gateway) adopt(cfg *config.Config) error {
 	before := g.current.Load()
 	p := g.plan
 	p.cfg = cfg
+	settings, err := g.apiSettings(cfg)
+	if err != nil {
+		return err
+	}
 	next, err := p.generation(before)
 	if err != nil {
 		return err
@@ -80,6 +84,7 @@ func (g *gateway) adopt(cfg *config.Config) error {
 	g.checks()
 	g.serving(before.cfg, cfg)
 	g.limits.Change(cfg.Limits.ConnectionsPerClient, trustedProxies(cfg))
+	g.plan.api.Reconfigure(settings)
 	g.current.Store(next)
 	next.gateway.TakeOver(before.gateway)
 	g.watchUpstreams()

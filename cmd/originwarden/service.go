@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"originwarden/api"
+	"originwarden/api/auth"
 	"originwarden/cmd/originwarden/config"
 	"originwarden/cmd/originwarden/logs"
 	"originwarden/envelope"
@@ -34,7 +35,7 @@ type service struct {
 	upstreams upstreams
 	// fileToken is the one of the file beside the store's, once it was asked for.
 	found     sync.Once
-	fileToken api.Token
+	fileToken auth.Token
 	fileError error
 	// served are the ids of the tenants that are served now.
 	served atomic.Pointer[[]string]
@@ -105,10 +106,10 @@ func (s *service) close() (err error) {
 var errNoTokens = errors.New("there is neither a token nor an issuer, which the store that goes on needs")
 
 // tokens are those of a configuration, or the one of a file beside the store's.
-func (s *service) tokens(cfg *config.Config) ([]api.Token, error) {
-	var tokens []api.Token
+func (s *service) tokens(cfg *config.Config) ([]auth.Token, error) {
+	var tokens []auth.Token
 	for _, t := range cfg.API.Tokens {
-		tokens = append(tokens, api.Token{Subject: t.Subject, Tenant: t.Tenant, Role: api.Role(t.Role), SHA256: t.SHA256})
+		tokens = append(tokens, auth.Token{Subject: t.Subject, Tenant: t.Tenant, Role: auth.Role(t.Role), SHA256: t.SHA256})
 	}
 	if len(tokens) > 0 || cfg.API.OIDC.Issuer != "" {
 		return tokens, nil
@@ -123,7 +124,7 @@ func (s *service) tokens(cfg *config.Config) ([]api.Token, error) {
 	s.found.Do(func() {
 		s.fileToken, s.fileError = adminToken(filepath.Join(filepath.Dir(file), adminTokenName), s.log.Logger)
 	})
-	return []api.Token{s.fileToken}, s.fileError
+	return []auth.Token{s.fileToken}, s.fileError
 }
 
 // logRefusedToken says why an access token was not accepted, which its sender is

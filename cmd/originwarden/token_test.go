@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"originwarden/api"
+	"originwarden/api/auth"
 	"originwarden/cmd/originwarden/config"
 )
 
@@ -14,10 +14,10 @@ func TestToken_PrintsATokenAndItsLine(t *testing.T) {
 	for _, c := range []struct {
 		args            []string
 		subject, tenant string
-		role            api.Role
+		role            auth.Role
 	}{
-		{nil, "admin", "*", api.Admin},
-		{[]string{"--subject", `ops "at" {night}: #1`, "--tenant", "acme", "--role", "reader"}, `ops "at" {night}: #1`, "acme", api.Reader},
+		{nil, "admin", "*", auth.Admin},
+		{[]string{"--subject", `ops "at" {night}: #1`, "--tenant", "acme", "--role", "reader"}, `ops "at" {night}: #1`, "acme", auth.Reader},
 	} {
 		status, stdout, stderr := execution(t, environment{}, append([]string{"token"}, c.args...)...)
 		lines := strings.Split(stdout, "\n")

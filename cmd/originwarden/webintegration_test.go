@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"originwarden/api"
+	"originwarden/api/auth"
 	"originwarden/api/client"
 	"originwarden/lists"
 	"originwarden/store"
@@ -45,11 +46,13 @@ func newOffice(t *testing.T) *office {
 	t.Cleanup(func() { s.Close() })
 	o := &office{t: t, store: s}
 	o.api = api.New(api.Config{
-		Store:   s,
-		Lists:   lists.New(lists.Config{Store: s, Bounds: lists.Bounds{Tenants: 1, Origins: 10_000}, Timeout: patience}),
-		Limits:  api.Limits{Origins: 100, Body: 1 << 20},
-		Timeout: patience,
-		Tokens:  []api.Token{{Subject: "ops", Tenant: "acme", Role: api.Admin, SHA256: sha256.Sum256([]byte(officeToken))}},
+		Store: s,
+		Lists: lists.New(lists.Config{Store: s, Bounds: lists.Bounds{Tenants: 1, Origins: 10_000}, Timeout: patience}),
+		Settings: api.Settings{
+			Auth:    auth.Settings{Tokens: []auth.Token{{Subject: "ops", Tenant: "acme", Role: auth.Admin, SHA256: sha256.Sum256([]byte(officeToken))}}},
+			Limits:  api.Limits{Origins: 100, Body: 1 << 20},
+			Timeout: patience,
+		},
 	}).Tenant("acme")
 	o.url = upstream(t, o.api.ServeHTTP)
 	o.env = shell(o.url, officeToken)

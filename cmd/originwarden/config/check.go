@@ -9,7 +9,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"originwarden/api"
+	"originwarden/api/auth"
 	"originwarden/origins"
 )
 
@@ -156,7 +156,7 @@ func (c *checker) tokens() {
 	}
 }
 
-// oidc holds the issuer to what api.OIDC fetches keys from.
+// oidc holds the issuer to what auth.OIDC fetches keys from.
 func (c *checker) oidc() {
 	o := c.API.OIDC
 	if o.Issuer == "" {
@@ -165,7 +165,7 @@ func (c *checker) oidc() {
 		}
 		return
 	}
-	if !api.IsIssuer(o.Issuer) {
+	if !auth.IsIssuer(o.Issuer) {
 		c.at("api.oidc.issuer", "api.oidc.issuer: %s is no URL of https (or of http on this machine) without a query", quote(o.Issuer))
 	}
 	if o.Audience == "" {

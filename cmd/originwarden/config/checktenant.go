@@ -6,8 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"originwarden/api"
 	"originwarden/origins"
-	"originwarden/proxy"
 )
 
 func (c *checker) tenants() {
@@ -90,7 +90,7 @@ func (c *checker) exemptPath(at, p string) {
 		c.at(at, "the path %s is not clean: %s is", quote(p), quote(clean))
 	case strings.ContainsFunc(p, notInPath):
 		c.at(at, "the path %s has characters that no path has, or that have several forms", quote(p))
-	case proxy.IsAPIPath(p):
+	case api.Owns(p):
 		c.at(at, "the path %s is the API's, where nobody may post from anywhere", quote(p))
 	}
 }

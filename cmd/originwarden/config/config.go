@@ -115,7 +115,7 @@ type API struct {
 	Limits     APILimits  `yaml:"limits"`
 }
 
-// OIDC says which access tokens of an issuer count; see api.OIDC.
+// OIDC says which access tokens of an issuer count; see auth.OIDC.
 type OIDC struct {
 	Issuer      string `yaml:"issuer"` // "": none
 	Audience    string `yaml:"audience"`
@@ -124,7 +124,7 @@ type OIDC struct {
 	AdminRole   string `yaml:"admin_role"`
 }
 
-// RateLimits are requests a minute; 0 is no limit. See api.RateLimits.
+// RateLimits are requests a minute; 0 is no limit. See auth.RateLimits.
 type RateLimits struct {
 	Tier1  int `yaml:"tier1"`  // reads, of one subject at one tenant
 	Tier2  int `yaml:"tier2"`  // writes

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"originwarden/api"
+	"originwarden/api/auth"
 	"originwarden/cmd/originwarden/config"
 	"originwarden/origins"
 	"originwarden/proxy"
@@ -85,7 +85,7 @@ tracing: {otlp: 'https://collector:4318/', sample: 0.25}
 		Store: config.Store{URL: config.StoreURL{Path: "/var/lib/lists.db"}, Timeout: config.Duration(500 * time.Millisecond)},
 		Cache: config.Cache{Tenants: 3, Origins: 2_000_000, Revalidate: config.Duration(7 * time.Second), MaxStaleness: config.Duration(time.Hour)},
 		API: config.API{
-			Tokens: []config.Token{{Subject: "ops", Tenant: "*", Role: config.Role(api.Reader), SHA256: hash}},
+			Tokens: []config.Token{{Subject: "ops", Tenant: "*", Role: config.Role(auth.Reader), SHA256: hash}},
 			OIDC:   config.OIDC{Issuer: "https://id.example/realm", Audience: "lists", TenantClaim: "t", RoleClaim: "r", AdminRole: "a"},
 
 			RateLimits: config.RateLimits{Tier1: 1, Failed: 3},

@@ -14,7 +14,7 @@ import (
 
 	"go.uber.org/zap/zapcore"
 
-	"originwarden/api"
+	"originwarden/api/auth"
 	"originwarden/origins"
 	"originwarden/proxy"
 )
@@ -142,11 +142,11 @@ func (r *Requirement) UnmarshalText(text []byte) error {
 }
 
 // Role is what a token may do.
-type Role api.Role
+type Role auth.Role
 
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (r *Role) UnmarshalText(text []byte) error {
-	return choose((*api.Role)(r), text, choice[api.Role]{"admin", api.Admin}, choice[api.Role]{"reader", api.Reader})
+	return choose((*auth.Role)(r), text, choice[auth.Role]{"admin", auth.Admin}, choice[auth.Role]{"reader", auth.Reader})
 }
 
 // Level is the least severe level that is logged.

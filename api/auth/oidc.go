@@ -1,4 +1,4 @@
-package api
+package auth
 
 import (
 	"cmp"
@@ -39,19 +39,51 @@ type OIDC struct {
 	AdminRole string
 }
 
-// accessTokens tells who holds a token of the issuer. It may be used
-// concurrently.
+// accessTokens verifies tokens of the issuer. It may be used concurrently.
 type accessTokens struct {
 	OIDC
-	keys  *keyring
-	turns chan struct{} // full while no more tokens may be verified
+	keys      *keyring
+	verifier  *oidc.IDTokenVerifier
+	verifying chan struct{} // of the Authenticator
 }
 
-func newAccessTokens(o OIDC, log func(context.Context, error)) *accessTokens {
+// accessTokens returns what verifies tokens by o, or nil if o takes none. It has
+// the keyring of an older one of the same issuer, and is the same one if nothing
+// has changed.
+func (a *Authenticator) accessTokens(o OIDC, before *accessTokens) *accessTokens {
+	if o.Issuer == "" {
+		return nil
+	}
 	o.TenantClaim = cmp.Or(o.TenantClaim, "tenantId")
 	o.RoleClaim = cmp.Or(o.RoleClaim, "roles")
 	o.AdminRole = cmp.Or(o.AdminRole, "TenantAdmin")
-	return &accessTokens{o, newKeyring(newIssuer(o.Issuer), log), make(chan struct{}, verifiedAtOnce)}
+	switch {
+	case before == nil || before.Issuer != o.Issuer:
+		return &accessTokens{o, newKeyring(newIssuer(o.Issuer), a.log), newVerifier(o), a.verifying}
+	case before.OIDC != o:
+		return &accessTokens{o, before.keys, newVerifier(o), a.verifying}
+	}
+	return before
+}
+
+// newVerifier returns what verifies signatures. The claims are checked by
+// accessTokens.grant, because go-oidc takes names of any case and the last of
+// doubled ones.
+func newVerifier(o OIDC) *oidc.IDTokenVerifier {
+	checks := &oidc.Config{SkipClientIDCheck: true, SkipIssuerCheck: true, SkipExpiryCheck: true}
+	for _, algorithm := range algorithms() {
+		checks.SupportedSigningAlgs = append(checks.SupportedSigningAlgs, string(algorithm))
+	}
+	return oidc.NewVerifier(o.Issuer, contextKeys{}, checks)
+}
+
+// contextKeys is an oidc.KeySet of the public keys that the context holds.
+type contextKeys struct{}
+
+// VerifySignature implements oidc.KeySet.
+func (contextKeys) VerifySignature(ctx context.Context, token string) ([]byte, error) {
+	public, _ := ctx.Value(contextKeys{}).([]crypto.PublicKey)
+	return (&oidc.StaticKeySet{PublicKeys: public}).VerifySignature(ctx, token)
 }
 
 // algorithms are those whose keys an issuer can publish. The symmetric ones and
@@ -63,38 +95,38 @@ func algorithms() []jose.SignatureAlgorithm {
 	}
 }
 
-// remembered returns who holds a token that was looked at before, by its hash.
+// remembered returns who holds a token that was verified before, by its hash.
 func (a *accessTokens) remembered(ctx context.Context, hash [sha256.Size]byte) (who principal, ok bool) {
 	held := a.keys.had()
 	if held == nil {
 		return principal{}, false
 	}
-	if _, ok := held.remembered(hash); !ok {
+	if _, ok := held.remembered(a, hash); !ok {
 		return principal{}, false
 	}
 	// Keys that were withdrawn meanwhile vouch for nothing.
 	held, _ = a.keys.current(ctx, true)
-	return held.remembered(hash)
+	return held.remembered(a, hash)
 }
 
 // holder returns who holds the token of that hash, or why it is not accepted.
-// The error is errNoKeys where the issuer is at fault, not the token. Of an
+// The error is ErrIssuerUnavailable where the issuer is at fault, not the token. Of an
 // address that is above the limit, few tokens are verified at once, and none
 // waits for keys that another one fetches.
-func (a *accessTokens) holder(ctx context.Context, token string, hash [sha256.Size]byte, above bool) (principal, error) {
+func (a *accessTokens) holder(ctx context.Context, token string, hash [sha256.Size]byte, aboveLimit bool) (principal, error) {
 	header, err := parseTokenHeader(token)
 	if err != nil {
 		return principal{}, err
 	}
-	held, err := a.keysFor(ctx, header, !above)
+	held, err := a.keysFor(ctx, header, !aboveLimit)
 	if err != nil {
 		return principal{}, err
 	}
-	if above {
-		if err := a.takeTurn(ctx); err != nil {
+	if aboveLimit {
+		if err := a.beginVerifying(ctx); err != nil {
 			return principal{}, err
 		}
-		defer func() { <-a.turns }()
+		defer func() { <-a.verifying }()
 	}
 	payload, err := a.payload(ctx, token, held.matching(header))
 	if err != nil {
@@ -113,21 +145,22 @@ const (
 	// authentication are verified at once, so that a flood of bad ones leaves the
 	// processors to others.
 	verifiedAtOnce = 2
-	// turnPatience is how long such a token waits for its turn.
-	turnPatience = 100 * time.Millisecond
+	// verifyPatience is how long such a token waits.
+	verifyPatience = 100 * time.Millisecond
 )
 
-var errNoTurn = errors.New("too many tokens are being verified")
+var errTooManyVerified = errors.New("too many tokens are being verified")
 
-// takeTurn waits for one of the turns, which has to be given back.
-func (a *accessTokens) takeTurn(ctx context.Context) error {
-	timer := time.NewTimer(turnPatience)
+// beginVerifying waits until one more token may be verified. The caller receives
+// from a.verifying when that has ended.
+func (a *accessTokens) beginVerifying(ctx context.Context) error {
+	timer := time.NewTimer(verifyPatience)
 	defer timer.Stop()
 	select {
-	case a.turns <- struct{}{}:
+	case a.verifying <- struct{}{}:
 		return nil
 	case <-timer.C:
-		return errNoTurn
+		return errTooManyVerified
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -145,17 +178,11 @@ func (a *accessTokens) keysFor(ctx context.Context, header tokenHeader, waits bo
 	return a.keys.newer(ctx, had, waits) // than what was there before, so that nothing is fetched twice
 }
 
-// payload returns the claims of a token that one of the public keys signed, of
-// this issuer for this audience. When it is good for is not looked at.
+// payload returns the claims of a token that one of the public keys signed.
 func (a *accessTokens) payload(ctx context.Context, token string, public []crypto.PublicKey) ([]byte, error) {
-	pinned := &oidc.Config{ClientID: a.Audience, SkipExpiryCheck: true}
-	for _, algorithm := range algorithms() {
-		pinned.SupportedSigningAlgs = append(pinned.SupportedSigningAlgs, string(algorithm))
-	}
-	verifier := oidc.NewVerifier(a.Issuer, &oidc.StaticKeySet{PublicKeys: public}, pinned)
-	verified, err := verifier.Verify(ctx, token)
+	verified, err := a.verifier.Verify(context.WithValue(ctx, contextKeys{}, public), token)
 	if err != nil { // which quotes the token
-		return nil, errors.New("the token is malformed, signed by none of the issuer's keys, or of another issuer or audience")
+		return nil, errors.New("the token is malformed, or signed by none of the issuer's keys")
 	}
 	var payload json.RawMessage
 	err = verified.Claims(&payload)

@@ -1,14 +1,15 @@
-package api
+package auth
 
 import (
 	"errors"
 	"slices"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
-
-	"originwarden/store"
 )
 
 // claims are those of a token that the issuer signed, by their exact names.
@@ -17,7 +18,8 @@ type claims map[string]jsontext.Value
 // grant is what an access token gives its holder.
 type grant struct {
 	principal
-	expires float64 // in seconds since 1970
+	expires float64       // in seconds since 1970
+	by      *accessTokens // whose settings it was granted by
 }
 
 // leeway is how far the issuer's clock and ours may be apart (RFC 7519, section
@@ -29,9 +31,7 @@ func (g *grant) over(now time.Time) bool { return seconds(now) >= g.expires+leew
 
 func seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
 
-// grant reads what the claims of a token come to. Of go-oidc's checks those
-// that decide are made again, because it takes names of any case and of doubled
-// ones the last.
+// grant checks the claims of a token and returns what they give its holder.
 func (a *accessTokens) grant(payload []byte, now time.Time) (grant, error) {
 	var c claims
 	if err := json.Unmarshal(payload, &c); err != nil { // also for doubled names
@@ -43,19 +43,28 @@ func (a *accessTokens) grant(payload []byte, now time.Time) (grant, error) {
 	}
 	subject := c.text("sub")
 	switch {
-	case c.text("iss") != a.Issuer || !slices.Contains(c.texts("aud"), a.Audience):
+	case a.Audience == "" || c.text("iss") != a.Issuer || !slices.Contains(c.texts("aud"), a.Audience):
 		return grant{}, errors.New("the token is of another issuer or audience")
 	case c["cnf"] != nil:
 		// It is bound to a key that a bearer need not have (RFC 7800, RFC 9449).
 		return grant{}, errors.New("the token is no bearer token")
-	case store.NameProblem(subject) != "":
+	case !isSubject(subject):
 		return grant{}, errors.New("the token's subject is none")
 	}
 	who := principal{issuer: a.Issuer, subject: subject, tenant: c.text(a.TenantClaim)}
 	if slices.Contains(c.texts(a.RoleClaim), a.AdminRole) {
 		who.role = Admin
 	}
-	return grant{who, expires}, nil
+	return grant{who, expires, a}, nil
+}
+
+// maxSubjectLength is in characters.
+const maxSubjectLength = 256
+
+// isSubject reports whether a subject can be shown as a web integration's
+// createdBy.
+func isSubject(s string) bool {
+	return s != "" && utf8.ValidString(s) && utf8.RuneCountInString(s) <= maxSubjectLength && !strings.ContainsFunc(s, unicode.IsControl)
 }
 
 // validity returns when the token expires, in seconds since 1970, if it is good
@@ -109,4 +118,12 @@ func (c claims) texts(name string) []string {
 // numberOf returns the number that a valid JSON value is.
 func numberOf(v jsontext.Value) (n float64, ok bool) {
 	return n, v.Kind() == '0' && json.Unmarshal(v, &n) == nil
+}
+
+// stringOf returns the string that a valid JSON value is.
+func stringOf(v jsontext.Value) (s string, ok bool) {
+	if v.Kind() == '"' {
+		ok = json.Unmarshal(v, &s) == nil
+	}
+	return s, ok
 }

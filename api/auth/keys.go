@@ -1,4 +1,4 @@
-package api
+package auth
 
 import (
 	"crypto"
@@ -94,10 +94,10 @@ func (k *keys) inherit(older *keys) {
 func (k *keys) remember(hash [sha256.Size]byte, g grant) { k.granted.Add(hash, g) }
 
 // remembered returns who holds the token of that hash, if these keys have
-// signed it and it is still good.
-func (k *keys) remembered(hash [sha256.Size]byte) (principal, bool) {
+// signed it, it is still good and a has granted it.
+func (k *keys) remembered(a *accessTokens, hash [sha256.Size]byte) (principal, bool) {
 	g, ok := k.granted.Get(hash)
-	if !ok || g.over(time.Now()) {
+	if !ok || g.by != a || g.over(time.Now()) {
 		return principal{}, false
 	}
 	return g.principal, true

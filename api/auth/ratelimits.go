@@ -1,4 +1,4 @@
-package api
+package auth
 
 import (
 	"net/netip"
@@ -25,79 +25,84 @@ type RateLimits struct {
 	Failed int
 }
 
-// The limits by name, as Outcome.Limit has them.
+// The limits by name, as RateLimitError.Limit has them.
 const (
 	LimitTier1  = "tier1"
 	LimitTier2  = "tier2"
 	LimitFailed = "failed"
-	// LimitInFlight is how many requests of a tenant, or of all, may read or send
-	// long lists at once. RateLimits says nothing of it.
-	LimitInFlight = "api_in_flight"
 )
 
-// limiters are what RateLimits come to, for all tenants.
-type limiters struct {
-	reads, writes buckets[caller]
-	failures      buckets[netip.Prefix]
+// limits are RateLimits since a time.
+type limits struct {
+	RateLimits
+	since time.Time
 }
 
-func newLimiters(l RateLimits) *limiters {
-	return &limiters{newBuckets[caller](l.Tier1), newBuckets[caller](l.Tier2), newBuckets[netip.Prefix](l.Failed)}
+// bucketSets are the buckets of all limits.
+type bucketSets struct {
+	reads, writes bucketSet[callerKey]
+	failures      bucketSet[netip.Prefix]
 }
 
-// caller is whose requests at a tenant are counted together.
-type caller struct{ issuer, subject, tenant string }
-
-// tier counts a request of who, or returns why it is refused.
-func (l *limiters) tier(who caller, writes bool) error {
-	name, tier := LimitTier1, &l.reads
-	if writes {
-		name, tier = LimitTier2, &l.writes
-	}
-	if wait := tier.of(who).take(time.Now()); wait > 0 {
-		return limited(name, wait)
-	}
-	return nil
+func newBucketSets() bucketSets {
+	return bucketSets{newBucketSet[callerKey](), newBucketSet[callerKey](), newBucketSet[netip.Prefix]()}
 }
 
-// buckets has one bucket for each key. Those used last are kept: a key that
-// comes back after many others begins anew.
-type buckets[K comparable] struct {
-	perMinute int
-	byKey     *lru.Cache[K, *bucket] // nil: there is no limit
-}
+// callerKey is whose requests at a tenant are counted together.
+type callerKey struct{ issuer, subject, tenant string }
+
+// bucketSet has one bucket for each key. Those used last are kept: a key that
+// comes back after many others has a full bucket.
+type bucketSet[K comparable] struct{ byKey *lru.Cache[K, *bucket] }
 
 // maxBuckets bounds the memory of one limit to some megabytes.
 const maxBuckets = 1 << 14
 
-func newBuckets[K comparable](perMinute int) buckets[K] {
-	if perMinute <= 0 {
-		return buckets[K]{}
-	}
+func newBucketSet[K comparable]() bucketSet[K] {
 	byKey, _ := lru.New[K, *bucket](maxBuckets) // fails for no size
-	return buckets[K]{perMinute, byKey}
+	return bucketSet[K]{byKey}
 }
 
-// of returns the key's bucket, which is nil where there is no limit.
-func (b *buckets[K]) of(key K) *bucket {
-	if b.byKey == nil {
+// bucket returns the key's bucket for a limit that is in force since a time, or
+// nil if perMinute is not a limit.
+func (s *bucketSet[K]) bucket(key K, perMinute int, since time.Time) *bucket {
+	if perMinute <= 0 {
 		return nil
 	}
-	if found, ok := b.byKey.Get(key); ok {
+	if found, ok := s.byKey.Get(key); ok {
+		found.adjust(perMinute, since)
 		return found
 	}
-	full := &bucket{limiter: rate.NewLimiter(rate.Limit(float64(b.perMinute)/60), b.perMinute)}
-	if other, ok, _ := b.byKey.PeekOrAdd(key, full); ok {
+	full := &bucket{limiter: rate.NewLimiter(perSecond(perMinute), perMinute), since: since}
+	if other, ok, _ := s.byKey.PeekOrAdd(key, full); ok {
 		return other
 	}
 	return full
 }
 
+func perSecond(perMinute int) rate.Limit { return rate.Limit(float64(perMinute) / 60) }
+
 // bucket is what is left of a limit. The nil bucket never runs out.
 type bucket struct {
 	limiter *rate.Limiter
 	mu      sync.Mutex
-	pending int // attempts whose end is not known
+	since   time.Time // when the limit came into force
+	pending int       // attempts whose end is not known
+}
+
+// adjust changes the limit to one that is in force since a time, unless it has a
+// newer one. The bucket keeps its level, but for what is above the new limit.
+func (b *bucket) adjust(perMinute int, since time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !since.After(b.since) {
+		return
+	}
+	b.since = since
+	if b.limiter.Burst() != perMinute {
+		b.limiter.SetLimitAt(since, perSecond(perMinute))
+		b.limiter.SetBurstAt(since, perMinute)
+	}
 }
 
 // take takes one, or returns how long there will be none and takes nothing.
@@ -122,7 +127,7 @@ func (b *bucket) begin(now time.Time) (wait time.Duration) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	const almost = 1e-6 // fractions are not exact, and who waited as long as told to is let in
+	const almost = 1e-6 // fractions are not exact, and a client that waited as it was told to may begin
 	if needed := float64(b.pending + 1); b.limiter.TokensAt(now)+almost < needed {
 		return b.until(now, needed)
 	}
@@ -143,10 +148,10 @@ func (b *bucket) end(now time.Time, failed bool) {
 	}
 }
 
-// clientOf returns what failed authentication is counted by: the address, or
+// clientPrefix returns what failed authentication is counted by: the address, or
 // the /64 of an IPv6 one, of which a client has many. What is no address is
 // counted together.
-func clientOf(remoteAddr string) netip.Prefix {
+func clientPrefix(remoteAddr string) netip.Prefix {
 	addr, err := netip.ParseAddr(remoteAddr)
 	if err != nil {
 		withPort, _ := netip.ParseAddrPort(remoteAddr)

@@ -1,16 +1,11 @@
-package api
+package auth
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
 )
-
-// errNoKeys says that the issuer did not give the keys that it takes to tell a
-// good token from a bad one.
-var errNoKeys = errors.New("fetching the issuer's keys")
 
 const (
 	// keysAge is how old keys become before newer ones are asked for, and with
@@ -77,7 +72,7 @@ func (k *keyring) newer(ctx context.Context, was *keys, waits bool) (*keys, erro
 		defer func() { <-k.turn }()
 		return k.refresh(ctx, was)
 	case <-ctx.Done():
-		return nil, fmt.Errorf("%w: %w", errNoKeys, ctx.Err())
+		return nil, fmt.Errorf("%w: %w", ErrIssuerUnavailable, ctx.Err())
 	}
 }
 
@@ -88,7 +83,7 @@ func (k *keyring) newerAtOnce(ctx context.Context, was *keys) (*keys, error) {
 		defer func() { <-k.turn }()
 		return k.refresh(ctx, was)
 	default:
-		return nil, fmt.Errorf("%w: somebody else does", errNoKeys)
+		return nil, fmt.Errorf("%w: somebody else does", ErrIssuerUnavailable)
 	}
 }
 
@@ -112,7 +107,7 @@ func (k *keyring) fetch(ctx context.Context, held *keys) (*keys, error) {
 	fetched, err := k.issuer.keys(ctx)
 	k.tried, k.failure = time.Now(), nil
 	if err != nil {
-		k.failure = fmt.Errorf("%w: %w", errNoKeys, err)
+		k.failure = fmt.Errorf("%w: %w", ErrIssuerUnavailable, err)
 		if k.log != nil {
 			k.log(ctx, k.failure)
 		}

@@ -1,0 +1,179 @@
+package auth_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"originwarden/api/auth"
+)
+
+// issuer is a running OpenID Connect issuer.
+type issuer struct {
+	url string
+	key jose.JSONWebKey
+}
+
+func newIssuer(t *testing.T) *issuer {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := &issuer{key: jose.JSONWebKey{Key: private, KeyID: "first", Algorithm: string(jose.ES256), Use: "sig"}}
+	server := httptest.NewServer(i)
+	t.Cleanup(server.Close)
+	i.url = server.URL
+	return i
+}
+
+func (i *issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == "/keys" {
+		json.NewEncoder(w).Encode(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{i.key.Public()}})
+		return
+	}
+	json.NewEncoder(w).Encode(map[string]string{"issuer": i.url, "jwks_uri": i.url + "/keys"})
+}
+
+// token is a good one of the subject.
+func (i *issuer) token(t *testing.T, subject string) string {
+	t.Helper()
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: i.key}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	claims, _ := json.Marshal(map[string]any{"iss": i.url, "aud": "lists", "sub": subject, "tenantId": "acme", "exp": time.Now().Add(time.Hour).Unix()})
+	signed, err := signer.Sign(claims)
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := signed.CompactSerialize()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
+func authenticate(a *auth.Authenticator, token, address string) (auth.Caller, error) {
+	r := httptest.NewRequest("GET", "/", nil)
+	r.RemoteAddr = address
+	r.Header.Set("Authorization", "Bearer "+token)
+	return a.Authenticate(r)
+}
+
+const (
+	client = "192.0.2.1"
+	other  = "192.0.2.99"
+)
+
+// isLimited reports whether err is of the limit of failed attempts.
+func isLimited(err error) bool {
+	limit, ok := errors.AsType[*auth.RateLimitError](err)
+	return ok && limit.Limit == auth.LimitFailed
+}
+
+// A flood of bad tokens costs no more than the verification of so many at once.
+func TestAuthenticate_OverTheLimitVerifiesFewTokensAtOnce(t *testing.T) {
+	i := newIssuer(t)
+	synctest.Test(t, func(t *testing.T) {
+		a := auth.New(auth.Settings{OIDC: auth.OIDC{Issuer: i.url, Audience: "lists"}, RateLimits: auth.RateLimits{Failed: 1}}, nil)
+		known, late := i.token(t, "known"), i.token(t, "late")
+		if _, err := authenticate(a, known, client); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := authenticate(a, "none", client); !errors.Is(err, auth.ErrTokenMissing) {
+			t.Fatal(err)
+		}
+		release := auth.OccupyVerification(a)
+		begin := time.Now()
+		if _, err := authenticate(a, late, client); !isLimited(err) {
+			t.Errorf("while too many are verified: %v", err)
+		}
+		if took := time.Since(begin); took <= 0 || took > time.Second {
+			t.Errorf("it waited for %s", took)
+		}
+		if _, err := authenticate(a, known, client); err != nil {
+			t.Errorf("a known token: %v", err)
+		}
+		if _, err := authenticate(a, late, other); err != nil {
+			t.Errorf("from an address below the limit: %v", err)
+		}
+		release()
+		if _, err := authenticate(a, i.token(t, "later"), client); err != nil {
+			t.Errorf("after all were verified: %v", err)
+		}
+	})
+}
+
+// A bucket keeps its level over a change of its limit, but for what is above the
+// new one.
+func TestReconfigure_KeepsTheLevelOfBuckets(t *testing.T) {
+	for _, row := range []struct {
+		rule                 string
+		before, used, after  int
+		waited, since        time.Duration // before the change, and after it
+		left                 int
+		restoredInBetween    bool
+		authenticatedEarlier bool
+	}{
+		{rule: "the same limit", before: 3, used: 2, after: 3, left: 1},
+		{rule: "a higher limit", before: 3, used: 2, after: 60, left: 1},
+		{rule: "a lower limit caps it", before: 60, used: 1, after: 5, left: 5},
+		{rule: "a lower limit does not fill it", before: 3, used: 3, after: 2, left: 0},
+		{rule: "no limit any more", before: 3, used: 3, after: 0, left: 100},
+		{rule: "it fills by the old limit before", before: 60, used: 60, after: 6, waited: 3 * time.Second, left: 3},
+		{rule: "it fills by the new limit after", before: 60, used: 60, after: 6, since: 20 * time.Second, left: 2},
+		{rule: "a limit that was off in between", before: 3, used: 3, after: 3, restoredInBetween: true, left: 0},
+		{rule: "a caller of before has the limit that is in force", before: 3, used: 3, after: 2, authenticatedEarlier: true, left: 0},
+	} {
+		t.Run(row.rule, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				settings := func(limit int) auth.Settings {
+					return auth.Settings{
+						Tokens:     []auth.Token{{Subject: "ops", Tenant: "acme", SHA256: sha256.Sum256([]byte("secret"))}},
+						RateLimits: auth.RateLimits{Tier1: limit},
+					}
+				}
+				a := auth.New(settings(row.before), nil)
+				before, err := authenticate(a, "secret", client)
+				if err != nil || countReads(before, row.used) != row.used {
+					t.Fatalf("%v, or the limit was reached", err)
+				}
+				time.Sleep(row.waited + 1)
+				if row.restoredInBetween {
+					a.Reconfigure(settings(0))
+				}
+				a.Reconfigure(settings(row.after))
+				time.Sleep(row.since)
+				caller, _ := authenticate(a, "secret", client)
+				if row.authenticatedEarlier {
+					countReads(caller, 1)
+					caller = before
+				}
+				if got := countReads(caller, 100); got != row.left {
+					t.Errorf("%d requests are left, want %d", got, row.left)
+				}
+			})
+		})
+	}
+}
+
+// countReads makes up to n reads and returns how many were below the limit.
+func countReads(c auth.Caller, n int) (below int) {
+	for range n {
+		if c.CountRead("acme") == nil {
+			below++
+		}
+	}
+	return below
+}

@@ -1,0 +1,14 @@
+package auth
+
+// OccupyVerification has the tokens of addresses above the limit of failed
+// attempts wait, until it is released.
+func OccupyVerification(a *Authenticator) (release func()) {
+	for range cap(a.verifying) {
+		a.verifying <- struct{}{}
+	}
+	return func() {
+		for range cap(a.verifying) {
+			<-a.verifying
+		}
+	}
+}

@@ -1,0 +1,50 @@
+package api_test
+
+import (
+	"testing"
+
+	"originwarden/api"
+	"originwarden/api/auth"
+)
+
+func TestReconfigure_KeepsTheKeysOfTheSameIssuer(t *testing.T) {
+	for _, row := range []struct {
+		rule   string
+		change func(*api.Config)
+		status int
+	}{
+		{"the same issuer", func(*api.Config) {}, 200},
+		{"other roles", func(c *api.Config) { c.Auth.OIDC.AdminRole = "Other" }, 200},
+		{"another audience", func(c *api.Config) { c.Auth.OIDC.Audience = "https://other.example" }, 401},
+		{"another claim for the tenant", func(c *api.Config) { c.Auth.OIDC.TenantClaim = "sub" }, 403},
+		{"another issuer", func(c *api.Config) { c.Auth.OIDC.Issuer += "/other" }, 503},
+		{"no issuer", func(c *api.Config) { c.Auth.OIDC = auth.OIDC{} }, 401},
+	} {
+		t.Run(row.rule, func(t *testing.T) {
+			i := newIdentity(t)
+			a := api.New(i.config())
+			acme, read := a.Tenant("acme"), i.with(t)
+			read.expect(t, acme, 200)
+			i.answers(down)
+			config := i.config()
+			row.change(&config)
+			a.Reconfigure(config.Settings)
+			read.expect(t, acme, row.status)
+		})
+	}
+}
+
+func TestReconfigure_AsksForKeysThatAreNotKnown(t *testing.T) {
+	i := newIdentity(t)
+	a := api.New(i.config())
+	acme, old := a.Tenant("acme"), i.with(t)
+	old.expect(t, acme, 200)
+	i.rotate(ellipticKey(t, "second"))
+	a.Reconfigure(i.config().Settings)
+	i.with(t).expect(t, acme, 200)
+	old.expect(t, acme, 401) // its key was withdrawn
+
+	none := api.New(i.config())
+	none.Reconfigure(i.config().Settings)
+	i.with(t).expect(t, none.Tenant("acme"), 200)
+}
