@@ -3,11 +3,11 @@ package main
 import (
 	"maps"
 	"net/http"
-	"originwarden/cmd/originwarden/logs"
 
 	"go.uber.org/zap"
 
 	"originwarden/api/auth"
+	"originwarden/cmd/originwarden/logs"
 	"originwarden/envelope"
 )
 
