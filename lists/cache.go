@@ -52,13 +52,13 @@ type Config struct {
 	// Disk, if there is one, keeps the lists while Run runs, for Restore at the
 	// next start.
 	Disk Disk
-	// Report is told what happens, for a log. It is called from Run, CatchUp and
-	// Accept, and must not call them. Nil is nobody.
+	// Report is told what happens, for a log. It is called from the methods
+	// that reach the store, and must not call them. Nil is nobody.
 	Report func(Event, error)
 }
 
 // Cache holds the lists of the tenants used last, within its bounds. It may be
-// used concurrently; Run runs once at a time.
+// used concurrently.
 //
 // Callers ask for tenants that exist, never for names that strangers make up.
 type Cache struct {

@@ -22,7 +22,7 @@ func (c *Cache) Write(ctx context.Context, tenant string, commit func(context.Co
 	switch {
 	case err == nil:
 		if !c.apply(change, epoch) {
-			c.invalidate(tenant) // the store was replaced meanwhile
+			c.drop(tenant) // of which nobody knows whether it has the change
 		}
 	case store.IsOutcomeUnknown(err):
 		c.invalidate(tenant)
@@ -75,6 +75,22 @@ func (c *Cache) invalidate(tenant string) (cached bool) {
 	}
 	c.invalid[tenant] = struct{}{}
 	return c.lists.Contains(tenant)
+}
+
+// drop removes the tenant's list, which is loaded when it is asked for.
+func (c *Cache) drop(tenant string) {
+	c.changing.Lock()
+	defer c.changing.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if p := c.loading[tenant]; p != nil {
+		p.invalid = true
+	}
+	if e, ok := c.lists.Peek(tenant); ok {
+		c.lists.Remove(tenant)
+		c.origins -= e.list.Len()
+		c.installs.Add(1)
+	}
 }
 
 // refreshSoon has Run read invalid lists without waiting for its next beat.

@@ -113,11 +113,11 @@ func (c *Cache) revalidate(ctx context.Context) error {
 	}
 	c.findMissedChanges(revisions)
 	for tenant, was := range before {
-		e, cached := c.peek(tenant)
-		if !cached || c.isInvalid(tenant) {
+		list := c.validList(tenant)
+		if list == nil {
 			continue
 		}
-		is, last := e.list.Revision(), revisions[tenant]
+		is, last := list.Revision(), revisions[tenant]
 		if is < last || was.Revision() > max(last, was.Complete()) || was.Complete() > at.Revision {
 			c.report(ChangeMissed, fmt.Errorf("the list of tenant %q is at revision %d, its last write at %d", tenant, is, last))
 			c.invalidate(tenant)
@@ -150,6 +150,17 @@ func (c *Cache) noteMissed(revisions map[string]uint64) map[string]uint64 {
 	return missed
 }
 
+// validList returns the tenant's list if it is cached and not invalid, or nil.
+func (c *Cache) validList(tenant string) *origins.List {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e, cached := c.lists.Peek(tenant)
+	if _, invalid := c.invalid[tenant]; !cached || invalid {
+		return nil
+	}
+	return e.list
+}
+
 func (c *Cache) cachedLists() map[string]*origins.List {
 	lists := map[string]*origins.List{}
 	for _, tenant := range c.tenants() {
@@ -165,11 +176,18 @@ func (c *Cache) cachedLists() map[string]*origins.List {
 func (c *Cache) complete(ctx context.Context) error {
 	c.refreshing.Lock()
 	defer c.refreshing.Unlock()
-	err := errors.Join(readLists(ctx, c.invalidTenants(), c.refreshList), c.preload(ctx))
+	err := errors.Join(readLists(ctx, c.invalidTenants(), parallelReads, c.refreshList), c.preload(ctx))
 	c.progress.mu.Lock()
 	defer c.progress.mu.Unlock()
 	c.advance()
 	return err
+}
+
+// refreshInvalid reads the lists that are invalid.
+func (c *Cache) refreshInvalid(ctx context.Context) error {
+	c.refreshing.Lock()
+	defer c.refreshing.Unlock()
+	return readLists(ctx, c.invalidTenants(), parallelReads, c.refreshList)
 }
 
 func (c *Cache) invalidTenants() []string {

@@ -3,6 +3,7 @@ package lists_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -48,14 +49,15 @@ func TestRun_ReadsAnInvalidListUntilItCouldBeRead(t *testing.T) {
 				g.list("acme")
 				g.hooked.down()
 				g.writeWithoutAnswer(func(context.Context) (change origins.Change, _ error) { return change, nil })
-				time.Sleep(10 * time.Second)
-				g.wantListed("acme", "https://a.example") // served until it could be read
+				time.Sleep(10*time.Second + 10*time.Millisecond) // when nothing else is due
+				g.wantListed("acme", "https://a.example")        // served until it could be read
+				synctest.Wait()
+				g.takeChanged()
+				g.hooked.takeCalls()
 				g.hooked.up()
 				if evict {
 					g.list("other")
 				}
-				g.takeChanged()
-				g.hooked.takeCalls()
 				time.Sleep(5 * time.Second)
 				if told := g.takeChanged(); !slices.Equal(told, []string{"acme"}) || g.IsInvalid("acme") {
 					t.Errorf("told of %q, still invalid: %v", told, g.IsInvalid("acme"))
@@ -134,3 +136,86 @@ type refusal struct{}
 
 func (refusal) Error() string { return "refused" }
 func (refusal) RefusesWrite() {}
+
+// The store was accepted, and the list loaded, between the beginning of the
+// write and its commit.
+func TestWrite_IsInForceAlsoIfTheStoreWasAcceptedMeanwhile(t *testing.T) {
+	old, other := engine(t), engine(t)
+	w := create(t, other, entry("acme", "https://revoked.example"))
+	create(t, old, entry("acme", "https://old.example"))
+	g := newGateway(t, old)
+	if err := g.CatchUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	g.hooked.set(func(h *hooked) { h.Store = other })
+	err := g.Write(t.Context(), "acme", func(ctx context.Context) (origins.Change, error) {
+		if _, err := g.Accept(ctx); err != nil {
+			return origins.Change{}, err
+		}
+		g.wantListed("acme", "https://revoked.example")
+		edited := edit(t, other, w, "https://stays.example")
+		return edited.Change(), nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.wantGone("acme", "https://revoked.example")
+}
+
+func TestRun_ReadsAnInvalidListAlsoWithoutAFeed(t *testing.T) {
+	for rule, watch := range map[string]func(store.Store, context.Context, uint64, func([]origins.Change)) error{
+		"it is silent": func(_ store.Store, ctx context.Context, _ uint64, _ func([]origins.Change)) error {
+			<-ctx.Done()
+			return ctx.Err()
+		},
+		"it fails": func(store.Store, context.Context, uint64, func([]origins.Change)) error { return errDown },
+	} {
+		t.Run(rule, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				g := newGateway(t, engine(t))
+				w := create(t, g.hooked, entry("acme", "https://revoked.example"))
+				if err := g.CatchUp(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				g.list("acme")
+				g.hooked.watch = watch
+				g.follow()
+				create(t, g.hooked.Store, entry("other", "https://o.example")) // of which the feed does not tell
+				time.Sleep(5 * time.Second)
+				g.writeWithoutAnswer(func(context.Context) (origins.Change, error) {
+					edited := edit(t, g.hooked.Store, w, "https://stays.example")
+					return edited.Change(), nil
+				})
+				g.takeChanged()
+				time.Sleep(5 * time.Second)
+				if told := g.takeChanged(); !slices.Contains(told, "acme") || g.IsInvalid("acme") {
+					t.Errorf("told of %q, still invalid: %v", told, g.IsInvalid("acme"))
+				}
+			})
+		})
+	}
+}
+
+// Lists that cannot be read keep no others from being loaded.
+func TestPreload_LoadsWhatCanBeRead(t *testing.T) {
+	g := newGateway(t, engine(t))
+	create(t, g.hooked, entry("good", "https://a.example"))
+	var tenants []string
+	for i := range 60 {
+		tenants = append(tenants, fmt.Sprint("broken-", i))
+	}
+	tenants = append(tenants, "good")
+	g.Configure(func(config *lists.Config) { config.Tenants = func() []string { return tenants } })
+	g.hooked.fail = func(_ context.Context, call, tenant string) error {
+		if call == "Load" && tenant != "good" {
+			return errors.New("broken")
+		}
+		return nil
+	}
+	if err := g.Preload(t.Context()); err == nil {
+		t.Error("it tells of no list that could not be read")
+	}
+	if _, _, cached := g.Peek("good"); !cached || !g.State().Loaded {
+		t.Errorf("the list is cached: %v, there are lists: %v", cached, g.State().Loaded)
+	}
+}

@@ -7,7 +7,7 @@ import (
 	"sync"
 )
 
-// preload is Preload, once for each store.
+// preload calls Preload until it has succeeded, once for each store.
 func (c *Cache) preload(ctx context.Context) error {
 	c.progress.mu.Lock()
 	preloaded, epoch := c.progress.preloaded, c.epoch.Load()
@@ -33,7 +33,7 @@ func (c *Cache) Preload(ctx context.Context) error {
 	}
 	tenants := c.config.Tenants()
 	tenants = tenants[:min(len(tenants), c.config.Bounds.Tenants)]
-	err := readLists(ctx, tenants, func(ctx context.Context, tenant string) error {
+	err := readLists(ctx, tenants, len(tenants), func(ctx context.Context, tenant string) error {
 		if c.Stats().Origins >= c.config.Bounds.Origins {
 			return nil
 		}
@@ -52,16 +52,12 @@ func (c *Cache) Preload(ctx context.Context) error {
 	return err
 }
 
-const (
-	parallelReads = 16
-	// mostFailures ends the reading: then it is the store that fails, and not a
-	// list.
-	mostFailures = 2 * parallelReads
-)
+const parallelReads = 16
 
-// readLists calls read for all tenants, some at a time and in no order. One that
-// cannot be read keeps nobody from the others, but is an error.
-func readLists(ctx context.Context, tenants []string, read func(ctx context.Context, tenant string) error) error {
+// readLists calls read for all tenants, some at a time and in no order, until so
+// many could not be read that the store seems to fail, and not their lists. One
+// that could not be read is an error.
+func readLists(ctx context.Context, tenants []string, mostFailures int, read func(ctx context.Context, tenant string) error) error {
 	var failed readFailures
 	var readers sync.WaitGroup
 	next := make(chan string)
@@ -73,7 +69,7 @@ func readLists(ctx context.Context, tenants []string, read func(ctx context.Cont
 		})
 	}
 	for _, tenant := range tenants {
-		if ctx.Err() != nil || failed.areTooMany() {
+		if ctx.Err() != nil || failed.number() >= mostFailures {
 			break
 		}
 		next <- tenant
@@ -102,10 +98,10 @@ func (f *readFailures) note(tenant string, err error) {
 	}
 }
 
-func (f *readFailures) areTooMany() bool {
+func (f *readFailures) number() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.count >= mostFailures
+	return f.count
 }
 
 func (f *readFailures) err() error {

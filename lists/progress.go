@@ -12,7 +12,7 @@ import (
 // progress is how far the lists have followed the store.
 type progress struct {
 	mu    sync.Mutex
-	state State // without Confirmed
+	state State // without Confirmed and NotKept
 	// known says that the feed goes on from fed. Up to there the lists lack
 	// nothing but what those of invalid tenants may lack.
 	known     bool

@@ -17,7 +17,7 @@ const (
 	mostPause  = time.Second // before the store is tried again
 )
 
-// Run keeps the lists at the store's revision until ctx ends.
+// Run keeps the lists at the store's revision until ctx ends. It is called once.
 func (c *Cache) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	defer running.Wait()
@@ -35,6 +35,9 @@ func (c *Cache) Run(ctx context.Context) {
 			return
 		}
 		c.noteEnd(err)
+		if errors.Is(err, errFeed) || errors.Is(err, errSilent) {
+			_ = c.refreshInvalid(ctx) // the store may answer all the same
+		}
 		if time.Since(began) > mostPause {
 			pause = leastPause
 		}

@@ -9,7 +9,7 @@ import (
 
 // State is how current the lists are.
 type State struct {
-	// Loaded says that there are lists to decide by.
+	// Loaded says that lists were restored, or those of Config.Tenants loaded.
 	Loaded bool
 	// InForce is the position of which every change is in force here: no list
 	// that is returned from now on lacks one of them. It is zero until there is

@@ -44,7 +44,7 @@ type Disk struct {
 func Open(ctx context.Context, dir string) (*Disk, error) {
 	d, err := open(ctx, dir)
 	if err != nil {
-		return nil, fmt.Errorf("opening the snapshot directory %s: %w", dir, err)
+		return nil, fmt.Errorf("opening the directory of the lists, %s: %w", dir, err)
 	}
 	return d, nil
 }
@@ -98,7 +98,7 @@ func lockDirectory(ctx context.Context, root *os.Root) (*flock.Flock, error) {
 func (d *Disk) Close() error { return errors.Join(d.lock.Close(), d.root.Close()) }
 
 // renewPatience is how long to wait for another process to release the
-// directory. A Flush may be waiting too.
+// directory. A Keep may be waiting too.
 const renewPatience = 100 * time.Millisecond
 
 // renew opens the directory again if it was removed or replaced.

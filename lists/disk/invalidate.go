@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 )
 
@@ -27,7 +28,22 @@ func (d *Disk) invalidate() error {
 		return err
 	}
 	d.removeOldFormat()
-	return d.sync()
+	return errors.Join(d.sync(), d.checkPlace())
+}
+
+var errReplaced = errors.New("another directory with lists is in its place")
+
+// checkPlace reports that lists in another directory are at the path, where a
+// start would read them.
+func (d *Disk) checkPlace() error {
+	there, err := os.Lstat(filepath.Join(d.root.Name(), fileName))
+	if err != nil || there.Size() == 0 {
+		return nil
+	}
+	if here, err := d.root.Lstat(fileName); err == nil && os.SameFile(here, there) {
+		return nil
+	}
+	return errReplaced
 }
 
 // empty truncates a file to nothing, or removes it. It syncs one that is empty

@@ -3,8 +3,10 @@ package disk_test
 import (
 	"errors"
 	"os"
+	"path/filepath"
 	"testing"
 
+	"originwarden/lists/disk"
 	"originwarden/origins"
 )
 
@@ -56,4 +58,26 @@ func TestInvalidate_FailsUntilItIsLasting(t *testing.T) {
 	if err := errors.Join(os.Chmod(path, 0o700), d.Invalidate()); err != nil {
 		t.Error(err)
 	}
+}
+
+// What is in the place of the directory may have lists from before.
+func TestInvalidate_FailsWhereAnotherDirectoryIsInItsPlace(t *testing.T) {
+	path := dir(t)
+	d := open(t, path)
+	write(t, d, at(5, map[string]*origins.List{"acme": listing(5, 3)}))
+	b, err := os.ReadFile(filepath.Join(path, disk.FileName))
+	if err == nil {
+		err = errors.Join(os.Rename(path, path+".old"), os.Mkdir(path, 0o700),
+			os.WriteFile(filepath.Join(path, disk.FileName), b, 0o600), os.Chmod(path, 0o770)) // which Open refuses
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Write(at(6, map[string]*origins.List{"acme": listing(6, 2)})); err == nil {
+		t.Fatal("written")
+	}
+	if err := d.Invalidate(); err == nil {
+		t.Error("it succeeds beside lists that a start would use")
+	}
+	shut(t, d)
 }

@@ -63,6 +63,9 @@ func (d *Disk) replace(s *lists.Snapshot) (*contents, error) {
 		err = d.remove(fileName+journalSuffix, newName+journalSuffix)
 	}
 	if err == nil {
+		err = d.sync() // before the rename, or a crash could undo the removal alone
+	}
+	if err == nil {
 		err = d.root.Rename(newName, fileName)
 	}
 	if err != nil {
