@@ -4,4 +4,13 @@
 // It sends its token to one server alone, whatever links or redirects that
 // server answers with, reads no answer beyond a bound, and waits when it is told
 // that the rate limit is reached. It uses nothing but the standard library.
+//
+// The module originwarden has no address from which go get could fetch it. A
+// program uses a checkout of it:
+//
+//	go mod edit -require originwarden@v0.0.0 -replace originwarden=../originwarden
+//
+// or, where both are developed together, a workspace:
+//
+//	go work init . ../originwarden
 package client
