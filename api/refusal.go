@@ -145,8 +145,7 @@ func notMade(err error) bool {
 	if kept, ok := errors.AsType[*keepError](err); ok {
 		return !kept.made
 	}
-	failed, ok := errors.AsType[*store.WriteError](err)
-	return ok && failed.NotMade
+	return !store.IsOutcomeUnknown(err)
 }
 
 // missingFields names members that a body must have.

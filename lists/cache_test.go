@@ -439,3 +439,18 @@ func TestCache_NoReaderSeesWhatWasRevoked(t *testing.T) {
 	close(done)
 	readers.Wait()
 }
+
+// Whoever decided by the list while it was invalid learns that it was read.
+func TestCache_TellsThatAnInvalidListWasReadAfterItWasEvicted(t *testing.T) {
+	load, _ := counting(1)
+	c := liststest.New(lists.Config{Bounds: lists.Bounds{Tenants: 1, Origins: 100}}, load)
+	mustList(t, c, "acme")
+	c.Invalidate("acme")
+	mustList(t, c, "other") // evicts it
+	var told []string
+	c.Subscribe(func(tenant string) { told = append(told, tenant) })
+	mustList(t, c, "acme")
+	if !slices.Equal(told, []string{"acme"}) {
+		t.Errorf("told %v", told)
+	}
+}

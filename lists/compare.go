@@ -176,7 +176,7 @@ func (c *Cache) cachedLists() map[string]*origins.List {
 func (c *Cache) complete(ctx context.Context) error {
 	c.refreshing.Lock()
 	defer c.refreshing.Unlock()
-	err := errors.Join(readLists(ctx, c.invalidTenants(), parallelReads, c.refreshList), c.preload(ctx))
+	err := errors.Join(c.readInvalid(ctx), c.preload(ctx))
 	c.progress.mu.Lock()
 	defer c.progress.mu.Unlock()
 	c.advance()
@@ -187,6 +187,11 @@ func (c *Cache) complete(ctx context.Context) error {
 func (c *Cache) refreshInvalid(ctx context.Context) error {
 	c.refreshing.Lock()
 	defer c.refreshing.Unlock()
+	return c.readInvalid(ctx)
+}
+
+// readInvalid is called with refreshing held.
+func (c *Cache) readInvalid(ctx context.Context) error {
 	return readLists(ctx, c.invalidTenants(), parallelReads, c.refreshList)
 }
 

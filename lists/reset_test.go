@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -354,4 +355,31 @@ func (s slow) Tenants(ctx context.Context) (store.Position, map[string]uint64, e
 	close(s.reading)
 	<-s.read
 	return at, revisions, err
+}
+
+// The store is accepted while what the one before has told is brought in: the
+// position is not that of the one before.
+func TestAccept_LeavesThePositionToTheStoreThatIsThere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, _ := following(t)
+		s := engine(t)
+		accept := sync.OnceFunc(func() {
+			g.hooked.set(func(h *hooked) { h.Store = s })
+			if _, err := g.Accept(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+		g.Subscribe(func(tenant string) {
+			if tenant == "told" {
+				accept()
+			}
+		})
+		create(t, g.hooked.Store, entry("told", "https://a.example"))
+		w := create(t, s, entry("acme", "https://new.example"))
+		time.Sleep(time.Minute)
+		if at := g.State().InForce; at.Revision != w.Revision {
+			t.Errorf("in force is %+v, the store is at %d", at, w.Revision)
+		}
+		g.wantListed("acme", "https://new.example")
+	})
 }

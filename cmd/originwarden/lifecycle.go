@@ -102,14 +102,7 @@ func (s *service) run(stop, now context.Context, a around) error {
 	h.admin.reload = h.forOperators(g.reloadFor(a.load))
 	h.admin.answers = h.answersAt(admin.Addr())
 	limited := g.limited(tenants)
-	background.Go(func() { h.current.Load().gateway.Review(base) })
-	background.Go(func() { h.current.Load().gateway.ReviewPeriodically(base) })
-	background.Go(func() { s.lists.Run(base) })
-	background.Go(func() { s.store.Monitor(base) })
-	if remote, ok := s.store.Store.(*etcdStore); ok {
-		background.Go(func() { followFiles(base, remote.followed(s.log.Logger)) })
-	}
-	background.Go(func() { guard(base) })
+	g.startBackground(&background)
 	background.Go(func() { g.obey(base, a) })
 	var certs certificates
 	if s.cfg.TLS.Enabled() {
@@ -123,6 +116,19 @@ func (s *service) run(stop, now context.Context, a around) error {
 	g.watchCertificates(certs)
 	err = g.serve(stop, limited, admin, a.ready)
 	return errors.Join(err, g.drain(now, cut))
+}
+
+// startBackground starts what keeps the lists, tunnels and credentials current
+// until base ends.
+func (g *gateway) startBackground(background *sync.WaitGroup) {
+	background.Go(func() { g.current.Load().gateway.Review(g.base) })
+	background.Go(func() { g.current.Load().gateway.ReviewPeriodically(g.base) })
+	background.Go(func() { g.lists.Run(g.base) })
+	background.Go(func() { g.store.Monitor(g.base) })
+	background.Go(func() { guard(g.base) })
+	if remote, ok := g.store.Store.(*etcdStore); ok {
+		background.Go(func() { followFiles(g.base, remote.followed(g.log.Logger)) })
+	}
 }
 
 // open returns the socket of that name that was handed over, or a new one.

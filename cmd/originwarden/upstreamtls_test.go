@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -112,6 +113,8 @@ func TestServe_FollowsTheTLSFilesOfUpstreams(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer stream.Body.Close()
+			finish := sync.OnceFunc(func() { close(m.finish) })
+			defer finish() // or a test that fails would wait for the stream
 			lines := bufio.NewReader(stream.Body)
 			if line, err := lines.ReadString('\n'); line != "begin\n" {
 				t.Fatal(line, err)
@@ -129,7 +132,7 @@ func TestServe_FollowsTheTLSFilesOfUpstreams(t *testing.T) {
 			}
 			m.awaitOpen(t, 3) // of the stream, of requests, of checks
 
-			close(m.finish)
+			finish()
 			if rest, err := io.ReadAll(lines); err != nil || string(rest) != "end\n" {
 				t.Errorf("the stream: %q %v", rest, err)
 			}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 // oldManifest named the files of the format before SQLite.
@@ -37,8 +38,13 @@ var errReplaced = errors.New("another directory with lists is in its place")
 // start would read them.
 func (d *Disk) checkPlace() error {
 	there, err := os.Lstat(filepath.Join(d.root.Name(), fileName))
-	if err != nil || there.Size() == 0 {
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
 		return nil
+	case err != nil:
+		return err // what is there may be readable at the next start
+	case there.Size() == 0:
+		return nil // Read refuses it
 	}
 	if here, err := d.root.Lstat(fileName); err == nil && os.SameFile(here, there) {
 		return nil

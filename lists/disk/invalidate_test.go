@@ -81,3 +81,18 @@ func TestInvalidate_FailsWhereAnotherDirectoryIsInItsPlace(t *testing.T) {
 	}
 	shut(t, d)
 }
+
+func TestInvalidate_FailsWhereNobodyCanLookForListsInItsPlace(t *testing.T) {
+	path := dir(t)
+	d := open(t, path)
+	if err := os.Rename(path, path+".old"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(path, path); err != nil { // a link to itself
+		t.Skip(err)
+	}
+	if err := d.Invalidate(); err == nil {
+		t.Error("it succeeds")
+	}
+	shut(t, d)
+}
