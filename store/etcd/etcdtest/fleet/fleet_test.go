@@ -140,7 +140,10 @@ func (f *fleet) address() string {
 	for range 1000 {
 		port := 15000 + rand.IntN(15000)
 		address := fmt.Sprintf("%s:%d", f.host, port)
-		if l, err := net.Listen("tcp", address); err == nil && !f.ports[port] {
+		if f.ports[port] {
+			continue
+		}
+		if l, err := net.Listen("tcp", address); err == nil {
 			_ = l.Close()
 			f.ports[port] = true
 			return address
