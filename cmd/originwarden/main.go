@@ -2,6 +2,10 @@
 // whether its web origin may talk to the tenant behind it.
 package main
 
-import "os"
+import (
+	"os"
 
-func main() { os.Exit(execute(thisProcess(), os.Args[1:]...)) }
+	"originwarden/cmd/originwarden/cli"
+)
+
+func main() { os.Exit(cli.Execute(cli.ThisProcess(), os.Args[1:]...)) }

@@ -1,0 +1,114 @@
+package cli
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"originwarden/cmd/originwarden/config"
+	"originwarden/cmd/originwarden/logs"
+)
+
+const collection = "/api/v1/web-integrations"
+
+func TestServe_MakesAnAdminTokenOnceAndKeepsIt(t *testing.T) {
+	dir, url := t.TempDir(), upstream(t, hello)
+	file := filepath.Join(dir, adminTokenName)
+	var tokens [2]string
+	for i := range tokens {
+		r := startServing(t, Environment{}, dir, oneTenant(url))
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tokens[i] = strings.TrimSpace(string(text))
+		response, _ := send(t, "GET", r.tenants+collection, "", "Authorization: Bearer "+tokens[i])
+		if response.StatusCode != 200 {
+			t.Errorf("the token of the file is answered with %d", response.StatusCode)
+		}
+		if response, _ = send(t, "GET", r.tenants+collection, ""); response.StatusCode != 401 {
+			t.Errorf("no token is answered with %d", response.StatusCode)
+		}
+		if r.stop(t) != exitDone {
+			t.Error(r.stderr)
+		}
+		if written := r.stdout.String() + r.stderr.String(); strings.Contains(written, tokens[i]) || !strings.Contains(written, file) {
+			t.Errorf("the token is printed, or its file is not:\n%s", written)
+		}
+	}
+	if tokens[0] != tokens[1] || !isToken(tokens[0]) {
+		t.Errorf("the tokens are %q", tokens)
+	}
+	if stat, err := os.Stat(file); err != nil || stat.Mode() != 0o600 && runtime.GOOS != "windows" {
+		t.Errorf("%v, %v", stat.Mode(), err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, adminTokenName+"-*")); left != nil {
+		t.Errorf("left behind: %q", left)
+	}
+}
+
+func TestServe_MakesNoAdminTokenWhereOneIsConfigured(t *testing.T) {
+	dir := t.TempDir()
+	hash := sha256.Sum256([]byte("ow_configured"))
+	r := serving(t, dir, oneTenant(upstream(t, hello),
+		"api: {tokens: [{subject: ops, tenant: acme, role: admin, sha256: '"+hex.EncodeToString(hash[:])+"'}]}"))
+	response, text := send(t, "POST", r.tenants+collection, `{"name":"n"}`, "Authorization: Bearer ow_configured", "Content-Type: application/json")
+	if response.StatusCode != 201 || !strings.Contains(text, `"createdBy":"ops"`) {
+		t.Errorf("got %d %s", response.StatusCode, text)
+	}
+	if _, err := os.Stat(filepath.Join(dir, adminTokenName)); !os.IsNotExist(err) {
+		t.Errorf("there is a file: %v", err)
+	}
+}
+
+func TestServe_RefusesAnAdminTokenThatIsNone(t *testing.T) {
+	for _, content := range []string{"", "\n", "secret", "ow_short", strings.Repeat("x", 1<<20)} {
+		dir := t.TempDir()
+		file := filepath.Join(dir, adminTokenName)
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		status, stdout, stderr := execution(t, deaf(t), "serve", "--upstream", "http://127.0.0.1:1", "--store", "sqlite:"+filepath.Join(dir, "lists.db"))
+		want := "originwarden: the admin token: " + file + " holds none; when it is removed, the next start makes one\n"
+		if status != exitFailed || stdout != "" || stderr != want {
+			t.Errorf("%.20q: exit status %d, %q and\n%s", content, status, stdout, stderr)
+		}
+	}
+}
+
+func TestServe_WarnsOfAnAdminTokenThatOthersCanRead(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("files have no such modes")
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, adminTokenName), []byte(makeToken()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const warning = "others can read the admin token"
+	if r := serving(t, dir, oneTenant("http://127.0.0.1:1")); strings.Contains(r.stderr.String(), warning) {
+		t.Errorf("nobody else can read it:\n%s", r.stderr)
+	}
+	dir = t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, adminTokenName), []byte(makeToken()), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if r := serving(t, dir, oneTenant("http://127.0.0.1:1")); !strings.Contains(r.stderr.String(), warning) {
+		t.Errorf("no warning:\n%s", r.stderr)
+	}
+}
+
+// TestService_MakesNoAdminTokenBesideACluster is about a reload that would change
+// the store to a file, which has to wait, and has no token any more, which has not.
+func TestService_MakesNoAdminTokenBesideACluster(t *testing.T) {
+	t.Chdir(t.TempDir())
+	cfg := &config.Config{Store: config.Store{URL: config.StoreURL{Endpoints: []string{"127.0.0.1:1"}, Prefix: "/originwarden/"}}}
+	s := &service{log: logs.New(config.Log{}, newOutput())}
+	defer s.log.Close()
+	if tokens, err := s.tokens(cfg); err == nil || len(tokens) > 0 {
+		t.Errorf("got %v, %v", tokens, err)
+	}
+}

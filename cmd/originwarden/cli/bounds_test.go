@@ -1,0 +1,68 @@
+package cli
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"originwarden/store"
+	"originwarden/store/sqlite"
+)
+
+const (
+	tooManyTenants = "more tenants than cache.tenants"
+	tooManyOrigins = "more origins than cache.origins"
+)
+
+// A list of which the memory has no room is not there when it is needed most.
+func TestServe_WarnsOfListsThatAreNotKeptInMemory(t *testing.T) {
+	up := upstream(t, hello)
+	dir := t.TempDir()
+	tenants := "tenants:\n"
+	for _, id := range []string{"a", "b", "c"} {
+		tenants += fmt.Sprintf("  - {id: %s, hosts: [%s.example], upstream: '%s'}\n", id, id, up)
+	}
+	seed(t, dir, "a", "b", "c")
+	for _, row := range []struct {
+		cache       string
+		tell, check string
+	}{
+		{"{tenants: 3, origins: 6}", "", ""},
+		{"{tenants: 2, origins: 6}", tooManyTenants, "there are 3 tenants, and cache.tenants is 2"},
+		{"{tenants: 3, origins: 5}", tooManyOrigins, "have more origins than cache.origins, which is 5"},
+		{"{tenants: 3, origins: 1}", tooManyOrigins, "have more origins than cache.origins, which is 1"},
+	} {
+		limits := "api: {limits: {origins: 1, tenant_origins: 1}}\n"
+		r := startServing(t, Environment{}, dir, tenants+"cache: "+row.cache+"\n"+limits)
+		r.stop(t)
+		for _, warning := range []string{tooManyTenants, tooManyOrigins} {
+			if got := strings.Contains(r.stderr.String(), `"level":"warn"`) && strings.Contains(r.stderr.String(), warning); got != (row.tell == warning) {
+				t.Errorf("%s: it warns of %s: %t\n%s", row.cache, warning, got, r.stderr)
+			}
+		}
+		status, stdout, stderr := execution(t, Environment{}, "serve", "--check", "--config", writeConfig(t, tenants+"cache: "+row.cache+"\n"+limits),
+			"--store", "sqlite:"+filepath.Join(dir, "lists.db"))
+		if status != exitDone || stdout != "configuration is valid\n" || !strings.Contains(stderr, row.check) || (stderr != "") != (row.check != "") {
+			t.Errorf("%s: --check: exit status %d, %s%s", row.cache, status, stdout, stderr)
+		}
+	}
+}
+
+// seed keeps lists of two origins for the tenants.
+func seed(t *testing.T, dir string, tenants ...string) {
+	t.Helper()
+	s, err := sqlite.Open(t.Context(), sqlite.Options{Path: filepath.Join(dir, "lists.db"), Limits: store.Limits{Integrations: 1, Origins: 2}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range tenants {
+		w := store.WebIntegration{ID: store.NewID(), TenantID: id, Name: "n", ValidOrigins: []string{"https://one.example", "https://two.example"}}
+		if _, err := s.Create(t.Context(), w); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,52 @@
+package cli
+
+import (
+	"io"
+	"text/template"
+)
+
+// guide is what the demo prints.
+type guide struct {
+	Gateway, Admin string // URLs without a path
+	Listed, Other  string // origins of the pages
+	OtherToo       string // the other page's by its other name
+	Preflight      string // the headers of one, for curl
+	Token          string
+	Program        string // how it was called
+}
+
+// guideText has a command on each line that begins with spaces and curl or id,
+// which a POSIX shell takes as it is.
+const guideText = `originwarden demo: a tenant, the gateway in front of it at {{.Gateway}}, and two web pages.
+
+Open both in a browser and press their buttons:
+  {{.Listed}}  is listed: it sees the tenant's answers
+  {{.Other}}  is not: its requests never reach the tenant
+
+Or paste into another shell. Preflights of the listed page (204) and of the other one (403):
+  curl -i -X OPTIONS {{.Gateway}}/api/orders/1 -H 'Origin: {{.Listed}}' {{.Preflight}}
+  curl -i -X OPTIONS {{.Gateway}}/api/orders/1 -H 'Origin: {{.Other}}' {{.Preflight}}
+
+Requests of the listed page (200) and of the other one (403):
+  curl -i {{.Gateway}}/api/orders -H 'Origin: {{.Listed}}'
+  curl -i {{.Gateway}}/api/orders -H 'Origin: {{.Other}}'
+
+List the other page too, and its next request is answered (200):
+  id=$(curl -s {{.Gateway}}/api/v1/web-integrations -H 'Authorization: Bearer {{.Token}}' -H 'Content-Type: application/json' -d '{"name":"the other page","validOrigins":["{{.Other}}","{{.OtherToo}}"]}' | sed -n 's/.*"id":"\([^"]*\)".*/\1/p')
+  curl -i {{.Gateway}}/api/orders -H 'Origin: {{.Other}}'
+
+Take it off the list (204), and its next request is refused (403):
+  curl -i -X DELETE {{.Gateway}}/api/v1/web-integrations/$id -H 'Authorization: Bearer {{.Token}}'
+  curl -i {{.Gateway}}/api/orders -H 'Origin: {{.Other}}'
+
+The same lists from a shell:
+  export ORIGINWARDEN_SERVER={{.Gateway}} ORIGINWARDEN_TOKEN={{.Token}}
+  {{.Program}} web-integration ls
+
+Operators have {{.Admin}}/metrics and {{.Admin}}/readyz. Ctrl-C ends the demo.
+`
+
+// print writes the guide to out. A reader who is gone needs none.
+func (g guide) print(out io.Writer) {
+	template.Must(template.New("guide").Parse(guideText)).Execute(out, g)
+}

@@ -1,0 +1,3 @@
+// Package cli is the command line of originwarden: its commands, and what they
+// print.
+package cli

@@ -1,0 +1,82 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"originwarden/store"
+)
+
+// manyIn is the text of an export with n web integrations of a tenant.
+func manyIn(t *testing.T, tenant string, n int) string {
+	t.Helper()
+	var text strings.Builder
+	fmt.Fprintf(&text, "{\"originwarden\":\"export\",\"version\":1,\"exported\":\"2026-01-02T03:04:05Z\"}\n{\"tenant\":%q}\n", tenant)
+	for i := range n {
+		line, err := json.Marshal(map[string]any{
+			"id": store.NewID(), "tenantId": tenant, "name": fmt.Sprint("n", i), "createdBy": "ops",
+			"created": "2026-01-02T03:04:05Z", "lastUpdated": "2026-01-02T03:04:05Z",
+			"validOrigins": []string{fmt.Sprintf("https://%d.%s.example", i, strings.Repeat(strings.Repeat("x", 60)+".", 3)+"x")},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&text, "%s\n", line)
+	}
+	fmt.Fprintf(&text, "{\"end\":true,\"integrations\":%d}\n", n)
+	return text.String()
+}
+
+// TestImport_WritesEverythingOrNothingToAFile kills imports while they write.
+func TestImport_WritesEverythingOrNothingToAFile(t *testing.T) {
+	const n = 6_000 // more than SQLite keeps in memory until the commit
+	before := madeIn("acme", "Before")
+	to, file := newArchive(t, before), saved(t, manyIn(t, "acme", n))
+	unlimited := writeConfig(t, "store: {url: '"+to.url()+"'}\napi: {limits: {integrations: 30000}}\n")
+	launchImport := func() program {
+		cmd := exec.Command(os.Args[0], "import", "--config", unlimited, file)
+		cmd.Env = []string{asCommand + "=1"}
+		return begin(t, cmd)
+	}
+	for range 2 {
+		p := launchImport()
+		for grown := false; !grown; { // it has written something
+			select {
+			case status := <-p.exited:
+				t.Fatalf("exit status %d before it was killed\n%s", status, p.stderr)
+			case <-time.After(time.Millisecond):
+				log, err := os.Stat(to.path + "-wal")
+				grown = err == nil && log.Size() > 64<<10
+			}
+		}
+		p.process.Kill()
+		p.wait(t)
+		if all, revision := to.kept(); len(all) != 1 || revision != 1 {
+			t.Fatalf("killed, it has written %d, and is at revision %d", len(all)-1, revision)
+		}
+	}
+	p := launchImport()
+	if status := waitUntil(t, p, 4*time.Minute); status != exitDone || p.stdout.String() != fmt.Sprintf("%d created, 0 changed, 0 unchanged\n", n) {
+		t.Errorf("repeated, it prints %s%s", p.stdout, p.stderr)
+	}
+	if all, _ := to.kept(); len(all) != n+1 {
+		t.Errorf("it has %d", len(all))
+	}
+}
+
+// waitUntil waits for the exit status of what a race detector slows down.
+func waitUntil(t *testing.T, p program, limit time.Duration) int {
+	t.Helper()
+	select {
+	case status := <-p.exited:
+		return status
+	case <-time.After(limit):
+		t.Fatalf("still running after %v:\n%s", limit, p.stderr)
+		return 0
+	}
+}

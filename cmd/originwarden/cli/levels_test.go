@@ -1,0 +1,57 @@
+package cli
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// operatorsToken is the header with the token of a service's first start.
+func operatorsToken(t *testing.T, dir string) string {
+	t.Helper()
+	token, err := os.ReadFile(filepath.Join(dir, adminTokenName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return "Authorization: Bearer " + strings.TrimSpace(string(token))
+}
+
+func TestLogLevel_ChangesWhileTheServiceRuns(t *testing.T) {
+	dir := t.TempDir()
+	r := serving(t, dir, oneTenant(upstream(t, hello), "log: {level: warn}"))
+	token := operatorsToken(t, dir)
+	expect := func(want string, method, path, body string, headers ...string) {
+		t.Helper()
+		response, text := send(t, method, r.admin+path, body, headers...)
+		if got := response.Status[:3] + " " + strings.TrimSpace(text); !strings.HasPrefix(got, want) {
+			t.Errorf("%s %s %s: %s, want %s", method, path, body, got, want)
+		}
+	}
+	expect(`200 {"level":"warn"}`, "GET", "/log-level", "")
+	expect(`401 `, "PUT", "/log-level", `{"level":"debug"}`)
+	expect(`401 `, "PUT", "/log-level", `{"level":"debug"}`, "Authorization: Bearer x")
+	expect(`403 `, "PUT", "/log-level", `{"level":"debug"}`, token, "Origin: http://localhost")
+	expect(`405 `, "POST", "/log-level", `{"level":"debug"}`, token)
+	expect(`200 {"level":"warn"}`, "GET", "/log-level", "")
+	send(t, "GET", r.tenants+"/unseen", "")
+	expect(`200 {"level":"info"}`, "PUT", "/log-level", `{"level":"info"}`, token)
+	expect(`200 {"level":"info"}`, "GET", "/log-level", "")
+	send(t, "GET", r.tenants+"/seen", "")
+	r.await(t, r.stderr, `"path":"/seen"`)
+	if log := r.stderr.String(); strings.Contains(log, "/unseen") || !strings.Contains(log, `"msg":"the log level was set","to":"info"`) {
+		t.Error(log)
+	}
+	expect(`200 {"level":"debug","until":"20`, "PUT", "/log-level?for=10m", `{"level":"debug"}`, token)
+	send(t, "POST", r.admin+"/resync?accept=true", "", token)
+	send(t, "POST", r.admin+"/reload", "", token)
+	expect(`400 `, "PUT", "/log-level", `{"level":"none"}`, token)
+	for _, call := range []string{`"PUT","path":"/log-level","query":"","status":200`, `"PUT","path":"/log-level","query":"for=10m","status":200`, `"POST","path":"/resync","query":"accept=true","status":200`,
+		`"POST","path":"/reload","query":"","status":[0-9]+`, `"PUT","path":"/log-level","query":"","status":400`} {
+		r.await(t, r.stderr, `"level":"warn".*"msg":"an operator asked for a change","subject":"[^"]+","client":"127\.0\.0\.1:[0-9]+","method":`+call)
+	}
+	if n := strings.Count(r.stderr.String(), "an operator asked for a change"); n != 5 {
+		t.Errorf("%d calls are told: those that were refused change nothing", n)
+	}
+	expect(`200 {"level":"debug","until":"20`, "GET", "/log-level", "")
+}

@@ -1,0 +1,152 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	stdlog "log"
+	"net"
+
+	"github.com/spf13/cobra"
+
+	"originwarden/cmd/originwarden/config"
+	"originwarden/cmd/originwarden/logs"
+)
+
+// serveCommand is what serve is told to do.
+type serveCommand struct {
+	env     Environment
+	file    string // of the configuration, or ""
+	data    string
+	origins []string
+	check   bool
+
+	place listsPlace
+	flags []config.Flag
+}
+
+func newServe(env Environment) *cobra.Command {
+	s := &serveCommand{env: env}
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the gateway",
+		Long: "Run the gateway. Without a configuration file, --upstream is enough: one tenant,\n" +
+			"called default, takes the names of this machine (localhost, 127.0.0.1), or every host\n" +
+			"where --listen is not on loopback. Its lists are kept in --data DIR, or else in\n" +
+			"~/.local/state/originwarden, or what is usual instead. A file originwarden.db in the\n" +
+			"working directory, where versions before kept them, goes on to be used.",
+		Example: "  originwarden serve --upstream http://127.0.0.1:3000 --origin http://localhost:5173\n" +
+			"  originwarden serve --config originwarden.yaml",
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return s.run(cmd) },
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&s.file, "config", "", "the configuration file (default: what ORIGINWARDEN_CONFIG names)")
+	flags.BoolVar(&s.check, "check", false, "check the configuration and start nothing")
+	flags.String("listen", "", "where tenants' traffic arrives, as host:port")
+	flags.String("admin-listen", "", "where operators get /metrics, /healthz and /readyz, as host:port")
+	flags.String("upstream", "", "where the only tenant is, as a URL")
+	flags.StringArrayVar(&s.origins, "origin", nil, "an origin to list for the only tenant at the start, such as http://localhost:5173; may be repeated, and be several with commas")
+	flags.String("store", "", "where lists are kept, as sqlite:FILE or etcd://HOST:PORT,HOST:PORT/PREFIX")
+	flags.StringVar(&s.data, "data", "", "the directory for a SQLite file with the lists, and for the token; it is made if it is missing")
+	flags.String("mode", "", "the only tenant's mode: enforce, headers or report")
+	flags.String("log-format", "", "json, console, or auto: console on a terminal, json elsewhere")
+	cmd.MarkFlagsMutuallyExclusive("store", "data")
+	return cmd
+}
+
+// run checks what serve is told, and does it.
+func (s *serveCommand) run(cmd *cobra.Command) error {
+	flags := cmd.Flags()
+	if !flags.Changed("config") {
+		s.file = s.env.getenv("ORIGINWARDEN_CONFIG")
+	}
+	if flags.Changed("data") && s.data == "" {
+		return errors.New("--data: it is empty")
+	}
+	s.place = s.env.placeOfLists(s.data, s.file != "" || flags.Changed("store"))
+	s.flags = append(overrides(cmd), s.place.flags()...)
+	s.origins = entriesOf(s.origins)
+	if s.check {
+		return s.tellOfConfiguration(cmd.Context())
+	}
+	sockets, err := s.env.handedOver()
+	if err != nil {
+		return failed(err)
+	}
+	s.flags = append(s.flags, sockets.flags()...)
+	cfg, err := s.load()
+	if err == nil {
+		err = checkStartList(cfg, s.origins)
+	}
+	if err != nil {
+		return err
+	}
+	return failed(s.serve(cfg, sockets))
+}
+
+func (s *serveCommand) load() (*config.Config, error) { return config.Load(s.file, s.flags...) }
+
+// overrides are the flags of cmd that take the place of the file's values.
+func overrides(cmd *cobra.Command) []config.Flag {
+	var given []config.Flag
+	for _, name := range []string{"listen", "admin-listen", "upstream", "store", "mode", "log-format"} {
+		if flag := cmd.Flags().Lookup(name); flag != nil && flag.Changed {
+			given = append(given, config.Flag{Name: name, Value: flag.Value.String()})
+		}
+	}
+	return given
+}
+
+// serve runs the gateway of cfg until it is told to stop.
+func (s *serveCommand) serve(cfg *config.Config, sockets handedOver) error {
+	env := s.env
+	signals, release := env.signals()
+	defer release()
+	stop, now, end := endsBy(signals)
+	defer end()
+	log := logs.NewNonblocking(env.forReader(cfg.Log), env.stderr)
+	defer log.Close()
+	// net/http tells of some tenants' mistakes there.
+	lines := logs.LinesOf(log, "net/http")
+	stdlog.SetFlags(0)
+	stdlog.SetOutput(lines.Writer())
+	defer stdlog.SetOutput(env.stderr)
+	// One that comes while it starts would end the process otherwise.
+	hangups, release := env.hangups()
+	defer release()
+	opened, err := s.open(stop, cfg, log)
+	if err != nil {
+		if stop.Err() != nil { // the start was called off
+			return nil
+		}
+		return err
+	}
+	err = opened.run(stop, now, around{listen: env.listen, sockets: sockets, hangups: hangups, load: s.load,
+		ready: func(tenants, admin net.Addr) { s.tellReady(cfg, tenants, admin) }})
+	return errors.Join(err, opened.close())
+}
+
+// open opens the service with the lists that it is to start with.
+func (s *serveCommand) open(ctx context.Context, cfg *config.Config, log *logs.Logger) (*service, error) {
+	if err := s.place.prepare(log); err != nil {
+		return nil, err
+	}
+	opened, err := open(ctx, cfg, log, beginning{impatient: s.env.terminal, listing: len(s.origins) > 0})
+	if err != nil {
+		return nil, err
+	}
+	if err := opened.listAtStart(ctx, s.origins); err != nil {
+		return nil, errors.Join(err, opened.close())
+	}
+	return opened, nil
+}
+
+// tellReady prints one line for programs, and what comes next for somebody who
+// begins.
+func (s *serveCommand) tellReady(cfg *config.Config, tenants, admin net.Addr) {
+	fmt.Fprintf(s.env.stdout, "originwarden ready listen=%s admin=%s\n", tenants, admin)
+	if s.env.terminal && s.file == "" {
+		newStartGuide(s.env.program, cfg, tenants, len(s.origins) > 0).print(s.env.stderr)
+	}
+}

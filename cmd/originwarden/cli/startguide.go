@@ -1,0 +1,79 @@
+package cli
+
+import (
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"text/template"
+
+	"originwarden/cmd/originwarden/config"
+)
+
+// startGuide is what serve prints on a terminal when there is no configuration
+// file.
+type startGuide struct {
+	Program           string // as a shell calls it
+	Upstream, Gateway string // URLs
+	Access            string // the flags that say where and by which right
+	Listed            bool   // there are origins of --origin
+	Directory         string // of the lists and the token
+	Token             string // the file
+}
+
+const startGuideText = `
+In front of {{.Upstream}} is now {{.Gateway}}. Next, in another shell, list {{if .Listed}}more origins{{else}}the origin of your page{{end}}:
+  {{.Program}} web-integration create --name "my page" --validOrigins {{if .Listed}}https://more.example{{else}}http://localhost:5173{{end}} {{.Access}}
+See which origins were refused:
+  {{.Program}} refused {{.Access}}
+The lists are in {{.Directory}}, with the token of an administrator in {{.Token}}.
+{{if not .Listed}}To list an origin at the start: --origin http://localhost:5173. {{end}}Ctrl-C stops.
+
+`
+
+func newStartGuide(program string, cfg *config.Config, tenants net.Addr, listed bool) startGuide {
+	directory := filepath.Dir(cfg.Store.URL.Path)
+	if absolute, err := filepath.Abs(directory); err == nil {
+		directory = absolute
+	}
+	token := filepath.Join(directory, adminTokenName)
+	gateway := "http://" + reachable(tenants)
+	return startGuide{
+		Program:   program,
+		Upstream:  cfg.Tenants[0].Upstream.String(),
+		Gateway:   gateway,
+		Access:    "--server " + gateway + " --token-file " + quotedForShell(token),
+		Listed:    listed,
+		Directory: printable(directory),
+		Token:     printable(token),
+	}
+}
+
+// print writes the guide to out. A reader who is gone needs none.
+func (g startGuide) print(out io.Writer) {
+	var text strings.Builder
+	template.Must(template.New("guide").Parse(startGuideText)).Execute(&text, g)
+	io.WriteString(out, text.String())
+}
+
+// quotedForShell returns the name of a file as a shell of this system takes it.
+func quotedForShell(name string) string {
+	switch {
+	case regexp.MustCompile(`^[\w./:\\@+-]+$`).MatchString(name):
+		return name
+	case runtime.GOOS == "windows":
+		return `"` + name + `"`
+	}
+	return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
+}
+
+// thisProgram is how this program was called.
+func thisProgram() string {
+	if strings.Contains(os.Args[0], "go-build") {
+		return "go run ./cmd/originwarden"
+	}
+	return quotedForShell(os.Args[0])
+}

@@ -1,0 +1,79 @@
+package cli
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"originwarden/cmd/originwarden/config"
+)
+
+// tokenPrefix makes tokens recognisable to people and to scanners for secrets.
+const tokenPrefix = "ow_"
+
+const tokenBytes = 32 // of randomness
+
+// makeToken returns a new token of 256 random bits.
+func makeToken() string {
+	var raw [tokenBytes]byte
+	rand.Read(raw[:]) // never fails since Go 1.24
+	return tokenPrefix + base64.RawURLEncoding.EncodeToString(raw[:])
+}
+
+// isToken reports whether text is one that makeToken made.
+func isToken(text string) bool {
+	encoded, ok := strings.CutPrefix(text, tokenPrefix)
+	raw, err := base64.RawURLEncoding.DecodeString(encoded)
+	return ok && err == nil && len(raw) == tokenBytes
+}
+
+func newToken(env Environment) *cobra.Command {
+	var subject, tenant, role string
+	cmd := &cobra.Command{
+		Use:   "token",
+		Short: "Make a token for the API: print it, and the line for the configuration",
+		Long: "Make a token for the API. The first line is the token, for the one who uses it;\n" +
+			"the second one, which holds only its hash, belongs under api.tokens in the configuration.",
+		Args: noArguments,
+		RunE: func(*cobra.Command, []string) error {
+			if err := checkToken(subject, tenant, role); err != nil {
+				return err
+			}
+			token := makeToken()
+			_, err := fmt.Fprintf(env.stdout, "%s\n%s\n", token, tokenLine(token, subject, tenant, role))
+			return failed(err)
+		},
+	}
+	cmd.Flags().StringVar(&subject, "subject", "admin", "whom the token is for; it becomes createdBy of what is made with it")
+	cmd.Flags().StringVar(&tenant, "tenant", "*", "the tenant's id, or * for all")
+	cmd.Flags().StringVar(&role, "role", "admin", "admin, or reader for reading only")
+	return cmd
+}
+
+func checkToken(subject, tenant, role string) error {
+	if err := new(config.Role).UnmarshalText([]byte(role)); err != nil {
+		return fmt.Errorf("--role: %w", err)
+	}
+	if tenant != "*" && !config.IsTenantID(tenant) {
+		return fmt.Errorf("--tenant: %q is no tenant id", tenant)
+	}
+	if !config.IsSubject(subject) {
+		return errors.New("--subject: it is empty, too long, or has a control character")
+	}
+	return nil
+}
+
+// tokenLine is an element of api.tokens. A JSON string is a YAML string too.
+func tokenLine(token, subject, tenant, role string) string {
+	quoted := func(s string) []byte {
+		text, _ := json.Marshal(s)
+		return text
+	}
+	return fmt.Sprintf(`- {subject: %s, tenant: %s, role: %s, sha256: "%x"}`, quoted(subject), quoted(tenant), role, sha256.Sum256([]byte(token)))
+}

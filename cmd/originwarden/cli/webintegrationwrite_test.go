@@ -1,0 +1,167 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestWebIntegrationCreate_TakesEveryFormOfItsFlags(t *testing.T) {
+	whole := writeConfig(t, `{"name":"of the file","validOrigins":["https://f.example","https://g.example"]}`)
+	nameless := writeConfig(t, ` {"validOrigins":["https://f.example"]} `)
+	for _, row := range []struct {
+		args    []string
+		name    string
+		origins string
+	}{
+		{[]string{"--name", "N"}, "N", ""},
+		{[]string{"--name", "N", "--validOrigins", "https://a.example"}, "N", "https://a.example"},
+		{[]string{"--name", "N", "--validOrigins", "https://a.example", "--validOrigins", "https://b.example"}, "N", "https://a.example https://b.example"},
+		{[]string{"--name", "N", "--validOrigins", "https://a.example,https://b.example"}, "N", "https://a.example https://b.example"},
+		{[]string{"--name", "N", "--validOrigins", "https://a.example, https://b.example", "--validOrigins", "https://c.example"}, "N", "https://a.example https://b.example https://c.example"},
+		{[]string{"--name", "N", "--validOrigins", `"https://a.example","https://b.example"`}, "N", "https://a.example https://b.example"},
+		{[]string{"--name=N", `--validOrigins="https://thirdPartyApp.com"`}, "N", "https://thirdPartyApp.com"},
+		{[]string{"--name=N", `--validOrigins=["https://a.example", "https://b.example"]`, "--validOrigins", "https://c.example"}, "N", "https://a.example https://b.example https://c.example"},
+		{[]string{"--name=N", `--validOrigins=[]`}, "N", ""},
+		{[]string{"--name", `"N"`}, `"N"`, ""},
+		{[]string{"--name", "a,b"}, "a,b", ""},
+		{[]string{"-f", whole}, "of the file", "https://f.example https://g.example"},
+		{[]string{"--name", "N", "-f", whole}, "N", "https://f.example https://g.example"},
+		{[]string{"--name", "N", "--file", nameless}, "N", "https://f.example"},
+		{[]string{"--name", "N", "--validOrigins", "https://a.example", "-f", whole}, "N", "https://a.example"},
+	} {
+		o := newOffice(t)
+		id := strings.TrimSpace(o.run(append([]string{"create", "-q"}, row.args...)...))
+		if got := o.only(); got.ID != id || got.Name != row.name || strings.Join(got.ValidOrigins, " ") != row.origins {
+			t.Errorf("create %q: %+v, printed %q", row.args, got, id)
+		}
+	}
+}
+
+func TestWebIntegrationCreate_PrintsWhatWasMade(t *testing.T) {
+	o := newOffice(t)
+	got := o.run("create", "--name", "n", "--validOrigins", "https://a.example")
+	w := o.only()
+	if !strings.HasPrefix(got, "ID       "+w.ID+"\nNAME     n\n") || !strings.HasSuffix(got, fmt.Sprintf("\nETAG     \"%d\"\nORIGINS  https://a.example\n", w.Revision)) {
+		t.Errorf("got\n%s", got)
+	}
+	o.run("rm", "--", w.ID)
+	raw := o.run("create", "--name", "n", "--raw")
+	w = o.only()
+	if want := `"links":{"self":{"href":"` + o.url + collection + "/" + w.ID + `"}}}`; !strings.HasPrefix(raw, `{"id":"`+w.ID) || !strings.HasSuffix(raw, want) {
+		t.Errorf("--raw: %q", raw)
+	}
+}
+
+func TestWebIntegrationCreate_ReadsItsInput(t *testing.T) {
+	o := newOffice(t)
+	o.env.stdout, o.env.stderr = newOutput(), newOutput()
+	root := newRoot(o.env)
+	root.SetIn(strings.NewReader(`{"name":"of stdin"}`))
+	root.SetArgs([]string{"web-integration", "create", "-f", "-"})
+	if err := root.Execute(); err != nil || o.only().Name != "of stdin" {
+		t.Errorf("%+v, %v", o.only(), err)
+	}
+}
+
+func TestWebIntegrationCreate_TellsAllThatTheServerTells(t *testing.T) {
+	o := newOffice(t)
+	status, stdout, stderr := execution(t, o.env, "web-integration", "create", "--name", "n",
+		"--validOrigins", "https://a.example/x,https://ok.example", "--validOrigins", `["x",1]`)
+	lines := strings.Split(stderr, "\n")
+	if status != exitFailed || stdout != "" || len(lines) != 5 || lines[0] != "originwarden: creating n: 400 Bad Request" ||
+		!strings.HasPrefix(lines[1], "  Invalid property value at /validOrigins/0: ") || !strings.HasSuffix(lines[1], " (WEBINTEGRATIONS-6)") ||
+		!strings.HasPrefix(lines[2], "  Invalid property value at /validOrigins/2: ") ||
+		!strings.HasPrefix(lines[3], "  trace id ") || len(lines[3]) != len("  trace id ")+32 {
+		t.Errorf("exit status %d\n%s%s", status, stdout, stderr)
+	}
+	if got := o.run("ls", "-q"); got != "" {
+		t.Errorf("made: %s", got)
+	}
+}
+
+func TestWebIntegrationPatch_TakesEveryFormOfItsFlags(t *testing.T) {
+	file := writeConfig(t, `[{"op":"replace","path":"/name","value":"of the file"}]`)
+	before := []string{"https://old.example"}
+	for _, row := range []struct {
+		args    []string
+		name    string
+		origins []string
+	}{
+		{[]string{"--op", "replace", "--path", "/name", "--value", "new"}, "new", before},
+		{[]string{"--path", "/name", "--value", `["a","b"]`}, `["a","b"]`, before},
+		{[]string{"--op", "replace", "--path", "/validOrigins", "--value", "https://a.example"}, "old", []string{"https://a.example"}},
+		{[]string{"--op", "replace", "--path", "/validOrigins", "--value", `"https://a.example"`}, "old", []string{"https://a.example"}},
+		{[]string{"--op", "replace", "--path", "/validOrigins", "--value", `["https://a.example","https://b.example"]`}, "old", []string{"https://a.example", "https://b.example"}},
+		{[]string{"--path", "/validOrigins", "--value", "https://a.example", "--value", "https://b.example"}, "old", []string{"https://a.example", "https://b.example"}},
+		{[]string{"--path", "/validOrigins", "--value", "https://a.example,https://b.example"}, "old", []string{"https://a.example", "https://b.example"}},
+		{[]string{"--path", "/validOrigins", "--value", "[]"}, "old", nil},
+		{[]string{"--body", `[{"op":"replace","path":"/name","value":"new"},{"op":"replace","path":"/validOrigins","value":["https://a.example"]}]`}, "new", []string{"https://a.example"}},
+		{[]string{"--body", `[]`}, "old", before},
+		{[]string{"-f", file}, "of the file", before},
+	} {
+		o := newOffice(t)
+		w := o.make("old", before...)
+		printed := o.run(append([]string{"patch", w.ID}, row.args...)...)
+		got := o.only()
+		if got.Name != row.name || !slices.Equal(got.ValidOrigins, row.origins) {
+			t.Errorf("patch %q: %+v", row.args, got)
+		}
+		if want := fmt.Sprintf("changed %s, in force from revision %d\n", w.ID, got.Revision); printed != want {
+			t.Errorf("patch %q printed %q, want %q", row.args, printed, want)
+		}
+	}
+}
+
+func TestWebIntegrationPatch_TakesForJSONOnlyWhatIsStrings(t *testing.T) {
+	var sent string
+	server := upstream(t, func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		sent = string(body)
+		w.WriteHeader(204)
+	})
+	args := []string{"web-integration", "patch", "x", "--path", "/validOrigins"}
+	for _, value := range []string{"null", "[null]", "[1]", "7", "{}", `"a`, "", ` "b" `, `["c", "d"]`, "e,f", "g,,", "h\ni,j"} {
+		args = append(args, "--value", value)
+	}
+	const want = `[{"op":"replace","path":"/validOrigins","value":["null","[null]","[1]","7","{}","\"a","","b","c","d","e","f","g","","","h\ni,j"]}]`
+	if status, _, stderr := execution(t, shell(server, "t"), args...); status != exitDone || sent != want {
+		t.Errorf("exit status %d, sent %s\n%s", status, sent, stderr)
+	}
+}
+
+func TestWebIntegrationPatch_LeavesItToTheServerToRefuse(t *testing.T) {
+	for _, row := range []struct{ args, stderr string }{
+		{"--op add --path /name --value x", "Invalid PATCH request at /0/op: "},
+		{"--path /id --value x", "Invalid PATCH request at /0/path: "},
+		{"--path /validOrigins --value https://a.example/x", "Invalid property value at /validOrigins/0: "},
+		{`--body [{"op":"replace","path":"/name"}]`, "Invalid PATCH request at /0: the operation has no value"},
+		{`--body [{"op":"replace","path":"/name","value":7}]`, "Invalid property value at /name: the name is not a string"},
+	} {
+		o := newOffice(t)
+		w := o.make("old")
+		status, stdout, stderr := execution(t, o.env, append([]string{"web-integration", "patch", w.ID}, strings.Fields(row.args)...)...)
+		if status != exitFailed || stdout != "" || !strings.Contains(stderr, "originwarden: changing "+w.ID+": 400 Bad Request\n  "+row.stderr) || o.only().Name != "old" {
+			t.Errorf("%s: exit status %d\n%s%s", row.args, status, stdout, stderr)
+		}
+	}
+}
+
+func TestWebIntegrationPatch_PrintsInEveryForm(t *testing.T) {
+	o := newOffice(t)
+	w := o.make("old")
+	change := []string{"patch", w.ID, "--path", "/name", "--value", "n"}
+	for flag, want := range map[string]string{"-q": w.ID + "\n", "--raw": ""} {
+		if got := o.run(append(change, flag)...); got != want {
+			t.Errorf("%s: %q", flag, got)
+		}
+	}
+	got := o.run(append(change, "--json")...)
+	r := o.only().Revision
+	if want := fmt.Sprintf("{\n  \"id\": \"%s\",\n  \"revision\": %d,\n  \"etag\": \"\\\"%d\\\"\"\n}\n", w.ID, r, r); got != want {
+		t.Errorf("--json: %s", got)
+	}
+}
