@@ -315,7 +315,7 @@ func (g *gate) listsNow(origin string) bool {
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	return l.Lists(origin)
+	return l.Contains(origin)
 }
 
 // foreign returns the id of a web integration of another tenant.

@@ -186,7 +186,7 @@ func TestCache_AppliesAChangeToWhatItHas(t *testing.T) {
 	c := liststest.New(roomy(), load)
 	before := mustList(t, c, "acme")
 	c.Apply(changed("two", 2, "https://new.example"))
-	if !mustList(t, c, "acme").Lists("https://new.example") || before.Lists("https://new.example") {
+	if !mustList(t, c, "acme").Contains("https://new.example") || before.Contains("https://new.example") {
 		t.Error("the change is not in the list of later requests alone")
 	}
 	if got := c.Stats(); got.Origins != 4 || calls("acme") != 1 {
@@ -224,7 +224,7 @@ func TestCache_ASlowLoadDoesNotUndoAChange(t *testing.T) {
 		c.Apply(changed("two", 7, "https://new.example"))
 		close(release)
 		for _, list := range []*origins.List{<-got, mustList(t, c, "acme")} {
-			if list.Lists("https://app-0.example") || !list.Lists("https://new.example") {
+			if list.Contains("https://app-0.example") || !list.Contains("https://new.example") {
 				t.Error("the load undid a change")
 			}
 		}
@@ -339,7 +339,7 @@ func TestCache_ReadsAnInvalidListHoweverItChanges(t *testing.T) {
 			mustList(t, c, "acme")
 			time.Sleep(20 * time.Millisecond)
 		}
-		if list := mustList(t, c, "acme"); list.Lists("https://app-0.example") || !list.Lists("https://x.example") || c.IsInvalid("acme") {
+		if list := mustList(t, c, "acme"); list.Contains("https://app-0.example") || !list.Contains("https://x.example") || c.IsInvalid("acme") {
 			t.Errorf("it is still invalid: %v", c.IsInvalid("acme"))
 		}
 	})

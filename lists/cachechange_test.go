@@ -84,7 +84,7 @@ func TestCache_LoadsAStaleListAnewBesideItsRefusals(t *testing.T) {
 		c.Apply(changed("two", 9, "https://new.example"))
 		c.Confirm(time.Now())
 		expect("confirmed, it decides again", origins.Listed, 2)
-		if !mustList(t, c, "acme").Lists("https://new.example") {
+		if !mustList(t, c, "acme").Contains("https://new.example") {
 			t.Error("a change was lost while the list was stale")
 		}
 		time.Sleep(2 * time.Minute)
@@ -418,14 +418,14 @@ func TestCache_ReadsAgainWhatWasClearedDuringTheLoad(t *testing.T) {
 		})
 		var asking sync.WaitGroup
 		asking.Go(func() {
-			if !mustList(t, c, "acme").Lists("https://new.example") {
+			if !mustList(t, c, "acme").Contains("https://new.example") {
 				t.Error("the one who asked before has a list of the old store")
 			}
 		})
 		synctest.Wait()
 		store = "new"
 		c.StartOver()
-		if !mustList(t, c, "acme").Lists("https://new.example") {
+		if !mustList(t, c, "acme").Contains("https://new.example") {
 			t.Error("the one who asked after has a list of the old store")
 		}
 		asking.Wait()
@@ -442,8 +442,8 @@ func TestCache_AnswersForAStaleListWithOneThatListsNothing(t *testing.T) {
 		mustList(t, c, "acme")
 		time.Sleep(time.Hour)
 		l := mustList(t, c, "acme")
-		known, listed := l.ListsIn("any", "https://app-0.example")
-		if miss := l.Nearest("https://app-0.example"); l.Lists("https://app-0.example") || known || listed || miss.Relation != "" {
+		known, listed := l.PartContains("any", "https://app-0.example")
+		if miss := l.Nearest("https://app-0.example"); l.Contains("https://app-0.example") || known || listed || miss.Relation != "" {
 			t.Errorf("it lists %v, %v, and has %+v nearest", known, listed, miss)
 		}
 		synctest.Wait()
@@ -474,11 +474,11 @@ func TestWrite_TakesNoChangeOfAStoreThatWasReplaced(t *testing.T) {
 	if _, _, ok := c.Peek("acme"); ok {
 		t.Error("a list is still there that may lack the change, or not")
 	}
-	if l := mustList(t, c, "acme"); l.Lists("https://late.example") {
+	if l := mustList(t, c, "acme"); l.Contains("https://late.example") {
 		t.Error("it lists what is late")
 	}
 	write(func() {})
-	if l, _, _ := c.Peek("acme"); !l.Lists("https://late.example") {
+	if l, _, _ := c.Peek("acme"); !l.Contains("https://late.example") {
 		t.Error("a change of this store is not taken")
 	}
 }

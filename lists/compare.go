@@ -118,7 +118,7 @@ func (c *Cache) revalidate(ctx context.Context) error {
 			continue
 		}
 		is, last := list.Revision(), revisions[tenant]
-		if is < last || was.Revision() > max(last, was.Complete()) || was.Complete() > at.Revision {
+		if is < last || was.Revision() > max(last, was.CompleteTo()) || was.CompleteTo() > at.Revision {
 			c.report(ChangeMissed, fmt.Errorf("the list of tenant %q is at revision %d, its last write at %d", tenant, is, last))
 			c.invalidate(tenant)
 		}

@@ -264,7 +264,7 @@ func (g *gateway) wantLists(tenant string, want bool, all ...string) {
 	g.t.Helper()
 	l := g.list(tenant)
 	for _, origin := range all {
-		if l.Lists(origin) != want {
+		if l.Contains(origin) != want {
 			g.t.Errorf("the list of %s at revision %d: that %s is listed is %t", tenant, l.Revision(), origin, !want)
 		}
 	}

@@ -312,11 +312,11 @@ func TestKeeper_FillsTheCacheOfTheNextStart(t *testing.T) {
 		next.Apply(changed("two", 10, "https://newer.example"))
 		for origin, want := range map[string]bool{"https://back.example": false, "https://new.example": false,
 			"https://newer.example": true, "https://app-0.at-1.example": false} {
-			if l, err := next.List(t.Context(), "acme"); err != nil || l.Lists(origin) != want {
+			if l, err := next.List(t.Context(), "acme"); err != nil || l.Contains(origin) != want {
 				t.Errorf("%s: listed %v, %v", origin, !want, err)
 			}
 		}
-		if l, err := next.List(t.Context(), "other"); err != nil || !l.Lists("https://app-0.at-1.example") {
+		if l, err := next.List(t.Context(), "other"); err != nil || !l.Contains("https://app-0.at-1.example") {
 			t.Error(err)
 		}
 	})

@@ -29,7 +29,7 @@ func wantRevoked(t *testing.T, path string) {
 	t.Helper()
 	d := copied(t, path)
 	defer shut(t, d)
-	if s, err := d.Read(); err == nil && s.Lists["acme"].Lists(revoked) {
+	if s, err := d.Read(); err == nil && s.Lists["acme"].Contains(revoked) {
 		t.Errorf("a start would serve an origin that was revoked, of a snapshot at %v", s.At)
 	}
 }

@@ -65,7 +65,7 @@ func contents(l *origins.List) string {
 		slices.Sort(all[i].Origins)
 	}
 	slices.SortFunc(all, func(a, b origins.Change) int { return strings.Compare(a.ID, b.ID) })
-	return fmt.Sprint(l.Complete(), l.Revision(), l.Len(), all)
+	return fmt.Sprint(l.CompleteTo(), l.Revision(), l.Len(), all)
 }
 
 // wantCopy reads a copy of the directory, which may be in use.

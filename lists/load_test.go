@@ -37,7 +37,7 @@ func TestLoad_BuildsTheTenantsList(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if list.Revision() != 9 || list.Len() != 2 || !list.Lists("https://a.example") || !list.Lists("https://acme.example") {
+	if list.Revision() != 9 || list.Len() != 2 || !list.Contains("https://a.example") || !list.Contains("https://acme.example") {
 		t.Errorf("the list has %d origins at revision %d", list.Len(), list.Revision())
 	}
 }

@@ -127,7 +127,7 @@ func restored(t *testing.T, before *gateway) *gateway {
 	kept := &lists.Snapshot{At: s.InForce, Confirmed: s.Confirmed, Lists: map[string]*origins.List{}}
 	for _, tenant := range before.Tenants() {
 		l, _, _ := before.Peek(tenant)
-		kept.Lists[tenant] = origins.RestoreList(l.Complete(), slices.Collect(l.Changes(tenant)))
+		kept.Lists[tenant] = origins.RestoreList(l.CompleteTo(), slices.Collect(l.Changes(tenant)))
 	}
 	g.Restore(kept)
 	return g

@@ -173,7 +173,7 @@ func (s *storm) read(g *gateway, calm <-chan struct{}) {
 			continue
 		}
 		for origin, revision := range s.goneBy(tenant, inForce) {
-			if l.Lists(origin) {
+			if l.Contains(origin) {
 				s.t.Errorf("%s is listed at %d, deleted at %d, in force is %d", origin, l.Revision(), revision, inForce)
 				return
 			}

@@ -111,7 +111,7 @@ func TestDecide_AllowsNoAllocationForAnAllowedRequest(t *testing.T) {
 	for _, origin := range append(entries, "https://tenant.example") {
 		request := origins.Request{Method: "GET", Origin: []string{origin}}
 		byID := request
-		if list.Lists(origin) {
+		if list.Contains(origin) {
 			byID.Integration.Add("wanted")
 		}
 		allocated := testing.AllocsPerRun(100, func() {

@@ -138,14 +138,14 @@ func byList(r *Request, list *List) Reason {
 	case integration.ambiguous:
 		return WebIntegrationAmbiguous
 	case integration.present:
-		known, listed := list.ListsIn(integration.id, origin)
+		known, listed := list.PartContains(integration.id, origin)
 		if !known {
 			return WebIntegrationUnknown
 		}
 		if !listed {
 			return OriginNotInWebIntegration
 		}
-	case !list.Lists(origin):
+	case !list.Contains(origin):
 		return OriginNotListed
 	}
 	return Listed

@@ -89,15 +89,15 @@ func (l *List) newPart(p Part) *part {
 
 func (l *List) hash(s string) uint64 { return maphash.String(l.seed, s) }
 
-// Lists reports whether any of the tenant's web integrations lists origin.
-func (l *List) Lists(origin string) bool {
+// Contains reports whether any of the tenant's web integrations lists origin.
+func (l *List) Contains(origin string) bool {
 	_, ok := l.union.get(l.hash(origin), origin)
 	return ok
 }
 
-// ListsIn reports whether the tenant has the web integration id, and whether
+// PartContains reports whether the tenant has the web integration id, and whether
 // that one lists origin.
-func (l *List) ListsIn(id, origin string) (known, listed bool) {
+func (l *List) PartContains(id, origin string) (known, listed bool) {
 	p, ok := l.parts.get(l.hash(id), id)
 	if !ok || p.deleted {
 		return false, false
@@ -117,12 +117,12 @@ func (l *List) Len() int { return l.origins }
 // Revision is the newest revision that the list contains.
 func (l *List) Revision() uint64 { return max(l.loaded, l.changed) }
 
-// Complete is the revision up to which every change is contained. Newer ones
+// CompleteTo is the revision up to which every change is contained. Newer ones
 // may be missing between those that are contained.
-func (l *List) Complete() uint64 { return l.loaded }
+func (l *List) CompleteTo() uint64 { return l.loaded }
 
 // Changes are the last change of each of the tenant's web integrations, and the
-// deletions that are remembered. With Complete they make the list again, by
+// deletions that are remembered. With CompleteTo they make the list again, by
 // RestoreList.
 func (l *List) Changes(tenant string) iter.Seq[Change] {
 	return func(yield func(Change) bool) {
@@ -134,7 +134,7 @@ func (l *List) Changes(tenant string) iter.Seq[Change] {
 	}
 }
 
-// RestoreList returns the list of which Complete and Changes were written down.
+// RestoreList returns the list of which CompleteTo and Changes were written down.
 func RestoreList(complete uint64, changes []Change) *List {
 	var parts []Part
 	for _, c := range changes {

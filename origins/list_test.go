@@ -42,8 +42,8 @@ func TestList_AppliesAChangeOnlyIfItIsNewer(t *testing.T) {
 		for _, c := range row.changes {
 			list = list.With(c)
 		}
-		if list.Lists(a) != row.a || list.Lists(b) != row.b {
-			t.Errorf("%s: lists a %v, b %v, want %v, %v", row.rule, list.Lists(a), list.Lists(b), row.a, row.b)
+		if list.Contains(a) != row.a || list.Contains(b) != row.b {
+			t.Errorf("%s: lists a %v, b %v, want %v, %v", row.rule, list.Contains(a), list.Contains(b), row.a, row.b)
 		}
 	}
 }
@@ -51,10 +51,10 @@ func TestList_AppliesAChangeOnlyIfItIsNewer(t *testing.T) {
 func TestList_LeavesTheOldListAsItWas(t *testing.T) {
 	old := origins.NewList(1, []origins.Part{{ID: "one", Revision: 1, Origins: []string{"https://a.example"}}})
 	changed := old.With(deleted("one", 2))
-	if !old.Lists("https://a.example") || changed.Lists("https://a.example") {
+	if !old.Contains("https://a.example") || changed.Contains("https://a.example") {
 		t.Error("the change is not in the new list alone")
 	}
-	if known, _ := changed.ListsIn("one", "https://a.example"); known {
+	if known, _ := changed.PartContains("one", "https://a.example"); known {
 		t.Error("a deleted web integration is known")
 	}
 	if old.Revision() != 1 || changed.Revision() != 2 {
@@ -118,13 +118,13 @@ func comparePlain(t *testing.T, list *origins.List, plain map[string]map[string]
 		for j := range 30 {
 			id := fmt.Sprint("part-", j)
 			part, exists := plain[id]
-			known, listed := list.ListsIn(id, origin)
+			known, listed := list.PartContains(id, origin)
 			if known != exists || listed != part[origin] {
 				t.Fatalf("%s in %s: known %v, listed %v; want %v, %v", origin, id, known, listed, exists, part[origin])
 			}
 			union = union || part[origin]
 		}
-		if list.Lists(origin) != union {
+		if list.Contains(origin) != union {
 			t.Fatalf("%s: listed %v, want %v", origin, !union, union)
 		}
 	}

@@ -36,12 +36,12 @@ const maxCompared = 10_000
 // refused. It is for people who debug: its cost is bounded, but beyond that of
 // a decision, and of a large list it sees a part.
 func (l *List) Nearest(origin string) Miss {
-	if l.Lists(origin) {
+	if l.Contains(origin) {
 		return Miss{OtherIntegration, origin}
 	}
 	scheme, authority, _ := strings.Cut(origin, "://")
 	for _, other := range [...]string{"https", "http"} {
-		if entry := other + "://" + authority; other != scheme && l.Lists(entry) {
+		if entry := other + "://" + authority; other != scheme && l.Contains(entry) {
 			return Miss{OtherScheme, entry}
 		}
 	}

@@ -154,7 +154,7 @@ func (w *writer) writeList(was *tenant, name string, l *origins.List) (*tenant, 
 	}
 	is := &tenant{list: weak.Make(l), integrations: map[string]written{}}
 	var err error
-	if is.complete, err = w.writeRow(was.complete, row{tenant: name, kind: kindList, revision: l.Complete()}); err != nil {
+	if is.complete, err = w.writeRow(was.complete, row{tenant: name, kind: kindList, revision: l.CompleteTo()}); err != nil {
 		return nil, err
 	}
 	for id, version := range l.Versions() {

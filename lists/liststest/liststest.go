@@ -52,5 +52,5 @@ func (s source) Load(ctx context.Context, tenant string) (uint64, []store.WebInt
 	for c := range l.Changes(tenant) {
 		all = append(all, store.WebIntegration{ID: c.ID, TenantID: tenant, Revision: c.Revision, ValidOrigins: c.Origins})
 	}
-	return l.Complete(), all, nil
+	return l.CompleteTo(), all, nil
 }

@@ -125,11 +125,11 @@ func loadsFeedACache(s *subject) {
 		parts = append(parts, w.Part())
 	}
 	list := origins.NewList(revision, parts)
-	if list.Revision() != s.revision() || list.Len() != 2 || list.Lists("https://c.example") {
+	if list.Revision() != s.revision() || list.Len() != 2 || list.Contains("https://c.example") {
 		s.Errorf("the list has %d origins at revision %d", list.Len(), list.Revision())
 	}
 	for id, origin := range map[string]string{one.ID: "https://a.example", two.ID: "https://b.example"} {
-		if known, listed := list.ListsIn(id, origin); !known || !listed {
+		if known, listed := list.PartContains(id, origin); !known || !listed {
 			s.Errorf("%s is known %t, %s listed %t", id, known, origin, listed)
 		}
 	}
