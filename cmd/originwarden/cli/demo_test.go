@@ -18,7 +18,7 @@ func startDemo(t *testing.T) (r *running, files string) {
 	files = t.TempDir()
 	t.Setenv("TMPDIR", files)
 	t.Setenv("TMP", files) // Windows
-	r = start(t, Environment{program: "/opt/originwarden"}, "demo", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--listed-page", "127.0.0.1:0", "--other-page", "127.0.0.1:0")
+	r = start(t, Environment{Program: "/opt/originwarden"}, "demo", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--listed-page", "127.0.0.1:0", "--other-page", "127.0.0.1:0")
 	found := r.await(t, r.stdout, `(?s)in front of it at (\S+),.*Operators have (\S+)/metrics.*ends the demo\.\n$`)
 	r.tenants, r.admin = found[1], found[2]
 	return r, files
@@ -197,7 +197,7 @@ func TestDemo_LeavesNothingBehindWhenAPortIsTaken(t *testing.T) {
 
 func TestDemo_EndsWhenAPageFails(t *testing.T) {
 	opened := 0
-	env := Environment{listen: func(network, _ string) (net.Listener, error) {
+	env := Environment{Listen: func(network, _ string) (net.Listener, error) {
 		l, err := net.Listen(network, "127.0.0.1:0")
 		if opened++; opened == 3 { // after the tenant and the listed page
 			return failing{l}, err

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"originwarden/api/auth"
+	"originwarden/cmd/originwarden/cli/command"
 	"originwarden/cmd/originwarden/config"
 	"originwarden/cmd/originwarden/demo"
 	"originwarden/cmd/originwarden/logs"
@@ -30,7 +31,7 @@ func newDemo(env Environment) *cobra.Command {
 		Long: "Run a whole example on this machine: a small tenant, the gateway in front of it, and\n" +
 			"two web pages of which one is listed. It prints what to open and what to curl, and\n" +
 			"leaves nothing behind.",
-		Args: noArguments,
+		Args: command.NoArguments,
 		RunE: func(*cobra.Command, []string) error { return runDemo(env, at) },
 	}
 	flags := cmd.Flags()
@@ -43,18 +44,16 @@ func newDemo(env Environment) *cobra.Command {
 
 // runDemo runs the example until it is told to stop.
 func runDemo(env Environment, at demoAddresses) error {
-	signals, release := env.signals()
-	defer release()
-	told, now, end := endsBy(signals)
+	told, now, end := env.Stopping()
 	defer end()
 	dir, err := os.MkdirTemp("", "originwarden-demo-")
 	if err != nil {
-		return failed(err)
+		return command.Failed(err)
 	}
 	defer os.RemoveAll(dir)
 	stop, fail := context.WithCancelCause(told)
 	defer fail(nil)
-	e := &example{env: env, token: makeToken(), sites: &sites{listen: env.listen, fail: fail}}
+	e := &example{env: env, token: makeToken(), sites: &sites{listen: env.Listen, fail: fail}}
 	defer e.sites.close()
 	if err := e.prepare(stop, dir, at); err != nil {
 		return err
@@ -63,7 +62,7 @@ func runDemo(env Environment, at demoAddresses) error {
 	if told.Err() == nil { // one of the sites may have failed
 		err = errors.Join(context.Cause(stop), err)
 	}
-	return failed(err)
+	return command.Failed(err)
 }
 
 // example is the demo while it runs.
@@ -80,17 +79,17 @@ type example struct {
 func (e *example) prepare(stop context.Context, dir string, at demoAddresses) error {
 	tenant, err := e.sites.open("127.0.0.1:0")
 	if err != nil {
-		return failed(err)
+		return command.Failed(err)
 	}
 	if e.cfg, err = e.configure(dir, at, tenant.Addr()); err != nil {
 		return err
 	}
 	e.sites.serve(stop, tenant, demo.Tenant())
 	if e.listed, err = e.sites.open(at.listed); err != nil {
-		return failed(withHintOfAddress(err, "--listed-page"))
+		return command.Failed(withHintOfAddress(err, "--listed-page"))
 	}
 	e.other, err = e.sites.open(at.other)
-	return failed(withHintOfAddress(err, "--other-page"))
+	return command.Failed(withHintOfAddress(err, "--other-page"))
 }
 
 // configure returns the configuration of the gateway, whose one tenant has no
@@ -114,7 +113,7 @@ func (e *example) configure(dir string, at demoAddresses, tenant net.Addr) (*con
 
 // run runs the gateway in front of the tenant.
 func (e *example) run(stop, now context.Context) error {
-	log := logs.NewNonblocking(e.cfg.Log, e.env.stderr)
+	log := logs.NewNonblocking(e.cfg.Log, e.env.Stderr)
 	defer log.Close()
 	s, err := open(stop, e.cfg, log, beginning{})
 	if err != nil {
@@ -124,9 +123,9 @@ func (e *example) run(stop, now context.Context) error {
 		return err
 	}
 	if err = e.list(stop, s); err == nil {
-		err = s.run(stop, now, around{listen: e.env.listen, ready: func(tenants, admin net.Addr) {
+		err = s.run(stop, now, around{listen: e.env.Listen, ready: func(tenants, admin net.Addr) {
 			e.servePages(stop, portOf(tenants))
-			e.guide(tenants, admin).print(e.env.stdout)
+			e.guide(tenants, admin).print(e.env.Stdout)
 		}})
 	}
 	return errors.Join(err, s.close())
@@ -159,7 +158,7 @@ func (e *example) guide(tenants, admin net.Addr) guide {
 		Other:     other[0],
 		OtherToo:  other[1],
 		Token:     e.token,
-		Program:   e.env.program,
+		Program:   e.env.Program,
 		Preflight: "-H 'Access-Control-Request-Method: PUT' -H 'Access-Control-Request-Headers: content-type'",
 	}
 }

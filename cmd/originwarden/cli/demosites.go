@@ -8,11 +8,13 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"originwarden/cmd/originwarden/cli/command"
 )
 
 // sites are the demo's own servers: the tenant and the pages.
 type sites struct {
-	listen listen
+	listen command.Listen
 	fail   context.CancelCauseFunc // ends the demo
 
 	opened  []net.Listener

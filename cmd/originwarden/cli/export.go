@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"originwarden/cmd/originwarden/cli/command"
 	"originwarden/store/transfer"
 )
 
@@ -33,7 +34,7 @@ func newExport(env Environment) *cobra.Command {
 			"import takes no file without it.",
 		Example: "  originwarden export --store sqlite:originwarden.db --output lists.jsonl\n" +
 			"  originwarden export --server https://tenant.example.com | originwarden import --config originwarden.yaml",
-		Args: noArguments,
+		Args: command.NoArguments,
 		RunE: func(*cobra.Command, []string) error {
 			if err := e.settle(); err != nil {
 				return err
@@ -41,22 +42,13 @@ func newExport(env Environment) *cobra.Command {
 			if e.server != "" && e.tenants != nil {
 				return errors.New("--tenant is for a store: a server is one tenant's")
 			}
-			return untilStopped(env, e.run)
+			return env.UntilStopped(e.run)
 		},
 	}
 	e.flags(cmd)
 	cmd.Flags().StringSliceVar(&e.tenants, "tenant", nil, "only this tenant's; may be repeated, and be several with commas")
 	cmd.Flags().StringVarP(&e.output, "output", "o", "", "the file to write, with mode 0600, in the place of an older one (default: standard output)")
 	return cmd
-}
-
-// untilStopped runs do with a context that the signal to stop ends.
-func untilStopped(env Environment, do func(context.Context) error) error {
-	signals, release := env.signals()
-	defer release()
-	stop, _, end := endsBy(signals)
-	defer end()
-	return do(stop)
 }
 
 func (e *exporting) run(ctx context.Context) error {
@@ -75,7 +67,7 @@ func (e *exporting) run(ctx context.Context) error {
 	if toFile {
 		err = replaceFile(e.output, write)
 	} else {
-		err = write(e.env.stdout)
+		err = write(e.env.Stdout)
 	}
 	switch {
 	case err != nil:
@@ -83,7 +75,7 @@ func (e *exporting) run(ctx context.Context) error {
 	case !toFile:
 		return nil
 	}
-	return e.print(fmt.Appendf(nil, "exported %d web integrations to %s\n", count, printable(e.output)))
+	return e.env.Print(fmt.Appendf(nil, "exported %d web integrations to %s\n", count, command.Printable(e.output)))
 }
 
 // replaceFile makes a file of what write writes, whole or not at all.

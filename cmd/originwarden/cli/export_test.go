@@ -221,13 +221,13 @@ func TestExport_EndsWhenItIsStopped(t *testing.T) {
 
 func TestExport_FailsWhereItCannotPrint(t *testing.T) {
 	a := newArchive(t, madeIn("acme", "n"))
-	env := Environment{stdout: full{}, stderr: newOutput(), getenv: func(string) string { return "" },
-		signals: func() (<-chan os.Signal, func()) { return nil, func() {} }}
+	env := Environment{Stdout: full{}, Stderr: newOutput(), Getenv: func(string) string { return "" },
+		Signals: func() (<-chan os.Signal, func()) { return nil, func() {} }}
 	if status := Execute(env, "export", "--store", a.url()); status != exitFailed {
-		t.Errorf("exit status %d\n%s", status, env.stderr)
+		t.Errorf("exit status %d\n%s", status, env.Stderr)
 	}
 	if status := Execute(env, "import", "--store", a.url(), saved(t, succeeds(t, Environment{}, "export", "--store", a.url()))); status != exitFailed {
-		t.Errorf("of import: exit status %d\n%s", status, env.stderr)
+		t.Errorf("of import: exit status %d\n%s", status, env.Stderr)
 	}
 }
 

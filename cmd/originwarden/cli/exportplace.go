@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"originwarden/cmd/originwarden/cli/command"
 	"originwarden/cmd/originwarden/config"
 	"originwarden/store"
 	"originwarden/store/sqlite"
@@ -39,7 +40,7 @@ func (p *place) flags(cmd *cobra.Command) {
 // settle finds out which place is meant: a server, if p.server is not empty
 // then, or else a store.
 func (p *place) settle() error {
-	configured, served := p.env.getenv("ORIGINWARDEN_CONFIG"), p.env.getenv("ORIGINWARDEN_SERVER")
+	configured, served := p.env.Getenv("ORIGINWARDEN_CONFIG"), p.env.Getenv("ORIGINWARDEN_SERVER")
 	switch {
 	case p.server != "":
 		return nil
@@ -89,13 +90,13 @@ func (p *place) source(ctx context.Context) (source, error) {
 	if !cfg.Store.URL.Remote() {
 		r, err := sqlite.OpenReader(ctx, cfg.Store.URL.Path)
 		if err != nil {
-			return source{}, failed(err)
+			return source{}, command.Failed(err)
 		}
 		return source{r, r.Close}, nil
 	}
 	s, err := openToRead(ctx, cfg)
 	if err != nil {
-		return source{}, failed(err)
+		return source{}, command.Failed(err)
 	}
 	return source{s, s.Store.Close}, nil
 }

@@ -157,7 +157,7 @@ func TestPlace_IsSaidOnce(t *testing.T) {
 		{"no configuration", "--config " + broken + "x", "", "", exitUsage, "reading the configuration: open "},
 		{"no server", "--server acme.example.com", "", "", exitUsage, "the server is no URL such as https://"},
 	} {
-		env := Environment{getenv: func(name string) string {
+		env := Environment{Getenv: func(name string) string {
 			return map[string]string{"ORIGINWARDEN_CONFIG": row.config, "ORIGINWARDEN_SERVER": row.server, "ORIGINWARDEN_TOKEN": officeToken}[name]
 		}}
 		status, stdout, stderr := execution(t, env, append([]string{"export"}, strings.Fields(row.args)...)...)

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"time"
 
+	"originwarden/cmd/originwarden/cli/command"
+
 	"github.com/spf13/cobra"
 )
 
@@ -22,7 +24,7 @@ func newHealth() *cobra.Command {
 			"if /healthz answers 200, and 1 otherwise. With --ready it is /readyz, which also says\n" +
 			"no when there are no lists yet and when the gateway is stopping: a reason to send it\n" +
 			"no requests, but none to restart it.",
-		Args: noArguments,
+		Args: command.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := checkAdmin(admin); err != nil {
 				return err
@@ -34,7 +36,7 @@ func newHealth() *cobra.Command {
 			if ready {
 				path = "/readyz"
 			}
-			return failed(health(cmd.Context(), admin, path, timeout))
+			return command.Failed(health(cmd.Context(), admin, path, timeout))
 		},
 	}
 	flags := cmd.Flags()
@@ -56,7 +58,7 @@ func health(ctx context.Context, admin, path string, timeout time.Duration) erro
 		}
 	}
 	if err != nil {
-		return errors.New(printable(fmt.Sprintf("%s: %v", admin+path, err)))
+		return errors.New(command.Printable(fmt.Sprintf("%s: %v", admin+path, err)))
 	}
 	return nil
 }

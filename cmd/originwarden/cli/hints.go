@@ -28,10 +28,10 @@ func isTerminal(w io.Writer) bool {
 }
 
 // forReader settles what format a log has on this standard error.
-func (e Environment) forReader(log config.Log) config.Log {
+func forReader(log config.Log, terminal bool) config.Log {
 	if log.Format == config.Auto {
 		log.Format = config.JSON
-		if e.terminal {
+		if terminal {
 			log.Format = config.Console
 		}
 	}

@@ -163,7 +163,7 @@ func TestServe_WarnsOfEveryHostElsewhere(t *testing.T) {
 		hosts string
 		warns bool
 	}{{"", true}, {"hosts: ['*'], ", false}, {"hosts: [evil.example], ", false}} {
-		r := startServing(t, Environment{listen: everywhere}, t.TempDir(), "tenants: [{id: acme, "+row.hosts+"upstream: '"+up+"'}]")
+		r := startServing(t, Environment{Listen: everywhere}, t.TempDir(), "tenants: [{id: acme, "+row.hosts+"upstream: '"+up+"'}]")
 		_, port, _ := net.SplitHostPort(strings.TrimPrefix(r.tenants, "http://"))
 		if got, text := askHost(t, "http://127.0.0.1:"+port, "GET / HTTP/1.1", "evil.example"); got != 200 {
 			t.Errorf("%q: %d %s", row.hosts, got, text)
@@ -228,7 +228,7 @@ func TestAdmin_ElsewhereAnswersWhoeverReachesIt(t *testing.T) {
 		{"[ops.example]", "localhost", 200},
 		{"['*']", "gateway.example", 200},
 	} {
-		r := startServing(t, Environment{listen: everywhere}, t.TempDir(), oneTenant(up, "admin: {hosts: "+row.hosts+"}"))
+		r := startServing(t, Environment{Listen: everywhere}, t.TempDir(), oneTenant(up, "admin: {hosts: "+row.hosts+"}"))
 		_, port, _ := net.SplitHostPort(strings.TrimPrefix(r.admin, "http://"))
 		if got, text := askHost(t, "http://127.0.0.1:"+port, "GET /metrics HTTP/1.1", row.host); got != row.status {
 			t.Errorf("%s, %s: %d %.99s", row.hosts, row.host, got, text)

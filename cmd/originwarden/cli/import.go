@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"originwarden/cmd/originwarden/cli/command"
 	"originwarden/cmd/originwarden/config"
 	"originwarden/store/transfer"
 )
@@ -58,7 +59,7 @@ func newImport(env Environment) *cobra.Command {
 			if len(args) > 0 {
 				file = args[0]
 			}
-			return untilStopped(env, func(ctx context.Context) error { return i.run(ctx, file, cmd.InOrStdin()) })
+			return env.UntilStopped(func(ctx context.Context) error { return i.run(ctx, file, cmd.InOrStdin()) })
 		},
 	}
 	i.flags(cmd)
@@ -76,7 +77,7 @@ func (i *importing) run(ctx context.Context, name string, stdin io.Reader) error
 	}
 	file, err := readExport(name, stdin)
 	if err != nil {
-		return failed(fmt.Errorf("nothing is imported:\n%w", err))
+		return command.Failed(fmt.Errorf("nothing is imported:\n%w", err))
 	}
 	if err := i.rename(file, renames); err != nil {
 		return err
@@ -90,7 +91,7 @@ func (i *importing) run(ctx context.Context, name string, stdin io.Reader) error
 		to.close()
 		return err
 	}
-	return failed(to.close())
+	return command.Failed(to.close())
 }
 
 // readExport reads a file, or stdin if its name is "-".
@@ -132,7 +133,7 @@ func (i *importing) parseRenames() (map[string]string, error) {
 func (i *importing) rename(file *transfer.File, renames map[string]string) error {
 	if i.server != "" {
 		if len(file.Tenants) > 1 {
-			return failed(fmt.Errorf("the file has %d tenants, and a server is one tenant's: export the one that is meant", len(file.Tenants)))
+			return command.Failed(fmt.Errorf("the file has %d tenants, and a server is one tenant's: export the one that is meant", len(file.Tenants)))
 		}
 		return nil
 	}
@@ -149,7 +150,7 @@ func (i *importing) rename(file *transfer.File, renames map[string]string) error
 		}
 		taken[t.ID] = from
 		if !config.IsTenantID(t.ID) {
-			return failed(fmt.Errorf("the file has a tenant %q, which can be none here: give it another id with --tenant", from))
+			return command.Failed(fmt.Errorf("the file has a tenant %q, which can be none here: give it another id with --tenant", from))
 		}
 		for j := range t.Integrations {
 			t.Integrations[j].TenantID = t.ID
@@ -181,10 +182,10 @@ func (w *transport) tenants(ctx context.Context, all []transfer.Tenant) error {
 	default:
 		w.take(ctx, steps)
 	}
-	if err := cmp.Or(err, w.print([]byte(w.summary()))); err != nil {
+	if err := cmp.Or(err, w.env.Print([]byte(w.summary()))); err != nil {
 		return err
 	}
-	return joined(w.failures)
+	return command.JoinFailures(w.failures)
 }
 
 // parallelReads is how many tenants are read at once.
@@ -232,7 +233,7 @@ func (w *transport) show(steps []transfer.Step) error {
 		if step.Action == transfer.Unclear {
 			w.failures = append(w.failures, told(stepName(step), errors.New(step.Problem)))
 		}
-		if err := w.print(shownStep(step)); err != nil {
+		if err := w.env.Print(shownStep(step)); err != nil {
 			return err
 		}
 	}

@@ -123,8 +123,8 @@ func TestImport_ReadsStandardInput(t *testing.T) {
 	for _, args := range [][]string{{}, {"-"}} {
 		to := archive{t, filepath.Join(t.TempDir(), "lists.db")}
 		stdout := newOutput()
-		cmd := newImport(Environment{stdout: stdout, stderr: newOutput(), getenv: func(string) string { return "" },
-			signals: func() (<-chan os.Signal, func()) { return nil, func() {} }})
+		cmd := newImport(Environment{Stdout: stdout, Stderr: newOutput(), Getenv: func(string) string { return "" },
+			Signals: func() (<-chan os.Signal, func()) { return nil, func() {} }})
 		cmd.SetIn(strings.NewReader(text))
 		cmd.SetArgs(append(args, "--store", to.url()))
 		if err := cmd.Execute(); err != nil || stdout.String() != "1 created, 0 changed, 0 unchanged\n" {

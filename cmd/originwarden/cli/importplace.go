@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"originwarden/api/client"
+	"originwarden/cmd/originwarden/cli/command"
 	"originwarden/cmd/originwarden/config"
 	"originwarden/store"
 	"originwarden/store/sqlite"
@@ -45,10 +46,10 @@ func (i *importing) destination(ctx context.Context) (destination, error) {
 	}
 	s, err := openStored(ctx, cfg)
 	if err != nil {
-		return destination{}, failed(err)
+		return destination{}, command.Failed(err)
 	}
 	if err := i.tellOfNewStore(ctx, s, cfg); err != nil {
-		return destination{}, failed(errors.Join(err, s.Store.Close()))
+		return destination{}, command.Failed(errors.Join(err, s.Store.Close()))
 	}
 	return destination{s.Load, s.TakeAll, s.Store.Close}, nil
 }
@@ -58,7 +59,7 @@ func (i *importing) destination(ctx context.Context) (destination, error) {
 func (i *importing) tellOfNewStore(ctx context.Context, s *transfer.Stored, cfg *config.Config) error {
 	at, _, err := s.Tenants(ctx)
 	if err == nil && at.Revision == 0 {
-		fmt.Fprintf(i.env.stderr, "originwarden: the store %s is new, empty\n", printable(placeOf(cfg.Store.URL)))
+		fmt.Fprintf(i.env.Stderr, "originwarden: the store %s is new, empty\n", command.Printable(placeOf(cfg.Store.URL)))
 	}
 	return hinted(err)
 }
@@ -79,7 +80,7 @@ func beside(ctx context.Context, cfg *config.Config) (destination, error) {
 	case errors.Is(err, fs.ErrNotExist) && cfg.Store.Create != config.CreateNever:
 		return destination{load: func(context.Context, string) (uint64, []store.WebIntegration, error) { return 0, nil, nil }, close: nothing}, nil
 	case err != nil:
-		return destination{}, failed(err)
+		return destination{}, command.Failed(err)
 	}
 	return destination{load: r.Load, close: r.Close}, nil
 }
@@ -89,7 +90,7 @@ func beside(ctx context.Context, cfg *config.Config) (destination, error) {
 func elsewhere(ctx context.Context, cfg *config.Config) (destination, error) {
 	s, err := openToRead(ctx, cfg)
 	if err != nil {
-		return destination{}, failed(err)
+		return destination{}, command.Failed(err)
 	}
 	load := func(ctx context.Context, tenant string) (uint64, []store.WebIntegration, error) {
 		revision, all, err := s.Load(ctx, tenant)
@@ -160,7 +161,8 @@ func concernsOne(err error) bool {
 			http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity,
 		}, refused.Status)
 	}
-	return isA[*transfer.UnclearError](err)
+	_, unclear := errors.AsType[*transfer.UnclearError](err)
+	return unclear
 }
 
 // explained says in an import's words what a store's error means.

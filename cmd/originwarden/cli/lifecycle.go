@@ -18,30 +18,6 @@ import (
 	"originwarden/proxy"
 )
 
-// endsBy turns signals into contexts: the first one ends stop, upon which a
-// service ends in order, and the second one now, upon which it waits for nobody.
-// release ends both.
-func endsBy(signals <-chan os.Signal) (stop, now context.Context, release func()) {
-	stop, endStop := context.WithCancel(context.Background())
-	now, endNow := context.WithCancel(context.Background())
-	var waiting sync.WaitGroup
-	waiting.Go(func() {
-		for _, end := range []context.CancelFunc{endStop, endNow} {
-			select {
-			case <-signals:
-				end()
-			case <-now.Done():
-				return
-			}
-		}
-	})
-	return stop, now, func() {
-		endStop()
-		endNow()
-		waiting.Wait()
-	}
-}
-
 var errCutShort = errors.New("stopped at once by a second signal")
 
 // gateway is a service while it listens.
@@ -59,7 +35,7 @@ type gateway struct {
 
 // around is how the world reaches a service.
 type around struct {
-	listen  listen
+	listen  func(network, address string) (net.Listener, error)
 	sockets handedOver
 	// hangups ask for the configuration to be read again.
 	hangups <-chan os.Signal

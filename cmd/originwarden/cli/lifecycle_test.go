@@ -175,7 +175,7 @@ func (failing) Accept() (net.Conn, error) { return nil, errWornOut }
 func TestServe_EndsWhenAListenerFails(t *testing.T) {
 	for fails := range 2 {
 		opened := 0
-		env := Environment{listen: func(network, address string) (net.Listener, error) {
+		env := Environment{Listen: func(network, address string) (net.Listener, error) {
 			l, err := net.Listen(network, address)
 			if opened++; opened-1 == fails {
 				return failing{l}, err

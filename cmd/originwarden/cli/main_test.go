@@ -68,13 +68,13 @@ type running struct {
 func start(t *testing.T, env Environment, args ...string) *running {
 	t.Helper()
 	r := &running{stdout: newOutput(), stderr: newOutput(), signals: make(chan os.Signal, 2), exited: make(chan int, 1)}
-	env.stdout, env.stderr = r.stdout, r.stderr
-	env.signals = func() (<-chan os.Signal, func()) { return r.signals, func() {} }
-	if env.getenv == nil {
-		env.getenv = func(string) string { return "" }
+	env.Stdout, env.Stderr = r.stdout, r.stderr
+	env.Signals = func() (<-chan os.Signal, func()) { return r.signals, func() {} }
+	if env.Getenv == nil {
+		env.Getenv = func(string) string { return "" }
 	}
-	if env.listen == nil {
-		env.listen = net.Listen
+	if env.Listen == nil {
+		env.Listen = net.Listen
 	}
 	go func() { r.exited <- Execute(env, args...) }()
 	return r

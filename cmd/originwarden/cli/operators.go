@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"originwarden/api/client"
+	"originwarden/cmd/originwarden/cli/command"
 )
 
 const (
@@ -107,7 +108,7 @@ const errandPatience = time.Minute
 
 // complete gives cmd its flags and what it does.
 func (e *errand) complete(cmd *cobra.Command) *cobra.Command {
-	cmd.Args = noArguments
+	cmd.Args = command.NoArguments
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return e.run(cmd.Context()) }
 	flags := cmd.Flags()
 	flags.StringSliceVar(&e.admins, "admin", []string{adminDefault}, adminUsage+"; may be repeated, and be several with commas")
@@ -133,11 +134,11 @@ func (e *errand) run(ctx context.Context) error {
 			failures = append(failures, told(admin, err))
 			continue
 		}
-		if err := e.print([]byte(printable(admin+": "+text) + "\n")); err != nil {
+		if err := e.env.Print([]byte(command.Printable(admin+": "+text) + "\n")); err != nil {
 			return err
 		}
 	}
-	return joined(failures)
+	return command.JoinFailures(failures)
 }
 
 // post asks for something to be done, and reads the answer into document.

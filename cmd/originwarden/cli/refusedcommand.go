@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"originwarden/api/client"
+	"originwarden/cmd/originwarden/cli/command"
 )
 
 // newRefused is the command that prints which origins were refused.
@@ -21,7 +22,7 @@ func newRefused(env Environment) *cobra.Command {
 			"enforce would have refused. Every gateway tells what it has refused itself.\n" +
 			"ORIGINWARDEN_SERVER is the URL of the tenant's host, ORIGINWARDEN_TOKEN a token of an\n" +
 			"administrator.",
-		Args: noArguments,
+		Args: command.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := w.client()
 			if err != nil {
@@ -31,7 +32,7 @@ func newRefused(env Environment) *cobra.Command {
 			if err != nil {
 				return told("reading the refused origins", err)
 			}
-			return w.print(w.showing.refused(refused, answer))
+			return w.env.Print(w.showing.refused(refused, answer))
 		},
 	}
 	flags := cmd.Flags()

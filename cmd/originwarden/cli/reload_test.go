@@ -27,7 +27,7 @@ func serveFile(t *testing.T, configuration string) *reloading {
 	t.Helper()
 	dir := t.TempDir()
 	r := &reloading{file: writeConfig(t, configuration), hangups: make(chan os.Signal, 1)}
-	env := Environment{hangup: func() (<-chan os.Signal, func()) { return r.hangups, func() {} }}
+	env := Environment{Hangup: func() (<-chan os.Signal, func()) { return r.hangups, func() {} }}
 	r.running = start(t, env, "serve", "--config", r.file, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--store", "sqlite:"+filepath.Join(dir, "lists.db"))
 	t.Cleanup(func() {
 		if status := r.stop(t); status != exitDone {
@@ -148,7 +148,7 @@ func TestReload_OfAServiceThatStartsWaitsUntilItHas(t *testing.T) {
 	serving(t, dir, oneTenant("http://127.0.0.1:1")) // holds the lock
 	subscribed := make(chan struct{})
 	env := deaf(t)
-	env.hangup = func() (<-chan os.Signal, func()) {
+	env.Hangup = func() (<-chan os.Signal, func()) {
 		close(subscribed)
 		return nil, func() {}
 	}

@@ -25,7 +25,7 @@ func TestReload_KeepsTheKeysOfTheIssuer(t *testing.T) {
 	t.Cleanup(issuer.Close)
 
 	hangups := make(chan os.Signal, 1)
-	env := Environment{hangup: func() (<-chan os.Signal, func()) { return hangups, func() {} }}
+	env := Environment{Hangup: func() (<-chan os.Signal, func()) { return hangups, func() {} }}
 	r := startServing(t, env, t.TempDir(), oneTenant(upstream(t, hello), `api: {oidc: {issuer: "`+issuer.URL+`", audience: lists}}`))
 	t.Cleanup(func() { r.stop(t) })
 	const forged = "eyJhbGciOiJFUzI1NiIsImtpZCI6ImEifQ.e30.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"

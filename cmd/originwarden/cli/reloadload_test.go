@@ -206,7 +206,7 @@ func TestReload_WhileStopping(t *testing.T) {
 	up := upstream(t, hello)
 	for range 10 {
 		hangups := make(chan os.Signal, 1)
-		env := Environment{hangup: func() (<-chan os.Signal, func()) { return hangups, func() {} }}
+		env := Environment{Hangup: func() (<-chan os.Signal, func()) { return hangups, func() {} }}
 		r := startServing(t, env, t.TempDir(), "tenants: [{id: acme, upstream: '"+up+"', upstream_check: {path: /, interval: 1s}}]\n")
 		hangups <- syscall.SIGHUP
 		if status := r.stop(t); status != exitDone {

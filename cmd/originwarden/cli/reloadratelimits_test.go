@@ -8,7 +8,7 @@ import (
 
 func TestReload_KeepsWhatIsLeftOfRateLimits(t *testing.T) {
 	hangups := make(chan os.Signal, 1)
-	env := Environment{hangup: func() (<-chan os.Signal, func()) { return hangups, func() {} }}
+	env := Environment{Hangup: func() (<-chan os.Signal, func()) { return hangups, func() {} }}
 	r := startServing(t, env, t.TempDir(), oneTenant(upstream(t, hello), "api: {rate_limits: {failed: 1}}"))
 	t.Cleanup(func() { r.stop(t) })
 	fail := func(when string, status int) {

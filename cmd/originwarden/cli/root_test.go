@@ -9,7 +9,7 @@ import (
 
 // deaf is an environment in which nothing may be started.
 func deaf(t *testing.T) Environment {
-	return Environment{listen: func(_, address string) (net.Listener, error) {
+	return Environment{Listen: func(_, address string) (net.Listener, error) {
 		t.Errorf("listens at %s", address)
 		return nil, net.ErrClosed
 	}}
@@ -47,7 +47,7 @@ func TestExecute_TellsHowItIsUsed(t *testing.T) {
 	} {
 		env := deaf(t)
 		if c.args != nil && c.args[0] == "demo" {
-			env.listen = net.Listen // for its tenant, which comes first
+			env.Listen = net.Listen // for its tenant, which comes first
 		}
 		status, stdout, stderr := execution(t, env, c.args...)
 		if status != c.status || !isPart(stdout, c.stdout) || !isPart(stderr, c.stderr) {
@@ -89,7 +89,7 @@ func TestServe_ChecksAndStartsNothing(t *testing.T) {
 		{"no file", "", []string{"--upstream", "http://127.0.0.1:1"}, exitDone},
 	} {
 		env := deaf(t)
-		env.getenv = func(name string) string {
+		env.Getenv = func(name string) string {
 			if name == "ORIGINWARDEN_CONFIG" {
 				return c.env
 			}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"originwarden/cmd/originwarden/cli/command"
 	"originwarden/cmd/originwarden/config"
 	"originwarden/cmd/originwarden/logs"
 )
@@ -37,7 +38,7 @@ func newServe(env Environment) *cobra.Command {
 			"working directory, where versions before kept them, goes on to be used.",
 		Example: "  originwarden serve --upstream http://127.0.0.1:3000 --origin http://localhost:5173\n" +
 			"  originwarden serve --config originwarden.yaml",
-		Args: noArguments,
+		Args: command.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return s.run(cmd) },
 	}
 	flags := cmd.Flags()
@@ -59,20 +60,20 @@ func newServe(env Environment) *cobra.Command {
 func (s *serveCommand) run(cmd *cobra.Command) error {
 	flags := cmd.Flags()
 	if !flags.Changed("config") {
-		s.file = s.env.getenv("ORIGINWARDEN_CONFIG")
+		s.file = s.env.Getenv("ORIGINWARDEN_CONFIG")
 	}
 	if flags.Changed("data") && s.data == "" {
 		return errors.New("--data: it is empty")
 	}
-	s.place = s.env.placeOfLists(s.data, s.file != "" || flags.Changed("store"))
+	s.place = placeOfLists(s.env.Getenv, s.data, s.file != "" || flags.Changed("store"))
 	s.flags = append(overrides(cmd), s.place.flags()...)
 	s.origins = entriesOf(s.origins)
 	if s.check {
 		return s.tellOfConfiguration(cmd.Context())
 	}
-	sockets, err := s.env.handedOver()
+	sockets, err := activatedSockets(s.env)
 	if err != nil {
-		return failed(err)
+		return command.Failed(err)
 	}
 	s.flags = append(s.flags, sockets.flags()...)
 	cfg, err := s.load()
@@ -82,7 +83,7 @@ func (s *serveCommand) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	return failed(s.serve(cfg, sockets))
+	return command.Failed(s.serve(cfg, sockets))
 }
 
 func (s *serveCommand) load() (*config.Config, error) { return config.Load(s.file, s.flags...) }
@@ -101,19 +102,17 @@ func overrides(cmd *cobra.Command) []config.Flag {
 // serve runs the gateway of cfg until it is told to stop.
 func (s *serveCommand) serve(cfg *config.Config, sockets handedOver) error {
 	env := s.env
-	signals, release := env.signals()
-	defer release()
-	stop, now, end := endsBy(signals)
+	stop, now, end := env.Stopping()
 	defer end()
-	log := logs.NewNonblocking(env.forReader(cfg.Log), env.stderr)
+	log := logs.NewNonblocking(forReader(cfg.Log, env.Terminal), env.Stderr)
 	defer log.Close()
 	// net/http tells of some tenants' mistakes there.
 	lines := logs.LinesOf(log, "net/http")
 	stdlog.SetFlags(0)
 	stdlog.SetOutput(lines.Writer())
-	defer stdlog.SetOutput(env.stderr)
+	defer stdlog.SetOutput(env.Stderr)
 	// One that comes while it starts would end the process otherwise.
-	hangups, release := env.hangups()
+	hangups, release := env.Hangups()
 	defer release()
 	opened, err := s.open(stop, cfg, log)
 	if err != nil {
@@ -122,7 +121,7 @@ func (s *serveCommand) serve(cfg *config.Config, sockets handedOver) error {
 		}
 		return err
 	}
-	err = opened.run(stop, now, around{listen: env.listen, sockets: sockets, hangups: hangups, load: s.load,
+	err = opened.run(stop, now, around{listen: env.Listen, sockets: sockets, hangups: hangups, load: s.load,
 		ready: func(tenants, admin net.Addr) { s.tellReady(cfg, tenants, admin) }})
 	return errors.Join(err, opened.close())
 }
@@ -132,7 +131,7 @@ func (s *serveCommand) open(ctx context.Context, cfg *config.Config, log *logs.L
 	if err := s.place.prepare(log); err != nil {
 		return nil, err
 	}
-	opened, err := open(ctx, cfg, log, beginning{impatient: s.env.terminal, listing: len(s.origins) > 0})
+	opened, err := open(ctx, cfg, log, beginning{impatient: s.env.Terminal, listing: len(s.origins) > 0})
 	if err != nil {
 		return nil, err
 	}
@@ -145,8 +144,8 @@ func (s *serveCommand) open(ctx context.Context, cfg *config.Config, log *logs.L
 // tellReady prints one line for programs, and what comes next for somebody who
 // begins.
 func (s *serveCommand) tellReady(cfg *config.Config, tenants, admin net.Addr) {
-	fmt.Fprintf(s.env.stdout, "originwarden ready listen=%s admin=%s\n", tenants, admin)
-	if s.env.terminal && s.file == "" {
-		newStartGuide(s.env.program, cfg, tenants, len(s.origins) > 0).print(s.env.stderr)
+	fmt.Fprintf(s.env.Stdout, "originwarden ready listen=%s admin=%s\n", tenants, admin)
+	if s.env.Terminal && s.file == "" {
+		newStartGuide(s.env.Program, cfg, tenants, len(s.origins) > 0).print(s.env.Stderr)
 	}
 }

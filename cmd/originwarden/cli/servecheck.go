@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"originwarden/cmd/originwarden/cli/command"
 	"originwarden/cmd/originwarden/config"
 )
 
@@ -12,7 +13,7 @@ import (
 func (s *serveCommand) tellOfConfiguration(ctx context.Context) error {
 	cfg, warnings, err := config.Check(s.file, s.flags...)
 	for _, w := range warnings {
-		fmt.Fprintf(s.env.stderr, "originwarden: warning: %s\n", w)
+		fmt.Fprintf(s.env.Stderr, "originwarden: warning: %s\n", w)
 	}
 	if err == nil {
 		err = checkStartList(cfg, s.origins)
@@ -20,8 +21,8 @@ func (s *serveCommand) tellOfConfiguration(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	tellOfEveryHost(s.env.stderr, cfg)
-	tellOfBounds(ctx, s.env.stderr, cfg)
-	_, err = fmt.Fprintln(s.env.stdout, "configuration is valid")
-	return failed(err)
+	tellOfEveryHost(s.env.Stderr, cfg)
+	tellOfBounds(ctx, s.env.Stderr, cfg)
+	_, err = fmt.Fprintln(s.env.Stdout, "configuration is valid")
+	return command.Failed(err)
 }

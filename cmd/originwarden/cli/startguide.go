@@ -10,6 +10,7 @@ import (
 	"strings"
 	"text/template"
 
+	"originwarden/cmd/originwarden/cli/command"
 	"originwarden/cmd/originwarden/config"
 )
 
@@ -47,8 +48,8 @@ func newStartGuide(program string, cfg *config.Config, tenants net.Addr, listed 
 		Gateway:   gateway,
 		Access:    "--server " + gateway + " --token-file " + quotedForShell(token),
 		Listed:    listed,
-		Directory: printable(directory),
-		Token:     printable(token),
+		Directory: command.Printable(directory),
+		Token:     command.Printable(token),
 	}
 }
 

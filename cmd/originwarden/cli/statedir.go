@@ -25,8 +25,8 @@ type listsPlace struct {
 
 // placeOfLists returns the directory of --data, or else the user's own, unless the
 // lists are configured to be elsewhere or are in the working directory already.
-func (e Environment) placeOfLists(data string, configured bool) listsPlace {
-	switch dir := stateDirectory(runtime.GOOS, e.getenv); {
+func placeOfLists(getenv func(string) string, data string, configured bool) listsPlace {
+	switch dir := stateDirectory(runtime.GOOS, getenv); {
 	case data != "":
 		return listsPlace{dir: data}
 	case configured || dir == "":

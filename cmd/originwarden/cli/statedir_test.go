@@ -40,7 +40,7 @@ func user(t *testing.T) (env Environment, state, project string) {
 	t.Helper()
 	state, project = t.TempDir(), t.TempDir()
 	t.Chdir(project)
-	return Environment{getenv: func(name string) string { return map[string]string{"XDG_STATE_HOME": state}[name] }}, state, project
+	return Environment{Getenv: func(name string) string { return map[string]string{"XDG_STATE_HOME": state}[name] }}, state, project
 }
 
 // upstreamOnly starts serve without a configuration file.
@@ -198,7 +198,7 @@ func TestServe_ChecksTheMachineWithoutAFileToo(t *testing.T) {
 		if row.data != "" {
 			args = append(args, "--data", row.data)
 		}
-		env := Environment{getenv: func(name string) string { return map[string]string{"XDG_STATE_HOME": row.state}[name] }}
+		env := Environment{Getenv: func(name string) string { return map[string]string{"XDG_STATE_HOME": row.state}[name] }}
 		status, _, stderr := execution(t, env, args...)
 		if (status == 0) != (row.stderr == "") || !strings.Contains(stderr, row.stderr) {
 			t.Errorf("%s: exit status %d: %s", row.rule, status, stderr)

@@ -38,7 +38,7 @@ func activated() (map[string][]net.Listener, error) {
 // takes the place of whatever address is asked for. A name that nobody asks for
 // is a mistake of its unit.
 type handedOver struct {
-	listen  listen
+	listen  func(network, address string) (net.Listener, error)
 	sockets map[string][]net.Listener
 }
 

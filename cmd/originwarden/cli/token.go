@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"originwarden/cmd/originwarden/cli/command"
 	"originwarden/cmd/originwarden/config"
 )
 
@@ -40,14 +41,14 @@ func newToken(env Environment) *cobra.Command {
 		Short: "Make a token for the API: print it, and the line for the configuration",
 		Long: "Make a token for the API. The first line is the token, for the one who uses it;\n" +
 			"the second one, which holds only its hash, belongs under api.tokens in the configuration.",
-		Args: noArguments,
+		Args: command.NoArguments,
 		RunE: func(*cobra.Command, []string) error {
 			if err := checkToken(subject, tenant, role); err != nil {
 				return err
 			}
 			token := makeToken()
-			_, err := fmt.Fprintf(env.stdout, "%s\n%s\n", token, tokenLine(token, subject, tenant, role))
-			return failed(err)
+			_, err := fmt.Fprintf(env.Stdout, "%s\n%s\n", token, tokenLine(token, subject, tenant, role))
+			return command.Failed(err)
 		},
 	}
 	cmd.Flags().StringVar(&subject, "subject", "admin", "whom the token is for; it becomes createdBy of what is made with it")

@@ -113,10 +113,10 @@ func servingFrom(t *testing.T, configuration string, between func(r *running, s 
 	}
 	r := &running{}
 	s.store.Store = between(r, s.store.Store)
-	stop, now, end := endsBy(nil)
+	stop, end := context.WithCancel(context.Background())
 	ready, ended := make(chan string, 1), make(chan error, 1)
 	go func() {
-		err := s.run(stop, now, around{listen: net.Listen, ready: func(tenants, _ net.Addr) { ready <- tenants.String() }})
+		err := s.run(stop, stop, around{listen: net.Listen, ready: func(tenants, _ net.Addr) { ready <- tenants.String() }})
 		ended <- errors.Join(err, s.close())
 	}()
 	t.Cleanup(func() {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"runtime/debug"
 
+	"originwarden/cmd/originwarden/cli/command"
+
 	"github.com/spf13/cobra"
 )
 
@@ -46,10 +48,10 @@ func newVersion(env Environment) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version, the commit and the Go version",
-		Args:  noArguments,
+		Args:  command.NoArguments,
 		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprint(env.stdout, thisBuild())
-			return failed(err)
+			_, err := fmt.Fprint(env.Stdout, thisBuild())
+			return command.Failed(err)
 		},
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"originwarden/cmd/originwarden/cli/command"
+
 	"github.com/spf13/cobra"
 )
 
@@ -43,7 +45,7 @@ func newWait(env Environment) *cobra.Command {
 			"told with what each gateway has. One whose store was reset has nothing to wait for\n" +
 			"until it is accepted; see originwarden resync.",
 		Example: "  originwarden wait --revision 42 --admin http://10.0.0.1:9090,http://10.0.0.2:9090 --timeout 1m",
-		Args:    noArguments,
+		Args:    command.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := checkAdmin(w.admins...); err != nil {
 				return err
@@ -51,7 +53,7 @@ func newWait(env Environment) *cobra.Command {
 			if w.timeout <= 0 {
 				return errors.New("--timeout: it has to be more than 0")
 			}
-			return failed(w.run(cmd.Context()))
+			return command.Failed(w.run(cmd.Context()))
 		},
 	}
 	flags := cmd.Flags()
@@ -164,7 +166,7 @@ func (w *waiting) conflict(seen []sighting) error {
 		case wanted == "":
 			wanted = identity
 		case identity != wanted && w.identity != "":
-			return fmt.Errorf("a gateway is at another store than %s:\n%s", printable(w.identity), w.list(seen))
+			return fmt.Errorf("a gateway is at another store than %s:\n%s", command.Printable(w.identity), w.list(seen))
 		case identity != wanted:
 			return fmt.Errorf("the gateways do not share a store, so that their revisions do not compare:\n%s", w.list(seen))
 		}
@@ -176,7 +178,7 @@ func (w *waiting) tell(seen []sighting) error {
 	if !w.verbose {
 		return nil
 	}
-	_, err := fmt.Fprintln(w.env.stdout, w.list(seen))
+	_, err := fmt.Fprintln(w.env.Stdout, w.list(seen))
 	return err
 }
 
@@ -184,7 +186,7 @@ func (w *waiting) tell(seen []sighting) error {
 func (w *waiting) list(seen []sighting) string {
 	lines := make([]string, len(seen))
 	for i, s := range seen {
-		lines[i] = printable(fmt.Sprintf("  %s: %s", w.admins[i], s))
+		lines[i] = command.Printable(fmt.Sprintf("  %s: %s", w.admins[i], s))
 	}
 	return strings.Join(lines, "\n")
 }

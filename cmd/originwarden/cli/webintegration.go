@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"originwarden/api/client"
+	"originwarden/cmd/originwarden/cli/command"
 )
 
 // webIntegrations is what the commands of web-integration share: how to reach
@@ -34,8 +35,8 @@ func newWebIntegrationCommand(env Environment) *cobra.Command {
 			"the same API. ORIGINWARDEN_SERVER is the URL of the tenant's host, ORIGINWARDEN_TOKEN\n" +
 			"the token. When the server limits the rate of requests, a command waits for a minute\n" +
 			"at most. An id that begins with - is given after --.",
-		Args: onlyCommands,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args: command.OnlyCommands,
+		RunE: command.ShowHelp,
 	}
 	flags := cmd.PersistentFlags()
 	flags.StringVarP(&w.server, "server", "s", "", "the URL of the tenant's host (default: ORIGINWARDEN_SERVER)")
@@ -65,7 +66,7 @@ func (w *webIntegrations) get() *cobra.Command {
 			if err != nil {
 				return told("reading "+args[0], err)
 			}
-			return w.print(w.showing.one(read))
+			return w.env.Print(w.showing.one(read))
 		},
 	}
 }
@@ -102,11 +103,11 @@ func (w *webIntegrations) delete(ctx context.Context, ids []string, ifMatch stri
 			failures = append(failures, told("deleting "+id, err))
 			continue
 		}
-		if err := w.print(w.showing.write("deleted", id, answer)); err != nil {
+		if err := w.env.Print(w.showing.write("deleted", id, answer)); err != nil {
 			return err
 		}
 	}
-	return joined(failures)
+	return command.JoinFailures(failures)
 }
 
 func ifMatchFlag(cmd *cobra.Command, ifMatch *string) {
@@ -124,7 +125,7 @@ func entityTag(flag string) string {
 
 // client returns what the commands call the API with.
 func (w *webIntegrations) client() (*client.Client, error) {
-	server := cmp.Or(w.server, w.env.getenv("ORIGINWARDEN_SERVER"))
+	server := cmp.Or(w.server, w.env.Getenv("ORIGINWARDEN_SERVER"))
 	if server == "" {
 		return nil, errors.New("there is no server: set ORIGINWARDEN_SERVER, or give --server")
 	}
@@ -138,7 +139,7 @@ func (w *webIntegrations) client() (*client.Client, error) {
 
 // token is never the value of a flag: everybody on the machine could read it.
 func (w *webIntegrations) token() (string, error) {
-	token := w.env.getenv("ORIGINWARDEN_TOKEN")
+	token := w.env.Getenv("ORIGINWARDEN_TOKEN")
 	if w.tokenFile != "" {
 		text, err := readFile(w.tokenFile, nil, 64<<10)
 		if err != nil {
@@ -172,14 +173,9 @@ func readFile(name string, stdin io.Reader, limit int64) ([]byte, error) {
 }
 
 func (w *webIntegrations) tellOfWait(d time.Duration) {
-	fmt.Fprintf(w.env.stderr, "originwarden: the server limits the rate of requests, waiting for %v\n", d)
+	fmt.Fprintf(w.env.Stderr, "originwarden: the server limits the rate of requests, waiting for %v\n", d)
 }
 
 func (w *webIntegrations) tellOfRetry(err error) {
-	fmt.Fprintf(w.env.stderr, "originwarden: %s, trying again\n", printable(err.Error()))
-}
-
-func (w *webIntegrations) print(text []byte) error {
-	_, err := w.env.stdout.Write(text)
-	return failed(err)
+	fmt.Fprintf(w.env.Stderr, "originwarden: %s, trying again\n", command.Printable(err.Error()))
 }

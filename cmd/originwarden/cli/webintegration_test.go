@@ -61,7 +61,7 @@ func newOffice(t *testing.T) *office {
 
 // shell is an environment with a server and a token.
 func shell(server, token string) Environment {
-	return Environment{getenv: func(name string) string {
+	return Environment{Getenv: func(name string) string {
 		return map[string]string{"ORIGINWARDEN_SERVER": server, "ORIGINWARDEN_TOKEN": token}[name]
 	}}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"originwarden/api/client"
+	"originwarden/cmd/originwarden/cli/command"
 )
 
 // maxPage is the most that the API has on one page.
@@ -21,7 +22,7 @@ func (w *webIntegrations) list() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "ls",
 		Short: "Print the tenant's web integrations",
-		Args:  noArguments,
+		Args:  command.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if cmd.Flags().Changed("limit") && l.Limit < 1 {
 				return errors.New("--limit: it is at least 1")
@@ -67,7 +68,7 @@ func (w *webIntegrations) printList(ctx context.Context, c *client.Client, l cli
 	if found.more {
 		w.tellOfMore("there are more web integrations than these %d; without --limit all are printed", len(found.all))
 	}
-	return w.print(w.showing.several(found.all))
+	return w.env.Print(w.showing.several(found.all))
 }
 
 // printPage prints one page as the server wrote it.
@@ -84,11 +85,11 @@ func (w *webIntegrations) printPage(ctx context.Context, c *client.Client, l cli
 	if beyond != "" {
 		w.tellOfMore("there are more web integrations than the %d of this page", len(page.WebIntegrations))
 	}
-	return w.print(page.Raw)
+	return w.env.Print(page.Raw)
 }
 
 func (w *webIntegrations) tellOfMore(format string, shown int) {
-	fmt.Fprintf(w.env.stderr, "originwarden: "+format+"\n", shown)
+	fmt.Fprintf(w.env.Stderr, "originwarden: "+format+"\n", shown)
 }
 
 // firstOf reads as many as are wanted, from the first page on: one page may have

@@ -10,9 +10,9 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
-	"unicode"
 
 	"originwarden/api/client"
+	"originwarden/cmd/originwarden/cli/command"
 )
 
 // showing is how the answers of a server are shown: in a table, unless one of
@@ -79,7 +79,7 @@ func (s showing) write(done, id string, a client.Answer) []byte {
 	case s.ids:
 		return table([][]string{{id}})
 	}
-	text := done + " " + printable(id)
+	text := done + " " + command.Printable(id)
 	if a.Revision != 0 {
 		text += ", in force from revision " + strconv.FormatUint(a.Revision, 10)
 	}
@@ -111,7 +111,7 @@ func table(rows [][]string) []byte {
 	columns := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	for _, row := range rows {
 		for i, cell := range row {
-			row[i] = printable(cell)
+			row[i] = command.Printable(cell)
 		}
 		fmt.Fprintln(columns, strings.Join(row, "\t"))
 	}
@@ -129,35 +129,13 @@ func indented(v any) []byte {
 		panic(err)
 	}
 	escape := func(r rune) string { return fmt.Sprintf(`\u%04x`, r) }
-	return []byte(escaped(text.String(), "\n", func(r rune) string {
+	return []byte(command.Escape(text.String(), "\n", func(r rune) string {
 		if r > 0xffff { // two UTF-16 surrogates
 			r -= 0x10000
 			return escape(0xd800+r>>10) + escape(0xdc00+r&0x3ff)
 		}
 		return escape(r)
 	}))
-}
-
-// printable returns s with whatever would not show as a character on a terminal
-// escaped, as in a Go string.
-func printable(s string) string {
-	return escaped(s, "", func(r rune) string {
-		quoted := strconv.QuoteRune(r)
-		return quoted[1 : len(quoted)-1]
-	})
-}
-
-// escaped returns s with the runes escaped that are neither printable nor kept.
-func escaped(s, kept string, escape func(rune) string) string {
-	var text strings.Builder
-	for _, r := range s {
-		if unicode.IsPrint(r) || strings.ContainsRune(kept, r) {
-			text.WriteRune(r)
-			continue
-		}
-		text.WriteString(escape(r))
-	}
-	return text.String()
 }
 
 // told returns why a command could not do its work. A server that is none is a
@@ -168,25 +146,15 @@ func told(doing string, err error) error {
 	}
 	refused, ok := errors.AsType[*client.Error](err)
 	if !ok || len(refused.Errors) == 0 {
-		return failed(errors.New(printable(doing + ": " + err.Error())))
+		return command.Failed(errors.New(command.Printable(doing + ": " + err.Error())))
 	}
 	var text strings.Builder
-	fmt.Fprintf(&text, "%s: %d %s", printable(doing), refused.Status, http.StatusText(refused.Status))
+	fmt.Fprintf(&text, "%s: %d %s", command.Printable(doing), refused.Status, http.StatusText(refused.Status))
 	for _, problem := range refused.Errors {
 		text.WriteString("\n  " + problem.String())
 	}
 	if refused.TraceID != "" {
-		text.WriteString("\n  trace id " + printable(refused.TraceID))
+		text.WriteString("\n  trace id " + command.Printable(refused.TraceID))
 	}
-	return failed(errors.New(text.String()))
-}
-
-// joined returns the failures as one, or the first error that is none.
-func joined(failures []error) error {
-	for _, err := range failures {
-		if !isA[failure](err) {
-			return err
-		}
-	}
-	return failed(errors.Join(failures...))
+	return command.Failed(errors.New(text.String()))
 }

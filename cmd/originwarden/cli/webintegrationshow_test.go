@@ -129,7 +129,7 @@ func TestWebIntegration_FailsWhereItCannotPrint(t *testing.T) {
 	for _, args := range [][]string{{"ls"}, {"ls", "--raw"}, {"get", w.ID}, {"create", "--name", "m"}, {"rm", w.ID}} {
 		stderr := newOutput()
 		env := o.env
-		env.stdout, env.stderr = full{}, stderr
+		env.Stdout, env.Stderr = full{}, stderr
 		if status := Execute(env, append([]string{"web-integration"}, args...)...); status != exitFailed || stderr.String() != "originwarden: no space left\n" {
 			t.Errorf("%q: exit status %d\n%s", args, status, stderr)
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"originwarden/api/client"
+	"originwarden/cmd/originwarden/cli/command"
 )
 
 // create is the command that makes a web integration.
@@ -24,7 +25,7 @@ func (w *webIntegrations) create() *cobra.Command {
 			"  originwarden web-integration create --upsert --name Shop --validOrigins https://shop.example --validOrigins http://localhost:3000\n" +
 			"  originwarden web-integration create --name Shop --validOrigins '[\"https://shop.example\"]'\n" +
 			"  originwarden web-integration create --file shop.json",
-		Args: noArguments,
+		Args: command.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			wanted, err := given.over(file, cmd.InOrStdin())
 			if err != nil {
@@ -38,7 +39,7 @@ func (w *webIntegrations) create() *cobra.Command {
 			if err != nil {
 				return told("creating "+wanted.Name, err)
 			}
-			return w.print(w.showing.one(made))
+			return w.env.Print(w.showing.one(made))
 		},
 	}
 	flags := cmd.Flags()
@@ -100,7 +101,7 @@ func (w *webIntegrations) patch() *cobra.Command {
 			if err != nil {
 				return told("changing "+args[0], err)
 			}
-			return w.print(w.showing.write("changed", args[0], answer))
+			return w.env.Print(w.showing.write("changed", args[0], answer))
 		},
 	}
 	given.flags(cmd)

@@ -58,7 +58,7 @@ func TestWebIntegrationCreate_PrintsWhatWasMade(t *testing.T) {
 
 func TestWebIntegrationCreate_ReadsItsInput(t *testing.T) {
 	o := newOffice(t)
-	o.env.stdout, o.env.stderr = newOutput(), newOutput()
+	o.env.Stdout, o.env.Stderr = newOutput(), newOutput()
 	root := newRoot(o.env)
 	root.SetIn(strings.NewReader(`{"name":"of stdin"}`))
 	root.SetArgs([]string{"web-integration", "create", "-f", "-"})

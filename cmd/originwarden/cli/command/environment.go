@@ -1,0 +1,78 @@
+// Package command has what the commands of the command line share: the
+// environment that they run in, how they fail, and how they print what others
+// sent.
+package command
+
+import (
+	"context"
+	"io"
+	"net"
+	"os"
+	"sync"
+)
+
+// Environment is what a command knows of its process. Nothing else of a command
+// reads the environment, or takes signals.
+type Environment struct {
+	Stdout, Stderr io.Writer
+	Getenv         func(string) string
+	Listen         Listen
+	Program        string // how it was called
+	Terminal       bool   // whether standard error is one
+	// Signals subscribes to the signals to stop, until release is called.
+	Signals func() (signals <-chan os.Signal, release func())
+	// Hangup subscribes to the signal to read the configuration again; nil is
+	// never.
+	Hangup func() (signals <-chan os.Signal, release func())
+	// Activated takes the sockets that the process was started with; nil is none.
+	Activated func() (map[string][]net.Listener, error)
+}
+
+// Listen opens a listener, as net.Listen does.
+type Listen func(network, address string) (net.Listener, error)
+
+// Print writes text to standard output.
+func (e Environment) Print(text []byte) error {
+	_, err := e.Stdout.Write(text)
+	return Failed(err)
+}
+
+// Hangups returns the signals of Hangup, or nil if there are none.
+func (e Environment) Hangups() (signals <-chan os.Signal, release func()) {
+	if e.Hangup == nil {
+		return nil, func() {}
+	}
+	return e.Hangup()
+}
+
+// UntilStopped calls run with a context that the first signal to stop ends.
+func (e Environment) UntilStopped(run func(context.Context) error) error {
+	stop, _, release := e.Stopping()
+	defer release()
+	return run(stop)
+}
+
+// Stopping turns the signals to stop into contexts: the first signal ends stop,
+// and the second ends now. release ends both.
+func (e Environment) Stopping() (stop, now context.Context, release func()) {
+	signals, unsubscribe := e.Signals()
+	stop, endStop := context.WithCancel(context.Background())
+	now, endNow := context.WithCancel(context.Background())
+	var waiting sync.WaitGroup
+	waiting.Go(func() {
+		for _, end := range []context.CancelFunc{endStop, endNow} {
+			select {
+			case <-signals:
+				end()
+			case <-now.Done():
+				return
+			}
+		}
+	})
+	return stop, now, func() {
+		endStop()
+		endNow()
+		waiting.Wait()
+		unsubscribe()
+	}
+}
