@@ -139,11 +139,11 @@ func required(key string) bool {
 }
 
 func TestConfigure_TellsWhatWaitsForARestart(t *testing.T) {
-	_, told, found := strings.Cut(read(t, "configure.md"), "which wait for the next start")
+	_, told, found := strings.Cut(read(t, "configure.md"), "which need a restart. The log")
 	if !found {
 		t.Fatal("it does not tell")
 	}
-	told, _, _ = strings.Cut(told, "\n\nLists are not configuration")
+	told, _, _ = strings.Cut(told, "\n\nLists are not part of the configuration")
 	for key := range documentedKeys(t) {
 		section, _, _ := strings.Cut(key, ".")
 		waits := strings.Contains(told, "`"+key+"`") || strings.Contains(told, "all of `"+section+"`")
