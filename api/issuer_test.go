@@ -104,8 +104,8 @@ func TestIssuer_WhoseAnswersAreNoneIsDown(t *testing.T) {
 		serve        http.HandlerFunc
 	}{
 		{"an error", "500", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(500); i.publish(w, r) }},
-		{"no JSON", "is not a JSON object", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "<html>") }},
-		{"another issuer", "did not match", func(w http.ResponseWriter, _ *http.Request) { say(w, "https://evil.example", i.url+"/keys") }},
+		{"no JSON", "not a valid JSON object", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "<html>") }},
+		{"another issuer", "that of another issuer", func(w http.ResponseWriter, _ *http.Request) { say(w, "https://evil.example", i.url+"/keys") }},
 		{"no place of keys", "jwks_uri is neither", func(w http.ResponseWriter, _ *http.Request) { say(w, i.url, "") }},
 		{"keys over http", "jwks_uri is neither", func(w http.ResponseWriter, _ *http.Request) { say(w, i.url, "http://keys.example/") }},
 		{"keys in a file", "jwks_uri is neither", func(w http.ResponseWriter, _ *http.Request) { say(w, i.url, "file:///etc/keys") }},

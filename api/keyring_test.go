@@ -142,10 +142,10 @@ func TestKeys_WhoseAnswerIsNoneAreNotThere(t *testing.T) {
 		keys         http.HandlerFunc
 	}{
 		{"an error", "404", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(404); i.publish(w, r) }},
-		{"no JSON", "reading the keys", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "x") }},
-		{"no keys", "there are none", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{}`) }},
-		{"no list", "reading the keys", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"keys":{}}`) }},
-		{"doubled lists", "one list of keys", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"keys":[],"keys":[]}`) }},
+		{"no JSON", "not a JSON Web Key Set", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "x") }},
+		{"no keys", "not a JSON Web Key Set", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{}`) }},
+		{"no list", "not a JSON Web Key Set", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"keys":{}}`) }},
+		{"doubled lists", "not a JSON Web Key Set", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"keys":[],"keys":[]}`) }},
 		{"a redirect", "302", func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Location", "/keys?again")
 			w.WriteHeader(http.StatusFound)

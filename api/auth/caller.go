@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Role is what a token may do.
+// Role is what a token permits.
 type Role uint8
 
 const (
@@ -15,31 +15,31 @@ const (
 	Admin
 )
 
-// Token is a static bearer token, of which only the hash is known here. Of
-// several with one hash the first counts.
+// Token is a static bearer token, known by its hash alone. Of several with the
+// same hash the first counts.
 type Token struct {
-	// Subject is whom the token was given to; it becomes a web integration's
-	// createdBy.
+	// Subject is whom the token was given to. It becomes the createdBy of web
+	// integrations.
 	Subject string
 	// Tenant is the id of the tenant that the token is for, or "*" for all.
 	Tenant string
 	Role   Role
-	// SHA256 is the hash of the token's text, which has enough entropy that
-	// nobody can guess it from its hash.
+	// SHA256 is the hash of the token's text. The text needs enough entropy that
+	// it cannot be guessed from the hash.
 	SHA256 [sha256.Size]byte
 }
 
-// principal is whose token it is, and what the token permits.
+// principal is the holder of a token, and what the token permits.
 type principal struct {
-	issuer     string // of the access token; "" for a static one
+	issuer     string // of an access token; "" for a static one
 	subject    string
 	tenant     string
 	allTenants bool
 	role       Role
 }
 
-// Caller is who sent a request. It keeps the settings that it was authenticated
-// by.
+// Caller is the authenticated sender of a request. It keeps the settings that
+// it was authenticated by.
 type Caller struct {
 	principal
 	buckets *bucketSets
@@ -55,7 +55,7 @@ func (c Caller) Subject() string { return c.subject }
 // CheckTenant returns a ForbiddenError unless the token is for the tenant.
 func (c Caller) CheckTenant(tenant string) error {
 	if !c.allTenants && c.tenant != tenant {
-		return &ForbiddenError{"The token is not one of this tenant."}
+		return &ForbiddenError{"The token is not for this tenant."}
 	}
 	return nil
 }
@@ -63,7 +63,7 @@ func (c Caller) CheckTenant(tenant string) error {
 // CheckAdmin returns a ForbiddenError unless the caller may write.
 func (c Caller) CheckAdmin() error {
 	if c.role != Admin {
-		return &ForbiddenError{"The token may read only."}
+		return &ForbiddenError{"The token is read-only."}
 	}
 	return nil
 }
@@ -72,25 +72,25 @@ func (c Caller) CheckAdmin() error {
 // token is for all tenants.
 func (c Caller) CheckOperator() error {
 	if !c.allTenants || c.role != Admin {
-		return &ForbiddenError{"The token is not one for all tenants with the role admin."}
+		return &ForbiddenError{"The token is not an admin token for all tenants."}
 	}
 	return nil
 }
 
 // CountRead counts a request of Tier1 at the tenant, or returns a RateLimitError.
 func (c Caller) CountRead(tenant string) error {
-	return c.count(&c.buckets.reads, LimitTier1, c.limits.Tier1, tenant)
+	return c.countRequest(&c.buckets.reads, LimitTier1, c.limits.Tier1, tenant)
 }
 
 // CountWrite counts a request of Tier2 at the tenant, or returns a
 // RateLimitError.
 func (c Caller) CountWrite(tenant string) error {
-	return c.count(&c.buckets.writes, LimitTier2, c.limits.Tier2, tenant)
+	return c.countRequest(&c.buckets.writes, LimitTier2, c.limits.Tier2, tenant)
 }
 
-func (c Caller) count(tier *bucketSet[callerKey], name string, perMinute int, tenant string) error {
+func (c Caller) countRequest(tier *bucketSet[callerKey], name string, perMinute int, tenant string) error {
 	b := tier.bucket(callerKey{c.issuer, c.subject, tenant}, perMinute, c.limits.since)
-	if wait := b.take(time.Now()); wait > 0 {
+	if wait := b.takeOne(time.Now()); wait > 0 {
 		return &RateLimitError{name, wait}
 	}
 	return nil

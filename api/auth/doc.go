@@ -1,5 +1,4 @@
-// Package auth authenticates the bearer of a request and limits how often it
-// may come back: static tokens, access tokens of an OpenID Connect issuer, and
-// rate limits. It writes no responses; AnswerTo says which response an error
-// stands for.
+// Package auth authenticates the caller of a request, by static tokens or by
+// access tokens of an OpenID Connect issuer, and limits the rate of requests.
+// It writes no responses: AnswerTo returns the response for an error.
 package auth

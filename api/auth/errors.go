@@ -10,16 +10,16 @@ import (
 )
 
 var (
-	// ErrTokenMissing says that a request has no token, or one that is unknown
-	// and not signed.
+	// ErrTokenMissing: the request has no token, or one that is unknown and not
+	// signed.
 	ErrTokenMissing = errors.New("no access token")
-	// ErrIssuerUnavailable says that the issuer did not give the keys that it
-	// takes to verify a token.
+	// ErrIssuerUnavailable: the issuer's keys, which are needed to verify the
+	// token, are unavailable.
 	ErrIssuerUnavailable = errors.New("fetching the issuer's keys")
 )
 
-// InvalidTokenError says why an access token was not accepted. The sender is
-// not told, and the text may hold what the token claims.
+// InvalidTokenError says why an access token was not accepted. The text may
+// quote its claims and is not for the sender.
 type InvalidTokenError struct{ Err error }
 
 // Error implements error.
@@ -34,7 +34,7 @@ type ForbiddenError struct{ Detail string }
 // Error implements error.
 func (e *ForbiddenError) Error() string { return e.Detail }
 
-// RateLimitError says that a limit is reached, until Wait is over.
+// RateLimitError says that a limit is reached, and for how long.
 type RateLimitError struct {
 	Limit string // its name
 	Wait  time.Duration
@@ -43,11 +43,11 @@ type RateLimitError struct {
 // Error implements error.
 func (e *RateLimitError) Error() string { return "the limit " + e.Limit + " is reached" }
 
-// Answer is the response to a request that was refused.
+// Answer is the response to a refused request.
 type Answer struct {
 	Status int
 	Error  envelope.Error
-	Header http.Header // beside those of every response
+	Header http.Header // besides those of every response
 }
 
 // AnswerTo returns the response for an error of this package. It reports false
@@ -63,14 +63,13 @@ func AnswerTo(err error) (Answer, bool) {
 	}
 	if errors.Is(err, ErrIssuerUnavailable) {
 		return Answer{http.StatusServiceUnavailable, envelope.Error{
-			Code: "ISSUER_UNAVAILABLE", Title: "Issuer unavailable",
-			Detail: "The keys of the token's issuer are not to be had.",
+			Code: "ISSUER_UNAVAILABLE", Title: "Issuer unavailable", Detail: "The keys of the token's issuer are unavailable.",
 		}, http.Header{"Retry-After": {"5"}}}, true
 	}
 	if _, invalid := errors.AsType[*InvalidTokenError](err); !invalid && !errors.Is(err, ErrTokenMissing) {
 		return Answer{}, false
 	}
-	// It looks the same whatever the cause.
+	// The response is the same whatever the cause.
 	return Answer{http.StatusUnauthorized, envelope.Error{Code: "AUTH-1", Title: "Unauthorized"}, http.Header{"Www-Authenticate": {"Bearer"}}}, true
 }
 

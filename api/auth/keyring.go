@@ -8,89 +8,73 @@ import (
 )
 
 const (
-	// keysAge is how old keys become before newer ones are asked for, and with
-	// that, how long one that the issuer withdrew still counts.
-	keysAge = 10 * time.Minute
-	// newKeysEvery is how often keys are fetched at most, whatever tokens name.
+	// maxKeysAge is the age at which the keys are fetched again, and with that,
+	// how long a key that the issuer withdrew is still accepted.
+	maxKeysAge = 10 * time.Minute
+	// newKeysEvery is the shortest time between two fetches, whatever keys tokens
+	// name.
 	newKeysEvery = time.Minute
-	// firstKeysEvery is the same as long as there are none.
+	// firstKeysEvery is the same while there are no keys.
 	firstKeysEvery = 5 * time.Second
 )
 
-// keyring has the issuer's keys, fetched when a token needs them and kept while
-// the issuer is down. It may be used concurrently and runs nothing in the
-// background. Who needs no new keys waits for none, but for the one request that
-// fetches when they are old: once in ten minutes, once a minute while it fails.
+// keyring holds the issuer's keys. They are fetched when a token needs them and
+// kept while the issuer is down. It may be used concurrently and runs nothing in
+// the background. Of the requests that need no newer keys, only the one that
+// fetches them is delayed: once in ten minutes, once a minute while that fails.
 type keyring struct {
 	issuer *issuer
 	log    func(context.Context, error)
-	held   atomic.Pointer[keys]
+	held   atomic.Pointer[keys] // nil before the first
 
-	// turn is full while somebody fetches. Below: for whoever has the turn.
-	turn    chan struct{}
-	tried   time.Time // when the last fetch that counts had ended
-	failure error     // of the last fetch
+	fetching chan struct{} // a mutex that can be waited for with a context, for what is below
+	tried    time.Time     // end of the last fetch, for newKeysEvery
+	failure  error         // of the last fetch
 }
 
 func newKeyring(i *issuer, log func(context.Context, error)) *keyring {
-	return &keyring{issuer: i, log: log, turn: make(chan struct{}, 1)}
+	return &keyring{issuer: i, log: log, fetching: make(chan struct{}, 1)}
 }
 
-// had returns the keys that are there, or nil.
-func (k *keyring) had() *keys { return k.held.Load() }
-
-// current returns the keys, fetched first if there are none. If they are old,
-// the first who comes fetches, and all others go on with those there are.
-func (k *keyring) current(ctx context.Context, waits bool) (*keys, error) {
-	held := k.had()
-	if held == nil {
-		return k.newer(ctx, nil, waits)
-	}
-	if time.Since(held.at) < keysAge {
+// currentKeys returns the keys, and fetches them first if there are none or they
+// are old. Old ones are returned while another request fetches. If there are
+// none, it waits for that request, or fails unless waits is set.
+func (k *keyring) currentKeys(ctx context.Context, waits bool) (*keys, error) {
+	held := k.held.Load()
+	if held != nil && time.Since(held.at) < maxKeysAge {
 		return held, nil
 	}
-	select {
-	case k.turn <- struct{}{}:
-		defer func() { <-k.turn }()
-		if fetched, err := k.refresh(ctx, held); err == nil {
-			return fetched, nil
-		}
-	default:
+	fetched, err := k.newerKeys(ctx, held, held == nil && waits)
+	if held != nil && err != nil {
+		return held, nil
 	}
-	return held, nil
+	return fetched, err
 }
 
-// newer returns newer keys than those there were, or the same when it is too
-// early to ask again. It waits for a fetch that is under way, or fails unless it
-// waits.
-func (k *keyring) newer(ctx context.Context, was *keys, waits bool) (*keys, error) {
+// newerKeys returns newer keys than old, or old if it is too early to fetch
+// again. It waits for a fetch of another request, or fails unless waits is set.
+func (k *keyring) newerKeys(ctx context.Context, old *keys, waits bool) (*keys, error) {
 	if !waits {
-		return k.newerAtOnce(ctx, was)
+		select {
+		case k.fetching <- struct{}{}:
+		default:
+			return nil, fmt.Errorf("%w: another request does", ErrIssuerUnavailable)
+		}
+	} else {
+		select {
+		case k.fetching <- struct{}{}:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("%w: %w", ErrIssuerUnavailable, ctx.Err())
+		}
 	}
-	select {
-	case k.turn <- struct{}{}:
-		defer func() { <-k.turn }()
-		return k.refresh(ctx, was)
-	case <-ctx.Done():
-		return nil, fmt.Errorf("%w: %w", ErrIssuerUnavailable, ctx.Err())
-	}
+	defer func() { <-k.fetching }()
+	return k.refresh(ctx, old)
 }
 
-// newerAtOnce is newer for who does not wait for others.
-func (k *keyring) newerAtOnce(ctx context.Context, was *keys) (*keys, error) {
-	select {
-	case k.turn <- struct{}{}:
-		defer func() { <-k.turn }()
-		return k.refresh(ctx, was)
-	default:
-		return nil, fmt.Errorf("%w: somebody else does", ErrIssuerUnavailable)
-	}
-}
-
-// refresh is newer for who has the turn.
-func (k *keyring) refresh(ctx context.Context, was *keys) (*keys, error) {
-	held := k.had()
-	if held != was { // fetched while this one waited
+// refresh is newerKeys for the holder of fetching.
+func (k *keyring) refresh(ctx context.Context, old *keys) (*keys, error) {
+	held := k.held.Load()
+	if held != old { // fetched while this request waited
 		return held, nil
 	}
 	every := newKeysEvery
@@ -104,7 +88,7 @@ func (k *keyring) refresh(ctx context.Context, was *keys) (*keys, error) {
 }
 
 func (k *keyring) fetch(ctx context.Context, held *keys) (*keys, error) {
-	fetched, err := k.issuer.keys(ctx)
+	fetched, err := k.issuer.fetchKeys(ctx)
 	k.tried, k.failure = time.Now(), nil
 	if err != nil {
 		k.failure = fmt.Errorf("%w: %w", ErrIssuerUnavailable, err)
@@ -114,9 +98,9 @@ func (k *keyring) fetch(ctx context.Context, held *keys) (*keys, error) {
 		return nil, k.failure
 	}
 	if held == nil {
-		k.tried = time.Time{} // the first unknown key is not to wait for the first fetch
+		k.tried = time.Time{} // a key that appears right after the first fetch is not delayed
 	}
-	fetched.inherit(held)
+	fetched.inheritGrants(held)
 	k.held.Store(fetched)
 	return fetched, nil
 }

@@ -15,46 +15,44 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 )
 
-// keys are the issuer's public keys as they were at a time. They are not
-// changed any more.
+// keys are the issuer's public keys as they were at a time. Only granted
+// changes.
 type keys struct {
 	public []jose.JSONWebKey
 	at     time.Time
-	digest [sha256.Size]byte // of the document they came in
-	// granted are tokens that these keys have signed, by their hashes.
+	digest [sha256.Size]byte // of their document
+	// granted are the grants of tokens that these keys have signed, by the
+	// tokens' hashes.
 	granted *lru.Cache[[sha256.Size]byte, grant]
 }
 
-// maxGranted bounds the memory of the tokens that were looked at to a few
-// megabytes.
+// maxGranted bounds the memory of grants to a few megabytes.
 const maxGranted = 4096
 
-// parseKeys reads a JWK Set (RFC 7517, section 5). Keys that it does not
-// understand, or that sign nothing, are left out, as that section wants.
+// parseKeys parses a JWK Set (RFC 7517, section 5). As that section demands,
+// keys that are not understood are left out, and so are those that verify no
+// signatures. Errors do not quote the document.
 func parseKeys(document []byte, at time.Time) (*keys, error) {
 	var set struct {
 		Keys []jsontext.Value `json:"keys"`
 	}
-	if err := json.Unmarshal(document, &set); err != nil {
-		return nil, errors.New("reading the keys: it is not a JSON object with one list of keys") // the error may quote it
+	if json.Unmarshal(document, &set) != nil || set.Keys == nil {
+		return nil, errors.New("its keys are not a JSON Web Key Set")
 	}
-	if set.Keys == nil {
-		return nil, errors.New("reading the keys: there are none")
-	}
-	granted, _ := lru.New[[sha256.Size]byte, grant](maxGranted) // fails for no size
+	granted, _ := lru.New[[sha256.Size]byte, grant](maxGranted) // the only error is that of no size
 	k := &keys{at: at, digest: sha256.Sum256(document), granted: granted}
 	for _, text := range set.Keys {
 		var key jose.JSONWebKey
-		if key.UnmarshalJSON(text) == nil && signs(&key) {
+		if key.UnmarshalJSON(text) == nil && verifiesSignatures(&key) {
 			k.public = append(k.public, key)
 		}
 	}
 	return k, nil
 }
 
-// signs reports whether signatures are verified with the key: a public one that
-// is long enough (RFC 7518, section 3.3) and not for encryption.
-func signs(key *jose.JSONWebKey) bool {
+// verifiesSignatures reports whether the key is a public one for signatures,
+// long enough (RFC 7518, section 3.3).
+func verifiesSignatures(key *jose.JSONWebKey) bool {
 	if key.Use != "" && key.Use != "sig" {
 		return false
 	}
@@ -67,9 +65,10 @@ func signs(key *jose.JSONWebKey) bool {
 	return false
 }
 
-// matching returns the keys that a token with the header may be signed with. It
-// has to name one where there are several (OpenID Connect Core, section 10.1).
-func (k *keys) matching(header tokenHeader) []crypto.PublicKey {
+// matchingKeys returns the keys that a token with the header may be signed with.
+// The header has to name one where there are several (OpenID Connect Core,
+// section 10.1).
+func (k *keys) matchingKeys(header tokenHeader) []crypto.PublicKey {
 	if header.keyID == "" && len(k.public) != 1 {
 		return nil
 	}
@@ -83,21 +82,18 @@ func (k *keys) matching(header tokenHeader) []crypto.PublicKey {
 	return matching
 }
 
-// inherit takes over what older keys have signed, if these are the same.
-func (k *keys) inherit(older *keys) {
+// inheritGrants takes over the grants of older keys, if these are the same.
+func (k *keys) inheritGrants(older *keys) {
 	if older != nil && older.digest == k.digest {
 		k.granted = older.granted
 	}
 }
 
-// remember keeps what the token of that hash gives its holder.
-func (k *keys) remember(hash [sha256.Size]byte, g grant) { k.granted.Add(hash, g) }
-
-// remembered returns who holds the token of that hash, if these keys have
-// signed it, it is still good and a has granted it.
-func (k *keys) remembered(a *accessTokens, hash [sha256.Size]byte) (principal, bool) {
+// grantedHolder returns the holder of the token with the hash, if these keys
+// signed it, it has not expired, and by granted it.
+func (k *keys) grantedHolder(by *oidcVerifier, hash [sha256.Size]byte) (principal, bool) {
 	g, ok := k.granted.Get(hash)
-	if !ok || g.by != a || g.over(time.Now()) {
+	if !ok || g.by != by || g.isExpired(time.Now()) {
 		return principal{}, false
 	}
 	return g.principal, true

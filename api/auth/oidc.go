@@ -5,52 +5,47 @@ import (
 	"context"
 	"crypto"
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"time"
 
-	"github.com/coreos/go-oidc/v3/oidc"
 	"github.com/go-jose/go-jose/v4"
 )
 
-// OIDC says which access tokens of an OpenID Connect issuer count beside the
-// static ones: signed JSON Web Tokens (RFC 7519) that any request may carry as
-// its bearer token. The zero value takes none.
+// OIDC configures access tokens of an OpenID Connect issuer: signed JSON Web
+// Tokens (RFC 7519), sent as bearer tokens. The zero value accepts none.
 //
 // The issuer's keys are found by OpenID Connect Discovery when a token first
-// needs them, so that an issuer that is down stops nothing else. They are
-// fetched without a proxy, whatever the environment says, from https alone, or
-// http on this machine.
+// needs them, so that static tokens work while the issuer is down. They are
+// fetched without a proxy, whatever the environment says, and only over https,
+// or http on this machine.
 type OIDC struct {
-	// Issuer is the URL that tokens have as their iss, to the byte. "" turns
-	// access tokens off.
+	// Issuer is the URL in the tokens' iss, to the byte. "" turns access tokens
+	// off.
 	Issuer string
-	// Audience has to be among a token's aud. Without one no token counts.
+	// Audience has to be in a token's aud. If it is "", no token is accepted.
 	Audience string
-	// TenantClaim is the claim that holds the id of the token's tenant, as one
-	// string; "" is tenantId. A token in which it is anything else, or "*", is
-	// one of no tenant.
+	// TenantClaim is the claim that holds the id of the token's tenant, a string;
+	// "" is tenantId. Any other value, also "*", is no tenant.
 	TenantClaim string
 	// RoleClaim is the claim that holds the roles, a string or a list of
-	// strings; "" is roles. Neither name is a path: a dot is a dot.
+	// strings; "" is roles. A dot in it or in TenantClaim is part of the name.
 	RoleClaim string
-	// AdminRole is the role of an Admin; "" is TenantAdmin. Whoever else has a
-	// token of the tenant is a Reader.
+	// AdminRole is the role of an Admin; "" is TenantAdmin. Other tokens of the
+	// tenant are those of a Reader.
 	AdminRole string
 }
 
-// accessTokens verifies tokens of the issuer. It may be used concurrently.
-type accessTokens struct {
+// oidcVerifier verifies tokens of the issuer. It may be used concurrently.
+type oidcVerifier struct {
 	OIDC
 	keys      *keyring
-	verifier  *oidc.IDTokenVerifier
 	verifying chan struct{} // of the Authenticator
 }
 
-// accessTokens returns what verifies tokens by o, or nil if o takes none. It has
-// the keyring of an older one of the same issuer, and is the same one if nothing
-// has changed.
-func (a *Authenticator) accessTokens(o OIDC, before *accessTokens) *accessTokens {
+// newVerifier returns a verifier for o, or nil if o accepts no tokens. It takes
+// over the keyring of a verifier of the same issuer, and returns before if
+// nothing has changed.
+func (a *Authenticator) newVerifier(o OIDC, before *oidcVerifier) *oidcVerifier {
 	if o.Issuer == "" {
 		return nil
 	}
@@ -59,35 +54,15 @@ func (a *Authenticator) accessTokens(o OIDC, before *accessTokens) *accessTokens
 	o.AdminRole = cmp.Or(o.AdminRole, "TenantAdmin")
 	switch {
 	case before == nil || before.Issuer != o.Issuer:
-		return &accessTokens{o, newKeyring(newIssuer(o.Issuer), a.log), newVerifier(o), a.verifying}
+		return &oidcVerifier{o, newKeyring(newIssuer(o.Issuer), a.log), a.verifying}
 	case before.OIDC != o:
-		return &accessTokens{o, before.keys, newVerifier(o), a.verifying}
+		return &oidcVerifier{o, before.keys, a.verifying}
 	}
 	return before
 }
 
-// newVerifier returns what verifies signatures. The claims are checked by
-// accessTokens.grant, because go-oidc takes names of any case and the last of
-// doubled ones.
-func newVerifier(o OIDC) *oidc.IDTokenVerifier {
-	checks := &oidc.Config{SkipClientIDCheck: true, SkipIssuerCheck: true, SkipExpiryCheck: true}
-	for _, algorithm := range algorithms() {
-		checks.SupportedSigningAlgs = append(checks.SupportedSigningAlgs, string(algorithm))
-	}
-	return oidc.NewVerifier(o.Issuer, contextKeys{}, checks)
-}
-
-// contextKeys is an oidc.KeySet of the public keys that the context holds.
-type contextKeys struct{}
-
-// VerifySignature implements oidc.KeySet.
-func (contextKeys) VerifySignature(ctx context.Context, token string) ([]byte, error) {
-	public, _ := ctx.Value(contextKeys{}).([]crypto.PublicKey)
-	return (&oidc.StaticKeySet{PublicKeys: public}).VerifySignature(ctx, token)
-}
-
-// algorithms are those whose keys an issuer can publish. The symmetric ones and
-// none are not among them, so that no public key is ever taken for a secret.
+// algorithms returns the asymmetric ones. Without the others no public key can
+// be used as a secret.
 func algorithms() []jose.SignatureAlgorithm {
 	return []jose.SignatureAlgorithm{
 		jose.RS256, jose.RS384, jose.RS512, jose.PS256, jose.PS384, jose.PS512,
@@ -95,96 +70,96 @@ func algorithms() []jose.SignatureAlgorithm {
 	}
 }
 
-// remembered returns who holds a token that was verified before, by its hash.
-func (a *accessTokens) remembered(ctx context.Context, hash [sha256.Size]byte) (who principal, ok bool) {
-	held := a.keys.had()
+// knownHolder returns the holder of a token that was verified before, by its
+// hash.
+func (v *oidcVerifier) knownHolder(ctx context.Context, hash [sha256.Size]byte) (principal, bool) {
+	held := v.keys.held.Load()
 	if held == nil {
 		return principal{}, false
 	}
-	if _, ok := held.remembered(a, hash); !ok {
+	if _, ok := held.grantedHolder(v, hash); !ok {
 		return principal{}, false
 	}
-	// Keys that were withdrawn meanwhile vouch for nothing.
-	held, _ = a.keys.current(ctx, true)
-	return held.remembered(a, hash)
+	// The key may have been withdrawn since.
+	held, _ = v.keys.currentKeys(ctx, true)
+	return held.grantedHolder(v, hash)
 }
 
-// holder returns who holds the token of that hash, or why it is not accepted.
-// The error is ErrIssuerUnavailable where the issuer is at fault, not the token. Of an
-// address that is above the limit, few tokens are verified at once, and none
-// waits for keys that another one fetches.
-func (a *accessTokens) holder(ctx context.Context, token string, hash [sha256.Size]byte, aboveLimit bool) (principal, error) {
+// verifyToken returns the holder of the token with the hash. The error is
+// ErrIssuerUnavailable if the keys are unavailable. From an address above the
+// limit, few tokens are verified at once, and none waits for keys that another
+// request fetches.
+func (v *oidcVerifier) verifyToken(ctx context.Context, token string, hash [sha256.Size]byte, aboveLimit bool) (principal, error) {
 	header, err := parseTokenHeader(token)
 	if err != nil {
 		return principal{}, err
 	}
-	held, err := a.keysFor(ctx, header, !aboveLimit)
+	held, err := v.keysFor(ctx, header, !aboveLimit)
 	if err != nil {
 		return principal{}, err
 	}
 	if aboveLimit {
-		if err := a.beginVerifying(ctx); err != nil {
+		if err := v.beginVerifying(ctx); err != nil {
 			return principal{}, err
 		}
-		defer func() { <-a.verifying }()
+		defer func() { <-v.verifying }()
 	}
-	payload, err := a.payload(ctx, token, held.matching(header))
+	payload, err := verifySignature(token, held.matchingKeys(header))
 	if err != nil {
 		return principal{}, err
 	}
-	granted, err := a.grant(payload, time.Now())
+	granted, err := v.checkClaims(payload, time.Now())
 	if err != nil {
 		return principal{}, err
 	}
-	held.remember(hash, granted)
+	held.granted.Add(hash, granted)
 	return granted.principal, nil
 }
 
 const (
-	// verifiedAtOnce is how many tokens of addresses above the limit of failed
-	// authentication are verified at once, so that a flood of bad ones leaves the
+	// maxVerifying is how many tokens of addresses above the limit of failed
+	// attempts are verified at once, so that a flood of invalid ones leaves the
 	// processors to others.
-	verifiedAtOnce = 2
-	// verifyPatience is how long such a token waits.
-	verifyPatience = 100 * time.Millisecond
+	maxVerifying = 2
+	// maxVerifyingWait is how long such a token waits.
+	maxVerifyingWait = 100 * time.Millisecond
 )
 
-var errTooManyVerified = errors.New("too many tokens are being verified")
-
 // beginVerifying waits until one more token may be verified. The caller receives
-// from a.verifying when that has ended.
-func (a *accessTokens) beginVerifying(ctx context.Context) error {
-	timer := time.NewTimer(verifyPatience)
-	defer timer.Stop()
+// from v.verifying afterwards.
+func (v *oidcVerifier) beginVerifying(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, maxVerifyingWait)
+	defer cancel()
 	select {
-	case a.verifying <- struct{}{}:
+	case v.verifying <- struct{}{}:
 		return nil
-	case <-timer.C:
-		return errTooManyVerified
 	case <-ctx.Done():
-		return ctx.Err()
+		return errors.New("too many tokens are being verified")
 	}
 }
 
-// keysFor returns the issuer's keys, newer ones if those that are there have
-// none for the header. Unless it waits, it fails where it would have to wait for
-// somebody else.
-func (a *accessTokens) keysFor(ctx context.Context, header tokenHeader, waits bool) (*keys, error) {
-	had := a.keys.had()
-	held, err := a.keys.current(ctx, waits)
-	if err != nil || len(held.matching(header)) > 0 {
+// keysFor returns the issuer's keys, and fetches newer ones if none matches the
+// header. It waits for a fetch of another request, or fails unless waits is set.
+func (v *oidcVerifier) keysFor(ctx context.Context, header tokenHeader, waits bool) (*keys, error) {
+	before := v.keys.held.Load()
+	held, err := v.keys.currentKeys(ctx, waits)
+	if err != nil || len(held.matchingKeys(header)) > 0 {
 		return held, err
 	}
-	return a.keys.newer(ctx, had, waits) // than what was there before, so that nothing is fetched twice
+	return v.keys.newerKeys(ctx, before, waits) // than before, so that keys that were just fetched are not fetched again
 }
 
-// payload returns the claims of a token that one of the public keys signed.
-func (a *accessTokens) payload(ctx context.Context, token string, public []crypto.PublicKey) ([]byte, error) {
-	verified, err := a.verifier.Verify(context.WithValue(ctx, contextKeys{}, public), token)
-	if err != nil { // which quotes the token
-		return nil, errors.New("the token is malformed, or signed by none of the issuer's keys")
+// verifySignature returns the payload of a token that one of the keys signed.
+// Errors do not quote the token.
+func verifySignature(token string, public []crypto.PublicKey) ([]byte, error) {
+	signed, err := jose.ParseSignedCompact(token, algorithms())
+	if err != nil {
+		return nil, errors.New("the token is malformed")
 	}
-	var payload json.RawMessage
-	err = verified.Claims(&payload)
-	return payload, err
+	for _, key := range public {
+		if payload, err := signed.Verify(key); err == nil {
+			return payload, nil
+		}
+	}
+	return nil, errors.New("the token is signed by none of the issuer's keys")
 }

@@ -9,23 +9,21 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// RateLimits are how many requests there may be in a minute. Each is a bucket
-// that a minute fills: what was not used is there at once, and never more than
-// a minute's. What is zero or negative limits nothing. A request that a limit
-// refuses does not count.
+// RateLimits are requests per minute. Each limit is a bucket that a minute
+// fills: what was not used is available at once, but never more than a minute's.
+// Zero and negative values limit nothing. Refused requests do not count.
 type RateLimits struct {
 	// Tier1 is for reads and Tier2 for writes, of one subject at one tenant.
-	// Reaching the one leaves the other as it is.
+	// Each is counted apart.
 	Tier1, Tier2 int
-	// Failed is for failed authentication from one client address, of IPv6 from
-	// one /64. Whoever fails beyond it gets 429. Behind an address that many
-	// share, nobody's failures shut out others: good tokens are let in. Access
-	// tokens that are new there are verified a few at a time, and get 429 if too
-	// many others wait for that.
+	// Failed is for failed authentication from one client address, or one /64 of
+	// IPv6. Above it, failures are answered with 429, and valid tokens are still
+	// accepted, since many clients may share an address. New access tokens are
+	// then verified a few at a time, and get 429 if they wait too long for that.
 	Failed int
 }
 
-// The limits by name, as RateLimitError.Limit has them.
+// The values of RateLimitError.Limit.
 const (
 	LimitTier1  = "tier1"
 	LimitTier2  = "tier2"
@@ -48,18 +46,18 @@ func newBucketSets() bucketSets {
 	return bucketSets{newBucketSet[callerKey](), newBucketSet[callerKey](), newBucketSet[netip.Prefix]()}
 }
 
-// callerKey is whose requests at a tenant are counted together.
+// callerKey identifies a caller at a tenant, whose requests are counted together.
 type callerKey struct{ issuer, subject, tenant string }
 
-// bucketSet has one bucket for each key. Those used last are kept: a key that
+// bucketSet has one bucket for each key. It keeps those used last: a key that
 // comes back after many others has a full bucket.
 type bucketSet[K comparable] struct{ byKey *lru.Cache[K, *bucket] }
 
-// maxBuckets bounds the memory of one limit to some megabytes.
+// maxBuckets bounds the memory of one limit to a few megabytes.
 const maxBuckets = 1 << 14
 
 func newBucketSet[K comparable]() bucketSet[K] {
-	byKey, _ := lru.New[K, *bucket](maxBuckets) // fails for no size
+	byKey, _ := lru.New[K, *bucket](maxBuckets) // the only error is that of no size
 	return bucketSet[K]{byKey}
 }
 
@@ -70,7 +68,7 @@ func (s *bucketSet[K]) bucket(key K, perMinute int, since time.Time) *bucket {
 		return nil
 	}
 	if found, ok := s.byKey.Get(key); ok {
-		found.adjust(perMinute, since)
+		found.setLimit(perMinute, since)
 		return found
 	}
 	full := &bucket{limiter: rate.NewLimiter(perSecond(perMinute), perMinute), since: since}
@@ -87,12 +85,12 @@ type bucket struct {
 	limiter *rate.Limiter
 	mu      sync.Mutex
 	since   time.Time // when the limit came into force
-	pending int       // attempts whose end is not known
+	pending int       // attempts that have not ended
 }
 
-// adjust changes the limit to one that is in force since a time, unless it has a
-// newer one. The bucket keeps its level, but for what is above the new limit.
-func (b *bucket) adjust(perMinute int, since time.Time) {
+// setLimit changes the limit to one that is in force since a time, unless the
+// bucket has a newer one. The level stays, but for what exceeds the new limit.
+func (b *bucket) setLimit(perMinute int, since time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if !since.After(b.since) {
@@ -105,38 +103,39 @@ func (b *bucket) adjust(perMinute int, since time.Time) {
 	}
 }
 
-// take takes one, or returns how long there will be none and takes nothing.
-func (b *bucket) take(now time.Time) (wait time.Duration) {
+// takeOne takes one, or returns how long there will be none and takes nothing.
+func (b *bucket) takeOne(now time.Time) (wait time.Duration) {
 	if b == nil || b.limiter.AllowN(now, 1) {
 		return 0
 	}
-	return b.until(now, 1)
+	return b.timeUntil(now, 1)
 }
 
-// until is the time until there are n, and never nothing.
-func (b *bucket) until(now time.Time, n float64) time.Duration {
+// timeUntil returns the time until n are left, and never 0.
+func (b *bucket) timeUntil(now time.Time, n float64) time.Duration {
 	seconds := (n - b.limiter.TokensAt(now)) / float64(b.limiter.Limit())
 	return max(1, time.Duration(seconds*float64(time.Second)))
 }
 
-// begin lets an attempt begin that takes one only if it fails, or returns how
-// long none may begin. As many may be under way as could all fail.
-func (b *bucket) begin(now time.Time) (wait time.Duration) {
+// beginAttempt begins an attempt that takes one only if it fails, or returns how
+// long none may begin. There are never more attempts under way than could all
+// fail.
+func (b *bucket) beginAttempt(now time.Time) (wait time.Duration) {
 	if b == nil {
 		return 0
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	const almost = 1e-6 // fractions are not exact, and a client that waited as it was told to may begin
+	const almost = 1e-6 // floats are inexact, and a client that has waited long enough may begin
 	if needed := float64(b.pending + 1); b.limiter.TokensAt(now)+almost < needed {
-		return b.until(now, needed)
+		return b.timeUntil(now, needed)
 	}
 	b.pending++
 	return 0
 }
 
-// end ends an attempt that could begin.
-func (b *bucket) end(now time.Time, failed bool) {
+// endAttempt ends an attempt that beginAttempt began.
+func (b *bucket) endAttempt(now time.Time, failed bool) {
 	if b == nil {
 		return
 	}
@@ -149,8 +148,8 @@ func (b *bucket) end(now time.Time, failed bool) {
 }
 
 // clientPrefix returns what failed authentication is counted by: the address, or
-// the /64 of an IPv6 one, of which a client has many. What is no address is
-// counted together.
+// the /64 of an IPv6 address, since a client has many of these. Invalid addresses
+// are counted together.
 func clientPrefix(remoteAddr string) netip.Prefix {
 	addr, err := netip.ParseAddr(remoteAddr)
 	if err != nil {

@@ -30,7 +30,7 @@ func may() map[string][]string {
 		"lists/liststest": {"lists", "store", "origins"},
 		"lists/disk":      {"lists", "store", "origins", "modernc.org/sqlite", "github.com/gofrs/flock"},
 		"api":             {"api/auth", "store", "origins", "envelope", "github.com/go-json-experiment/json"},
-		"api/auth": {"envelope", "github.com/coreos/go-oidc/v3", "github.com/go-jose/go-jose/v4",
+		"api/auth": {"envelope", "github.com/go-jose/go-jose/v4",
 			"github.com/go-json-experiment/json", "github.com/hashicorp/golang-lru/v2", "golang.org/x/time/rate"},
 		"api/client":  {},
 		"proxy":       {"origins", "envelope", "proxy/http1", "golang.org/x/sys"},
