@@ -12,31 +12,31 @@ type Action uint8
 
 // The actions.
 const (
-	Keep    Action = iota // it is as it is to be
-	Create                // it is missing
-	Change                // it differs
-	Delete                // it is not wanted
-	Unclear               // it could be several: nothing happens to any of them
+	Keep      Action = iota // it is as it is to be
+	Create                  // it is missing
+	Change                  // it differs
+	Delete                  // it is not wanted
+	Ambiguous               // it could be several: nothing happens to any of them
 )
 
 // Step is an Action for one web integration.
 type Step struct {
 	Action Action
-	// Was is what there is: zero for Create and Unclear.
+	// Was is what there is: zero for Create and Ambiguous.
 	Was store.WebIntegration
 	// Is is what there is to be: zero for Delete. Its Revision means nothing.
 	Is store.WebIntegration
-	// Problem says why it is Unclear.
+	// Problem says why it is Ambiguous.
 	Problem string
 }
 
 // Rules say how what there is becomes what is wanted.
 type Rules struct {
-	// Named is for a target that gives ids, times and authors of its own, as a
+	// ByName is for a target that gives ids, times and authors of its own, as a
 	// server of the API does: what has another id is the same if it has the same
 	// name, and only names and origins are compared. A name that several have
 	// tells them apart only as far as their origins are equal.
-	Named bool
+	ByName bool
 	// Prune deletes what is not wanted.
 	Prune bool
 }
@@ -46,7 +46,7 @@ type Rules struct {
 func (rules Rules) Compare(has, wanted []store.WebIntegration) []Step {
 	p := pairing{had: map[int]int{}, taken: map[int]bool{}, unclear: map[string]bool{}}
 	p.byID(has, wanted)
-	if rules.Named {
+	if rules.ByName {
 		p.byName(has, wanted)
 	}
 	steps := make([]Step, 0, len(wanted))
@@ -121,7 +121,7 @@ func (p *pairing) step(rules Rules, has []store.WebIntegration, i int, w store.W
 	switch {
 	case paired:
 		was := has[at]
-		if rules.Named {
+		if rules.ByName {
 			w.ID, w.CreatedBy, w.Created, w.LastUpdated = was.ID, was.CreatedBy, was.Created, was.LastUpdated
 		}
 		if same(&was, &w) {
@@ -129,8 +129,8 @@ func (p *pairing) step(rules Rules, has []store.WebIntegration, i int, w store.W
 		}
 		return Step{Action: Change, Was: was, Is: w}
 	case p.unclear[w.Name]:
-		return Step{Action: Unclear, Is: w, Problem: fmt.Sprintf("several are called %q, and neither their ids nor their origins tell which one it is", w.Name)}
-	case rules.Named:
+		return Step{Action: Ambiguous, Is: w, Problem: fmt.Sprintf("several are called %q, and neither their ids nor their origins tell which one it is", w.Name)}
+	case rules.ByName:
 		w.ID = ""
 	}
 	return Step{Action: Create, Is: w}

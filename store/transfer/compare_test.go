@@ -78,13 +78,13 @@ func TestCompare_OfServersThatGiveIDs(t *testing.T) {
 		{"one of several is unclear, and none is pruned", []store.WebIntegration{of("8", "a", "x"), of("9", "a", "y"), of("7", "b")}, []store.WebIntegration{of("1", "a", "z")}, []string{"!1 a", "-7 b"}},
 		{"several for one are unclear", []store.WebIntegration{of("9", "a", "x")}, []store.WebIntegration{of("1", "a", "y"), of("2", "a", "z")}, []string{"!1 a", "!2 a"}},
 	} {
-		steps := transfer.Rules{Named: true, Prune: true}.Compare(row.has, row.wanted)
+		steps := transfer.Rules{ByName: true, Prune: true}.Compare(row.has, row.wanted)
 		if got := tags(steps); !slices.Equal(got, row.want) {
 			t.Errorf("%s: %q, want %q", row.rule, got, row.want)
 		}
 		for _, step := range steps {
-			var unclear *transfer.UnclearError
-			if step.Action == transfer.Unclear && (step.Problem == "" || !errors.As(step.Take(t.Context(), nil), &unclear)) {
+			var unclear *transfer.AmbiguousError
+			if step.Action == transfer.Ambiguous && (step.Problem == "" || !errors.As(step.Apply(t.Context(), nil), &unclear)) {
 				t.Errorf("%s: %+v", row.rule, step)
 			}
 		}
@@ -94,7 +94,7 @@ func TestCompare_OfServersThatGiveIDs(t *testing.T) {
 func TestCompare_ChangesNeitherOfBoth(t *testing.T) {
 	has, wanted := []store.WebIntegration{of("9", "b", "x"), of("8", "a")}, []store.WebIntegration{of("1", "b", "y"), of("2", "a")}
 	hasBefore, wantedBefore := slices.Clone(has), slices.Clone(wanted)
-	transfer.Rules{Named: true, Prune: true}.Compare(has, wanted)
+	transfer.Rules{ByName: true, Prune: true}.Compare(has, wanted)
 	if !reflect.DeepEqual(has, hasBefore) || !reflect.DeepEqual(wanted, wantedBefore) {
 		t.Errorf("now %+v and %+v", has, wanted)
 	}

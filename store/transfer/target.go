@@ -15,8 +15,8 @@ type Target interface {
 	Delete(ctx context.Context, w store.WebIntegration) error
 }
 
-// Take does to the target what the step says.
-func (s *Step) Take(ctx context.Context, to Target) error {
+// Apply does to the target what the step says.
+func (s *Step) Apply(ctx context.Context, to Target) error {
 	switch s.Action {
 	case Create:
 		return to.Create(ctx, s.Is)
@@ -24,17 +24,17 @@ func (s *Step) Take(ctx context.Context, to Target) error {
 		return to.Change(ctx, s.Was, s.Is)
 	case Delete:
 		return to.Delete(ctx, s.Was)
-	case Unclear:
-		return &UnclearError{s.Problem}
+	case Ambiguous:
+		return &AmbiguousError{s.Problem}
 	}
 	return nil
 }
 
-// Stored is a store as a Source, and as what takes steps. What it creates keeps
+// StoreTarget is a store as a Source, and as what takes steps. What it creates keeps
 // its id, its times and its author.
-type Stored struct {
+type StoreTarget struct {
 	Store store.Store
-	// Timeout ends each call of the store, and TakeAll when it has passed for
+	// Timeout ends each call of the store, and ApplyAll when it has passed for
 	// every thousand steps; it is positive.
 	Timeout time.Duration
 	// Origins is how many valid origins one web integration may have. One that
@@ -42,10 +42,10 @@ type Stored struct {
 	Origins int
 }
 
-// UnclearError is what taking an unclear step fails with.
-type UnclearError struct{ Problem string }
+// AmbiguousError is what taking an unclear step fails with.
+type AmbiguousError struct{ Problem string }
 
-func (e *UnclearError) Error() string { return e.Problem }
+func (e *AmbiguousError) Error() string { return e.Problem }
 
 // OriginsError says that a web integration would have too many valid origins.
 type OriginsError struct{ Max int }
@@ -55,14 +55,14 @@ func (e *OriginsError) Error() string {
 }
 
 // Tenants implements Source.
-func (s *Stored) Tenants(ctx context.Context) (store.Position, map[string]uint64, error) {
+func (s *StoreTarget) Tenants(ctx context.Context) (store.Position, map[string]uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
 	defer cancel()
 	return s.Store.Tenants(ctx)
 }
 
 // Load implements Source.
-func (s *Stored) Load(ctx context.Context, tenant string) (uint64, []store.WebIntegration, error) {
+func (s *StoreTarget) Load(ctx context.Context, tenant string) (uint64, []store.WebIntegration, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
 	defer cancel()
 	return s.Store.Load(ctx, tenant)
@@ -71,12 +71,12 @@ func (s *Stored) Load(ctx context.Context, tenant string) (uint64, []store.WebIn
 // stepsInTime is how many steps may take as long as one call of the store.
 const stepsInTime = 1000
 
-// TakeAll takes the steps in their order, whatever was written since they were
+// ApplyAll takes the steps in their order, whatever was written since they were
 // compared, in one Batch of the store. It returns what each was refused with, or
 // nil. After an error of its own that is as after one of Batch: it ends with the
 // last step that is known to be taken or refused. Steps that were taken may be
 // taken again.
-func (s *Stored) TakeAll(ctx context.Context, steps []Step) (refused []error, err error) {
+func (s *StoreTarget) ApplyAll(ctx context.Context, steps []Step) (refused []error, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.Timeout*time.Duration(1+len(steps)/stepsInTime))
 	defer cancel()
 	writes := make([]store.Write, len(steps))
@@ -87,7 +87,7 @@ func (s *Stored) TakeAll(ctx context.Context, steps []Step) (refused []error, er
 }
 
 // write is what a step does to the store.
-func (s *Stored) write(step *Step) store.Write {
+func (s *StoreTarget) write(step *Step) store.Write {
 	w := &step.Is
 	if step.Action == Delete {
 		w = &step.Was
@@ -96,8 +96,8 @@ func (s *Stored) write(step *Step) store.Write {
 		switch {
 		case step.Action == Delete:
 			return nil, nil
-		case step.Action == Unclear:
-			return nil, &UnclearError{step.Problem}
+		case step.Action == Ambiguous:
+			return nil, &AmbiguousError{step.Problem}
 		case step.Action == Keep:
 			return nil, store.ErrUnchanged
 		case step.Action == Change && was == nil:
@@ -108,7 +108,7 @@ func (s *Stored) write(step *Step) store.Write {
 }
 
 // changed is what is kept in the place of was, which may be nil.
-func (s *Stored) changed(was *store.WebIntegration, is store.WebIntegration) (*store.WebIntegration, error) {
+func (s *StoreTarget) changed(was *store.WebIntegration, is store.WebIntegration) (*store.WebIntegration, error) {
 	most := s.Origins
 	if was != nil {
 		if same(was, &is) {

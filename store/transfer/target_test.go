@@ -11,9 +11,9 @@ import (
 )
 
 // take takes one step.
-func take(t *testing.T, to *transfer.Stored, action transfer.Action, was, is store.WebIntegration) error {
+func take(t *testing.T, to *transfer.StoreTarget, action transfer.Action, was, is store.WebIntegration) error {
 	t.Helper()
-	refused, err := to.TakeAll(t.Context(), []transfer.Step{{Action: action, Was: was, Is: is, Problem: "a problem"}})
+	refused, err := to.ApplyAll(t.Context(), []transfer.Step{{Action: action, Was: was, Is: is, Problem: "a problem"}})
 	return errors.Join(append(refused, err)...)
 }
 
@@ -73,7 +73,7 @@ func TestStored_EndsItsCalls(t *testing.T) {
 	w := entry("acme", "n")
 	_, _, loading := s.Load(t.Context(), "acme")
 	_, _, listing := s.Tenants(t.Context())
-	_, taking := s.TakeAll(t.Context(), []transfer.Step{{Action: transfer.Create, Is: w}})
+	_, taking := s.ApplyAll(t.Context(), []transfer.Step{{Action: transfer.Create, Is: w}})
 	for name, err := range map[string]error{"take": taking, "load": loading, "tenants": listing} {
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("%s: %v", name, err)
@@ -91,12 +91,12 @@ func TestStored_TakesStepsAgain(t *testing.T) {
 		{Action: transfer.Create, Is: is},
 		{Action: transfer.Change, Was: one, Is: changed},
 		{Action: transfer.Delete, Was: gone},
-		{Action: transfer.Unclear, Is: entry("acme", "unclear"), Problem: "a problem"},
+		{Action: transfer.Ambiguous, Is: entry("acme", "unclear"), Problem: "a problem"},
 		{Action: transfer.Keep, Was: changed, Is: changed},
 	}
 	for range 2 {
-		refused, err := s.TakeAll(t.Context(), steps)
-		var unclear *transfer.UnclearError
+		refused, err := s.ApplyAll(t.Context(), steps)
+		var unclear *transfer.AmbiguousError
 		if err != nil || len(refused) != len(steps) || !errors.As(refused[3], &unclear) || errors.Join(slices.Delete(refused, 3, 4)...) != nil {
 			t.Errorf("refused are %v, %v", refused, err)
 		}

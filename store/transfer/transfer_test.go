@@ -20,7 +20,7 @@ import (
 )
 
 // open opens a real store that is closed when t ends.
-func open(t *testing.T) *transfer.Stored {
+func open(t *testing.T) *transfer.StoreTarget {
 	t.Helper()
 	s, err := sqlite.Open(t.Context(), sqlite.Options{
 		Path:   filepath.Join(t.TempDir(), "lists.db"),
@@ -30,10 +30,10 @@ func open(t *testing.T) *transfer.Stored {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	return &transfer.Stored{Store: s, Timeout: time.Minute, Origins: 100}
+	return &transfer.StoreTarget{Store: s, Timeout: time.Minute, Origins: 100}
 }
 
-func create(t *testing.T, s *transfer.Stored, all ...store.WebIntegration) {
+func create(t *testing.T, s *transfer.StoreTarget, all ...store.WebIntegration) {
 	t.Helper()
 	for _, w := range all {
 		if _, err := s.Store.Create(t.Context(), w); err != nil {
@@ -74,7 +74,7 @@ func read(t *testing.T, text string) *transfer.File {
 }
 
 // bring takes every step from what the store has to the file, and counts them.
-func bring(t *testing.T, to *transfer.Stored, file *transfer.File, rules transfer.Rules) map[transfer.Action]int {
+func bring(t *testing.T, to *transfer.StoreTarget, file *transfer.File, rules transfer.Rules) map[transfer.Action]int {
 	t.Helper()
 	counts := map[transfer.Action]int{}
 	for _, tenant := range file.Tenants {
@@ -86,7 +86,7 @@ func bring(t *testing.T, to *transfer.Stored, file *transfer.File, rules transfe
 		for _, step := range steps {
 			counts[step.Action]++
 		}
-		if refused, err := to.TakeAll(t.Context(), steps); errors.Join(append(refused, err)...) != nil {
+		if refused, err := to.ApplyAll(t.Context(), steps); errors.Join(append(refused, err)...) != nil {
 			t.Errorf("%v: %v", refused, err)
 		}
 	}
@@ -277,7 +277,7 @@ func TestExportAndImport_AreTheIdentity(t *testing.T) {
 	}
 }
 
-func position(t *testing.T, s *transfer.Stored) uint64 {
+func position(t *testing.T, s *transfer.StoreTarget) uint64 {
 	t.Helper()
 	at, err := s.Store.Position(t.Context())
 	if err != nil {

@@ -103,7 +103,7 @@ func (p *place) source(ctx context.Context) (source, error) {
 
 // openToRead opens a store on other machines, and makes none that is missing:
 // calls fail with store.ErrMissing then.
-func openToRead(ctx context.Context, cfg *config.Config) (*transfer.Stored, error) {
+func openToRead(ctx context.Context, cfg *config.Config) (*transfer.StoreTarget, error) {
 	reading := *cfg
 	reading.Store.Create = config.CreateNever
 	return openStored(ctx, &reading)
@@ -111,7 +111,7 @@ func openToRead(ctx context.Context, cfg *config.Config) (*transfer.Stored, erro
 
 // openStored opens the store of a configuration for what is not known of it
 // yet.
-func openStored(ctx context.Context, cfg *config.Config) (*transfer.Stored, error) {
+func openStored(ctx context.Context, cfg *config.Config) (*transfer.StoreTarget, error) {
 	opened, err := openStore(ctx, cfg, store.Position{}, nil)
 	if err != nil {
 		return nil, err

@@ -166,7 +166,7 @@ func (i *importing) rename(file *transfer.File, renames map[string]string) error
 type transport struct {
 	*importing
 	to       destination
-	counts   [transfer.Unclear + 1]int
+	counts   [transfer.Ambiguous + 1]int
 	failures []error
 }
 
@@ -193,7 +193,7 @@ const parallelReads = 16
 
 // compare returns the steps for all tenants, in their order.
 func (w *transport) compare(ctx context.Context, all []transfer.Tenant) ([]transfer.Step, error) {
-	rules := transfer.Rules{Named: w.server != "", Prune: w.prune}
+	rules := transfer.Rules{ByName: w.server != "", Prune: w.prune}
 	steps := make([][]transfer.Step, len(all))
 	reading, ctx := errgroup.WithContext(ctx)
 	reading.SetLimit(parallelReads)
@@ -230,7 +230,7 @@ func (w *transport) take(ctx context.Context, steps []transfer.Step) {
 func (w *transport) show(steps []transfer.Step) error {
 	for _, step := range steps {
 		w.counts[step.Action]++
-		if step.Action == transfer.Unclear {
+		if step.Action == transfer.Ambiguous {
 			w.failures = append(w.failures, told(stepName(step), errors.New(step.Problem)))
 		}
 		if err := w.env.Print(shownStep(step)); err != nil {

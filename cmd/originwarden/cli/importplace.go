@@ -51,12 +51,12 @@ func (i *importing) destination(ctx context.Context) (destination, error) {
 	if err := i.tellOfNewStore(ctx, s, cfg); err != nil {
 		return destination{}, command.Failed(errors.Join(err, s.Store.Close()))
 	}
-	return destination{s.Load, s.TakeAll, s.Store.Close}, nil
+	return destination{s.Load, s.ApplyAll, s.Store.Close}, nil
 }
 
 // tellOfNewStore tells of a store that nobody has written to, which may be
 // another one than is meant.
-func (i *importing) tellOfNewStore(ctx context.Context, s *transfer.Stored, cfg *config.Config) error {
+func (i *importing) tellOfNewStore(ctx context.Context, s *transfer.StoreTarget, cfg *config.Config) error {
 	at, _, err := s.Tenants(ctx)
 	if err == nil && at.Revision == 0 {
 		fmt.Fprintf(i.env.Stderr, "originwarden: the store %s is new, empty\n", command.Printable(placeOf(cfg.Store.URL)))
@@ -68,8 +68,8 @@ func (i *importing) tellOfNewStore(ctx context.Context, s *transfer.Stored, cfg 
 const transferPatience = 30 * time.Second
 
 // stored is a store within the limits of a configuration.
-func stored(opened store.Store, cfg *config.Config) *transfer.Stored {
-	return &transfer.Stored{Store: opened, Timeout: max(transferPatience, time.Duration(cfg.Store.Timeout)), Origins: cfg.API.Limits.Origins}
+func stored(opened store.Store, cfg *config.Config) *transfer.StoreTarget {
+	return &transfer.StoreTarget{Store: opened, Timeout: max(transferPatience, time.Duration(cfg.Store.Timeout)), Origins: cfg.API.Limits.Origins}
 }
 
 // beside reads a SQLite file without using it. One that is not there yet, but
@@ -114,7 +114,7 @@ func (s *served) load(ctx context.Context, tenant string) (uint64, []store.WebIn
 // take takes the steps one by one.
 func (s *served) take(ctx context.Context, steps []transfer.Step) (refused []error, err error) {
 	for i := range steps {
-		err := steps[i].Take(ctx, s)
+		err := steps[i].Apply(ctx, s)
 		if err != nil && !concernsOne(err) {
 			return refused, fmt.Errorf("%s: %w", stepName(steps[i]), err)
 		}
@@ -161,8 +161,8 @@ func concernsOne(err error) bool {
 			http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity,
 		}, refused.Status)
 	}
-	_, unclear := errors.AsType[*transfer.UnclearError](err)
-	return unclear
+	_, ambiguous := errors.AsType[*transfer.AmbiguousError](err)
+	return ambiguous
 }
 
 // explained says in an import's words what a store's error means.

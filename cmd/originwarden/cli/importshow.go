@@ -30,7 +30,7 @@ func shownStep(s transfer.Step) []byte {
 	if s.Action == transfer.Keep {
 		return nil
 	}
-	mark := map[transfer.Action]string{transfer.Create: "+", transfer.Change: "~", transfer.Delete: "-", transfer.Unclear: "!"}[s.Action]
+	mark := map[transfer.Action]string{transfer.Create: "+", transfer.Change: "~", transfer.Delete: "-", transfer.Ambiguous: "!"}[s.Action]
 	var text bytes.Buffer
 	fmt.Fprintf(&text, "%s %s\n", mark, command.Printable(stepName(s)))
 	if s.Action == transfer.Change {
