@@ -27,8 +27,8 @@ type Monitored struct {
 	failed   time.Time // the last write that did
 }
 
-// Writes is what is known of the writes of a Monitored.
-type Writes struct {
+// WriteStatus is what is known of the writes of a Monitored.
+type WriteStatus struct {
 	// Failures counts the writes that failed, by cause.
 	Failures map[Cause]uint64
 	// Problem is why writes fail now, or nil.
@@ -43,11 +43,11 @@ const (
 	problemShown = 15 * time.Second
 )
 
-// Writes returns what is known.
-func (m *Monitored) Writes() Writes {
+// WriteStatus returns what is known.
+func (m *Monitored) WriteStatus() WriteStatus {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return Writes{maps.Clone(m.failures), m.problem}
+	return WriteStatus{maps.Clone(m.failures), m.problem}
 }
 
 // Monitor checks whether writes can be made until ctx ends: every minute, and
@@ -57,7 +57,7 @@ func (m *Monitored) Monitor(ctx context.Context) {
 	defer tick.Stop()
 	var checked time.Time
 	for {
-		if m.Writes().Problem != nil || time.Since(checked) >= checkIdle {
+		if m.WriteStatus().Problem != nil || time.Since(checked) >= checkIdle {
 			checked = time.Now()
 			m.check(ctx)
 		}

@@ -70,7 +70,7 @@ func wantProblem(t *testing.T, m *store.Monitored, want store.Cause) {
 	t.Helper()
 	synctest.Wait()
 	var got store.Cause
-	if why := m.Writes().Problem; why != nil {
+	if why := m.WriteStatus().Problem; why != nil {
 		got = why.Cause
 	}
 	if got != want {
@@ -88,7 +88,7 @@ func TestMonitored_KnowsAtOnceThatAWriteFailed(t *testing.T) {
 			}
 		}
 		wantProblem(t, m, store.CauseNoSpace)
-		if n := m.Writes().Failures[store.CauseNoSpace]; n != 3 {
+		if n := m.WriteStatus().Failures[store.CauseNoSpace]; n != 3 {
 			t.Errorf("%d failures are counted", n)
 		}
 		time.Sleep(time.Hour)
@@ -123,7 +123,7 @@ func TestMonitored_FindsOutWithinAMinuteThatNoWriteCanBeMade(t *testing.T) {
 		f.fail(&f.check, errSlow)
 		time.Sleep(5 * time.Second)
 		wantProblem(t, m, store.CauseUnreachable)
-		if n := len(m.Writes().Failures); n > 0 {
+		if n := len(m.WriteStatus().Failures); n > 0 {
 			t.Errorf("%d checks are counted as writes", n)
 		}
 		if got := *reports; len(got) != 2 || got[1] != store.CauseUnreachable {

@@ -95,8 +95,8 @@ func TestReadiness_TellsTheRevisionInForce(t *testing.T) {
 func TestReadiness_TellsWhatIsWrongWithTheStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var state lists.State
-		var writes store.Writes
-		ready := newReadiness(func() lists.State { return state }, func() store.Writes { return writes }, func() []upstreamDocument { return []upstreamDocument{{Tenant: "acme"}} })
+		var writes store.WriteStatus
+		ready := newReadiness(func() lists.State { return state }, func() store.WriteStatus { return writes }, func() []upstreamDocument { return []upstreamDocument{{Tenant: "acme"}} })
 		expect := func(name string, status int, want string) {
 			t.Helper()
 			recorder := httptest.NewRecorder()

@@ -18,7 +18,7 @@ import (
 // are. It may be used concurrently.
 type readiness struct {
 	state     func() lists.State
-	writes    func() store.Writes
+	writes    func() store.WriteStatus
 	upstreams func() []upstreamDocument
 
 	// trace says what tells of another store, if the store was new at the start.
@@ -62,7 +62,7 @@ type resetDocument struct {
 	Revision uint64 `json:"revision"`
 }
 
-func newReadiness(state func() lists.State, writes func() store.Writes, upstreams func() []upstreamDocument) *readiness {
+func newReadiness(state func() lists.State, writes func() store.WriteStatus, upstreams func() []upstreamDocument) *readiness {
 	return &readiness{state: state, writes: writes, upstreams: upstreams, phase: "starting"}
 }
 

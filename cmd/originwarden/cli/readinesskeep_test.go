@@ -10,7 +10,7 @@ import (
 
 func TestReadiness_TellsThatTheListsAreNotKeptOnDisk(t *testing.T) {
 	state := lists.State{Loaded: true, InForce: store.Position{Store: "one", Revision: 7}, Up: true}
-	r := newReadiness(func() lists.State { return state }, func() store.Writes { return store.Writes{} }, func() []upstreamDocument { return nil })
+	r := newReadiness(func() lists.State { return state }, func() store.WriteStatus { return store.WriteStatus{} }, func() []upstreamDocument { return nil })
 	r.set("")
 	expect := func(when, want string) {
 		t.Helper()

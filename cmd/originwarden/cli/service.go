@@ -72,7 +72,7 @@ func (s *service) open(ctx context.Context) error {
 	}
 	s.store = s.monitor(opened, s.cfg.Store)
 	s.lists = s.newLists()
-	s.ready = newReadiness(s.lists.State, s.store.Writes, s.upstreams.documents)
+	s.ready = newReadiness(s.lists.State, s.store.WriteStatus, s.upstreams.documents)
 	s.ready.trace = trace
 	s.serving(nil, s.cfg)
 	if _, err := s.tokens(s.cfg); err != nil {

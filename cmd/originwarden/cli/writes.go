@@ -27,7 +27,7 @@ func (s *service) reportWrites(why *store.WriteError) {
 
 // writes is whether the store makes writes, as the metrics show it.
 func (s *service) writes() metrics.Writes {
-	state := s.store.Writes()
+	state := s.store.WriteStatus()
 	failures := map[string]uint64{}
 	for cause, n := range state.Failures {
 		failures[string(cause)] = n
