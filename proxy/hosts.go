@@ -2,8 +2,8 @@ package proxy
 
 import (
 	"net/http"
-	"net/netip"
-	"strings"
+
+	"originwarden/origins"
 )
 
 // AnyHost, alone among the Hosts of a Tenant, is every host that no other tenant
@@ -20,7 +20,7 @@ func takesOthers(hosts []string) bool {
 // listener a page reaches the gateway by DNS rebinding, with a name of its own:
 // there, that tenant has to say that it wants every name.
 func (h *hosts) other(name string) *tenant {
-	if h.keepsToLoopback() && !IsLoopbackName(name) {
+	if h.keepsToLoopback() && !origins.IsLoopbackName(name) {
 		return nil
 	}
 	return h.rest
@@ -44,14 +44,3 @@ var hostNotLoopback = &problem{status: http.StatusMisdirectedRequest, code: tena
 // HostName returns the name that a Host header has, in lower case and without
 // port, brackets and one trailing dot; "" is no host.
 func HostName(host string) string { return canonicalHost(host) }
-
-// IsLoopbackName reports whether name, as HostName returns it, is localhost, a
-// name below it, or a loopback address in the form that browsers send. No DNS
-// answers for these, so that they cannot be rebound.
-func IsLoopbackName(name string) bool {
-	if name == "localhost" || strings.HasSuffix(name, ".localhost") {
-		return true
-	}
-	addr, err := netip.ParseAddr(name)
-	return err == nil && addr.Unmap().IsLoopback()
-}

@@ -3,13 +3,12 @@ package auth
 import (
 	"errors"
 	"slices"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"originwarden/origins"
 )
 
 // members are those of a JSON object in a token, by their exact names.
@@ -56,7 +55,7 @@ func (v *oidcVerifier) checkClaims(payload []byte, now time.Time) (grant, error)
 	case claims["cnf"] != nil:
 		// The token is bound to a key that a bearer need not have (RFC 7800, RFC 9449).
 		return grant{}, errors.New("the token is not a bearer token")
-	case !isSubject(subject):
+	case !origins.IsSubject(subject):
 		return grant{}, errors.New("the token's subject is missing or invalid")
 	}
 	holder := principal{issuer: v.Issuer, subject: subject, tenant: claims.stringAt(v.TenantClaim)}
@@ -64,15 +63,6 @@ func (v *oidcVerifier) checkClaims(payload []byte, now time.Time) (grant, error)
 		holder.role = Admin
 	}
 	return grant{holder, expires, v}, nil
-}
-
-// maxSubjectLength is in characters.
-const maxSubjectLength = 256
-
-// isSubject reports whether s can be shown as the createdBy of a web
-// integration.
-func isSubject(s string) bool {
-	return s != "" && utf8.ValidString(s) && utf8.RuneCountInString(s) <= maxSubjectLength && !strings.ContainsFunc(s, unicode.IsControl)
 }
 
 // checkTimes returns when the token expires, in seconds since 1970, if it is

@@ -6,12 +6,13 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
+
+	"originwarden/origins"
 )
 
 // issuer fetches documents from an OpenID Connect issuer.
@@ -43,7 +44,7 @@ func newIssuer(url string) *issuer {
 func (i *issuer) fetchKeys(ctx context.Context) (*keys, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), issuerTimeout)
 	defer cancel()
-	if !isSecureURL(i.url) {
+	if !origins.IsSecureURL(i.url) {
 		return nil, errors.New("the issuer is neither https nor on this machine")
 	}
 	document, err := i.fetchDocument(ctx, strings.TrimSuffix(i.url, "/")+"/.well-known/openid-configuration")
@@ -59,30 +60,13 @@ func (i *issuer) fetchKeys(ctx context.Context) (*keys, error) {
 		return nil, errors.New("its metadata is not a valid JSON object")
 	case metadata.Issuer != i.url:
 		return nil, errors.New("its metadata is that of another issuer")
-	case !isSecureURL(metadata.KeySet):
+	case !origins.IsSecureURL(metadata.KeySet):
 		return nil, errors.New("its jwks_uri is neither https nor on this machine")
 	}
 	if document, err = i.fetchDocument(ctx, metadata.KeySet); err != nil {
 		return nil, err
 	}
 	return parseKeys(document, time.Now())
-}
-
-// IsIssuer reports whether url can be an OIDC.Issuer: what OpenID Connect
-// Discovery, section 3, permits, or http on this machine.
-func IsIssuer(issuer string) bool {
-	u, err := url.Parse(issuer)
-	return err == nil && isSecureURL(issuer) && u.Host != "" && u.User == nil && u.RawQuery == "" && !u.ForceQuery && u.Fragment == ""
-}
-
-// isSecureURL reports whether nobody on the network can change what is fetched.
-func isSecureURL(location string) bool {
-	u, err := url.Parse(location)
-	if err != nil {
-		return false
-	}
-	addr, _ := netip.ParseAddr(u.Hostname())
-	return u.Scheme == "https" || u.Scheme == "http" && (u.Hostname() == "localhost" || addr.IsLoopback())
 }
 
 func (i *issuer) fetchDocument(ctx context.Context, location string) ([]byte, error) {

@@ -30,7 +30,7 @@ func may() map[string][]string {
 		"lists/liststest": {"lists", "store", "origins"},
 		"lists/disk":      {"lists", "store", "origins", "modernc.org/sqlite", "github.com/gofrs/flock"},
 		"api":             {"api/auth", "store", "origins", "envelope", "github.com/go-json-experiment/json"},
-		"api/auth": {"envelope", "github.com/go-jose/go-jose/v4",
+		"api/auth": {"origins", "envelope", "github.com/go-jose/go-jose/v4",
 			"github.com/go-json-experiment/json", "github.com/hashicorp/golang-lru/v2", "golang.org/x/time/rate"},
 		"api/client":  {},
 		"proxy":       {"origins", "envelope", "proxy/http1", "golang.org/x/sys"},
@@ -40,7 +40,7 @@ func may() map[string][]string {
 
 		"cmd/originwarden/logs":        {"cmd/originwarden/config", "api", "origins", "proxy", "envelope", "go.uber.org/zap"},
 		"cmd/originwarden/tracing":     {"cmd/originwarden/config", "cmd/originwarden/logs", "envelope", "metrics", "proxy", "go.opentelemetry.io/otel", "go.uber.org/zap"},
-		"cmd/originwarden/config":      {"api", "api/auth", "origins", "proxy", "go.uber.org/zap", "go.yaml.in/yaml/v3"},
+		"cmd/originwarden/config":      {"origins", "go.uber.org/zap", "go.yaml.in/yaml/v3"},
 		"cmd/originwarden/demo":        {"github.com/coder/websocket"},
 		"cmd/originwarden/cli/command": {"github.com/spf13/cobra"},
 		"cmd/originwarden/cli": {"cmd/originwarden/cli/command", "api", "api/auth", "api/client", "envelope", "lists", "lists/disk", "metrics", "origins", "proxy",

@@ -9,11 +9,11 @@ import (
 	"slices"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"originwarden/origins"
 	"originwarden/store"
 )
 
@@ -210,8 +210,8 @@ func (r *reader) check(l *integrationLine) {
 	if problem := store.NameProblem(l.Name); problem != "" {
 		r.wrong("%s", problem)
 	}
-	if utf8.RuneCountInString(l.CreatedBy) > store.MaxNameLength || strings.ContainsFunc(l.CreatedBy, unicode.IsControl) {
-		r.wrong("createdBy is longer than %d characters, or has a control character", store.MaxNameLength)
+	if l.CreatedBy != "" && !origins.IsSubject(l.CreatedBy) {
+		r.wrong("createdBy is longer than %d characters, or has a control character", origins.MaxSubjectLength)
 	}
 	if l.Created == nil || l.LastUpdated == nil {
 		r.wrong("created or lastUpdated is missing")

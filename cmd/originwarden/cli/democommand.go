@@ -11,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"originwarden/api/auth"
 	"originwarden/cmd/originwarden/cli/command"
 	"originwarden/cmd/originwarden/config"
 	"originwarden/cmd/originwarden/demo"
@@ -104,7 +103,7 @@ func (e *example) configure(dir string, at demoAddresses, tenant net.Addr) (*con
 		return nil, err
 	}
 	cfg.Tenants[0].ID = "demo"
-	cfg.API.Tokens = []config.Token{{Subject: "demo", Tenant: "demo", Role: config.Role(auth.Admin), SHA256: sha256.Sum256([]byte(e.token))}}
+	cfg.API.Tokens = []config.Token{{Subject: "demo", Tenant: "demo", Role: config.RoleAdmin, SHA256: sha256.Sum256([]byte(e.token))}}
 	cfg.Log.Format = config.Console
 	// Streams of pages that are still open never come to their end.
 	cfg.Timeouts.Drain = config.Duration(time.Second)

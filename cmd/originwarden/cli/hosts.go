@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"originwarden/cmd/originwarden/config"
+	"originwarden/origins"
 	"originwarden/proxy"
 )
 
@@ -56,5 +57,5 @@ func answersHost(local bool, hosts []string, host string) bool {
 		return false
 	}
 	_, notAddress := netip.ParseAddr(name)
-	return slices.Contains(hosts, name) || proxy.IsLoopbackName(name) || !local && notAddress == nil
+	return slices.Contains(hosts, name) || origins.IsLoopbackName(name) || !local && notAddress == nil
 }

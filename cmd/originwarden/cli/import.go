@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"originwarden/cmd/originwarden/cli/command"
-	"originwarden/cmd/originwarden/config"
+	"originwarden/origins"
 	"originwarden/store/transfer"
 )
 
@@ -118,7 +118,7 @@ func (i *importing) parseRenames() (map[string]string, error) {
 		switch _, twice := renames[from]; {
 		case !ok || from == "":
 			return nil, fmt.Errorf("--tenant: %q is not FROM=TO", rename)
-		case !config.IsTenantID(to):
+		case !origins.IsTenantID(to):
 			return nil, fmt.Errorf("--tenant: %q is no tenant id", to)
 		case twice:
 			return nil, fmt.Errorf("--tenant: %q is given twice", from)
@@ -149,7 +149,7 @@ func (i *importing) rename(file *transfer.File, renames map[string]string) error
 			return fmt.Errorf("--tenant: both %q and %q of the file would be %s", other, from, t.ID)
 		}
 		taken[t.ID] = from
-		if !config.IsTenantID(t.ID) {
+		if !origins.IsTenantID(t.ID) {
 			return command.Failed(fmt.Errorf("the file has a tenant %q, which can be none here: give it another id with --tenant", from))
 		}
 		for j := range t.Integrations {

@@ -135,7 +135,7 @@ func (p *plan) tenants(secured upstreamTLSs) []proxy.Tenant {
 			Hosts:       t.Hosts,
 			Upstream:    t.Upstream.URL,
 			UpstreamTLS: secured[t.UpstreamTLS].load(),
-			Mode:        proxy.Mode(t.Mode),
+			Mode:        proxyMode(t.Mode),
 			Policy:      p.policy(t, port),
 			Debug:       t.Debug,
 		}
@@ -144,6 +144,16 @@ func (p *plan) tenants(secured upstreamTLSs) []proxy.Tenant {
 		}
 	}
 	return tenants
+}
+
+func proxyMode(configured config.Mode) proxy.Mode {
+	switch configured {
+	case config.Headers:
+		return proxy.Headers
+	case config.Report:
+		return proxy.Report
+	}
+	return proxy.Enforce
 }
 
 func (p *plan) policy(t *config.Tenant, port string) origins.Policy {

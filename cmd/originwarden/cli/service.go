@@ -109,7 +109,11 @@ var errNoTokens = errors.New("there is neither a token nor an issuer, which the 
 func (s *service) tokens(cfg *config.Config) ([]auth.Token, error) {
 	var tokens []auth.Token
 	for _, t := range cfg.API.Tokens {
-		tokens = append(tokens, auth.Token{Subject: t.Subject, Tenant: t.Tenant, Role: auth.Role(t.Role), SHA256: t.SHA256})
+		role := auth.Reader
+		if t.Role == config.RoleAdmin {
+			role = auth.Admin
+		}
+		tokens = append(tokens, auth.Token{Subject: t.Subject, Tenant: t.Tenant, Role: role, SHA256: t.SHA256})
 	}
 	if len(tokens) > 0 || cfg.API.OIDC.Issuer != "" {
 		return tokens, nil

@@ -13,6 +13,7 @@ import (
 
 	"originwarden/cmd/originwarden/cli/command"
 	"originwarden/cmd/originwarden/config"
+	"originwarden/origins"
 )
 
 // tokenPrefix makes tokens recognisable to people and to scanners for secrets.
@@ -61,10 +62,10 @@ func checkToken(subject, tenant, role string) error {
 	if err := new(config.Role).UnmarshalText([]byte(role)); err != nil {
 		return fmt.Errorf("--role: %w", err)
 	}
-	if tenant != "*" && !config.IsTenantID(tenant) {
+	if tenant != "*" && !origins.IsTenantID(tenant) {
 		return fmt.Errorf("--tenant: %q is no tenant id", tenant)
 	}
-	if !config.IsSubject(subject) {
+	if !origins.IsSubject(subject) {
 		return errors.New("--subject: it is empty, too long, or has a control character")
 	}
 	return nil

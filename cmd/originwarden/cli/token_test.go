@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"originwarden/api/auth"
 	"originwarden/cmd/originwarden/config"
 )
 
@@ -14,10 +13,10 @@ func TestToken_PrintsATokenAndItsLine(t *testing.T) {
 	for _, c := range []struct {
 		args            []string
 		subject, tenant string
-		role            auth.Role
+		role            config.Role
 	}{
-		{nil, "admin", "*", auth.Admin},
-		{[]string{"--subject", `ops "at" {night}: #1`, "--tenant", "acme", "--role", "reader"}, `ops "at" {night}: #1`, "acme", auth.Reader},
+		{nil, "admin", "*", config.RoleAdmin},
+		{[]string{"--subject", `ops "at" {night}: #1`, "--tenant", "acme", "--role", "reader"}, `ops "at" {night}: #1`, "acme", config.RoleReader},
 	} {
 		status, stdout, stderr := execution(t, Environment{}, append([]string{"token"}, c.args...)...)
 		lines := strings.Split(stdout, "\n")
@@ -29,7 +28,7 @@ func TestToken_PrintsATokenAndItsLine(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := config.Token{Subject: c.subject, Tenant: c.tenant, Role: config.Role(c.role), SHA256: sha256.Sum256([]byte(lines[0]))}
+		want := config.Token{Subject: c.subject, Tenant: c.tenant, Role: c.role, SHA256: sha256.Sum256([]byte(lines[0]))}
 		if got := cfg.API.Tokens[0]; got != want {
 			t.Errorf("got %+v, want %+v", got, want)
 		}

@@ -3,13 +3,11 @@ package config
 import (
 	"net"
 	"net/netip"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
-	"originwarden/api/auth"
 	"originwarden/origins"
 )
 
@@ -132,20 +130,13 @@ func isToken(s string) bool {
 	})
 }
 
-const maxSubject = 256 // characters
-
-// IsSubject reports whether s can be the subject of a token.
-func IsSubject(s string) bool {
-	return s != "" && utf8.RuneCountInString(s) <= maxSubject && !strings.ContainsFunc(s, unicode.IsControl)
-}
-
 func (c *checker) tokens() {
 	hashes := firsts{}
 	for i, token := range c.API.Tokens {
 		path := element("api.tokens", i)
 		c.required(path, "subject", "tenant", "role", "sha256")
-		if _, given := c.places[path+".subject"]; given && !IsSubject(token.Subject) {
-			c.at(path+".subject", "the subject is empty, longer than %d characters, or has a control character", maxSubject)
+		if _, given := c.places[path+".subject"]; given && !origins.IsSubject(token.Subject) {
+			c.at(path+".subject", "the subject is empty, longer than %d characters, or has a control character", origins.MaxSubjectLength)
 		}
 		if token.Tenant != "" && token.Tenant != "*" && !c.hasTenant(token.Tenant) {
 			c.at(path+".tenant", `there is no tenant %s; "*" stands for all`, quote(token.Tenant))
@@ -154,6 +145,13 @@ func (c *checker) tokens() {
 			c.sameHash(hashes, path+".sha256", token.SHA256)
 		}
 	}
+}
+
+// isIssuer reports whether issuer is what OpenID Connect Discovery, section 3,
+// permits, or http on this machine.
+func isIssuer(issuer string) bool {
+	u, err := url.Parse(issuer)
+	return err == nil && origins.IsSecureURL(issuer) && u.Host != "" && u.User == nil && u.RawQuery == "" && !u.ForceQuery && u.Fragment == ""
 }
 
 // oidc holds the issuer to what auth.OIDC fetches keys from.
@@ -165,7 +163,7 @@ func (c *checker) oidc() {
 		}
 		return
 	}
-	if !auth.IsIssuer(o.Issuer) {
+	if !isIssuer(o.Issuer) {
 		c.at("api.oidc.issuer", "api.oidc.issuer: %s is no URL of https (or of http on this machine) without a query", quote(o.Issuer))
 	}
 	if o.Audience == "" {

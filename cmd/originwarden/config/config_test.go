@@ -10,10 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"originwarden/api/auth"
+	"originwarden/api"
 	"originwarden/cmd/originwarden/config"
 	"originwarden/origins"
-	"originwarden/proxy"
 )
 
 // oneTenant is the least that is a configuration.
@@ -27,7 +26,7 @@ func TestParse_GivesOmittedKeysTheirDefaults(t *testing.T) {
 	} {
 		cfg := parse(t, text)
 		tenant := cfg.Tenants[0]
-		if tenant.ID != "a" || !tenant.API || tenant.Mode != config.Mode(proxy.Enforce) || tenant.RequireOrigin != config.Requirement(origins.RequireNone) {
+		if tenant.ID != "a" || !tenant.API || tenant.Mode != config.Enforce || tenant.RequireOrigin != config.Requirement(origins.RequireNone) {
 			t.Errorf("%q: the tenant is %+v", text, tenant)
 		}
 		cfg.Tenants = nil
@@ -75,7 +74,7 @@ tracing: {otlp: 'https://collector:4318/', sample: 0.25}
 		Tenants: []config.Tenant{{
 			ID: "acme", Hosts: []string{"acme.example.com", "xn--bcher-kva.example", "::1"},
 			PublicOrigins: []string{"https://acme.example.com"}, Upstream: cfg.Tenants[0].Upstream,
-			Mode: config.Mode(proxy.Headers), RequireOrigin: config.Requirement(origins.RequireUnsafe),
+			Mode: config.Headers, RequireOrigin: config.Requirement(origins.RequireUnsafe),
 			PostFromAnywhere: []string{"/login/callback", "/a/"},
 			Debug:            true, UpstreamTLS: config.UpstreamTLS{ServerName: "tenant.internal"},
 			UpstreamCheck: config.UpstreamCheck{Path: "/up?x=1", Interval: config.Duration(3 * time.Second), Timeout: config.Duration(2 * time.Second)},
@@ -85,7 +84,7 @@ tracing: {otlp: 'https://collector:4318/', sample: 0.25}
 		Store: config.Store{URL: config.StoreURL{Path: "/var/lib/lists.db"}, Timeout: config.Duration(500 * time.Millisecond)},
 		Cache: config.Cache{Tenants: 3, Origins: 2_000_000, Revalidate: config.Duration(7 * time.Second), MaxStaleness: config.Duration(time.Hour)},
 		API: config.API{
-			Tokens: []config.Token{{Subject: "ops", Tenant: "*", Role: config.Role(auth.Reader), SHA256: hash}},
+			Tokens: []config.Token{{Subject: "ops", Tenant: "*", Role: config.RoleReader, SHA256: hash}},
 			OIDC:   config.OIDC{Issuer: "https://id.example/realm", Audience: "lists", TenantClaim: "t", RoleClaim: "r", AdminRole: "a"},
 
 			RateLimits: config.RateLimits{Tier1: 1, Failed: 3},
@@ -183,9 +182,21 @@ func TestLoad_MakesATenantOfUpstreamWithoutAFile(t *testing.T) {
 	}
 }
 
+func TestParse_TakesNoPathOfTheAPIAsOneToPostTo(t *testing.T) {
+	for _, path := range []string{
+		"/api/v1/web-integrations", "/api/v1/web-integrations/", "/api/v1/web-integrations/x/y", "/api/v1/refused-origins", "/api/v1/refused-origins/x",
+		"/api/v1/web-integrationss", "/api/v1/refused-originss", "/api/v1", "/api/v1/", "/API/v1/web-integrations", "/x/api/v1/web-integrations",
+	} {
+		_, err := config.Parse("c.yaml", []byte("tenants: [{id: a, upstream: 'http://u', post_from_anywhere: ["+path+"]}]"))
+		if owned := api.Owns(path); (err != nil) != owned {
+			t.Errorf("%s: the API has it: %v, and the error is %v", path, owned, err)
+		}
+	}
+}
+
 func brief(cfg *config.Config) string {
-	t := cfg.Tenants[0]
-	return strings.Join([]string{cfg.Listen, cfg.Admin.Listen, cfg.Store.URL.Path, t.ID, t.Upstream.String(), proxy.Mode(t.Mode).String()}, " ")
+	t, modes := cfg.Tenants[0], map[config.Mode]string{config.Enforce: "enforce", config.Headers: "headers", config.Report: "report"}
+	return strings.Join([]string{cfg.Listen, cfg.Admin.Listen, cfg.Store.URL.Path, t.ID, t.Upstream.String(), modes[t.Mode]}, " ")
 }
 
 func parse(t *testing.T, text string) *config.Config {

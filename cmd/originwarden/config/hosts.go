@@ -7,12 +7,14 @@ import (
 	"strings"
 
 	"originwarden/origins"
-	"originwarden/proxy"
 )
+
+// anyHost, alone in a list of hosts, is every host.
+const anyHost = "*"
 
 // Names are the hosts of t, without the "*" that is none.
 func (t *Tenant) Names() []string {
-	if slices.Contains(t.Hosts, proxy.AnyHost) {
+	if slices.Contains(t.Hosts, anyHost) {
 		return nil
 	}
 	return t.Hosts
@@ -32,7 +34,7 @@ func (c *Config) WithoutHosts() string {
 // OnLoopback reports whether Listen is a loopback address, or a name for one.
 func (c *Config) OnLoopback() bool {
 	host, _, err := net.SplitHostPort(c.Listen)
-	return err == nil && proxy.IsLoopbackName(host)
+	return err == nil && origins.IsLoopbackName(host)
 }
 
 // tenantHosts holds the hosts of the tenant at a path to those of the others.
@@ -55,7 +57,7 @@ func (c *checker) tenantHosts(at string, t *Tenant, taken firsts, rest string) s
 // hosts brings names into canonical form and reports those that are taken.
 func (c *checker) hosts(at string, names []string, taken firsts) {
 	for i, name := range names {
-		if name == proxy.AnyHost {
+		if name == anyHost {
 			if len(names) > 1 {
 				c.at(element(at, i), `the host "*" stands for all: it is alone in its list`)
 			}

@@ -14,9 +14,7 @@ import (
 
 	"go.uber.org/zap/zapcore"
 
-	"originwarden/api/auth"
 	"originwarden/origins"
-	"originwarden/proxy"
 )
 
 // Duration is a time.Duration as Go writes it, never negative.
@@ -123,12 +121,20 @@ func (h *Hash) UnmarshalText(text []byte) error {
 }
 
 // Mode is what the gateway does about a decision.
-type Mode proxy.Mode
+type Mode uint8
+
+const (
+	// Enforce answers refused requests. It is the zero value.
+	Enforce Mode = iota
+	// Headers forwards refused requests, and their answers have no CORS headers.
+	Headers
+	// Report forwards everything untouched.
+	Report
+)
 
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (m *Mode) UnmarshalText(text []byte) error {
-	return choose((*proxy.Mode)(m), text, choice[proxy.Mode]{"enforce", proxy.Enforce},
-		choice[proxy.Mode]{"headers", proxy.Headers}, choice[proxy.Mode]{"report", proxy.Report})
+	return choose(m, text, choice[Mode]{"enforce", Enforce}, choice[Mode]{"headers", Headers}, choice[Mode]{"report", Report})
 }
 
 // Requirement says which requests must have an Origin.
@@ -142,11 +148,18 @@ func (r *Requirement) UnmarshalText(text []byte) error {
 }
 
 // Role is what a token may do.
-type Role auth.Role
+type Role uint8
+
+const (
+	// RoleReader may read. It is the zero value.
+	RoleReader Role = iota
+	// RoleAdmin may write too.
+	RoleAdmin
+)
 
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (r *Role) UnmarshalText(text []byte) error {
-	return choose((*auth.Role)(r), text, choice[auth.Role]{"admin", auth.Admin}, choice[auth.Role]{"reader", auth.Reader})
+	return choose(r, text, choice[Role]{"admin", RoleAdmin}, choice[Role]{"reader", RoleReader})
 }
 
 // Level is the least severe level that is logged.

@@ -1,0 +1,52 @@
+package origins
+
+import (
+	"net/netip"
+	"net/url"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// MaxTenantIDLength is the greatest length of a tenant's id, in bytes.
+const MaxTenantIDLength = 64
+
+// IsTenantID reports whether s can be the id of a tenant: letters, digits,
+// hyphens, underscores and dots, the first a letter or a digit. It is safe in
+// logs, labels and paths.
+func IsTenantID(s string) bool {
+	const alphanumeric = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+	return s != "" && len(s) <= MaxTenantIDLength && strings.Contains(alphanumeric, s[:1]) &&
+		strings.Trim(s, alphanumeric+"-_.") == ""
+}
+
+// MaxSubjectLength is the greatest length of a subject, in characters.
+const MaxSubjectLength = 256
+
+// IsSubject reports whether s can be the subject of a token, which web
+// integrations show as createdBy: valid UTF-8 without control characters.
+func IsSubject(s string) bool {
+	return s != "" && utf8.ValidString(s) && utf8.RuneCountInString(s) <= MaxSubjectLength && !strings.ContainsFunc(s, unicode.IsControl)
+}
+
+// IsLoopbackName reports whether a host name in lower case is localhost, a name
+// below it, or a loopback address in the form that browsers send. DNS answers
+// for none of these, so that they cannot be rebound.
+func IsLoopbackName(name string) bool {
+	if name == "localhost" || strings.HasSuffix(name, ".localhost") {
+		return true
+	}
+	addr, err := netip.ParseAddr(name)
+	return err == nil && addr.Unmap().IsLoopback()
+}
+
+// IsSecureURL reports whether nobody on the network can change what is fetched
+// from a URL: it is one of https, or of http on this machine.
+func IsSecureURL(location string) bool {
+	u, err := url.Parse(location)
+	if err != nil {
+		return false
+	}
+	addr, _ := netip.ParseAddr(u.Hostname())
+	return u.Scheme == "https" || u.Scheme == "http" && (u.Hostname() == "localhost" || addr.IsLoopback())
+}
