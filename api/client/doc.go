@@ -3,7 +3,7 @@
 //
 // It sends its token to one server alone, whatever links or redirects that
 // server answers with, reads no answer beyond a bound, and waits when it is told
-// that the rate limit is reached. It uses nothing but the standard library.
+// that the rate limit is reached. Outside this module it uses the standard library only.
 //
 // The module originwarden has no address from which go get could fetch it. A
 // program uses a checkout of it:

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
-	"unicode"
+
+	"originwarden/escape"
 )
 
 // What an *Error is, by its status.
@@ -87,7 +87,7 @@ func (e *Error) Error() string {
 		fmt.Fprintf(&text, "; and %d more", more)
 	}
 	if e.TraceID != "" {
-		fmt.Fprintf(&text, " (trace id %s)", printable(e.TraceID))
+		fmt.Fprintf(&text, " (trace id %s)", escape.Text(e.TraceID))
 	}
 	return text.String()
 }
@@ -107,20 +107,5 @@ func (p Problem) String() string {
 	if p.Code != "" {
 		text += " (" + p.Code + ")"
 	}
-	return printable(strings.TrimSpace(text))
-}
-
-// printable returns s with whatever would not show as a character on a terminal
-// or in a log escaped, as in a Go string.
-func printable(s string) string {
-	var shown strings.Builder
-	for _, r := range s {
-		if unicode.IsPrint(r) {
-			shown.WriteRune(r)
-			continue
-		}
-		escaped := strconv.QuoteRune(r)
-		shown.WriteString(escaped[1 : len(escaped)-1])
-	}
-	return shown.String()
+	return escape.Text(strings.TrimSpace(text))
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"originwarden/escape"
 	"originwarden/store"
 )
 
@@ -102,7 +103,7 @@ func (w *writer) line(v any) {
 		w.err = fmt.Errorf("what is kept cannot be written as JSON: %w", err)
 		return
 	}
-	if text = printableJSON(text); len(text) > MaxLine {
+	if text = escape.JSON(text); len(text) > MaxLine {
 		w.err = fmt.Errorf("a web integration takes more than the %d bytes of a line", MaxLine)
 		return
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"originwarden/escape"
 	"originwarden/origins"
 	"originwarden/store"
 )
@@ -86,7 +87,7 @@ func (r *reader) goesOn() bool { return !r.stopped && len(r.mistakes) < maxMista
 
 func (r *reader) wrong(format string, args ...any) {
 	if len(r.mistakes) < maxMistakes {
-		r.mistakes = append(r.mistakes, Mistake{r.line, printable(fmt.Sprintf(format, args...))})
+		r.mistakes = append(r.mistakes, Mistake{r.line, escape.Text(fmt.Sprintf(format, args...))})
 	}
 }
 

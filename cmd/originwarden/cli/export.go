@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"originwarden/cmd/originwarden/cli/command"
+	"originwarden/escape"
 	"originwarden/store/transfer"
 )
 
@@ -75,7 +76,7 @@ func (e *exporting) run(ctx context.Context) error {
 	case !toFile:
 		return nil
 	}
-	return e.env.Print(fmt.Appendf(nil, "exported %d web integrations to %s\n", count, command.Printable(e.output)))
+	return e.env.Print(fmt.Appendf(nil, "exported %d web integrations to %s\n", count, escape.Text(e.output)))
 }
 
 // replaceFile makes a file of what write writes, whole or not at all.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"originwarden/cmd/originwarden/cli/command"
+	"originwarden/escape"
 
 	"github.com/spf13/cobra"
 )
@@ -58,7 +59,7 @@ func health(ctx context.Context, admin, path string, timeout time.Duration) erro
 		}
 	}
 	if err != nil {
-		return errors.New(command.Printable(fmt.Sprintf("%s: %v", admin+path, err)))
+		return errors.New(escape.Text(fmt.Sprintf("%s: %v", admin+path, err)))
 	}
 	return nil
 }

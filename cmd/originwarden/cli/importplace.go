@@ -12,6 +12,7 @@ import (
 	"originwarden/api/client"
 	"originwarden/cmd/originwarden/cli/command"
 	"originwarden/cmd/originwarden/config"
+	"originwarden/escape"
 	"originwarden/store"
 	"originwarden/store/sqlite"
 	"originwarden/store/transfer"
@@ -59,7 +60,7 @@ func (i *importing) destination(ctx context.Context) (destination, error) {
 func (i *importing) tellOfNewStore(ctx context.Context, s *transfer.StoreTarget, cfg *config.Config) error {
 	at, _, err := s.Tenants(ctx)
 	if err == nil && at.Revision == 0 {
-		fmt.Fprintf(i.env.Stderr, "originwarden: the store %s is new, empty\n", command.Printable(placeOf(cfg.Store.URL)))
+		fmt.Fprintf(i.env.Stderr, "originwarden: the store %s is new, empty\n", escape.Text(placeOf(cfg.Store.URL)))
 	}
 	return hinted(err)
 }

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"time"
 
-	"originwarden/cmd/originwarden/cli/command"
+	"originwarden/escape"
 	"originwarden/store"
 	"originwarden/store/transfer"
 )
@@ -32,10 +32,10 @@ func shownStep(s transfer.Step) []byte {
 	}
 	mark := map[transfer.Action]string{transfer.Create: "+", transfer.Change: "~", transfer.Delete: "-", transfer.Ambiguous: "!"}[s.Action]
 	var text bytes.Buffer
-	fmt.Fprintf(&text, "%s %s\n", mark, command.Printable(stepName(s)))
+	fmt.Fprintf(&text, "%s %s\n", mark, escape.Text(stepName(s)))
 	if s.Action == transfer.Change {
 		for _, line := range differences(&s.Was, &s.Is) {
-			fmt.Fprintf(&text, "    %s\n", command.Printable(line))
+			fmt.Fprintf(&text, "    %s\n", escape.Text(line))
 		}
 	}
 	return text.Bytes()

@@ -15,6 +15,7 @@ import (
 
 	"originwarden/api/client"
 	"originwarden/cmd/originwarden/cli/command"
+	"originwarden/escape"
 )
 
 const (
@@ -134,7 +135,7 @@ func (e *errand) run(ctx context.Context) error {
 			failures = append(failures, told(admin, err))
 			continue
 		}
-		if err := e.env.Print([]byte(command.Printable(admin+": "+text) + "\n")); err != nil {
+		if err := e.env.Print([]byte(escape.Text(admin+": "+text) + "\n")); err != nil {
 			return err
 		}
 	}

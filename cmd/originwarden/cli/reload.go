@@ -14,6 +14,7 @@ import (
 
 	"originwarden/cmd/originwarden/config"
 	"originwarden/envelope"
+	"originwarden/escape"
 )
 
 // obey reads the configuration again whenever it is asked to, until ctx ends.
@@ -139,12 +140,12 @@ func (g *gateway) reloadFor(load func() (*config.Config, error)) http.HandlerFun
 		case isBad:
 			var all []envelope.Error
 			for line := range strings.SplitSeq(mistakes.Error(), "\n") {
-				all = append(all, envelope.Error{Code: "CONFIGURATION_INVALID", Title: "The configuration has a mistake", Detail: printable(line)})
+				all = append(all, envelope.Error{Code: "CONFIGURATION_INVALID", Title: "The configuration has a mistake", Detail: escape.Text(line)})
 			}
 			envelope.Write(w, envelope.NewTraceID(), http.StatusUnprocessableEntity, all...)
 		case err != nil:
 			envelope.Write(w, envelope.NewTraceID(), http.StatusInternalServerError,
-				envelope.Error{Code: "RELOAD_FAILED", Title: "The configuration was not taken", Detail: printable(err.Error())})
+				envelope.Error{Code: "RELOAD_FAILED", Title: "The configuration was not taken", Detail: escape.Text(err.Error())})
 		default:
 			writeJSON(w, http.StatusOK, reloadDocument{len(*g.served.Load()), append([]string{}, waiting...)})
 		}

@@ -10,8 +10,8 @@ import (
 	"strings"
 	"text/template"
 
-	"originwarden/cmd/originwarden/cli/command"
 	"originwarden/cmd/originwarden/config"
+	"originwarden/escape"
 )
 
 // startGuide is what serve prints on a terminal when there is no configuration
@@ -48,8 +48,8 @@ func newStartGuide(program string, cfg *config.Config, tenants net.Addr, listed 
 		Gateway:   gateway,
 		Access:    "--server " + gateway + " --token-file " + quotedForShell(token),
 		Listed:    listed,
-		Directory: command.Printable(directory),
-		Token:     command.Printable(token),
+		Directory: escape.Text(directory),
+		Token:     escape.Text(token),
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 
 	"originwarden/cmd/originwarden/config"
+	"originwarden/escape"
 )
 
 // Names of the sockets that systemd may hand over (FileDescriptorName= of a
@@ -27,7 +28,7 @@ func activated() (map[string][]net.Listener, error) {
 		listener, err := net.FileListener(file)
 		file.Close()
 		if err != nil {
-			return nil, fmt.Errorf("the socket that systemd handed over called %s does not listen: %w", printable(file.Name()), err)
+			return nil, fmt.Errorf("the socket that systemd handed over called %s does not listen: %w", escape.Text(file.Name()), err)
 		}
 		sockets[file.Name()] = append(sockets[file.Name()], listener)
 	}
@@ -47,7 +48,7 @@ func (h *handedOver) check() error {
 	for name, sockets := range h.sockets {
 		switch {
 		case name != socketTenants && name != socketAdmin:
-			return fmt.Errorf("systemd handed over a socket called %s: FileDescriptorName is %s or %s", printable(name), socketTenants, socketAdmin)
+			return fmt.Errorf("systemd handed over a socket called %s: FileDescriptorName is %s or %s", escape.Text(name), socketTenants, socketAdmin)
 		case len(sockets) != 1:
 			return fmt.Errorf("systemd handed over %d sockets called %s: there is to be one", len(sockets), name)
 		}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"originwarden/cmd/originwarden/cli/command"
+	"originwarden/escape"
 
 	"github.com/spf13/cobra"
 )
@@ -166,7 +167,7 @@ func (w *waiting) conflict(seen []sighting) error {
 		case wanted == "":
 			wanted = identity
 		case identity != wanted && w.identity != "":
-			return fmt.Errorf("a gateway is at another store than %s:\n%s", command.Printable(w.identity), w.list(seen))
+			return fmt.Errorf("a gateway is at another store than %s:\n%s", escape.Text(w.identity), w.list(seen))
 		case identity != wanted:
 			return fmt.Errorf("the gateways do not share a store, so that their revisions do not compare:\n%s", w.list(seen))
 		}
@@ -186,7 +187,7 @@ func (w *waiting) tell(seen []sighting) error {
 func (w *waiting) list(seen []sighting) string {
 	lines := make([]string, len(seen))
 	for i, s := range seen {
-		lines[i] = command.Printable(fmt.Sprintf("  %s: %s", w.admins[i], s))
+		lines[i] = escape.Text(fmt.Sprintf("  %s: %s", w.admins[i], s))
 	}
 	return strings.Join(lines, "\n")
 }

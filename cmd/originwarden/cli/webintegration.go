@@ -14,6 +14,7 @@ import (
 
 	"originwarden/api/client"
 	"originwarden/cmd/originwarden/cli/command"
+	"originwarden/escape"
 )
 
 // webIntegrations is what the commands of web-integration share: how to reach
@@ -177,5 +178,5 @@ func (w *webIntegrations) tellOfWait(d time.Duration) {
 }
 
 func (w *webIntegrations) tellOfRetry(err error) {
-	fmt.Fprintf(w.env.Stderr, "originwarden: %s, trying again\n", command.Printable(err.Error()))
+	fmt.Fprintf(w.env.Stderr, "originwarden: %s, trying again\n", escape.Text(err.Error()))
 }

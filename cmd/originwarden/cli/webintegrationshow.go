@@ -13,6 +13,7 @@ import (
 
 	"originwarden/api/client"
 	"originwarden/cmd/originwarden/cli/command"
+	"originwarden/escape"
 )
 
 // showing is how the answers of a server are shown: in a table, unless one of
@@ -79,7 +80,7 @@ func (s showing) write(done, id string, a client.Answer) []byte {
 	case s.ids:
 		return table([][]string{{id}})
 	}
-	text := done + " " + command.Printable(id)
+	text := done + " " + escape.Text(id)
 	if a.Revision != 0 {
 		text += ", in force from revision " + strconv.FormatUint(a.Revision, 10)
 	}
@@ -111,7 +112,7 @@ func table(rows [][]string) []byte {
 	columns := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	for _, row := range rows {
 		for i, cell := range row {
-			row[i] = command.Printable(cell)
+			row[i] = escape.Text(cell)
 		}
 		fmt.Fprintln(columns, strings.Join(row, "\t"))
 	}
@@ -128,14 +129,7 @@ func indented(v any) []byte {
 	if err := encoder.Encode(v); err != nil { // of strings, times and numbers
 		panic(err)
 	}
-	escape := func(r rune) string { return fmt.Sprintf(`\u%04x`, r) }
-	return []byte(command.Escape(text.String(), "\n", func(r rune) string {
-		if r > 0xffff { // two UTF-16 surrogates
-			r -= 0x10000
-			return escape(0xd800+r>>10) + escape(0xdc00+r&0x3ff)
-		}
-		return escape(r)
-	}))
+	return escape.JSON(text.Bytes())
 }
 
 // told returns why a command could not do its work. A server that is none is a
@@ -146,15 +140,15 @@ func told(doing string, err error) error {
 	}
 	refused, ok := errors.AsType[*client.Error](err)
 	if !ok || len(refused.Errors) == 0 {
-		return command.Failed(errors.New(command.Printable(doing + ": " + err.Error())))
+		return command.Failed(errors.New(escape.Text(doing + ": " + err.Error())))
 	}
 	var text strings.Builder
-	fmt.Fprintf(&text, "%s: %d %s", command.Printable(doing), refused.Status, http.StatusText(refused.Status))
+	fmt.Fprintf(&text, "%s: %d %s", escape.Text(doing), refused.Status, http.StatusText(refused.Status))
 	for _, problem := range refused.Errors {
 		text.WriteString("\n  " + problem.String())
 	}
 	if refused.TraceID != "" {
-		text.WriteString("\n  trace id " + command.Printable(refused.TraceID))
+		text.WriteString("\n  trace id " + escape.Text(refused.TraceID))
 	}
 	return command.Failed(errors.New(text.String()))
 }
