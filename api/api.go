@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -14,27 +15,27 @@ import (
 	"originwarden/store"
 )
 
-// Config is what the API works with. Store, Lists, Limits and Timeout are
-// required.
+// Config configures an API. Store, Lists, Limits and Timeout are required.
 type Config struct {
 	Settings
 	Store store.Store
-	// Lists gets every committed change before its answer is sent. If one that may
-	// have taken origins off a list cannot be kept, the answer is 503; also if it
-	// is refused as it may have been made before.
+	// Lists has every committed change in force before its response is sent. If
+	// Keep fails after a write that may have removed origins, the response is
+	// 503; also after a write that was refused because it may have been made
+	// before.
 	Lists Lists
-	// Refusals are those that /api/v1/refused-origins tells; nil is none.
+	// Refusals are what /api/v1/refused-origins reports; nil is none.
 	Refusals *origins.Refusals
-	// Log is told what went wrong inside or at the issuer of OIDC, with the
-	// context that holds the trace id that the client got. Clients are told no
-	// more than who does not answer. It may be nil, and is called concurrently.
+	// Log receives errors of the store, of Lists.Keep and of the OIDC issuer,
+	// with a context that holds the trace id of the response. Clients only learn
+	// which of these failed. Log may be nil, and is called concurrently.
 	Log func(context.Context, error)
-	// Observe is told once what each request came to, after its answer, with the
+	// Observe receives the outcome of each request after its response, with the
 	// request's context. It may be nil, and is called concurrently.
 	Observe func(context.Context, Outcome)
 }
 
-// Lists are what is in force.
+// Lists are the lists in force.
 type Lists interface {
 	// List returns the tenant's list.
 	List(ctx context.Context, tenant string) (*origins.List, error)
@@ -49,31 +50,31 @@ type Settings struct {
 	// Auth says who may use the API, and how often.
 	Auth   auth.Settings
 	Limits Limits
-	// Timeout ends each call of the Store, and with it the request.
+	// Timeout bounds each call of the Store.
 	Timeout time.Duration
 }
 
-// Limits bound one request. What is zero admits nothing.
+// Limits bound one request. Zero permits nothing.
 type Limits struct {
 	Origins int   // entries of one web integration
 	Body    int64 // bytes of a request's body
 }
 
-// API answers for all tenants. It may be used concurrently.
+// API serves all tenants. It may be used concurrently.
 type API struct {
 	current atomic.Pointer[Config]
 	auth    *auth.Authenticator
 	memory  memory
 }
 
-// memory bounds what the requests under way hold.
+// memory bounds what requests hold in memory.
 type memory struct {
-	answers, uploads places
-	pieces           pieces
+	reads, uploads slots
+	buffers        sync.Pool // of *bufio.Writer
 }
 
-// New returns an API on c, which is not changed any more. It runs nothing in
-// the background and asks nobody before the first request.
+// New returns an API. It runs nothing in the background and connects to nothing
+// before the first request.
 func New(c Config) *API {
 	a := &API{auth: auth.New(c.Auth, c.Log)}
 	a.current.Store(&c)
@@ -81,7 +82,7 @@ func New(c Config) *API {
 }
 
 // Reconfigure replaces the settings. Requests under way keep the old ones. See
-// auth.Authenticator.Reconfigure for what is kept of authentication.
+// auth.Authenticator.Reconfigure for what it keeps.
 func (a *API) Reconfigure(s Settings) {
 	next := *a.current.Load()
 	next.Settings = s
@@ -89,26 +90,24 @@ func (a *API) Reconfigure(s Settings) {
 	a.current.Store(&next)
 }
 
-// Authenticator returns what authenticates the callers of the API.
+// Authenticator returns the authenticator of the API's callers.
 func (a *API) Authenticator() *auth.Authenticator { return a.auth }
 
-// Tenant returns the API as it is on the host of one tenant, which is for the
-// paths that the API owns. It routes on the raw path, so that nothing is
-// cleaned, decoded or redirected.
+// Tenant returns the handler of one tenant's API, for the paths that the API
+// owns. It routes on the raw path: nothing is cleaned, decoded or redirected.
 //
-// Absolute links are made of the request URL's scheme and host, or where these
-// are empty, of Host and whether the connection is TLS. The trace id is that of
+// Absolute links have the scheme and host of the request's URL, or where these
+// are empty, its Host and the scheme of its connection. The trace id is that of
 // the request's context, or a new one. RemoteAddr is the client's address, with
 // or without a port.
 func (a *API) Tenant(id string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		t := &tenant{a.current.Load(), a.auth, &a.memory, id}
+		t := &tenantRequest{Config: a.current.Load(), auth: a.auth, memory: &a.memory, tenant: id}
 		t.serveHTTP(w, r)
 	})
 }
 
-// Owns reports whether the API answers a raw path, one that is not decoded, on
-// the hosts of tenants that serve it.
+// Owns reports whether the API serves a raw path, one that is not decoded.
 func Owns(rawPath string) bool {
 	for _, owned := range [...]string{collection, refusedOrigins} {
 		if rest, ok := strings.CutPrefix(rawPath, owned); ok && (rest == "" || rest[0] == '/') {
@@ -118,179 +117,108 @@ func Owns(rawPath string) bool {
 	return false
 }
 
-// tenant is the API on one tenant's host, for one request.
-type tenant struct {
+// tenantRequest serves one request to the API of a tenant.
+type tenantRequest struct {
 	*Config
 	auth   *auth.Authenticator
 	memory *memory
-	id     string
+	tenant string
+	resource
+	caller auth.Caller
 }
 
-func (t *tenant) serveHTTP(w http.ResponseWriter, r *http.Request) {
+func (t *tenantRequest) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	if envelope.TraceID(r.Context()) == "" {
 		r = r.WithContext(envelope.WithTraceID(r.Context(), envelope.NewTraceID()))
 	}
-	at, answer := resourceAt(r.URL.EscapedPath()), &answerWriter{ResponseWriter: w, pieces: &t.memory.pieces}
-	defer answer.leave()
-	answer.call.Integration = at.id
-	outcome := Outcome{Route: at.pattern, Method: boundedMethod(r.Method)}
-	err := t.serve(answer, r, at)
-	cut := err != nil && answer.status != 0
+	t.resource = resourceAt(r.URL.EscapedPath())
+	response := &responseWriter{ResponseWriter: w, buffers: &t.memory.buffers, call: Call{Integration: t.id}}
+	defer response.releaseSlot()
+	outcome := Outcome{Route: t.pattern, Method: boundedMethod(r.Method)}
+	err := t.serve(response, r)
+	cutOff := err != nil && response.status != 0
 	switch {
-	case cut && errors.Is(err, errHurried):
+	case cutOff && errors.Is(err, errTooSlow):
 		outcome.Limit = LimitInFlight
-	case err != nil && !cut:
-		refused := t.refuse(answer, r, err)
-		outcome.Limit, outcome.Refused, outcome.Code = refused.limit, refused.cause, refused.errs[0].Code
-		if refusalFor(err) != nil || notMade(err) { // nothing was changed
-			answer.call.Integration, answer.call.Change = at.id, nil
+	case err != nil && !cutOff:
+		outcome.Code = t.sendError(response, r, err)
+		outcome.Limit, outcome.Refused = limitOf(err), tokenError(err)
+		if refusalFor(err) != nil || isNotMade(err) { // nothing was changed
+			response.call.Integration, response.call.Change = t.id, nil
 		}
 	}
-	outcome.Call = answer.call
-	if outcome.Status = answer.status; t.Observe != nil {
+	outcome.Call, outcome.Status = response.call, response.status
+	if t.Observe != nil {
 		t.Observe(r.Context(), outcome)
 	}
-	if cut { // what is half sent must not look whole
+	if cutOff { // so that the client does not take it for complete
 		panic(http.ErrAbortHandler)
 	}
 }
 
-// serve answers r, or returns why it does not, with nothing written yet. Who
-// asks is settled before anything about the resource shows.
-func (t *tenant) serve(w *answerWriter, r *http.Request, at resource) error {
-	who, err := t.auth.Authenticate(r)
-	if err != nil {
+// serve sends the response to r, or returns an error before anything is sent. It
+// authenticates the caller before anything about the resource shows.
+func (t *tenantRequest) serve(w *responseWriter, r *http.Request) (err error) {
+	if t.caller, err = t.auth.Authenticate(r); err != nil {
 		return err
 	}
-	w.call.Issuer, w.call.Subject = who.Issuer(), who.Subject()
-	if err := who.CheckTenant(t.id); err != nil {
+	w.call.Issuer, w.call.Subject = t.caller.Issuer(), t.caller.Subject()
+	if err := t.caller.CheckTenant(t.tenant); err != nil {
 		return err
 	}
-	return t.dispatch(w, r, call{who, at.id}, at.routes)
-}
-
-// call is a request that was authenticated and routed.
-type call struct {
-	who auth.Caller
-	id  string // of the web integration, or "" for the collection
-}
-
-// resource is what there is at a path.
-type resource struct {
-	pattern string
-	routes  []route
-	id      string // of the web integration, or "" for the collection
-}
-
-// route is one method of a resource.
-type route struct {
-	method string
-	// admin says that it is for administrators, and counts as a write does.
-	admin bool
-	serve func(*tenant, *answerWriter, *http.Request, call) error
-}
-
-const (
-	collection     = "/api/v1/web-integrations"
-	refusedOrigins = "/api/v1/refused-origins"
-)
-
-// resourceAt returns what there is at a raw path. Clients do not escape ids, so
-// that anything may come in the place of one.
-func resourceAt(path string) resource {
-	if path == refusedOrigins {
-		return resource{pattern: refusedOrigins, routes: []route{
-			{http.MethodGet, true, (*tenant).refused},
-			{http.MethodHead, true, (*tenant).refused},
-		}}
-	}
-	rest, ok := strings.CutPrefix(path, collection)
-	if ok && rest == "" {
-		return resource{pattern: collection, routes: []route{
-			{http.MethodGet, false, (*tenant).list},
-			{http.MethodHead, false, (*tenant).list},
-			{http.MethodPost, true, (*tenant).create},
-		}}
-	}
-	id, below := strings.CutPrefix(rest, "/")
-	if !ok || !below || !isID(id) {
-		return resource{pattern: "none"}
-	}
-	return resource{collection + "/{id}", []route{
-		{http.MethodGet, false, (*tenant).read},
-		{http.MethodHead, false, (*tenant).read},
-		{http.MethodPatch, true, (*tenant).patch},
-		{http.MethodDelete, true, (*tenant).remove},
-	}, id}
-}
-
-func (t *tenant) dispatch(w *answerWriter, r *http.Request, c call, routes []route) error {
-	for _, route := range routes {
+	for _, route := range t.routes {
 		if route.method == r.Method {
-			return t.follow(route, w, r, c)
+			return t.serveRoute(route, w, r)
 		}
 	}
-	if len(routes) == 0 {
+	if len(t.routes) == 0 {
 		return notFound()
 	}
-	return methodNotAllowed(routes)
+	return methodNotAllowed(t.routes)
 }
 
-// follow serves a route to a caller that may use it and is below its limits.
-func (t *tenant) follow(route route, w *answerWriter, r *http.Request, c call) error {
-	if err := t.permit(route, c.who); err != nil {
+// serveRoute serves a caller who may use the route and is below the limits.
+func (t *tenantRequest) serveRoute(route route, w *responseWriter, r *http.Request) error {
+	if err := t.checkCaller(route); err != nil {
 		return err
 	}
-	r, err := t.takePlace(w, r, caller{c.who.Issuer(), c.who.Subject(), t.id})
+	r, err := t.acquireSlot(w, r)
 	if err != nil {
 		return err
 	}
-	return route.serve(t, w, r, c)
+	return route.serve(t, w, r)
 }
 
-// permit counts a request of who, or returns why it is refused.
-func (t *tenant) permit(route route, who auth.Caller) error {
+// checkCaller checks that the caller may use the route, and counts the request.
+func (t *tenantRequest) checkCaller(route route) error {
 	if !route.admin {
-		return who.CountRead(t.id)
+		return t.caller.CountRead(t.tenant)
 	}
-	if err := who.CheckAdmin(); err != nil {
+	if err := t.caller.CheckAdmin(); err != nil {
 		return err
 	}
-	return who.CountWrite(t.id)
+	return t.caller.CountWrite(t.tenant)
 }
 
-// shortBody is the length of a body of which every answer is short, also one that
-// tells what is wrong with each of its entries.
+// shortBody is the length up to which a request's body needs no slot. Even the
+// errors about all its entries are a short response.
 const shortBody = 1 << 10
 
-// takePlace waits for the memory that r needs: to read what may be long, or for
-// a body that may be. Uploads never keep reads waiting. It returns r as it is to
-// be read.
-func (t *tenant) takePlace(w *answerWriter, r *http.Request, who caller) (_ *http.Request, err error) {
+// acquireSlot waits for the memory that r needs: that of a read, whose response
+// may be long, or that of a long body. Uploads never delay reads. It returns r as
+// it is to be read.
+func (t *tenantRequest) acquireSlot(w *responseWriter, r *http.Request) (_ *http.Request, err error) {
+	key := slotKey{t.caller.Issuer(), t.caller.Subject(), t.tenant}
 	switch {
 	case r.Method == http.MethodGet || r.Method == http.MethodHead:
-		w.place, err = t.memory.answers.enter(r.Context(), who)
+		w.slot, err = t.memory.reads.acquire(r.Context(), key)
 	case r.Method != http.MethodDelete && (r.ContentLength < 0 || r.ContentLength > shortBody):
-		if w.place, err = t.memory.uploads.enter(r.Context(), who); err == nil {
+		if w.slot, err = t.memory.uploads.acquire(r.Context(), key); err == nil {
 			r = r.WithContext(r.Context())
-			r.Body = &uploaded{ReadCloser: r.Body, to: w}
+			r.Body = &uploadBody{ReadCloser: r.Body, response: w}
 		}
 	}
 	return r, err
-}
-
-// isID reports whether id is of the form of a web integration's id.
-func isID(id string) bool {
-	if len(id) != 32 {
-		return false
-	}
-	for i := range len(id) {
-		c := id[i]
-		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_' && c != '-' {
-			return false
-		}
-	}
-	return true
 }

@@ -17,10 +17,10 @@ import (
 	"originwarden/store"
 )
 
-// body returns the body of a request that is of one of the media types. One
-// that says nothing of its type is refused: a form or a script of another site
-// can send that without asking.
-func (t *tenant) body(w http.ResponseWriter, r *http.Request, mediaTypes ...string) ([]byte, error) {
+// readBody returns the body of a request of one of the media types. A body
+// without a type is refused: forms and scripts of other sites can send that
+// without a preflight.
+func (t *tenantRequest) readBody(w http.ResponseWriter, r *http.Request, mediaTypes ...string) ([]byte, error) {
 	if !isOneOf(mediaTypes, r.Header.Values("Content-Type")) {
 		refused := badRequest(http.StatusUnsupportedMediaType, "The body has to be "+strings.Join(mediaTypes, " or ")+".")
 		if r.Method == http.MethodPatch { // RFC 5789, section 2.2
@@ -36,16 +36,13 @@ func (t *tenant) body(w http.ResponseWriter, r *http.Request, mediaTypes ...stri
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return nil, tooLarge
 	}
-	if refused := refusalFor(err); refused != nil {
-		return nil, refused
+	if err != nil && refusalFor(err) == nil { // the client or a deadline of the connection ended it
+		err = invalidBody()
 	}
-	if err != nil { // cut off by the client or the connection's deadlines
-		return nil, unreadable()
-	}
-	return body, nil
+	return body, err
 }
 
-// isOneOf reports whether the lines of Content-Type are one and name one of the
+// isOneOf reports whether there is one Content-Type line, and it names one of the
 // media types. Parameters mean nothing to JSON (RFC 8259, section 11).
 func isOneOf(mediaTypes, lines []string) bool {
 	if len(lines) != 1 {
@@ -55,37 +52,38 @@ func isOneOf(mediaTypes, lines []string) bool {
 	return err == nil && slices.Contains(mediaTypes, mediaType)
 }
 
-// decodeCreation reads what a client may say of a new web integration. All that
-// is wrong with its values is one error.
+// decodeCreation decodes what a client may set of a new web integration. The
+// error tells all problems with its values.
 func decodeCreation(body []byte, maxOrigins int) (store.WebIntegration, error) {
 	var given struct {
 		Name         jsontext.Value `json:"name"`
 		ValidOrigins jsontext.Value `json:"validOrigins"`
 	}
 	// Unmarshal takes null for an object without members.
-	if kind := jsontext.Value(body).Kind(); kind != '{' || json.Unmarshal(body, &given, json.RejectUnknownMembers(true)) != nil {
-		return store.WebIntegration{}, unreadable()
+	if jsontext.Value(body).Kind() != '{' || json.Unmarshal(body, &given, json.RejectUnknownMembers(true)) != nil {
+		return store.WebIntegration{}, invalidBody()
 	}
 	var w store.WebIntegration
-	var problems []envelope.Error
+	var problems, more []envelope.Error
 	if given.Name == nil {
 		problems = append(problems, missingFields("name"))
 	} else {
-		w.Name, problems = nameOf(given.Name)
+		w.Name, problems = decodeName(given.Name)
 	}
 	if given.ValidOrigins != nil {
-		entries, wrong := originsOf(given.ValidOrigins, maxOrigins)
-		w.ValidOrigins, problems = entries, append(problems, wrong...)
+		w.ValidOrigins, more = decodeOrigins(given.ValidOrigins, maxOrigins)
+		problems = append(problems, more...)
 	}
 	if problems != nil {
-		return store.WebIntegration{}, refuseWith(http.StatusBadRequest, problems...)
+		return store.WebIntegration{}, newRefusal(http.StatusBadRequest, problems...)
 	}
 	return w, nil
 }
 
-// nameOf returns the name that a valid JSON value is, or what is wrong with it.
-func nameOf(v jsontext.Value) (string, []envelope.Error) {
-	name, ok := stringOf(v)
+// decodeName returns the name that a valid JSON value is, or what is wrong with
+// it.
+func decodeName(v jsontext.Value) (string, []envelope.Error) {
+	name, ok := decodeString(v)
 	problem := store.NameProblem(name)
 	if !ok {
 		problem = "the name is not a string"
@@ -96,9 +94,9 @@ func nameOf(v jsontext.Value) (string, []envelope.Error) {
 	return name, nil
 }
 
-// originsOf returns the valid origins that a valid JSON value lists, or all
-// that is wrong with them. Too many are one mistake.
-func originsOf(v jsontext.Value, limit int) ([]string, []envelope.Error) {
+// decodeOrigins returns the valid origins that a valid JSON value lists, or all
+// problems with them. Too many are one problem.
+func decodeOrigins(v jsontext.Value, limit int) ([]string, []envelope.Error) {
 	var elements []jsontext.Value
 	if v.Kind() != '[' || json.Unmarshal(v, &elements) != nil {
 		return nil, []envelope.Error{invalidProperty("/validOrigins", "the valid origins are not an array of strings")}
@@ -108,7 +106,7 @@ func originsOf(v jsontext.Value, limit int) ([]string, []envelope.Error) {
 	}
 	entries := make([]string, len(elements))
 	for i, element := range elements {
-		entries[i], _ = stringOf(element)
+		entries[i], _ = decodeString(element)
 	}
 	var problems []envelope.Error
 	wrong := store.OriginProblems(entries)
@@ -123,8 +121,8 @@ func originsOf(v jsontext.Value, limit int) ([]string, []envelope.Error) {
 	return entries, problems
 }
 
-// stringOf returns the string that a valid JSON value is.
-func stringOf(v jsontext.Value) (s string, ok bool) {
+// decodeString returns the string that a valid JSON value is.
+func decodeString(v jsontext.Value) (s string, ok bool) {
 	if v.Kind() != '"' {
 		return "", false
 	}

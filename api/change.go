@@ -2,55 +2,55 @@ package api
 
 import "originwarden/store"
 
-// Call is who has asked for what, as far as that was known when the request was
-// answered.
+// Call is the caller of a request and what it asked for, as far as that was
+// known when the response was sent.
 type Call struct {
-	// Issuer and Subject are whose token it was. Issuer is "" of a static one.
+	// Issuer and Subject are those of the token. Issuer is "" for a static one.
 	Issuer, Subject string
-	// Integration is the id of the web integration that was asked for or made, or
-	// "".
+	// Integration is the id of the web integration that was asked for or created,
+	// or "".
 	Integration string
-	// Change is what a write has changed; nil of what changed nothing, as a write
-	// that is known not to have been made. If the status is 503, the
-	// change was made and is not kept, or it is not known whether it was made.
+	// Change is what a write changed; nil if it changed nothing, or is known not
+	// to have been made. With status 503 the change was made and is not kept, or
+	// it is unknown whether it was made.
 	Change *Change
 }
 
-// Change is what a write changes of a web integration.
+// Change is what a write changed in a web integration.
 type Change struct {
 	Name    string
-	OldName string // where it is another than Name, and Name is not new
-	// Added and Removed are how many origins came and went, and FirstAdded and
-	// FirstRemoved the first of them, ShownOrigins at most.
+	OldName string // if the write changed it
+	// Added and Removed are numbers of origins, and FirstAdded and FirstRemoved
+	// the first of them, at most ShownOrigins.
 	Added, Removed           int
 	FirstAdded, FirstRemoved []string
 }
 
-// ShownOrigins is how many origins of a change are named.
+// ShownOrigins is the number of origins that a Change names.
 const ShownOrigins = 10
 
-// changeOf is the change from one state of a web integration to another. The zero
-// value is one that is not there.
-func changeOf(before, after store.WebIntegration) *Change {
+// newChange returns the change from one state of a web integration to another.
+// The zero value is the state of one that does not exist.
+func newChange(before, after store.WebIntegration) *Change {
 	c := &Change{Name: after.Name}
 	if after.Name == "" {
 		c.Name = before.Name
 	} else if after.Name != before.Name {
 		c.OldName = before.Name
 	}
-	c.Added, c.FirstAdded = missing(after.ValidOrigins, before.ValidOrigins)
-	c.Removed, c.FirstRemoved = missing(before.ValidOrigins, after.ValidOrigins)
+	c.Added, c.FirstAdded = countMissing(after.ValidOrigins, before.ValidOrigins)
+	c.Removed, c.FirstRemoved = countMissing(before.ValidOrigins, after.ValidOrigins)
 	return c
 }
 
-// missing returns how many of all are not in others, and the first of them.
-func missing(all, others []string) (n int, first []string) {
-	there := make(map[string]struct{}, len(others))
+// countMissing returns how many of all are not in others, and the first of them.
+func countMissing(all, others []string) (n int, first []string) {
+	known := make(map[string]bool, len(others))
 	for _, origin := range others {
-		there[origin] = struct{}{}
+		known[origin] = true
 	}
 	for _, origin := range all {
-		if _, ok := there[origin]; ok {
+		if known[origin] {
 			continue
 		}
 		if n++; n <= ShownOrigins {

@@ -2,6 +2,7 @@ package api
 
 import (
 	"cmp"
+	_ "embed"
 	"net/http"
 	"net/url"
 	"time"
@@ -9,8 +10,8 @@ import (
 	"originwarden/store"
 )
 
-// document is a web integration as clients see it.
-type document struct {
+// integrationDocument is a web integration as clients see it.
+type integrationDocument struct {
 	ID           string   `json:"id"`
 	Name         string   `json:"name"`
 	Created      string   `json:"created"`
@@ -18,23 +19,23 @@ type document struct {
 	TenantID     string   `json:"tenantId"`
 	CreatedBy    string   `json:"createdBy"`
 	ValidOrigins []string `json:"validOrigins"`
-	Links        *links   `json:"links,omitzero"` // only in the answer to its creation
+	Links        *links   `json:"links,omitzero"` // only in the response to its creation
 }
 
-// links are absolute, for clients follow them as they are. A page that does not
+// links are absolute, because clients follow them verbatim. A page that does not
 // exist has no object.
 type links struct {
-	Self href  `json:"self"`
-	Next *href `json:"next,omitzero"`
-	Prev *href `json:"prev,omitzero"`
+	Self link  `json:"self"`
+	Next *link `json:"next,omitzero"`
+	Prev *link `json:"prev,omitzero"`
 }
 
-type href struct {
+type link struct {
 	Href string `json:"href"`
 }
 
-func documentOf(w *store.WebIntegration) document {
-	return document{
+func newDocument(w *store.WebIntegration) integrationDocument {
+	return integrationDocument{
 		ID:           w.ID,
 		Name:         w.Name,
 		Created:      w.Created.UTC().Format(time.RFC3339),
@@ -45,7 +46,7 @@ func documentOf(w *store.WebIntegration) document {
 	}
 }
 
-// collectionURL is the collection's URL as the client of r writes it.
+// collectionURL returns the URL of the collection as the client of r addresses it.
 func collectionURL(r *http.Request) string {
 	scheme := "http"
 	if r.TLS != nil {
@@ -54,3 +55,9 @@ func collectionURL(r *http.Request) string {
 	u := url.URL{Scheme: cmp.Or(r.URL.Scheme, scheme), Host: cmp.Or(r.URL.Host, r.Host), Path: collection}
 	return u.String()
 }
+
+//go:embed openapi.yaml
+var openAPI string
+
+// OpenAPI returns the API's contract, an OpenAPI 3.0.3 document in YAML.
+func OpenAPI() []byte { return []byte(openAPI) }

@@ -9,8 +9,8 @@ import (
 	"originwarden/store"
 )
 
-// keepError says why the lists could not be kept after a write that was made, or
-// after one that was refused as one before may have been made.
+// keepError says that the lists could not be kept after a write, or after one
+// that was refused because it may have been made before.
 type keepError struct {
 	made bool // the write
 	err  error
@@ -20,7 +20,7 @@ func (e *keepError) Error() string { return e.err.Error() }
 
 func (e *keepError) Unwrap() error { return e.err }
 
-// detail tells a client what became of the write.
+// detail says in the response what happened to the write.
 func (e *keepError) detail() string {
 	if e.made {
 		return "The write was made and is in force at this gateway, but its lists are not kept on disk: a start without the store may undo it."
@@ -28,24 +28,24 @@ func (e *keepError) detail() string {
 	return "The write was not made, and the lists in force at this gateway are not kept on disk: a start without the store may undo earlier writes."
 }
 
-// commitAndKeep makes a write that may take origins off the list, and keeps the
+// writeAndKeep makes a write that may remove origins from the list, and keeps the
 // list, so that no start without the store undoes it.
-func (t *tenant) commitAndKeep(r *http.Request, write func(context.Context) (origins.Change, error)) error {
-	err := t.Lists.Write(r.Context(), t.id, write)
-	if err != nil && !answersRepetition(err) {
+func (t *tenantRequest) writeAndKeep(r *http.Request, commit func(context.Context) (origins.Change, error)) error {
+	err := t.Lists.Write(r.Context(), t.tenant, commit)
+	if err != nil && !mayBeRepeated(err) {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), t.Timeout)
 	defer cancel()
-	if failed := t.Lists.Keep(ctx, t.id); failed != nil {
+	if failed := t.Lists.Keep(ctx, t.tenant); failed != nil {
 		return &keepError{err == nil, failed}
 	}
 	return err
 }
 
-// answersRepetition reports whether err is what a write is refused with when it
-// was made before: to its client it says that the write is in force.
-func answersRepetition(err error) bool {
+// mayBeRepeated reports whether err refuses a write that may have been made
+// before. To its client that error says that the write is in force.
+func mayBeRepeated(err error) bool {
 	refused, ok := errors.AsType[*refusal](err)
 	return errors.Is(err, store.ErrNotFound) || ok && refused.status == http.StatusPreconditionFailed
 }

@@ -6,38 +6,49 @@ import (
 	"originwarden/api/auth"
 )
 
-// The limits by name, as Outcome.Limit has them.
+// The values of Outcome.Limit.
 const (
 	LimitTier1  = auth.LimitTier1
 	LimitTier2  = auth.LimitTier2
 	LimitFailed = auth.LimitFailed
-	// LimitInFlight is how many requests of a tenant, or of all, may read or send
-	// long lists at once. auth.RateLimits has no setting for it.
+	// LimitInFlight is how many requests of a tenant, and of all, may read or send
+	// long lists at once. It is not configurable.
 	LimitInFlight = "api_in_flight"
 )
 
-// Outcome is what one request came to, for whoever counts or logs. But for
-// Refused and Call, each field is one of a few values whatever the client sent.
+// Outcome is what Config.Observe receives of a request. The set of values of each
+// field but Refused and Call does not depend on clients.
 type Outcome struct {
-	// Route is the path of the resource as OpenAPI has it, or "none".
+	// Route is the path of the resource as in OpenAPI, or "none".
 	Route string
-	// Method is one that the API has, or "other".
+	// Method is one of the API's methods, or "other".
 	Method string
 	Status int
-	// Code is that of the error, the first of several, that was the answer, of
-	// Codes, or "".
+	// Code is the error code of the response, the first of several, one of Codes,
+	// or "".
 	Code string
-	// Limit is the limit that the request ran into: LimitTier1, LimitTier2,
-	// LimitFailed, LimitInFlight or "". An answer that LimitInFlight has cut off
-	// has the status with which it began.
+	// Limit is the limit that the request exceeded: LimitTier1, LimitTier2,
+	// LimitFailed, LimitInFlight or "". A response that LimitInFlight cut off has
+	// the status with which it began.
 	Limit string
-	// Refused is why an access token of the issuer was not accepted, which its
-	// sender is not told; nil otherwise. It may hold what the token claims.
+	// Refused is why an access token was not accepted, which its sender is not
+	// told; nil otherwise. It may quote the token's claims.
 	Refused error
 	Call    Call
 }
 
-// boundedMethod returns a method of the API, or "other" for what clients make up.
+// Codes returns all values of Outcome.Code but the empty one. The names of those
+// with a status of 500 or above, and of no others, end in UNAVAILABLE.
+func Codes() []string {
+	return []string{
+		"AUTH-1", "BAD_REQUEST", "HTTP-429", "ISSUER_UNAVAILABLE", "METHOD_NOT_ALLOWED", "STORE_UNAVAILABLE",
+		"WEBINTEGRATIONS-4", "WEBINTEGRATIONS-5", "WEBINTEGRATIONS-6",
+		"WEBINTEGRATIONS_CONFLICT", "WEBINTEGRATIONS_FORBIDDEN", "WEBINTEGRATIONS_NOT_FOUND",
+	}
+}
+
+// boundedMethod returns a method of the API, or "other" for any that clients
+// invent.
 func boundedMethod(method string) string {
 	switch method {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPatch, http.MethodDelete:

@@ -6,66 +6,59 @@ import (
 	"strings"
 )
 
-// etag is the entity tag of a web integration as of revision.
+// etag returns the entity tag of a web integration as of a revision.
 func etag(revision uint64) string { return `"` + strconv.FormatUint(revision, 10) + `"` }
 
-// permits reports whether a request with header may change a web integration
-// that is there, as of revision (RFC 9110, section 13.1.1). What is no list of
-// entity tags names none.
-func permits(header http.Header, revision uint64) bool {
+// matchesETag reports whether If-Match permits a write to a web integration that
+// exists, as of a revision (RFC 9110, section 13.1.1). An invalid one permits
+// none.
+func matchesETag(header http.Header, revision uint64) bool {
 	lines := header.Values("If-Match")
-	return lines == nil || namesTag(lines, etag(revision))
+	return lines == nil || containsTag(lines, etag(revision))
 }
 
-// unmodified reports whether a reader has the web integration as of revision
-// already (RFC 9110, section 13.1.2).
-func unmodified(header http.Header, revision uint64) bool {
+// isNotModified reports whether If-None-Match names the web integration as of a
+// revision (RFC 9110, section 13.1.2).
+func isNotModified(header http.Header, revision uint64) bool {
 	lines := header.Values("If-None-Match")
 	tag := etag(revision)
-	return lines != nil && (namesTag(lines, tag) || namesTag(lines, "W/"+tag))
+	return lines != nil && (containsTag(lines, tag) || containsTag(lines, "W/"+tag))
 }
 
-// namesTag reports whether the lines are "*" or a list of entity tags with tag
-// among them, byte for byte: a weak one is never a strong one.
-func namesTag(lines []string, tag string) bool {
+// containsTag reports whether the lines are "*" or a list of entity tags that
+// contains tag, byte for byte: a weak one never equals a strong one.
+func containsTag(lines []string, tag string) bool {
 	value := strings.Trim(strings.Join(lines, ","), " \t")
 	if value == "*" {
 		return true
 	}
-	named := false
+	found := false
 	for {
-		// Empty elements are to be ignored (RFC 9110, section 5.6.1.2).
+		// Empty elements are ignored (RFC 9110, section 5.6.1.2).
 		value = strings.TrimLeft(value, " \t,")
 		if value == "" {
-			return named
+			return found
 		}
 		end := tagLength(value)
 		rest := strings.TrimLeft(value[end:], " \t")
 		if end == 0 || rest != "" && rest[0] != ',' {
 			return false
 		}
-		named = named || value[:end] == tag
+		found = found || value[:end] == tag
 		value = rest
 	}
 }
 
-// tagLength is the length of the entity tag (RFC 9110, section 8.8.3) that s
-// begins with, or 0. There may be commas in it.
+// tagLength returns the length of the entity tag (RFC 9110, section 8.8.3) at the
+// beginning of s, or 0. It may contain commas.
 func tagLength(s string) int {
-	start := 0
-	if strings.HasPrefix(s, "W/") {
-		start = len("W/")
-	}
-	if start == len(s) || s[start] != '"' {
+	opaque := strings.TrimPrefix(s, "W/")
+	if !strings.HasPrefix(opaque, `"`) {
 		return 0
 	}
-	for i := start + 1; i < len(s); i++ {
-		switch c := s[i]; {
-		case c == '"':
-			return i + 1
-		case c <= ' ' || c == 0x7f:
-			return 0
-		}
+	end := 1 + strings.IndexFunc(opaque[1:], func(c rune) bool { return c == '"' || c <= ' ' || c == 0x7f })
+	if end == 0 || opaque[end] != '"' {
+		return 0
 	}
-	return 0
+	return len(s) - len(opaque) + end + 1
 }

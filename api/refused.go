@@ -7,7 +7,7 @@ import (
 	"originwarden/origins"
 )
 
-// refusedDocument is the answer about the tenant's refused origins.
+// refusedDocument lists the tenant's refused origins.
 type refusedDocument struct {
 	Data []refusedOrigin `json:"data"`
 }
@@ -29,29 +29,29 @@ type nearestEntry struct {
 	Relation origins.Relation `json:"relation"`
 }
 
-// refused answers with the origins that were refused of late, and what the list
-// has nearest to them now.
-func (t *tenant) refused(w *answerWriter, r *http.Request, _ call) error {
+// listRefused sends the origins that were refused recently, and the entries of
+// the list in force that are nearest to them.
+func (t *tenantRequest) listRefused(w *responseWriter, r *http.Request) error {
 	document := refusedDocument{Data: []refusedOrigin{}}
 	if t.Refusals != nil {
-		list, err := t.Lists.List(r.Context(), t.id)
+		list, err := t.Lists.List(r.Context(), t.tenant)
 		if err != nil {
-			list = origins.NewList(0, nil) // the refusals are worth telling without it
+			list = origins.NewList(0, nil) // the refusals are of use without it
 		}
-		for _, refusal := range t.Refusals.Of(t.id) {
-			document.Data = append(document.Data, documentOfRefusal(refusal, list))
+		for _, refused := range t.Refusals.Of(t.tenant) {
+			document.Data = append(document.Data, newRefusedOrigin(refused, list))
 		}
 	}
-	return w.answer(http.StatusOK, document)
+	return w.sendJSON(http.StatusOK, document)
 }
 
-func documentOfRefusal(r origins.Refusal, list *origins.List) refusedOrigin {
+func newRefusedOrigin(r origins.Refusal, list *origins.List) refusedOrigin {
 	d := refusedOrigin{
 		Origin: r.Origin, Reason: r.Reason.String(), Count: r.Count, Path: r.Path, OwnHost: r.OwnHost,
 		First: r.First.UTC().Truncate(time.Second), Last: r.Last.UTC().Truncate(time.Second),
 	}
 	if !origins.WellFormed(r.Origin) || r.Reason == origins.MethodNotAllowed || r.Reason == origins.HeaderNotAllowed {
-		return d // of the last two, the origin is listed
+		return d // with the last two the origin is listed
 	}
 	if miss := list.Nearest(r.Origin); miss.Relation != "" {
 		d.Nearest = &nearestEntry{miss.Entry, miss.Relation}

@@ -3,41 +3,40 @@ package api
 import (
 	"context"
 	"errors"
-	"io"
 	"net/http"
 	"strconv"
 	"time"
 
+	"originwarden/envelope"
 	"originwarden/origins"
 	"originwarden/store"
 )
 
-// list answers with a page of the tenant's web integrations.
-func (t *tenant) list(w *answerWriter, r *http.Request, _ call) error {
-	l, err := parseListing(r.URL.RawQuery)
+// listIntegrations sends a page of the tenant's web integrations.
+func (t *tenantRequest) listIntegrations(w *responseWriter, r *http.Request) error {
+	q, err := parseListQuery(r.URL.RawQuery)
 	if err != nil {
 		return err
 	}
 	var page store.Page
-	if l.includes(t.id) {
+	if q.includes(t.tenant) {
 		ctx, cancel := context.WithTimeout(r.Context(), t.Timeout)
 		defer cancel()
-		page, err = t.Store.Page(ctx, t.id, l.query)
+		page, err = t.Store.Page(ctx, t.tenant, q.Query)
 	}
 	if errors.Is(err, store.ErrUnknownCursor) {
-		return refuseWith(http.StatusBadRequest, l.unknownCursor())
+		return q.unknownCursorError()
 	}
 	if err != nil {
 		return err
 	}
-	return w.stream(http.StatusOK, func(body io.Writer) error {
-		return l.write(body, page, collectionURL(r))
-	})
+	links := q.pageLinks(page, collectionURL(r))
+	return w.sendJSON(http.StatusOK, pageDocument{page.Integrations, links})
 }
 
-// create keeps a new web integration.
-func (t *tenant) create(w *answerWriter, r *http.Request, c call) error {
-	body, err := t.body(w, r, "application/json")
+// createIntegration stores a new web integration.
+func (t *tenantRequest) createIntegration(w *responseWriter, r *http.Request) error {
+	body, err := t.readBody(w, r, "application/json")
 	if err != nil {
 		return err
 	}
@@ -45,48 +44,48 @@ func (t *tenant) create(w *answerWriter, r *http.Request, c call) error {
 	if err != nil {
 		return err
 	}
-	wanted.ID, wanted.TenantID, wanted.CreatedBy = store.NewID(), t.id, c.who.Subject()
+	wanted.ID, wanted.TenantID, wanted.CreatedBy = store.NewID(), t.tenant, t.caller.Subject()
 	wanted.Created = now()
 	wanted.LastUpdated = wanted.Created
-	w.call.Integration, w.call.Change = wanted.ID, changeOf(store.WebIntegration{}, wanted)
+	w.call.Integration, w.call.Change = wanted.ID, newChange(store.WebIntegration{}, wanted)
 	var created store.WebIntegration
-	err = t.Lists.Write(r.Context(), t.id, func(ctx context.Context) (change origins.Change, err error) {
+	err = t.Lists.Write(r.Context(), t.tenant, func(ctx context.Context) (change origins.Change, err error) {
 		created, err = t.Store.Create(ctx, wanted)
 		return created.Change(), err
 	})
 	if err != nil {
 		return err
 	}
-	document := documentOf(&created)
+	document := newDocument(&created)
 	self := collectionURL(r) + "/" + created.ID
-	document.Links = &links{Self: href{self}}
+	document.Links = &links{Self: link{self}}
 	w.Header().Set("Location", self)
-	announce(w, created.Revision)
 	w.Header().Set("ETag", etag(created.Revision))
-	return w.answer(http.StatusCreated, document)
+	w.setRevision(created.Revision)
+	return w.sendJSON(http.StatusCreated, document)
 }
 
-// read answers with one web integration.
-func (t *tenant) read(w *answerWriter, r *http.Request, c call) error {
+// readIntegration sends one web integration.
+func (t *tenantRequest) readIntegration(w *responseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(r.Context(), t.Timeout)
 	defer cancel()
-	found, err := t.Store.Integration(ctx, t.id, c.id)
+	found, err := t.Store.Integration(ctx, t.tenant, t.id)
 	if err != nil {
 		return err
 	}
 	w.Header().Set("ETag", etag(found.Revision))
-	if unmodified(r.Header, found.Revision) {
+	if isNotModified(r.Header, found.Revision) {
 		w.WriteHeader(http.StatusNotModified)
 		return nil
 	}
-	return w.answer(http.StatusOK, documentOf(&found))
+	return w.sendJSON(http.StatusOK, newDocument(&found))
 }
 
-// patch changes one web integration, wholly or not at all. A patch without
-// operations writes nothing; one that replaces values by equal ones is a write
-// like any other.
-func (t *tenant) patch(w *answerWriter, r *http.Request, c call) error {
-	body, err := t.body(w, r, "application/json", "application/json-patch+json")
+// patchIntegration changes one web integration, wholly or not at all. A patch
+// without operations writes nothing; one that replaces values by equal ones is a
+// write like any other.
+func (t *tenantRequest) patchIntegration(w *responseWriter, r *http.Request) error {
+	body, err := t.readBody(w, r, "application/json", "application/json-patch+json")
 	if err != nil {
 		return err
 	}
@@ -95,54 +94,66 @@ func (t *tenant) patch(w *answerWriter, r *http.Request, c call) error {
 		return err
 	}
 	var before, changed store.WebIntegration
-	err = t.commitAndKeep(r, func(ctx context.Context) (change origins.Change, err error) {
-		changed, err = t.Store.Edit(ctx, t.id, c.id, func(edited *store.WebIntegration) error {
-			if !permits(r.Header, edited.Revision) {
-				return conflict()
+	err = t.writeAndKeep(r, func(ctx context.Context) (change origins.Change, err error) {
+		changed, err = t.Store.Edit(ctx, t.tenant, t.id, func(edited *store.WebIntegration) error {
+			if err := checkIfMatch(r.Header, edited.Revision); err != nil {
+				return err
 			}
 			before = *edited
-			return p.apply(edited)
+			return p.applyTo(edited)
 		})
 		return changed.Change(), err
 	})
-	w.call.Change = p.changes(before)
+	w.call.Change = p.changeOf(before)
 	if err != nil {
 		return err
 	}
-	announce(w, changed.Revision)
 	w.Header().Set("ETag", etag(changed.Revision))
+	w.setRevision(changed.Revision)
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
 
-// remove deletes one web integration. A body is not read.
-func (t *tenant) remove(w *answerWriter, r *http.Request, c call) error {
+// deleteIntegration deletes one web integration. It reads no body.
+func (t *tenantRequest) deleteIntegration(w *responseWriter, r *http.Request) error {
 	var revision uint64
 	var before store.WebIntegration
-	err := t.commitAndKeep(r, func(ctx context.Context) (change origins.Change, err error) {
-		revision, err = t.Store.Delete(ctx, t.id, c.id, func(deleted store.WebIntegration) error {
-			if !permits(r.Header, deleted.Revision) {
-				return conflict()
+	err := t.writeAndKeep(r, func(ctx context.Context) (change origins.Change, err error) {
+		revision, err = t.Store.Delete(ctx, t.tenant, t.id, func(deleted store.WebIntegration) error {
+			if err := checkIfMatch(r.Header, deleted.Revision); err != nil {
+				return err
 			}
 			before = deleted
 			return nil
 		})
-		return store.Deletion(t.id, c.id, revision), err
+		return store.Deletion(t.tenant, t.id, revision), err
 	})
 	if before.ID != "" {
-		w.call.Change = changeOf(before, store.WebIntegration{})
+		w.call.Change = newChange(before, store.WebIntegration{})
 	}
 	if err != nil {
 		return err
 	}
-	announce(w, revision)
+	w.setRevision(revision)
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
 
-// announce tells the revision from which on the write is in force.
-func announce(w http.ResponseWriter, revision uint64) {
+// setRevision sends the revision from which on a write is in force.
+func (w *responseWriter) setRevision(revision uint64) {
 	w.Header().Set("Web-Integrations-Revision", strconv.FormatUint(revision, 10))
+}
+
+// checkIfMatch returns the refusal of a write whose If-Match does not name the
+// web integration as of the revision.
+func checkIfMatch(header http.Header, revision uint64) error {
+	if matchesETag(header, revision) {
+		return nil
+	}
+	return newRefusal(http.StatusPreconditionFailed, envelope.Error{
+		Code: "WEBINTEGRATIONS_CONFLICT", Title: "Precondition failed",
+		Detail: "The web integration's current ETag does not match If-Match.",
+	})
 }
 
 func now() time.Time { return time.Now().UTC().Truncate(time.Second) }

@@ -1,0 +1,60 @@
+package api
+
+import (
+	"net/http"
+	"strings"
+)
+
+const (
+	collection     = "/api/v1/web-integrations"
+	refusedOrigins = "/api/v1/refused-origins"
+)
+
+// resource is what a path addresses. Without routes it does not exist.
+type resource struct {
+	pattern string // as in OpenAPI, or "none"
+	routes  []route
+	id      string // of the web integration, or ""
+}
+
+// route is one method of a resource.
+type route struct {
+	method string
+	admin  bool // for administrators alone, and counted as a write
+	serve  func(*tenantRequest, *responseWriter, *http.Request) error
+}
+
+// resourceAt returns the resource at a raw path. Clients do not escape ids, so
+// that any bytes may stand in place of one.
+func resourceAt(path string) resource {
+	if path == refusedOrigins {
+		return resource{pattern: refusedOrigins, routes: []route{
+			{http.MethodGet, true, (*tenantRequest).listRefused},
+			{http.MethodHead, true, (*tenantRequest).listRefused},
+		}}
+	}
+	rest, ok := strings.CutPrefix(path, collection)
+	if ok && rest == "" {
+		return resource{pattern: collection, routes: []route{
+			{http.MethodGet, false, (*tenantRequest).listIntegrations},
+			{http.MethodHead, false, (*tenantRequest).listIntegrations},
+			{http.MethodPost, true, (*tenantRequest).createIntegration},
+		}}
+	}
+	id, below := strings.CutPrefix(rest, "/")
+	if !ok || !below || !isID(id) {
+		return resource{pattern: "none"}
+	}
+	return resource{collection + "/{id}", []route{
+		{http.MethodGet, false, (*tenantRequest).readIntegration},
+		{http.MethodHead, false, (*tenantRequest).readIntegration},
+		{http.MethodPatch, true, (*tenantRequest).patchIntegration},
+		{http.MethodDelete, true, (*tenantRequest).deleteIntegration},
+	}, id}
+}
+
+// isID reports whether s has the form of a web integration's id.
+func isID(s string) bool {
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
+	return len(s) == 32 && strings.Trim(s, alphabet) == ""
+}
