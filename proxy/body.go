@@ -35,17 +35,17 @@ type body struct {
 
 // limitBody holds the body of r to the gateway's limits, or says that it is
 // too large already by its own account.
-func (g *Gateway) limitBody(x *exchange, r *http.Request) *problem {
+func (x *exchange) limitBody(r *http.Request) *problem {
 	if !x.hasBody {
 		return nil
 	}
 	left := int64(-1)
-	if g.bodyMax > 0 {
-		if left = g.bodyMax; r.ContentLength > g.bodyMax {
+	if limit := x.settings.BodyBytes; limit > 0 {
+		if left = limit; r.ContentLength > limit {
 			return bodyTooLarge
 		}
 	}
-	x.body = &body{ReadCloser: r.Body, control: x.answer.control, left: left, patience: g.progress}
+	x.body = &body{ReadCloser: r.Body, control: x.answer.control, left: left, patience: x.settings.Timeouts.Progress}
 	return nil
 }
 

@@ -73,11 +73,11 @@ type exchange struct {
 	Exchange
 	answer     answer
 	gateway    *Gateway
+	settings   *settings
 	tenant     *tenant
-	transport  *transport // of the tenant, when it was handed on
 	target     target
 	request    origins.Request
-	changes    uint64 // of lists before the decision
+	changes    uint64 // of lists and settings, before settings was read
 	api        bool
 	scheme     string // public
 	peer       netip.Addr
@@ -100,9 +100,13 @@ type exchange struct {
 
 func (g *Gateway) begin(w http.ResponseWriter, r *http.Request) *exchange {
 	target := rawTarget(r)
+	changes := g.tunnels.changes.Load()
+	settings := g.settings.Load()
 	x := &exchange{
 		Exchange:   Exchange{Start: time.Now(), Verdict: origins.Refused, Method: r.Method, Path: target.path, Cut: true},
 		gateway:    g,
+		settings:   settings,
+		changes:    changes,
 		target:     target,
 		hasBody:    r.ContentLength != 0,
 		bodyLength: r.ContentLength,
@@ -110,12 +114,12 @@ func (g *Gateway) begin(w http.ResponseWriter, r *http.Request) *exchange {
 		http10:     !r.ProtoAtLeast(1, 1),
 		conn:       clientConnOf(r.Context()),
 	}
-	x.answer = answer{ResponseWriter: w, exchange: x, stamps: &g.stamps, origin: r.Header["Origin"],
-		progress: g.progress, control: http.NewResponseController(w)}
+	x.answer = answer{ResponseWriter: w, exchange: x, stamps: &settings.stamps, origin: r.Header["Origin"],
+		progress: settings.Timeouts.Progress, control: http.NewResponseController(w)}
 	if x.http1 {
 		x.answer.unlimit()
 	}
-	x.peer, x.Client, x.scheme = g.trusted.sender(r)
+	x.peer, x.Client, x.scheme = settings.trusted.sender(r)
 	if len(x.answer.origin) == 1 {
 		x.Origin = x.answer.origin[0]
 	}
@@ -204,7 +208,7 @@ func (x *exchange) end(ctx context.Context) {
 	x.nameCut()
 	x.abandonBody()
 	x.measure()
-	x.gateway.observe(ctx, &x.Exchange)
+	x.settings.Observe(ctx, &x.Exchange)
 }
 
 // nameCut says which limit ended the exchange, where none has said so yet.

@@ -54,15 +54,15 @@ type toItsTenant struct{}
 // RoundTrip implements http.RoundTripper.
 func (toItsTenant) RoundTrip(r *http.Request) (*http.Response, error) {
 	x := exchangeOf(r.Context())
-	return x.transport.roundTrip(x, r)
+	return x.tenant.transport.roundTrip(x, r)
 }
 
 // toTenant hands the request on and sees the answer through.
-func (g *Gateway) toTenant(x *exchange, r *http.Request) {
+func (x *exchange) toTenant(r *http.Request) {
 	if x.Kind != origins.WebSocket {
 		r.Header.Del("Upgrade") // httputil would ask the tenant for it
 	}
-	g.forward.ServeHTTP(&x.answer, x.withBody(r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))))
+	x.settings.forward.ServeHTTP(&x.answer, x.withBody(r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))))
 	x.answer.finish()
 }
 

@@ -2,156 +2,39 @@ package proxy
 
 import (
 	"context"
-	"log"
 	"net/http"
-	"net/http/httputil"
-	"net/netip"
 	"net/url"
-	"time"
+	"sync"
+	"sync/atomic"
 
 	"originwarden/envelope"
 	"originwarden/origins"
 )
 
-// Lists returns the list of a tenant that is configured, within a time limit of
-// its own. ListChanged has to be called whenever one has changed.
-type Lists interface {
-	List(ctx context.Context, tenant string) (*origins.List, error)
-}
-
-// Config is what a Gateway is made of. It is not changed after New.
-type Config struct {
-	Tenants []Tenant
-	// Lists has the list of every tenant.
-	Lists Lists
-	CORS  CORS
-	// OnLoopback says that the gateway listens on a loopback address alone, which
-	// pages reach by DNS rebinding.
-	OnLoopback bool
-	// TrustedProxies are the peers whose X-Forwarded-For and -Proto count.
-	TrustedProxies []netip.Prefix
-	// URLBytes is the longest request target that is answered; 0 is no limit.
-	URLBytes int
-	// BodyBytes is the largest body of a request; 0 is no limit.
-	BodyBytes int64
-	// InFlightPerTenant is how many requests a tenant answers at once, tunnels
-	// not counted; 0 is no limit.
-	InFlightPerTenant int
-	Timeouts          Timeouts
-	// Observe is called once for every exchange, when it has ended; nil is
-	// nobody. It must not keep the Exchange. The context is the request's.
-	Observe func(context.Context, *Exchange)
-	// Opened is called for a tunnel when the client has the answer to its
-	// handshake; nil is nobody. It must not keep the Exchange.
-	Opened func(context.Context, *Exchange)
-	// Relayed is called for bytes that a tunnel has passed on, with how many
-	// came from the client and from the tenant; nil is nobody. It must not block.
-	Relayed func(tenant string, received, sent int)
-	// Sampled is the share of traces that begin here whose traceparent says that
-	// they are sampled, from 0 to 1.
-	Sampled float64
-	// ErrorLog gets what httputil has to say about broken connections; nil
-	// discards it.
-	ErrorLog *log.Logger
-}
-
-// CORS is what allowed answers tell browsers.
-type CORS struct {
-	Credentials   bool
-	Methods       []string      // answered to a preflight
-	ExposeHeaders []string      // what scripts may read of an answer
-	MaxAge        time.Duration // how long a browser may keep a preflight's answer
-}
-
-// Timeouts of an exchange; 0 is none.
-type Timeouts struct {
-	// Progress is how long one read of a request's body, and one write of an
-	// answer, may take.
-	Progress time.Duration
-
-	Connect  time.Duration // to be connected
-	Response time.Duration // from the request's last byte to the answer's header
-	Idle     time.Duration // a connection kept for the next request
-
-	WebSocketIdle     time.Duration // a tunnel through which nothing passes
-	WebSocketLifetime time.Duration // a tunnel, from its handshake on
-}
-
 // Gateway is an http.Handler for all tenants. It may be used concurrently.
 type Gateway struct {
-	hosts   hosts
 	lists   Lists
-	stamps  stamps
-	trusted trustedProxies
-	forward *httputil.ReverseProxy
 	tunnels *tunnels
-	observe func(context.Context, *Exchange)
-	opened  func(context.Context, *Exchange)
-	relayed func(tenant string, received, sent int)
-	sampled float64
 
-	urlMax      int
-	bodyMax     int64
-	inFlightMax int64
-	progress    time.Duration
-
-	tunnelIdle, tunnelLifetime time.Duration // 0: none
+	settings      atomic.Pointer[settings]
+	reconfiguring sync.Mutex
 }
 
-// New returns the gateway of cfg, or every mistake in its tenants at once.
+// New returns a gateway that serves by cfg, or every mistake in its tenants at
+// once.
 func New(cfg Config) (*Gateway, error) {
-	g, err := build(cfg, newTransports(cfg.Timeouts))
+	s, err := compile(cfg, new(settings))
 	if err != nil {
 		return nil, err
 	}
-	g.tunnels = newTunnels(g.hosts.byID)
+	g := &Gateway{lists: cfg.Lists, tunnels: newTunnels()}
+	g.settings.Store(s)
 	return g, nil
 }
 
-// build returns a gateway that has no tunnels yet.
-func build(cfg Config, transports *transports) (*Gateway, error) {
-	hosts, err := newHosts(cfg, transports)
-	if err != nil {
-		return nil, err
-	}
-	g := &Gateway{
-		hosts:   hosts,
-		lists:   cfg.Lists,
-		stamps:  newStamps(cfg.CORS),
-		trusted: trustedProxies(cfg.TrustedProxies),
-		forward: newForwarder(cfg.ErrorLog),
-		observe: cfg.Observe,
-		opened:  cfg.Opened,
-		relayed: cfg.Relayed,
-		sampled: cfg.Sampled,
-
-		urlMax:      cfg.URLBytes,
-		bodyMax:     cfg.BodyBytes,
-		inFlightMax: int64(cfg.InFlightPerTenant),
-		progress:    cfg.Timeouts.Progress,
-
-		tunnelIdle:     cfg.Timeouts.WebSocketIdle,
-		tunnelLifetime: cfg.Timeouts.WebSocketLifetime,
-	}
-	g.fillHooks()
-	return g, nil
-}
-
-func (g *Gateway) fillHooks() {
-	if g.observe == nil {
-		g.observe = func(context.Context, *Exchange) {}
-	}
-	if g.opened == nil {
-		g.opened = func(context.Context, *Exchange) {}
-	}
-	if g.relayed == nil {
-		g.relayed = func(string, int, int) {}
-	}
-}
-
-// Close ends the connections to tenants that no request uses.
+// Close closes the connections to tenants that no request uses.
 func (g *Gateway) Close() {
-	for t := range g.hosts.inUse() {
+	for _, t := range g.settings.Load().transports {
 		t.closeIdle()
 	}
 }
@@ -174,7 +57,7 @@ func (g *Gateway) answer(x *exchange, r *http.Request) {
 		x.answer.WriteHeader(http.StatusNoContent)
 		return
 	}
-	if problem := g.admit(x, r); problem != nil {
+	if problem := x.admit(r); problem != nil {
 		x.refuse(problem)
 		return
 	}
@@ -187,7 +70,7 @@ func (g *Gateway) answer(x *exchange, r *http.Request) {
 		x.refuse(x.refusal())
 		return
 	}
-	if problem := g.limitBody(x, r); problem != nil {
+	if problem := x.limitBody(r); problem != nil {
 		x.refuse(problem)
 		return
 	}
@@ -201,17 +84,16 @@ func (g *Gateway) handOn(x *exchange, r *http.Request) {
 	r = r.WithContext(ctx)
 	switch {
 	case x.api:
-		x.tenant.API.ServeHTTP(&x.answer, g.settled(x, r))
+		x.tenant.API.ServeHTTP(&x.answer, x.settled(r))
 	case x.tenant.hasSent(r):
 		x.refuseLoop()
-	case !x.tenant.enter(g.inFlightMax):
+	case !x.tenant.enter(int64(x.settings.InFlightPerTenant)):
 		x.refuse(overloaded)
 	default:
 		x.entered = true
-		x.transport = x.tenant.transport.Load()
-		defer x.transport.used()
+		defer x.tenant.transport.used()
 		defer x.leave()
-		g.toTenant(x, r)
+		x.toTenant(r)
 	}
 }
 
@@ -220,18 +102,18 @@ const reasonServer = "options_asterisk"
 
 // admit finds the tenant and the kind of request, or says why r is no request
 // for a tenant at all.
-func (g *Gateway) admit(x *exchange, r *http.Request) *problem {
+func (x *exchange) admit(r *http.Request) *problem {
 	if p := forbiddenMethod(r.Method); p != nil {
 		return p
 	}
-	if g.urlMax > 0 && len(r.RequestURI) > g.urlMax {
+	if limit := x.settings.URLBytes; limit > 0 && len(r.RequestURI) > limit {
 		return urlTooLong
 	}
 	if hasOtherHost(r) {
 		return badHost
 	}
-	if x.tenant = g.hosts.find(r.Host); x.tenant == nil {
-		return g.hosts.unknown()
+	if x.tenant = x.settings.hosts.find(r.Host); x.tenant == nil {
+		return x.settings.hosts.unknown()
 	}
 	x.Tenant = x.tenant.ID
 	x.api = x.tenant.owns(x.target.path)
@@ -247,7 +129,6 @@ func (g *Gateway) admit(x *exchange, r *http.Request) *problem {
 func (g *Gateway) decide(x *exchange, r *http.Request) origins.Reason {
 	policy := x.policy()
 	x.request = question(x, r)
-	x.changes = g.tunnels.changes.Load()
 	if reason, decided := policy.Screen(&x.request); decided {
 		return reason
 	}
@@ -268,20 +149,20 @@ func (g *Gateway) decide(x *exchange, r *http.Request) origins.Reason {
 
 // settled is r as the API's handler gets it: with the client's address, the
 // public scheme and host, and the trace id.
-func (g *Gateway) settled(x *exchange, r *http.Request) *http.Request {
+func (x *exchange) settled(r *http.Request) *http.Request {
 	ctx := envelope.WithTraceID(r.Context(), x.TraceID)
 	out := r.WithContext(context.WithValue(ctx, exchangeKey{}, x))
 	u := *r.URL
-	u.Scheme, u.Host = x.scheme, g.publicHost(x, r)
+	u.Scheme, u.Host = x.scheme, x.publicHost(r)
 	out.URL, out.RemoteAddr = &u, x.Client.String()
 	return x.withBody(out)
 }
 
 // publicHost is the host that the client used. X-Forwarded-Host selects nothing;
 // a trusted proxy may say by it which of the tenant's hosts that was.
-func (g *Gateway) publicHost(x *exchange, r *http.Request) string {
+func (x *exchange) publicHost(r *http.Request) string {
 	said := rightmost(r.Header["X-Forwarded-Host"])
-	if said == "" || !g.trusted.trust(x.peer) || g.hosts.byName[canonicalHost(said)] != x.tenant {
+	if said == "" || !x.settings.trusted.trust(x.peer) || x.settings.hosts.byName[canonicalHost(said)] != x.tenant {
 		return r.Host
 	}
 	if _, err := url.Parse("//" + said); err != nil {

@@ -72,11 +72,12 @@ func (a *asking) shown(t *testing.T, serial int64) *tls.Config {
 	return &tls.Config{RootCAs: a.roots, Certificates: []tls.Certificate{clientCertificate(t, serial)}}
 }
 
-func (a *asking) world(t *testing.T) *world {
+func (a *asking) world(t *testing.T) (w *world, used *tls.Config) {
+	used = a.shown(t, 1)
 	return newWorld(t, options{config: func(c *proxy.Config) {
 		c.Tenants[0].Upstream, _ = url.Parse(a.URL)
-		c.Tenants[0].UpstreamTLS = a.shown(t, 1)
-	}})
+		c.Tenants[0].UpstreamTLS = used
+	}}), used
 }
 
 func (w *world) expectBody(rule, want string) {
@@ -89,12 +90,12 @@ func (w *world) expectBody(rule, want string) {
 func TestGateway_RenewsTheTLSOfATenant(t *testing.T) {
 	for _, http2 := range []bool{false, true} {
 		tenant := newAsking(t, http2)
-		w := tenant.world(t)
+		w, used := tenant.world(t)
 		w.expectBody("at first", "1")
 		socket := w.open(listed, "/socket")
 		slow := tenant.ask(w)
 		w.expectBody("beside what runs", "1")
-		w.proxy.RenewTLS("acme", tenant.shown(t, 2))
+		w.proxy.RenewTLS(used, tenant.shown(t, 2))
 		tenant.await(t, "of what runs", 1) // and of the socket, which is not counted
 		w.expectBody("afterwards", "2")
 		tenant.letGo()
@@ -107,19 +108,17 @@ func TestGateway_RenewsTheTLSOfATenant(t *testing.T) {
 	}
 }
 
-func TestGateway_RenewsTheTLSOfNoTenantThatHasNone(t *testing.T) {
+func TestGateway_RenewsTheTLSOfNoTenantThatHasAnother(t *testing.T) {
 	w := newWorld(t, options{tenant: newHeld().ServeHTTP})
 	connection := w.send(request("GET /")).body
-	for _, tenant := range []string{"acme", "unknown"} {
-		w.proxy.RenewTLS(tenant, new(tls.Config))
-	}
+	w.proxy.RenewTLS(new(tls.Config), new(tls.Config))
 	w.expectBody("on the same connection", connection)
 }
 
 func TestGateway_RenewsTLSWhileItAnswers(t *testing.T) {
 	for _, http2 := range []bool{false, true} {
 		tenant := newAsking(t, http2)
-		w := tenant.world(t)
+		w, used := tenant.world(t)
 		var asking sync.WaitGroup
 		for range 4 {
 			asking.Go(func() {
@@ -143,7 +142,9 @@ func TestGateway_RenewsTLSWhileItAnswers(t *testing.T) {
 			default:
 			}
 			serial++
-			w.proxy.RenewTLS("acme", tenant.shown(t, serial))
+			next := tenant.shown(t, serial)
+			w.proxy.RenewTLS(used, next)
+			used = next
 		}
 		w.expectBody("at last", strconv.FormatInt(serial, 10))
 	}

@@ -21,10 +21,7 @@ func (g *Gateway) ListChanged(tenant string) {
 		return
 	}
 	s.changed[tenant] = struct{}{}
-	select {
-	case s.wake <- struct{}{}:
-	default:
-	}
+	s.wakeReview()
 }
 
 // Review decides again about the open tunnels of every tenant whose list has
@@ -63,7 +60,7 @@ func (g *Gateway) review(ctx context.Context, tenant string, changed bool) {
 	if ctx.Err() != nil || err != nil && !changed {
 		return
 	}
-	now := g.tunnels.tenant(tenant)
+	now := g.tenant(tenant)
 	var ending sync.WaitGroup
 	for _, t := range g.tunnels.of(tenant) {
 		if t.isRefused(now, list) {

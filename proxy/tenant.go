@@ -63,9 +63,9 @@ func (m Mode) String() string {
 
 // tenant is a Tenant with what is derived from it once.
 type tenant struct {
-	Tenant
+	*Tenant
 	apiPolicy origins.Policy
-	transport atomic.Pointer[transport]
+	transport *transport
 	inFlight  *atomic.Int64
 	mark      [1]string // of what was sent to it, as a header's lines
 }
@@ -83,16 +83,19 @@ func (t *tenant) enter(limit int64) bool {
 // owns reports whether the API answers the raw path on this tenant's hosts.
 func (t *tenant) owns(path string) bool { return t.API != nil && t.Owns(path) }
 
-func newTenant(t Tenant, transports *transports) *tenant {
+// newTenant returns the tenant of t. Of the tenant that it was before, which may
+// be nil, it takes over what is counted and the mark.
+func newTenant(t *Tenant, before *tenant) *tenant {
 	// What an operator grants or demands for the tenant's own sake is not for
 	// the lists: nobody may post to them from anywhere, and command lines, which
 	// send no Origin, hold a token.
 	policy := t.Policy
 	policy.PostFromAnywhere = nil
 	policy.RequireOrigin = origins.RequireNone
-	compiled := &tenant{Tenant: t, apiPolicy: policy, inFlight: new(atomic.Int64), mark: [1]string{newMark()}}
-	compiled.transport.Store(transports.of(t.Upstream, t.UpstreamTLS))
-	return compiled
+	if before != nil {
+		return &tenant{Tenant: t, apiPolicy: policy, inFlight: before.inFlight, mark: before.mark}
+	}
+	return &tenant{Tenant: t, apiPolicy: policy, inFlight: new(atomic.Int64), mark: [1]string{newMark()}}
 }
 
 // hosts finds the tenant of a Host.
@@ -102,40 +105,38 @@ type hosts struct {
 	rest   *tenant // nil: nobody takes the other hosts
 
 	loopbackOnly bool // of the other hosts
-	transports   *transports
 }
 
-func newHosts(cfg Config, transports *transports) (hosts, error) {
-	h := hosts{byID: map[string]*tenant{}, byName: map[string]*tenant{}, loopbackOnly: cfg.OnLoopback, transports: transports}
+// addTenants compiles the tenants of s, and returns every mistake in them.
+func (s *settings) addTenants(before *settings) error {
+	s.hosts = hosts{byID: map[string]*tenant{}, byName: map[string]*tenant{}, loopbackOnly: s.OnLoopback}
 	var errs []error
-	for _, t := range cfg.Tenants {
-		compiled := newTenant(t, transports)
-		h.byID[t.ID] = compiled
-		if takesOthers(t.Hosts) {
-			if h.rest != nil {
-				errs = append(errs, fmt.Errorf("tenants %s and %s both take the hosts that no other has", h.rest.ID, t.ID))
-			}
-			h.rest = compiled
-			continue
-		}
-		for _, name := range t.Hosts {
-			name = configuredHost(name)
-			if other, taken := h.byName[name]; taken {
-				errs = append(errs, fmt.Errorf("tenants %s and %s both have the host %s", other.ID, t.ID, name))
-			}
-			h.byName[name] = compiled
-		}
+	for i := range s.Tenants {
+		t := newTenant(&s.Tenants[i], before.hosts.byID[s.Tenants[i].ID])
+		t.transport = s.transportOf(t.Tenant, before)
+		errs = append(errs, s.hosts.add(t)...)
 	}
-	return h, errors.Join(errs...)
+	return errors.Join(errs...)
 }
 
-// inUse are the transports that requests take now.
-func (h *hosts) inUse() map[*transport]bool {
-	all := make(map[*transport]bool, len(h.byID))
-	for _, t := range h.byID {
-		all[t.transport.Load()] = true
+// add gives t its hosts, and returns those that others have.
+func (h *hosts) add(t *tenant) (taken []error) {
+	h.byID[t.ID] = t
+	if takesOthers(t.Hosts) {
+		if h.rest != nil {
+			taken = append(taken, fmt.Errorf("tenants %s and %s both take the hosts that no other has", h.rest.ID, t.ID))
+		}
+		h.rest = t
+		return taken
 	}
-	return all
+	for _, name := range t.Hosts {
+		name = configuredHost(name)
+		if other := h.byName[name]; other != nil {
+			taken = append(taken, fmt.Errorf("tenants %s and %s both have the host %s", other.ID, t.ID, name))
+		}
+		h.byName[name] = t
+	}
+	return taken
 }
 
 // find returns the tenant of a Host header's value, or nil. What is no host at

@@ -18,7 +18,7 @@ func (x *exchange) trace(lines []string) {
 		return
 	}
 	x.begun = true
-	x.traceparent[0] = newTraceparent(rand.Float64() < x.gateway.sampled)
+	x.traceparent[0] = newTraceparent(rand.Float64() < x.settings.Sampled)
 	x.TraceID = x.traceparent[0][3:35]
 }
 

@@ -12,48 +12,32 @@ import (
 	"originwarden/proxy/http1"
 )
 
-// transports are the ways to the tenants: one for each upstream, and another one
-// for each tenant with TLS of its own. They keep the tenants' bytes (no
-// compression of their own) and ask the environment for nothing.
-type transports struct {
-	timeouts Timeouts
-	shared   map[string]*transport // by scheme and host
-	before   map[string]*transport // to be shared, if they are asked for
+// route is all that a transport is made of. Tenants with the same route share
+// the transport.
+type route struct {
+	scheme, host            string
+	tls                     *tls.Config // nil: the system's authorities, and no certificate
+	connect, response, idle time.Duration
 }
 
-func newTransports(t Timeouts) *transports {
-	return &transports{timeouts: t, shared: map[string]*transport{}}
-}
-
-// successor returns transports with these timeouts, with the connections that
-// there are if they were made with the same.
-func (t *transports) successor(timeouts Timeouts) *transports {
-	next := newTransports(timeouts)
-	if timeouts == t.timeouts {
-		next.before = t.shared
-	}
-	return next
-}
-
-// of returns the transport to upstream with the given TLS; both may be nil.
-func (t *transports) of(upstream *url.URL, config *tls.Config) *transport {
-	if upstream == nil {
-		upstream = new(url.URL) // of a tenant that nobody can reach
-	}
-	if config != nil {
-		return newTransport(t.timeouts, upstream, config)
-	}
-	key := upstream.Scheme + "://" + upstream.Host
-	if t.shared[key] == nil {
-		if t.shared[key] = t.before[key]; t.shared[key] == nil {
-			t.shared[key] = newTransport(t.timeouts, upstream, new(tls.Config))
+// transportOf returns the transport to the upstream of a tenant: the one before,
+// if there is one for its route.
+func (s *settings) transportOf(t *Tenant, before *settings) *transport {
+	to := cmp.Or(t.Upstream, new(url.URL)) // nobody can reach a tenant without
+	r := route{to.Scheme, to.Host, t.UpstreamTLS, s.Timeouts.Connect, s.Timeouts.Response, s.Timeouts.Idle}
+	known := s.transports[r]
+	if known == nil {
+		if known = before.transports[r]; known == nil {
+			known = newTransport(s.Timeouts, to, cmp.Or(t.UpstreamTLS, new(tls.Config)))
 		}
+		s.transports[r] = known
 	}
-	return t.shared[key]
+	return known
 }
 
 // transport is the way to an upstream: by HTTP/1.1, or by HTTP/2 where TLS has
-// agreed on that.
+// agreed on that. It keeps the tenant's bytes (no compression of its own) and asks
+// the environment for nothing.
 type transport struct {
 	http1   *http1.Upstream
 	http2   *http.Transport // nil without TLS

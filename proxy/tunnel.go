@@ -93,8 +93,8 @@ func (x *exchange) tunnel(res *http.Response) error {
 		toClient: direction{to: client}, toBackend: direction{to: backend, masked: true},
 	}
 	x.measure()
-	x.gateway.opened(res.Request.Context(), &x.Exchange)
-	x.Received, x.answer.sent = x.gateway.relay(t, bytes.Clone(early))
+	x.settings.Opened(res.Request.Context(), &x.Exchange)
+	x.Received, x.answer.sent = x.relay(t, bytes.Clone(early))
 	x.TunnelEnd = *t.cause.Load()
 	return errTunnelled
 }

@@ -10,18 +10,16 @@ import (
 // have no deadlines and no server that knows them.
 type tunnels struct {
 	mu      sync.Mutex
-	tenants map[string]*tenant // as they are now, by id
 	open    map[string]map[*tunnel]struct{}
-	changed map[string]struct{} // tenants whose list may have changed since their review
-	changes atomic.Uint64       // of all lists, also of tenants that have no tunnels
+	changed map[string]struct{} // tenants of which the list or the settings may have changed since their review
+	changes atomic.Uint64       // of all lists, also of tenants that have no tunnels, and of the settings
 	wake    chan struct{}       // has room for one
 	closing bool
 	empty   chan struct{} // closed when none is left after closing
 }
 
-func newTunnels(tenants map[string]*tenant) *tunnels {
+func newTunnels() *tunnels {
 	return &tunnels{
-		tenants: tenants,
 		open:    map[string]map[*tunnel]struct{}{},
 		changed: map[string]struct{}{},
 		wake:    make(chan struct{}, 1),
@@ -30,7 +28,8 @@ func newTunnels(tenants map[string]*tenant) *tunnels {
 }
 
 // relay is the life of a tunnel.
-func (g *Gateway) relay(t *tunnel, early []byte) (received, sent int64) {
+func (x *exchange) relay(t *tunnel, early []byte) (received, sent int64) {
+	g := x.gateway
 	if !g.tunnels.add(t) {
 		t.end(goingAway, endShutdown)
 	}
@@ -38,23 +37,25 @@ func (g *Gateway) relay(t *tunnel, early []byte) (received, sent int64) {
 	if g.isRevokedMeanwhile(t) {
 		t.end(policyViolation, endRevoked)
 	}
-	t.limit(g.tunnelIdle, g.tunnelLifetime)
+	t.limit(x.settings.Timeouts.WebSocketIdle, x.settings.Timeouts.WebSocketLifetime)
 	defer t.release()
-	return t.relay(early, g.relayed)
+	return t.relay(early, x.settings.Relayed)
 }
 
-// isRevokedMeanwhile decides again, because the list may have changed between the
-// decision and the entry of the tunnel, from which on a change is not missed. A
-// list that cannot be had refuses if any has changed since: as in a review, an
-// outage of the store alone closes nothing.
+// isRevokedMeanwhile decides again, because the list or the settings may have
+// changed between the decision and the entry of the tunnel, from which on a change
+// is not missed. A list that is unavailable refuses if any has changed since: as in
+// a review, an outage of the store alone closes nothing.
 func (g *Gateway) isRevokedMeanwhile(t *tunnel) bool {
 	list, err := g.lists.List(context.Background(), t.tenant.ID)
-	now := g.tunnels.tenant(t.tenant.ID)
-	if err != nil && now == t.tenant && g.tunnels.changes.Load() == t.changes {
+	if err != nil && g.tunnels.changes.Load() == t.changes {
 		return false
 	}
-	return t.isRefused(now, list)
+	return t.isRefused(g.tenant(t.tenant.ID), list)
 }
+
+// tenant returns the one of that id as it is now, or nil.
+func (g *Gateway) tenant(id string) *tenant { return g.settings.Load().hosts.byID[id] }
 
 func (s *tunnels) add(t *tunnel) bool {
 	s.mu.Lock()
@@ -112,22 +113,19 @@ func (g *Gateway) Tunnels() map[string]int {
 	return counts
 }
 
-// tenant returns the one of that id as it is now, or nil.
-func (s *tunnels) tenant(id string) *tenant {
+// reviewAll has Review decide again about all tunnels, and about those that open
+// by older settings.
+func (s *tunnels) reviewAll() {
+	s.changes.Add(1)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.tenants[id]
-}
-
-// use makes the tunnels those of these tenants, and has all of them decided on
-// again.
-func (s *tunnels) use(tenants map[string]*tenant) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.tenants = tenants
 	for id := range s.open {
 		s.changed[id] = struct{}{}
 	}
+	s.wakeReview()
+}
+
+func (s *tunnels) wakeReview() {
 	select {
 	case s.wake <- struct{}{}:
 	default:

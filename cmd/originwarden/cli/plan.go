@@ -38,21 +38,24 @@ type generation struct {
 	upstreamTLS upstreamTLSs
 }
 
-// generation returns what is planned, as the successor of another one, or as
-// the first.
+// generation returns what is planned. Its gateway is that of the generation
+// before, which serves by the new configuration from then on, or a new one.
 func (p *plan) generation(before *generation) (*generation, error) {
 	secured, err := loadUpstreamTLS(p.cfg)
 	if err != nil {
 		return nil, err
 	}
-	build := proxy.New
-	if before != nil {
-		build = before.gateway.Successor
-	}
 	p.warnOfEveryHost()
 	p.warnOfTenants()
 	p.warnOfCertificates()
-	gateway, err := build(p.gateway(p.tenants(secured)))
+	settings := p.gateway(p.tenants(secured))
+	var gateway *proxy.Gateway
+	if before == nil {
+		gateway, err = proxy.New(settings)
+	} else {
+		gateway = before.gateway
+		err = gateway.Reconfigure(settings)
+	}
 	return &generation{p.cfg, gateway, p.tracing.Handler(gateway, p.cfg, trustedProxies(p.cfg)), secured}, err
 }
 

@@ -87,7 +87,6 @@ func (g *gateway) adopt(cfg *config.Config) error {
 	g.limits.Change(cfg.Limits.ConnectionsPerClient, trustedProxies(cfg))
 	g.plan.api.Reconfigure(settings)
 	g.current.Store(next)
-	next.gateway.TakeOver(before.gateway)
 	g.watchUpstreams()
 	g.loadNewLists(cfg)
 	return nil

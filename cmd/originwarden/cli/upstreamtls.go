@@ -91,10 +91,7 @@ func (u *upstreamTLS) renew(gateway *proxy.Gateway, log *zap.Logger) error {
 	if err != nil || sameTLS(read, u.load()) {
 		return err
 	}
-	u.current.Store(read)
-	for _, tenant := range u.tenants {
-		gateway.RenewTLS(tenant, read)
-	}
+	gateway.RenewTLS(u.current.Swap(read), read)
 	log.Info("the TLS files of upstreams have changed", zap.Time("not_after", endOf(read)))
 	return nil
 }

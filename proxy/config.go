@@ -1,0 +1,74 @@
+package proxy
+
+import (
+	"context"
+	"log"
+	"net/netip"
+	"time"
+
+	"originwarden/origins"
+)
+
+// Lists returns the list of a tenant that is configured, within a time limit of
+// its own. ListChanged has to be called whenever one has changed.
+type Lists interface {
+	List(ctx context.Context, tenant string) (*origins.List, error)
+}
+
+// Config is what a Gateway serves by. It is not changed after New or Reconfigure.
+type Config struct {
+	Tenants []Tenant
+	// Lists has the list of every tenant. Reconfigure does not read it.
+	Lists Lists
+	CORS  CORS
+	// OnLoopback says that the gateway listens on a loopback address alone, which
+	// pages reach by DNS rebinding.
+	OnLoopback bool
+	// TrustedProxies are the peers whose X-Forwarded-For and -Proto count.
+	TrustedProxies []netip.Prefix
+	// URLBytes is the longest request target that is answered; 0 is no limit.
+	URLBytes int
+	// BodyBytes is the largest body of a request; 0 is no limit.
+	BodyBytes int64
+	// InFlightPerTenant is how many requests a tenant answers at once, tunnels
+	// not counted; 0 is no limit.
+	InFlightPerTenant int
+	Timeouts          Timeouts
+	// Observe is called once for every exchange, when it has ended; nil is
+	// nobody. It must not keep the Exchange. The context is the request's.
+	Observe func(context.Context, *Exchange)
+	// Opened is called for a tunnel when the client has the answer to its
+	// handshake; nil is nobody. It must not keep the Exchange.
+	Opened func(context.Context, *Exchange)
+	// Relayed is called for bytes that a tunnel has passed on, with how many
+	// came from the client and from the tenant; nil is nobody. It must not block.
+	Relayed func(tenant string, received, sent int)
+	// Sampled is the share of traces that begin here whose traceparent says that
+	// they are sampled, from 0 to 1.
+	Sampled float64
+	// ErrorLog gets what httputil has to say about broken connections; nil
+	// discards it.
+	ErrorLog *log.Logger
+}
+
+// CORS is what allowed answers tell browsers.
+type CORS struct {
+	Credentials   bool
+	Methods       []string      // answered to a preflight
+	ExposeHeaders []string      // what scripts may read of an answer
+	MaxAge        time.Duration // how long a browser may keep a preflight's answer
+}
+
+// Timeouts of an exchange; 0 is none.
+type Timeouts struct {
+	// Progress is how long one read of a request's body, and one write of an
+	// answer, may take.
+	Progress time.Duration
+
+	Connect  time.Duration // to be connected
+	Response time.Duration // from the request's last byte to the answer's header
+	Idle     time.Duration // a connection kept for the next request
+
+	WebSocketIdle     time.Duration // a tunnel through which nothing passes
+	WebSocketLifetime time.Duration // a tunnel, from its handshake on
+}
