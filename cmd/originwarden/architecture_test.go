@@ -24,7 +24,7 @@ func may() map[string][]string {
 		"escape":          {},
 		"store":           {"origins"},
 		"store/sqlite":    {"store", "origins", "modernc.org/sqlite", "github.com/gofrs/flock"},
-		"store/etcd":      {"store", "origins", "go.etcd.io/etcd/api/v3", "go.etcd.io/etcd/client/v3", "google.golang.org/grpc", "go.uber.org/zap"},
+		"store/etcd":      {"store", "origins", "store/etcd/connection", "store/etcd/schema", "go.etcd.io/etcd/api/v3", "go.etcd.io/etcd/client/v3", "google.golang.org/grpc"},
 		"store/storetest": {"store", "origins"},
 		"store/transfer":  {"escape", "store", "origins", "github.com/go-json-experiment/json"},
 		"lists":           {"store", "origins", "github.com/hashicorp/golang-lru/v2", "golang.org/x/sync"},
@@ -38,6 +38,9 @@ func may() map[string][]string {
 		"proxy/http1": {},
 		"bench":       {"api/client", "github.com/coder/websocket"},
 		"metrics":     {"origins", "lists", "proxy", "api", "github.com/prometheus/client_golang"},
+
+		"store/etcd/connection": {"go.etcd.io/etcd/api/v3", "go.etcd.io/etcd/client/v3", "google.golang.org/grpc", "go.uber.org/zap"},
+		"store/etcd/schema":     {"store", "origins", "go.etcd.io/etcd/api/v3", "go.etcd.io/etcd/client/v3"},
 
 		"cmd/originwarden/logs":        {"cmd/originwarden/config", "api", "origins", "proxy", "envelope", "go.uber.org/zap"},
 		"cmd/originwarden/tracing":     {"cmd/originwarden/config", "cmd/originwarden/logs", "envelope", "metrics", "proxy", "go.opentelemetry.io/otel", "go.uber.org/zap"},

@@ -6,23 +6,29 @@ import (
 	"fmt"
 	"net"
 	"strings"
-	"sync"
 	"sync/atomic"
 
+	clientv3 "go.etcd.io/etcd/client/v3"
+
 	"originwarden/store"
+	"originwarden/store/etcd/connection"
+	"originwarden/store/etcd/schema"
 )
 
-// DefaultPrefix is where the keys are if Options name no prefix.
-const DefaultPrefix = "/originwarden/"
+// DefaultPrefix is the prefix of the keys if Options set none.
+const DefaultPrefix = schema.DefaultPrefix
 
-// Options say which cluster to use, and how much a tenant may keep in it.
+// Access holds the credentials for the cluster.
+type Access = connection.Access
+
+// Options select the cluster, and how much a tenant may keep in it.
 type Options struct {
-	// Endpoints are members of the cluster, HOST:PORT. At least one; with
-	// several the loss of one is bridged.
+	// Endpoints are members of the cluster, HOST:PORT. At least one is required;
+	// with several, the store survives the loss of one.
 	Endpoints []string
-	// Prefix is what all keys begin with, DefaultPrefix if it is empty. A slash
-	// is added in front and behind. No store may be within another's prefix: where
-	// one would be made there, calls fail with ErrNested.
+	// Prefix begins all keys; empty means DefaultPrefix. A slash is added in front
+	// and behind. The prefix of one store must not lie within another's: calls
+	// that would create such a store fail with ErrNested.
 	Prefix string
 	Access
 	// MustExist makes an empty prefix an error, store.ErrMissing, instead of a
@@ -30,46 +36,35 @@ type Options struct {
 	MustExist bool
 	// Limits bound every tenant. Both must be positive.
 	Limits store.Limits
-	// Known is the newest position that was seen before, as a snapshot on disk
-	// has it. The zero value binds the store to what it meets first.
+	// Known is the newest position that was seen before, for example in a snapshot
+	// on disk. With the zero value, the store accepts the first one that it finds.
 	Known store.Position
 }
 
-// Store is a store.Store in an etcd cluster. It may be used concurrently, by
-// any number of processes.
+// Store is a store.Store in an etcd cluster. It may be used concurrently, by any
+// number of processes.
 //
-// A web integration takes at most 1.4 MiB in the cluster, or what the cluster
-// takes if that is less; more than that is a *store.LimitError of LimitBytes.
+// A web integration takes at most 1.4 MiB in the cluster, or the cluster's limit
+// of a request if that is lower; a larger one is a *store.LimitError of LimitBytes.
 //
 // While the cluster's NOSPACE alarm is on, some deletions succeed, and edits that
-// only take origins away: see withdrawals. Such an edit keeps the time of the last
-// update, and takes several origins away one after another.
+// only take origins away: see schema.Removals. Such an edit keeps the time of the
+// last update, and removes several origins one after another.
 type Store struct {
-	endpoints []string
-	keys      layout
+	cluster   *connection.Cluster
+	keys      schema.Keys
 	limits    store.Limits
-	mustExist bool // the first contact makes no store
-	bond      bond
-	mark      atomic.Pointer[mark]
-	turns     turns
-	room      room
-	pooled    atomic.Bool // the pool for withdrawals was seen
-
-	writingBack turns // under one name
-
-	silence atomic.Int64 // that the next watch bears, in nanoseconds, if not the least
-
-	mu      sync.Mutex
-	members *members
-	closed  chan struct{} // closed with mu held
-	calls   sync.WaitGroup
+	mustExist bool
+	guard     identityGuard
+	seen      atomic.Pointer[seenWrite]
+	locks     keyedMutex // of the tenants' writes, the quota, and writing back; by keys of etcd
+	quota     quota
+	hasPool   atomic.Bool
 }
 
-var errClosed = errors.New("etcd: the store is closed")
-
-// Open returns a store on the cluster, which need not be there yet: calls try
-// to reach it until their context ends. The error says which option cannot
-// work. ctx is not used beyond the call.
+// Open returns a store in the cluster, which may be unreachable: calls retry until
+// their context ends. The error says which option is invalid. ctx is not used
+// after Open returns.
 func Open(ctx context.Context, o Options) (*Store, error) {
 	if err := o.check(); err != nil {
 		return nil, err
@@ -77,18 +72,16 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	members, err := newMembers(o.Endpoints, o.Access)
+	cluster, err := connection.Open(o.Endpoints, o.Access)
 	if err != nil {
-		return nil, wrapped(err)
+		return nil, err
 	}
 	return &Store{
-		endpoints: o.Endpoints,
-		keys:      newLayout(o.Prefix),
+		cluster:   cluster,
+		keys:      schema.NewKeys(o.Prefix),
 		limits:    o.Limits,
 		mustExist: o.MustExist,
-		bond:      bond{known: o.Known},
-		members:   members,
-		closed:    make(chan struct{}),
+		guard:     identityGuard{known: o.Known},
 	}, nil
 }
 
@@ -102,46 +95,33 @@ func (o *Options) check() error {
 			return fmt.Errorf("etcd: the endpoint %q is not HOST:PORT", endpoint)
 		}
 	}
-	if err := o.Access.check(); err != nil {
+	if err := o.Access.Check(); err != nil {
 		return err
 	}
 	switch {
 	case o.Limits.Integrations <= 0 || o.Limits.Origins <= 0:
 		return errors.New("etcd: the limits must be positive")
 	case o.Known.Store == "" && o.Known.Revision != 0:
-		return errors.New("etcd: a known revision is that of a known store")
+		return errors.New("etcd: the known position has a revision but no store")
 	}
 	return nil
 }
 
-// enter begins a call, which Close waits for until leave.
-func (s *Store) enter() (leave func(), err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	select {
-	case <-s.closed:
-		return nil, errClosed
-	default:
-		s.calls.Add(1)
-		return s.calls.Done, nil
-	}
+// Renew uses other credentials from now on, if the cluster lets the store read
+// with them; otherwise it returns why not, and the old ones stay in use. Running
+// calls end with the credentials they began with, except Watch, which returns an
+// error.
+func (s *Store) Renew(ctx context.Context, a Access) error {
+	probe := connection.Request{Then: []clientv3.Op{clientv3.OpGet(s.keys.Identity())}}
+	return s.cluster.Call(func() error { return s.cluster.Renew(ctx, a, probe) })
 }
 
-// Close implements store.Store. It ends those that watch and waits for the
-// other calls. Later calls fail; a second Close does nothing.
-func (s *Store) Close() error {
-	s.mu.Lock()
-	select {
-	case <-s.closed:
-		s.mu.Unlock()
-		return nil
-	default:
-		close(s.closed)
-	}
-	s.mu.Unlock()
-	s.calls.Wait()
-	if err := s.members.close(); err != nil {
-		return fmt.Errorf("etcd: closing: %w", err)
-	}
-	return nil
+// send commits a request that may be carried out several times.
+func (s *Store) send(ctx context.Context, r connection.Request) (*clientv3.TxnResponse, error) {
+	response, _, err := s.cluster.Send(ctx, r)
+	return response, err
 }
+
+// Close implements store.Store. It ends watches and waits for the other calls.
+// Later calls fail; a second Close does nothing.
+func (s *Store) Close() error { return s.cluster.Close() }

@@ -1,50 +1,15 @@
 package etcd
 
-import (
-	clientv3 "go.etcd.io/etcd/client/v3"
+import "originwarden/store"
 
-	"originwarden/origins"
-	"originwarden/store"
-)
+// IdentityGuard is for the tests outside the package.
+type IdentityGuard = identityGuard
 
-// For the tests outside the package.
-var (
-	NewLayout  = newLayout
-	Sortable   = sortable
-	Encode     = encode
-	Decode     = decode
-	ErrForeign = errForeign
-)
+// Check is what a call does that knew a position when it asked.
+func (g *identityGuard) Check(known, found store.Position) error { return g.check(known, found) }
 
-func (l layout) Tenant(tenant string) string { return l.tenant(tenant) }
+// Accept makes found the known position.
+func (g *identityGuard) Accept(found store.Position) { g.accept(found) }
 
-func (l layout) Integration(tenant, id string) string { return l.integration(tenant, id) }
-
-func (l layout) Of(tenant string) string { return l.of(tenant) }
-
-func (l layout) Place(tenant string, descending bool, name, id string) string {
-	return l.place(tenant, descending, name, id)
-}
-
-func (l layout) Order(tenant string, descending bool) string { return l.order(tenant, descending) }
-
-func (l layout) ParseTenant(key string) (string, bool) { return l.parseTenant(key) }
-
-func (l layout) ParseIntegration(key string) (tenant, id string, ok bool) {
-	return l.parseIntegration(key)
-}
-
-// Changes are those of events of a store with this identity, after a revision.
-func Changes(l layout, identity string, after int64, events []*clientv3.Event) ([]origins.Change, error) {
-	f := feed{keys: l, identity: identity, after: after}
-	return f.changes(events)
-}
-
-type Bond = bond
-
-// Meet is what a call does that knew so much when it asked.
-func (b *bond) Meet(knew, found store.Position) error { return b.meet(knew, found) }
-
-func (b *bond) Accept(found store.Position) { b.accept(found) }
-
-func (b *bond) Position() store.Position { return b.position() }
+// Position returns the known position.
+func (g *identityGuard) Position() store.Position { return g.position() }

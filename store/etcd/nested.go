@@ -7,103 +7,71 @@ import (
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"google.golang.org/grpc/codes"
+
+	"originwarden/store/etcd/connection"
+	"originwarden/store/etcd/schema"
 )
 
-// ErrNested says that a store cannot be made where the options say, since its
-// keys would be among another store's, or the other way round.
+// ErrNested reports that a store cannot be created, since its keys would lie
+// within another store's, or the other store's within its own.
 var ErrNested = errors.New("etcd: one store's prefix lies within another's")
 
-// alone returns an error if there is a store around this one or within it. Where
-// the user may not read around, etcd keeps the stores apart.
-func (s *Store) alone(ctx context.Context) error {
-	around, err := s.identified(ctx, s.keys.around())
-	if code(err) == codes.PermissionDenied {
-		around, err = "", nil
+// checkNesting returns ErrNested if a store is at an outer or inner prefix. A user
+// without permission to read outer prefixes cannot conflict with stores there.
+func (s *Store) checkNesting(ctx context.Context) error {
+	other, err := s.findStore(ctx, s.keys.Outer())
+	if connection.Code(err) == codes.PermissionDenied {
+		other, err = "", nil
 	}
-	within := ""
-	if err == nil && around == "" {
-		within, err = s.within(ctx)
+	if err == nil && other == "" {
+		other, err = s.findInnerStore(ctx)
 	}
-	if other := around + within; err == nil && other != "" {
+	if err == nil && other != "" {
 		return fmt.Errorf("%w: %s and %s", ErrNested, s.keys, other)
 	}
 	return err
 }
 
-// within looks for a store whose keys are between this one's, or where this one's
-// will be.
-func (s *Store) within(ctx context.Context) (prefix string, err error) {
+// findInnerStore returns the prefix of a store whose keys are between this one's.
+func (s *Store) findInnerStore(ctx context.Context) (prefix string, err error) {
 	var ops []clientv3.Op
-	for _, part := range s.keys.parts() {
-		ops = append(ops, part.page(1, clientv3.WithKeysOnly()))
+	for _, span := range s.keys.Gaps() {
+		ops = append(ops, span.Page(1))
 	}
-	got, err := s.ask(ctx, request{then: ops})
+	response, err := s.send(ctx, connection.Request{Then: ops})
 	if err != nil {
 		return "", err
 	}
 	var candidates []string
-	for _, found := range ranges(got) {
+	for _, found := range rangesOf(response) {
 		for _, kv := range found.Kvs {
-			candidates = append(candidates, s.keys.below(string(kv.Key))...)
+			candidates = append(candidates, s.keys.Inner(string(kv.Key))...)
 		}
 	}
-	return s.identified(ctx, candidates)
+	return s.findStore(ctx, candidates)
 }
 
-// identified returns the first of the prefixes that is a store's.
-func (s *Store) identified(ctx context.Context, prefixes []string) (prefix string, err error) {
+// findStore returns the first prefix at which there is a store, or "".
+func (s *Store) findStore(ctx context.Context, prefixes []string) (prefix string, err error) {
 	if len(prefixes) == 0 {
 		return "", nil
 	}
-	prefixes = prefixes[:min(len(prefixes), mostGets)]
+	prefixes = prefixes[:min(len(prefixes), maxGets)]
 	ops := make([]clientv3.Op, len(prefixes))
 	for i, p := range prefixes {
-		ops[i] = clientv3.OpGet(layout(p).identity())
+		ops[i] = clientv3.OpGet(schema.Keys(p).Identity())
 	}
-	got, err := s.ask(ctx, request{then: ops})
+	response, err := s.send(ctx, connection.Request{Then: ops})
 	if err != nil {
 		return "", err
 	}
-	for i, found := range ranges(got) {
-		if len(found.Kvs) == 0 {
-			continue
-		}
-		if _, err := decodeIdentity(found.Kvs[0].Value); err == nil {
-			return prefixes[i], nil
+	found := rangesOf(response)
+	for i, p := range prefixes {
+		if kv := found.first(i); kv != nil {
+			if _, err := schema.DecodeIdentity(kv.Value); err == nil {
+				return p, nil
+			}
 		}
 	}
 	return "", nil
-}
-
-// around are the prefixes that this one begins with, but for a slash alone,
-// which is none.
-func (l layout) around() (all []string) {
-	for i, c := range l[:len(l)-1] {
-		if c == '/' && i > 0 {
-			all = append(all, string(l[:i+1]))
-		}
-	}
-	return all
-}
-
-// below are the prefixes within this one that a key begins with.
-func (l layout) below(key string) (all []string) {
-	for i := len(l); i < len(key); i++ {
-		if key[i] == '/' {
-			all = append(all, key[:i+1])
-		}
-	}
-	return all
-}
-
-// parts are the spans under the prefix, of which a store has keys in every
-// second one.
-func (l layout) parts() (all []span) {
-	from := string(l)
-	for _, own := range []string{"a/", "d/", "head", "i/", "identity", "t/", "u/", "w/"} {
-		to := clientv3.GetPrefixRangeEnd(string(l) + own)
-		all = append(all, span{from: from, to: string(l) + own}, span{from: string(l) + own, to: to})
-		from = to
-	}
-	return append(all, span{from: from, to: clientv3.GetPrefixRangeEnd(string(l))})
 }

@@ -5,58 +5,33 @@ import (
 	"fmt"
 	"slices"
 
-	"go.etcd.io/etcd/api/v3/etcdserverpb"
+	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"originwarden/store"
+	"originwarden/store/etcd/schema"
 )
-
-const (
-	// mostGets is how many web integrations one request reads. etcd takes 128
-	// operations in a transaction.
-	mostGets = 100
-	// mostGetsUnknown is the same where nothing is known of how large they are,
-	// but that each came in one request.
-	mostGetsUnknown = 4
-)
-
-// gets is how many of the tenant's web integrations one request may read,
-// whichever they are.
-func (v *tenantValue) gets() int {
-	if v.Bytes <= bytesOnPage {
-		return mostGets
-	}
-	return mostGetsUnknown
-}
 
 // Page implements store.Store.
 func (s *Store) Page(ctx context.Context, tenant string, q store.Query) (page store.Page, err error) {
-	leave, err := s.enter()
-	if err != nil {
-		return store.Page{}, err
-	}
-	defer leave()
-	err = anew(ctx, func() error {
-		page, err = s.page(ctx, tenant, q)
+	err = s.callRead(ctx, func() error {
+		page, err = s.readPage(ctx, tenant, q)
 		return err
 	})
-	if err != nil {
-		return store.Page{}, err
-	}
-	return page, nil
+	return page, err
 }
 
-// page walks forward from a cursor, and backward to one.
-func (s *Store) page(ctx context.Context, tenant string, q store.Query) (page store.Page, err error) {
+// readPage reads forward from After, or backward from Before.
+func (s *Store) readPage(ctx context.Context, tenant string, q store.Query) (page store.Page, err error) {
 	cursor, backward := q.After, q.Before != ""
 	if backward {
 		cursor = q.Before
 	}
-	found, err := s.ids(ctx, tenant, cursor, q.Descending != backward, max(q.Limit, 0))
+	found, err := s.readIDs(ctx, tenant, cursor, q.Descending != backward, max(q.Limit, 0))
 	if err != nil || len(found.ids) == 0 {
 		return store.Page{}, err
 	}
-	if page.Integrations, err = s.integrations(ctx, found, tenant, q.Full); err != nil {
+	if page.Integrations, err = s.readIntegrations(ctx, found, tenant, q.Full); err != nil {
 		return store.Page{}, err
 	}
 	page.More = found.more || len(page.Integrations) < len(found.ids)
@@ -68,88 +43,92 @@ func (s *Store) page(ctx context.Context, tenant string, q store.Query) (page st
 	return page, nil
 }
 
-// foundIDs are those of a page, at a moment.
-type foundIDs struct {
-	now  moment
+// pageIDs are the ids on a page.
+type pageIDs struct {
+	view readView
 	ids  []string
-	more bool // there are others behind them
-	gets int  // how many of their web integrations one request may read
+	more bool // more ids follow
+	gets int  // how many of the web integrations to read at once
 }
 
-// ids returns the first ids behind the cursor.
-func (s *Store) ids(ctx context.Context, tenant, cursor string, descending bool, limit int) (f foundIDs, err error) {
-	r := spanOf(s.keys.order(tenant, descending))
-	first := int64(min(limit, mostOnPage)) + 1
-	now, has, found, err := s.behind(ctx, tenant, cursor, descending, &r, first)
-	if err != nil {
-		return foundIDs{}, err
+// readIDs returns the first ids after the cursor.
+func (s *Store) readIDs(ctx context.Context, tenant, cursor string, descending bool, limit int) (p pageIDs, err error) {
+	span := schema.SpanOf(s.keys.Order(tenant, descending))
+	onPage := int64(min(limit, maxKeysOnPage)) + 1
+	start := span.Page(onPage)
+	if cursor != "" {
+		start = clientv3.OpGet(s.keys.Integration(tenant, cursor))
 	}
-	f = foundIDs{now: now, gets: has.gets()}
-	for kv, err := range s.walk(ctx, now, r, found, mostOnPage) {
+	view, found, err := s.read(ctx, clientv3.OpGet(s.keys.Tenant(tenant)), start)
+	if err != nil {
+		return pageIDs{}, err
+	}
+	totals, err := schema.DecodeTotals(found.first(0))
+	if err != nil {
+		return pageIDs{}, err
+	}
+	first := found[1]
+	if cursor != "" {
+		if span.From, err = s.keyAfter(tenant, cursor, descending, found.first(1)); err != nil {
+			return pageIDs{}, err
+		}
+		first = nil
+	}
+	p = pageIDs{view: view, gets: maxGetsOf(totals)}
+	for kv, err := range s.readSpan(ctx, view, span, first, onPage) {
 		if err != nil {
-			return foundIDs{}, err
+			return pageIDs{}, err
 		}
-		if len(f.ids) == limit {
-			f.more = true
-			return f, nil
+		if len(p.ids) == limit {
+			p.more = true
+			return p, nil
 		}
-		f.ids = append(f.ids, string(kv.Value))
+		p.ids = append(p.ids, string(kv.Value))
 	}
-	return f, nil
+	return p, nil
 }
 
-// behind has the span begin behind the cursor and reads its first keys, and what
-// the tenant has.
-func (s *Store) behind(ctx context.Context, tenant, cursor string, descending bool, r *span, first int64) (now moment, has tenantValue, page *etcdserverpb.RangeResponse, err error) {
-	counted := clientv3.OpGet(s.keys.tenant(tenant))
-	var found answer
-	if cursor == "" {
-		now, found, err = s.read(ctx, counted, r.page(first))
-	} else {
-		now, found, err = s.read(ctx, counted, clientv3.OpGet(s.keys.integration(tenant, cursor)))
-	}
-	if err == nil {
-		has, err = tenantOf(found.only(0))
-	}
-	if err != nil || cursor == "" {
-		return now, has, found.at(1), err
-	}
-	kv := found.only(1)
+// keyAfter returns the least key after the name of a web integration.
+func (s *Store) keyAfter(tenant, id string, descending bool, kv *mvccpb.KeyValue) (string, error) {
 	if kv == nil {
-		return moment{}, tenantValue{}, nil, store.ErrUnknownCursor
+		return "", store.ErrUnknownCursor
 	}
-	w, err := decode(tenant, cursor, kv)
-	if err != nil {
-		return moment{}, tenantValue{}, nil, err
-	}
-	r.from = s.keys.place(tenant, descending, w.Name, cursor) + "\x00"
-	found, err = s.readAt(ctx, now, r.page(first, clientv3.WithRev(now.etcd)))
-	return now, has, found.at(0), err
+	w, err := schema.Decode(tenant, id, kv)
+	return s.keys.Name(tenant, descending, w.Name, id) + "\x00", err
 }
 
-// integrations reads web integrations in the order of their ids, until full,
-// which is told the length of all their valid origins, says so.
-func (s *Store) integrations(ctx context.Context, f foundIDs, tenant string, full func(bytes int) bool) (all []store.WebIntegration, err error) {
+// maxGetsOf returns how many of the tenant's web integrations one request may
+// read, whichever they are.
+func maxGetsOf(t schema.Totals) int {
+	if t.Bytes <= maxBytesOnPage {
+		return maxGets
+	}
+	return maxGetsOfLarge
+}
+
+// readIntegrations reads web integrations in the order of the ids, until full
+// returns true for the total length of their valid origins.
+func (s *Store) readIntegrations(ctx context.Context, p pageIDs, tenant string, full func(bytes int) bool) (all []store.WebIntegration, err error) {
 	bytes := 0
-	for some := range slices.Chunk(f.ids, f.gets) {
-		ops := make([]clientv3.Op, len(some))
-		for i, id := range some {
-			ops[i] = clientv3.OpGet(s.keys.integration(tenant, id), clientv3.WithRev(f.now.etcd))
+	for ids := range slices.Chunk(p.ids, p.gets) {
+		ops := make([]clientv3.Op, len(ids))
+		for i, id := range ids {
+			ops[i] = clientv3.OpGet(s.keys.Integration(tenant, id), clientv3.WithRev(p.view.etcd))
 		}
-		found, err := s.readAt(ctx, f.now, ops...)
+		found, err := s.readAt(ctx, p.view, ops...)
 		if err != nil {
 			return nil, err
 		}
-		for i, id := range some {
-			kv := found.only(i)
+		for i, id := range ids {
+			kv := found.first(i)
 			if kv == nil {
 				return nil, fmt.Errorf("etcd: tenant %q has a name without a web integration, %q", tenant, id)
 			}
-			w, err := decode(tenant, id, kv)
+			w, err := schema.Decode(tenant, id, kv)
 			if err != nil {
 				return nil, err
 			}
-			f.now.without(&w)
+			p.view.applyRemovals(&w)
 			all = append(all, w)
 			if bytes += w.OriginBytes(); full(bytes) {
 				return all, nil

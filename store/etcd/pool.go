@@ -2,124 +2,178 @@ package etcd
 
 import (
 	"context"
+	"crypto/rand"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"originwarden/store/etcd/connection"
+	"originwarden/store/etcd/schema"
 )
 
-const (
-	slotBits  = 64
-	poolBytes = 512 << 10 // more than etcd needs for the pool
-)
+const poolBytes = 512 << 10 // more than the pool needs
 
-func (l layout) withdrawals() string { return string(l) + "w/" }
-
-func (l layout) none() string { return l.withdrawals() + "none" }
-
-func (l layout) pool() string { return l.withdrawals() + "pool" }
-
-func (l layout) free(slot int) string { return fmt.Sprintf("%s%02d/free", l.withdrawals(), slot) }
-
-func (l layout) bit(slot, bit int) string {
-	return fmt.Sprintf("%s%02d/%02d", l.withdrawals(), slot, bit)
-}
-
-// isFree reports whether the key is free of any slot.
-func (l layout) isFree(key string) bool {
-	return strings.HasPrefix(key, l.withdrawals()) && strings.HasSuffix(key, "/free")
-}
-
-// addWithdrawals adds what is withdrawn at a moment, given the keys none and pool
-// at it.
-func (s *Store) addWithdrawals(ctx context.Context, now *moment, none, pool *mvccpb.KeyValue) error {
+// readRemovals adds the removals to a view, given the keys NoRemovals and Pool.
+func (s *Store) readRemovals(ctx context.Context, view *readView, none, pool *mvccpb.KeyValue) error {
 	if none != nil {
-		now.none = none.CreateRevision
+		view.none = none.CreateRevision
 	}
-	if none != nil || pool == nil || now.identity == "" {
+	if none != nil || pool == nil || view.identity == "" {
 		return nil
 	}
-	all := spanOf(s.keys.withdrawals(), clientv3.WithKeysOnly())
-	found, err := s.readAt(ctx, *now, all.page(0, clientv3.WithRev(now.etcd)))
+	keys := schema.SpanOf(s.keys.Removals(), clientv3.WithKeysOnly())
+	found, err := s.readAt(ctx, *view, keys.Page(0, clientv3.WithRev(view.etcd)))
 	if err != nil {
 		return err
 	}
-	now.withdrawn = s.keys.parseWithdrawals(found[0].Kvs)
-	now.Revision += uint64(now.withdrawn.spent)
+	view.removals = s.keys.ParseRemovals(found[0].Kvs)
+	view.Revision += uint64(view.removals.Used)
 	return nil
 }
 
-// parseWithdrawals reads the keys of the pool that are there.
-func (l layout) parseWithdrawals(kvs []*mvccpb.KeyValue) *withdrawals {
-	there := make(map[string]bool, len(kvs))
-	for _, kv := range kvs {
-		there[string(kv.Key)] = true
-	}
-	w := new(withdrawals)
-	for w.spent < slots && !there[l.free(w.spent)] {
-		for bit := range slotBits {
-			if !there[l.bit(w.spent, bit)] {
-				w.origins[w.spent] |= 1 << bit
-			}
-		}
-		w.spent++
-	}
-	return w
-}
-
-// sameWithdrawals says that nothing was withdrawn or written back since.
-func (s *Store) sameWithdrawals(then *moment) []clientv3.Cmp {
-	all := []clientv3.Cmp{clientv3.Compare(clientv3.CreateRevision(s.keys.none()), "=", then.none)}
-	if w := then.withdrawn; w != nil && w.spent > 0 {
-		all = append(all, clientv3.Compare(clientv3.CreateRevision(s.keys.free(w.spent-1)), "=", 0))
-	}
-	if w := then.withdrawn; w != nil && w.spent < slots {
-		all = append(all, clientv3.Compare(clientv3.CreateRevision(s.keys.free(w.spent)), ">", 0))
-	}
-	return all
-}
-
-// makePool makes the pool if it is missing, in the store that is known. A copy of
-// a request that comes late does nothing, since the key pool is put last and
-// never deleted.
-func (s *Store) makePool(ctx context.Context) error {
-	if s.pooled.Load() {
+// ensurePool creates the pool of the known store if it is missing. A request that
+// arrives late does nothing, since the key Pool is put last and never deleted.
+func (s *Store) ensurePool(ctx context.Context) error {
+	if s.hasPool.Load() {
 		return nil
 	}
-	now, _, err := s.readAny(ctx)
+	view, _, err := s.readAnyStore(ctx)
 	switch {
-	case err != nil || now.Store == "" || now.Store != s.bond.position().Store:
+	case err != nil || view.Store == "" || view.Store != s.guard.position().Store:
 		return err
-	case now.none != 0 || now.withdrawn != nil:
-		s.pooled.Store(true)
+	case view.none != 0 || view.removals != nil:
+		s.hasPool.Store(true)
 		return nil
 	}
-	if err := s.hasRoomFor(ctx, poolBytes); err != nil {
+	if err := s.reserveSpace(ctx, poolBytes); err != nil {
 		return err
 	}
-	return s.putPool(ctx, now)
+	return s.putPool(ctx, view)
 }
 
-func (s *Store) putPool(ctx context.Context, now moment) error {
-	when := []clientv3.Cmp{
-		clientv3.Compare(clientv3.Value(s.keys.identity()), "=", now.identity),
-		clientv3.Compare(clientv3.CreateRevision(s.keys.pool()), "=", 0),
+func (s *Store) putPool(ctx context.Context, view readView) error {
+	missing := []clientv3.Cmp{
+		clientv3.Compare(clientv3.Value(s.keys.Identity()), "=", view.identity),
+		clientv3.Compare(clientv3.CreateRevision(s.keys.Pool()), "=", 0),
 	}
 	var puts []clientv3.Op
-	for slot := range slots {
-		puts = append(puts, clientv3.OpPut(s.keys.free(slot), ""))
-		for bit := range slotBits {
-			puts = append(puts, clientv3.OpPut(s.keys.bit(slot, bit), ""))
-		}
+	for slot := range schema.Slots {
+		puts = append(puts, clientv3.OpPut(s.keys.FreeSlot(slot), ""))
+		puts = append(puts, s.keys.PutBits(slot, ^uint64(0))...)
 	}
-	for some := range slices.Chunk(puts, mostOps) {
-		if done, err := s.ask(ctx, request{when: when, then: some}); err != nil || !done.Succeeded {
+	for some := range slices.Chunk(puts, maxOps) {
+		if done, err := s.send(ctx, connection.Request{If: missing, Then: some}); err != nil || !done.Succeeded {
 			return err
 		}
 	}
-	last := []clientv3.Op{clientv3.OpPut(s.keys.none(), ""), clientv3.OpPut(s.keys.pool(), "")}
-	_, err := s.ask(ctx, request{when: when, then: last})
+	last := []clientv3.Op{clientv3.OpPut(s.keys.NoRemovals(), ""), clientv3.OpPut(s.keys.Pool(), "")}
+	_, err := s.send(ctx, connection.Request{If: missing, Then: last})
+	return err
+}
+
+// writeBack writes the removals of a view back. It returns nil if there are none,
+// and errConflict if the view is outdated. After another error, that of a write
+// that was not made, some of them may be written back.
+//
+// Several processes may do it at once: they write the same, and nothing once one
+// of them has finished.
+func (s *Store) writeBack(ctx context.Context, view readView) error {
+	if view.removals == nil {
+		return nil
+	}
+	unlock, err := s.locks.lock(ctx, s.keys.Pool())
+	if err != nil {
+		return notMade(fmt.Errorf("etcd: waiting for removals to be written back: %w", err))
+	}
+	defer unlock()
+	now, _, err := s.read(ctx)
+	if err == nil && now.removals != nil {
+		err = s.writeAllBack(ctx, now)
+	}
+	if err == nil || errors.Is(err, errConflict) || errors.Is(err, rpctypes.ErrCompacted) {
+		return errConflict
+	}
+	return notMade(err)
+}
+
+func (s *Store) writeAllBack(ctx context.Context, view readView) error {
+	if err := s.tryPut(ctx); err != nil {
+		return err // before much is read
+	}
+	for kv, err := range s.readSpan(ctx, view, schema.SpanOf(s.keys.Tenants()), nil, maxKeysOnPage) {
+		if err != nil {
+			return err
+		}
+		tenant, ok := s.keys.ParseTenant(string(kv.Key))
+		if !ok {
+			return fmt.Errorf("etcd: invalid key %q of a tenant", kv.Key)
+		}
+		totals, err := schema.DecodeTotals(kv)
+		if err == nil {
+			err = s.writeTenantBack(ctx, view, tenant, totals)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return s.refillPool(ctx, view)
+}
+
+// writeTenantBack puts the lists from which origins were removed, and the totals.
+func (s *Store) writeTenantBack(ctx context.Context, view readView, tenant string, before schema.Totals) error {
+	after := schema.Totals{Write: before.Write}
+	span := schema.SpanOf(s.keys.Integrations(tenant))
+	for kv, err := range s.readSpan(ctx, view, span, nil, pageSize(before)) {
+		if err != nil {
+			return err
+		}
+		w, err := schema.Decode(tenant, strings.TrimPrefix(string(kv.Key), span.From), kv)
+		if err != nil {
+			return err
+		}
+		value := string(kv.Value)
+		if view.applyRemovals(&w) {
+			if value, err = schema.Encode(w); err == nil {
+				err = s.putBack(ctx, view, clientv3.OpPut(string(kv.Key), value))
+			}
+			if err != nil {
+				return err
+			}
+		}
+		after.Integrations++
+		after.Origins += len(w.ValidOrigins)
+		after.Bytes += len(value)
+	}
+	if after == before {
+		return nil
+	}
+	return s.putBack(ctx, view, clientv3.OpPut(s.keys.Tenant(tenant), after.Encode()))
+}
+
+// refillPool puts the deleted keys of the pool. The last request ends the removals.
+func (s *Store) refillPool(ctx context.Context, view readView) error {
+	last := []clientv3.Op{clientv3.OpPut(s.keys.NoRemovals(), ""), clientv3.OpPut(s.keys.Head(), rand.Text())}
+	for slot, hash := range view.removals.Hashes[:view.removals.Used] {
+		if err := s.putBack(ctx, view, s.keys.PutBits(slot, hash)...); err != nil {
+			return err
+		}
+		last = append(last, clientv3.OpPut(s.keys.FreeSlot(slot), ""))
+	}
+	return s.putBack(ctx, view, last...)
+}
+
+// putBack puts keys if the view is still the newest. It also puts the key Pool, by
+// which watches recognize the request.
+func (s *Store) putBack(ctx context.Context, view readView, puts ...clientv3.Op) error {
+	request := connection.Request{If: s.ifUnchanged(&view), Then: append(puts, clientv3.OpPut(s.keys.Pool(), ""))}
+	done, err := s.send(ctx, request)
+	if err == nil && !done.Succeeded {
+		return errConflict
+	}
 	return err
 }

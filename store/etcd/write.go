@@ -2,276 +2,178 @@ package etcd
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"slices"
 
-	"go.etcd.io/etcd/api/v3/mvccpb"
-	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 
 	"originwarden/store"
+	"originwarden/store/etcd/connection"
 )
 
-// LimitBytes is what a *store.LimitError is about when a web integration has
+// LimitBytes is the What of a *store.LimitError for a web integration that has
 // more bytes than the cluster takes in one request.
 const LimitBytes = "bytes of names and origins in one web integration"
 
-// maxBytes is under what etcd takes unless it is told otherwise, 1.5 MiB, by
-// more than the rest of a request needs.
-const maxBytes = 1_400 << 10
-
 // Create implements store.Store.
 func (s *Store) Create(ctx context.Context, w store.WebIntegration) (store.WebIntegration, error) {
-	revision, err := s.write(ctx, w.TenantID, w.ID, func(was *scene) (*change, error) {
-		value, err := encode(w)
-		if err != nil {
-			return nil, err
-		}
-		if was.owned {
+	t, err := s.writeOne(ctx, store.Write{Tenant: w.TenantID, ID: w.ID, Make: func(was *store.WebIntegration) (*store.WebIntegration, error) {
+		if was != nil {
 			return nil, store.ErrExists
 		}
-		return &change{is: &w, value: value}, nil
-	})
+		return &w, nil
+	}})
 	if err != nil {
 		return store.WebIntegration{}, err
 	}
-	w.Revision = revision
+	w.Revision = t.revision
 	return w, nil
 }
 
 // Edit implements store.Store. edit runs again when another process has written
 // to the tenant meanwhile.
 func (s *Store) Edit(ctx context.Context, tenant, id string, edit func(*store.WebIntegration) error) (store.WebIntegration, error) {
-	var was, is store.WebIntegration
-	revision, err := s.write(ctx, tenant, id, func(found *scene) (*change, error) {
-		if found.was == nil {
+	t, err := s.writeOne(ctx, store.Write{Tenant: tenant, ID: id, Make: func(was *store.WebIntegration) (*store.WebIntegration, error) {
+		if was == nil {
 			return nil, store.ErrNotFound
 		}
-		was, is = *found.was, *found.was
-		is.ValidOrigins = slices.Clone(was.ValidOrigins)
-		if err := edit(&is); err != nil {
-			return nil, err
-		}
-		is.ID, is.TenantID = was.ID, was.TenantID
-		value, err := encode(is)
-		return &change{was: &was, is: &is, value: value}, err
-	})
+		return was, edit(was)
+	}})
 	switch {
 	case errors.Is(err, store.ErrUnchanged):
-		return was, nil
+		return *t.against[0].integration, nil
 	case err != nil:
 		return store.WebIntegration{}, err
 	}
-	is.Revision = revision
-	return is, nil
+	after := *t.changes[0].after
+	after.Revision = t.revision
+	return after, nil
 }
 
-// Delete implements store.Store. allow runs again when another process has
-// written to the tenant meanwhile.
+// Delete implements store.Store. allow runs again when another process has written
+// to the tenant meanwhile.
 func (s *Store) Delete(ctx context.Context, tenant, id string, allow func(store.WebIntegration) error) (revision uint64, err error) {
-	return s.write(ctx, tenant, id, func(found *scene) (*change, error) {
-		if found.was == nil {
+	t, err := s.writeOne(ctx, store.Write{Tenant: tenant, ID: id, Make: func(was *store.WebIntegration) (*store.WebIntegration, error) {
+		if was == nil {
 			return nil, store.ErrNotFound
 		}
-		return &change{was: found.was}, allow(*found.was)
-	})
-}
-
-// scene is what a write is made against: the tenant, and one of its web
-// integrations.
-type scene struct {
-	moment
-	tenant, id string
-	has        tenantValue
-	put        int64                 // the revision at which the tenant was put, 0 for never
-	version    int64                 // how often it was
-	was        *store.WebIntegration // nil if there is none
-	mod        int64                 // the revision at which it was put
-	bytes      int                   // of its value
-	owned      bool                  // the id is somebody's
-}
-
-// change is what a write makes of one web integration.
-type change struct {
-	was, is *store.WebIntegration // nil before a creation and after a deletion
-	value   string                // of is
-}
-
-// write brings a change to one web integration about, which plan makes of what
-// there is, again whenever that has changed. An error of plan is returned as it
-// is.
-func (s *Store) write(ctx context.Context, tenant, id string, plan func(*scene) (*change, error)) (revision uint64, err error) {
-	leave, err := s.enter()
+		return nil, allow(*was)
+	}})
 	if err != nil {
 		return 0, err
 	}
-	defer leave()
-	end, err := s.turns.take(ctx, tenant)
-	if err != nil {
-		return 0, notMade(fmt.Errorf("etcd: waiting for other writes of the tenant: %w", err))
+	return t.revision, nil
+}
+
+// writeOne makes one write, by removals if the cluster has no space. The error may
+// be what the write was refused with; then the transaction is returned as well.
+func (s *Store) writeOne(ctx context.Context, w store.Write) (t *transaction, err error) {
+	err = s.cluster.Call(func() error {
+		t, err = s.write(ctx, []store.Write{w}, true)
+		if err == nil {
+			err = t.refused[0]
+		}
+		return err
+	})
+	return t, err
+}
+
+// Batch implements store.Store. A commit has about 30 writes, fewer if they are
+// large, and never two to one web integration.
+func (s *Store) Batch(ctx context.Context, writes []store.Write) (refused []error, err error) {
+	err = s.cluster.Call(func() error {
+		refused, err = s.writeAll(ctx, writes)
+		return err
+	})
+	return refused, err
+}
+
+func (s *Store) writeAll(ctx context.Context, writes []store.Write) (refused []error, err error) {
+	limit := maxWrites
+	for len(refused) < len(writes) {
+		next := firstDistinct(writes[len(refused):], limit)
+		t, err := s.write(ctx, next, false)
+		switch {
+		case err == nil:
+			for _, refusal := range t.refused {
+				if errors.Is(refusal, store.ErrUnchanged) {
+					refusal = nil
+				}
+				refused = append(refused, refusal)
+			}
+		case len(next) > 1 && (connection.IsTooLarge(err) || errors.Is(err, rpctypes.ErrTooManyOps)):
+			limit = len(next) / 2 // the cluster has lower limits than by default
+		default:
+			return refused, err
+		}
 	}
-	defer end()
+	return refused, nil
+}
+
+// firstDistinct returns the first writes, at most limit, that have different ids.
+func firstDistinct(writes []store.Write, limit int) []store.Write {
+	ids := map[string]bool{}
+	for i, w := range writes[:min(limit, len(writes))] {
+		if ids[w.ID] {
+			return writes[:i]
+		}
+		ids[w.ID] = true
+	}
+	return writes[:len(ids)]
+}
+
+// write makes the first of the writes, as many as fit into one transaction. It
+// reads and plans again when what it read has changed. byRemovals permits to make
+// one write by removals if there is no space.
+func (s *Store) write(ctx context.Context, writes []store.Write, byRemovals bool) (*transaction, error) {
+	var keys []string
+	for _, tenant := range tenantsOf(writes) {
+		keys = append(keys, s.keys.Tenant(tenant))
+	}
+	unlock, err := s.locks.lock(ctx, keys...)
+	if err != nil {
+		return nil, notMade(fmt.Errorf("etcd: waiting for other writes of the tenants: %w", err))
+	}
+	defer unlock()
 	for round := 0; ; round++ {
-		was, err := s.look(ctx, tenant, id)
+		against, err := s.readPreconditions(ctx, writes)
 		if err != nil {
-			return 0, notMade(err)
+			return nil, notMade(err)
 		}
-		c, err := plan(was)
-		if err != nil {
-			return 0, err
+		t := s.plan(against, writes)
+		if len(t.changes) == 0 {
+			return t, nil
 		}
-		if err := s.hasRoom(ctx, c); err != nil {
-			return 0, err
+		err = s.commit(ctx, t)
+		if byRemovals && isWithoutSpace(err) {
+			err = s.commitRemovals(ctx, t, err)
 		}
-		revision, err := s.makeChange(ctx, was, c)
-		if !errors.Is(err, errConflict) {
-			return revision, err
+		switch {
+		case connection.IsTooLarge(err) && len(writes) == 1:
+			t.refused[0] = &store.LimitError{What: LimitBytes, Max: t.bytes - 1}
+			return t, nil
+		case !errors.Is(err, errConflict):
+			return t, err
 		}
-		if err := pause(ctx, round); err != nil {
-			return 0, notMade(fmt.Errorf("%w: %w", errConflict, err))
-		}
-	}
-}
-
-// makeChange makes the change, by withdrawals if there is no space for it.
-func (s *Store) makeChange(ctx context.Context, was *scene, c *change) (revision uint64, err error) {
-	if err = s.writeBack(ctx, was.moment); err == nil {
-		revision, err = s.apply(ctx, was, c)
-	}
-	if isWithoutSpace(err) {
-		return s.withdraw(ctx, was, c, err)
-	}
-	return revision, err
-}
-
-func (s *Store) look(ctx context.Context, tenant, id string) (*scene, error) {
-	now, found, err := s.read(ctx,
-		clientv3.OpGet(s.keys.tenant(tenant)),
-		clientv3.OpGet(s.keys.integration(tenant, id)),
-		clientv3.OpGet(s.keys.owner(id), clientv3.WithKeysOnly()),
-	)
-	if err != nil {
-		return nil, err
-	}
-	return sceneOf(now, tenant, id, found.only(0), found.only(1), found.only(2))
-}
-
-// sceneOf is made of what is kept of the tenant, the web integration and the
-// owner of its id; nil is nothing.
-func sceneOf(now moment, tenant, id string, has, is, owner *mvccpb.KeyValue) (was *scene, err error) {
-	was = &scene{moment: now, tenant: tenant, id: id, owned: is != nil || owner != nil}
-	if was.has, err = tenantOf(has); err != nil {
-		return nil, err
-	}
-	if has != nil {
-		was.put, was.version = has.ModRevision, has.Version
-	}
-	if is != nil {
-		w, err := decode(tenant, id, is)
-		if err != nil {
-			return nil, err
-		}
-		now.without(&w)
-		was.was, was.mod, was.bytes = &w, is.ModRevision, len(is.Value)
-	}
-	return was, nil
-}
-
-// apply makes the change, if it is within the limits.
-func (s *Store) apply(ctx context.Context, was *scene, c *change) (revision uint64, err error) {
-	has := was.has
-	if err := s.count(&has, was, c); err != nil {
-		return 0, err
-	}
-	has.Write = rand.Text()
-	revision, err = s.commit(ctx, was, has.Write, request{
-		when: s.conditions(was),
-		then: append(s.operations(was, c),
-			clientv3.OpPut(s.keys.tenant(was.tenant), has.encode()),
-			clientv3.OpPut(s.keys.head(), has.Write)),
-	})
-	if tooLarge(err) {
-		return 0, &store.LimitError{What: LimitBytes, Max: len(c.value) - 1}
-	}
-	if err != nil && !errors.Is(err, errConflict) {
-		return s.settle(ctx, was, has.Write, err)
-	}
-	return revision, err
-}
-
-// count brings what the tenant has up to date. What grows is held to the
-// limits; what shrinks is not, so that a tenant that has more than a lowered
-// limit can come back under it in steps.
-func (s *Store) count(has *tenantValue, was *scene, c *change) error {
-	integrations, origins := 0, 0
-	if c.was != nil {
-		integrations, origins = integrations-1, origins-len(c.was.ValidOrigins)
-	}
-	if c.is != nil {
-		integrations, origins = integrations+1, origins+len(c.is.ValidOrigins)
-	}
-	has.Integrations += integrations
-	has.Origins += origins
-	has.Bytes += len(c.value) - was.bytes
-	switch {
-	case integrations > 0 && has.Integrations > s.limits.Integrations:
-		return &store.LimitError{What: store.LimitIntegrations, Max: s.limits.Integrations}
-	case origins > 0 && has.Origins > s.limits.Origins:
-		return &store.LimitError{What: store.LimitOrigins, Max: s.limits.Origins}
-	case len(c.value) > maxBytes:
-		return &store.LimitError{What: LimitBytes, Max: maxBytes}
-	}
-	return nil
-}
-
-// conditions say that everything that the write was made against is as it was,
-// the store the same and not older, and nothing withdrawn. Whatever is written to a tenant puts
-// the tenant; an id may be taken by another one.
-func (s *Store) conditions(was *scene) []clientv3.Cmp {
-	return append(s.sameStore(was.moment), s.sameTenant(was), s.sameIntegration(was))
-}
-
-func (s *Store) sameStore(then moment) []clientv3.Cmp {
-	return []clientv3.Cmp{
-		clientv3.Compare(clientv3.Value(s.keys.identity()), "=", then.identity),
-		clientv3.Compare(clientv3.ModRevision(s.keys.head()), ">", int64(then.head)-1),
-		clientv3.Compare(clientv3.CreateRevision(s.keys.none()), "=", then.none),
-	}
-}
-
-func (s *Store) sameTenant(was *scene) clientv3.Cmp {
-	return clientv3.Compare(clientv3.ModRevision(s.keys.tenant(was.tenant)), "=", was.put)
-}
-
-func (s *Store) sameIntegration(was *scene) clientv3.Cmp {
-	if was.was == nil {
-		return clientv3.Compare(clientv3.CreateRevision(s.keys.owner(was.id)), "=", 0)
-	}
-	return clientv3.Compare(clientv3.ModRevision(s.keys.integration(was.tenant, was.id)), "=", was.mod)
-}
-
-// operations are those on the web integration, its id and its name.
-func (s *Store) operations(was *scene, c *change) (ops []clientv3.Op) {
-	key, owner := s.keys.integration(was.tenant, was.id), s.keys.owner(was.id)
-	if c.is == nil {
-		ops = append(ops, clientv3.OpDelete(key), clientv3.OpDelete(owner))
-	} else {
-		ops = append(ops, clientv3.OpPut(key, c.value))
-	}
-	if c.was == nil {
-		ops = append(ops, clientv3.OpPut(owner, was.tenant))
-	}
-	if c.was != nil && c.is != nil && c.was.Name == c.is.Name {
-		return ops
-	}
-	for _, descending := range []bool{false, true} {
-		if c.was != nil {
-			ops = append(ops, clientv3.OpDelete(s.keys.place(was.tenant, descending, c.was.Name, was.id)))
-		}
-		if c.is != nil {
-			ops = append(ops, clientv3.OpPut(s.keys.place(was.tenant, descending, c.is.Name, was.id), was.id))
+		if err := connection.WaitRetry(ctx, round); err != nil {
+			return nil, notMade(fmt.Errorf("%w: %w", errConflict, err))
 		}
 	}
-	return ops
+}
+
+// isWithoutSpace reports whether a write was refused for lack of space.
+func isWithoutSpace(err error) bool {
+	failed, ok := errors.AsType[*store.WriteError](err)
+	return ok && failed.NotMade && failed.Cause == store.CauseNoSpace
+}
+
+// tenantsOf returns the tenants of the writes, sorted and each once.
+func tenantsOf(writes []store.Write) []string {
+	var tenants []string
+	for _, w := range writes {
+		tenants = append(tenants, w.Tenant)
+	}
+	slices.Sort(tenants)
+	return slices.Compact(tenants)
 }

@@ -1,4 +1,4 @@
-package etcd
+package schema
 
 import (
 	"encoding/json"
@@ -13,58 +13,60 @@ import (
 	"originwarden/store"
 )
 
-// layoutVersion is raised when an older originwarden could no longer read, or
-// would spoil, what is kept.
-const layoutVersion = 1
+// version increases when an older originwarden could no longer read the store, or
+// would damage it.
+const version = 1
 
 type identityValue struct {
 	Store  string `json:"store"`
 	Layout int    `json:"layout"`
 }
 
-func encodeIdentity(id string) string {
-	text, _ := json.Marshal(identityValue{Store: id, Layout: layoutVersion})
+// EncodeIdentity returns the value of the key Identity.
+func EncodeIdentity(id string) string {
+	text, _ := json.Marshal(identityValue{Store: id, Layout: version})
 	return string(text)
 }
 
-func decodeIdentity(text []byte) (id string, err error) {
+// DecodeIdentity is the reverse of EncodeIdentity. It fails for a newer layout.
+func DecodeIdentity(text []byte) (id string, err error) {
 	var v identityValue
 	switch err := json.Unmarshal(text, &v); {
 	case err != nil || v.Store == "" || v.Layout < 1:
-		return "", errors.New("etcd: what the prefix has is not a store of originwarden")
-	case v.Layout > layoutVersion:
-		return "", fmt.Errorf("etcd: the layout is version %d, written by a newer originwarden; this one knows %d", v.Layout, layoutVersion)
+		return "", errors.New("etcd: the data under the prefix is not a store of originwarden")
+	case v.Layout > version:
+		return "", fmt.Errorf("etcd: the layout is version %d, written by a newer originwarden; this one supports %d", v.Layout, version)
 	}
 	return v.Store, nil
 }
 
-// tenantValue counts what a tenant has. Write is the random id of the write
-// that put it.
-type tenantValue struct {
+// Totals is the value of the key Tenant.
+type Totals struct {
 	Integrations int    `json:"integrations"`
 	Origins      int    `json:"origins"`
-	Bytes        int    `json:"bytes"`
-	Write        string `json:"write"`
+	Bytes        int    `json:"bytes"` // of the values of the web integrations
+	Write        string `json:"write"` // the random id of the last write
 }
 
-func (v *tenantValue) encode() string {
-	text, _ := json.Marshal(v)
+// Encode returns the value.
+func (t *Totals) Encode() string {
+	text, _ := json.Marshal(t)
 	return string(text)
 }
 
-// tenantOf reads what a tenant has: nothing if it was never put.
-func tenantOf(kv *mvccpb.KeyValue) (v tenantValue, err error) {
+// DecodeTotals is the reverse of Encode. The totals of a missing key, nil, are 0.
+func DecodeTotals(kv *mvccpb.KeyValue) (t Totals, err error) {
 	if kv == nil {
-		return v, nil
+		return t, nil
 	}
-	if err := json.Unmarshal(kv.Value, &v); err != nil {
-		return v, fmt.Errorf("etcd: reading %q: %w", kv.Key, err)
+	if err := json.Unmarshal(kv.Value, &t); err != nil {
+		return t, fmt.Errorf("etcd: reading %q: %w", kv.Key, err)
 	}
-	return v, nil
+	return t, nil
 }
 
 // integrationValue is the first line of a web integration's value. The second
-// one is the list.
+// line is the list.
 type integrationValue struct {
 	Name        string    `json:"name"`
 	CreatedBy   string    `json:"createdBy"`
@@ -72,8 +74,9 @@ type integrationValue struct {
 	LastUpdated time.Time `json:"lastUpdated"`
 }
 
-// encode fails for what JSON cannot carry unchanged.
-func encode(w store.WebIntegration) (string, error) {
+// Encode returns the value of the key Integration. It fails for strings that are
+// not valid UTF-8 and times that JSON cannot represent.
+func Encode(w store.WebIntegration) (string, error) {
 	for _, s := range append([]string{w.Name, w.CreatedBy}, w.ValidOrigins...) {
 		if !utf8.ValidString(s) {
 			return "", errors.New("etcd: a string is not valid UTF-8")
@@ -87,13 +90,13 @@ func encode(w store.WebIntegration) (string, error) {
 		err = lines.Encode(w.ValidOrigins)
 	}
 	if err != nil {
-		return "", fmt.Errorf("etcd: writing a web integration: %w", err)
+		return "", fmt.Errorf("etcd: encoding a web integration: %w", err)
 	}
 	return strings.TrimSuffix(text.String(), "\n"), nil
 }
 
-// decode reads what is kept of a web integration of that tenant.
-func decode(tenant, id string, kv *mvccpb.KeyValue) (store.WebIntegration, error) {
+// Decode is the reverse of Encode.
+func Decode(tenant, id string, kv *mvccpb.KeyValue) (store.WebIntegration, error) {
 	first, list, _ := strings.Cut(string(kv.Value), "\n")
 	var v integrationValue
 	err := json.Unmarshal([]byte(first), &v)
@@ -111,9 +114,9 @@ func decode(tenant, id string, kv *mvccpb.KeyValue) (store.WebIntegration, error
 	}, nil
 }
 
-// decodeList reads a JSON array of strings. One without escapes or spaces, as
-// encode writes nearly all, is cut up rather than parsed: a list that is loaded
-// for a request may have a million entries.
+// decodeList decodes a JSON array of strings. An array without escapes or spaces,
+// as Encode writes nearly all of them, is split rather than parsed: a request may
+// wait for a list of a million entries.
 func decodeList(text string) (entries []string, err error) {
 	if text == "" {
 		return nil, nil

@@ -1,4 +1,4 @@
-package etcd_test
+package schema_test
 
 import (
 	"reflect"
@@ -8,7 +8,7 @@ import (
 	"go.etcd.io/etcd/api/v3/mvccpb"
 
 	"originwarden/store"
-	"originwarden/store/etcd"
+	"originwarden/store/etcd/schema"
 )
 
 func FuzzDecode_GivesBackWhatWasEncoded(f *testing.F) {
@@ -22,11 +22,11 @@ func FuzzDecode_GivesBackWhatWasEncoded(f *testing.F) {
 			Created: time.Unix(at, 0).UTC(), LastUpdated: time.Unix(at/2, 0).UTC(),
 		}
 		for _, w.ValidOrigins = range [][]string{nil, {entry}, {entry, name, entry}} {
-			text, err := etcd.Encode(w)
+			text, err := schema.Encode(w)
 			if err != nil {
 				continue
 			}
-			got, err := etcd.Decode("acme", "id", &mvccpb.KeyValue{Key: []byte("id"), Value: []byte(text), ModRevision: 7})
+			got, err := schema.Decode("acme", "id", &mvccpb.KeyValue{Key: []byte("id"), Value: []byte(text), ModRevision: 7})
 			if err != nil || !reflect.DeepEqual(got, w) {
 				t.Errorf("%+v is encoded as %s and decoded as %+v, %v", w, text, got, err)
 			}
@@ -46,13 +46,13 @@ func TestDecode_ReadsWhatWasWrittenByHand(t *testing.T) {
 		"\n" + `["a\",\"b","c"]`:               {`a","b`, "c"},
 		"\n" + `["https://a.example","b","c"]`: {"https://a.example", "b", "c"},
 	} {
-		w, err := etcd.Decode("acme", "id", &mvccpb.KeyValue{Value: []byte(first + list)})
+		w, err := schema.Decode("acme", "id", &mvccpb.KeyValue{Value: []byte(first + list)})
 		if err != nil || !reflect.DeepEqual(w.ValidOrigins, want) || !w.Created.Equal(w.LastUpdated) {
 			t.Errorf("%q is read as %+v, %v", list, w, err)
 		}
 	}
 	for _, value := range []string{"", "{", `[]`, "\n", first + "\n{}", first + "\n[7]", first + "\n" + `["a",["b"]]`, first + "\n" + `["a"`, `["a"]` + "\n" + first} {
-		if w, err := etcd.Decode("acme", "id", &mvccpb.KeyValue{Value: []byte(value)}); err == nil {
+		if w, err := schema.Decode("acme", "id", &mvccpb.KeyValue{Value: []byte(value)}); err == nil {
 			t.Errorf("%q is read as %+v", value, w)
 		}
 	}

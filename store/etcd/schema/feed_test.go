@@ -1,4 +1,4 @@
-package etcd_test
+package schema_test
 
 import (
 	"errors"
@@ -9,7 +9,7 @@ import (
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
-	"originwarden/store/etcd"
+	"originwarden/store/etcd/schema"
 )
 
 const (
@@ -53,7 +53,8 @@ func TestFeed_HasOnlyWhatAStoreWrote(t *testing.T) {
 		"a list that is none":                     {events: append(sound, put(14, "i/acme/two", value+"?"), put(14, "head", "w")), want: []uint64{11, 12, 13}, fails: true},
 		"what a store does not read by its watch": {events: append(sound, put(14, "elsewhere", "?")), want: []uint64{11, 12, 13}},
 	} {
-		changes, err := etcd.Changes(etcd.NewLayout("p"), identity, 10, c.events)
+		feed := schema.Feed{Keys: schema.NewKeys("p"), Identity: identity, After: 10}
+		changes, err := feed.Changes(c.events)
 		var got []uint64
 		for _, change := range changes {
 			got = append(got, change.Revision)
@@ -61,7 +62,7 @@ func TestFeed_HasOnlyWhatAStoreWrote(t *testing.T) {
 				t.Errorf("%s: a change is %+v", name, change)
 			}
 		}
-		if !slices.Equal(got, c.want) || (err != nil) != c.fails || errors.Is(err, etcd.ErrForeign) != c.foreign {
+		if !slices.Equal(got, c.want) || (err != nil) != c.fails || errors.Is(err, schema.ErrForeign) != c.foreign {
 			t.Errorf("%s has the revisions %d, %v; want %d", name, got, err, c.want)
 		}
 		if c.fails && !slices.Contains([]string{fmt.Sprint(err)[:15]}, "at revision 14:") {

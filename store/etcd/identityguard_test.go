@@ -8,7 +8,7 @@ import (
 	"originwarden/store/etcd"
 )
 
-func TestBond_HoldsAnAnswerAgainstWhatWasKnownWhenItWasAskedFor(t *testing.T) {
+func TestIdentityGuard_HoldsAnAnswerAgainstWhatWasKnownWhenItWasAskedFor(t *testing.T) {
 	at := func(id string, revision uint64) store.Position { return store.Position{Store: id, Revision: revision} }
 	nothing := store.Position{}
 	for name, c := range map[string]struct {
@@ -27,31 +27,31 @@ func TestBond_HoldsAnAnswerAgainstWhatWasKnownWhenItWasAskedFor(t *testing.T) {
 		"the store that was left for another one":  {at("b", 1), at("a", 5), at("a", 6), at("b", 1), true},
 		"the store that somebody else met as well": {at("a", 5), nothing, at("a", 4), at("a", 5), false},
 	} {
-		var b etcd.Bond
-		b.Accept(c.known)
-		err := b.Meet(c.knew, c.found)
-		if errors.Is(err, store.ErrReset) != c.reset || (err == nil) == c.reset || b.Position() != c.want {
-			t.Errorf("%s: %v, and then %+v is known; want %+v", name, err, b.Position(), c.want)
+		var g etcd.IdentityGuard
+		g.Accept(c.known)
+		err := g.Check(c.knew, c.found)
+		if errors.Is(err, store.ErrReset) != c.reset || (err == nil) == c.reset || g.Position() != c.want {
+			t.Errorf("%s: %v, and then %+v is known; want %+v", name, err, g.Position(), c.want)
 		}
 	}
 }
 
-func TestBond_HoldsWhenTheStoreHasComeAsFarAgain(t *testing.T) {
+func TestIdentityGuard_HoldsWhenTheStoreHasComeAsFarAgain(t *testing.T) {
 	at := func(id string, revision uint64) store.Position { return store.Position{Store: id, Revision: revision} }
-	var b etcd.Bond
-	b.Accept(at("a", 5))
-	if err := b.Meet(at("a", 5), at("a", 3)); !errors.Is(err, store.ErrReset) {
+	var g etcd.IdentityGuard
+	g.Accept(at("a", 5))
+	if err := g.Check(at("a", 5), at("a", 3)); !errors.Is(err, store.ErrReset) {
 		t.Fatal(err)
 	}
 	var reset *store.ResetError
-	if err := b.Meet(at("a", 5), at("a", 7)); !errors.As(err, &reset) || *reset != (store.ResetError{Known: at("a", 5), Found: at("a", 7)}) {
+	if err := g.Check(at("a", 5), at("a", 7)); !errors.As(err, &reset) || *reset != (store.ResetError{Known: at("a", 5), Found: at("a", 7)}) {
 		t.Errorf("it went back to 3, and at 7 again it is met with %v", err)
 	}
-	b.Accept(at("b", 7))
-	if err := b.Meet(at("a", 5), at("a", 3)); !errors.Is(err, store.ErrReset) {
+	g.Accept(at("b", 7))
+	if err := g.Check(at("a", 5), at("a", 3)); !errors.Is(err, store.ErrReset) {
 		t.Errorf("who asked before it was accepted met %v", err)
 	}
-	if err := b.Meet(at("b", 7), at("b", 8)); err != nil {
+	if err := g.Check(at("b", 7), at("b", 8)); err != nil {
 		t.Errorf("it was accepted, and an answer from before holds against it: %v", err)
 	}
 }

@@ -1,28 +1,28 @@
-package etcd_test
+package schema_test
 
 import (
 	"strings"
 	"testing"
 
-	"originwarden/store/etcd"
+	"originwarden/store/etcd/schema"
 )
 
-func TestLayout_BeginsEveryKeyWithThePrefix(t *testing.T) {
+func TestKeys_BeginsEveryKeyWithThePrefix(t *testing.T) {
 	for prefix, want := range map[string]string{
 		"": "/originwarden/", "/": "/originwarden/", "a": "/a/", "/a": "/a/", "a/": "/a/", "//a/b//": "/a/b/",
 	} {
-		if got := string(etcd.NewLayout(prefix)); got != want {
+		if got := string(schema.NewKeys(prefix)); got != want {
 			t.Errorf("%q is %q, want %q", prefix, got, want)
 		}
 	}
-	keys := etcd.NewLayout("p")
+	keys := schema.NewKeys("p")
 	for got, want := range map[string]string{
-		keys.Tenant("a/b"):                        "/p/t/a%2Fb",
-		keys.Tenant(""):                           "/p/t/",
-		keys.Integration("", "x"):                 "/p/i//x",
-		keys.Integration("..", "../x"):            "/p/i/../../x", // etcd knows no folders
-		keys.Place("a", false, "n\x00ame", "id"):  "/p/a/a/n\x00\xffame\x00\x01id\x00\x01",
-		keys.Place("a\x00", true, "\x00", "\xff"): "/p/d/a%00/\xff\x00\xff\xfe\x00\xff\xfe",
+		keys.Tenant("a/b"):                       "/p/t/a%2Fb",
+		keys.Tenant(""):                          "/p/t/",
+		keys.Integration("", "x"):                "/p/i//x",
+		keys.Integration("..", "../x"):           "/p/i/../../x", // etcd knows no folders
+		keys.Name("a", false, "n\x00ame", "id"):  "/p/a/a/n\x00\xffame\x00\x01id\x00\x01",
+		keys.Name("a\x00", true, "\x00", "\xff"): "/p/d/a%00/\xff\x00\xff\xfe\x00\xff\xfe",
 	} {
 		if got != want {
 			t.Errorf("the key is %q, want %q", got, want)
@@ -30,8 +30,8 @@ func TestLayout_BeginsEveryKeyWithThePrefix(t *testing.T) {
 	}
 }
 
-func TestLayout_ReadsNoKeyThatItWouldNotMake(t *testing.T) {
-	keys := etcd.NewLayout("p")
+func TestKeys_ReadsNoKeyThatItWouldNotMake(t *testing.T) {
+	keys := schema.NewKeys("p")
 	for _, key := range []string{"", "/p/t/a/b", "/p/t/%", "/p/t/%2f", "/p/t/a b", "/p/i/a/b", "/o/t/a", "p/t/a", "/p/t"} {
 		if tenant, ok := keys.ParseTenant(key); ok {
 			t.Errorf("%q is read as the tenant %q", key, tenant)
@@ -44,13 +44,13 @@ func TestLayout_ReadsNoKeyThatItWouldNotMake(t *testing.T) {
 	}
 }
 
-func FuzzLayout_KeepsTenantsApart(f *testing.F) {
+func FuzzKeys_KeepsTenantsApart(f *testing.F) {
 	f.Add("a", "b", "id")
 	f.Add("a", "a/", "/id")
 	f.Add("", "/", "\x00")
 	f.Add("a%2Fb", "a/b", "..")
 	f.Add("\xff", "\xff\x00", "")
-	keys := etcd.NewLayout("p")
+	keys := schema.NewKeys("p")
 	f.Fuzz(func(t *testing.T, one, other, id string) {
 		if tenant, ok := keys.ParseTenant(keys.Tenant(one)); !ok || tenant != one {
 			t.Errorf("tenant %q is read as %q, %t", one, tenant, ok)
@@ -62,9 +62,9 @@ func FuzzLayout_KeepsTenantsApart(f *testing.F) {
 			return
 		}
 		for _, k := range []struct{ key, within string }{
-			{keys.Integration(one, id), keys.Of(other)},
-			{keys.Place(one, false, id, id), keys.Order(other, false)},
-			{keys.Place(one, true, id, id), keys.Order(other, true)},
+			{keys.Integration(one, id), keys.Integrations(other)},
+			{keys.Name(one, false, id, id), keys.Order(other, false)},
+			{keys.Name(one, true, id, id), keys.Order(other, true)},
 		} {
 			if strings.HasPrefix(k.key, k.within) {
 				t.Errorf("%q of %q is within %q of %q", k.key, one, k.within, other)
@@ -76,7 +76,8 @@ func FuzzLayout_KeepsTenantsApart(f *testing.F) {
 	})
 }
 
-func FuzzSortable_KeepsTheOrder(f *testing.F) {
+func FuzzKeys_KeepTheOrderOfNames(f *testing.F) {
+	keys := schema.NewKeys("p")
 	f.Add("a", "1", "b", "0")
 	f.Add("a", "1", "a\x00", "0")
 	f.Add("a", "1", "a", "11")
@@ -87,8 +88,8 @@ func FuzzSortable_KeepsTheOrder(f *testing.F) {
 		if want == 0 {
 			want = strings.Compare(id, otherID)
 		}
-		up, otherUp := etcd.Sortable(false, name, id), etcd.Sortable(false, otherName, otherID)
-		down, otherDown := etcd.Sortable(true, name, id), etcd.Sortable(true, otherName, otherID)
+		up, otherUp := keys.Name("a", false, name, id), keys.Name("a", false, otherName, otherID)
+		down, otherDown := keys.Name("a", true, name, id), keys.Name("a", true, otherName, otherID)
 		if got, reverse := strings.Compare(up, otherUp), strings.Compare(down, otherDown); got != want || reverse != -want {
 			t.Errorf("%q %q and %q %q are in the order %d and reversed %d, want %d", name, id, otherName, otherID, got, reverse, want)
 		}

@@ -1,0 +1,197 @@
+package etcd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"originwarden/store"
+	"originwarden/store/etcd/connection"
+	"originwarden/store/etcd/schema"
+)
+
+// freeSlots returns how many removals can be made.
+func (v *readView) freeSlots() int {
+	switch {
+	case v.removals != nil:
+		return schema.Slots - v.removals.Used
+	case v.none != 0:
+		return schema.Slots
+	}
+	return 0 // there is no pool
+}
+
+// applyRemovals removes entries from a list as it is kept, and reports whether
+// there were any. Until they are written back, the web integration has the revision
+// of the store, which increases with every removal.
+func (v *readView) applyRemovals(w *store.WebIntegration) bool {
+	if v.removals == nil {
+		return false
+	}
+	removed := v.removals.Apply(w)
+	if removed || w.Revision > v.head {
+		w.Revision = v.Revision
+	}
+	return removed
+}
+
+// isComplete reports whether the totals agree with the number of web integrations
+// and origins that are kept of a tenant.
+func (v *readView) isComplete(totals schema.Totals, integrations, origins int) bool {
+	if v.removals == nil {
+		return integrations == totals.Integrations && origins == totals.Origins
+	}
+	missing := totals.Integrations - integrations
+	return 0 <= missing && missing <= v.removals.Integrations() && origins <= totals.Origins
+}
+
+// removal removes one entry of a web integration, or all of it.
+type removal struct {
+	all   bool
+	entry string
+}
+
+func (r removal) hash(p *preconditions) uint64 {
+	if r.all {
+		return 0
+	}
+	return schema.EntryHash(p.tenant, p.id, r.entry)
+}
+
+// isMade reports whether what is removed is not there.
+func (r removal) isMade(p *preconditions) bool {
+	return p.integration == nil || !r.all && !slices.Contains(p.integration.ValidOrigins, r.entry)
+}
+
+// removals returns removals that make the change, or none if they cannot. An edit
+// must do nothing but take entries away, every occurrence of each. The time of the
+// last update is not kept.
+func (c *change) removals() (all []removal) {
+	before, after := c.before.integration, c.after
+	if after == nil {
+		return []removal{{all: true}}
+	}
+	if before == nil || before.Name != after.Name || before.CreatedBy != after.CreatedBy || !before.Created.Equal(after.Created) {
+		return nil
+	}
+	stays := make(map[string]bool, len(after.ValidOrigins))
+	for _, entry := range after.ValidOrigins {
+		stays[entry] = true
+	}
+	var left []string
+	for _, entry := range before.ValidOrigins {
+		if r := (removal{entry: entry}); stays[entry] {
+			left = append(left, entry)
+		} else if !slices.Contains(all, r) {
+			if all = append(all, r); len(all) > schema.Slots {
+				return nil
+			}
+		}
+	}
+	if !slices.Equal(left, after.ValidOrigins) {
+		return nil
+	}
+	return all
+}
+
+// errOvertaken reports that another process changed the web integration between
+// two removals.
+var errOvertaken = errors.New("etcd: written to while origins were removed one by one")
+
+// commitRemovals makes the one change of a transaction by removals, one after
+// another, so that some may be made when it fails. It returns refusal if removals
+// cannot make the change.
+func (s *Store) commitRemovals(ctx context.Context, t *transaction, refusal error) (err error) {
+	c := t.changes[0]
+	at, removals := c.before, c.removals()
+	if len(removals) == 0 || len(removals) > at.freeSlots() {
+		return refusal
+	}
+	for i, r := range removals {
+		if at, err = s.remove(ctx, at, r, i > 0); err != nil {
+			return err
+		}
+	}
+	t.revision = at.Revision
+	if c.after != nil {
+		if at.integration == nil {
+			return &store.WriteError{Cause: store.CauseOther, Err: errOvertaken}
+		}
+		c.after = at.integration // which may have fewer entries than the change would leave
+	}
+	return nil
+}
+
+// remove makes a removal and returns what is there after it. started says that a
+// part of the change may be made: then the rest is completed, not planned again.
+func (s *Store) remove(ctx context.Context, at *preconditions, r removal, started bool) (*preconditions, error) {
+	for round := 0; ; round++ {
+		known := s.guard.position()
+		response, attempts, err := s.cluster.Send(ctx, s.removalRequest(at, r))
+		started = started || attempts > 1
+		switch {
+		case err != nil && !started && connection.IsFinal(err):
+			return nil, notMade(err)
+		case err != nil:
+			return nil, maybeMade(err)
+		case response.Succeeded:
+			after := at.with(r)
+			return after, s.guard.check(known, after.Position)
+		case !started:
+			return nil, errConflict
+		}
+		found, err := s.readPreconditions(ctx, []store.Write{{Tenant: at.tenant, ID: at.id}})
+		if err != nil {
+			return nil, maybeMade(err)
+		}
+		now := found[0]
+		switch {
+		case r.isMade(now):
+			return now, nil
+		case now.integrationRevision != at.integrationRevision:
+			return nil, &store.WriteError{Cause: store.CauseOther, Err: errOvertaken}
+		case now.freeSlots() == 0:
+			return nil, maybeMade(fmt.Errorf("etcd: after a part of the write: %w", rpctypes.ErrNoSpace))
+		}
+		at = now
+		if err := connection.WaitRetry(ctx, round); err != nil {
+			return nil, maybeMade(err)
+		}
+	}
+}
+
+// removalRequest returns the transaction of a removal. Only one copy of it can
+// succeed.
+func (s *Store) removalRequest(at *preconditions, r removal) connection.Request {
+	slot := schema.Slots - at.freeSlots()
+	free := s.keys.FreeSlot(slot)
+	request := connection.Request{
+		If:   append(s.ifUnchanged(&at.readView), s.ifSameIntegration(at), clientv3.Compare(clientv3.CreateRevision(free), ">", 0)),
+		Then: []clientv3.Op{clientv3.OpDelete(s.keys.NoRemovals()), clientv3.OpDelete(free)},
+	}
+	if r.all {
+		request.Then = append(request.Then, s.changeOps(&change{before: at})...)
+	} else {
+		request.Then = append(request.Then, s.keys.DeleteBits(slot, r.hash(at))...)
+	}
+	return request
+}
+
+// with returns what is there after a removal, if nothing else has changed.
+func (p *preconditions) with(r removal) *preconditions {
+	after := *p
+	after.none, after.Revision, after.removals = 0, p.Revision+1, p.removals.With(r.hash(p))
+	if r.all {
+		after.integration = nil
+		return &after
+	}
+	left := *p.integration
+	left.ValidOrigins = slices.Clone(left.ValidOrigins)
+	after.applyRemovals(&left)
+	after.integration = &left
+	return &after
+}

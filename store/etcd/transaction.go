@@ -1,0 +1,254 @@
+package etcd
+
+import (
+	"context"
+	"crypto/rand"
+	"slices"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"originwarden/store"
+	"originwarden/store/etcd/connection"
+	"originwarden/store/etcd/schema"
+)
+
+const (
+	// maxOps is etcd's default limit of operations in a transaction, and maxWrites
+	// the number of creations for one tenant that it permits.
+	maxOps    = 128
+	maxWrites = 31
+
+	// maxBytes is less than etcd's default limit of a request, 1.5 MiB, by more
+	// than the rest of a request needs.
+	maxBytes = 1_400 << 10
+)
+
+// preconditions are what a write is made against: the tenant, and one of its web
+// integrations.
+type preconditions struct {
+	readView
+	tenant, id          string
+	totals              schema.Totals
+	tenantRevision      int64                 // mod revision of the tenant's key, or 0
+	tenantVersion       int64                 // how often the key was put
+	integration         *store.WebIntegration // nil if there is none
+	integrationRevision int64                 // mod revision of its key
+	integrationBytes    int                   // of its value
+	idTaken             bool                  // by any tenant
+}
+
+// readPreconditions reads those of all writes at one revision.
+func (s *Store) readPreconditions(ctx context.Context, writes []store.Write) ([]*preconditions, error) {
+	tenants := tenantsOf(writes)
+	var ops []clientv3.Op
+	for _, tenant := range tenants {
+		ops = append(ops, clientv3.OpGet(s.keys.Tenant(tenant)))
+	}
+	for _, w := range writes {
+		ops = append(ops, clientv3.OpGet(s.keys.Integration(w.Tenant, w.ID)), clientv3.OpGet(s.keys.Owner(w.ID), clientv3.WithKeysOnly()))
+	}
+	view, found, err := s.read(ctx, ops...)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]*preconditions, len(writes))
+	for i, w := range writes {
+		tenant, _ := slices.BinarySearch(tenants, w.Tenant)
+		at := len(tenants) + 2*i
+		all[i] = &preconditions{readView: view, tenant: w.Tenant, id: w.ID}
+		if err := all[i].fill(ranges{found[tenant], found[at], found[at+1]}); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// fill reads the keys of the tenant, the web integration and the owner of its id.
+func (p *preconditions) fill(found ranges) (err error) {
+	tenant, integration := found.first(0), found.first(1)
+	p.idTaken = integration != nil || found.first(2) != nil
+	if p.totals, err = schema.DecodeTotals(tenant); err != nil {
+		return err
+	}
+	if tenant != nil {
+		p.tenantRevision, p.tenantVersion = tenant.ModRevision, tenant.Version
+	}
+	if integration != nil {
+		w, err := schema.Decode(p.tenant, p.id, integration)
+		if err != nil {
+			return err
+		}
+		p.applyRemovals(&w)
+		p.integration, p.integrationRevision, p.integrationBytes = &w, integration.ModRevision, len(integration.Value)
+	}
+	return nil
+}
+
+// change is what a write changes. before.integration and after are nil before a
+// creation and after a deletion.
+type change struct {
+	before *preconditions
+	after  *store.WebIntegration
+	value  string // of after
+}
+
+// newChange returns the change that a write makes, or nil for none.
+func newChange(before *preconditions, w *store.Write) (*change, error) {
+	var was *store.WebIntegration
+	if before.integration != nil {
+		clone := *before.integration
+		clone.ValidOrigins = slices.Clone(clone.ValidOrigins)
+		was = &clone
+	}
+	made, err := w.Make(was)
+	switch {
+	case err != nil:
+		return nil, err
+	case before.integration == nil && made == nil:
+		return nil, nil
+	case made == nil:
+		return &change{before: before}, nil
+	case before.integration == nil && before.idTaken:
+		return nil, store.ErrExists
+	}
+	after := *made
+	after.ID, after.TenantID = w.ID, w.Tenant
+	value, err := schema.Encode(after)
+	return &change{before: before, after: &after, value: value}, err
+}
+
+// onlyRemoves reports whether the change adds no origin and needs less space than
+// before.
+func (c *change) onlyRemoves() bool {
+	before, after := c.before.integration, c.after
+	if before == nil || after == nil {
+		return after == nil
+	}
+	listed := make(map[string]bool, len(before.ValidOrigins))
+	for _, origin := range before.ValidOrigins {
+		listed[origin] = true
+	}
+	for _, origin := range after.ValidOrigins {
+		if !listed[origin] {
+			return false
+		}
+	}
+	return len(after.ValidOrigins) < len(before.ValidOrigins) && len(after.Name) <= len(before.Name)
+}
+
+// transaction makes several writes.
+type transaction struct {
+	id       string // of the write
+	against  []*preconditions
+	refused  []error // of every write that is in the transaction, nil if it is not refused
+	changes  []*change
+	totals   map[string]*schema.Totals // by tenant
+	bytes    int                       // of values
+	growth   int                       // of bytes, without changes that only remove
+	request  connection.Request
+	revision uint64 // once committed
+}
+
+// plan returns a transaction of the first writes, as many as fit into it: at least
+// one.
+func (s *Store) plan(against []*preconditions, writes []store.Write) *transaction {
+	t := &transaction{id: rand.Text(), against: against, totals: map[string]*schema.Totals{}}
+	for i := range writes {
+		c, err := newChange(against[i], &writes[i])
+		fits := true
+		if err == nil && c != nil {
+			fits, err = s.addChange(t, c)
+		}
+		if !fits {
+			break
+		}
+		t.refused = append(t.refused, err)
+	}
+	for tenant, totals := range t.totals {
+		t.request.Then = append(t.request.Then, clientv3.OpPut(s.keys.Tenant(tenant), totals.Encode()))
+	}
+	t.request.Then = append(t.request.Then, clientv3.OpPut(s.keys.Head(), t.id))
+	return t
+}
+
+// addChange adds a change, if it fits and is within the limits.
+func (s *Store) addChange(t *transaction, c *change) (fits bool, refusal error) {
+	totals, known := c.before.totals, t.totals[c.before.tenant] != nil
+	if known {
+		totals = *t.totals[c.before.tenant]
+	}
+	if err := s.updateTotals(&totals, c); err != nil {
+		return true, err
+	}
+	ops := s.changeOps(c)
+	if len(t.changes) > 0 && (t.bytes+len(c.value) > maxBytes || len(t.request.Then)+len(ops)+len(t.totals)+2 > maxOps) {
+		return false, nil
+	}
+	if len(t.changes) == 0 {
+		t.request.If = s.ifSameStore(&c.before.readView)
+	}
+	if !known {
+		t.request.If = append(t.request.If, s.ifSameTenant(c.before))
+	}
+	t.request.If = append(t.request.If, s.ifSameIntegration(c.before))
+	t.request.Then = append(t.request.Then, ops...)
+	totals.Write = t.id
+	t.totals[c.before.tenant] = &totals
+	t.changes = append(t.changes, c)
+	t.bytes += len(c.value)
+	if !c.onlyRemoves() {
+		t.growth += len(c.value)
+	}
+	return true, nil
+}
+
+// updateTotals adds a change to the totals. Only what grows is held to the limits,
+// so that a tenant with more than a lowered limit can shrink in steps.
+func (s *Store) updateTotals(totals *schema.Totals, c *change) error {
+	integrations, origins := 0, 0
+	if before := c.before.integration; before != nil {
+		integrations, origins = integrations-1, origins-len(before.ValidOrigins)
+	}
+	if c.after != nil {
+		integrations, origins = integrations+1, origins+len(c.after.ValidOrigins)
+	}
+	totals.Integrations += integrations
+	totals.Origins += origins
+	totals.Bytes += len(c.value) - c.before.integrationBytes
+	switch {
+	case integrations > 0 && totals.Integrations > s.limits.Integrations:
+		return &store.LimitError{What: store.LimitIntegrations, Max: s.limits.Integrations}
+	case origins > 0 && totals.Origins > s.limits.Origins:
+		return &store.LimitError{What: store.LimitOrigins, Max: s.limits.Origins}
+	case len(c.value) > maxBytes:
+		return &store.LimitError{What: LimitBytes, Max: maxBytes}
+	}
+	return nil
+}
+
+// changeOps returns the operations on the web integration, its id and its name.
+func (s *Store) changeOps(c *change) (ops []clientv3.Op) {
+	before, after := c.before.integration, c.after
+	tenant, id := c.before.tenant, c.before.id
+	key, owner := s.keys.Integration(tenant, id), s.keys.Owner(id)
+	if after == nil {
+		ops = append(ops, clientv3.OpDelete(key), clientv3.OpDelete(owner))
+	} else {
+		ops = append(ops, clientv3.OpPut(key, c.value))
+	}
+	if before == nil {
+		ops = append(ops, clientv3.OpPut(owner, tenant))
+	}
+	if before != nil && after != nil && before.Name == after.Name {
+		return ops
+	}
+	for _, descending := range []bool{false, true} {
+		if before != nil {
+			ops = append(ops, clientv3.OpDelete(s.keys.Name(tenant, descending, before.Name, id)))
+		}
+		if after != nil {
+			ops = append(ops, clientv3.OpPut(s.keys.Name(tenant, descending, after.Name, id), id))
+		}
+	}
+	return ops
+}
