@@ -5,22 +5,21 @@ import (
 	"strings"
 )
 
-// Policy is what a tenant's operator has decided about origins, apart from the
-// lists. It is not changed once it is in use. The zero value requires nothing,
-// exempts nothing, and refuses preflights for anything that is not
-// CORS-safelisted.
+// Policy holds the operator's settings for one tenant. It must not change once it
+// is in use. The zero value requires nothing, exempts nothing, and refuses a
+// preflight for anything that is not CORS-safelisted.
 type Policy struct {
-	// PublicOrigins are where browsers see the tenant itself, in canonical form.
+	// PublicOrigins are the tenant's own origins, in canonical form.
 	PublicOrigins []string
 	// RequireOrigin refuses some requests that have no Origin.
 	RequireOrigin Requirement
-	// PostFromAnywhere are the exact raw paths where a POST passes that would
-	// be refused otherwise, such as a sign-on callback.
+	// PostFromAnywhere are exact raw paths, such as a sign-on callback, to which
+	// any page may POST.
 	PostFromAnywhere []string
-	// Methods may be asked for by a preflight, beside the CORS-safelisted ones.
+	// Methods are allowed in preflights, besides the CORS-safelisted ones.
 	Methods []string
-	// RequestHeaders are the names that a preflight may ask for, in lower case.
-	// "*" stands for any.
+	// RequestHeaders are the header names that preflights may request, in lower
+	// case. "*" allows any.
 	RequestHeaders []string
 }
 
@@ -32,13 +31,13 @@ const (
 	RequireNone Requirement = iota
 	// RequireWebSocket refuses WebSocket handshakes without an Origin.
 	RequireWebSocket
-	// RequireUnsafe refuses those, and requests by a method that is not safe
-	// (RFC 9110, section 9.2.1).
+	// RequireUnsafe also refuses requests whose method is not safe (RFC 9110,
+	// section 9.2.1).
 	RequireUnsafe
 )
 
-// Request is what the decision needs to know of a request. Its strings are the
-// bytes that came.
+// Request is the part of a request that the decision depends on. Its strings are
+// the bytes that were received.
 type Request struct {
 	Kind   Kind
 	Method string
@@ -48,14 +47,14 @@ type Request struct {
 	Origin []string
 	// SecFetchSite holds the value of every Sec-Fetch-Site line.
 	SecFetchSite []string
-	// Integration is the web integration that the request names.
+	// Integration is the ID of a web integration that the request names.
 	Integration IntegrationID
 	// Methods and Headers hold the values of every Access-Control-Request-Method
 	// and -Headers line of a Preflight.
 	Methods, Headers []string
 }
 
-// Kind tells apart what is decided differently.
+// Kind is the kind of a request.
 type Kind uint8
 
 const (
@@ -68,7 +67,7 @@ const (
 	WebSocket
 )
 
-// String is the kind as logs and labels have it.
+// String returns the kind as it appears in logs and metric labels.
 func (k Kind) String() string {
 	switch k {
 	case Preflight:
@@ -79,24 +78,23 @@ func (k Kind) String() string {
 	return "actual"
 }
 
-// IntegrationID is the web integration that a request names, in whichever
-// places. The zero value names none.
+// IntegrationID is the ID of the web integration that a request names, in one or
+// more places. The zero value names none.
 type IntegrationID struct {
 	id        string
 	present   bool
 	ambiguous bool
 }
 
-// Add takes in an id that the request names. Ids that differ make it
-// ambiguous.
+// Add adds an ID that the request names. Different IDs make i ambiguous.
 func (i *IntegrationID) Add(id string) {
 	i.ambiguous = i.ambiguous || i.present && i.id != id
 	i.id, i.present = id, true
 }
 
-// Decide decides about r on the tenant's list; a nil list is one that could not
-// be had. The order is: what Screen decides, whether there is a list, the web
-// integration, the list, and a preflight's method and headers.
+// Decide decides about r by the tenant's list. A nil list is an unavailable one.
+// The order is: Screen, the list's availability, the web integration, the list,
+// and a preflight's method and headers.
 func (p *Policy) Decide(r *Request, list *List) Reason {
 	if reason, decided := p.Screen(r); decided {
 		return reason
@@ -104,31 +102,31 @@ func (p *Policy) Decide(r *Request, list *List) Reason {
 	return p.DecideByList(r, list)
 }
 
-// Screen decides what needs no list, and reports whether it did: requests with
-// several origins or none, those of the tenant's own origins, and those whose
-// Origin no list can have.
+// Screen decides about requests that need no list, and reports whether r is one:
+// requests with several origins or none, requests from the tenant's own origins,
+// and requests whose Origin cannot be in any list.
 func (p *Policy) Screen(r *Request) (reason Reason, decided bool) {
 	switch {
 	case len(r.Origin) > 1:
 		return OriginRepeated, true
 	case len(r.Origin) == 0:
-		return p.exempt(r, p.withoutOrigin(r)), true
+		return p.exemptPost(r, p.reasonWithoutOrigin(r)), true
 	case p.isSameOrigin(r):
-		return p.finish(r, SameOrigin), true
+		return p.checkPreflight(r, SameOrigin), true
 	case r.Origin[0] == opaque:
-		return p.exempt(r, OriginOpaque), true
+		return p.exemptPost(r, OriginOpaque), true
 	case !WellFormed(r.Origin[0]):
 		return OriginMalformed, true
 	}
 	return undecided, false
 }
 
-// DecideByList decides about a request that Screen left open.
+// DecideByList decides about a request that Screen did not decide about.
 func (p *Policy) DecideByList(r *Request, list *List) Reason {
-	return p.finish(r, p.exempt(r, byList(r, list)))
+	return p.checkPreflight(r, p.exemptPost(r, reasonByList(r, list)))
 }
 
-func byList(r *Request, list *List) Reason {
+func reasonByList(r *Request, list *List) Reason {
 	origin, integration := r.Origin[0], r.Integration
 	switch {
 	case list == nil:
@@ -151,31 +149,26 @@ func byList(r *Request, list *List) Reason {
 	return Listed
 }
 
-func (p *Policy) withoutOrigin(r *Request) Reason {
-	required := false
-	switch p.RequireOrigin {
-	case RequireNone:
-	case RequireWebSocket:
-		required = r.Kind == WebSocket
-	default:
-		required = r.Kind == WebSocket || !isSafe(r.Method)
-	}
-	if required {
+func (p *Policy) reasonWithoutOrigin(r *Request) Reason {
+	switch {
+	case p.RequireOrigin == RequireNone:
+	case r.Kind == WebSocket:
+		return OriginRequired
+	case p.RequireOrigin != RequireWebSocket && !isSafeMethod(r.Method):
 		return OriginRequired
 	}
 	return NoOrigin
 }
 
-// isSafe tells the safe methods that browsers send without an Origin (RFC
-// 9110, section 9.2.1).
-func isSafe(method string) bool {
+// isSafeMethod reports whether method is one of the safe methods that browsers
+// send without an Origin (RFC 9110, section 9.2.1).
+func isSafeMethod(method string) bool {
 	return method == "GET" || method == "HEAD" || method == "OPTIONS"
 }
 
-// isSameOrigin never compares with Host, which a page that rebinds its name
-// controls. Sec-Fetch-Site cannot be set by scripts; browsers send it beside
-// "null" for a form of a page with the referrer policy no-referrer. No browser
-// sends such a preflight.
+// isSameOrigin ignores Host, which a page controls by DNS rebinding. Scripts
+// cannot set Sec-Fetch-Site. Browsers send it with the origin "null" for a form on
+// a page with the referrer policy no-referrer, but never in a preflight.
 func (p *Policy) isSameOrigin(r *Request) bool {
 	if r.Origin[0] == opaque {
 		return r.Kind != Preflight && len(r.SecFetchSite) == 1 && r.SecFetchSite[0] == "same-origin"
@@ -183,17 +176,18 @@ func (p *Policy) isSameOrigin(r *Request) bool {
 	return slices.Contains(p.PublicOrigins, r.Origin[0])
 }
 
-// exempt turns a refusal into PathExempt where any page may POST. What is
-// broken rather than foreign stays refused: Screen does not ask about it.
-func (p *Policy) exempt(r *Request, reason Reason) Reason {
+// exemptPost turns a refusal into PathExempt where any page may POST. Screen does
+// not call it for a malformed or repeated Origin, which stays refused.
+func (p *Policy) exemptPost(r *Request, reason Reason) Reason {
 	if reason.Verdict() == Refused && r.Kind == Actual && r.Method == "POST" && slices.Contains(p.PostFromAnywhere, r.Path) {
 		return PathExempt
 	}
 	return reason
 }
 
-// finish holds an allowed preflight to the methods and headers.
-func (p *Policy) finish(r *Request, reason Reason) Reason {
+// checkPreflight refuses an allowed preflight for a method or header that is not
+// allowed.
+func (p *Policy) checkPreflight(r *Request, reason Reason) Reason {
 	if r.Kind != Preflight || reason.Verdict() == Refused {
 		return reason
 	}
@@ -206,8 +200,8 @@ func (p *Policy) finish(r *Request, reason Reason) Reason {
 	return reason
 }
 
-// allowsMethod compares bytes, for methods are case-sensitive. The
-// CORS-safelisted ones need no leave (Fetch, CORS-preflight fetch, step 7).
+// allowsMethod is case-sensitive, as methods are. The CORS-safelisted methods are
+// always allowed (Fetch, CORS-preflight fetch, step 7).
 func (p *Policy) allowsMethod(lines []string) bool {
 	if len(lines) != 1 {
 		return false
@@ -219,9 +213,9 @@ func (p *Policy) allowsMethod(lines []string) bool {
 	return slices.Contains(p.Methods, lines[0])
 }
 
-// What a preflight may ask for. Browsers send sorted lower-case names once, and
-// intermediaries may split lines and add space; beyond that it is an attack on
-// whoever parses it.
+// Limits of Access-Control-Request-Headers. Browsers send each name once, in lower
+// case and sorted. Intermediaries may split lines and add spaces. Larger values are
+// attacks on the parser.
 const (
 	maxRequestHeaders      = 128 // names, empty ones too
 	maxRequestHeaderLength = 128
@@ -237,10 +231,9 @@ func (p *Policy) allowsHeaders(lines []string) bool {
 	return true
 }
 
-// RequestHeaders yields the names that the lines of
-// Access-Control-Request-Headers hold, as they were written, without the empty
-// ones. Where they stop being a list of field names of a sane size it yields
-// false and ends.
+// RequestHeaders yields the names in the lines of Access-Control-Request-Headers
+// as they were received, but no empty ones. At the first invalid name, and at one
+// that exceeds the limits, it yields false and ends.
 func RequestHeaders(lines []string) func(yield func(name string, ok bool) bool) {
 	return func(yield func(string, bool) bool) {
 		seen := 0
@@ -262,8 +255,7 @@ func RequestHeaders(lines []string) func(yield func(name string, ok bool) bool) 
 	}
 }
 
-// isToken reports whether s has only the bytes of a token (RFC 9110, section
-// 5.6.2). Unlike a token it may be empty.
+// isToken reports whether s is empty or a token (RFC 9110, section 5.6.2).
 func isToken(s string) bool {
 	for i := range len(s) {
 		c := s[i] | 0x20

@@ -6,26 +6,24 @@ import (
 	"unicode/utf8"
 )
 
-// MaxEntryLength is the longest entry in bytes, as written. A Unicode host may
-// be longer than its canonical form.
-const MaxEntryLength = 1024
+// maxEntryLength is in bytes. A Unicode host may be longer than its canonical form.
+const maxEntryLength = 1024
 
-// EntryError says why an entry cannot be listed.
+// EntryError is returned by ParseEntry for an invalid entry.
 type EntryError struct {
-	// Problem completes the sentence "the entry …", for the person who wrote it.
+	// Problem completes the sentence "the entry …".
 	Problem string
 }
 
 func (e *EntryError) Error() string { return "the entry " + e.Problem }
 
-// ParseEntry returns the canonical form of an entry as an administrator writes
-// it: the bytes that a browser sends as Origin for a page of that origin.
-// Upper case, a default port, one trailing slash and a Unicode host are read
-// as their canonical form, but an opaque host stays as it is; whatever else is
-// not scheme://host[:port] is an *EntryError. What it returns is WellFormed and
-// parses to itself.
+// ParseEntry returns the canonical form of an entry that an administrator wrote:
+// the bytes that a browser sends as the Origin of such a page. It accepts upper
+// case, a default port, one trailing slash and a Unicode host, and leaves an opaque
+// host as it is. Anything else that is not scheme://host[:port] is an *EntryError.
+// The result is WellFormed and parses to itself.
 func ParseEntry(entry string) (string, error) {
-	if problem := refuseOutright(entry); problem != "" {
+	if problem := entryProblem(entry); problem != "" {
 		return "", &EntryError{problem}
 	}
 	scheme, rest, found := strings.Cut(entry, "://")
@@ -38,10 +36,10 @@ func ParseEntry(entry string) (string, error) {
 	case !found:
 		return "", &EntryError{"has no scheme: an origin is scheme://host or scheme://host:port"}
 	case !isScheme(scheme):
-		return "", &EntryError{"has a scheme that is none"}
+		return "", &EntryError{"has an invalid scheme"}
 	}
 	authority := strings.TrimSuffix(rest, "/")
-	if problem := refuseAuthority(authority); problem != "" {
+	if problem := authorityProblem(authority); problem != "" {
 		return "", &EntryError{problem}
 	}
 	host, port, ok := cutPort(authority)
@@ -65,12 +63,12 @@ func ParseEntry(entry string) (string, error) {
 	return canonical, nil
 }
 
-// refuseOutright names what no reading of the whole entry could mend.
-func refuseOutright(entry string) string {
+// entryProblem returns what is wrong with the entry as a whole, or "".
+func entryProblem(entry string) string {
 	switch {
 	case entry == "":
 		return "is empty"
-	case len(entry) > MaxEntryLength:
+	case len(entry) > maxEntryLength:
 		return "is too long"
 	case !utf8.ValidString(entry):
 		return "is not valid UTF-8"
@@ -86,8 +84,8 @@ func refuseOutright(entry string) string {
 
 func isSpaceOrControl(r rune) bool { return r <= ' ' || r >= 0x7f && r <= 0xa0 }
 
-// refuseAuthority names what a URL may have and an origin has not.
-func refuseAuthority(authority string) string {
+// authorityProblem returns what a URL may have but an origin may not, or "".
+func authorityProblem(authority string) string {
 	switch {
 	case authority == "":
 		return "has no host"
@@ -108,7 +106,7 @@ const (
 	notOpaqueHost = "has a host that is not 1 to 255 of A-Z a-z 0-9 . _ ~ -, as the schemes of applications have it"
 )
 
-// canonicalHostOf returns host as browsers print it after scheme, or what is
+// canonicalHostOf returns host as browsers serialize it after scheme, or what is
 // wrong with it.
 func canonicalHostOf(scheme, host string) (canonical, problem string) {
 	switch {

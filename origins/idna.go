@@ -8,20 +8,20 @@ import (
 )
 
 const (
-	notIDNA     = "has a host that is no internationalized domain name"
+	notIDNA     = "has a host that is not a valid internationalized domain name"
 	isAmbiguous = "has a character that versions of Unicode turn into different hosts: for ẞ, write ss or ß"
 )
 
 // acePrefix begins an A-label.
 const acePrefix = "xn--"
 
-// asciiName lower-cases a host name and turns its Unicode labels into
-// A-labels. Names that are ASCII already and claim no A-label are left to the
-// grammar, since every IDNA profile refuses some names that resolve.
+// asciiName converts a host name to lower case and its Unicode labels to A-labels.
+// It does not apply IDNA to an ASCII name without A-labels, because every IDNA
+// profile refuses some names that resolve.
 //
-// The others are parsed by the URL standard's rules, and read back: an A-label
-// that does not survive the round trip is one that browsers refuse or print in
-// another way.
+// Other names are parsed by the URL standard's rules and converted back. An A-label
+// that does not survive the round trip is one that browsers refuse or serialize
+// differently.
 func asciiName(host string) (name, problem string) {
 	name = strings.ToLower(host)
 	if isASCII(host) && !strings.Contains(name, acePrefix) {
@@ -40,7 +40,7 @@ func asciiName(host string) (name, problem string) {
 	switch {
 	case err != nil || again != name:
 		return "", notIDNA
-	case !isReadAsWritten(profile, host, name, decoded), !joins(profile, decoded):
+	case !isReadAsWritten(profile, host, name, decoded), !hasValidJoiners(profile, decoded):
 		return "", notIDNA
 	case strings.ContainsAny(host+decoded, ambiguous):
 		return "", isAmbiguous
@@ -61,15 +61,14 @@ func browserProfile() *idna.Profile {
 	)
 }
 
-// ambiguous are the characters that Unicode has changed since version 15: U+1E9E
-// was mapped to ss and is mapped to ß; U+1171E was a nonspacing mark, which
-// right-to-left labels may have, and is none.
+// ambiguous are the characters that changed after Unicode 15: U+1E9E used to map
+// to ss and now maps to ß. U+1171E is no longer a nonspacing mark, which
+// right-to-left labels may contain.
 const ambiguous = "\u1e9e\U0001171e"
 
-// isReadAsWritten reports whether each label of host, when mapped, is that of
-// name or of decoded, which were made of it. The profile also takes xn-- for
-// an empty label, and decodes A-labels that have Unicode in them; browsers
-// refuse both.
+// isReadAsWritten reports whether each label of host, once mapped, equals that of
+// name or decoded. The profile accepts xn-- as an empty label and decodes A-labels
+// that contain Unicode. Browsers refuse both.
 func isReadAsWritten(profile *idna.Profile, host, name, decoded string) bool {
 	labels := splitLabels(host)
 	aLabels, uLabels := strings.Split(name, "."), strings.Split(decoded, ".")
@@ -80,8 +79,8 @@ func isReadAsWritten(profile *idna.Profile, host, name, decoded string) bool {
 		if label == aLabels[i] {
 			continue
 		}
-		// Behind a hyphen nothing is an A-label, so it is only mapped. Its
-		// errors are known, or made by the hyphen.
+		// A label after a hyphen is never an A-label, so it is only mapped. The
+		// error is known already, or caused by the hyphen.
 		mapped, _ := profile.ToUnicode("-" + label)
 		if mapped = mapped[1:]; mapped != aLabels[i] && mapped != uLabels[i] {
 			return false
@@ -90,7 +89,7 @@ func isReadAsWritten(profile *idna.Profile, host, name, decoded string) bool {
 	return true
 }
 
-// splitLabels splits at the full stop and at what UTS 46 maps to it.
+// splitLabels splits at the full stop and at the characters that UTS 46 maps to it.
 func splitLabels(host string) []string {
 	return strings.Split(strings.Map(func(r rune) rune {
 		switch r {
@@ -106,11 +105,11 @@ const (
 	zwj  = '\u200d'
 )
 
-// joins reports whether every zero width non-joiner of a name is where browsers
-// take it: behind a virama, or between letters that join (RFC 5892, appendix
-// A.1). The profile does not look at the letter behind it. A joiner, which may
-// only be behind a virama, has it look.
-func joins(profile *idna.Profile, name string) bool {
+// hasValidJoiners reports whether every zero width non-joiner of a name is where
+// browsers accept it: after a virama, or between letters that join (RFC 5892,
+// appendix A.1). The profile does not check the letter that follows. Where that one
+// does not join, a zero width joiner makes the profile require a virama.
+func hasValidJoiners(profile *idna.Profile, name string) bool {
 	if !strings.ContainsRune(name, zwnj) {
 		return true
 	}
@@ -124,8 +123,8 @@ func joins(profile *idna.Profile, name string) bool {
 	return err == nil
 }
 
-// isJoiningLetter reports whether r is one of the Arabic letters that join with
-// the one before (Joining_Type R or D). Other scripts have such letters too.
+// isJoiningLetter reports whether r is an Arabic letter that joins with the one
+// before (Joining_Type R or D). Letters of other scripts are not accepted.
 func isJoiningLetter(r rune) bool {
 	const unjoined = "\u0621\u0640\u0674\u06e5\u06e6"
 	return '\u0600' <= r && r <= '\u06ff' && unicode.IsLetter(r) && !strings.ContainsRune(unjoined, r)

@@ -5,48 +5,48 @@ import (
 	"iter"
 )
 
-// Part is one web integration as a List needs it.
+// Part is one web integration's part of a List.
 type Part struct {
 	ID string
 	// Revision is the store's revision of the integration's last change.
 	Revision uint64
-	// Origins are in canonical form, as ParseEntry returns them; doubles count
+	// Origins are in canonical form, as ParseEntry returns them. Duplicates count
 	// once.
 	Origins []string
 }
 
-// Change is one committed change of a tenant's web integration: what the
-// integration is from its Revision on.
+// Change is a committed change of a tenant's web integration: its contents as of
+// Revision.
 type Change struct {
 	Tenant string
 	Part
-	// Deleted says that the integration is gone, whatever Origins holds.
+	// Deleted says that the integration was deleted. Origins is then ignored.
 	Deleted bool
 }
 
-// List is what a tenant's web integrations list, at one moment. It is
-// immutable and may be used concurrently.
+// List holds all origins of a tenant at one moment. It is immutable and may be
+// used concurrently.
 type List struct {
 	seed    maphash.Seed
 	loaded  uint64      // every change up to this revision is contained
-	changed uint64      // the newest change that came after it
-	parts   trie[*part] // by id, the deleted ones too
-	union   trie[int32] // every listed origin, and how many parts list it
+	changed uint64      // the revision of the newest later change
+	parts   trie[*part] // by id, including deleted ones
+	union   trie[int32] // every origin, with the number of parts that have it
 	origins int         // the sum over the parts
-	deleted int         // parts that are only remembered
-	stale   bool        // it stands for a list that is too old to decide by
+	deleted int         // the number of deleted parts
+	stale   bool        // made by StaleList
 }
 
-// part is an integration at its own revision. A deleted one is remembered, so
-// that an older change which comes late cannot bring it back.
+// part is an integration at its own revision. A deleted one is kept, so that an
+// older change that arrives late cannot restore it.
 type part struct {
 	revision uint64
 	origins  trie[struct{}]
 	deleted  bool
 }
 
-// NewList returns the list of a tenant whose web integrations, read together
-// at revision, are parts. Of parts with the same id the newest counts.
+// NewList returns the list of a tenant with these web integrations, which were read
+// at revision. Of several parts with the same id it takes the newest.
 func NewList(revision uint64, parts []Part) *List {
 	l := &List{seed: maphash.MakeSeed(), loaded: revision}
 	byID := make([]entry[*part], len(parts))
@@ -71,8 +71,8 @@ func NewList(revision uint64, parts []Part) *List {
 	return l
 }
 
-// StaleList stands for a list that is too old to decide by: decisions have the
-// reason ListStale. It lists nothing.
+// StaleList returns an empty list that stands for one too old to decide by. The
+// reason of decisions by it is ListStale.
 func StaleList() *List {
 	l := NewList(0, nil)
 	l.stale = true
@@ -89,14 +89,14 @@ func (l *List) newPart(p Part) *part {
 
 func (l *List) hash(s string) uint64 { return maphash.String(l.seed, s) }
 
-// Contains reports whether any of the tenant's web integrations lists origin.
+// Contains reports whether any web integration of the tenant contains origin.
 func (l *List) Contains(origin string) bool {
 	_, ok := l.union.get(l.hash(origin), origin)
 	return ok
 }
 
 // PartContains reports whether the tenant has the web integration id, and whether
-// that one lists origin.
+// it contains origin.
 func (l *List) PartContains(id, origin string) (known, listed bool) {
 	p, ok := l.parts.get(l.hash(id), id)
 	if !ok || p.deleted {
@@ -106,24 +106,22 @@ func (l *List) PartContains(id, origin string) (known, listed bool) {
 	return true, listed
 }
 
-// Deletions is how many deleted web integrations the list remembers, so that an
-// older change which comes late cannot bring one back.
+// Deletions returns the number of deleted web integrations that the list keeps, so
+// that an older change that arrives late cannot restore one.
 func (l *List) Deletions() int { return l.deleted }
 
-// Len is the number of origins over all web integrations: what the list weighs
-// in a cache.
+// Len returns the number of origins, summed over all web integrations.
 func (l *List) Len() int { return l.origins }
 
-// Revision is the newest revision that the list contains.
+// Revision returns the revision of the newest change in the list.
 func (l *List) Revision() uint64 { return max(l.loaded, l.changed) }
 
-// CompleteTo is the revision up to which every change is contained. Newer ones
-// may be missing between those that are contained.
+// CompleteTo returns the revision up to which the list contains every change. Of
+// the later ones some may be missing.
 func (l *List) CompleteTo() uint64 { return l.loaded }
 
-// Changes are the last change of each of the tenant's web integrations, and the
-// deletions that are remembered. With CompleteTo they make the list again, by
-// RestoreList.
+// Changes yields the last change of each web integration of the tenant, including
+// deleted ones. RestoreList makes the list again from these and CompleteTo.
 func (l *List) Changes(tenant string) iter.Seq[Change] {
 	return func(yield func(Change) bool) {
 		for p := range l.parts.all() {
@@ -134,7 +132,7 @@ func (l *List) Changes(tenant string) iter.Seq[Change] {
 	}
 }
 
-// RestoreList returns the list of which CompleteTo and Changes were written down.
+// RestoreList returns the list that had this CompleteTo and these Changes.
 func RestoreList(complete uint64, changes []Change) *List {
 	var parts []Part
 	for _, c := range changes {
@@ -151,9 +149,9 @@ func RestoreList(complete uint64, changes []Change) *List {
 	return l
 }
 
-// With returns the list after c. A change that the list contains, or that is
-// older than what it has of that integration, leaves it as it is: changes may
-// come late and in any order. The cost is that of the change, not of the list.
+// With returns the list after c. Changes may arrive late and in any order: With
+// returns l if it contains c already, or a newer change of that integration. The
+// cost depends on the size of the change, not on that of the list.
 func (l *List) With(c Change) *List {
 	id := l.hash(c.ID)
 	old, known := l.parts.get(id, c.ID)
@@ -173,21 +171,19 @@ func (l *List) With(c Change) *List {
 	next.changed = max(l.changed, c.Revision)
 	next.parts = l.parts.with(id, c.ID, made)
 	next.origins += made.origins.size - old.origins.size
-	next.deleted += count(made.deleted) - count(old.deleted)
-	next.union = exchange(l.union, old.origins, made.origins)
+	if made.deleted {
+		next.deleted++
+	}
+	if old.deleted {
+		next.deleted--
+	}
+	next.union = replacePart(l.union, old.origins, made.origins)
 	return &next
 }
 
-func count(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
-}
-
-// exchange returns the counts u after one part has gone from old to made.
-// Origins that are in both are not touched.
-func exchange(u trie[int32], old, made trie[struct{}]) trie[int32] {
+// replacePart returns the counts u after the origins of one part changed from old
+// to made. It does not touch origins that are in both.
+func replacePart(u trie[int32], old, made trie[struct{}]) trie[int32] {
 	for o := range old.all() {
 		if _, stays := made.get(o.hash, o.key); stays {
 			continue

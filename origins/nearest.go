@@ -2,10 +2,10 @@ package origins
 
 import "strings"
 
-// Miss is what a list has nearest to an origin that it does not list: most
-// refusals of one's own pages are a scheme, a port or a label away.
+// Miss is the entry of a list that is most like a refused origin. Wrong refusals
+// are mostly due to another scheme, port or label.
 type Miss struct {
-	// Relation is how Entry differs; the empty string is no miss at all.
+	// Relation says how Entry differs. It is empty if no entry is alike.
 	Relation Relation
 	// Entry is the canonical form of the entry.
 	Entry string
@@ -15,26 +15,25 @@ type Miss struct {
 type Relation string
 
 const (
-	// OtherIntegration: the entry is the origin, but of another web
-	// integration than the one that was named.
+	// OtherIntegration: the origin is an entry of another web integration than
+	// the one that the request named.
 	OtherIntegration Relation = "other_web_integration"
 	// OtherScheme: only the scheme differs.
 	OtherScheme Relation = "other_scheme"
-	// OtherCase: an opaque host differs in upper and lower case.
+	// OtherCase: an opaque host differs only in case.
 	OtherCase Relation = "other_case"
-	// OtherPort: the host is the same, the port is not.
+	// OtherPort: the host is the same, but the port differs.
 	OtherPort Relation = "other_port"
-	// OtherLabel: the host differs in its first label, or by having one more
-	// or one less.
+	// OtherLabel: the first label of the host differs, is missing, or is added.
 	OtherLabel Relation = "other_label"
 )
 
 // maxCompared bounds the search in a large list.
 const maxCompared = 10_000
 
-// Nearest returns what the list has nearest to a well-formed origin that was
-// refused. It is for people who debug: its cost is bounded, but beyond that of
-// a decision, and of a large list it sees a part.
+// Nearest returns the entry that is most like a well-formed origin that was
+// refused. It is meant for debugging: it costs more than a decision, and it searches
+// only a part of a large list.
 func (l *List) Nearest(origin string) Miss {
 	if l.Contains(origin) {
 		return Miss{OtherIntegration, origin}
@@ -48,7 +47,7 @@ func (l *List) Nearest(origin string) Miss {
 	var nearest Miss
 	compared := 0
 	for e := range l.union.all() {
-		if miss := (Miss{relate(origin, e.key), e.key}); miss.nearerThan(nearest) {
+		if miss := (Miss{relationBetween(origin, e.key), e.key}); miss.nearerThan(nearest) {
 			nearest = miss
 		}
 		if compared++; compared == maxCompared {
@@ -62,7 +61,7 @@ func (m Miss) nearerThan(other Miss) bool {
 	if m.Relation.distance() != other.Relation.distance() {
 		return m.Relation.distance() < other.Relation.distance()
 	}
-	return m.Relation != "" && m.Entry < other.Entry // the same for everyone who asks
+	return m.Relation != "" && m.Entry < other.Entry // so that the result is stable
 }
 
 func (r Relation) distance() int {
@@ -81,8 +80,8 @@ func (r Relation) distance() int {
 	return 5
 }
 
-// relate compares an origin with an entry.
-func relate(origin, entry string) Relation {
+// relationBetween compares an origin with an entry.
+func relationBetween(origin, entry string) Relation {
 	_, authority, _ := strings.Cut(origin, "://")
 	_, other, _ := strings.Cut(entry, "://")
 	switch {
@@ -110,7 +109,7 @@ func areSiblings(a, b string) bool {
 	return parentA == parentB && strings.Contains(parentA, ".")
 }
 
-// isParent reports whether b is a with one more label.
+// isParent reports whether b is a with one label added in front.
 func isParent(a, b string) bool {
 	_, parent, _ := strings.Cut(b, ".")
 	return parent == a && strings.Contains(a, ".")

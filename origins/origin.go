@@ -2,12 +2,13 @@ package origins
 
 import (
 	"net/netip"
+	"strconv"
 	"strings"
 )
 
-// MaxLength is the longest serialized origin in bytes: a scheme of 64, "://",
-// a host of 253, and a port of 6 with its colon. An opaque host may be two
-// bytes longer, and the rest is then shorter.
+// MaxLength is the maximum length of a serialized origin, in bytes: a scheme of 64,
+// "://", a host of 253, and a port of 6 with its colon. An opaque host may have two
+// more, if the rest is shorter.
 const MaxLength = 326
 
 const (
@@ -23,10 +24,10 @@ const opaque = "null"
 // WellFormed reports whether s is the canonical serialization of a tuple
 // origin (RFC 6454, section 6.2) as browsers send it: a lower-case scheme,
 // "://", a host, and a port unless it is the scheme's default. The host of a
-// special scheme is a lower-case name or an address; that of another, as
-// applications have, is opaque. WellFormed is stricter than the URL standard
-// on purpose: what it refuses, no browser sends for a page whose owner wants to
-// be listed. It does not allocate for what it accepts.
+// special scheme is a lower-case name or an address. The host of any other scheme,
+// such as those of applications, is opaque. WellFormed is deliberately stricter
+// than the URL standard: it refuses only what no browser sends for a page worth
+// listing. It does not allocate if s is well-formed.
 func WellFormed(s string) bool {
 	if len(s) > MaxLength {
 		return false
@@ -40,7 +41,7 @@ func WellFormed(s string) bool {
 }
 
 // cutPort splits an authority without user info at the colon before its port.
-// A colon with nothing behind it is not ok, for browsers never print it.
+// A colon without a port is not ok: browsers never serialize it.
 func cutPort(authority string) (host, port string, ok bool) {
 	end := 0
 	if strings.HasPrefix(authority, "[") {
@@ -68,26 +69,20 @@ func isScheme(s string) bool {
 	return true
 }
 
-// isPort reports whether a serialized origin of scheme may have port; the
-// empty string stands for none.
+// isPort reports whether a serialized origin of scheme may have this port. The
+// empty string is no port.
 func isPort(port, scheme string) bool {
 	if port == "" {
 		return true
 	}
-	if len(port) > 5 || port[0] == '0' || port == defaultPort(scheme) {
+	if port[0] == '0' || port == defaultPort(scheme) {
 		return false
 	}
-	n := 0
-	for i := range len(port) {
-		if !isDigit(port[i]) {
-			return false
-		}
-		n = n*10 + int(port[i]-'0')
-	}
-	return n <= 65535
+	_, err := strconv.ParseUint(port, 10, 16)
+	return err == nil
 }
 
-// defaultPort is the port that the URL standard elides for a special scheme.
+// defaultPort returns the port that the URL standard omits for a special scheme.
 func defaultPort(scheme string) string {
 	switch scheme {
 	case "http", "ws":
@@ -108,7 +103,7 @@ func isHostOf(scheme, host string) bool {
 }
 
 // isSpecial reports whether scheme is special (URL, section 4.2): its hosts are
-// domain names and addresses. All other hosts are opaque.
+// domain names and addresses. The hosts of all other schemes are opaque.
 func isSpecial(scheme string) bool {
 	switch scheme {
 	case "http", "https", "ws", "wss", "ftp", "file":
@@ -118,7 +113,8 @@ func isSpecial(scheme string) bool {
 }
 
 // isOpaqueHost reports whether host has only bytes that the opaque-host parser
-// leaves as they are (URL, section 3.5). It has no labels and no case.
+// does not change (URL, section 3.5). An opaque host has no labels, and its case
+// matters.
 func isOpaqueHost(host string) bool {
 	if host == "" || len(host) > maxOpaqueHostLength {
 		return false
@@ -139,7 +135,7 @@ func isHost(host string) bool {
 	if name == "" || len(name) > maxHostLength {
 		return false
 	}
-	last := 0 // where the last label begins
+	last := 0 // the beginning of the last label
 	for i := 0; i <= len(name); i++ {
 		if i == len(name) || name[i] == '.' {
 			if n := i - last; n == 0 || n > maxLabelLength {
@@ -162,51 +158,26 @@ func isLabelByte(c byte) bool {
 	return isLower(c) || isDigit(c) || c == '-' || c == '_'
 }
 
-// isNumber reports whether the URL standard would read a host that ends in
-// this label as an IPv4 address ("ends in a number checker").
+// isNumber reports whether the URL standard reads a host with this last label,
+// which is not empty, as an IPv4 address ("ends in a number checker").
 func isNumber(label string) bool {
+	if !isDigit(label[0]) {
+		return false
+	}
 	if hex, ok := strings.CutPrefix(label, "0x"); ok {
-		for i := range len(hex) {
-			if c := hex[i]; !isDigit(c) && (c < 'a' || c > 'f') {
-				return false
-			}
-		}
-		return true
+		return strings.Trim(hex, "0123456789abcdef") == ""
 	}
-	for i := range len(label) {
-		if !isDigit(label[i]) {
-			return false
-		}
-	}
-	return true
+	return strings.Trim(label, "0123456789") == ""
 }
 
-// isCanonicalIPv4 reports whether host is four decimal numbers of 0 to 255
+// isCanonicalIPv4 reports whether host is four decimal numbers from 0 to 255
 // without leading zeros.
 func isCanonicalIPv4(host string) bool {
-	rest := host
-	for i := range 4 {
-		part, tail, more := strings.Cut(rest, ".")
-		if more != (i < 3) || part == "" || len(part) > 3 || part[0] == '0' && len(part) > 1 {
-			return false
-		}
-		n := 0
-		for j := range len(part) {
-			if !isDigit(part[j]) {
-				return false
-			}
-			n = n*10 + int(part[j]-'0')
-		}
-		if n > 255 {
-			return false
-		}
-		rest = tail
-	}
-	return true
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.Is4()
 }
 
-// isCanonicalIPv6 reports whether s is what a browser prints between the
-// brackets.
+// isCanonicalIPv6 reports whether s is what browsers put between the brackets.
 func isCanonicalIPv6(s string) bool {
 	if len(s) > 39 || strings.IndexByte(s, '.') >= 0 || strings.IndexByte(s, '%') >= 0 {
 		return false
@@ -219,33 +190,17 @@ func isCanonicalIPv6(s string) bool {
 	return string(appendIPv6(buf[:0], addr)) == s
 }
 
-// appendIPv6 appends addr as the URL standard's IPv6 serializer prints it.
-// netip differs from it only for IPv4-mapped addresses, which it prints with a
-// dotted quad.
+// appendIPv6 appends addr as the URL standard's IPv6 serializer does. netip differs
+// only for IPv4-mapped addresses, which it writes with a dotted quad.
 func appendIPv6(b []byte, addr netip.Addr) []byte {
 	if !addr.Is4In6() {
 		return addr.AppendTo(b)
 	}
 	raw := addr.As16()
 	b = append(b, "::ffff:"...)
-	b = appendHextet(b, raw[12], raw[13])
+	b = strconv.AppendUint(b, uint64(raw[12])<<8|uint64(raw[13]), 16)
 	b = append(b, ':')
-	return appendHextet(b, raw[14], raw[15])
-}
-
-// appendHextet appends a 16-bit group without leading zeros.
-func appendHextet(b []byte, hi, lo byte) []byte {
-	const digits = "0123456789abcdef"
-	started := false
-	for _, nibble := range [4]byte{hi >> 4, hi & 15, lo >> 4, lo & 15} {
-		if started = started || nibble != 0; started {
-			b = append(b, digits[nibble])
-		}
-	}
-	if !started {
-		b = append(b, '0')
-	}
-	return b
+	return strconv.AppendUint(b, uint64(raw[14])<<8|uint64(raw[15]), 16)
 }
 
 func isLower(c byte) bool { return 'a' <= c && c <= 'z' }

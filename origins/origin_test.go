@@ -143,9 +143,9 @@ func TestParseEntry_RefusesWhatIsNoOrigin(t *testing.T) {
 		{"", "empty"},
 		{"example.com", "no scheme"},
 		{"//example.com", "no scheme"},
-		{"://example.com", "scheme that is none"},
-		{"3d://example.com", "scheme that is none"},
-		{"blin\u212a://example.com", "scheme that is none"}, // the Kelvin sign, whose lower case is k
+		{"://example.com", "invalid scheme"},
+		{"3d://example.com", "invalid scheme"},
+		{"blin\u212a://example.com", "invalid scheme"}, // the Kelvin sign, whose lower case is k
 		{"https:example.com", "no scheme"},
 		{"https://", "no host"},
 		{"https:///", "no host"},

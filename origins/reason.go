@@ -1,27 +1,27 @@
 package origins
 
-// Reason is why a request is allowed or refused: one string, the same in the
-// answer's body, the log line and the metric label.
+// Reason is why a request is allowed or refused. Its string is the same in bodies,
+// log lines and metric labels.
 type Reason uint8
 
-// The reasons. The zero value is none of them and is refused.
+// The reasons. The zero value is none of them, and its verdict is Refused.
 const (
 	undecided Reason = iota
 
-	// Listed: the tenant's list lists the origin.
+	// Listed: the tenant's list contains the origin.
 	Listed
 	// SameOrigin: the origin is one of the tenant's public origins.
 	SameOrigin
-	// NoOrigin: the request has no Origin, so it is no CORS request.
+	// NoOrigin: the request has no Origin, so it is not a CORS request.
 	NoOrigin
 	// PathExempt: a POST to a path of PostFromAnywhere.
 	PathExempt
 
-	// OriginNotListed: a well-formed origin that no entry names.
+	// OriginNotListed: a well-formed origin that is not in the list.
 	OriginNotListed
-	// OriginMalformed: the Origin is not one that a browser sends.
+	// OriginMalformed: no browser sends such an Origin.
 	OriginMalformed
-	// OriginOpaque: the Origin is null, which any page can make its own.
+	// OriginOpaque: the Origin is null, which any page can have.
 	OriginOpaque
 	// OriginRepeated: several Origin lines.
 	OriginRepeated
@@ -29,23 +29,23 @@ const (
 	OriginRequired
 	// WebIntegrationUnknown: the tenant has no web integration of that id.
 	WebIntegrationUnknown
-	// OriginNotInWebIntegration: that web integration does not list the origin.
+	// OriginNotInWebIntegration: that web integration does not contain the origin.
 	OriginNotInWebIntegration
-	// WebIntegrationAmbiguous: ids that differ.
+	// WebIntegrationAmbiguous: the request names different ids.
 	WebIntegrationAmbiguous
 	// MethodNotAllowed: the preflight asks for a method that is not allowed.
 	MethodNotAllowed
 	// HeaderNotAllowed: the preflight asks for a header that is not allowed.
 	HeaderNotAllowed
-	// ListUnavailable: no list could be had.
+	// ListUnavailable: the list is unavailable.
 	ListUnavailable
-	// ListStale: the list was not confirmed for longer than it may be.
+	// ListStale: the list was last confirmed too long ago.
 	ListStale
 
 	reasonCount
 )
 
-// Verdict is what a Reason comes down to.
+// Verdict is whether a request is allowed.
 type Verdict string
 
 const (
@@ -62,7 +62,7 @@ func Reasons() []Reason {
 	return all
 }
 
-// String is the reason as bodies, logs and labels have it.
+// String returns the reason as it appears in bodies, logs and metric labels.
 func (r Reason) String() string {
 	switch r {
 	case Listed:
@@ -101,8 +101,8 @@ func (r Reason) String() string {
 	return "undecided"
 }
 
-// Verdict is Allowed for listed, same_origin, no_origin and path_exempt, and
-// Refused for everything else.
+// Verdict returns Allowed for Listed, SameOrigin, NoOrigin and PathExempt, and
+// Refused for all other reasons.
 func (r Reason) Verdict() Verdict {
 	switch r {
 	case Listed, SameOrigin, NoOrigin, PathExempt:

@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// trie is an immutable map from strings to V: a hash trie of which an edit
-// copies only the path to the changed leaf, so that a list of a million
-// origins changes at the cost of the change. Its zero value is empty. Hashes
-// come from the caller, who hashes a key once for several tries.
+// trie is an immutable map from strings to V. It is a hash trie: an edit copies only
+// the path to the changed leaf, so that its cost does not depend on the size. The
+// zero value is empty. Callers pass hashes, because they use one hash in several
+// tries.
 type trie[V any] struct {
 	root *node[V]
 	size int
@@ -30,22 +30,22 @@ type entry[V any] struct {
 const (
 	fanoutBits = 6
 	fanout     = 1 << fanoutBits
-	leafSize   = 24 // above it a leaf is split: a scan of this many hashes costs less than a level
+	leafSize   = 24 // larger leaves are split: scanning so many hashes costs less than a level
 	hashBits   = 64
 )
 
-// slot is the child of a node at depth that hash belongs to. The first levels
-// take the highest bits, so that a slice sorted by hash is in trie order.
-func slot(hash uint64, depth int) int {
+// childIndex returns the index of the child of a node at depth that hash belongs to.
+// The first levels use the highest bits, so that a slice sorted by hash is in trie
+// order.
+func childIndex(hash uint64, depth int) int {
 	return int(hash >> (hashBits - fanoutBits*(depth+1)) & (fanout - 1))
 }
 
-// splittable reports whether the hash has bits left to tell keys apart below
-// depth.
-func splittable(depth int) bool { return fanoutBits*(depth+1) <= hashBits }
+// canSplit reports whether the hash has bits left for children of a node at depth.
+func canSplit(depth int) bool { return fanoutBits*(depth+1) <= hashBits }
 
-// newTrie builds a trie of entries, which it keeps and reorders. Entries of one
-// key become one, into which merge adds the value of the others.
+// newTrie returns a trie of entries, which it keeps and reorders. For entries with
+// the same key it calls merge to add the value of the others to that of the first.
 func newTrie[V any](entries []entry[V], merge func(into *V, v V)) trie[V] {
 	slices.SortFunc(entries, func(a, b entry[V]) int {
 		if a.hash != b.hash {
@@ -61,31 +61,31 @@ func newTrie[V any](entries []entry[V], merge func(into *V, v V)) trie[V] {
 		}
 		distinct = append(distinct, e)
 	}
-	return trie[V]{root: build(distinct, 0), size: len(distinct)}
+	return trie[V]{root: buildNode(distinct, 0), size: len(distinct)}
 }
 
-// build returns the node at depth of entries in order of their hashes. Leaves
-// share the slice's memory, which is why they are never appended to in place.
-func build[V any](entries []entry[V], depth int) *node[V] {
+// buildNode returns the node at depth for entries sorted by hash. Leaves share the
+// slice's memory, so they must never be appended to in place.
+func buildNode[V any](entries []entry[V], depth int) *node[V] {
 	if len(entries) == 0 {
 		return nil
 	}
-	if len(entries) <= leafSize || !splittable(depth) {
+	if len(entries) <= leafSize || !canSplit(depth) {
 		return &node[V]{entries: entries}
 	}
 	n := &node[V]{children: new([fanout]*node[V])}
 	for len(entries) > 0 {
-		s, end := slot(entries[0].hash, depth), 1
-		for end < len(entries) && slot(entries[end].hash, depth) == s {
+		i, end := childIndex(entries[0].hash, depth), 1
+		for end < len(entries) && childIndex(entries[end].hash, depth) == i {
 			end++
 		}
-		n.children[s] = build(entries[:end], depth+1)
+		n.children[i] = buildNode(entries[:end], depth+1)
 		entries = entries[end:]
 	}
 	return n
 }
 
-// get returns the value of key, whose hash is given, and whether it is there.
+// get returns the value of key, which has this hash, and whether there is one.
 func (t trie[V]) get(hash uint64, key string) (value V, ok bool) {
 	n := t.root
 	for depth := 0; n != nil; depth++ {
@@ -97,7 +97,7 @@ func (t trie[V]) get(hash uint64, key string) (value V, ok bool) {
 			}
 			break
 		}
-		n = n.children[slot(hash, depth)]
+		n = n.children[childIndex(hash, depth)]
 	}
 	return value, false
 }
@@ -116,8 +116,8 @@ func (n *node[V]) with(e entry[V], depth int) *node[V] {
 	case n == nil:
 		return &node[V]{entries: []entry[V]{e}}
 	case n.children != nil:
-		s := slot(e.hash, depth)
-		return n.withChild(s, n.children[s].with(e, depth+1))
+		i := childIndex(e.hash, depth)
+		return n.withChild(i, n.children[i].with(e, depth+1))
 	}
 	entries := make([]entry[V], len(n.entries), len(n.entries)+1)
 	copy(entries, n.entries)
@@ -129,9 +129,9 @@ func (n *node[V]) with(e entry[V], depth int) *node[V] {
 		if have.hash < want {
 			return -1
 		}
-		return 1 // after its equals is as good as before them
+		return 1 // the order of equal hashes does not matter
 	})
-	return build(slices.Insert(entries, at, e), depth)
+	return buildNode(slices.Insert(entries, at, e), depth)
 }
 
 // without returns the trie without key.
@@ -144,12 +144,13 @@ func (t trie[V]) without(hash uint64, key string) trie[V] {
 	return t
 }
 
-// without returns n without a key that it has, or nil when nothing is left. An
-// inner node stays one while it has a leaf: lists that shrink grow again.
+// without returns n without a key that it contains, or nil if nothing is left. An
+// inner node remains one while it has a leaf, because lists that shrink often grow
+// again.
 func (n *node[V]) without(hash uint64, key string, depth int) *node[V] {
 	if n.children != nil {
-		s := slot(hash, depth)
-		changed := n.withChild(s, n.children[s].without(hash, key, depth+1))
+		i := childIndex(hash, depth)
+		changed := n.withChild(i, n.children[i].without(hash, key, depth+1))
 		if *changed.children == [fanout]*node[V]{} {
 			return nil
 		}
@@ -159,23 +160,21 @@ func (n *node[V]) without(hash uint64, key string, depth int) *node[V] {
 		return nil
 	}
 	i := n.index(hash, key)
-	entries := make([]entry[V], 0, len(n.entries)-1)
-	entries = append(entries, n.entries[:i]...)
-	return &node[V]{entries: append(entries, n.entries[i+1:]...)}
+	return &node[V]{entries: slices.Concat(n.entries[:i], n.entries[i+1:])}
 }
 
-func (n *node[V]) withChild(slot int, child *node[V]) *node[V] {
+func (n *node[V]) withChild(i int, child *node[V]) *node[V] {
 	children := *n.children
-	children[slot] = child
+	children[i] = child
 	return &node[V]{children: &children}
 }
 
-// index is the place of key in a leaf, or -1.
+// index returns the index of key in a leaf, or -1.
 func (n *node[V]) index(hash uint64, key string) int {
 	return slices.IndexFunc(n.entries, func(e entry[V]) bool { return e.hash == hash && e.key == key })
 }
 
-// all yields every entry, in the order of their hashes.
+// all yields every entry, sorted by hash.
 func (t trie[V]) all() iter.Seq[*entry[V]] {
 	return func(yield func(*entry[V]) bool) { t.root.walk(yield) }
 }

@@ -5,13 +5,13 @@ import (
 	"weak"
 )
 
-// Version identifies what a List has of one web integration. Two versions are
-// equal only if the lists share that part, and so its contents. A Version keeps
-// nothing in memory. The zero value is that of no part.
+// Version identifies a List's part of one web integration. Two versions are equal
+// only if the lists share that part. A Version keeps nothing in memory. The zero
+// value is that of no part.
 type Version struct{ part weak.Pointer[part] }
 
-// Versions are those of the tenant's web integrations, and of the deletions
-// that are remembered, by id.
+// Versions yields the version of each web integration of the tenant, including
+// deleted ones, by id.
 func (l *List) Versions() iter.Seq2[string, Version] {
 	return func(yield func(string, Version) bool) {
 		for p := range l.parts.all() {
@@ -22,7 +22,7 @@ func (l *List) Versions() iter.Seq2[string, Version] {
 	}
 }
 
-// Change is the last change of the web integration id, if the list has one.
+// Change returns the last change of the web integration id, if the list has it.
 func (l *List) Change(tenant, id string) (c Change, ok bool) {
 	p, ok := l.parts.get(l.hash(id), id)
 	if !ok {
