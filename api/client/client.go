@@ -15,7 +15,7 @@ import (
 // It may be used concurrently, as long as its fields are not changed.
 //
 // Every method fails with an *Error when the server answers with an error, with
-// ErrServer, ErrTooLarge or that of the context where they apply, and otherwise
+// ErrInvalidServer, ErrTooLarge or that of the context where they apply, and otherwise
 // with what made it impossible to ask or to understand the answer. Where a write
 // fails without an *Error, and after one with status 5xx, it is not known
 // whether it happened.
@@ -29,37 +29,37 @@ type Client struct {
 	// HTTPClient makes the requests, without following any redirect. If it is
 	// nil they are made by the default transport, and end after 30 seconds.
 	HTTPClient *http.Client
-	// Patience is how long one request may wait, over all its repetitions, when
+	// MaxWait is how long one request may wait, over all its repetitions, when
 	// the server says that the rate limit is reached and when it will be lifted.
 	// 0 is a minute; below 0 nothing is repeated. No wait is begun that would
 	// exceed it, or the context's deadline.
-	Patience time.Duration
-	// Waiting, if it is not nil, is told of each such wait before it begins. It
+	MaxWait time.Duration
+	// OnWait, if it is not nil, is told of each such wait before it begins. It
 	// is called concurrently if the methods are.
-	Waiting func(time.Duration)
+	OnWait func(time.Duration)
 	// Retries is how often a request is repeated that got no answer, or one with
-	// status 502, 503 or 504: each Interval after the one before, which is a
+	// status 502, 503 or 504: each RetryInterval after the one before, which is a
 	// second if it is 0. A Create is repeated only if there was no connection to
 	// the server, since a second one would make another web integration. After a
 	// repetition, ErrNotFound of a Delete and ErrPreconditionFailed may say that
 	// the first one has happened.
-	Retries  int
-	Interval time.Duration
-	// Retrying, if it is not nil, is told why a request is about to be repeated.
+	Retries       int
+	RetryInterval time.Duration
+	// OnRetry, if it is not nil, is told why a request is about to be repeated.
 	// It is called concurrently if the methods are.
-	Retrying func(error)
-	// MaxAnswer is the greatest length of an answer in bytes. 0 is 64 MiB.
-	MaxAnswer int64
+	OnRetry func(error)
+	// MaxResponse is the greatest length of an answer in bytes. 0 is 64 MiB.
+	MaxResponse int64
 }
 
 // What calls fail with, beside what an *Error is.
 var (
-	// ErrServer: Client.Server is not the URL of a server.
-	ErrServer = errors.New("the server is no URL such as https://tenant.example.com")
-	// ErrTooLarge: the answer is longer than Client.MaxAnswer.
+	// ErrInvalidServer: Client.Server is not the URL of a server.
+	ErrInvalidServer = errors.New("the server is no URL such as https://tenant.example.com")
+	// ErrTooLarge: the answer is longer than Client.MaxResponse.
 	ErrTooLarge = errors.New("answer too large")
-	// ErrElsewhere: the next page is not on Client.Server.
-	ErrElsewhere = errors.New("link to another server")
+	// ErrOtherServer: the next page is not on Client.Server.
+	ErrOtherServer = errors.New("link to another server")
 )
 
 // WebIntegration is a named list of the origins that may talk to a tenant.
@@ -72,12 +72,12 @@ type WebIntegration struct {
 	CreatedBy    string    `json:"createdBy"`
 	ValidOrigins []string  `json:"validOrigins"` // as they were written
 
-	// Answer is zero for an element of a page.
-	Answer `json:"-"`
+	// Response is zero for an element of a page.
+	Response `json:"-"`
 }
 
-// Answer is what the server said beside a web integration.
-type Answer struct {
+// Response is what the server said beside a web integration.
+type Response struct {
 	// ETag is the web integration's entity tag, which a later write can be made
 	// conditional on. It is empty after a deletion, and where a server has none.
 	ETag string
@@ -123,18 +123,18 @@ func (c *Client) Create(ctx context.Context, name string, validOrigins []string)
 // Patch applies the operations, all or none. If ifMatch is not empty they are
 // applied only if it is the web integration's ETag, or "*" (RFC 9110, section
 // 13.1.1); otherwise the error is ErrPreconditionFailed.
-func (c *Client) Patch(ctx context.Context, id string, operations []Operation, ifMatch string) (Answer, error) {
+func (c *Client) Patch(ctx context.Context, id string, operations []Operation, ifMatch string) (Response, error) {
 	a, err := c.exchange(ctx, call{
 		method: http.MethodPatch, id: &id, ifMatch: ifMatch, success: http.StatusNoContent,
 		body: append([]Operation{}, operations...),
 	})
-	return a.Answer, err
+	return a.Response, err
 }
 
 // Delete deletes a web integration; ifMatch is that of Patch.
-func (c *Client) Delete(ctx context.Context, id, ifMatch string) (Answer, error) {
+func (c *Client) Delete(ctx context.Context, id, ifMatch string) (Response, error) {
 	a, err := c.exchange(ctx, call{method: http.MethodDelete, id: &id, ifMatch: ifMatch, success: http.StatusNoContent})
-	return a.Answer, err
+	return a.Response, err
 }
 
 // one makes a call that is answered with a web integration.
@@ -143,7 +143,7 @@ func (c *Client) one(ctx context.Context, x call) (WebIntegration, error) {
 	if err != nil {
 		return WebIntegration{}, err
 	}
-	w := WebIntegration{Answer: a.Answer}
+	w := WebIntegration{Response: a.Response}
 	err = json.Unmarshal(a.Raw, &w)
 	if err == nil {
 		err = w.check()
@@ -170,10 +170,10 @@ func listed(entries []string) []string { return append([]string{}, entries...) }
 func (c *Client) collection() (string, error) {
 	u, err := url.Parse(c.Server)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
-		return "", ErrServer
+		return "", ErrInvalidServer
 	}
 	if u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
-		return "", fmt.Errorf("%w: it has more than a host and a path", ErrServer)
+		return "", fmt.Errorf("%w: it has more than a host and a path", ErrInvalidServer)
 	}
 	return strings.TrimRight(u.String(), "/") + "/api/v1/web-integrations", nil
 }

@@ -106,7 +106,7 @@ func TestClient_ReportsAllThatIsWrongAtOnce(t *testing.T) {
 func TestClient_IsWhoItsTokenSays(t *testing.T) {
 	c, ctx := realClient(t), t.Context()
 	c.Token = readerToken
-	if _, err := c.Page(ctx, client.Listing{}); err != nil {
+	if _, err := c.Page(ctx, client.ListOptions{}); err != nil {
 		t.Errorf("a reader reads: %v", err)
 	}
 	if _, err := c.Create(ctx, "n", nil); !errors.Is(err, client.ErrForbidden) {
@@ -121,7 +121,7 @@ func TestClient_IsWhoItsTokenSays(t *testing.T) {
 		}
 	}
 	c.Token = "a\r\nX-Evil: 1"
-	if _, err := c.Page(ctx, client.Listing{}); err == nil || strings.Contains(err.Error(), "Evil") {
+	if _, err := c.Page(ctx, client.ListOptions{}); err == nil || strings.Contains(err.Error(), "Evil") {
 		t.Errorf("with a token of two lines: %v", err)
 	}
 }
@@ -154,7 +154,7 @@ func TestClient_WantsTheURLOfAServer(t *testing.T) {
 		c := inMemory(answering(200, `{"data":[]}`))
 		c.Server = server
 		for name, call := range everyCall(c) {
-			if err := call(t.Context()); !errors.Is(err, client.ErrServer) {
+			if err := call(t.Context()); !errors.Is(err, client.ErrInvalidServer) {
 				t.Errorf("%s of %q: %v", name, server, err)
 			}
 		}
@@ -174,7 +174,7 @@ func TestClient_AsksUnderThePathOfTheServer(t *testing.T) {
 		"http://[::1]:8080/behind%2Fit/x": "http://[::1]:8080/behind%2Fit/x/api/v1/web-integrations",
 	} {
 		c.Server = server
-		if _, err := c.Page(t.Context(), client.Listing{}); err != nil || asked != want {
+		if _, err := c.Page(t.Context(), client.ListOptions{}); err != nil || asked != want {
 			t.Errorf("%s: asked for %s, %v", server, asked, err)
 		}
 	}
@@ -182,7 +182,7 @@ func TestClient_AsksUnderThePathOfTheServer(t *testing.T) {
 
 func TestClient_ReadsWhatQlikCloudAnswers(t *testing.T) {
 	c := inMemory(answering(200, `{"id":"x","name":"n","created":"2021-08-24T14:15:22.123Z","lastUpdated":"2021-08-25T14:15:22+02:00","tenantId":"t",
-		"createdBy":"u","validOrigins":null,"unknown":{"a":[1]},"Answer":{"Revision":9},"links":{"self":{"href":"https://x"}}}`, "Content-Type", "application/json; charset=utf-8"))
+		"createdBy":"u","validOrigins":null,"unknown":{"a":[1]},"Response":{"Revision":9},"links":{"self":{"href":"https://x"}}}`, "Content-Type", "application/json; charset=utf-8"))
 	w, err := c.Get(t.Context(), "x")
 	if err != nil || w.ID != "x" || w.ValidOrigins == nil || w.Created.Year() != 2021 || w.ETag != "" || w.Revision != 0 {
 		t.Errorf("%+v, %v", w, err)
@@ -217,7 +217,7 @@ func TestClient_SaysWhenTheStoreDoesNotAnswer(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	c.Waiting = func(time.Duration) { t.Error("waits, though it is not known what happened") }
+	c.OnWait = func(time.Duration) { t.Error("waits, though it is not known what happened") }
 	for name, call := range everyCall(c) {
 		refused, ok := errors.AsType[*client.Error](call(t.Context()))
 		if !ok || refused.Status != http.StatusServiceUnavailable || refused.Errors[0].Code != "STORE_UNAVAILABLE" || refused.RetryAfter != 5*time.Second {

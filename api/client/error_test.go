@@ -85,14 +85,14 @@ func FuzzClient_SurvivesAnyAnswer(f *testing.F) {
 			return
 		}
 		c := inMemory(answering(status, body, "Retry-After", header, "Location", header, "ETag", header, "Web-Integrations-Revision", header))
-		c.Patience = -1
+		c.MaxWait = -1
 		for name, call := range everyCall(c) {
 			if err := call(t.Context()); err != nil {
 				assertPrintable(t, name, err)
 			}
 		}
 		pages := 0
-		for _, err := range c.Pages(t.Context(), client.Listing{}) {
+		for _, err := range c.Pages(t.Context(), client.ListOptions{}) {
 			if pages++; pages > 3 {
 				break
 			}

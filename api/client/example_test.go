@@ -42,7 +42,7 @@ func ExampleClient_All() {
 	defer stop()
 	c := &client.Client{Server: server, Token: adminToken}
 
-	for w, err := range c.All(context.Background(), client.Listing{Sort: "-name"}) {
+	for w, err := range c.All(context.Background(), client.ListOptions{Sort: "-name"}) {
 		if err != nil {
 			log.Fatal(err)
 		}

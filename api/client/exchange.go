@@ -25,7 +25,7 @@ type call struct {
 
 // answered is a successful answer.
 type answered struct {
-	Answer
+	Response
 	asked       string // for the text of an error
 	contentType string
 }
@@ -73,13 +73,13 @@ func (c *Client) once(ctx context.Context, x call, body []byte) (answered, error
 	if response.StatusCode != x.success {
 		return answered{}, fmt.Errorf("%s: %w", asked, refusal(response))
 	}
-	raw, err := readAtMost(response.Body, cmp.Or(c.MaxAnswer, 64<<20))
+	raw, err := readAtMost(response.Body, cmp.Or(c.MaxResponse, 64<<20))
 	if err != nil {
 		return answered{}, fmt.Errorf("%s: %w", asked, err)
 	}
 	revision, _ := strconv.ParseUint(response.Header.Get("Web-Integrations-Revision"), 10, 64)
 	return answered{
-		Answer:      Answer{ETag: response.Header.Get("ETag"), Revision: revision, Raw: raw},
+		Response:    Response{ETag: response.Header.Get("ETag"), Revision: revision, Raw: raw},
 		asked:       asked,
 		contentType: response.Header.Get("Content-Type"),
 	}, nil

@@ -58,7 +58,7 @@ func TestClient_TakesOnlyTheDocumentedStatusForSuccess(t *testing.T) {
 }
 
 func TestClient_RefusesAnswersThatAreNone(t *testing.T) {
-	page := func(c *client.Client) error { _, err := c.Page(t.Context(), client.Listing{}); return err }
+	page := func(c *client.Client) error { _, err := c.Page(t.Context(), client.ListOptions{}); return err }
 	get := func(c *client.Client) error { _, err := c.Get(t.Context(), "x"); return err }
 	for _, row := range []struct {
 		rule, body string
@@ -92,7 +92,7 @@ func TestClient_ReadsNoMoreThanItsBound(t *testing.T) {
 	const body = `{"id":"x","data":[]}`
 	c := newClient(t, answering(200, body))
 	for limit, fits := range map[int64]bool{0: true, int64(len(body)): true, int64(len(body)) - 1: false, 1: false, -1: false, 1<<63 - 1: true} {
-		c.MaxAnswer = limit
+		c.MaxResponse = limit
 		_, err := c.Get(t.Context(), "x")
 		if fits && err != nil || !fits && !errors.Is(err, client.ErrTooLarge) {
 			t.Errorf("at most %d bytes: %v", limit, err)
@@ -109,13 +109,13 @@ func TestClient_LeavesAnEndlessAnswer(t *testing.T) {
 			w.Write(chunk)
 		}
 	}))
-	c.MaxAnswer = 1 << 20
+	c.MaxResponse = 1 << 20
 	status = 200
-	if _, err := c.Page(t.Context(), client.Listing{}); !errors.Is(err, client.ErrTooLarge) {
+	if _, err := c.Page(t.Context(), client.ListOptions{}); !errors.Is(err, client.ErrTooLarge) {
 		t.Errorf("of success: %v", err)
 	}
 	status = 400
-	if _, err := c.Page(t.Context(), client.Listing{}); statusOf(err) != 400 {
+	if _, err := c.Page(t.Context(), client.ListOptions{}); statusOf(err) != 400 {
 		t.Errorf("of an error: %v", err)
 	}
 }

@@ -108,7 +108,7 @@ func inMemory(handler http.Handler) *client.Client {
 func everyCall(c *client.Client) map[string]func(context.Context) error {
 	const id = "000000000000000000000000000000AA"
 	return map[string]func(context.Context) error{
-		"Page":   func(ctx context.Context) error { _, err := c.Page(ctx, client.Listing{}); return err },
+		"Page":   func(ctx context.Context) error { _, err := c.Page(ctx, client.ListOptions{}); return err },
 		"Get":    func(ctx context.Context) error { _, err := c.Get(ctx, id); return err },
 		"Create": func(ctx context.Context) error { _, err := c.Create(ctx, "n", nil); return err },
 		"Patch":  func(ctx context.Context) error { _, err := c.Patch(ctx, id, nil, ""); return err },

@@ -12,9 +12,9 @@ import (
 	"strings"
 )
 
-// Listing selects and orders web integrations. The zero value is all of them,
+// ListOptions selects and orders web integrations. The zero value is all of them,
 // by name.
-type Listing struct {
+type ListOptions struct {
 	// Limit is the greatest number on one page, which has fewer if they are long.
 	// 0 leaves it to the server, which takes 10; it allows 100.
 	Limit int
@@ -29,7 +29,7 @@ type Listing struct {
 
 // query returns l as the query of a URL, with a question mark if it says
 // anything.
-func (l *Listing) query() string {
+func (l *ListOptions) query() string {
 	values := url.Values{}
 	for name, value := range map[string]string{
 		"sort": l.Sort, "startingAfter": l.StartingAfter, "endingBefore": l.EndingBefore, "tenantId": l.TenantID,
@@ -60,7 +60,7 @@ type Page struct {
 }
 
 // Page reads one page.
-func (c *Client) Page(ctx context.Context, l Listing) (*Page, error) {
+func (c *Client) Page(ctx context.Context, l ListOptions) (*Page, error) {
 	collection, err := c.collection()
 	if err != nil {
 		return nil, err
@@ -74,8 +74,8 @@ func (c *Client) Page(ctx context.Context, l Listing) (*Page, error) {
 //
 // The next page is read from the URL that the server gives, unchanged, and only
 // if that is of the same scheme, host and port as Server; otherwise the error is
-// ErrElsewhere.
-func (c *Client) Pages(ctx context.Context, l Listing) iter.Seq2[*Page, error] {
+// ErrOtherServer.
+func (c *Client) Pages(ctx context.Context, l ListOptions) iter.Seq2[*Page, error] {
 	return func(yield func(*Page, error) bool) {
 		page, err := c.Page(ctx, l)
 		for yield(page, err) && err == nil && page.Next != "" && l.EndingBefore == "" {
@@ -86,7 +86,7 @@ func (c *Client) Pages(ctx context.Context, l Listing) iter.Seq2[*Page, error] {
 
 // All yields the web integrations of Pages, from pages of 100 unless l has
 // another limit. After an error it ends.
-func (c *Client) All(ctx context.Context, l Listing) iter.Seq2[WebIntegration, error] {
+func (c *Client) All(ctx context.Context, l ListOptions) iter.Seq2[WebIntegration, error] {
 	if l.Limit == 0 {
 		l.Limit = 100
 	}
@@ -113,7 +113,7 @@ func (c *Client) next(ctx context.Context, p *Page) (*Page, error) {
 		return nil, fmt.Errorf("GET %s: the page leads nowhere, but to a next one", p.url)
 	}
 	if !c.owns(p.Next) {
-		return nil, fmt.Errorf("GET %s: the next page is at %.200q: %w", p.url, p.Next, ErrElsewhere)
+		return nil, fmt.Errorf("GET %s: the next page is at %.200q: %w", p.url, p.Next, ErrOtherServer)
 	}
 	return c.page(ctx, p.Next)
 }

@@ -54,7 +54,7 @@ func reversed(ids []string) []string {
 }
 
 // idsOf returns the ids of all that l selects.
-func idsOf(t *testing.T, c *client.Client, l client.Listing) []string {
+func idsOf(t *testing.T, c *client.Client, l client.ListOptions) []string {
 	t.Helper()
 	var ids []string
 	for w, err := range c.All(t.Context(), l) {
@@ -76,21 +76,21 @@ func TestAll_YieldsEveryWebIntegrationOnceInOrder(t *testing.T) {
 	}))
 	for _, row := range []struct {
 		rule     string
-		listing  client.Listing
+		listing  client.ListOptions
 		want     []string
 		requests int
 	}{
-		{"pages of 100", client.Listing{}, all, 3},
-		{"pages that end among equal names", client.Listing{Limit: 7}, all, 36},
-		{"a last page that is full", client.Listing{Limit: 50}, all, 5},
-		{"by name", client.Listing{Sort: "name"}, all, 3},
-		{"by +name", client.Listing{Sort: "+name"}, all, 3},
-		{"by -name", client.Listing{Sort: "-name", Limit: 33}, reversed(all), 8},
-		{"starting after one", client.Listing{StartingAfter: all[9], Limit: 60}, all[10:], 4},
-		{"starting after the last one", client.Listing{StartingAfter: all[249]}, nil, 1},
-		{"one page, ending before one", client.Listing{EndingBefore: all[9], Limit: 5}, all[4:9], 1},
-		{"of the tenant", client.Listing{TenantID: "acme"}, all, 3},
-		{"of another tenant", client.Listing{TenantID: "globex"}, nil, 1},
+		{"pages of 100", client.ListOptions{}, all, 3},
+		{"pages that end among equal names", client.ListOptions{Limit: 7}, all, 36},
+		{"a last page that is full", client.ListOptions{Limit: 50}, all, 5},
+		{"by name", client.ListOptions{Sort: "name"}, all, 3},
+		{"by +name", client.ListOptions{Sort: "+name"}, all, 3},
+		{"by -name", client.ListOptions{Sort: "-name", Limit: 33}, reversed(all), 8},
+		{"starting after one", client.ListOptions{StartingAfter: all[9], Limit: 60}, all[10:], 4},
+		{"starting after the last one", client.ListOptions{StartingAfter: all[249]}, nil, 1},
+		{"one page, ending before one", client.ListOptions{EndingBefore: all[9], Limit: 5}, all[4:9], 1},
+		{"of the tenant", client.ListOptions{TenantID: "acme"}, all, 3},
+		{"of another tenant", client.ListOptions{TenantID: "globex"}, nil, 1},
 	} {
 		requests = 0
 		if got := idsOf(t, c, row.listing); !slices.Equal(got, row.want) || requests != row.requests {
@@ -108,7 +108,7 @@ func TestAll_AsksForNoMoreThanIsWanted(t *testing.T) {
 		handler.ServeHTTP(w, r)
 	}))
 	seen := 0
-	for _, err := range c.All(t.Context(), client.Listing{Limit: 10}) {
+	for _, err := range c.All(t.Context(), client.ListOptions{Limit: 10}) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -125,7 +125,7 @@ func TestPage_HasTheLinksAndTheBytes(t *testing.T) {
 	handler, s := realAPI(t)
 	all := ids(many(t, s, 9))
 	c := newClient(t, handler)
-	page, err := c.Page(t.Context(), client.Listing{StartingAfter: all[2], Limit: 3, Sort: "+name", TenantID: "acme"})
+	page, err := c.Page(t.Context(), client.ListOptions{StartingAfter: all[2], Limit: 3, Sort: "+name", TenantID: "acme"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +141,7 @@ func TestPage_HasTheLinksAndTheBytes(t *testing.T) {
 
 func TestPage_IsRefusedWithTheParameter(t *testing.T) {
 	c := realClient(t)
-	for parameter, l := range map[string]client.Listing{
+	for parameter, l := range map[string]client.ListOptions{
 		"limit":         {Limit: 101},
 		"sort":          {Sort: "created"},
 		"startingAfter": {StartingAfter: store.NewID()},
@@ -178,7 +178,7 @@ func TestPages_FollowTheLinkAsItIs(t *testing.T) {
 		w.Write([]byte(`{"data":[]}`))
 	}))
 	server = c.Server
-	idsOf(t, c, client.Listing{})
+	idsOf(t, c, client.ListOptions{})
 	if len(asked) != 2 || asked[1] != "/else/../where//%2e%2F?b=%zz&a;b=+&a" {
 		t.Errorf("asked for %q", asked)
 	}
@@ -201,13 +201,13 @@ func TestPages_FollowNoLinkElsewhere(t *testing.T) {
 	} {
 		pages := 0
 		var last error
-		for page, err := range c.Pages(t.Context(), client.Listing{}) {
+		for page, err := range c.Pages(t.Context(), client.ListOptions{}) {
 			pages++
 			if last = err; (page == nil) != (err != nil) {
 				t.Errorf("%.80q: page %v with error %v", next, page, err)
 			}
 		}
-		if pages != 2 || !errors.Is(last, client.ErrElsewhere) || len(last.Error()) > 1000 {
+		if pages != 2 || !errors.Is(last, client.ErrOtherServer) || len(last.Error()) > 1000 {
 			t.Errorf("%.80q: %d pages, %v", next, pages, last)
 		}
 	}
@@ -222,7 +222,7 @@ func TestPages_TakeTheDefaultPortForTheSame(t *testing.T) {
 		}
 		w.Write([]byte(`{"data":[]}`))
 	}))
-	if idsOf(t, c, client.Listing{}); requests != 2 {
+	if idsOf(t, c, client.ListOptions{}); requests != 2 {
 		t.Errorf("%d requests", requests)
 	}
 }
@@ -233,7 +233,7 @@ func TestPages_EndWherePagesLeadNowhere(t *testing.T) {
 	itself := oneOf(c.Server + "/api/v1/web-integrations?limit=100")
 	for _, body = range []string{itself, strings.Replace(itself, `{"id":"x"}`, "", 1)} {
 		var errs []error
-		for _, err := range c.All(t.Context(), client.Listing{}) {
+		for _, err := range c.All(t.Context(), client.ListOptions{}) {
 			if errs = append(errs, err); len(errs) == 5 {
 				break
 			}
@@ -251,7 +251,7 @@ func TestAll_EndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var errs []error
-	for _, err := range c.All(ctx, client.Listing{Limit: 10}) {
+	for _, err := range c.All(ctx, client.ListOptions{Limit: 10}) {
 		errs = append(errs, err)
 		cancel()
 	}

@@ -16,7 +16,7 @@ const maxAttempts = 5
 // patiently repeats an attempt that the rate limit has refused, which therefore
 // did nothing, when the server says that it is lifted.
 func (c *Client) patiently(ctx context.Context, attempt func() (answered, error)) (answered, error) {
-	patience := cmp.Or(c.Patience, time.Minute)
+	patience := cmp.Or(c.MaxWait, time.Minute)
 	for attempts := 1; ; attempts++ {
 		a, err := attempt()
 		limited, ok := errors.AsType[*Error](err)
@@ -27,8 +27,8 @@ func (c *Client) patiently(ctx context.Context, attempt func() (answered, error)
 		if patience < 0 || attempts == maxAttempts || endsWithin(ctx, limited.RetryAfter) {
 			return answered{}, err
 		}
-		if c.Waiting != nil {
-			c.Waiting(limited.RetryAfter)
+		if c.OnWait != nil {
+			c.OnWait(limited.RetryAfter)
 		}
 		if ended := wait(ctx, limited.RetryAfter); ended != nil {
 			return answered{}, fmt.Errorf("waiting for the rate limit to be lifted: %w", ended)

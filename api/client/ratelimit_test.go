@@ -58,9 +58,9 @@ func TestClient_WaitsForTheRateLimit(t *testing.T) {
 			server := &limited{retryAfter: row.retryAfter}
 			c := inMemory(server)
 			var waits []time.Duration
-			c.Patience, c.Waiting = row.patience, func(d time.Duration) { waits = append(waits, d) }
+			c.MaxWait, c.OnWait = row.patience, func(d time.Duration) { waits = append(waits, d) }
 			began, sum := time.Now(), time.Duration(0)
-			_, err := c.Page(t.Context(), client.Listing{})
+			_, err := c.Page(t.Context(), client.ListOptions{})
 			if errors.Is(err, client.ErrRateLimited) != row.fails || !row.fails && err != nil || !slices.Equal(waits, row.waits) {
 				t.Errorf("%s: waits %v, then %v", row.rule, waits, err)
 			}
@@ -101,7 +101,7 @@ func TestClient_IsToldOfTheRateLimitByTheRealAPI(t *testing.T) {
 	}
 	defer s.Close()
 	c := newClient(t, handler)
-	c.Patience = -1
+	c.MaxWait = -1
 	for range 2 {
 		if _, err := c.Create(t.Context(), "n", nil); err != nil {
 			t.Fatal(err)
@@ -112,7 +112,7 @@ func TestClient_IsToldOfTheRateLimitByTheRealAPI(t *testing.T) {
 	if !ok || !errors.Is(err, client.ErrRateLimited) || refused.Errors[0].Code != "HTTP-429" || refused.RetryAfter < time.Second || refused.RetryAfter > 30*time.Second {
 		t.Errorf("%v, after %v", err, refused.RetryAfter)
 	}
-	if got := idsOf(t, c, client.Listing{}); len(got) != 2 {
+	if got := idsOf(t, c, client.ListOptions{}); len(got) != 2 {
 		t.Errorf("there are %d", len(got))
 	}
 }
@@ -123,13 +123,13 @@ func TestClient_WaitsNoLongerThanItsContext(t *testing.T) {
 		began := time.Now()
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
-		if _, err := c.Page(ctx, client.Listing{}); !errors.Is(err, client.ErrRateLimited) || time.Since(began) != 0 {
+		if _, err := c.Page(ctx, client.ListOptions{}); !errors.Is(err, client.ErrRateLimited) || time.Since(began) != 0 {
 			t.Errorf("a deadline before the end of the wait: %v after %v", err, time.Since(began))
 		}
 		c = inMemory(&limited{retryAfter: []string{"30"}})
 		ctx, cancel = context.WithCancel(t.Context())
 		time.AfterFunc(10*time.Second, cancel)
-		if _, err := c.Page(ctx, client.Listing{}); !errors.Is(err, context.Canceled) || time.Since(began) != 10*time.Second {
+		if _, err := c.Page(ctx, client.ListOptions{}); !errors.Is(err, context.Canceled) || time.Since(began) != 10*time.Second {
 			t.Errorf("cancelled while it waits: %v after %v", err, time.Since(began))
 		}
 	})

@@ -34,25 +34,25 @@ type NearestEntry struct {
 	Relation string `json:"relation"`
 }
 
-// Refused returns the origins that were refused of late, the latest first, and
+// RefusedOrigins returns the origins that were refused of late, the latest first, and
 // the answer as it came. It is a call of originwarden's own; each gateway tells
 // what it has refused itself.
-func (c *Client) Refused(ctx context.Context) ([]RefusedOrigin, Answer, error) {
+func (c *Client) RefusedOrigins(ctx context.Context) ([]RefusedOrigin, Response, error) {
 	collection, err := c.collection()
 	if err != nil {
-		return nil, Answer{}, err
+		return nil, Response{}, err
 	}
 	a, err := c.exchange(ctx, call{
 		method: http.MethodGet, url: strings.TrimSuffix(collection, "/web-integrations") + "/refused-origins", success: http.StatusOK,
 	})
 	if err != nil {
-		return nil, Answer{}, err
+		return nil, Response{}, err
 	}
 	var page struct {
 		Data []RefusedOrigin `json:"data"`
 	}
 	if err := json.Unmarshal(a.Raw, &page); err != nil {
-		return nil, a.Answer, a.unreadable(err)
+		return nil, a.Response, a.unreadable(err)
 	}
-	return page.Data, a.Answer, nil
+	return page.Data, a.Response, nil
 }

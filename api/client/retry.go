@@ -14,14 +14,14 @@ import (
 
 // persistently repeats an attempt of a method whose failure may pass.
 func (c *Client) persistently(ctx context.Context, method string, attempt func() (answered, error)) (answered, error) {
-	interval := cmp.Or(c.Interval, time.Second)
+	interval := cmp.Or(c.RetryInterval, time.Second)
 	for repeated := 0; ; repeated++ {
 		a, err := attempt()
 		if err == nil || repeated >= c.Retries || endsWithin(ctx, interval) || !mayPass(method, err) {
 			return a, err
 		}
-		if c.Retrying != nil {
-			c.Retrying(err)
+		if c.OnRetry != nil {
+			c.OnRetry(err)
 		}
 		if wait(ctx, interval) != nil {
 			return a, err

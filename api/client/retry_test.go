@@ -69,7 +69,7 @@ func TestClient_RepeatsWhatMayPass(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server, began, told := &outcomes{of: row.of}, time.Now(), 0
 				c := server.client(row.retries)
-				c.Interval, c.Retrying = 3*time.Second, func(error) { told++ }
+				c.RetryInterval, c.OnRetry = 3*time.Second, func(error) { told++ }
 				err := everyCall(c)[name](t.Context())
 				if (err == nil) != slices.Contains(row.calls, name) {
 					t.Errorf("%s: %s: %v", row.rule, name, err)

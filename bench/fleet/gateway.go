@@ -24,7 +24,7 @@ func newGateway(address, admin, token string) *gateway {
 // api is that of the tenant that has the host.
 func (g *gateway) api(host string) *client.Client {
 	return &client.Client{
-		Server: "http://" + host, Token: g.token, Patience: -1,
+		Server: "http://" + host, Token: g.token, MaxWait: -1,
 		HTTPClient: &http.Client{Transport: hosted{g, host}, Timeout: 10 * time.Second},
 	}
 }

@@ -85,7 +85,7 @@ func measure(lists *client.Client, gateway process, address string, readers int,
 func readUntil(lists *client.Client, until time.Time) (longest time.Duration, unanswered error) {
 	for time.Now().Before(until) {
 		begin := time.Now()
-		if _, err := lists.Page(context.Background(), client.Listing{Limit: 1}); err != nil {
+		if _, err := lists.Page(context.Background(), client.ListOptions{Limit: 1}); err != nil {
 			unanswered = fmt.Errorf("somebody else was not answered: %w", err)
 		}
 		longest = max(longest, time.Since(begin))

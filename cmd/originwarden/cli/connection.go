@@ -54,7 +54,7 @@ func (c *connection) apply(to *client.Client) error {
 	case c.interval < 1:
 		return errors.New("--interval: it is at least 1")
 	}
-	to.Retries, to.Interval = c.retry, time.Duration(c.interval)*time.Second
+	to.Retries, to.RetryInterval = c.retry, time.Duration(c.interval)*time.Second
 	secured, err := c.tls()
 	if err != nil {
 		return err
@@ -106,7 +106,7 @@ func (c *connection) redirect(to *client.Client, transport *http.Transport) erro
 func atServer(server, host string) (string, addresses, error) {
 	u, err := url.Parse(server)
 	if err != nil || u.Hostname() == "" {
-		return "", nil, client.ErrServer
+		return "", nil, client.ErrInvalidServer
 	}
 	named, err := url.Parse("//" + host)
 	if err != nil || named.Host != host || named.Hostname() == "" {

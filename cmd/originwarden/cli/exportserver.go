@@ -40,7 +40,7 @@ func (s *served) all(ctx context.Context) ([]store.WebIntegration, error) {
 // reading is never nil.
 func (s *served) reading(ctx context.Context) ([]store.WebIntegration, error) {
 	all := []store.WebIntegration{}
-	for w, err := range s.client.All(ctx, client.Listing{}) {
+	for w, err := range s.client.All(ctx, client.ListOptions{}) {
 		if err != nil {
 			return nil, err
 		}

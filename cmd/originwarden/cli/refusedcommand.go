@@ -28,7 +28,7 @@ func newRefused(env Environment) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			refused, answer, err := c.Refused(cmd.Context())
+			refused, answer, err := c.RefusedOrigins(cmd.Context())
 			if err != nil {
 				return told("reading the refused origins", err)
 			}
@@ -48,7 +48,7 @@ func newRefused(env Environment) *cobra.Command {
 }
 
 // refused shows refused origins.
-func (s showing) refused(all []client.RefusedOrigin, answer client.Answer) []byte {
+func (s showing) refused(all []client.RefusedOrigin, answer client.Response) []byte {
 	switch {
 	case s.raw:
 		return answer.Raw

@@ -134,7 +134,7 @@ func (w *webIntegrations) client() (*client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &client.Client{Server: server, Token: token, Waiting: w.tellOfWait, Retrying: w.tellOfRetry}
+	c := &client.Client{Server: server, Token: token, OnWait: w.tellOfWait, OnRetry: w.tellOfRetry}
 	return c, w.connection.apply(c)
 }
 

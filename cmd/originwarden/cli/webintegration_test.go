@@ -303,7 +303,7 @@ func TestWebIntegration_WorksThroughTheGateway(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := client.Client{Server: r.tenants, Token: strings.TrimSpace(string(token)), HTTPClient: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}
-	for w, err := range c.All(t.Context(), client.Listing{Limit: 1}) {
+	for w, err := range c.All(t.Context(), client.ListOptions{Limit: 1}) {
 		if err != nil || len(ids) == 0 || w.ID != ids[0] {
 			t.Fatalf("%+v, %v, want %q", w, err, ids)
 		}

@@ -18,7 +18,7 @@ const maxPage = 100
 
 // list is the command that prints a tenant's web integrations.
 func (w *webIntegrations) list() *cobra.Command {
-	var l client.Listing
+	var l client.ListOptions
 	cmd := &cobra.Command{
 		Use:   "ls",
 		Short: "Print the tenant's web integrations",
@@ -51,7 +51,7 @@ type listed struct {
 
 // printList prints as many as l.Limit is, or all if that is 0. With raw it prints
 // one page. What is left out is not left out silently.
-func (w *webIntegrations) printList(ctx context.Context, c *client.Client, l client.Listing) error {
+func (w *webIntegrations) printList(ctx context.Context, c *client.Client, l client.ListOptions) error {
 	if w.showing.raw {
 		return w.printPage(ctx, c, l)
 	}
@@ -72,7 +72,7 @@ func (w *webIntegrations) printList(ctx context.Context, c *client.Client, l cli
 }
 
 // printPage prints one page as the server wrote it.
-func (w *webIntegrations) printPage(ctx context.Context, c *client.Client, l client.Listing) error {
+func (w *webIntegrations) printPage(ctx context.Context, c *client.Client, l client.ListOptions) error {
 	l.Limit = min(l.Limit, maxPage)
 	page, err := c.Page(ctx, l)
 	if err != nil {
@@ -94,7 +94,7 @@ func (w *webIntegrations) tellOfMore(format string, shown int) {
 
 // firstOf reads as many as are wanted, from the first page on: one page may have
 // fewer than it was asked for.
-func firstOf(ctx context.Context, c *client.Client, l client.Listing, wanted int) (listed, error) {
+func firstOf(ctx context.Context, c *client.Client, l client.ListOptions, wanted int) (listed, error) {
 	found := listed{all: []client.WebIntegration{}}
 	for page, err := range c.Pages(ctx, l) {
 		if err != nil {
@@ -110,7 +110,7 @@ func firstOf(ctx context.Context, c *client.Client, l client.Listing, wanted int
 }
 
 // lastOf reads as many as are wanted, from the last page back.
-func lastOf(ctx context.Context, c *client.Client, l client.Listing, wanted int) (listed, error) {
+func lastOf(ctx context.Context, c *client.Client, l client.ListOptions, wanted int) (listed, error) {
 	all := []client.WebIntegration{}
 	for {
 		page, err := c.Page(ctx, l)

@@ -67,7 +67,7 @@ func (s showing) one(w client.WebIntegration) []byte {
 }
 
 // write shows that a web integration was written.
-func (s showing) write(done, id string, a client.Answer) []byte {
+func (s showing) write(done, id string, a client.Response) []byte {
 	switch {
 	case s.raw:
 		return a.Raw
@@ -135,7 +135,7 @@ func indented(v any) []byte {
 // told returns why a command could not do its work. A server that is none is a
 // mistake in how it was called.
 func told(doing string, err error) error {
-	if errors.Is(err, client.ErrServer) {
+	if errors.Is(err, client.ErrInvalidServer) {
 		return err
 	}
 	refused, ok := errors.AsType[*client.Error](err)

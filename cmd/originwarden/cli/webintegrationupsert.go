@@ -28,7 +28,7 @@ func (c creation) make(ctx context.Context, at *client.Client, upsert bool) (cli
 // named returns the id of the only web integration of that name, or "".
 func named(ctx context.Context, at *client.Client, name string) (id string, err error) {
 	var ids []string
-	for w, err := range at.All(ctx, client.Listing{}) {
+	for w, err := range at.All(ctx, client.ListOptions{}) {
 		if err != nil {
 			return "", err
 		}

@@ -56,7 +56,7 @@ func TestFleet_RevokesInAClusterThatOthersFilled(t *testing.T) {
 	if changed, ok := errors.AsType[*client.Error](err); !ok || changed.Status != http.StatusPreconditionFailed {
 		t.Errorf("DELETE on the condition of the old ETag is answered %v", err)
 	}
-	if page, err := api.Page(t.Context(), client.Listing{}); err != nil || len(page.WebIntegrations) != 1 {
+	if page, err := api.Page(t.Context(), client.ListOptions{}); err != nil || len(page.WebIntegrations) != 1 {
 		t.Errorf("the page has %+v, %v", page, err)
 	}
 	_, err = api.Create(t.Context(), "more", []string{"https://more.example"})

@@ -48,7 +48,7 @@ func (g *gateway) connect() {
 
 // api is that of one tenant.
 func (g *gateway) api(tenant string) *client.Client {
-	return &client.Client{Server: "http://" + tenant + ".test", Token: token, HTTPClient: g.clients, Patience: -1}
+	return &client.Client{Server: "http://" + tenant + ".test", Token: token, HTTPClient: g.clients, MaxWait: -1}
 }
 
 func (g *gateway) start() error {

@@ -154,7 +154,7 @@ func (w *world) check(ctx context.Context, r *register) {
 // checkLists holds what a gateway's API reads to what was acknowledged.
 func (w *world) checkLists(ctx context.Context, g *gateway) {
 	there := map[string]client.WebIntegration{}
-	for is, err := range g.api(lists).All(ctx, client.Listing{}) {
+	for is, err := range g.api(lists).All(ctx, client.ListOptions{}) {
 		if err != nil {
 			w.isWrong("%s: listing: %v", g.name, err)
 			return

@@ -86,7 +86,7 @@ func (o *owner) create(g *gateway) {
 	switch outcomeOf(err) {
 	case done:
 		w.id = made.ID
-		o.acknowledged(g, run, w, origin, made.Answer)
+		o.acknowledged(g, run, w, origin, made.Response)
 		o.all = append(o.all, w)
 	case unknown:
 		w.maybe = []string{origin}
@@ -137,7 +137,7 @@ func (o *owner) missing(g *gateway, w *owned, err error) {
 
 // acknowledged takes note that an origin, if there is one, has taken the place
 // of all earlier ones, and asks the gateway that has said so.
-func (o *owner) acknowledged(g *gateway, run int, w *owned, origin string, answer client.Answer) {
+func (o *owner) acknowledged(g *gateway, run int, w *owned, origin string, answer client.Response) {
 	w.written = append(w.written, written{origin, answer.Revision})
 	facts := o.revoke(w)
 	if w.gone = origin == ""; !w.gone {

@@ -102,13 +102,13 @@ func (r *register) call(g *gateway, c *call, etag string) string {
 	if c.kind != swaps {
 		etag = ""
 	}
-	var answer client.Answer
+	var answer client.Response
 	var err error
 	c.asked = time.Now()
 	if c.kind == reads {
 		var is client.WebIntegration
 		is, err = api.Get(ctx, r.id)
-		if answer = is.Answer; err == nil && len(is.ValidOrigins) == 1 {
+		if answer = is.Response; err == nil && len(is.ValidOrigins) == 1 {
 			c.value = is.ValidOrigins[0]
 		}
 	} else {
