@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"originwarden/api/auth"
+	"originwarden/api/refusals"
 	"originwarden/envelope"
 	"originwarden/origins"
 	"originwarden/store"
@@ -25,7 +26,7 @@ type Config struct {
 	// before.
 	Lists Lists
 	// Refusals are what /api/v1/refused-origins reports; nil is none.
-	Refusals *origins.Refusals
+	Refusals *refusals.Recent
 	// Log receives errors of the store, of Lists.Keep and of the OIDC issuer,
 	// with a context that holds the trace id of the response. Clients only learn
 	// which of these failed. Log may be nil, and is called concurrently.

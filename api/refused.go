@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"time"
 
+	"originwarden/api/refusals"
 	"originwarden/origins"
 )
 
@@ -45,7 +46,7 @@ func (t *tenantRequest) listRefused(w *responseWriter, r *http.Request) error {
 	return w.sendJSON(http.StatusOK, document)
 }
 
-func newRefusedOrigin(r origins.Refusal, list *origins.List) refusedOrigin {
+func newRefusedOrigin(r refusals.Refusal, list *origins.List) refusedOrigin {
 	d := refusedOrigin{
 		Origin: r.Origin, Reason: r.Reason.String(), Count: r.Count, Path: r.Path, OwnHost: r.OwnHost,
 		First: r.First.UTC().Truncate(time.Second), Last: r.Last.UTC().Truncate(time.Second),

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"originwarden/api/refusals"
 	"originwarden/origins"
 )
 
@@ -14,14 +15,17 @@ const refusedOrigins = "/api/v1/refused-origins"
 // newGateRefusing is a gate that has refused something.
 func newGateRefusing(t *testing.T) *gate {
 	g := newGate(t)
-	g.config.Refusals = &origins.Refusals{}
+	g.config.Refusals = &refusals.Recent{}
 	g.serve(func(h http.Handler) http.Handler { return h })
 	then := time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)
-	record := g.config.Refusals.Record
+	record := func(tenant, origin string, reason origins.Reason, path string, at time.Time) {
+		own := strings.HasPrefix(path, "/own")
+		g.config.Refusals.Record(tenant, refusals.Request{Origin: origin, Reason: reason, Path: path, OwnHost: own, Time: at})
+	}
 	record("acme", "http://a.example", origins.OriginNotListed, "/one", then)
 	record("acme", "http://a.example", origins.OriginNotListed, "/two", then.Add(time.Minute))
 	record("acme", "nonsense\xff\x1b", origins.OriginMalformed, "/\xff", then.Add(-time.Hour))
-	g.config.Refusals.RecordOwnHost("acme", "https://own.example", origins.OriginNotListed, "/own.js", then.Add(-2*time.Hour))
+	record("acme", "https://own.example", origins.OriginNotListed, "/own.js", then.Add(-2*time.Hour))
 	record("globex", "https://them.example", origins.OriginNotListed, "/", then)
 	return g
 }
@@ -79,10 +83,10 @@ func TestRefused_HaveNoNearestEntryWhereTheOriginIsNotTheReason(t *testing.T) {
 		origins.HeaderNotAllowed:          false,
 	} {
 		g := newGate(t)
-		g.config.Refusals = &origins.Refusals{}
+		g.config.Refusals = &refusals.Recent{}
 		g.serve(func(h http.Handler) http.Handler { return h })
 		g.create("n", "https://a.example")
-		g.config.Refusals.Record("acme", "https://a.example", reason, "/", time.Now())
+		g.config.Refusals.Record("acme", refusals.Request{Origin: "https://a.example", Reason: reason, Path: "/", Time: time.Now()})
 		if got := g.send(request{path: refusedOrigins}); strings.Contains(got.body, "nearest") != told {
 			t.Errorf("%s: nearest is told %v, want %v: %s", reason, !told, told, got.body)
 		}

@@ -3,5 +3,5 @@
 // It defines what an origin is (the grammar of the Origin header and of the
 // entries that administrators write), the list of a tenant's origins, and the
 // decision with its one reason. It knows nothing of HTTP handlers, stores or
-// configuration, and does no I/O.
+// configuration, and has no clock, lock or I/O.
 package origins

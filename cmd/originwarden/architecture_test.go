@@ -19,7 +19,7 @@ import (
 // row of its own.
 func may() map[string][]string {
 	return map[string][]string{
-		"origins":         {"github.com/hashicorp/golang-lru/v2", "golang.org/x/net/idna"},
+		"origins":         {"golang.org/x/net/idna"},
 		"envelope":        {},
 		"escape":          {},
 		"store":           {"origins"},
@@ -30,7 +30,8 @@ func may() map[string][]string {
 		"lists":           {"store", "origins", "github.com/hashicorp/golang-lru/v2", "golang.org/x/sync"},
 		"lists/liststest": {"lists", "store", "origins"},
 		"lists/disk":      {"lists", "store", "origins", "modernc.org/sqlite", "github.com/gofrs/flock"},
-		"api":             {"api/auth", "store", "origins", "envelope", "github.com/go-json-experiment/json"},
+		"api/refusals":    {"origins"},
+		"api":             {"api/auth", "api/refusals", "store", "origins", "envelope", "github.com/go-json-experiment/json"},
 		"api/auth": {"origins", "envelope", "github.com/go-jose/go-jose/v4",
 			"github.com/go-json-experiment/json", "github.com/hashicorp/golang-lru/v2", "golang.org/x/time/rate"},
 		"api/client":  {"escape"},
@@ -47,7 +48,7 @@ func may() map[string][]string {
 		"cmd/originwarden/config":      {"origins", "go.uber.org/zap", "go.yaml.in/yaml/v3"},
 		"cmd/originwarden/demo":        {"github.com/coder/websocket"},
 		"cmd/originwarden/cli/command": {"github.com/spf13/cobra"},
-		"cmd/originwarden/cli": {"cmd/originwarden/cli/command", "api", "api/auth", "api/client", "envelope", "escape", "lists", "lists/disk", "metrics", "origins", "proxy",
+		"cmd/originwarden/cli": {"cmd/originwarden/cli/command", "api", "api/auth", "api/client", "api/refusals", "envelope", "escape", "lists", "lists/disk", "metrics", "origins", "proxy",
 			"store", "store/etcd", "store/sqlite", "store/transfer",
 			"cmd/originwarden/config", "cmd/originwarden/demo", "cmd/originwarden/logs", "cmd/originwarden/tracing",
 			"github.com/coreos/go-systemd/v22", "github.com/spf13/cobra", "golang.org/x/sync", "golang.org/x/sys", "go.uber.org/zap", "go.yaml.in/yaml/v3"},

@@ -9,6 +9,7 @@ import (
 
 	"originwarden/api"
 	"originwarden/api/auth"
+	"originwarden/api/refusals"
 	"originwarden/cmd/originwarden/config"
 	"originwarden/cmd/originwarden/logs"
 	"originwarden/cmd/originwarden/tracing"
@@ -98,11 +99,7 @@ func (s *service) remember(x *proxy.Exchange) {
 	if x.Verdict != origins.Refused || x.Decision == 0 {
 		return
 	}
-	record := s.refusals.Record
-	if x.OwnHost {
-		record = s.refusals.RecordOwnHost
-	}
-	record(x.Tenant, x.Origin, x.Decision, x.Path, x.Start)
+	s.refusals.Record(x.Tenant, refusals.Request{Origin: x.Origin, Reason: x.Decision, Path: x.Path, OwnHost: x.OwnHost, Time: x.Start})
 }
 
 func (p *plan) timeouts() proxy.Timeouts {

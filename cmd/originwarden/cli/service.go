@@ -11,12 +11,12 @@ import (
 
 	"originwarden/api"
 	"originwarden/api/auth"
+	"originwarden/api/refusals"
 	"originwarden/cmd/originwarden/config"
 	"originwarden/cmd/originwarden/logs"
 	"originwarden/envelope"
 	"originwarden/lists"
 	"originwarden/lists/disk"
-	"originwarden/origins"
 	"originwarden/store"
 )
 
@@ -28,7 +28,7 @@ type service struct {
 	store *store.Monitored
 	lists *lists.Cache
 	// refusals are of this process.
-	refusals origins.Refusals
+	refusals refusals.Recent
 	// disk is where the last good lists are kept, or nil.
 	disk      *disk.Disk
 	ready     *readiness

@@ -1,4 +1,4 @@
-package origins_test
+package refusals_test
 
 import (
 	"fmt"
@@ -8,33 +8,34 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"originwarden/api/refusals"
 	"originwarden/origins"
 )
 
 // at is a moment, n seconds after the first.
 func at(n int) time.Time { return time.Unix(1_700_000_000+int64(n), 0).UTC() }
 
-func TestRefusals_TellWhetherTheLastRequestWasSentToTheOriginsHost(t *testing.T) {
-	var r origins.Refusals
-	r.Record("acme", "https://a.example", origins.OriginNotListed, "/", at(1))
-	r.RecordOwnHost("acme", "https://a.example", origins.OriginNotListed, "/", at(2))
+func TestRecent_TellWhetherTheLastRequestWasSentToTheOriginsHost(t *testing.T) {
+	var r refusals.Recent
+	r.Record("acme", refusals.Request{Origin: "https://a.example", Reason: origins.OriginNotListed, Path: "/", Time: at(1)})
+	r.Record("acme", refusals.Request{Origin: "https://a.example", Reason: origins.OriginNotListed, Path: "/", OwnHost: true, Time: at(2)})
 	if got := r.Of("acme"); len(got) != 1 || !got[0].OwnHost || got[0].Count != 2 {
 		t.Errorf("got %+v", got)
 	}
-	r.Record("acme", "https://a.example", origins.OriginNotListed, "/", at(3))
+	r.Record("acme", refusals.Request{Origin: "https://a.example", Reason: origins.OriginNotListed, Path: "/", Time: at(3)})
 	if got := r.Of("acme"); len(got) != 1 || got[0].OwnHost {
 		t.Errorf("at another host: %+v", got)
 	}
 }
 
-func TestRefusals_CountEachOriginAndReasonOfATenant(t *testing.T) {
-	var r origins.Refusals
-	r.Record("acme", "https://a.example", origins.OriginNotListed, "/one", at(1))
-	r.Record("acme", "https://b.example", origins.OriginNotListed, "/two", at(2))
-	r.Record("acme", "https://a.example", origins.MethodNotAllowed, "/three", at(3))
-	r.Record("acme", "https://a.example", origins.OriginNotListed, "/four", at(4))
-	r.Record("other", "https://a.example", origins.OriginNotListed, "/five", at(5))
-	want := []origins.Refusal{
+func TestRecent_CountEachOriginAndReasonOfATenant(t *testing.T) {
+	var r refusals.Recent
+	r.Record("acme", refusals.Request{Origin: "https://a.example", Reason: origins.OriginNotListed, Path: "/one", Time: at(1)})
+	r.Record("acme", refusals.Request{Origin: "https://b.example", Reason: origins.OriginNotListed, Path: "/two", Time: at(2)})
+	r.Record("acme", refusals.Request{Origin: "https://a.example", Reason: origins.MethodNotAllowed, Path: "/three", Time: at(3)})
+	r.Record("acme", refusals.Request{Origin: "https://a.example", Reason: origins.OriginNotListed, Path: "/four", Time: at(4)})
+	r.Record("other", refusals.Request{Origin: "https://a.example", Reason: origins.OriginNotListed, Path: "/five", Time: at(5)})
+	want := []refusals.Refusal{
 		{Origin: "https://a.example", Reason: origins.OriginNotListed, Count: 2, First: at(1), Last: at(4), Path: "/four"},
 		{Origin: "https://a.example", Reason: origins.MethodNotAllowed, Count: 1, First: at(3), Last: at(3), Path: "/three"},
 		{Origin: "https://b.example", Reason: origins.OriginNotListed, Count: 1, First: at(2), Last: at(2), Path: "/two"},
@@ -52,12 +53,12 @@ func TestRefusals_CountEachOriginAndReasonOfATenant(t *testing.T) {
 
 // A page that breaks is asked for again and again: a flood of origins that come
 // once each does not put it out.
-func TestRefusals_KeepWhatComesOftenInAFlood(t *testing.T) {
-	var r origins.Refusals
+func TestRecent_KeepWhatComesOftenInAFlood(t *testing.T) {
+	var r refusals.Recent
 	for i := range 100_000 {
-		r.Record("acme", fmt.Sprintf("https://%d.example", i), origins.OriginNotListed, "/", at(i))
+		r.Record("acme", refusals.Request{Origin: fmt.Sprintf("https://%d.example", i), Reason: origins.OriginNotListed, Path: "/", Time: at(i)})
 		if i%50 == 0 {
-			r.Record("acme", "https://ours.example", origins.OriginNotListed, "/ours", at(i))
+			r.Record("acme", refusals.Request{Origin: "https://ours.example", Reason: origins.OriginNotListed, Path: "/ours", Time: at(i)})
 		}
 	}
 	got := r.Of("acme")
@@ -75,15 +76,15 @@ func TestRefusals_KeepWhatComesOftenInAFlood(t *testing.T) {
 	t.Error("the one that came 2000 times is forgotten")
 }
 
-func TestRefusals_AreBoundedAndValidWhateverCame(t *testing.T) {
+func TestRecent_AreBoundedAndValidWhateverCame(t *testing.T) {
 	for _, c := range []struct{ origin, path string }{
 		{strings.Repeat("a", 1<<20), strings.Repeat("/b", 1<<20)},
 		{strings.Repeat("é", 1000), strings.Repeat("é", 1000)},
 		{"\xff\xfe", "/\xff"},
 		{"", ""},
 	} {
-		var r origins.Refusals
-		r.Record("acme", c.origin, origins.OriginMalformed, c.path, at(0))
+		var r refusals.Recent
+		r.Record("acme", refusals.Request{Origin: c.origin, Reason: origins.OriginMalformed, Path: c.path, Time: at(0)})
 		got := r.Of("acme")[0]
 		if len(got.Origin) > 330 || len(got.Path) > 260 || !utf8.ValidString(got.Origin) || !utf8.ValidString(got.Path) {
 			t.Errorf("%.10q, %.10q became %q, %q", c.origin, c.path, got.Origin, got.Path)
@@ -91,13 +92,13 @@ func TestRefusals_AreBoundedAndValidWhateverCame(t *testing.T) {
 	}
 }
 
-func TestRefusals_AreRecordedByManyAtOnce(t *testing.T) {
-	var r origins.Refusals
+func TestRecent_AreRecordedByManyAtOnce(t *testing.T) {
+	var r refusals.Recent
 	var all sync.WaitGroup
 	for i := range 8 {
 		all.Go(func() {
 			for n := range 1000 {
-				r.Record(fmt.Sprint(n%3), fmt.Sprint(i), origins.OriginNotListed, "/", at(n))
+				r.Record(fmt.Sprint(n%3), refusals.Request{Origin: fmt.Sprint(i), Reason: origins.OriginNotListed, Path: "/", Time: at(n)})
 				r.Of("1")
 			}
 		})
@@ -114,18 +115,18 @@ func TestRefusals_AreRecordedByManyAtOnce(t *testing.T) {
 	}
 }
 
-func BenchmarkRefusals_Record(b *testing.B) {
+func BenchmarkRecent_Record(b *testing.B) {
 	names := make([]string, 100_000)
 	for i := range names {
 		names[i] = fmt.Sprintf("https://%d.example", i)
 	}
 	for name, from := range map[string][]string{"one": names[:1], "flood": names} {
 		b.Run(name, func(b *testing.B) {
-			var r origins.Refusals
+			var r refusals.Recent
 			now := time.Now()
 			b.ReportAllocs()
 			for i := range b.N {
-				r.Record("acme", from[i%len(from)], origins.OriginNotListed, "/api/things", now)
+				r.Record("acme", refusals.Request{Origin: from[i%len(from)], Reason: origins.OriginNotListed, Path: "/api/things", Time: now})
 			}
 		})
 	}
