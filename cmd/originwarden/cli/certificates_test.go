@@ -98,7 +98,7 @@ func TestServe_WarnsOfCertificatesThatWillBeRefused(t *testing.T) {
 	configuration := func(host string) string {
 		return fmt.Sprintf("tenants: [{id: acme, hosts: [%s], upstream: 'http://127.0.0.1:1'}]\ntls: {cert: %q, key: %q}\n", host, pair.Cert, pair.Key)
 	}
-	const line = `"level":"warn".*"certificates will be refused","problems":1,"first":\["no certificate of tls is for the host \\"b.example\\": clients refuse it"\]`
+	const line = `"level":"warn".*"certificates will be refused","problems":1,"first":\["no certificate in tls is for the host \\"b.example\\": clients will refuse it"\]`
 	r := serving(t, dir, configuration("b.example"))
 	r.await(t, r.stderr, line)
 	f := serveFile(t, configuration("a.example"))
@@ -114,7 +114,7 @@ func TestServe_ChecksCertificatesAndTellsWarningsApart(t *testing.T) {
 	dir := t.TempDir()
 	pair := newAuthority(t, dir).issue(t, dir, "a.example")
 	file := writeConfig(t, fmt.Sprintf("tenants: [{id: acme, hosts: [b.example], upstream: 'http://127.0.0.1:1'}]\ntls: {cert: %q, key: %q}\n", pair.Cert, pair.Key))
-	warning := "originwarden: warning: " + file + ":1: no certificate of tls is for the host \"b.example\": clients refuse it\n"
+	warning := "originwarden: warning: " + file + ":1: no certificate in tls is for the host \"b.example\": clients will refuse it\n"
 	status, stdout, stderr := execution(t, deaf(t), "serve", "--check", "--config", file, "--store", "sqlite:"+dir+"/lists.db")
 	if status != exitDone || stdout != "configuration is valid\n" || stderr != warning {
 		t.Errorf("exit status %d, %q and\n%s", status, stdout, stderr)

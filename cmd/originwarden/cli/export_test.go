@@ -164,7 +164,7 @@ func TestExport_TellsWhyItCannot(t *testing.T) {
 		{"no such directory for the output", []string{"--store", a.url(), "--output", dir + "/missing/out"}, exitFailed, "no such file or directory\n"},
 		{"a directory for the output", []string{"--store", a.url(), "--output", dir}, exitFailed, " is there already, and no file\n"},
 		{"a server that refuses", []string{"--server", refuses}, exitFailed, "403 Forbidden\n"},
-		{"no store", []string{"--store", "postgres:x"}, exitUsage, `--store: "postgres:x" is no store`},
+		{"no store", []string{"--store", "postgres:x"}, exitUsage, `--store: "postgres:x" is not a store`},
 		{"an argument", []string{"--store", a.url(), "x"}, exitUsage, "export takes no arguments"},
 		{"a tenant of a server", []string{"--server", refuses, "--tenant", "acme"}, exitUsage, "--tenant is for a store"},
 	} {

@@ -250,7 +250,7 @@ func TestReloadCommand_PrintsWhatCameOfIt(t *testing.T) {
 		t.Errorf("%d %s%s", status, stdout, stderr)
 	}
 	r.rewrite(t, "nonsense: 1\n")
-	if status, _, stderr = execution(t, env, "reload", "--admin", r.admin); status != exitFailed || !strings.Contains(stderr, `unknown key "nonsense"`) || !strings.Contains(stderr, "there is no tenant") {
+	if status, _, stderr = execution(t, env, "reload", "--admin", r.admin); status != exitFailed || !strings.Contains(stderr, `unknown key "nonsense"`) || !strings.Contains(stderr, "there are no tenants") {
 		t.Errorf("of a bad configuration: %d %s", status, stderr)
 	}
 	if status, _, stderr = execution(t, shell("", ""), "reload"); status != exitUsage || !strings.Contains(stderr, "there is no token") {

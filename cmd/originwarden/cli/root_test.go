@@ -39,9 +39,9 @@ func TestExecute_TellsHowItIsUsed(t *testing.T) {
 		{"a flag without its value", []string{"serve", "--listen"}, exitUsage, "", "originwarden: flag needs an argument: --listen"},
 		{"an argument too many", []string{"serve", "x"}, exitUsage, "", `originwarden: serve takes no arguments, and "x" is one` + "\n"},
 		{"an argument too many for version", []string{"version", "x"}, exitUsage, "", `version takes no arguments, and "x" is one`},
-		{"nothing to serve", []string{"serve"}, exitUsage, "", "there is no tenant: name one under tenants, or give --upstream\n"},
-		{"a mistake in a flag", []string{"serve", "--upstream", "x"}, exitUsage, "", `--upstream: "x" is no URL such as http://127.0.0.1:3000` + "\n"},
-		{"a mistake in a flag of the demo", []string{"demo", "--admin-listen", "x"}, exitUsage, "", `--admin-listen: admin.listen: "x" is no address such as 127.0.0.1:8080 or :8080` + "\n"},
+		{"nothing to serve", []string{"serve"}, exitUsage, "", "there are no tenants: add one under tenants, or use --upstream\n"},
+		{"a mistake in a flag", []string{"serve", "--upstream", "x"}, exitUsage, "", `--upstream: "x" is not a URL such as http://127.0.0.1:3000` + "\n"},
+		{"a mistake in a flag of the demo", []string{"demo", "--admin-listen", "x"}, exitUsage, "", `--admin-listen: admin.listen: "x" is not an address such as 127.0.0.1:8080 or :8080` + "\n"},
 		{"version", []string{"version"}, exitDone, "originwarden ", ""},
 		{"--version", []string{"--version"}, exitDone, thisBuild().String(), ""},
 	} {
@@ -64,10 +64,10 @@ func TestServe_ReportsEveryMistakeAndStartsNothing(t *testing.T) {
 	file := writeConfig(t, "listen: x\nunknown: 1\ntenants: [{id: a}]\n")
 	for _, check := range [][]string{{"serve"}, {"serve", "--check"}} {
 		status, stdout, stderr := execution(t, deaf(t), append(check, "--config", file, "--mode", "x")...)
-		want := file + `:1: listen: "x" is no address such as 127.0.0.1:8080 or :8080` + "\n" +
+		want := file + `:1: listen: "x" is not an address such as 127.0.0.1:8080 or :8080` + "\n" +
 			file + `:2: unknown key "unknown"` + "\n" +
 			file + ":3: tenants[0] has no upstream\n" +
-			`--mode: "x" is none of enforce, headers, report` + "\n"
+			`--mode: "x" is not one of enforce, headers, report` + "\n"
 		if status != exitUsage || stdout != "" || stderr != want {
 			t.Errorf("exit status %d, %q and\n%s", status, stdout, stderr)
 		}

@@ -146,8 +146,8 @@ func TestServe_KeepsItsListsWhereItIsTold(t *testing.T) {
 	for args, want := range map[string]string{
 		up + "--data= --check":                                    "--data: it is empty",
 		up + "--data a --store sqlite:b.db --check":               "[data store]",
-		up + "--data a?b --check":                                 `--data: "sqlite:` + filepath.Join("a?b", "originwarden.db") + `" is no store`,
-		up + "--log-format xml --check":                           `--log-format: "xml" is none of auto, json, console`,
+		up + "--data a?b --check":                                 `--data: "sqlite:` + filepath.Join("a?b", "originwarden.db") + `" is not a store`,
+		up + "--log-format xml --check":                           `--log-format: "xml" is not one of auto, json, console`,
 		up + "--origin x,https://a.test/p --check":                "--origin: \"x\": ",
 		up + "--origin https://a.test/p --check":                  "--origin: \"https://a.test/p\": ",
 		"serve --origin https://a.test --config " + twoTenants(t): "--origin: the file has 2 tenants, and the flag does not say which is meant",
@@ -191,7 +191,7 @@ func TestServe_ChecksTheMachineWithoutAFileToo(t *testing.T) {
 		{"the user's own, that is made", dir, "", ""},
 		{"a file in its way", "", filepath.Join(file, "a"), "not a directory"},
 		{"a file in the way of the user's own", file, "", "not a directory"},
-		{"a file of something else", "", dir, "no SQLite database"},
+		{"a file of something else", "", dir, "not a SQLite database"},
 	} {
 		t.Chdir(t.TempDir())
 		args := []string{"serve", "--check", "--upstream", "http://127.0.0.1:1"}

@@ -8,60 +8,58 @@ import (
 	"time"
 )
 
-// warning is what is wrong with the value at a path, and keeps no gateway from
-// starting.
-type warning struct{ path, message string }
-
-// CertificateWarnings tells what clients or other servers will not accept about
-// the certificates of c, as the files have them now: that one is out of its time,
-// or that none is for a tenant's host. A gateway starts all the same, because
-// files that are renewed need no other start. It may be called concurrently.
+// CertificateWarnings says which certificates of c, as the files are now,
+// clients or other servers will refuse, and which hosts have none. A gateway
+// starts with them, because renewed files are read without a restart. It may be
+// called concurrently.
 func (c *Config) CertificateWarnings(now time.Time) []string {
 	var messages []string
-	for _, w := range c.certificateWarnings(now) {
-		messages = append(messages, w.message)
-	}
+	c.checkCertificates(now, func(_, format string, args ...any) {
+		messages = append(messages, fmt.Sprintf(format, args...))
+	})
 	return messages
 }
 
-func (c *Config) certificateWarnings(now time.Time) []warning {
-	listeners := c.TLS.places()
-	served, all := readCertificates(listeners, now)
-	_, own := readCertificates(c.clientKeyPairs(), now)
-	all = append(all, own...)
-	if len(served) == 0 || len(served) < len(listeners) { // one that cannot be read may be for any host
-		return all
+// warnFunc warns of the value at a path.
+type warnFunc func(path, format string, args ...any)
+
+func (c *Config) checkCertificates(now time.Time, warn warnFunc) {
+	listeners := c.TLS.keyPairs()
+	served := checkValidity(listeners, now, warn)
+	checkValidity(c.clientKeyPairs(), now, warn)
+	if len(served) > 0 && len(served) == len(listeners) { // an unreadable one may be for any host
+		c.checkHostsCovered(served, warn)
 	}
-	return append(all, c.uncoveredHosts(served)...)
 }
 
-// clientKeyPairs are those that the gateway shows to others.
+// clientKeyPairs are those that the gateway presents to others.
 func (c *Config) clientKeyPairs() []keyPairAt {
 	all := []keyPairAt{{"store.etcd.cert", KeyPair{c.Store.Etcd.Cert, c.Store.Etcd.Key}}}
 	for i, t := range c.Tenants {
-		all = append(all, keyPairAt{element("tenants", i) + ".upstream_tls.cert", KeyPair{t.UpstreamTLS.Cert, t.UpstreamTLS.Key}})
+		all = append(all, keyPairAt{elementPath("tenants", i) + ".upstream_tls.cert", KeyPair{t.UpstreamTLS.Cert, t.UpstreamTLS.Key}})
 	}
 	return all
 }
 
-// readCertificates leaves out those that are not configured or not readable,
-// which is a mistake of its own.
-func readCertificates(pairs []keyPairAt, now time.Time) (read []*tls.Certificate, out []warning) {
+// checkValidity returns the certificates that are configured and readable; that
+// others are not is a mistake of its own.
+func checkValidity(pairs []keyPairAt, now time.Time, warn warnFunc) []*tls.Certificate {
+	var read []*tls.Certificate
 	for _, pair := range pairs {
 		loaded, err := pair.Load()
 		if err != nil {
 			continue
 		}
 		read = append(read, loaded)
-		if problem := outOfTime(loaded, now); problem != "" {
-			out = append(out, warning{pair.path, fmt.Sprintf("the certificate %s %s", quote(pair.Cert), problem)})
+		if problem := validityProblem(loaded, now); problem != "" {
+			warn(pair.path, "the certificate %s %s", quote(pair.Cert), problem)
 		}
 	}
-	return read, out
+	return read
 }
 
-// outOfTime says which certificate of the chain is not valid now, or "".
-func outOfTime(chain *tls.Certificate, now time.Time) string {
+// validityProblem says which certificate of the chain is not valid now, or "".
+func validityProblem(chain *tls.Certificate, now time.Time) string {
 	for i, der := range chain.Certificate {
 		c, err := x509.ParseCertificate(der)
 		which := ""
@@ -69,7 +67,7 @@ func outOfTime(chain *tls.Certificate, now time.Time) string {
 			which = fmt.Sprintf(", by certificate %d of its chain", i+1)
 		}
 		switch {
-		case err != nil: // clients may do without it
+		case err != nil: // clients may not need it
 		case now.After(c.NotAfter):
 			return "expired at " + c.NotAfter.Format(time.RFC3339) + which
 		case now.Before(c.NotBefore):
@@ -79,18 +77,15 @@ func outOfTime(chain *tls.Certificate, now time.Time) string {
 	return ""
 }
 
-// uncoveredHosts are the tenants' hosts that no certificate is for, as browsers
-// decide: by its names, of which the first label may be a wildcard.
-func (c *Config) uncoveredHosts(served []*tls.Certificate) []warning {
-	var all []warning
+// checkHostsCovered warns of tenants' hosts that no certificate is for, as
+// browsers decide: by its names, the first label of which may be a wildcard.
+func (c *Config) checkHostsCovered(served []*tls.Certificate, warn warnFunc) {
 	for i, t := range c.Tenants {
 		for j, host := range t.Names() {
 			covers := func(c *tls.Certificate) bool { return c.Leaf.VerifyHostname(host) == nil }
 			if !slices.ContainsFunc(served, covers) {
-				all = append(all, warning{element(element("tenants", i)+".hosts", j),
-					fmt.Sprintf("no certificate of tls is for the host %s: clients refuse it", quote(host))})
+				warn(elementPath(elementPath("tenants", i)+".hosts", j), "no certificate in tls is for the host %s: clients will refuse it", quote(host))
 			}
 		}
 	}
-	return all
 }

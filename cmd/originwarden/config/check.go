@@ -1,9 +1,11 @@
 package config
 
 import (
+	"maps"
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -11,38 +13,81 @@ import (
 	"originwarden/origins"
 )
 
-// checker holds a decoded configuration to what its values have to be, and
-// brings them into canonical form.
+// checker checks a decoded configuration and brings its values into canonical
+// form.
 type checker struct {
 	*findings
 	*Config
 }
 
 func (c *checker) check() {
-	c.addresses()
-	c.tls()
-	c.tenants()
-	c.loops()
-	c.cors()
-	c.tokens()
-	c.oidc()
-	c.store()
-	c.bounds()
+	c.checkAddresses()
+	c.checkTLS()
+	c.checkTenants()
+	c.checkLoops()
+	c.checkCORS()
+	c.checkTokens()
+	c.checkOIDC()
+	c.checkStore()
+	c.checkBounds()
 }
 
-func (c *checker) addresses() {
-	c.address("listen", c.Listen)
-	c.address("admin.listen", c.Admin.Listen)
-	c.hosts("admin.hosts", c.Admin.Hosts, firsts{})
-	if c.Listen == c.Admin.Listen && !strings.HasSuffix(c.Listen, ":0") {
-		c.at("admin.listen", "admin.listen is the tenants' address: it has to be one of its own")
+func (c *checker) isSet(path string) bool {
+	_, set := c.positions[path]
+	return set
+}
+
+// checkPresent reports the keys that the mapping at path lacks.
+func (c *checker) checkPresent(path string, keys ...string) {
+	for _, key := range keys {
+		if !c.isSet(path + "." + key) {
+			c.reportAt(path, "%s has no %s", path, key)
+		}
 	}
 }
 
-func (c *checker) address(path, address string) {
+// pathsByName has the path of the first value with each name.
+type pathsByName map[string]string
+
+// checkUnique reports the value at path if another one has its name. what is the
+// value in the message.
+func (c *checker) checkUnique(seen pathsByName, path, what, name string) {
+	if first, isDuplicate := seen[name]; isDuplicate {
+		c.reportAt(path, "duplicate %s, first at %s%s", what, first, c.lineOf(first))
+		return
+	}
+	seen[name] = path
+}
+
+// lineOf returns the line of a value for a message, or "".
+func (c *checker) lineOf(path string) string {
+	if line := c.positions[path].line; line > 0 {
+		return " (line " + strconv.Itoa(line) + ")"
+	}
+	return ""
+}
+
+func (c *checker) checkPositive(values map[string]int64) {
+	for _, path := range slices.Sorted(maps.Keys(values)) {
+		if values[path] == 0 {
+			c.reportAt(path, "%s must be more than 0", path)
+		}
+	}
+}
+
+func (c *checker) checkAddresses() {
+	c.checkAddress("listen", c.Listen)
+	c.checkAddress("admin.listen", c.Admin.Listen)
+	c.checkHosts("admin.hosts", c.Admin.Hosts, pathsByName{})
+	if c.Listen == c.Admin.Listen && !strings.HasSuffix(c.Listen, ":0") {
+		c.reportAt("admin.listen", "admin.listen is the same address as listen")
+	}
+}
+
+func (c *checker) checkAddress(path, address string) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil || !isPort(port, 0) || !isBindable(host) {
-		c.at(path, "%s: %s is no address such as 127.0.0.1:8080 or :8080", path, quote(address))
+		c.reportAt(path, "%s: %s is not an address such as 127.0.0.1:8080 or :8080", path, quote(address))
 	}
 }
 
@@ -55,71 +100,42 @@ func isBindable(host string) bool {
 	return err == nil && !strings.ContainsAny(host, "/:")
 }
 
-// required reports the keys that the mapping at path lacks.
-func (c *checker) required(path string, keys ...string) {
-	for _, key := range keys {
-		if _, given := c.places[path+"."+key]; !given {
-			c.at(path, "%s has no %s", path, key)
-		}
-	}
-}
-
-// firsts remembers where each of some names was used first, which have to be
-// different.
-type firsts map[string]string
-
-// unique reports name at path if another path has it.
-func (c *checker) unique(seen firsts, path, what, name string) {
-	if first, taken := seen[name]; taken {
-		c.at(path, "the %s %s is that of %s too%s", what, quote(name), first, c.onLine(first))
-		return
-	}
-	seen[name] = path
-}
-
-func (c *checker) onLine(path string) string {
-	if line := c.places[path].line; line > 0 {
-		return " (line " + strconv.Itoa(line) + ")"
-	}
-	return ""
-}
-
-func (c *checker) cors() {
+func (c *checker) checkCORS() {
 	if c.CORS.MaxAge%Duration(time.Second) != 0 {
-		c.at("cors.max_age", "cors.max_age is not whole seconds")
+		c.reportAt("cors.max_age", "cors.max_age is not whole seconds")
 	}
 	for i, method := range c.CORS.Methods {
-		path := element("cors.methods", i)
+		path := elementPath("cors.methods", i)
 		switch {
 		case method == "*" || !isToken(method):
-			c.at(path, "%s is no method: methods are named one by one", quote(method))
+			c.reportAt(path, "%s is not the name of a method", quote(method))
 		case isForbidden(method):
-			c.at(path, "the method %s is never forwarded", method)
+			c.reportAt(path, "the method %s is never forwarded", method)
 		}
 	}
 	for i, header := range c.CORS.RequestHeaders {
-		c.headerName(element("cors.request_headers", i), header)
+		c.checkHeaderName(elementPath("cors.request_headers", i), header)
 		c.CORS.RequestHeaders[i] = strings.ToLower(header)
 	}
 	for i, header := range c.CORS.ExposeHeaders {
-		path := element("cors.expose_headers", i)
-		c.headerName(path, header)
+		path := elementPath("cors.expose_headers", i)
+		c.checkHeaderName(path, header)
 		if header == "*" && c.CORS.Credentials {
-			c.at(path, `"*" exposes nothing to a credentialed request: headers are named one by one`)
+			c.reportAt(path, `"*" exposes nothing if cors.credentials is true: list the headers by name`)
 		}
 	}
 }
 
-// isForbidden tells the methods that no script can send (Fetch, forbidden
-// method) and no gateway forwards.
+// isForbidden reports whether no script can send a method (Fetch, forbidden
+// method) and no gateway forwards it.
 func isForbidden(method string) bool {
 	method = strings.ToUpper(method)
 	return method == "CONNECT" || method == "TRACE" || method == "TRACK"
 }
 
-func (c *checker) headerName(path, header string) {
+func (c *checker) checkHeaderName(path, header string) {
 	if !isToken(header) {
-		c.at(path, "%s is no header's name", quote(header))
+		c.reportAt(path, "%s is not the name of a header", quote(header))
 	}
 }
 
@@ -130,19 +146,45 @@ func isToken(s string) bool {
 	})
 }
 
-func (c *checker) tokens() {
-	hashes := firsts{}
+func (c *checker) checkTokens() {
+	hashes, tenants := pathsByName{}, map[string]bool{"*": true}
+	for _, t := range c.Tenants {
+		tenants[t.ID] = true
+	}
 	for i, token := range c.API.Tokens {
-		path := element("api.tokens", i)
-		c.required(path, "subject", "tenant", "role", "sha256")
-		if _, given := c.places[path+".subject"]; given && !origins.IsSubject(token.Subject) {
-			c.at(path+".subject", "the subject is empty, longer than %d characters, or has a control character", origins.MaxSubjectLength)
+		path := elementPath("api.tokens", i)
+		c.checkPresent(path, "subject", "tenant", "role", "sha256")
+		if c.isSet(path+".subject") && !origins.IsSubject(token.Subject) {
+			c.reportAt(path+".subject", "the subject is empty, longer than %d characters, or has a control character", origins.MaxSubjectLength)
 		}
-		if token.Tenant != "" && token.Tenant != "*" && !c.hasTenant(token.Tenant) {
-			c.at(path+".tenant", `there is no tenant %s; "*" stands for all`, quote(token.Tenant))
+		if c.isSet(path+".tenant") && !tenants[token.Tenant] {
+			c.reportAt(path+".tenant", `there is no tenant %s; "*" stands for all`, quote(token.Tenant))
 		}
 		if token.SHA256 != (Hash{}) {
-			c.sameHash(hashes, path+".sha256", token.SHA256)
+			c.checkUnique(hashes, path+".sha256", "hash", string(token.SHA256[:]))
+		}
+	}
+}
+
+func (c *checker) checkOIDC() {
+	o := c.API.OIDC
+	if o.Issuer == "" {
+		if o.Audience != "" {
+			c.reportAt("api.oidc.audience", "api.oidc has an audience but no issuer")
+		}
+		return
+	}
+	if !isIssuer(o.Issuer) {
+		c.reportAt("api.oidc.issuer", "api.oidc.issuer: %s is not an https URL without a query (http is for this machine only)", quote(o.Issuer))
+	}
+	if o.Audience == "" {
+		c.reportAt("api.oidc", "api.oidc has no audience: tokens for other services would be accepted")
+	}
+	for _, k := range []struct{ path, value string }{
+		{"api.oidc.tenant_claim", o.TenantClaim}, {"api.oidc.role_claim", o.RoleClaim}, {"api.oidc.admin_role", o.AdminRole},
+	} {
+		if k.value == "" {
+			c.reportAt(k.path, "%s is empty", k.path)
 		}
 	}
 }
@@ -154,51 +196,12 @@ func isIssuer(issuer string) bool {
 	return err == nil && origins.IsSecureURL(issuer) && u.Host != "" && u.User == nil && u.RawQuery == "" && !u.ForceQuery && u.Fragment == ""
 }
 
-// oidc holds the issuer to what auth.OIDC fetches keys from.
-func (c *checker) oidc() {
-	o := c.API.OIDC
-	if o.Issuer == "" {
-		if o.Audience != "" {
-			c.at("api.oidc.audience", "api.oidc has an audience, but no issuer")
-		}
-		return
-	}
-	if !isIssuer(o.Issuer) {
-		c.at("api.oidc.issuer", "api.oidc.issuer: %s is no URL of https (or of http on this machine) without a query", quote(o.Issuer))
-	}
-	if o.Audience == "" {
-		c.at("api.oidc", "api.oidc has no audience: without one, tokens for anybody else would count")
-	}
-	for path, value := range map[string]string{"tenant_claim": o.TenantClaim, "role_claim": o.RoleClaim, "admin_role": o.AdminRole} {
-		if value == "" {
-			c.at("api.oidc."+path, "api.oidc.%s is empty", path)
-		}
-	}
-}
+// minHeaderBytes is enough for what browsers send, and for the 4 KiB that
+// net/http reads beyond its limit.
+const minHeaderBytes = 8 << 10
 
-func (c *checker) sameHash(seen firsts, path string, hash Hash) {
-	if first, taken := seen[string(hash[:])]; taken {
-		c.at(path, "the hash is that of %s too%s", first, c.onLine(first))
-		return
-	}
-	seen[string(hash[:])] = path
-}
-
-func (c *checker) hasTenant(id string) bool {
-	for _, t := range c.Tenants {
-		if t.ID == id {
-			return true
-		}
-	}
-	return false
-}
-
-// leastHeader leaves room for what browsers send, and for the 4 KiB that
-// net/http reads beyond what it is told.
-const leastHeader = 8 << 10
-
-func (c *checker) bounds() {
-	for path, value := range map[string]int64{
+func (c *checker) checkBounds() {
+	c.checkPositive(map[string]int64{
 		"store.timeout":             int64(c.Store.Timeout),
 		"cache.tenants":             int64(c.Cache.Tenants),
 		"cache.origins":             int64(c.Cache.Origins),
@@ -206,20 +209,14 @@ func (c *checker) bounds() {
 		"api.limits.origins":        int64(c.API.Limits.Origins),
 		"api.limits.tenant_origins": int64(c.API.Limits.TenantOrigins),
 		"api.limits.body":           int64(c.API.Limits.Body),
-	} {
-		if value == 0 {
-			c.at(path, "%s has to be more than 0", path)
-		}
-	}
-	if c.Limits.HeaderBytes < leastHeader {
-		c.at("limits.header_bytes", "limits.header_bytes is below %d (8KiB)", leastHeader)
+	})
+	if c.Limits.HeaderBytes < minHeaderBytes {
+		c.reportAt("limits.header_bytes", "limits.header_bytes is below %d (8KiB)", minHeaderBytes)
 	}
 	if c.Timeouts.ShutdownDelay > c.Timeouts.Drain {
-		c.at("timeouts.shutdown_delay", "timeouts.shutdown_delay is longer than timeouts.drain, of which it is a part")
+		c.reportAt("timeouts.shutdown_delay", "timeouts.shutdown_delay is part of timeouts.drain, and longer")
 	}
 	if c.API.Limits.TenantOrigins > c.Cache.Origins {
-		c.at("api.limits.tenant_origins", "api.limits.tenant_origins (%d) is above cache.origins (%d)", c.API.Limits.TenantOrigins, c.Cache.Origins)
+		c.reportAt("api.limits.tenant_origins", "api.limits.tenant_origins (%d) is above cache.origins (%d)", c.API.Limits.TenantOrigins, c.Cache.Origins)
 	}
 }
-
-func element(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }

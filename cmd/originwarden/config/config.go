@@ -1,18 +1,11 @@
 package config
 
-import (
-	"net"
-	"slices"
-
-	"originwarden/origins"
-)
-
-// Config is everything that can be configured, checked and in canonical form.
-// It is not changed after Load.
+// Config is the whole configuration, checked and in canonical form. It does not
+// change after Load.
 type Config struct {
-	// Listen is where tenants' traffic arrives, as host:port.
+	// Listen is the address for tenants' traffic, as host:port.
 	Listen string `yaml:"listen"`
-	// TLS is the listener's; without it the gateway speaks plain HTTP.
+	// TLS is that of the listener; without it, the gateway speaks plain HTTP.
 	TLS TLS `yaml:"tls"`
 	// TrustedProxies are the peers whose X-Forwarded-For and -Proto count.
 	TrustedProxies []Network `yaml:"trusted_proxies"`
@@ -29,12 +22,12 @@ type Config struct {
 	Tracing        Tracing   `yaml:"tracing"`
 }
 
-// Admin is the operators' own address.
+// Admin is the address for operators.
 type Admin struct {
 	Listen string `yaml:"listen"`
-	// Hosts are answered on a loopback address beside loopback names, and
-	// elsewhere, if there are any, in the place of every host. They are as those
-	// of a Tenant; "*" is every host.
+	// Hosts have the form of a Tenant's; "*" is every host. On a loopback address
+	// they are answered beside loopback names. Elsewhere every host is answered,
+	// unless there are Hosts.
 	Hosts []string `yaml:"hosts"`
 }
 
@@ -44,66 +37,57 @@ type Tenant struct {
 	// Hosts are in lower case and without ports. One tenant may have none, or
 	// "*" alone.
 	Hosts []string `yaml:"hosts"`
-	// PublicOrigins are in canonical form; nil stands for those of PublicAt.
+	// PublicOrigins are in canonical form; if nil, see PublicAt.
 	PublicOrigins []string `yaml:"public_origins"`
-	// Upstream is a scheme and a host.
-	Upstream URL  `yaml:"upstream"`
-	Mode     Mode `yaml:"mode"`
-	// RequireOrigin refuses some requests that have no Origin.
+	Upstream      URL      `yaml:"upstream"`
+	Mode          Mode     `yaml:"mode"`
+	// RequireOrigin says which requests are refused without an Origin.
 	RequireOrigin Requirement `yaml:"require_origin"`
-	// API serves the lists' API on the tenant's hosts.
+	// API serves the API on the tenant's hosts.
 	API              bool     `yaml:"api"`
 	PostFromAnywhere []string `yaml:"post_from_anywhere"`
 	// Debug adds the nearest miss to a refusal.
-	Debug bool `yaml:"debug"`
-	// UpstreamTLS is for an Upstream of https.
-	UpstreamTLS UpstreamTLS `yaml:"upstream_tls"`
-	// UpstreamCheck asks the upstream from time to time whether it is there.
+	Debug         bool          `yaml:"debug"`
+	UpstreamTLS   UpstreamTLS   `yaml:"upstream_tls"`
 	UpstreamCheck UpstreamCheck `yaml:"upstream_check"`
 }
 
 // UpstreamCheck is a GET that a healthy upstream answers with a status below
 // 400.
 type UpstreamCheck struct {
-	// Path is asked for; "" is no check.
-	Path     string   `yaml:"path"`
+	Path     string   `yaml:"path"` // "": no check
 	Interval Duration `yaml:"interval"`
 	Timeout  Duration `yaml:"timeout"`
 }
 
 // CORS is what a listed origin may do.
 type CORS struct {
-	Credentials bool     `yaml:"credentials"`
-	Methods     []string `yaml:"methods"`
-	// RequestHeaders are in lower case.
-	RequestHeaders []string `yaml:"request_headers"`
+	Credentials    bool     `yaml:"credentials"`
+	Methods        []string `yaml:"methods"`
+	RequestHeaders []string `yaml:"request_headers"` // in lower case
 	ExposeHeaders  []string `yaml:"expose_headers"`
 	MaxAge         Duration `yaml:"max_age"`
 }
 
-// Store is where the lists are kept.
+// Store is where the lists are stored.
 type Store struct {
-	URL StoreURL `yaml:"url"`
-	// Create says whether a store is made where there is none.
-	Create Creation `yaml:"create"`
-	// Timeout ends each call.
-	Timeout Duration `yaml:"timeout"`
-	// AcceptReset takes a store over that came back empty, older or as another
-	// one.
+	URL     StoreURL `yaml:"url"`
+	Create  Creation `yaml:"create"`
+	Timeout Duration `yaml:"timeout"` // of each call
+	// AcceptReset accepts a store that comes back empty, older or as another one.
 	AcceptReset bool `yaml:"accept_reset"`
-	// Etcd is for a URL of etcd.
-	Etcd Etcd `yaml:"etcd"`
+	Etcd        Etcd `yaml:"etcd"`
 }
 
 // Cache bounds the lists in memory.
 type Cache struct {
 	Tenants int `yaml:"tenants"`
 	Origins int `yaml:"origins"`
-	// Revalidate is how often every list is compared with the store; 0 is never.
+	// Revalidate is how often all lists are compared with the store; 0 is never.
 	Revalidate Duration `yaml:"revalidate"`
-	// MaxStaleness is for how long a list may be unconfirmed; 0 is forever.
+	// MaxStaleness is how long a list may be unconfirmed; 0 is forever.
 	MaxStaleness Duration `yaml:"max_staleness"`
-	// SnapshotDir is where the last good lists of a remote store are kept, or "".
+	// SnapshotDir is for the last good lists of a remote store; "" is none.
 	SnapshotDir string `yaml:"snapshot_dir"`
 }
 
@@ -115,7 +99,7 @@ type API struct {
 	Limits     APILimits  `yaml:"limits"`
 }
 
-// OIDC says which access tokens of an issuer count; see auth.OIDC.
+// OIDC says which access tokens of an issuer are accepted; see auth.OIDC.
 type OIDC struct {
 	Issuer      string `yaml:"issuer"` // "": none
 	Audience    string `yaml:"audience"`
@@ -126,12 +110,12 @@ type OIDC struct {
 
 // RateLimits are requests a minute; 0 is no limit. See auth.RateLimits.
 type RateLimits struct {
-	Tier1  int `yaml:"tier1"`  // reads, of one subject at one tenant
-	Tier2  int `yaml:"tier2"`  // writes
-	Failed int `yaml:"failed"` // failed authentication, of one client address
+	Tier1  int `yaml:"tier1"`  // reads of one subject at one tenant
+	Tier2  int `yaml:"tier2"`  // writes of one subject at one tenant
+	Failed int `yaml:"failed"` // failed authentications of one client address
 }
 
-// Token is a static bearer token, of which only the hash is known.
+// Token is a static bearer token, known only by its hash.
 type Token struct {
 	Subject string `yaml:"subject"`
 	// Tenant is a tenant's id, or "*" for all.
@@ -140,7 +124,7 @@ type Token struct {
 	SHA256 Hash   `yaml:"sha256"`
 }
 
-// APILimits bound what the API takes and keeps.
+// APILimits bound what the API accepts and stores.
 type APILimits struct {
 	Integrations  int  `yaml:"integrations"`   // web integrations of a tenant
 	Origins       int  `yaml:"origins"`        // entries of a web integration
@@ -151,15 +135,15 @@ type APILimits struct {
 // Limits bound what a client sends.
 type Limits struct {
 	HeaderBytes Size `yaml:"header_bytes"`
-	URLBytes    Size `yaml:"url_bytes"`  // 0: no limit of its own
+	URLBytes    Size `yaml:"url_bytes"`  // 0: bounded by HeaderBytes alone
 	BodyBytes   Size `yaml:"body_bytes"` // 0: no limit
-	// ConnectionsPerClient is how many one client address may have open, and
-	// InFlightPerTenant how many requests a tenant answers at once; 0 is no limit.
+	// ConnectionsPerClient bounds the open connections of one client address, and
+	// InFlightPerTenant the concurrent requests of a tenant; 0 is no limit.
 	ConnectionsPerClient int `yaml:"connections_per_client"`
 	InFlightPerTenant    int `yaml:"in_flight_per_tenant"`
 }
 
-// Timeouts of connections and of the way to a tenant; 0 is none.
+// Timeouts of connections; 0 is none.
 type Timeouts struct {
 	ReadHeader Duration `yaml:"read_header"`
 	Idle       Duration `yaml:"idle"`
@@ -168,14 +152,14 @@ type Timeouts struct {
 	BodyProgress     Duration `yaml:"body_progress"`
 	UpstreamConnect  Duration `yaml:"upstream_connect"`
 	UpstreamResponse Duration `yaml:"upstream_response"`
-	// WebSocketIdle is how long nothing may pass through a tunnel, and
-	// WebSocketLifetime how long it may be open.
+	// WebSocketIdle is how long a tunnel may be silent, and WebSocketLifetime how
+	// long it may be open.
 	WebSocketIdle     Duration `yaml:"websocket_idle"`
 	WebSocketLifetime Duration `yaml:"websocket_lifetime"`
-	// ShutdownDelay is how long a gateway that stops goes on accepting after it
-	// told that it is not ready, as a part of Drain.
+	// ShutdownDelay is how long a stopping gateway still accepts connections after
+	// it reported that it is not ready. It is part of Drain.
 	ShutdownDelay Duration `yaml:"shutdown_delay"`
-	// Drain is from the signal to stop until what still runs is cut; 0 cuts at once.
+	// Drain is how long a stopping gateway waits for open requests.
 	Drain Duration `yaml:"drain"`
 }
 
@@ -187,36 +171,17 @@ type Log struct {
 	Access bool `yaml:"access"`
 }
 
-// Metrics is how much is told apart.
+// Metrics bounds the number of labels.
 type Metrics struct {
 	// Tenants is how many tenants have a label of their own.
 	Tenants int `yaml:"tenants"`
 }
 
-// PublicAt returns where browsers see the tenant, in canonical form: its
-// PublicOrigins, or else https with each host, and each host with the scheme
-// and port of the gateway's own listener. A tenant that takes every host is
-// expected at localhost and 127.0.0.1.
-func (t *Tenant) PublicAt(scheme, port string) []string {
-	if t.PublicOrigins != nil {
-		return t.PublicOrigins
-	}
-	hosts := t.Names()
-	if len(hosts) == 0 {
-		hosts = []string{"localhost", "127.0.0.1"}
-	}
-	var public []string
-	for _, host := range hosts {
-		entries := []string{scheme + "://" + net.JoinHostPort(host, port)}
-		if len(t.Names()) > 0 {
-			entries = append(entries, "https://"+net.JoinHostPort(host, "443"))
-		}
-		for _, entry := range entries {
-			// Hosts were parsed so before; what a default port elides comes twice.
-			if origin, err := origins.ParseEntry(entry); err == nil && !slices.Contains(public, origin) {
-				public = append(public, origin)
-			}
-		}
-	}
-	return public
+// Tracing is where spans are sent, and how many.
+type Tracing struct {
+	// OTLP is the collector; without one there are no spans.
+	OTLP Collector `yaml:"otlp"`
+	// Sample is the share of traces that are sampled, unless a trusted proxy has
+	// decided.
+	Sample Share `yaml:"sample"`
 }

@@ -1,70 +1,88 @@
 package config
 
 import (
+	"cmp"
 	"encoding"
-	"fmt"
 	"reflect"
 	"strconv"
 
 	"go.yaml.in/yaml/v3"
 )
 
-// decoder fills a Config from YAML nodes, more strictly than the YAML package
-// does: it goes on after every mistake and remembers the place of every value.
+// decoder fills a Config from YAML nodes. Unlike the YAML package it is strict,
+// continues after a mistake, and records the position of each value.
 type decoder struct{ *findings }
 
-// value decodes n into v, which holds its default. Nesting is that of the
-// configuration's own types, whatever aliases n has.
-func (d *decoder) value(n *yaml.Node, path string, v reflect.Value) {
-	d.places[path] = place{line: n.Line}
+// decodeValue decodes n into v, which holds its default. The recursion ends with
+// the types of Config, even if an alias of n contains itself.
+func (d *decoder) decodeValue(n *yaml.Node, path string, v reflect.Value) {
+	d.positions[path] = position{line: n.Line}
 	if n.Kind == yaml.AliasNode {
 		n = n.Alias
 	}
-	if text, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
-		d.text(n, path, text)
+	if into, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
+		d.decodeText(n, path, into)
 		return
 	}
 	switch v.Kind() {
 	case reflect.Struct:
-		d.mapping(n, path, v)
+		d.decodeMapping(n, path, v)
 	case reflect.Slice:
-		d.sequence(n, path, v)
+		d.decodeList(n, path, v)
 	default:
-		d.scalar(n, path, v)
+		d.decodeScalar(n, path, v)
 	}
 }
 
-func (d *decoder) wrong(path, format string, args ...any) {
-	d.at(path, format, args...)
-	d.broken[path] = true
+// reject reports a value that cannot be decoded.
+func (d *decoder) reject(path, format string, args ...any) {
+	d.reportAt(path, format, args...)
+	d.invalid[path] = true
 }
 
-// mapping decodes the keys of n into the fields of v.
-func (d *decoder) mapping(n *yaml.Node, path string, v reflect.Value) {
+// rejectKind reports a node that is not what the value at path must be.
+func (d *decoder) rejectKind(n *yaml.Node, path, must string) {
+	found := ", not " + quote(n.Value)
+	switch {
+	case n.Kind == yaml.MappingNode:
+		found = ", not a mapping"
+	case n.Kind == yaml.SequenceNode:
+		found = ", not a list"
+	case n.ShortTag() == "!!null":
+		found = ": the value is missing"
+	}
+	d.reject(path, "%s must be %s%s", cmp.Or(path, "the file"), must, found)
+}
+
+// decodeMapping decodes the keys of n into the fields of v.
+func (d *decoder) decodeMapping(n *yaml.Node, path string, v reflect.Value) {
 	if n.Kind != yaml.MappingNode {
-		d.wrong(path, "%s is not a mapping of keys to values%s", name(path), hint(n))
+		d.rejectKind(n, path, "a mapping")
 		return
 	}
-	fields := fieldsOf(v)
-	first := map[string]int{} // line by key
+	fields := fieldsByKey(v)
+	in, prefix := "", ""
+	if path != "" {
+		in, prefix = " in "+path, path+"."
+	}
+	lines := map[string]int{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
 		field, known := fields[key.Value]
-		line, doubled := first[key.Value]
+		first, isDuplicate := lines[key.Value]
 		switch {
 		case key.Kind != yaml.ScalarNode || !known:
-			d.add(place{line: key.Line}, "unknown key %s%s", quote(key.Value), in(path))
-		case doubled:
-			d.add(place{line: key.Line}, "key %s is given twice, first in line %d", quote(key.Value), line)
+			d.report(position{line: key.Line}, "unknown key %s%s", quote(key.Value), in)
+		case isDuplicate:
+			d.report(position{line: key.Line}, "duplicate key %s, first on line %d", quote(key.Value), first)
 		default:
-			first[key.Value] = key.Line
-			d.value(value, join(path, key.Value), field)
+			lines[key.Value] = key.Line
+			d.decodeValue(value, prefix+key.Value, field)
 		}
 	}
 }
 
-// fieldsOf returns the fields of a struct by their keys.
-func fieldsOf(v reflect.Value) map[string]reflect.Value {
+func fieldsByKey(v reflect.Value) map[string]reflect.Value {
 	fields := map[string]reflect.Value{}
 	for i := range v.NumField() {
 		fields[v.Type().Field(i).Tag.Get("yaml")] = v.Field(i)
@@ -72,10 +90,10 @@ func fieldsOf(v reflect.Value) map[string]reflect.Value {
 	return fields
 }
 
-// sequence decodes n in the place of what v holds.
-func (d *decoder) sequence(n *yaml.Node, path string, v reflect.Value) {
+// decodeList replaces what v holds.
+func (d *decoder) decodeList(n *yaml.Node, path string, v reflect.Value) {
 	if n.Kind != yaml.SequenceNode {
-		d.wrong(path, "%s is not a list%s", name(path), hint(n))
+		d.rejectKind(n, path, "a list")
 		return
 	}
 	v.Set(reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content)))
@@ -83,80 +101,42 @@ func (d *decoder) sequence(n *yaml.Node, path string, v reflect.Value) {
 		if e, ok := v.Index(i).Addr().Interface().(interface{ setDefaults() }); ok {
 			e.setDefaults()
 		}
-		d.value(element, fmt.Sprintf("%s[%d]", path, i), v.Index(i))
+		d.decodeValue(element, elementPath(path, i), v.Index(i))
 	}
 }
 
-// text decodes a scalar that has a form of its own.
-func (d *decoder) text(n *yaml.Node, path string, into encoding.TextUnmarshaler) {
+func (d *decoder) decodeText(n *yaml.Node, path string, into encoding.TextUnmarshaler) {
 	if n.Kind != yaml.ScalarNode || n.ShortTag() == "!!null" {
-		d.wrong(path, "%s is not a single value%s", name(path), hint(n))
-		return
-	}
-	if err := into.UnmarshalText([]byte(n.Value)); err != nil {
-		d.wrong(path, "%s: %v", name(path), err)
+		d.rejectKind(n, path, "a single value")
+	} else if err := into.UnmarshalText([]byte(n.Value)); err != nil {
+		d.reject(path, "%s: %v", path, err)
 	}
 }
 
-func (d *decoder) scalar(n *yaml.Node, path string, v reflect.Value) {
+func (d *decoder) decodeScalar(n *yaml.Node, path string, v reflect.Value) {
 	tag := n.ShortTag()
 	switch kind := v.Kind(); {
 	case kind == reflect.String && tag == "!!str" && n.Kind == yaml.ScalarNode:
 		v.SetString(n.Value)
 	case kind == reflect.String:
-		d.wrong(path, "%s is not text%s", name(path), hint(n))
-	case kind == reflect.Bool && (n.Value == "true" || n.Value == "false") && tag == "!!bool":
+		d.rejectKind(n, path, "a string")
+	case kind == reflect.Bool && tag == "!!bool" && (n.Value == "true" || n.Value == "false"):
 		v.SetBool(n.Value == "true")
 	case kind == reflect.Bool:
-		d.wrong(path, "%s is neither true nor false%s", name(path), hint(n))
+		d.rejectKind(n, path, "true or false")
 	default:
-		d.integer(n, path, v)
+		d.decodeInteger(n, path, v)
 	}
 }
 
-func (d *decoder) integer(n *yaml.Node, path string, v reflect.Value) {
+func (d *decoder) decodeInteger(n *yaml.Node, path string, v reflect.Value) {
 	number, err := strconv.ParseInt(n.Value, 10, strconv.IntSize)
 	switch {
 	case n.ShortTag() != "!!int" || err != nil || strconv.FormatInt(number, 10) != n.Value:
-		d.wrong(path, "%s is not a whole number%s", name(path), hint(n))
+		d.rejectKind(n, path, "a whole number")
 	case number < 0:
-		d.wrong(path, "%s is negative", name(path))
+		d.reject(path, "%s must not be negative", path)
 	default:
 		v.SetInt(number)
 	}
-}
-
-// hint says what n is, where that is not what is needed.
-func hint(n *yaml.Node) string {
-	switch {
-	case n.Kind == yaml.MappingNode:
-		return ", but a mapping"
-	case n.Kind == yaml.SequenceNode:
-		return ", but a list"
-	case n.ShortTag() == "!!null":
-		return ": its value is missing"
-	}
-	return ", but " + quote(n.Value)
-}
-
-// name is how messages call the value at path.
-func name(path string) string {
-	if path == "" {
-		return "the file"
-	}
-	return path
-}
-
-func in(path string) string {
-	if path == "" {
-		return ""
-	}
-	return " in " + path
-}
-
-func join(path, key string) string {
-	if path == "" {
-		return key
-	}
-	return path + "." + key
 }

@@ -6,8 +6,8 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// Default returns what holds where nothing is configured. It has no tenant, so
-// that it is not enough to start with.
+// Default returns the defaults. They have no tenant, so a gateway cannot start
+// with them alone.
 func Default() *Config {
 	return &Config{
 		Listen: "127.0.0.1:8080",
@@ -43,7 +43,7 @@ func Default() *Config {
 	}
 }
 
-// setDefaults makes t what holds for a tenant of which nothing is said.
+// setDefaults sets t to the defaults of a tenant.
 func (t *Tenant) setDefaults() {
 	*t = Tenant{API: true, UpstreamCheck: UpstreamCheck{Interval: Duration(10 * time.Second), Timeout: Duration(2 * time.Second)}}
 }

@@ -1,6 +1,6 @@
-// Package config reads the configuration: one YAML file, and what the command
-// line puts in its place. It is strict, and reports every mistake at once with
-// the line where it stands.
+// Package config reads the configuration: a YAML file, and the flags that
+// override it. It is strict and reports all mistakes at once, each with its
+// line.
 //
-// It starts nothing and opens nothing but the file.
+// It starts nothing, and opens only the file and the files that it names.
 package config

@@ -12,7 +12,7 @@ import (
 // anyHost, alone in a list of hosts, is every host.
 const anyHost = "*"
 
-// Names are the hosts of t, without the "*" that is none.
+// Names returns the hosts of t, or nil if it takes every host.
 func (t *Tenant) Names() []string {
 	if slices.Contains(t.Hosts, anyHost) {
 		return nil
@@ -20,8 +20,33 @@ func (t *Tenant) Names() []string {
 	return t.Hosts
 }
 
-// WithoutHosts returns the id of the tenant that has no hosts and does not say
-// that it takes every host, or "".
+// PublicAt returns where browsers see the tenant, in canonical form: its
+// PublicOrigins, or else each host with https, and with the scheme and port of
+// the gateway's own listener. For a tenant that takes every host, these are
+// localhost and 127.0.0.1 at the listener.
+func (t *Tenant) PublicAt(scheme, port string) []string {
+	if t.PublicOrigins != nil {
+		return t.PublicOrigins
+	}
+	var entries []string
+	for _, host := range t.Names() {
+		entries = append(entries, scheme+"://"+net.JoinHostPort(host, port), "https://"+net.JoinHostPort(host, "443"))
+	}
+	if entries == nil {
+		entries = []string{scheme + "://localhost:" + port, scheme + "://127.0.0.1:" + port}
+	}
+	var public []string
+	for _, entry := range entries {
+		// The hosts were parsed before. Two entries may be the same origin.
+		if origin, err := origins.ParseEntry(entry); err == nil && !slices.Contains(public, origin) {
+			public = append(public, origin)
+		}
+	}
+	return public
+}
+
+// WithoutHosts returns the id of the tenant that takes every host without
+// saying so, or "".
 func (c *Config) WithoutHosts() string {
 	for _, t := range c.Tenants {
 		if len(t.Hosts) == 0 {
@@ -37,11 +62,12 @@ func (c *Config) OnLoopback() bool {
 	return err == nil && origins.IsLoopbackName(host)
 }
 
-// tenantHosts holds the hosts of the tenant at a path to those of the others.
-// rest is the path of the one that takes what nobody has, so far.
-func (c *checker) tenantHosts(at string, t *Tenant, taken firsts, rest string) string {
-	c.hosts(at+".hosts", t.Hosts, taken)
-	if c.broken[at+".hosts"] || c.broken[at] || len(t.Names()) > 0 {
+// checkTenantHosts checks the hosts of the tenant at path against those of the
+// tenants before it. It returns the path of the one that takes all other hosts,
+// which is rest so far.
+func (c *checker) checkTenantHosts(path string, t *Tenant, seen pathsByName, rest string) string {
+	c.checkHosts(path+".hosts", t.Hosts, seen)
+	if c.isInvalid(path+".hosts") || len(t.Names()) > 0 {
 		return rest
 	}
 	if rest != "" {
@@ -49,38 +75,38 @@ func (c *checker) tenantHosts(at string, t *Tenant, taken firsts, rest string) s
 		if len(t.Hosts) > 0 {
 			what = `has the host "*"`
 		}
-		c.at(at, "%s %s and takes those that nobody has, as %s does%s", at, what, rest, c.onLine(rest))
+		c.reportAt(path, "%s %s and takes all hosts that no other has: so does %s%s", path, what, rest, c.lineOf(rest))
 	}
-	return at
+	return path
 }
 
-// hosts brings names into canonical form and reports those that are taken.
-func (c *checker) hosts(at string, names []string, taken firsts) {
+// checkHosts brings names into canonical form and reports duplicates.
+func (c *checker) checkHosts(path string, names []string, seen pathsByName) {
 	for i, name := range names {
 		if name == anyHost {
 			if len(names) > 1 {
-				c.at(element(at, i), `the host "*" stands for all: it is alone in its list`)
+				c.reportAt(elementPath(path, i), `the host "*" stands for all, so it must be the only one`)
 			}
 			continue
 		}
 		canonical, err := parseHost(name)
 		if err != nil {
-			c.at(element(at, i), "the host %s %v", quote(name), err)
+			c.reportAt(elementPath(path, i), "the host %s %v", quote(name), err)
 			continue
 		}
 		names[i] = canonical
-		c.unique(taken, element(at, i), "host", canonical)
+		c.checkUnique(seen, elementPath(path, i), "host "+quote(canonical), canonical)
 	}
 }
 
-// parseHost returns the name of a host as it stands in Host, but without
-// brackets, port and a dot at the end.
+// parseHost returns a host in the form of the Host header, but without port,
+// brackets and a dot at the end.
 func parseHost(name string) (string, error) {
 	if strings.Contains(strings.TrimPrefix(name, "["), ":") && !strings.HasSuffix(name, "]") {
-		return "", errors.New("has a port, which hosts are without")
+		return "", errors.New("has a port, or is an IPv6 address without brackets")
 	}
 	if strings.HasSuffix(name, "/") {
-		return "", errors.New("has a path: a host is a name")
+		return "", errors.New("has a path")
 	}
 	const scheme = "https://"
 	origin, err := origins.ParseEntry(scheme + name)

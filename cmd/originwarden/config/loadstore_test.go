@@ -32,9 +32,9 @@ func TestLoadStore_AsksForNothingBesideTheStore(t *testing.T) {
 		{"half of a login", "store:\n  url: etcd://127.0.0.1:2379\n  etcd: {username: u}", nil, "", file + ":3: store.etcd needs both username and password_file, or neither"},
 		{"no such password", "store:\n  url: etcd://127.0.0.1:2379\n  etcd: {username: u, password_file: " + password + "x}", nil, "", file + ":3: store.etcd: open "},
 		{"an unknown key", "stores: x", nil, "", file + `:1: unknown key "stores"`},
-		{"a value elsewhere that is none", "listen: [x]", nil, "", file + ":1: listen is not text"},
-		{"no limit", "api: {limits: {origins: 0}}", nil, "", file + ":1: api.limits.origins has to be more than 0"},
-		{"a flag that is none", "", []config.Flag{{Name: "store", Value: "x"}}, "", `--store: "x" is no store`},
+		{"a value elsewhere that is none", "listen: [x]", nil, "", file + ":1: listen must be a string, not a list"},
+		{"no limit", "api: {limits: {origins: 0}}", nil, "", file + ":1: api.limits.origins must be more than 0"},
+		{"a flag that is none", "", []config.Flag{{Name: "store", Value: "x"}}, "", `--store: "x" is not a store such as`},
 	} {
 		if err := os.WriteFile(file, []byte(row.text), 0o600); err != nil {
 			t.Fatal(err)

@@ -8,10 +8,9 @@ import (
 	"strings"
 )
 
-// loops refuses upstreams that are addresses of the gateway itself. Names but
-// localhost are not looked up: what they lead to is known when a request comes
-// back.
-func (c *checker) loops() {
+// checkLoops refuses upstreams that are addresses of the gateway itself. It
+// looks no names up: other loops are found when a request comes back.
+func (c *checker) checkLoops() {
 	for i, t := range c.Tenants {
 		if t.Upstream.URL == nil {
 			continue
@@ -19,31 +18,33 @@ func (c *checker) loops() {
 		port := cmp.Or(t.Upstream.Port(), map[string]string{"http": "80", "https": "443"}[t.Upstream.Scheme])
 		for _, own := range []struct{ key, address string }{{"listen", c.Listen}, {"admin.listen", c.Admin.Listen}} {
 			host, ownPort, err := net.SplitHostPort(own.address)
-			if err != nil || port != ownPort || !reaches(t.Upstream.Hostname(), host) {
+			if err != nil || port != ownPort || !reachesListener(t.Upstream.Hostname(), host) {
 				continue
 			}
-			at := element("tenants", i) + ".upstream"
-			c.at(at, "%s: %s is the gateway itself: %s is %s", at, quote(t.Upstream.String()), own.key, quote(own.address))
+			at := elementPath("tenants", i) + ".upstream"
+			c.reportAt(at, "%s: %s is the gateway itself: %s is %s", at, quote(t.Upstream.String()), own.key, quote(own.address))
 		}
 	}
 }
 
-// reaches reports whether a connection to host comes to who listens at an
-// address, on any address of this machine if that is empty or unspecified.
-func reaches(host, listener string) bool {
-	everywhere := listener == "" || slices.ContainsFunc(addressesOf(listener), netip.Addr.IsUnspecified)
+// reachesListener reports whether a connection to host reaches a listener at an
+// address; an empty or unspecified one is every address of this machine.
+func reachesListener(host, listener string) bool {
+	bound := addressesOf(listener)
+	everywhere := listener == "" || slices.ContainsFunc(bound, netip.Addr.IsUnspecified)
 	for _, addr := range addressesOf(host) {
 		switch {
-		case everywhere && isOwn(addr), slices.Contains(addressesOf(listener), addr):
+		case everywhere && isOwnAddress(addr), slices.Contains(bound, addr):
 			return true
-		case addr.IsUnspecified() && slices.ContainsFunc(addressesOf(listener), netip.Addr.IsLoopback):
-			return true // which is where net.Dial takes it
+		case addr.IsUnspecified() && slices.ContainsFunc(bound, netip.Addr.IsLoopback):
+			return true // net.Dial connects to loopback
 		}
 	}
 	return strings.EqualFold(host, listener)
 }
 
-// addressesOf are those of an address or of localhost; none of another name.
+// addressesOf returns those of an address or of localhost, and none of another
+// name.
 func addressesOf(host string) []netip.Addr {
 	if name := strings.TrimSuffix(strings.ToLower(host), "."); name == "localhost" || strings.HasSuffix(name, ".localhost") {
 		return []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()}
@@ -55,14 +56,14 @@ func addressesOf(host string) []netip.Addr {
 	return []netip.Addr{addr.Unmap().WithZone("")}
 }
 
-// isOwn reports whether addr is one of this machine.
-func isOwn(addr netip.Addr) bool {
+// isOwnAddress reports whether addr is one of this machine.
+func isOwnAddress(addr netip.Addr) bool {
 	if addr.IsLoopback() || addr.IsUnspecified() {
 		return true
 	}
 	all, err := net.InterfaceAddrs()
 	if err != nil {
-		return isSource(addr)
+		return isSourceAddress(addr)
 	}
 	return slices.ContainsFunc(all, func(own net.Addr) bool {
 		prefix, err := netip.ParsePrefix(own.String())
@@ -70,10 +71,10 @@ func isOwn(addr netip.Addr) bool {
 	})
 }
 
-// isSource reports whether a connection to addr would come from addr, and sends
-// nothing. It is for services that may not list the machine's addresses, which
-// takes a netlink socket on Linux.
-func isSource(addr netip.Addr) bool {
+// isSourceAddress reports whether a connection to addr would come from addr. It
+// sends nothing. It is for services that may not list the machine's addresses,
+// which takes a netlink socket on Linux.
+func isSourceAddress(addr netip.Addr) bool {
 	const anyPort = 9
 	socket, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(addr, anyPort)))
 	if err != nil {

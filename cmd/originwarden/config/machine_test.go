@@ -49,7 +49,7 @@ func TestCheck_WarnsOfHostsThatNoCertificateIsFor(t *testing.T) {
 	} {
 		pair := keyPair(t, row.names...)
 		warnings, mistakes := checked(t, "tls: {cert: "+pair.Cert+", key: "+pair.Key+"}\ntenants:\n- {id: a, upstream: 'http://127.0.0.1:1', hosts: ['"+row.host+"']}\n")
-		want := "3: no certificate of tls is for the host \"" + strings.Trim(row.host, "[]") + "\": clients refuse it"
+		want := "3: no certificate in tls is for the host \"" + strings.Trim(row.host, "[]") + "\": clients will refuse it"
 		if got := len(warnings) == 0; got != row.covered || !got && !slices.Equal(warnings, []string{want}) || mistakes != nil {
 			t.Errorf("%s: %q, %q", row.rule, warnings, mistakes)
 		}
@@ -67,7 +67,7 @@ func TestCheck_CountsEveryCertificate(t *testing.T) {
   - x.b.example
 tls: {cert: `+first.Cert+`, key: `+first.Key+`, certs: [{cert: `+second.Cert+`, key: `+second.Key+`}]}
 `)
-	if want := []string{`6: no certificate of tls is for the host "c.example": clients refuse it`}; !slices.Equal(warnings, want) || mistakes != nil {
+	if want := []string{`6: no certificate in tls is for the host "c.example": clients will refuse it`}; !slices.Equal(warnings, want) || mistakes != nil {
 		t.Errorf("%q, %q", warnings, mistakes)
 	}
 }
@@ -139,7 +139,7 @@ func TestCheck_ReportsAStoreThatCannotBeWritten(t *testing.T) {
 		{"a file that is made", "store: {url: 'sqlite:" + dir + "/new.db'}", ""},
 		{"a file that is there", "store: {url: 'sqlite:" + text + "'}", ""},
 		{"a database", "store: {url: 'sqlite:" + sqlite + "'}", ""},
-		{"a file of something else", "store: {url: 'sqlite:" + notes + "'}", `2: store.url: the file "` + notes + `" is no SQLite database`},
+		{"a file of something else", "store: {url: 'sqlite:" + notes + "'}", `2: store.url: the file "` + notes + `" is not a SQLite database`},
 		{"never made, a database", "store: {create: never, url: 'sqlite:" + sqlite + "'}", ""},
 		{"never made, no file", "store: {create: never, url: 'sqlite:" + dir + "/new.db'}", `2: store.create is never, and the file "` + dir + `/new.db" does not exist`},
 		{"never made, an empty file", "store: {create: never, url: 'sqlite:" + text + "'}", `2: store.create is never, and the file "` + text + `" is empty`},

@@ -3,19 +3,18 @@ package config
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 )
 
 // Mistake is one thing that is wrong with the configuration.
 type Mistake struct {
-	// Where is FILE:LINE, or the flag, whose value it is; "" when there is
-	// neither.
-	Where string
-	// Message says what is wrong there, for the person who wrote it.
+	// Where is FILE:LINE, FILE, --FLAG or "".
+	Where   string
 	Message string
 
-	line int
+	line int // by which mistakes are sorted
 }
 
 func (m Mistake) String() string {
@@ -25,11 +24,11 @@ func (m Mistake) String() string {
 	return m.Where + ": " + m.Message
 }
 
-// Mistakes is everything that is wrong with a configuration: that of the file
-// in the order of its lines, then that of the flags.
+// Mistakes are all that is wrong with a configuration: those of the file in the
+// order of its lines, then those of the flags.
 type Mistakes []Mistake
 
-// Error is a line for each mistake.
+// Error has one line for each mistake.
 func (m Mistakes) Error() string {
 	lines := make([]string, len(m))
 	for i, mistake := range m {
@@ -38,87 +37,76 @@ func (m Mistakes) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// place is where a value was written: on a line of the file, or in a flag. The
-// zero place is the default's.
-type place struct {
+// position is where a value was set: a line of the file or a flag. The zero
+// position is that of a default.
+type position struct {
 	line int
 	flag string
 }
 
-// findings collects mistakes, and remembers where every value was written, by
-// its path: the keys from the outside in, such as tenants[0].id.
+// findings collects mistakes. It remembers the position of each value by its
+// path: the keys from the outermost, such as tenants[0].id.
 type findings struct {
-	file     string
-	places   map[string]place
-	broken   map[string]bool // paths whose value is none of the configuration's
-	mistakes Mistakes
+	file      string
+	positions map[string]position
+	invalid   map[string]bool // paths of values that could not be decoded
+	mistakes  Mistakes
 }
 
-// at reports a mistake in the value at path, unless that was found to be broken
-// before. What was not written stands where its surroundings begin.
-func (f *findings) at(path, format string, args ...any) {
-	if f.isBroken(path) {
+func newFindings(file string) *findings {
+	return &findings{file: file, positions: map[string]position{}, invalid: map[string]bool{}}
+}
+
+// reportAt reports a mistake in the value at path, unless it could not be
+// decoded, which was reported before. A default has the position of what
+// surrounds it.
+func (f *findings) reportAt(path, format string, args ...any) {
+	if f.isInvalid(path) {
 		return
 	}
-	where := f.places[path]
-	for outer := path; where == (place{}) && outer != ""; {
-		outer = outside(outer)
-		where = f.places[outer]
+	at := f.positions[path]
+	for at == (position{}) && path != "" {
+		path = parentPath(path)
+		at = f.positions[path]
 	}
-	f.add(where, format, args...)
+	f.report(at, format, args...)
 }
 
-func (f *findings) isBroken(path string) bool {
-	for ; path != ""; path = outside(path) {
-		if f.broken[path] {
+func (f *findings) isInvalid(path string) bool {
+	for ; path != ""; path = parentPath(path) {
+		if f.invalid[path] {
 			return true
 		}
 	}
-	return f.broken[""]
+	return f.invalid[""]
 }
 
-func (f *findings) add(where place, format string, args ...any) {
-	m := Mistake{Message: fmt.Sprintf(format, args...), line: where.line}
-	switch {
-	case where.flag != "":
-		m.Where = "--" + where.flag
-	case where.line > 0 && f.file != "":
-		m.Where = fmt.Sprintf("%s:%d", f.file, where.line)
-	default:
-		m.Where = f.file
+func (f *findings) report(at position, format string, args ...any) {
+	m := Mistake{Where: f.file, Message: fmt.Sprintf(format, args...), line: at.line}
+	if at.flag != "" {
+		m.Where, m.line = "--"+at.flag, math.MaxInt
+	} else if at.line > 0 && f.file != "" {
+		m.Where = fmt.Sprintf("%s:%d", f.file, at.line)
 	}
 	f.mistakes = append(f.mistakes, m)
 }
 
-// result is nil when there are no mistakes.
-func (f *findings) result() error {
+// err returns the mistakes, or nil if there are none.
+func (f *findings) err() error {
 	if len(f.mistakes) == 0 {
 		return nil
 	}
 	return f.sorted()
 }
 
-// sorted are the mistakes in the order of Mistakes.
 func (f *findings) sorted() Mistakes {
-	slices.SortStableFunc(f.mistakes, func(a, b Mistake) int {
-		return cmp.Or(compareFlags(a, b), cmp.Compare(a.line, b.line))
-	})
+	slices.SortStableFunc(f.mistakes, func(a, b Mistake) int { return cmp.Compare(a.line, b.line) })
 	return f.mistakes
 }
 
-// compareFlags puts what is in no file behind the rest.
-func compareFlags(a, b Mistake) int {
-	rank := func(m Mistake) int {
-		if strings.HasPrefix(m.Where, "--") {
-			return 1
-		}
-		return 0
-	}
-	return cmp.Compare(rank(a), rank(b))
-}
-
-// outside is the path of what path is in: tenants[0] for tenants[0].id, and
-// tenants for that.
-func outside(path string) string {
+// parentPath returns tenants[0] for tenants[0].id, and tenants for that.
+func parentPath(path string) string {
 	return path[:max(strings.LastIndexAny(path, ".["), 0)]
 }
+
+func elementPath(path string, i int) string { return fmt.Sprintf("%s[%d]", path, i) }

@@ -1,33 +1,34 @@
 package config
 
-// Reloaded returns what next comes to in a process that was started with c, and
-// the keys of next that are other than c's and wait for the next start. All the
-// rest holds at once.
-func (c *Config) Reloaded(next *Config) (in *Config, waiting []string) {
-	merged := *next
-	fixed := func(key string, same bool, keep func()) {
-		if !same {
-			waiting = append(waiting, key)
-			keep()
+import "reflect"
+
+// Reloaded returns what next amounts to in a process that was started with c,
+// and the changed keys that apply only after a restart. The others apply at once.
+func (c *Config) Reloaded(next *Config) (merged *Config, waiting []string) {
+	kept := *next
+	for _, k := range []struct {
+		name       string
+		was, again any // pointers to the same field of c and of what is returned
+	}{
+		{"listen", &c.Listen, &kept.Listen},
+		{"tls", &c.TLS, &kept.TLS},
+		{"admin.listen", &c.Admin.Listen, &kept.Admin.Listen},
+		{"store", &c.Store, &kept.Store},
+		{"cache", &c.Cache, &kept.Cache},
+		// The store was opened with these two limits.
+		{"api.limits.integrations", &c.API.Limits.Integrations, &kept.API.Limits.Integrations},
+		{"api.limits.tenant_origins", &c.API.Limits.TenantOrigins, &kept.API.Limits.TenantOrigins},
+		{"limits.header_bytes", &c.Limits.HeaderBytes, &kept.Limits.HeaderBytes},
+		{"timeouts.read_header", &c.Timeouts.ReadHeader, &kept.Timeouts.ReadHeader},
+		{"timeouts.idle", &c.Timeouts.Idle, &kept.Timeouts.Idle},
+		{"log.format", &c.Log.Format, &kept.Log.Format},
+		{"log.access", &c.Log.Access, &kept.Log.Access},
+		{"tracing", &c.Tracing, &kept.Tracing},
+	} {
+		if !reflect.DeepEqual(k.was, k.again) {
+			waiting = append(waiting, k.name)
+			reflect.ValueOf(k.again).Elem().Set(reflect.ValueOf(k.was).Elem())
 		}
 	}
-	fixed("listen", c.Listen == next.Listen, func() { merged.Listen = c.Listen })
-	fixed("tls", c.TLS.same(next.TLS), func() { merged.TLS = c.TLS })
-	fixed("admin.listen", c.Admin.Listen == next.Admin.Listen, func() { merged.Admin.Listen = c.Admin.Listen })
-	fixed("store", c.Store.same(next.Store), func() { merged.Store = c.Store })
-	fixed("cache", c.Cache == next.Cache, func() { merged.Cache = c.Cache })
-	// The store was opened with these two.
-	fixed("api.limits.integrations", c.API.Limits.Integrations == next.API.Limits.Integrations, func() { merged.API.Limits.Integrations = c.API.Limits.Integrations })
-	fixed("api.limits.tenant_origins", c.API.Limits.TenantOrigins == next.API.Limits.TenantOrigins, func() { merged.API.Limits.TenantOrigins = c.API.Limits.TenantOrigins })
-	fixed("limits.header_bytes", c.Limits.HeaderBytes == next.Limits.HeaderBytes, func() { merged.Limits.HeaderBytes = c.Limits.HeaderBytes })
-	fixed("timeouts.read_header", c.Timeouts.ReadHeader == next.Timeouts.ReadHeader, func() { merged.Timeouts.ReadHeader = c.Timeouts.ReadHeader })
-	fixed("timeouts.idle", c.Timeouts.Idle == next.Timeouts.Idle, func() { merged.Timeouts.Idle = c.Timeouts.Idle })
-	fixed("log.format", c.Log.Format == next.Log.Format, func() { merged.Log.Format = c.Log.Format })
-	fixed("log.access", c.Log.Access == next.Log.Access, func() { merged.Log.Access = c.Log.Access })
-	fixed("tracing", c.Tracing.same(next.Tracing), func() { merged.Tracing = c.Tracing })
-	return &merged, waiting
-}
-
-func (s Store) same(other Store) bool {
-	return s.URL.String() == other.URL.String() && s.Create == other.Create && s.Timeout == other.Timeout && s.AcceptReset == other.AcceptReset && s.Etcd == other.Etcd
+	return &kept, waiting
 }

@@ -7,16 +7,15 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"slices"
 )
 
 // TLS names the certificates of the listener.
 type TLS struct {
-	// Cert and Key are those of the first one, for clients that name no host or
-	// an unknown one. They may be empty where there are Certs.
+	// Cert and Key are the first pair, for clients that name no host or an
+	// unknown one. They may be empty if there are Certs.
 	Cert string `yaml:"cert"`
 	Key  string `yaml:"key"`
-	// Certs are more of them. A client gets one for the host that it names (SNI).
+	// Certs are more pairs. A client gets one for the host that it names (SNI).
 	Certs []KeyPair `yaml:"certs"`
 }
 
@@ -27,64 +26,60 @@ type KeyPair struct {
 }
 
 // Enabled reports whether there is a certificate.
-func (t TLS) Enabled() bool { return len(t.places()) > 0 }
+func (t TLS) Enabled() bool { return len(t.keyPairs()) > 0 }
 
-// KeyPairs are all of them, the first one first.
+// KeyPairs returns all pairs, the first one first.
 func (t TLS) KeyPairs() []KeyPair {
 	var all []KeyPair
-	for _, p := range t.places() {
+	for _, p := range t.keyPairs() {
 		all = append(all, p.KeyPair)
 	}
 	return all
 }
 
-// keyPairAt is a certificate and the path of where it is configured.
+// keyPairAt is a pair and its path in the configuration.
 type keyPairAt struct {
 	path string
 	KeyPair
 }
 
-func (t TLS) places() []keyPairAt {
+func (t TLS) keyPairs() []keyPairAt {
 	var all []keyPairAt
 	if first := (KeyPair{t.Cert, t.Key}); first != (KeyPair{}) {
 		all = append(all, keyPairAt{"tls", first})
 	}
 	for i, pair := range t.Certs {
-		all = append(all, keyPairAt{element("tls.certs", i), pair})
+		all = append(all, keyPairAt{elementPath("tls.certs", i), pair})
 	}
 	return all
 }
 
-func (t TLS) same(other TLS) bool {
-	return t.Cert == other.Cert && t.Key == other.Key && slices.Equal(t.Certs, other.Certs)
-}
-
-// Load reads the certificate as the files have it now.
+// Load reads the files as they are now.
 func (p KeyPair) Load() (*tls.Certificate, error) {
 	if p.Cert == "" || p.Key == "" {
 		return nil, errors.New("a certificate needs both cert and key")
 	}
 	pair, err := tls.LoadX509KeyPair(p.Cert, p.Key)
-	if _, named := errors.AsType[*fs.PathError](err); err != nil && !named {
+	if _, isNamed := errors.AsType[*fs.PathError](err); err != nil && !isNamed {
 		err = fmt.Errorf("%s and %s: %w", p.Cert, p.Key, err)
 	}
 	return &pair, err
 }
 
-// UpstreamTLS is how a tenant is reached by TLS.
+// UpstreamTLS is how a tenant is connected to by TLS.
 type UpstreamTLS struct {
-	// CA is a file of certificates in PEM that the tenant's has to be signed by,
-	// in the place of the system's authorities.
+	// CA is a file of the authorities that sign the tenant's certificate, in PEM;
+	// "" stands for the system's.
 	CA string `yaml:"ca"`
-	// ServerName is the name that the tenant's certificate has to have; "" is
-	// the upstream's host.
+	// ServerName is the name in the tenant's certificate; "" is the upstream's
+	// host.
 	ServerName string `yaml:"server_name"`
 	// Cert and Key are the gateway's own certificate, for a tenant that asks.
 	Cert string `yaml:"cert"`
 	Key  string `yaml:"key"`
 }
 
-// Load reads the files. It returns nil when nothing is configured.
+// Load reads the files. It returns nil if nothing is configured.
 func (u UpstreamTLS) Load() (*tls.Config, error) {
 	if u == (UpstreamTLS{}) {
 		return nil, nil
@@ -110,22 +105,25 @@ func (u UpstreamTLS) Load() (*tls.Config, error) {
 	return config, nil
 }
 
-func (c *checker) tls() {
-	for _, pair := range c.TLS.places() {
+func (c *checker) checkTLS() {
+	if len(c.TLS.Certs) == 0 {
+		c.TLS.Certs = nil
+	}
+	for _, pair := range c.TLS.keyPairs() {
 		if _, err := pair.Load(); err != nil {
-			c.at(pair.path, "%s: %v", pair.path, err)
+			c.reportAt(pair.path, "%s: %v", pair.path, err)
 		}
 	}
 }
 
-func (c *checker) upstreamTLS(at string, t *Tenant) {
+func (c *checker) checkUpstreamTLS(path string, t *Tenant) {
 	if t.UpstreamTLS == (UpstreamTLS{}) {
 		return
 	}
 	if t.Upstream.URL != nil && t.Upstream.Scheme != "https" {
-		c.at(at, "%s is for an upstream of https", at)
+		c.reportAt(path, "%s is for an upstream of https", path)
 	}
 	if _, err := t.UpstreamTLS.Load(); err != nil {
-		c.at(at, "%s: %v", at, err)
+		c.reportAt(path, "%s: %v", path, err)
 	}
 }

@@ -1,0 +1,98 @@
+package config
+
+import (
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"originwarden/origins"
+)
+
+func (c *checker) checkTenants() {
+	if len(c.Tenants) == 0 {
+		c.reportAt("tenants", "there are no tenants: add one under tenants, or use --upstream")
+	}
+	ids, hosts, rest := pathsByName{}, pathsByName{}, ""
+	for i := range c.Tenants {
+		t, at := &c.Tenants[i], elementPath("tenants", i)
+		c.checkPresent(at, "id", "upstream")
+		c.checkTenantID(ids, at+".id", t.ID)
+		rest = c.checkTenantHosts(at, t, hosts, rest)
+		c.checkPublicOrigins(at+".public_origins", t.PublicOrigins)
+		c.checkUpstreamTLS(at+".upstream_tls", t)
+		c.checkUpstreamCheck(at+".upstream_check", t.UpstreamCheck)
+		for j, p := range t.PostFromAnywhere {
+			c.checkExemptPath(elementPath(at+".post_from_anywhere", j), p)
+		}
+	}
+}
+
+func (c *checker) checkTenantID(seen pathsByName, at, id string) {
+	switch {
+	case !c.isSet(at):
+	case !origins.IsTenantID(id):
+		c.reportAt(at, "%s is not a tenant id (1 to %d of A-Z a-z 0-9 - _ . beginning with a letter or digit)", quote(id), origins.MaxTenantIDLength)
+	default:
+		c.checkUnique(seen, at, "tenant id "+quote(id), id)
+	}
+}
+
+func (c *checker) checkPublicOrigins(at string, entries []string) {
+	for i, entry := range entries {
+		canonical, err := origins.ParseEntry(entry)
+		if err != nil {
+			c.reportAt(elementPath(at, i), "%s: %v", quote(entry), err)
+			continue
+		}
+		entries[i] = canonical
+	}
+}
+
+func (c *checker) checkUpstreamCheck(at string, check UpstreamCheck) {
+	if check.Path == "" {
+		return
+	}
+	if _, err := url.ParseRequestURI(check.Path); err != nil || check.Path[0] != '/' || strings.ContainsAny(check.Path, " #") {
+		c.reportAt(at+".path", "%s is not a path such as /healthz", quote(check.Path))
+	}
+	if check.Interval < Duration(time.Second) {
+		c.reportAt(at+".interval", "%s.interval is below 1s", at)
+	}
+	if check.Timeout == 0 {
+		c.reportAt(at+".timeout", "%s.timeout must be more than 0", at)
+	}
+}
+
+// checkExemptPath refuses what never equals the path of a request, which is
+// compared byte for byte and not decoded.
+func (c *checker) checkExemptPath(at, p string) {
+	clean := path.Clean(p)
+	switch {
+	case !strings.HasPrefix(p, "/"):
+		c.reportAt(at, "the path %s does not begin with a slash", quote(p))
+	case p != clean && p != clean+"/":
+		c.reportAt(at, "the path %s is not clean: use %s", quote(p), quote(clean))
+	case strings.ContainsFunc(p, isNotInPath):
+		c.reportAt(at, "the path %s has invalid or escaped characters", quote(p))
+	case isAPIPath(p):
+		c.reportAt(at, "the path %s belongs to the API", quote(p))
+	}
+}
+
+// isAPIPath reports whether the API answers a path on a tenant's host: see
+// api.Owns.
+func isAPIPath(path string) bool {
+	return slices.ContainsFunc([]string{"/api/v1/web-integrations", "/api/v1/refused-origins"}, func(owned string) bool {
+		return path == owned || strings.HasPrefix(path, owned+"/")
+	})
+}
+
+// isNotInPath reports whether r is a percent sign, or neither a slash nor a
+// pchar (RFC 3986, section 3.3).
+func isNotInPath(r rune) bool {
+	const punctuation = "/-._~!$&'()*+,;=:@"
+	isAlphanumeric := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
+	return !isAlphanumeric && !strings.ContainsRune(punctuation, r)
+}

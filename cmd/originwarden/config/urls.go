@@ -1,0 +1,134 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// URL is the scheme and host of a tenant.
+type URL struct{ *url.URL }
+
+// UnmarshalText implements encoding.TextUnmarshaler. A path would be ignored, so
+// it is refused.
+func (u *URL) UnmarshalText(text []byte) error {
+	parsed, err := parseURL(text, "http://127.0.0.1:3000", "http", "https")
+	if err != nil {
+		return err
+	}
+	if parsed.Path != "" {
+		return errors.New("the URL has a path: requests keep their own")
+	}
+	u.URL = parsed
+	return nil
+}
+
+// Collector is the URL of an OTLP collector. Its zero value is none.
+type Collector struct{ *url.URL }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (c *Collector) UnmarshalText(text []byte) error {
+	if len(text) == 0 {
+		*c = Collector{}
+		return nil
+	}
+	parsed, err := parseURL(text, "http://collector:4318 or grpc://collector:4317", "http", "https", "grpc", "grpcs")
+	*c = Collector{parsed}
+	switch {
+	case errors.Is(err, errUserInfo):
+		return fmt.Errorf("%w: credentials belong in OTEL_EXPORTER_OTLP_HEADERS", err)
+	case err != nil:
+		return err
+	case c.GRPC() && c.Port() == "":
+		return fmt.Errorf("%s has no port such as 4317", quote(text))
+	case c.GRPC() && c.Path != "":
+		return fmt.Errorf("%s has a path, which gRPC does not use", quote(text))
+	}
+	return nil
+}
+
+// GRPC reports whether the collector speaks gRPC rather than HTTP.
+func (c Collector) GRPC() bool { return strings.HasPrefix(c.Scheme, "grpc") }
+
+var errUserInfo = errors.New("the URL has user info")
+
+// parseURL parses a URL of a scheme, a host and perhaps a path. A slash at its
+// end means nothing.
+func parseURL(text []byte, example string, schemes ...string) (*url.URL, error) {
+	parsed, err := url.Parse(strings.TrimSuffix(string(text), "/"))
+	switch {
+	case err != nil || !slices.Contains(schemes, parsed.Scheme) || parsed.Hostname() == "":
+		return nil, fmt.Errorf("%s is not a URL such as %s", quote(text), example)
+	case parsed.User != nil:
+		return nil, errUserInfo
+	case parsed.RawQuery != "" || parsed.ForceQuery || parsed.Fragment != "" || strings.HasSuffix(string(text), "#"):
+		return nil, fmt.Errorf("%s has a query or a fragment, which would be ignored", quote(text))
+	case strings.HasSuffix(parsed.Host, ":") || parsed.Port() != "" && !isPort(parsed.Port(), 1):
+		return nil, fmt.Errorf("%s has a port that is not a number from 1 to 65535", quote(text))
+	}
+	return parsed, nil
+}
+
+// isPort reports whether s is a port number of at least least.
+func isPort(s string, least uint64) bool {
+	n, err := strconv.ParseUint(s, 10, 16)
+	return err == nil && n >= least && strconv.FormatUint(n, 10) == s
+}
+
+// StoreURL says where the store is: a SQLite file or an etcd cluster.
+type StoreURL struct {
+	// Path is the file, relative to the working directory, or "".
+	Path string
+	// Endpoints are members of the cluster, as host:port. Its keys begin with
+	// Prefix; "" is the default.
+	Endpoints []string
+	Prefix    string
+}
+
+// Remote reports whether the store is a cluster, which can be unavailable while
+// the gateway runs.
+func (u StoreURL) Remote() bool { return len(u.Endpoints) > 0 }
+
+// String returns the URL.
+func (u StoreURL) String() string {
+	if u.Remote() {
+		return "etcd://" + strings.Join(u.Endpoints, ",") + u.Prefix
+	}
+	return "sqlite:" + u.Path
+}
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (u *StoreURL) UnmarshalText(text []byte) error {
+	*u = StoreURL{}
+	if rest, ok := strings.CutPrefix(string(text), "etcd://"); ok {
+		return u.parseCluster(rest)
+	}
+	path, ok := strings.CutPrefix(string(text), "sqlite:")
+	if !ok || path == "" || path == ":memory:" || strings.HasPrefix(path, "//") || strings.ContainsAny(path, "?\x00") {
+		return fmt.Errorf("%s is not a store such as sqlite:/var/lib/originwarden/lists.db or etcd://HOST:2379,HOST:2379/PREFIX", quote(text))
+	}
+	u.Path = path
+	return nil
+}
+
+func (u *StoreURL) parseCluster(rest string) error {
+	members, prefix, _ := strings.Cut(rest, "/")
+	for member := range strings.SplitSeq(members, ",") {
+		host, port, err := net.SplitHostPort(member)
+		if err != nil || host == "" || !isBindable(host) || !isPort(port, 1) {
+			return fmt.Errorf("%s is not a member of a cluster such as etcd-1.internal:2379", quote(member))
+		}
+	}
+	if strings.ContainsAny(prefix, "?#\x00") {
+		return fmt.Errorf("the prefix %s has a query or a fragment", quote(prefix))
+	}
+	u.Endpoints = strings.Split(members, ",")
+	if prefix != "" {
+		u.Prefix = "/" + prefix
+	}
+	return nil
+}
