@@ -100,7 +100,7 @@ type exchange struct {
 
 func (g *Gateway) begin(w http.ResponseWriter, r *http.Request) *exchange {
 	target := rawTarget(r)
-	changes := g.tunnels.changes.Load()
+	changes := g.tunnels.Changes()
 	settings := g.settings.Load()
 	x := &exchange{
 		Exchange:   Exchange{Start: time.Now(), Verdict: origins.Refused, Method: r.Method, Path: target.path, Cut: true},

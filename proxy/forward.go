@@ -87,12 +87,6 @@ func rewrite(p *httputil.ProxyRequest) {
 	x.asked = time.Now()
 }
 
-var (
-	errTunnelled  = errors.New("the exchange became a tunnel")
-	errUnasked    = errors.New("the tenant switched protocols unasked")
-	errWrongProto = errors.New("the tenant switched to another protocol")
-)
-
 // received runs when the tenant's header has arrived. A WebSocket is taken
 // over from httputil here, which loses bytes and leaks connections on
 // upgrades.
@@ -106,7 +100,7 @@ func received(res *http.Response) error {
 	case x.Kind != origins.WebSocket:
 		return errUnasked
 	}
-	return x.tunnel(res)
+	return x.openTunnel(res)
 }
 
 // failed answers when the tenant did not.

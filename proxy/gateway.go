@@ -9,12 +9,13 @@ import (
 
 	"originwarden/envelope"
 	"originwarden/origins"
+	"originwarden/proxy/tunnel"
 )
 
 // Gateway is an http.Handler for all tenants. It may be used concurrently.
 type Gateway struct {
 	lists   Lists
-	tunnels *tunnels
+	tunnels *tunnel.Set
 
 	settings      atomic.Pointer[settings]
 	reconfiguring sync.Mutex
@@ -27,7 +28,8 @@ func New(cfg Config) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Gateway{lists: cfg.Lists, tunnels: newTunnels()}
+	g := &Gateway{lists: cfg.Lists}
+	g.tunnels = tunnel.NewSet(tunnel.Config{List: cfg.Lists.List, IsRefused: g.isTunnelRefused})
 	g.settings.Store(s)
 	return g, nil
 }

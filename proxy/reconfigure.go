@@ -19,7 +19,7 @@ func (g *Gateway) Reconfigure(cfg Config) error {
 	if err := g.swapSettings(cfg); err != nil {
 		return err
 	}
-	g.tunnels.reviewAll()
+	g.tunnels.ReviewAll()
 	return nil
 }
 

@@ -1,0 +1,123 @@
+package proxy
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"originwarden/origins"
+	"originwarden/proxy/http1"
+	"originwarden/proxy/tunnel"
+)
+
+// Tunnels returns how many tunnels each tenant has that has any.
+func (g *Gateway) Tunnels() map[string]int { return g.tunnels.Counts() }
+
+// ListChanged says that the tenant's list may list less than before. It only
+// makes a note for Review.
+func (g *Gateway) ListChanged(tenant string) { g.tunnels.ListChanged(tenant) }
+
+// Review decides again about the open tunnels of every tenant whose list has
+// changed, and closes those that would be refused, with 1008, until ctx ends.
+// It has to run for as long as the gateway serves.
+func (g *Gateway) Review(ctx context.Context) { g.tunnels.Review(ctx) }
+
+// ReviewPeriodically decides again about the open tunnels of one tenant after the
+// other, in case that a change was not announced, until ctx ends. It may run
+// beside Review.
+func (g *Gateway) ReviewPeriodically(ctx context.Context) { g.tunnels.ReviewPeriodically(ctx) }
+
+// CloseTunnels closes all tunnels with 1001, and every one that is opened from
+// now on, and returns when none is left or ctx ends.
+func (g *Gateway) CloseTunnels(ctx context.Context) { g.tunnels.Close(ctx) }
+
+// isTunnelRefused reports whether a tenant, as it is configured now, would refuse
+// a handshake where refusals are enforced. A tenant that is gone refuses
+// everything.
+func (g *Gateway) isTunnelRefused(tenant string, request *origins.Request, list *origins.List) bool {
+	t := g.settings.Load().hosts.byID[tenant]
+	return t == nil || t.Mode == Enforce && t.Policy.Decide(request, list).Verdict() == origins.Refused
+}
+
+// TunnelEnds returns all values of Exchange.TunnelEnd but the empty one.
+func TunnelEnds() []string { return tunnel.Ends() }
+
+// handshakePatience is how long a client may take to receive the answer to its
+// handshake.
+const handshakePatience = 5 * time.Second
+
+var (
+	errTunnelled  = errors.New("the exchange became a tunnel")
+	errUnasked    = errors.New("the tenant switched protocols unasked")
+	errWrongProto = errors.New("the tenant switched to another protocol")
+)
+
+// openTunnel joins the client's connection with the tenant's after a WebSocket
+// handshake and returns when both have ended. Its error is errTunnelled once
+// the client's connection is taken over; before that the tenant's answer can
+// still be refused.
+func (x *exchange) openTunnel(res *http.Response) error {
+	upstream, ok := res.Body.(io.ReadWriteCloser)
+	if !ok || !strings.EqualFold(res.Header.Get("Upgrade"), "websocket") {
+		return errWrongProto
+	}
+	client, buffered, err := x.answer.control.Hijack()
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	x.leave() // tunnels are no requests in flight
+	x.answer.status = http.StatusSwitchingProtocols
+	x.dressHandshake(res.Header)
+	if err := writeHandshake(client, res.Header); err != nil {
+		x.TunnelEnd = tunnel.EndClient
+		return errTunnelled
+	}
+	x.measure()
+	x.settings.Opened(res.Request.Context(), &x.Exchange)
+	// What came with the handshake is in the reader's buffer.
+	early, _ := buffered.Reader.Peek(buffered.Reader.Buffered())
+	x.Received, x.answer.sent, x.TunnelEnd = x.gateway.tunnels.Relay(tunnel.Tunnel{
+		Tenant: x.tenant.ID, Request: x.request, Changes: x.changes,
+		Client: client, Upstream: upstream, Early: bytes.Clone(early),
+		Idle: x.settings.Timeouts.WebSocketIdle, Lifetime: x.settings.Timeouts.WebSocketLifetime,
+		Relayed: x.settings.Relayed,
+	})
+	return errTunnelled
+}
+
+// dressHandshake leaves of the tenant's 101 what is meant for the client. A
+// handshake is no CORS request, so it gets no CORS headers of ours.
+func (x *exchange) dressHandshake(header http.Header) {
+	for _, line := range header["Connection"] {
+		for name := range strings.SplitSeq(line, ",") {
+			header.Del(strings.TrimSpace(name))
+		}
+	}
+	for _, name := range []string{"Keep-Alive", "Proxy-Authenticate", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Content-Length"} {
+		header.Del(name)
+	}
+	header["Connection"], header["Upgrade"] = []string{"Upgrade"}, []string{"websocket"}
+	if x.answer.dress != untouched {
+		stripCORS(header)
+		x.answer.mergeVary(header)
+	}
+	x.spelling.Apply(header)
+	http1.RespellWebSocket(header)
+}
+
+func writeHandshake(client net.Conn, header http.Header) error {
+	var answer bytes.Buffer
+	answer.WriteString("HTTP/1.1 101 Switching Protocols\r\n")
+	header.Write(&answer)
+	answer.WriteString("\r\n")
+	client.SetWriteDeadline(time.Now().Add(handshakePatience))
+	defer client.SetWriteDeadline(time.Time{})
+	_, err := answer.WriteTo(client)
+	return err
+}

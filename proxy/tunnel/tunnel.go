@@ -1,0 +1,175 @@
+package tunnel
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"originwarden/origins"
+)
+
+// Why a tunnel ended.
+const (
+	EndClient   = "client"   // the client closed its connection
+	endTenant   = "tenant"   // the tenant closed its connection
+	endRevoked  = "revoked"  // its origin is no longer allowed
+	endIdle     = "idle"     // nothing passed for Tunnel.Idle
+	endLifetime = "lifetime" // it was open for Tunnel.Lifetime
+	endShutdown = "shutdown"
+)
+
+// Ends returns all reasons for the end of a tunnel.
+func Ends() []string {
+	return []string{EndClient, endTenant, endRevoked, endIdle, endLifetime, endShutdown}
+}
+
+const (
+	closeGrace    = 5 * time.Second        // for one direction after the other has ended
+	closePatience = 250 * time.Millisecond // for the peers to receive a close frame
+	bufferSize    = 8 << 10                // bytes, for each direction
+)
+
+// Status codes of close frames (RFC 6455, section 7.4.1).
+const (
+	goingAway       = 1001
+	policyViolation = 1008
+)
+
+// Tunnel is a WebSocket after its handshake.
+type Tunnel struct {
+	Tenant  string          // its id
+	Request origins.Request // the handshake, to be decided on again
+	Changes uint64          // what Set.Changes returned before the decision
+
+	Client   net.Conn
+	Upstream io.ReadWriteCloser
+	Early    []byte // what the client sent with the handshake
+
+	Idle     time.Duration // the longest time without a byte; 0 is no limit
+	Lifetime time.Duration // the longest time in all; 0 is no limit
+
+	// Relayed is called for bytes that were passed on, with how many came from the
+	// client and from the tenant. It must not block.
+	Relayed func(tenant string, received, sent int)
+}
+
+// relay is a Tunnel at work.
+type relay struct {
+	Tunnel
+	toClient, toUpstream direction
+
+	opened time.Time
+	moved  atomic.Int64 // when bytes passed last, in nanoseconds since opened
+	cause  atomic.Pointer[string]
+	halved sync.Once
+	ended  sync.Once
+
+	timing         sync.Mutex
+	idle, lifetime *time.Timer
+	released       bool
+}
+
+func newRelay(t Tunnel) *relay {
+	return &relay{Tunnel: t, opened: time.Now(), toClient: direction{to: t.Client}, toUpstream: direction{to: t.Upstream, masked: true}}
+}
+
+// run copies both ways until both have ended, and returns how many bytes the
+// client and the tenant sent.
+func (r *relay) run() (received, sent int64) {
+	var toUpstream sync.WaitGroup
+	toUpstream.Go(func() {
+		received = r.copy(&r.toUpstream, io.MultiReader(bytes.NewReader(r.Early), r.Client),
+			func(n int) { r.Relayed(r.Tenant, n, 0) })
+		r.closeWrite(EndClient, r.Upstream)
+	})
+	sent = r.copy(&r.toClient, r.Upstream, func(n int) { r.Relayed(r.Tenant, 0, n) })
+	r.closeWrite(endTenant, r.Client)
+	toUpstream.Wait()
+	return received, sent
+}
+
+func (r *relay) copy(to *direction, from io.Reader, relayed func(n int)) (copied int64) {
+	buffer := make([]byte, bufferSize)
+	for {
+		n, err := from.Read(buffer)
+		if n > 0 {
+			r.moved.Store(int64(time.Since(r.opened)))
+			if _, err := to.Write(buffer[:n]); err != nil {
+				return copied
+			}
+			copied += int64(n)
+			relayed(n)
+		}
+		if err != nil {
+			return copied
+		}
+	}
+}
+
+// closeWrite ends the direction to peer because its source has ended. The other
+// direction may continue for closeGrace.
+func (r *relay) closeWrite(cause string, peer any) {
+	r.cause.CompareAndSwap(nil, &cause)
+	if half, ok := peer.(interface{ CloseWrite() error }); !ok || half.CloseWrite() != nil {
+		r.closeBoth()
+		return
+	}
+	r.halved.Do(func() { time.AfterFunc(closeGrace, r.closeBoth) })
+}
+
+// end closes the tunnel from our side: a close frame to both peers where one
+// may stand, the end of both directions, and after closePatience the
+// connections. It does not wait for the peers' close.
+func (r *relay) end(code uint16, cause string) {
+	r.ended.Do(func() {
+		r.cause.CompareAndSwap(nil, &cause)
+		time.AfterFunc(closePatience, r.closeBoth)
+		r.Client.SetWriteDeadline(time.Now().Add(closePatience))
+		r.toClient.end(code, cause)
+		r.toUpstream.end(code, cause)
+	})
+}
+
+func (r *relay) closeBoth() {
+	r.Client.Close()
+	r.Upstream.Close()
+}
+
+// startTimers starts the limits of the tunnel. They have to be stopped.
+func (r *relay) startTimers() {
+	r.timing.Lock()
+	defer r.timing.Unlock()
+	if r.Idle > 0 {
+		r.idle = time.AfterFunc(r.Idle, r.checkIdle)
+	}
+	if r.Lifetime > 0 {
+		r.lifetime = time.AfterFunc(r.Lifetime, func() { r.end(goingAway, endLifetime) })
+	}
+}
+
+func (r *relay) checkIdle() {
+	r.timing.Lock()
+	defer r.timing.Unlock()
+	quiet := time.Since(r.opened) - time.Duration(r.moved.Load())
+	if quiet < r.Idle {
+		if !r.released {
+			r.idle.Reset(r.Idle - quiet)
+		}
+		return
+	}
+	r.end(goingAway, endIdle)
+}
+
+func (r *relay) stopTimers() {
+	r.timing.Lock()
+	defer r.timing.Unlock()
+	r.released = true
+	for _, timer := range []*time.Timer{r.idle, r.lifetime} {
+		if timer != nil {
+			timer.Stop()
+		}
+	}
+}
