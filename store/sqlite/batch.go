@@ -12,18 +12,16 @@ import (
 )
 
 // Batch implements store.Store in one commit: after an error none of the writes
-// was made, unless it was the commit that failed. Make runs once.
+// was made, unless the commit itself failed. Each Make runs once.
 func (s *Store) Batch(ctx context.Context, writes []store.Write) (refused []error, err error) {
 	err = s.writeAll(ctx, func(conn *sql.Conn) (changes []origins.Change, err error) {
 		refused = make([]error, len(writes))
 		for i := range writes {
-			change, err := s.attempt(ctx, conn, &writes[i])
-			switch refusal, refuses := errors.AsType[refusal](err); {
-			case refuses && !errors.Is(err, store.ErrUnchanged):
-				refused[i] = refusal.error
-			case err != nil && !refuses:
+			change, refusal, err := s.attemptWrite(ctx, conn, &writes[i])
+			if err != nil {
 				return nil, err
-			case change != nil:
+			}
+			if refused[i] = refusal; change != nil {
 				changes = append(changes, *change)
 			}
 		}
@@ -35,65 +33,60 @@ func (s *Store) Batch(ctx context.Context, writes []store.Write) (refused []erro
 	return refused, nil
 }
 
-// refusal is the error of a write that others do not depend on.
-type refusal struct{ error }
-
-func (r refusal) Unwrap() error { return r.error }
-
-// attempt makes one write of a transaction, or after a refusal nothing of it.
-func (s *Store) attempt(ctx context.Context, conn *sql.Conn, w *store.Write) (change *origins.Change, err error) {
+// attemptWrite makes one write of a transaction. If it is refused, it changes
+// nothing.
+func (s *Store) attemptWrite(ctx context.Context, conn *sql.Conn, w *store.Write) (change *origins.Change, refusal, err error) {
 	if _, err := conn.ExecContext(ctx, "SAVEPOINT attempt"); err != nil {
-		return nil, fmt.Errorf("sqlite: beginning a write: %w", err)
+		return nil, nil, fmt.Errorf("sqlite: beginning a write: %w", err)
+	}
+	change, refusal, err = s.makeWrite(ctx, conn, w)
+	if err != nil {
+		return nil, nil, err
 	}
 	end := "RELEASE attempt"
-	change, err = s.make(ctx, conn, w)
-	switch _, refuses := errors.AsType[refusal](err); {
-	case err != nil && !refuses:
-		return nil, err // the transaction ends
-	case refuses:
+	if refusal != nil {
 		end = "ROLLBACK TO attempt; RELEASE attempt"
 	}
 	if _, err := conn.ExecContext(ctx, end); err != nil {
-		return nil, fmt.Errorf("sqlite: ending a write: %w", err)
+		return nil, nil, fmt.Errorf("sqlite: ending a write: %w", err)
 	}
-	return change, err
+	if errors.Is(refusal, store.ErrUnchanged) {
+		refusal = nil
+	}
+	return change, refusal, nil
 }
 
-// make makes one write. The change is nil if there is none to make.
-func (s *Store) make(ctx context.Context, conn *sql.Conn, w *store.Write) (*origins.Change, error) {
-	was, err := lookUp(ctx, conn, w.Tenant, w.ID)
+// makeWrite makes one write. The change is nil if there is nothing to do.
+func (s *Store) makeWrite(ctx context.Context, conn *sql.Conn, w *store.Write) (change *origins.Change, refusal, err error) {
+	was, err := findIntegration(ctx, conn, w.Tenant, w.ID)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	is, err := w.Make(copyOf(was))
-	switch {
-	case err != nil:
-		return nil, refusal{err}
-	case was == nil && is == nil:
-		return nil, nil
-	case is != nil:
-		is = copyOf(is)
+	is, refusal := w.Make(clone(was))
+	if refusal != nil || was == nil && is == nil {
+		return nil, refusal, nil
+	}
+	if is != nil {
+		is = clone(is)
 		is.ID, is.TenantID = w.ID, w.Tenant
 	}
-	change, err := s.replace(ctx, conn, was, is)
-	var limit *store.LimitError
-	if errors.Is(err, store.ErrExists) || errors.As(err, &limit) {
-		err = refusal{err}
+	made, err := s.replace(ctx, conn, was, is)
+	if _, exceeds := errors.AsType[*store.LimitError](err); exceeds || errors.Is(err, store.ErrExists) {
+		return nil, err, nil
 	}
-	return &change, err
+	return &made, nil, err
 }
 
-// lookUp is integration, but nil for what is not there.
-func lookUp(ctx context.Context, conn *sql.Conn, tenant, id string) (*store.WebIntegration, error) {
-	w, err := integration(ctx, conn, tenant, id)
+// findIntegration returns nil if the tenant has no web integration of this id.
+func findIntegration(ctx context.Context, conn *sql.Conn, tenant, id string) (*store.WebIntegration, error) {
+	w, err := readIntegration(ctx, conn, tenant, id)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, nil
 	}
 	return &w, err
 }
 
-// copyOf is for those who may change what they get.
-func copyOf(w *store.WebIntegration) *store.WebIntegration {
+func clone(w *store.WebIntegration) *store.WebIntegration {
 	if w == nil {
 		return nil
 	}

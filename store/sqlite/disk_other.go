@@ -4,5 +4,5 @@ package sqlite
 
 import "originwarden/store"
 
-// diskTrouble is what is wrong with the file system of a file, or "".
+// diskTrouble returns what is wrong with the file system of a file, or "".
 func diskTrouble(string) store.Cause { return "" }

@@ -9,7 +9,7 @@ import (
 	"originwarden/store"
 )
 
-// diskTrouble is what is wrong with the file system of a file, or "".
+// diskTrouble returns what is wrong with the file system of a file, or "".
 func diskTrouble(path string) store.Cause {
 	const readOnly = 1 // ST_RDONLY, MNT_RDONLY
 	var disk syscall.Statfs_t
@@ -18,7 +18,7 @@ func diskTrouble(path string) store.Cause {
 	}
 	free := disk.Bavail
 	if os.Geteuid() == 0 {
-		free = disk.Bfree // with what is reserved for root
+		free = disk.Bfree // includes the space reserved for root
 	}
 	switch {
 	case disk.Flags&readOnly != 0:

@@ -27,7 +27,7 @@ func ReadQueries() map[string]string {
 	for _, descending := range []bool{false, true} {
 		queries[fmt.Sprintf("beyond, descending %t", descending)] = queryBeyond(descending)
 		for _, cursor := range []bool{false, true} {
-			queries[fmt.Sprintf("page, descending %t, cursor %t", descending, cursor)] = queryStretch(descending, cursor)
+			queries[fmt.Sprintf("page, descending %t, cursor %t", descending, cursor)] = queryPage(descending, cursor)
 		}
 	}
 	return queries
@@ -66,7 +66,7 @@ func (s *Store) FailCommit(ctx context.Context) error {
 }
 
 // CauseOfCode returns the cause that a write fails for with SQLite's result code.
-func (s *Store) CauseOfCode(code int) store.Cause { return s.causeOfCode(code) }
+func (s *Store) CauseOfCode(code int) store.Cause { return s.codeCause(code) }
 
 // CauseOfSystem returns the cause of an error of the system, or "".
-func CauseOfSystem(err error) store.Cause { return causeOfSystem(err) }
+func CauseOfSystem(err error) store.Cause { return systemCause(err) }

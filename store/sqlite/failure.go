@@ -18,9 +18,9 @@ import (
 	"originwarden/store"
 )
 
-// CheckWrites implements store.Store. It writes the first page as it is.
+// CheckWrites implements store.Store. It rewrites the first page unchanged.
 func (s *Store) CheckWrites(ctx context.Context) error {
-	err := s.failure(s.call(ctx, s.writer, func(conn *sql.Conn) error {
+	err := s.writeError(s.call(ctx, s.writer, func(conn *sql.Conn) error {
 		return s.transactWrite(ctx, conn, func() error { return rewriteVersion(ctx, conn) })
 	}))
 	if err == nil {
@@ -29,13 +29,13 @@ func (s *Store) CheckWrites(ctx context.Context) error {
 	return err
 }
 
-// checkSpace looks for space beside the log, which may have some from before for
-// one page, and none for more.
+// checkSpace checks for free space outside the log, which may have room for one more
+// page while the disk is full.
 func (s *Store) checkSpace() error {
-	err := tryToWrite(s.path) // a quota may be reached
+	err := tryWriting(s.path) // there may be a quota
 	if diskTrouble(s.path) == store.CauseNoSpace {
 		err = errDiskFull
-	} else if causeOfSystem(err) != store.CauseNoSpace {
+	} else if systemCause(err) != store.CauseNoSpace {
 		return nil
 	}
 	return &store.WriteError{Cause: store.CauseNoSpace, NotMade: true, Err: err}
@@ -54,21 +54,21 @@ func rewriteVersion(ctx context.Context, conn *sql.Conn) error {
 	return nil
 }
 
-// failure returns a *store.WriteError for a write that failed because of the
-// file, and other errors as they are.
-func (s *Store) failure(err error) error {
-	cause, known := s.causeOf(err)
+// writeError returns a *store.WriteError if a write failed because of the file, and
+// any other error unchanged.
+func (s *Store) writeError(err error) error {
+	cause, known := s.writeCause(err)
 	if !known {
 		return err
 	}
-	return &store.WriteError{Cause: cause, NotMade: !errors.Is(err, errCommit) || isUndone(err), Err: err}
+	return &store.WriteError{Cause: cause, NotMade: !errors.Is(err, errCommit) || isRolledBack(err), Err: err}
 }
 
-func (s *Store) causeOf(err error) (cause store.Cause, known bool) {
+func (s *Store) writeCause(err error) (cause store.Cause, known bool) {
 	if e, ok := errors.AsType[*driver.Error](err); ok {
-		return s.causeOfCode(e.Code()), true
+		return s.codeCause(e.Code()), true
 	}
-	if cause = causeOfSystem(err); cause != "" {
+	if cause = systemCause(err); cause != "" {
 		return cause, true
 	}
 	_, isPath := errors.AsType[*fs.PathError](err)
@@ -76,8 +76,8 @@ func (s *Store) causeOf(err error) (cause store.Cause, known bool) {
 	return cause, isPath || cause != store.CauseOther
 }
 
-// causeOfCode is about SQLite's result codes.
-func (s *Store) causeOfCode(code int) store.Cause {
+// codeCause returns the cause for one of SQLite's result codes.
+func (s *Store) codeCause(code int) store.Cause {
 	switch code {
 	case result.SQLITE_READONLY_DBMOVED:
 		return store.CauseReplaced
@@ -96,15 +96,15 @@ func (s *Store) causeOfCode(code int) store.Cause {
 	case result.SQLITE_CORRUPT, result.SQLITE_NOTADB:
 		return store.CauseDamaged
 	case result.SQLITE_IOERR, result.SQLITE_CANTOPEN:
-		// The code does not tell what the system said, so it is asked again.
-		return cmp.Or(diskTrouble(s.path), causeOfSystem(tryToWrite(s.path)), store.CauseDamaged)
+		// The code does not include the system's error, so another write is tried.
+		return cmp.Or(diskTrouble(s.path), systemCause(tryWriting(s.path)), store.CauseDamaged)
 	}
 	return store.CauseOther
 }
 
-// causeOfSystem is about what the system says of a file, or "" if err is
-// nothing of that.
-func causeOfSystem(err error) store.Cause {
+// systemCause returns the cause for an error of the operating system, or "" for
+// another error.
+func systemCause(err error) store.Cause {
 	is := func(any ...syscall.Errno) bool {
 		return slices.ContainsFunc(any, func(errno syscall.Errno) bool { return errors.Is(err, errno) })
 	}
@@ -123,24 +123,24 @@ func causeOfSystem(err error) store.Cause {
 	return ""
 }
 
-// tryToWrite says why a new file beside the database could not be written.
-func tryToWrite(path string) error {
+// tryWriting writes a temporary file next to the database.
+func tryWriting(path string) error {
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+"-try-*")
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(make([]byte, 4096))
 	if err = errors.Join(err, f.Sync(), f.Close(), os.Remove(f.Name())); err != nil {
-		return fmt.Errorf("sqlite: writing a file beside the database: %w", err)
+		return fmt.Errorf("sqlite: writing a file next to the database: %w", err)
 	}
 	return nil
 }
 
-// isUndone reports whether a commit that failed is known not to have happened.
-// SQLite runs out of space before the last part of a transaction is written,
-// without which the parts before are nothing. A commit that is not brought to
-// the disk, in contrast, may be there after a crash.
-func isUndone(err error) bool {
+// isRolledBack reports whether a failed commit is known to have changed nothing. If
+// SQLite runs out of space, it has not written the last part of the transaction, and
+// the other parts have no effect without it. But a commit that could not be synced to
+// the disk may be there after a crash.
+func isRolledBack(err error) bool {
 	e, ok := errors.AsType[*driver.Error](err)
 	if !ok {
 		return false

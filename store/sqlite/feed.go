@@ -10,26 +10,26 @@ import (
 	"originwarden/store"
 )
 
-// feed remembers the last changes of an open file, for those that watch. There
-// is no other process that could write to it. Its zero value has to begin.
+// feed keeps the last changes of an open file for Watch. No other process can write
+// to the file. A feed is used after begin.
 type feed struct {
 	mu      sync.Mutex
-	from    uint64 // changes holds every change after it
+	from    uint64 // changes has every change after this revision
 	changes []origins.Change
-	origins int           // over changes
-	more    chan struct{} // closed when there is more to see
+	origins int           // the sum over changes
+	more    chan struct{} // closed when something has changed
 	closed  bool
 
-	// A write of unknown outcome breaks the feed, until what the file has is
-	// known again. breaks counts how often.
+	// broken is true from a write of unknown outcome until the revision of the file
+	// is known again. breaks counts such writes.
 	broken bool
 	breaks int
 }
 
-// What is remembered at least, if there was so much; at most it is twice that.
+// A feed that exceeds twice one of these drops changes until it exceeds neither.
 const (
-	fedChanges = 1024
-	fedOrigins = 100_000
+	keptChanges = 1024
+	keptOrigins = 100_000
 )
 
 var errClosed = errors.New("sqlite: the store is closed")
@@ -39,7 +39,7 @@ func (f *feed) begin(revision uint64) {
 	f.from, f.more = revision, make(chan struct{})
 }
 
-// append takes the changes of one commit.
+// append adds the changes of one commit.
 func (f *feed) append(all []origins.Change) {
 	if len(all) == 0 {
 		return
@@ -53,16 +53,16 @@ func (f *feed) append(all []origins.Change) {
 	for _, c := range all {
 		f.origins += len(c.Origins)
 	}
-	if len(f.changes) > 2*fedChanges || f.origins > 2*fedOrigins {
-		f.forget()
+	if len(f.changes) > 2*keptChanges || f.origins > 2*keptOrigins {
+		f.dropOldest()
 	}
 	f.wake()
 }
 
-// forget drops the oldest changes, but never the newest.
-func (f *feed) forget() {
+// dropOldest drops the oldest changes, but never the newest one.
+func (f *feed) dropOldest() {
 	n := 0
-	for n < len(f.changes)-1 && (len(f.changes)-n > fedChanges || f.origins > fedOrigins) {
+	for n < len(f.changes)-1 && (len(f.changes)-n > keptChanges || f.origins > keptOrigins) {
 		f.origins -= len(f.changes[n].Origins)
 		n++
 	}
@@ -72,7 +72,8 @@ func (f *feed) forget() {
 	}
 }
 
-// interrupt makes every watcher compare, after a write that may have happened.
+// interrupt ends every Watch with store.ErrCompacted, after a write of unknown
+// outcome.
 func (f *feed) interrupt() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -82,8 +83,9 @@ func (f *feed) interrupt() {
 	f.wake()
 }
 
-// mend goes on at the revision of the file, if nothing was written since.
-func (f *feed) mend(revision uint64) {
+// resume ends an interruption at the revision of the file, unless a write did so
+// first.
+func (f *feed) resume(revision uint64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.broken {
@@ -91,7 +93,7 @@ func (f *feed) mend(revision uint64) {
 	}
 }
 
-// state is what a watcher has to know before it begins.
+// state returns what a Watch needs to know when it begins.
 func (f *feed) state() (broken bool, breaks int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -107,14 +109,14 @@ func (f *feed) close() {
 	}
 }
 
-// wake is called with mu held.
+// wake wakes every Watch. It is called with mu held.
 func (f *feed) wake() {
 	close(f.more)
 	f.more = make(chan struct{})
 }
 
-// after returns the changes after the revision, or a channel that is closed
-// when there are some, to one who began after so many breaks.
+// after returns the changes after the revision, or a channel that is closed when
+// there may be some. breaks is that of state when the Watch began.
 func (f *feed) after(revision uint64, breaks int) ([]origins.Change, <-chan struct{}, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -132,8 +134,7 @@ func (f *feed) after(revision uint64, breaks int) ([]origins.Change, <-chan stru
 	return nil, f.more, nil
 }
 
-// Watch implements store.Store. What was written before the file was opened is
-// not known to it.
+// Watch implements store.Store. The history begins when the file is opened.
 func (s *Store) Watch(ctx context.Context, after uint64, changed func([]origins.Change)) error {
 	broken, breaks := s.feed.state()
 	if broken {
@@ -141,7 +142,7 @@ func (s *Store) Watch(ctx context.Context, after uint64, changed func([]origins.
 		if err != nil {
 			return err
 		}
-		s.feed.mend(at.Revision)
+		s.feed.resume(at.Revision)
 	}
 	for ctx.Err() == nil {
 		changes, more, err := s.feed.after(after, breaks)

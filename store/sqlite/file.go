@@ -15,9 +15,9 @@ import (
 	"originwarden/store"
 )
 
-// locate returns the one absolute name of the file, so that two ways to write
-// it lead to one lock. SQLite follows symbolic links too.
-func locate(path string) (string, error) {
+// locateFile returns the absolute path of the file without symbolic links, so that
+// every name of the file leads to the same lock. SQLite follows links too.
+func locateFile(path string) (string, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return "", err
@@ -36,24 +36,22 @@ func locate(path string) (string, error) {
 	return filepath.EvalSymlinks(path)
 }
 
-// create makes the file, empty, if it is missing: SQLite would give it, and
-// the log beside it, whatever mode the umask leaves. It is called under the
-// lock, since closing a file releases the POSIX locks that SQLite has on it in
-// this process.
-func create(path string) error {
+// createFile creates an empty file if it is missing, because the mode of one that
+// SQLite creates depends on the umask. The caller holds the lock: closing a file
+// releases the POSIX locks that SQLite has on it in this process.
+func createFile(path string) error {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		return p.Err // the caller names the file
+	}
 	if err != nil {
-		var p *fs.PathError
-		if errors.As(err, &p) {
-			err = p.Err // the caller names the file
-		}
 		return err
 	}
 	return f.Close()
 }
 
-// find fails unless there is a file that has something.
-func find(path string) error {
+// requireFile fails if the file is missing or empty.
+func requireFile(path string) error {
 	switch found, err := os.Stat(path); {
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("%w: the file does not exist", store.ErrMissing)

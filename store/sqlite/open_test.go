@@ -198,7 +198,7 @@ func TestOpen_RefusesPlacesWhereNoFileCanBe(t *testing.T) {
 	wantRefused(t, filepath.Join(dir, "missing", "file.db"), "the directory "+filepath.Join(dir, "missing")+" does not exist")
 	wantRefused(t, dir, "is a directory")
 	for _, path := range []string{"", ":memory:"} {
-		wantRefused(t, path, "the path of a file is needed, not")
+		wantRefused(t, path, "not the path of a file")
 	}
 	if _, err := sqlite.Open(t.Context(), sqlite.Options{Path: filepath.Join(dir, "file.db")}); err == nil {
 		t.Error("limits of 0 were taken")

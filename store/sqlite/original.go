@@ -9,9 +9,8 @@ import (
 	"originwarden/store"
 )
 
-// originals are the files that belong to an open database, as they were when it
-// was opened. What is written to a file that was removed or replaced since is
-// lost with the process.
+// originals are the files of a database as they were when it was opened. A write to
+// a file that was removed or replaced since then is lost when the process ends.
 type originals []original
 
 type original struct {
@@ -19,24 +18,22 @@ type original struct {
 	file fs.FileInfo
 }
 
-// rememberFiles looks at what there is by these names.
-func rememberFiles(names ...string) (originals, error) {
+// statOriginals returns the files with these names as they are now.
+func statOriginals(names ...string) (originals, error) {
 	all := make(originals, len(names))
 	for i, name := range names {
 		file, err := os.Stat(name)
 		if err != nil {
 			return nil, err
 		}
-		// Windows reads what identifies a file at the first comparison.
-		os.SameFile(file, file)
+		os.SameFile(file, file) // Windows reads the identity at the first comparison
 		all[i] = original{name, file}
 	}
 	return all, nil
 }
 
-// check fails with store.ErrReplaced if a name leads to no file, to another one,
-// or to contents that are not SQLite's, and says which. The first name is that of
-// the database.
+// check fails with store.ErrReplaced if a file is missing or another one, or if the
+// first of them, the database, was written to by another program.
 func (all originals) check(c *contents) error {
 	for i, o := range all {
 		file, err := os.Stat(o.name)
@@ -44,7 +41,7 @@ func (all originals) check(c *contents) error {
 		case errors.Is(err, fs.ErrNotExist):
 			return fmt.Errorf("%w: %s is gone", store.ErrReplaced, o.name)
 		case err != nil:
-			return fmt.Errorf("sqlite: looking for the file: %w", err)
+			return fmt.Errorf("sqlite: checking the file: %w", err)
 		case !os.SameFile(file, o.file):
 			return fmt.Errorf("%w: %s is not the file that was opened", store.ErrReplaced, o.name)
 		case i == 0:

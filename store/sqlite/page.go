@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -12,48 +13,46 @@ import (
 
 const queryCursor = "SELECT name FROM web_integrations WHERE id = ?1 AND tenant = ?2"
 
-// position is a place in a tenant's order, between entries or at one.
-type position struct{ name, id string }
+// cursor is the place of a web integration in the tenant's order.
+type cursor struct{ name, id string }
 
 // Page implements store.Store.
 func (s *Store) Page(ctx context.Context, tenant string, q store.Query) (page store.Page, err error) {
 	err = s.read(ctx, func(conn *sql.Conn) error {
-		from, err := locateCursor(ctx, conn, tenant, q)
+		from, err := findCursor(ctx, conn, tenant, q)
 		if err != nil || q.Limit <= 0 {
 			return err
 		}
 		page, err = readPage(ctx, conn, tenant, q, from)
 		return err
 	})
-	if err != nil {
-		return store.Page{}, err
-	}
-	return page, nil
+	return page, err
 }
 
-// locateCursor returns where the page begins or ends: nil without a cursor.
-func locateCursor(ctx context.Context, conn *sql.Conn, tenant string, q store.Query) (*position, error) {
-	cursor := position{id: q.After}
-	if q.Before != "" {
-		cursor.id = q.Before
-	}
-	if cursor.id == "" {
+// findCursor returns nil if the query has no cursor.
+func findCursor(ctx context.Context, conn *sql.Conn, tenant string, q store.Query) (*cursor, error) {
+	c := cursor{id: cmp.Or(q.Before, q.After)}
+	if c.id == "" {
 		return nil, nil
 	}
-	err := conn.QueryRowContext(ctx, queryCursor, cursor.id, tenant).Scan(&cursor.name)
+	err := conn.QueryRowContext(ctx, queryCursor, c.id, tenant).Scan(&c.name)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return nil, store.ErrUnknownCursor
 	case err != nil:
 		return nil, fmt.Errorf("sqlite: reading the cursor: %w", err)
 	}
-	return &cursor, nil
+	return &c, nil
 }
 
-// readPage reads forward from a cursor, and backward to one.
-func readPage(ctx context.Context, conn *sql.Conn, tenant string, q store.Query, from *position) (page store.Page, err error) {
-	backward := q.Before != ""
-	page.Integrations, err = stretch(ctx, conn, tenant, q, from)
+// readPage reads forward from the cursor After, and backward from Before.
+func readPage(ctx context.Context, conn *sql.Conn, tenant string, q store.Query, from *cursor) (page store.Page, err error) {
+	backward, args := q.Before != "", []any{tenant, q.Limit}
+	if from != nil {
+		args = append(args, from.name, from.id)
+	}
+	query := queryPage(q.Descending != backward, from != nil)
+	page.Integrations, err = readIntegrations(ctx, conn, q.Full, query, args...)
 	if err != nil || len(page.Integrations) == 0 {
 		return page, err
 	}
@@ -61,42 +60,33 @@ func readPage(ctx context.Context, conn *sql.Conn, tenant string, q store.Query,
 		slices.Reverse(page.Integrations)
 	}
 	first, last := page.Integrations[0], page.Integrations[len(page.Integrations)-1]
-	if page.More, err = anyBeyond(ctx, conn, tenant, q.Descending, last); err != nil {
+	if page.More, err = existsBeyond(ctx, conn, tenant, q.Descending, last); err != nil {
 		return page, err
 	}
-	page.Less, err = anyBeyond(ctx, conn, tenant, !q.Descending, first)
+	page.Less, err = existsBeyond(ctx, conn, tenant, !q.Descending, first)
 	return page, err
 }
 
-// stretch reads the page's entries behind from, or from the first one, in the
-// direction in which they are read.
-func stretch(ctx context.Context, conn *sql.Conn, tenant string, q store.Query, from *position) ([]store.WebIntegration, error) {
-	descending, args := q.Descending != (q.Before != ""), []any{tenant, q.Limit}
-	if from != nil {
-		args = append(args, from.name, from.id)
-	}
-	return integrationsUntil(ctx, conn, q.Full, queryStretch(descending, from != nil), args...)
-}
-
-func anyBeyond(ctx context.Context, conn *sql.Conn, tenant string, descending bool, w store.WebIntegration) (found bool, err error) {
+// existsBeyond reports whether the tenant has a web integration after w.
+func existsBeyond(ctx context.Context, conn *sql.Conn, tenant string, descending bool, w store.WebIntegration) (found bool, err error) {
 	if err := conn.QueryRowContext(ctx, queryBeyond(descending), tenant, w.Name, w.ID).Scan(&found); err != nil {
 		return false, fmt.Errorf("sqlite: looking beyond the page: %w", err)
 	}
 	return found, nil
 }
 
-// queryStretch walks the index on (tenant, name, id): its cost is that of what
-// it returns.
-func queryStretch(descending, cursor bool) string {
+// queryPage scans the index on (tenant, name, id), so that its cost is that of the
+// rows that it returns.
+func queryPage(descending, cursor bool) string {
 	order, than := "ASC", ">"
 	if descending {
 		order, than = "DESC", "<"
 	}
-	behind := ""
+	after := ""
 	if cursor {
-		behind = " AND (name, id) " + than + " (?3, ?4)"
+		after = " AND (name, id) " + than + " (?3, ?4)"
 	}
-	return "SELECT " + columns + " FROM web_integrations WHERE tenant = ?1" + behind +
+	return "SELECT " + columns + " FROM web_integrations WHERE tenant = ?1" + after +
 		" ORDER BY name " + order + ", id " + order + " LIMIT ?2"
 }
 

@@ -14,21 +14,20 @@ import (
 	"originwarden/store"
 )
 
-// Reader is what a file had at one moment: its calls all see the same state,
-// whatever is written meanwhile. It may be used concurrently.
+// Reader reads a file as it was at one moment: all calls see the same state. It may
+// be used concurrently.
 //
-// It takes no lock, so that it works beside a Store of another process, and
-// neither makes the file, writes to it, nor brings its schema up to date. As
-// long as it is open the log beside the file grows with every write.
+// It takes no lock, so that it works while another process has the file open as a
+// Store. It does not create, change or migrate the file. While it is open, every
+// write makes the file's log grow.
 type Reader struct {
 	db   *sql.DB
-	conn *sql.Conn // within a transaction from the first to the last call
+	conn *sql.Conn // in one transaction until Close
 }
 
-// OpenReader opens the file as it is now. The error names the file and says
-// what is wrong with it; it is fs.ErrNotExist if there is none. The directory
-// has to be one where SQLite can make the files that it shares with others who
-// have the file open.
+// OpenReader opens the file as it is now. The error names the file and says what is
+// wrong with it. It wraps fs.ErrNotExist if there is none. SQLite has to be able to
+// create the files that it shares with other processes in the file's directory.
 func OpenReader(ctx context.Context, path string) (*Reader, error) {
 	r, err := openReader(ctx, path)
 	if err != nil {
@@ -59,9 +58,9 @@ func openReader(ctx context.Context, path string) (*Reader, error) {
 	return &Reader{db, conn}, nil
 }
 
-// locateExisting is locate for a file that has to be there.
+// locateExisting is locateFile for a file that has to exist.
 func locateExisting(path string) (string, error) {
-	path, err := locate(path)
+	path, err := locateFile(path)
 	if err != nil {
 		return "", err
 	}
@@ -71,7 +70,7 @@ func locateExisting(path string) (string, error) {
 	case err != nil:
 		return "", err
 	case !found.Mode().IsRegular():
-		return "", errors.New("it is no file")
+		return "", errors.New("it is not a regular file")
 	}
 	return path, nil
 }
@@ -90,7 +89,7 @@ func readOnly(path string) string {
 	return dsn.String()
 }
 
-// beginReading begins the transaction at what the file has now, if that is ours.
+// beginReading begins the transaction, if the file has the current schema.
 func beginReading(ctx context.Context, conn *sql.Conn) error {
 	files, err := fs.Glob(migrations, "migrations/*.sql")
 	if err != nil {
@@ -99,7 +98,7 @@ func beginReading(ctx context.Context, conn *sql.Conn) error {
 	if _, err := conn.ExecContext(ctx, "BEGIN"); err != nil {
 		return err
 	}
-	version, err := inspect(ctx, conn)
+	version, err := schemaVersion(ctx, conn)
 	switch {
 	case err != nil:
 		return err
@@ -113,30 +112,14 @@ func beginReading(ctx context.Context, conn *sql.Conn) error {
 	return nil
 }
 
-// Tenants is that of store.Store.
+// Tenants is like that of store.Store.
 func (r *Reader) Tenants(ctx context.Context) (store.Position, map[string]uint64, error) {
-	at, err := lastPosition(ctx, r.conn)
-	if err != nil {
-		return store.Position{}, nil, err
-	}
-	revisions, err := tenants(ctx, r.conn)
-	if err != nil {
-		return store.Position{}, nil, err
-	}
-	return at, revisions, nil
+	return readTenants(ctx, r.conn)
 }
 
-// Load is that of store.Store.
+// Load is like that of store.Store.
 func (r *Reader) Load(ctx context.Context, tenant string) (revision uint64, all []store.WebIntegration, err error) {
-	at, err := lastPosition(ctx, r.conn)
-	if err != nil {
-		return 0, nil, err
-	}
-	all, err = integrations(ctx, r.conn, queryTenant, tenant)
-	if err != nil {
-		return 0, nil, err
-	}
-	return at.Revision, all, nil
+	return loadTenant(ctx, r.conn, tenant)
 }
 
 // Close ends the use of the file. A second Close does nothing.

@@ -224,7 +224,7 @@ func TestOpenReader_RefusesWhatItCannotRead(t *testing.T) {
 		})
 	}
 	dir := t.TempDir()
-	wantUnreadable(t, dir, "it is no file")
+	wantUnreadable(t, dir, "it is not a regular file")
 	wantUnreadable(t, filepath.Join(dir, "missing", "file.db"), "does not exist")
 	if err := wantUnreadable(t, filepath.Join(dir, "file.db"), "does not exist"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the error is %v", err)

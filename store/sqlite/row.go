@@ -11,11 +11,11 @@ import (
 	"originwarden/store"
 )
 
-// columns are what scan reads.
+// columns are those that scanIntegration reads.
 const columns = "id, tenant, name, created_by, created, updated, revision, valid_origins"
 
-// scan reads a web integration from a row of columns.
-func scan(row interface{ Scan(...any) error }) (store.WebIntegration, error) {
+// scanIntegration reads a web integration from a row of columns.
+func scanIntegration(row interface{ Scan(...any) error }) (store.WebIntegration, error) {
 	var w store.WebIntegration
 	var created, updated int64
 	var entries string
@@ -30,8 +30,8 @@ func scan(row interface{ Scan(...any) error }) (store.WebIntegration, error) {
 	return w, nil
 }
 
-// encode writes entries as a JSON array. What JSON cannot carry unchanged is
-// an error.
+// encode returns entries as a JSON array. It fails for an entry that JSON cannot
+// represent unchanged.
 func encode(entries []string) (string, error) {
 	for _, entry := range entries {
 		if !utf8.ValidString(entry) {
@@ -45,8 +45,8 @@ func encode(entries []string) (string, error) {
 	return string(text), err
 }
 
-// decode reads a JSON array of strings. One without escapes or spaces, as
-// encode writes nearly all, is cut up rather than parsed: a list that is loaded
+// decode parses a JSON array of strings. It splits an array without escapes and
+// spaces, which encode mostly returns, instead of parsing it: a list that is loaded
 // for a request may have a million entries.
 func decode(text string) (entries []string, err error) {
 	if n := len(text); n >= 4 && text[:2] == `["` && text[n-2:] == `"]` && strings.IndexByte(text, '\\') < 0 {

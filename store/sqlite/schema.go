@@ -16,17 +16,17 @@ import (
 // applicationID marks the file as ours, at offset 68 of its header: "OWdn".
 const applicationID = 0x4f57646e
 
-// migrations are applied in the order of their names; the schema's version,
-// SQLite's user_version, is how many of them were. What was released is never
-// edited.
+// migrations are applied in the order of their names. The version of the schema,
+// SQLite's user_version, is the number of those applied. A released migration is
+// never edited.
 //
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// prepare makes sure that the file is ours and sound, and brings its schema up
-// to date. A file that is not ours is not written to, nor an empty one that must
-// not be.
-func prepare(ctx context.Context, writer *sql.DB, mustExist bool) error {
+// prepareSchema checks that the file is an intact database of ours, and migrates its
+// schema. It does not write to the file of another application, nor to an empty
+// file if mustExist is true.
+func prepareSchema(ctx context.Context, writer *sql.DB, mustExist bool) error {
 	files, err := fs.Glob(migrations, "migrations/*.sql")
 	if err != nil {
 		return err
@@ -36,7 +36,7 @@ func prepare(ctx context.Context, writer *sql.DB, mustExist bool) error {
 		return explain(err)
 	}
 	defer conn.Close()
-	version, err := inspect(ctx, conn)
+	version, err := schemaVersion(ctx, conn)
 	if err != nil {
 		return explain(err)
 	}
@@ -57,8 +57,9 @@ func prepare(ctx context.Context, writer *sql.DB, mustExist bool) error {
 	return nil
 }
 
-// inspect returns the version of the schema, 0 for a new file.
-func inspect(ctx context.Context, conn *sql.Conn) (version int, err error) {
+// schemaVersion returns the version of the schema, or 0 for a new file. It fails if
+// the file is damaged or not ours.
+func schemaVersion(ctx context.Context, conn *sql.Conn) (version int, err error) {
 	var application, tables int
 	var check string
 	err = conn.QueryRowContext(ctx, `SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema)
@@ -92,7 +93,7 @@ func useLog(ctx context.Context, conn *sql.Conn) error {
 	return nil
 }
 
-// migrate applies a migration and the version that it leads to, or neither.
+// migrate applies a migration and sets the version, or does neither.
 func migrate(ctx context.Context, conn *sql.Conn, file string, version int) error {
 	statements, err := migrations.ReadFile(file)
 	if err != nil {
@@ -104,10 +105,10 @@ func migrate(ctx context.Context, conn *sql.Conn, file string, version int) erro
 	})
 }
 
-// explain says in one line what SQLite's commonest refusals of a file mean.
+// explain replaces SQLite's commonest errors about a file by one plain line.
 func explain(err error) error {
-	var e *driver.Error
-	if !errors.As(err, &e) {
+	e, ok := errors.AsType[*driver.Error](err)
+	if !ok {
 		return err
 	}
 	switch e.Code() & 0xff { // without the extension

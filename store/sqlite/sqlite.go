@@ -12,64 +12,63 @@ import (
 	"originwarden/store"
 )
 
-// Options say which file to open, and how much a tenant may keep in it.
+// Options are the options of Open.
 type Options struct {
-	// Path is the database file. It is created, with mode 0600, when it is
-	// missing; its directory is not.
+	// Path is that of the database file. If the file is missing, it is created with
+	// mode 0600. Its directory must exist.
 	Path string
-	// MustExist makes a file that is missing or empty an error,
-	// store.ErrMissing, instead of a new store.
+	// MustExist makes Open fail with store.ErrMissing if the file is missing or
+	// empty, instead of making a new store.
 	MustExist bool
-	// Limits bound every tenant. Both must be positive.
+	// Limits apply to every tenant. Both must be positive.
 	Limits store.Limits
-	// InUse, if it is not nil, is told at once that another process has the
-	// file, and returns whether to wait for it.
+	// InUse, if it is not nil, is called when another process has the file open.
+	// It returns whether to wait for that process.
 	InUse func() bool
 }
 
-// ErrInUse is wrapped by the error of Open for a file that another process has.
+// ErrInUse is wrapped by the error of Open if another process has the file open.
 var ErrInUse = errors.New("it is in use by another process")
 
-// Store is a store.Store in a SQLite file. It may be used concurrently: reads
-// wait for no write, and writes wait for one another.
+// Store is a store.Store in a SQLite file. It may be used concurrently. Reads do not
+// wait for writes, but writes wait for each other.
 //
-// A write that fails on a full disk leaves the file as it was, and later ones
-// succeed when there is room. While one of its files is not the one that was
-// opened, or another program has written to it, every call fails with
-// store.ErrReplaced; but a lock that is not there any more is taken again, unless
+// A write that fails on a full disk does not change the file, and later ones succeed
+// once there is space. Every call fails with store.ErrReplaced while one of the files
+// is not the one that was opened, or after another program has written to the
+// database. If the lock's file is missing, the Store takes the lock again, unless
 // another process has it.
 type Store struct {
 	limits  store.Limits
 	path    string
 	lock    *fileLock
-	writer  *sql.DB // of one connection, so that revisions are in commit order
+	writer  *sql.DB // one connection, so that revisions are in commit order
 	readers *sql.DB
 
-	// held is a connection that no call uses. As long as there is one, SQLite
-	// removes no file, and no new file has the number of one that was removed.
+	// held is a connection that no call uses. While it is open, SQLite removes no
+	// file, and no new file has the inode of a removed one.
 	held     *sql.Conn
-	files    originals // nil once it is closed
+	files    originals // nil after Close
 	contents *contents
 
 	feed feed
 
-	// calls is held for reading by every call, so that Close waits for them:
-	// sql.DB does not, and the lock must outlast the last of them.
+	// calls is held for reading by every call, so that Close waits for them before
+	// it releases the lock. sql.DB does not wait.
 	calls sync.RWMutex
 }
 
-// maxReaders is how many reads run at once, beside the connection that is held.
-// The lists of the request path are cached; these serve the API and the loads.
+// maxReaders is how many reads run at once. They serve the API and the loading of
+// lists, not requests.
 const maxReaders = 4
 
-// Open opens the file, creates it if need be, and brings its schema up to date.
-// It waits up to 5 s, and no longer than ctx, for another process to release
-// the file. The error names the file and says what is wrong with it: that it
-// is in use, broken, another program's, or written by a newer version of this
-// one.
+// Open opens the file. It creates it if it is missing, and migrates its schema. It
+// waits up to 5 s, and no longer than ctx, for another process to close the file.
+// The error names the file and says what is wrong with it: it is in use, damaged,
+// of another application, or written by a newer version.
 func Open(ctx context.Context, o Options) (*Store, error) {
 	if o.Path == "" || o.Path == ":memory:" {
-		return nil, fmt.Errorf("sqlite: the path of a file is needed, not %q", o.Path)
+		return nil, fmt.Errorf("sqlite: opening %q: not the path of a file", o.Path)
 	}
 	if o.Limits.Integrations <= 0 || o.Limits.Origins <= 0 {
 		return nil, errors.New("sqlite: the limits must be positive")
@@ -83,9 +82,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 }
 
 func open(ctx context.Context, o Options) (*Store, error) {
-	path, err := locate(o.Path)
+	path, err := locateFile(o.Path)
 	if err == nil && o.MustExist {
-		err = find(path) // before there is a lock beside it
+		err = requireFile(path) // before the lock's file is created
 	}
 	if err != nil {
 		return nil, err
@@ -99,7 +98,7 @@ func open(ctx context.Context, o Options) (*Store, error) {
 		return nil, errors.Join(err, lock.Close())
 	}
 	s.path, s.lock = path, lock
-	if err := s.hold(ctx, o.Path); err != nil {
+	if err := s.holdFiles(ctx, o.Path); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
@@ -107,7 +106,7 @@ func open(ctx context.Context, o Options) (*Store, error) {
 
 func openLocked(ctx context.Context, path string, mustExist bool) (*Store, error) {
 	if !mustExist {
-		if err := create(path); err != nil {
+		if err := createFile(path); err != nil {
 			return nil, err
 		}
 	}
@@ -115,7 +114,7 @@ func openLocked(ctx context.Context, path string, mustExist bool) (*Store, error
 	if err != nil {
 		return nil, err
 	}
-	if err := prepare(ctx, writer, mustExist); err != nil {
+	if err := prepareSchema(ctx, writer, mustExist); err != nil {
 		return nil, errors.Join(err, writer.Close())
 	}
 	readers, err := connect(path, maxReaders+1, "query_only(1)")
@@ -129,27 +128,28 @@ func openLocked(ctx context.Context, path string, mustExist bool) (*Store, error
 	return s, nil
 }
 
+// beginFeed starts the feed at the revision of the file.
 func (s *Store) beginFeed(ctx context.Context) error {
 	conn, err := s.writer.Conn(ctx)
 	if err != nil {
 		return explain(err)
 	}
 	defer conn.Close()
-	at, err := lastPosition(ctx, conn)
+	at, err := readPosition(ctx, conn)
 	s.feed.begin(at.Revision)
 	return err
 }
 
-// hold keeps the files in use that there are, and remembers them. The store was
-// opened by name, which may be a symbolic link.
-func (s *Store) hold(ctx context.Context, name string) (err error) {
+// holdFiles keeps the files open and remembers which they are. The store was opened
+// by name, which may be a symbolic link.
+func (s *Store) holdFiles(ctx context.Context, name string) (err error) {
 	if name, err = filepath.Abs(name); err != nil {
 		return err
 	}
 	if s.held, err = s.readers.Conn(ctx); err != nil {
 		return explain(err)
 	}
-	at, err := lastPosition(ctx, s.held)
+	at, err := readPosition(ctx, s.held)
 	if err != nil {
 		return explain(err)
 	}
@@ -157,18 +157,18 @@ func (s *Store) hold(ctx context.Context, name string) (err error) {
 	if err := s.lock.remember(); err != nil {
 		return err
 	}
-	if s.contents, err = rememberContents(s.path, s.held); err != nil {
+	if s.contents, err = trackContents(s.path, s.held); err != nil {
 		return err
 	}
-	s.files, err = rememberFiles(name, s.path, s.path+"-wal", s.path+"-shm")
+	s.files, err = statOriginals(name, s.path, s.path+"-wal", s.path+"-shm")
 	return err
 }
 
 // checkFiles fails with store.ErrReplaced if the files are not those that were
-// opened. After another process may have used them, every watcher compares.
+// opened. If another process may have used them, it interrupts the feed.
 func (s *Store) checkFiles() error {
 	if s.files == nil {
-		return nil // nor is there a lock to take
+		return nil
 	}
 	renewed, err := s.lock.check()
 	if renewed {
@@ -186,7 +186,7 @@ func (s *Store) Close() error {
 	if s.held != nil {
 		s.held.Close()
 	}
-	// The last connection writes the log back into the file, which a read-only
-	// one cannot.
+	// The last connection writes the log back into the file, which a read-only one
+	// cannot do. So the writer is closed last.
 	return errors.Join(s.readers.Close(), s.writer.Close(), s.lock.Close())
 }

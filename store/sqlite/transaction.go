@@ -10,19 +10,19 @@ import (
 	"originwarden/origins"
 )
 
-// read runs do in a transaction that sees one state of the file throughout.
+// read runs do in a transaction, which sees one state of the file.
 func (s *Store) read(ctx context.Context, do func(*sql.Conn) error) error {
 	return s.call(ctx, s.readers, func(conn *sql.Conn) error {
 		err := transact(ctx, conn, "BEGIN", func() error { return do(conn) })
-		if moved := s.checkFiles(); moved != nil {
-			return moved // a new connection may have read another file
+		if replaced := s.checkFiles(); replaced != nil {
+			return replaced // a new connection may have read another file
 		}
 		return err
 	})
 }
 
-// write runs do in a transaction that no other write overlaps, and feeds the
-// change that it returns before the next one begins.
+// write runs do in a transaction that no other write overlaps, and appends the
+// change that it returns to the feed before the next one begins.
 func (s *Store) write(ctx context.Context, do func(*sql.Conn) (origins.Change, error)) error {
 	return s.writeAll(ctx, func(conn *sql.Conn) ([]origins.Change, error) {
 		change, err := do(conn)
@@ -30,9 +30,9 @@ func (s *Store) write(ctx context.Context, do func(*sql.Conn) (origins.Change, e
 	})
 }
 
-// writeAll is write for several changes, or none.
+// writeAll is like write, for any number of changes.
 func (s *Store) writeAll(ctx context.Context, do func(*sql.Conn) ([]origins.Change, error)) error {
-	return s.failure(s.call(ctx, s.writer, func(conn *sql.Conn) error {
+	return s.writeError(s.call(ctx, s.writer, func(conn *sql.Conn) error {
 		var changes []origins.Change
 		err := s.transactWrite(ctx, conn, func() (err error) {
 			changes, err = do(conn)
@@ -42,16 +42,16 @@ func (s *Store) writeAll(ctx context.Context, do func(*sql.Conn) ([]origins.Chan
 		case err == nil:
 			s.feed.append(changes)
 		case errors.Is(err, errCommit):
-			s.feed.interrupt() // it may be in the file all the same
+			s.feed.interrupt() // the file may have it nevertheless
 		}
 		return err
 	}))
 }
 
-// transactWrite runs do in a transaction, which fails if the file that it was
-// written to is not in its place after the commit.
+// transactWrite runs do in a transaction. It fails if the file was replaced by the
+// time of the commit.
 func (s *Store) transactWrite(ctx context.Context, conn *sql.Conn, do func() error) error {
-	if err := s.transactAlone(ctx, conn, do); err != nil {
+	if err := s.commitAlone(ctx, conn, do); err != nil {
 		return err
 	}
 	if err := s.checkFiles(); err != nil {
@@ -60,11 +60,12 @@ func (s *Store) transactWrite(ctx context.Context, conn *sql.Conn, do func() err
 	return nil
 }
 
-// transactAlone lets nobody look at the contents of the file during the commit.
-func (s *Store) transactAlone(ctx context.Context, conn *sql.Conn, do func() error) error {
-	commits := false
+// commitAlone runs do in a transaction. No call checks the contents of the file
+// during the commit.
+func (s *Store) commitAlone(ctx context.Context, conn *sql.Conn, do func() error) error {
+	committing := false
 	defer func() {
-		if commits {
+		if committing {
 			s.contents.noteCommit()
 			s.contents.committing.Unlock()
 		}
@@ -73,12 +74,13 @@ func (s *Store) transactAlone(ctx context.Context, conn *sql.Conn, do func() err
 		err := do()
 		if err == nil {
 			s.contents.committing.Lock()
-			commits = true
+			committing = true
 		}
 		return err
 	})
 }
 
+// call runs do with a connection, if the files are those that were opened.
 func (s *Store) call(ctx context.Context, db *sql.DB, do func(*sql.Conn) error) error {
 	s.calls.RLock()
 	defer s.calls.RUnlock()
@@ -95,11 +97,11 @@ func (s *Store) call(ctx context.Context, db *sql.DB, do func(*sql.Conn) error) 
 
 var errCommit = errors.New("sqlite: committing")
 
-// transact runs do in a transaction, which is committed if do returns nil and
-// otherwise, also when do panics, undone. What do returns is returned as it is.
+// transact runs do in a transaction. It commits if do returns nil, and rolls back
+// if do returns an error or panics. It returns the error of do unchanged.
 //
-// It is not a sql.Tx, which rolls back behind the caller's back when the
-// context ends: here the connection is at rest when the call returns.
+// A sql.Tx would roll back in the background when the context ends. transact is done
+// with the connection when it returns.
 func transact(ctx context.Context, conn *sql.Conn, begin string, do func() error) error {
 	committed := false
 	defer func() {
@@ -113,8 +115,8 @@ func transact(ctx context.Context, conn *sql.Conn, begin string, do func() error
 	if err := do(); err != nil {
 		return err
 	}
-	// The driver calls an interrupted commit failed even when it succeeded. It
-	// waits for nothing but the disk, which no context can hurry.
+	// The driver reports an interrupted commit as failed even if it succeeded. A
+	// commit waits only for the disk.
 	if _, err := conn.ExecContext(context.WithoutCancel(ctx), "COMMIT"); err != nil {
 		return fmt.Errorf("%w: %w", errCommit, err)
 	}
@@ -122,8 +124,8 @@ func transact(ctx context.Context, conn *sql.Conn, begin string, do func() error
 	return nil
 }
 
-// rollBack ends the transaction of conn, if there is one. A connection that
-// cannot tell is not used again.
+// rollBack ends the transaction of conn, if there is one. After an error it makes
+// database/sql discard the connection.
 func rollBack(conn *sql.Conn) {
 	if _, err := conn.ExecContext(context.Background(), "ROLLBACK"); err != nil {
 		_ = conn.Raw(func(any) error { return driver.ErrBadConn })

@@ -5,10 +5,18 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"slices"
 
 	"originwarden/origins"
 	"originwarden/store"
+)
+
+const (
+	insertIntegration = `INSERT INTO web_integrations
+		(id, tenant, name, created_by, created, updated, revision, valid_origins)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (id) DO NOTHING`
+	updateIntegration = `UPDATE web_integrations SET
+		name = ?3, created_by = ?4, created = ?5, updated = ?6, revision = ?7, valid_origins = ?8
+		WHERE id = ?1 AND tenant = ?2`
 )
 
 // Create implements store.Store.
@@ -24,17 +32,17 @@ func (s *Store) Create(ctx context.Context, w store.WebIntegration) (store.WebIn
 
 // Edit implements store.Store. edit runs once.
 func (s *Store) Edit(ctx context.Context, tenant, id string, edit func(*store.WebIntegration) error) (store.WebIntegration, error) {
-	var was, w store.WebIntegration
+	var was store.WebIntegration
+	var is *store.WebIntegration
 	err := s.write(ctx, func(conn *sql.Conn) (change origins.Change, err error) {
-		if was, err = integration(ctx, conn, tenant, id); err != nil {
+		if was, err = readIntegration(ctx, conn, tenant, id); err != nil {
 			return change, err
 		}
-		w = was
-		w.ValidOrigins = slices.Clone(was.ValidOrigins)
-		if err := edit(&w); err != nil {
+		is = clone(&was)
+		if err := edit(is); err != nil {
 			return change, err
 		}
-		return s.replace(ctx, conn, &was, &w)
+		return s.replace(ctx, conn, &was, is)
 	})
 	switch {
 	case errors.Is(err, store.ErrUnchanged):
@@ -42,13 +50,13 @@ func (s *Store) Edit(ctx context.Context, tenant, id string, edit func(*store.We
 	case err != nil:
 		return store.WebIntegration{}, err
 	}
-	return w, nil
+	return *is, nil
 }
 
 // Delete implements store.Store. allow runs once.
 func (s *Store) Delete(ctx context.Context, tenant, id string, allow func(store.WebIntegration) error) (revision uint64, err error) {
 	err = s.write(ctx, func(conn *sql.Conn) (change origins.Change, err error) {
-		w, err := integration(ctx, conn, tenant, id)
+		w, err := readIntegration(ctx, conn, tenant, id)
 		if err != nil {
 			return change, err
 		}
@@ -65,47 +73,45 @@ func (s *Store) Delete(ctx context.Context, tenant, id string, allow func(store.
 	return revision, nil
 }
 
-// replace makes is of was at the next revision, which is gets. was is nil before
-// a creation, is after a deletion.
+// replace writes is in place of was at the next revision, which it sets in is. A
+// nil was is a creation, and a nil is a deletion.
 func (s *Store) replace(ctx context.Context, conn *sql.Conn, was, is *store.WebIntegration) (change origins.Change, err error) {
 	revision, err := nextRevision(ctx, conn)
 	if err != nil {
 		return change, err
 	}
 	if is == nil {
-		if err := s.count(ctx, conn, was.TenantID, -1, -len(was.ValidOrigins), revision); err != nil {
+		if err := s.addUsage(ctx, conn, was.TenantID, -1, -len(was.ValidOrigins), revision); err != nil {
 			return change, err
 		}
-		return store.Deletion(was.TenantID, was.ID, revision), remove(ctx, conn, was.ID)
+		return store.Deletion(was.TenantID, was.ID, revision), deleteIntegration(ctx, conn, was.ID)
 	}
 	is.Revision = revision
-	if was == nil {
-		if err := s.count(ctx, conn, is.TenantID, 1, len(is.ValidOrigins), revision); err != nil {
-			return change, err
-		}
-		return is.Change(), insert(ctx, conn, *is)
+	statement, integrations, added := insertIntegration, 1, len(is.ValidOrigins)
+	if was != nil {
+		is.ID, is.TenantID = was.ID, was.TenantID
+		statement, integrations, added = updateIntegration, 0, added-len(was.ValidOrigins)
 	}
-	is.ID, is.TenantID = was.ID, was.TenantID
-	if err := s.count(ctx, conn, was.TenantID, 0, len(is.ValidOrigins)-len(was.ValidOrigins), revision); err != nil {
+	if err := s.addUsage(ctx, conn, is.TenantID, integrations, added, revision); err != nil {
 		return change, err
 	}
-	return is.Change(), update(ctx, conn, *is)
+	return is.Change(), writeIntegration(ctx, conn, statement, is)
 }
 
-// count adds to what the tenant has, at revision. What grows is held to the limits; what
-// shrinks is not, so that a tenant that has more than a lowered limit can come
-// back under it in steps.
-func (s *Store) count(ctx context.Context, conn *sql.Conn, tenant string, integrations, origins int, revision uint64) error {
-	var have store.Limits
+// addUsage adds to the tenant's counts, and records the revision. Only a count that
+// grows has to be within its limit, so that a tenant that exceeds a lowered limit
+// can shrink in steps.
+func (s *Store) addUsage(ctx context.Context, conn *sql.Conn, tenant string, integrations, origins int, revision uint64) error {
+	var total store.Limits
 	err := conn.QueryRowContext(ctx, `INSERT INTO tenants (id, integrations, origins, revision) VALUES (?1, ?2, ?3, ?4)
 		ON CONFLICT (id) DO UPDATE SET integrations = integrations + ?2, origins = origins + ?3, revision = ?4
-		RETURNING integrations, origins`, tenant, integrations, origins, revision).Scan(&have.Integrations, &have.Origins)
+		RETURNING integrations, origins`, tenant, integrations, origins, revision).Scan(&total.Integrations, &total.Origins)
 	switch {
 	case err != nil:
 		return fmt.Errorf("sqlite: counting: %w", err)
-	case integrations > 0 && have.Integrations > s.limits.Integrations:
+	case integrations > 0 && total.Integrations > s.limits.Integrations:
 		return &store.LimitError{What: store.LimitIntegrations, Max: s.limits.Integrations}
-	case origins > 0 && have.Origins > s.limits.Origins:
+	case origins > 0 && total.Origins > s.limits.Origins:
 		return &store.LimitError{What: store.LimitOrigins, Max: s.limits.Origins}
 	}
 	return nil
@@ -119,40 +125,25 @@ func nextRevision(ctx context.Context, conn *sql.Conn) (revision uint64, err err
 	return revision, nil
 }
 
-func insert(ctx context.Context, conn *sql.Conn, w store.WebIntegration) error {
+// writeIntegration runs insertIntegration or updateIntegration. Only the insertion
+// can fail to change a row.
+func writeIntegration(ctx context.Context, conn *sql.Conn, statement string, w *store.WebIntegration) error {
 	entries, err := encode(w.ValidOrigins)
 	if err != nil {
 		return err
 	}
-	inserted, err := conn.ExecContext(ctx, `INSERT INTO web_integrations
-		(id, tenant, name, created_by, created, updated, revision, valid_origins)
-		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (id) DO NOTHING`,
+	result, err := conn.ExecContext(ctx, statement,
 		w.ID, w.TenantID, w.Name, w.CreatedBy, w.Created.Unix(), w.LastUpdated.Unix(), w.Revision, entries)
 	if err != nil {
-		return fmt.Errorf("sqlite: creating a web integration: %w", err)
+		return fmt.Errorf("sqlite: writing a web integration: %w", err)
 	}
-	n, err := inserted.RowsAffected()
-	if err == nil && n == 0 {
-		return store.ErrExists
-	}
-	return err
-}
-
-func update(ctx context.Context, conn *sql.Conn, w store.WebIntegration) error {
-	entries, err := encode(w.ValidOrigins)
-	if err != nil {
+	if rows, err := result.RowsAffected(); err != nil || rows > 0 {
 		return err
 	}
-	_, err = conn.ExecContext(ctx, `UPDATE web_integrations SET
-		name = ?2, created_by = ?3, created = ?4, updated = ?5, revision = ?6, valid_origins = ?7 WHERE id = ?1`,
-		w.ID, w.Name, w.CreatedBy, w.Created.Unix(), w.LastUpdated.Unix(), w.Revision, entries)
-	if err != nil {
-		return fmt.Errorf("sqlite: editing a web integration: %w", err)
-	}
-	return nil
+	return store.ErrExists
 }
 
-func remove(ctx context.Context, conn *sql.Conn, id string) error {
+func deleteIntegration(ctx context.Context, conn *sql.Conn, id string) error {
 	if _, err := conn.ExecContext(ctx, "DELETE FROM web_integrations WHERE id = ?1", id); err != nil {
 		return fmt.Errorf("sqlite: deleting a web integration: %w", err)
 	}
