@@ -3,14 +3,12 @@ package cli
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"originwarden/api/auth"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
-
-	"originwarden/cmd/originwarden/config"
-	"originwarden/cmd/originwarden/logs"
 )
 
 const collection = "/api/v1/web-integrations"
@@ -40,7 +38,7 @@ func TestServe_MakesAnAdminTokenOnceAndKeepsIt(t *testing.T) {
 			t.Errorf("the token is printed, or its file is not:\n%s", written)
 		}
 	}
-	if tokens[0] != tokens[1] || !isToken(tokens[0]) {
+	if tokens[0] != tokens[1] || !auth.IsToken(tokens[0]) {
 		t.Errorf("the tokens are %q", tokens)
 	}
 	if stat, err := os.Stat(file); err != nil || stat.Mode() != 0o600 && runtime.GOOS != "windows" {
@@ -85,7 +83,7 @@ func TestServe_WarnsOfAnAdminTokenThatOthersCanRead(t *testing.T) {
 		t.Skip("files have no such modes")
 	}
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, adminTokenName), []byte(makeToken()), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, adminTokenName), []byte(auth.NewToken()), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	const warning = "others can read the admin token"
@@ -93,22 +91,10 @@ func TestServe_WarnsOfAnAdminTokenThatOthersCanRead(t *testing.T) {
 		t.Errorf("nobody else can read it:\n%s", r.stderr)
 	}
 	dir = t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, adminTokenName), []byte(makeToken()), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, adminTokenName), []byte(auth.NewToken()), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if r := serving(t, dir, oneTenant("http://127.0.0.1:1")); !strings.Contains(r.stderr.String(), warning) {
 		t.Errorf("no warning:\n%s", r.stderr)
-	}
-}
-
-// TestService_MakesNoAdminTokenBesideACluster is about a reload that would change
-// the store to a file, which has to wait, and has no token any more, which has not.
-func TestService_MakesNoAdminTokenBesideACluster(t *testing.T) {
-	t.Chdir(t.TempDir())
-	cfg := &config.Config{Store: config.Store{URL: config.StoreURL{Endpoints: []string{"127.0.0.1:1"}, Prefix: "/originwarden/"}}}
-	s := &service{log: logs.New(config.Log{}, newOutput())}
-	defer s.log.Close()
-	if tokens, err := s.tokens(cfg); err == nil || len(tokens) > 0 {
-		t.Errorf("got %v, %v", tokens, err)
 	}
 }

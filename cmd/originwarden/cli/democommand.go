@@ -11,12 +11,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"originwarden/api/auth"
 	"originwarden/cmd/originwarden/cli/command"
 	"originwarden/cmd/originwarden/config"
 	"originwarden/cmd/originwarden/demo"
 	"originwarden/cmd/originwarden/logs"
-	"originwarden/origins"
-	"originwarden/store"
+	"originwarden/cmd/originwarden/server"
 )
 
 // demoAddresses are where the demo listens.
@@ -52,7 +52,7 @@ func runDemo(env Environment, at demoAddresses) error {
 	defer os.RemoveAll(dir)
 	stop, fail := context.WithCancelCause(told)
 	defer fail(nil)
-	e := &example{env: env, token: makeToken(), sites: &sites{listen: env.Listen, fail: fail}}
+	e := &example{env: env, token: auth.NewToken(), sites: &sites{listen: env.Listen, fail: fail}}
 	defer e.sites.close()
 	if err := e.prepare(stop, dir, at); err != nil {
 		return err
@@ -114,32 +114,18 @@ func (e *example) configure(dir string, at demoAddresses, tenant net.Addr) (*con
 func (e *example) run(stop, now context.Context) error {
 	log := logs.NewNonblocking(e.cfg.Log, e.env.Stderr)
 	defer log.Close()
-	s, err := open(stop, e.cfg, log, beginning{})
-	if err != nil {
-		if stop.Err() != nil {
-			return nil
-		}
-		return err
-	}
-	if err = e.list(stop, s); err == nil {
-		err = s.run(stop, now, around{listen: e.env.Listen, ready: func(tenants, admin net.Addr) {
+	build := thisBuild()
+	return server.New(e.cfg, server.Options{
+		Log:     log,
+		Version: build.version,
+		Commit:  build.commit,
+		Listen:  listener(e.env.Listen, nil),
+		Ready: func(tenants, admin net.Addr) {
 			e.servePages(stop, portOf(tenants))
 			e.guide(tenants, admin).print(e.env.Stdout)
-		}})
-	}
-	return errors.Join(err, s.close())
-}
-
-// list makes the web integration of the page that is listed.
-func (e *example) list(ctx context.Context, s *service) error {
-	now := time.Now().UTC().Truncate(time.Second)
-	return s.lists.Write(ctx, "demo", func(ctx context.Context) (origins.Change, error) {
-		made, err := s.store.Create(ctx, store.WebIntegration{
-			ID: store.NewID(), TenantID: "demo", Name: "demo", CreatedBy: "demo", Created: now, LastUpdated: now,
-			ValidOrigins: pageOrigins(e.listed.Addr()),
-		})
-		return made.Change(), err
-	})
+		},
+		StartList: server.StartList{Name: "demo", Origins: pageOrigins(e.listed.Addr())},
+	}).Run(stop, now)
 }
 
 func (e *example) servePages(stop context.Context, gateway int) {

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"originwarden/cmd/originwarden/server/readiness"
 	"originwarden/store"
 	"originwarden/store/transfer"
 )
@@ -64,7 +65,7 @@ func TestExport_ReadsWhileAGatewayWrites(t *testing.T) {
 			t.Errorf("it has %s", text)
 		}
 	}
-	var d readinessDocument
+	var d readiness.Document
 	getJSON(t, r.admin+"/readyz", &d)
 	if text := succeeds(t, Environment{}, "export", "--store", at, "--tenant", "acme"); !strings.Contains(text, `"store":"`+d.Store.Identity+`"`) {
 		t.Errorf("the identity is %s, and not in %s", d.Store.Identity, text)

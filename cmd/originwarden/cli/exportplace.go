@@ -8,6 +8,7 @@ import (
 
 	"originwarden/cmd/originwarden/cli/command"
 	"originwarden/cmd/originwarden/config"
+	"originwarden/cmd/originwarden/stores"
 	"originwarden/store"
 	"originwarden/store/sqlite"
 	"originwarden/store/transfer"
@@ -112,7 +113,7 @@ func openToRead(ctx context.Context, cfg *config.Config) (*transfer.StoreTarget,
 // openStored opens the store of a configuration for what is not known of it
 // yet.
 func openStored(ctx context.Context, cfg *config.Config) (*transfer.StoreTarget, error) {
-	opened, err := openStore(ctx, cfg, store.Position{}, nil)
+	opened, err := stores.Open(ctx, cfg, store.Position{}, nil)
 	if err != nil {
 		return nil, err
 	}

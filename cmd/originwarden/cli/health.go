@@ -12,6 +12,8 @@ import (
 	"originwarden/escape"
 
 	"github.com/spf13/cobra"
+
+	"originwarden/cmd/originwarden/server/readiness"
 )
 
 func newHealth() *cobra.Command {
@@ -53,7 +55,7 @@ func health(ctx context.Context, admin, path string, timeout time.Duration) erro
 	a, err := gateway.ask(ctx, http.MethodGet, admin, path, "")
 	if err == nil && a.status != http.StatusOK {
 		err = errors.New(a.statusText())
-		var d readinessDocument
+		var d readiness.Document
 		if json.Unmarshal(a.body, &d) == nil && d.Problem != "" {
 			err = fmt.Errorf("%w: %s", err, d.Problem)
 		}

@@ -7,8 +7,6 @@ import (
 	"os"
 	"syscall"
 
-	"go.uber.org/zap"
-
 	"originwarden/cmd/originwarden/config"
 	"originwarden/store/sqlite"
 )
@@ -57,14 +55,4 @@ func withHintOfStore(err error) error {
 		return fmt.Errorf("%w, perhaps another gateway: stop that, or keep the lists of this one elsewhere with --data or --store", err)
 	}
 	return err
-}
-
-// waitsForFile tells at once that another process has the store's file. It may be
-// the one that this one takes over from, unless somebody watches the start.
-func (s *service) waitsForFile() bool {
-	if s.impatient {
-		return false
-	}
-	s.log.Warn("the database is in use by another process: waiting for it to end", zap.String("file", s.cfg.Store.URL.Path))
-	return true
 }

@@ -12,6 +12,7 @@ import (
 	"originwarden/api/client"
 	"originwarden/cmd/originwarden/cli/command"
 	"originwarden/cmd/originwarden/config"
+	"originwarden/cmd/originwarden/stores"
 	"originwarden/escape"
 	"originwarden/store"
 	"originwarden/store/sqlite"
@@ -60,9 +61,9 @@ func (i *importing) destination(ctx context.Context) (destination, error) {
 func (i *importing) tellOfNewStore(ctx context.Context, s *transfer.StoreTarget, cfg *config.Config) error {
 	at, _, err := s.Tenants(ctx)
 	if err == nil && at.Revision == 0 {
-		fmt.Fprintf(i.env.Stderr, "originwarden: the store %s is new, empty\n", escape.Text(placeOf(cfg.Store.URL)))
+		fmt.Fprintf(i.env.Stderr, "originwarden: the store %s is new, empty\n", escape.Text(stores.Name(cfg.Store.URL)))
 	}
-	return hinted(err)
+	return stores.WithHint(err)
 }
 
 // transferPatience is for one call of a store. Nobody's request waits for it.
@@ -98,7 +99,7 @@ func elsewhere(ctx context.Context, cfg *config.Config) (destination, error) {
 		if errors.Is(err, store.ErrMissing) && cfg.Store.Create != config.CreateNever {
 			return 0, nil, nil
 		}
-		return revision, all, hinted(err)
+		return revision, all, stores.WithHint(err)
 	}
 	return destination{load: load, close: s.Store.Close}, nil
 }

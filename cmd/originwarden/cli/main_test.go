@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"originwarden/cmd/originwarden/server"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -27,6 +28,8 @@ func TestMain(m *testing.M) {
 	}
 	goleak.VerifyTestMain(m)
 }
+
+const adminTokenName = server.AdminTokenName
 
 // patience is how long a test waits for what has to happen at once.
 const patience = 20 * time.Second

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"originwarden/cmd/originwarden/server/readiness"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,7 +23,7 @@ func TestServe_WarnsOfANewStore(t *testing.T) {
 	if found := r.await(t, r.stderr, newStoreLine); found[1] != filepath.Join(dir, "lists.db") || found[2] != "" {
 		t.Errorf("it warns of %q", found)
 	}
-	var d readinessDocument
+	var d readiness.Document
 	if getJSON(t, r.admin+"/readyz", &d); !d.Ready || d.Problem != "" {
 		t.Errorf("at the first start: %+v", d)
 	}
@@ -55,13 +56,13 @@ func TestServe_SaysThatItHadAnotherStore(t *testing.T) {
 		if found := r.await(t, r.stderr, newStoreLine); found[2] != want {
 			t.Errorf("%s: it warns of %q", row.rule, found)
 		}
-		var d readinessDocument
+		var d readiness.Document
 		if getJSON(t, r.admin+"/readyz", &d); !d.Ready || d.Problem != "the store is new, empty, and there was another one: "+want {
 			t.Errorf("%s: %+v", row.rule, d)
 		}
 		succeeds(t, shell(r.tenants, adminTokenIn(t, dir)), "web-integration", "create", "--name", "n", "--validOrigins", "https://a.example")
 		succeeds(t, Environment{}, "wait", "--admin", r.admin, "--revision", "1")
-		var after readinessDocument
+		var after readiness.Document
 		if getJSON(t, r.admin+"/readyz", &after); after.Problem != "" {
 			t.Errorf("%s, when something is listed: %+v", row.rule, after)
 		}
@@ -84,7 +85,7 @@ func TestServe_DoesNotTakeALockForAStore(t *testing.T) {
 		if found := r.await(t, r.stderr, newStoreLine); found[2] != "" {
 			t.Errorf("it says of a store that never was: %q", found[2])
 		}
-		var d readinessDocument
+		var d readiness.Document
 		if getJSON(t, r.admin+"/readyz", &d); d.Problem != "" {
 			t.Errorf("the problem is %q", d.Problem)
 		}

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"originwarden/cmd/originwarden/server"
 )
 
 func newReload(env Environment) *cobra.Command {
@@ -22,7 +24,7 @@ func newReload(env Environment) *cobra.Command {
 }
 
 func reloadAt(ctx context.Context, gateways *operators, admin, token string) (text string, err error) {
-	var d reloadDocument
+	var d server.Reloaded
 	if err := gateways.post(ctx, admin, "/reload", token, &d); err != nil {
 		return "", err
 	}

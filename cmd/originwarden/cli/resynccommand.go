@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"originwarden/cmd/originwarden/server/readiness"
 )
 
 func newResync(env Environment) *cobra.Command {
@@ -15,7 +17,7 @@ func newResync(env Environment) *cobra.Command {
 		if accept {
 			path += "?accept=true"
 		}
-		var d readinessDocument
+		var d readiness.Document
 		err := gateways.post(ctx, admin, path, token, &d)
 		return fmt.Sprintf("in step with store %s at revision %d", d.Store.Identity, d.Revision), err
 	}

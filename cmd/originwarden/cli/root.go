@@ -17,7 +17,7 @@ import (
 // Environment is what a command knows of its process.
 type Environment = command.Environment
 
-// ThisProcess is the environment of the process that calls it.
+// ThisProcess returns the environment of the process that calls it.
 func ThisProcess() Environment {
 	return Environment{
 		Stdout:   os.Stdout,
@@ -36,21 +36,20 @@ func ThisProcess() Environment {
 			signal.Notify(c, syscall.SIGHUP)
 			return c, func() { signal.Stop(c) }
 		},
-		Activated: activated,
+		Activated: takeSockets,
 	}
 }
 
 // activatedSockets returns the sockets that the process was started with.
-func activatedSockets(env Environment) (handedOver, error) {
+func activatedSockets(env Environment) (passedSockets, error) {
 	if env.Activated == nil {
-		return handedOver{}, nil
+		return nil, nil
 	}
-	sockets, err := env.Activated()
-	h := handedOver{sockets: sockets}
-	if err == nil {
-		err = h.check()
+	passed, err := env.Activated()
+	if err != nil {
+		return nil, err
 	}
-	return h, err
+	return passed, passedSockets(passed).check()
 }
 
 // Exit statuses.

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	stdlog "log"
@@ -12,6 +11,7 @@ import (
 	"originwarden/cmd/originwarden/cli/command"
 	"originwarden/cmd/originwarden/config"
 	"originwarden/cmd/originwarden/logs"
+	"originwarden/cmd/originwarden/server"
 )
 
 // serveCommand is what serve is told to do.
@@ -100,45 +100,35 @@ func overrides(cmd *cobra.Command) []config.Flag {
 }
 
 // serve runs the gateway of cfg until it is told to stop.
-func (s *serveCommand) serve(cfg *config.Config, sockets handedOver) error {
+func (s *serveCommand) serve(cfg *config.Config, sockets passedSockets) error {
 	env := s.env
 	stop, now, end := env.Stopping()
 	defer end()
 	log := logs.NewNonblocking(forReader(cfg.Log, env.Terminal), env.Stderr)
 	defer log.Close()
-	// net/http tells of some tenants' mistakes there.
+	// net/http logs mistakes of some tenants there.
 	lines := logs.LinesOf(log, "net/http")
 	stdlog.SetFlags(0)
 	stdlog.SetOutput(lines.Writer())
 	defer stdlog.SetOutput(env.Stderr)
-	// One that comes while it starts would end the process otherwise.
+	// A hangup during the start would end the process otherwise.
 	hangups, release := env.Hangups()
 	defer release()
-	opened, err := s.open(stop, cfg, log)
-	if err != nil {
-		if stop.Err() != nil { // the start was called off
-			return nil
-		}
+	if err := s.place.prepare(log); err != nil {
 		return err
 	}
-	err = opened.run(stop, now, around{listen: env.Listen, sockets: sockets, hangups: hangups, load: s.load,
-		ready: func(tenants, admin net.Addr) { s.tellReady(cfg, tenants, admin) }})
-	return errors.Join(err, opened.close())
-}
-
-// open opens the service with the lists that it is to start with.
-func (s *serveCommand) open(ctx context.Context, cfg *config.Config, log *logs.Logger) (*service, error) {
-	if err := s.place.prepare(log); err != nil {
-		return nil, err
-	}
-	opened, err := open(ctx, cfg, log, beginning{impatient: s.env.Terminal, listing: len(s.origins) > 0})
-	if err != nil {
-		return nil, err
-	}
-	if err := opened.listAtStart(ctx, s.origins); err != nil {
-		return nil, errors.Join(err, opened.close())
-	}
-	return opened, nil
+	build := thisBuild()
+	return withHintOfStore(server.New(cfg, server.Options{
+		Log:          log,
+		Version:      build.version,
+		Commit:       build.commit,
+		Listen:       listener(env.Listen, sockets),
+		Ready:        func(tenants, admin net.Addr) { s.tellReady(cfg, tenants, admin) },
+		Load:         s.load,
+		Reload:       hangups,
+		WaitForStore: !env.Terminal,
+		StartList:    server.StartList{Name: startListName, Origins: s.origins},
+	}).Run(stop, now))
 }
 
 // tellReady prints one line for programs, and what comes next for somebody who

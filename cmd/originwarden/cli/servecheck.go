@@ -6,6 +6,7 @@ import (
 
 	"originwarden/cmd/originwarden/cli/command"
 	"originwarden/cmd/originwarden/config"
+	"originwarden/cmd/originwarden/server"
 )
 
 // tellOfConfiguration tells what keeps the configuration from starting here, and
@@ -21,8 +22,9 @@ func (s *serveCommand) tellOfConfiguration(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	tellOfEveryHost(s.env.Stderr, cfg)
-	tellOfBounds(ctx, s.env.Stderr, cfg)
+	for _, w := range server.Warnings(ctx, cfg) {
+		fmt.Fprintf(s.env.Stderr, "originwarden: warning: %s\n", w)
+	}
 	_, err = fmt.Fprintln(s.env.Stdout, "configuration is valid")
 	return command.Failed(err)
 }

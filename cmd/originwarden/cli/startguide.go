@@ -11,6 +11,7 @@ import (
 	"text/template"
 
 	"originwarden/cmd/originwarden/config"
+	"originwarden/cmd/originwarden/server"
 	"originwarden/escape"
 )
 
@@ -40,7 +41,7 @@ func newStartGuide(program string, cfg *config.Config, tenants net.Addr, listed 
 	if absolute, err := filepath.Abs(directory); err == nil {
 		directory = absolute
 	}
-	token := filepath.Join(directory, adminTokenName)
+	token := filepath.Join(directory, server.AdminTokenName)
 	gateway := "http://" + reachable(tenants)
 	return startGuide{
 		Program:   program,

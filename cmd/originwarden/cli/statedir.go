@@ -13,6 +13,7 @@ import (
 
 	"originwarden/cmd/originwarden/config"
 	"originwarden/cmd/originwarden/logs"
+	"originwarden/cmd/originwarden/server"
 )
 
 // listsPlace is where a start without a configuration file keeps the lists.
@@ -82,7 +83,7 @@ func (p listsPlace) prepare(log *logs.Logger) error {
 	if p.passedBy != "" {
 		file := config.Default().Store.URL.Path
 		log.Warn("the lists are those in the working directory, where versions before kept them", zap.String("file", file),
-			zap.String("fix", "move "+file+"* and "+adminTokenName+" to "+p.passedBy+" while no gateway runs, or start with --data ."))
+			zap.String("fix", "move "+file+"* and "+server.AdminTokenName+" to "+p.passedBy+" while no gateway runs, or start with --data ."))
 	}
 	if p.dir == "" {
 		return nil

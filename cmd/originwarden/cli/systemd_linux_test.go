@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // underSystemd is how systemd starts a service: with sockets and their names, and
@@ -183,6 +185,13 @@ func (m *manager) expect(messages ...string) {
 			m.t.Fatalf("it heard %q, not %q", got, want)
 		}
 	}
+}
+
+// monotonic returns CLOCK_MONOTONIC.
+func monotonic() time.Duration {
+	var now unix.Timespec
+	unix.ClockGettime(unix.CLOCK_MONOTONIC, &now)
+	return time.Duration(now.Nano())
 }
 
 // expectReload fails unless a reload comes next that began after a time, and its

@@ -27,6 +27,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"originwarden/cmd/originwarden/config"
+	"originwarden/cmd/originwarden/credentials"
 )
 
 // authority signs the certificates of a test.
@@ -159,15 +160,19 @@ func TestCertificate_ChangesWithItsFiles(t *testing.T) {
 	files := ca.issue(t, dir, "localhost")
 	synctest.Test(t, func(t *testing.T) {
 		core, logged := observer.New(zapcore.InfoLevel)
-		c, err := newCertificate(files, zap.New(core))
+		certificates, err := credentials.LoadServer(config.TLS{Cert: files.Cert, Key: files.Key}, zap.New(core))
 		if err != nil {
 			t.Fatal(err)
 		}
-		go followFiles(t.Context(), c.followed())
+		go credentials.Follow(t.Context(), certificates.Files()...)
 		serial := func() int64 {
-			time.Sleep(2 * lookInterval)
+			time.Sleep(2 * credentials.Interval)
 			synctest.Wait()
-			return c.current.Load().Leaf.SerialNumber.Int64()
+			current, err := certificates.TLS().GetCertificate(&tls.ClientHelloInfo{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return current.Leaf.SerialNumber.Int64()
 		}
 		first := serial()
 		ca.issue(t, dir, "localhost")

@@ -1,39 +1,18 @@
 package cli
 
 import (
-	"crypto/rand"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 
+	"originwarden/api/auth"
 	"originwarden/cmd/originwarden/cli/command"
 	"originwarden/cmd/originwarden/config"
 	"originwarden/origins"
 )
-
-// tokenPrefix makes tokens recognisable to people and to scanners for secrets.
-const tokenPrefix = "ow_"
-
-const tokenBytes = 32 // of randomness
-
-// makeToken returns a new token of 256 random bits.
-func makeToken() string {
-	var raw [tokenBytes]byte
-	rand.Read(raw[:]) // never fails since Go 1.24
-	return tokenPrefix + base64.RawURLEncoding.EncodeToString(raw[:])
-}
-
-// isToken reports whether text is one that makeToken made.
-func isToken(text string) bool {
-	encoded, ok := strings.CutPrefix(text, tokenPrefix)
-	raw, err := base64.RawURLEncoding.DecodeString(encoded)
-	return ok && err == nil && len(raw) == tokenBytes
-}
 
 func newToken(env Environment) *cobra.Command {
 	var subject, tenant, role string
@@ -47,7 +26,7 @@ func newToken(env Environment) *cobra.Command {
 			if err := checkToken(subject, tenant, role); err != nil {
 				return err
 			}
-			token := makeToken()
+			token := auth.NewToken()
 			_, err := fmt.Fprintf(env.Stdout, "%s\n%s\n", token, tokenLine(token, subject, tenant, role))
 			return command.Failed(err)
 		},

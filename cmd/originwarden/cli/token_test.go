@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"originwarden/api/auth"
 	"originwarden/cmd/originwarden/config"
 )
 
@@ -20,7 +21,7 @@ func TestToken_PrintsATokenAndItsLine(t *testing.T) {
 	} {
 		status, stdout, stderr := execution(t, Environment{}, append([]string{"token"}, c.args...)...)
 		lines := strings.Split(stdout, "\n")
-		if status != exitDone || stderr != "" || len(lines) != 3 || !isToken(lines[0]) || seen[lines[0]] {
+		if status != exitDone || stderr != "" || len(lines) != 3 || !auth.IsToken(lines[0]) || seen[lines[0]] {
 			t.Fatalf("exit status %d\n%s%s", status, stdout, stderr)
 		}
 		seen[lines[0]] = true

@@ -2,25 +2,16 @@ package cli
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/coder/websocket"
 
-	"originwarden/cmd/originwarden/config"
 	"originwarden/cmd/originwarden/demo"
-	"originwarden/cmd/originwarden/logs"
-	"originwarden/origins"
-	"originwarden/store"
 )
 
 // connect opens a WebSocket of a page through the gateway.
@@ -73,92 +64,6 @@ func TestServe_ClosesTheSocketsOfAnOriginThatIsTakenOffTheList(t *testing.T) {
 		t.Errorf("the tenant's own page lost its socket: %v", err)
 	}
 	r.await(t, r.stderr, `"kind":"websocket".*"tunnel_end":"revoked"`)
-}
-
-// overtaken is a store of which a deletion is read before it has returned, and
-// before the feed tells of it.
-type overtaken struct {
-	store.Store
-	read     func()
-	deleting sync.Mutex
-}
-
-func (s *overtaken) Delete(ctx context.Context, tenant, id string, allow func(store.WebIntegration) error) (uint64, error) {
-	s.deleting.Lock()
-	defer s.deleting.Unlock()
-	revision, err := s.Store.Delete(ctx, tenant, id, allow)
-	s.read()
-	return revision, err
-}
-
-func (s *overtaken) Watch(ctx context.Context, after uint64, changed func([]origins.Change)) error {
-	return s.Store.Watch(ctx, after, func(changes []origins.Change) {
-		s.deleting.Lock()
-		defer s.deleting.Unlock()
-		changed(changes)
-	})
-}
-
-// servingFrom is serving in the configuration alone, from the store that between
-// returns.
-func servingFrom(t *testing.T, configuration string, between func(r *running, s store.Store) store.Store) *running {
-	t.Helper()
-	cfg, err := config.Parse("", []byte(configuration))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := open(t.Context(), cfg, logs.New(cfg.Log, io.Discard), beginning{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := &running{}
-	s.store.Store = between(r, s.store.Store)
-	stop, end := context.WithCancel(context.Background())
-	ready, ended := make(chan string, 1), make(chan error, 1)
-	go func() {
-		err := s.run(stop, stop, around{listen: net.Listen, ready: func(tenants, _ net.Addr) { ready <- tenants.String() }})
-		ended <- errors.Join(err, s.close())
-	}()
-	t.Cleanup(func() {
-		end()
-		if err := <-ended; err != nil && !errors.Is(err, errCutShort) {
-			t.Error(err)
-		}
-	})
-	r.tenants = "http://" + <-ready
-	return r
-}
-
-func TestServe_ClosesTheSocketsOfAnOriginAlsoIfItsListWasLoadedMeanwhile(t *testing.T) {
-	const page = "https://page.example"
-	dir, url := t.TempDir(), upstream(t, demo.Tenant().ServeHTTP)
-	r := servingFrom(t, fmt.Sprintf(`
-listen: 127.0.0.1:0
-admin: {listen: "127.0.0.1:0"}
-tenants: [{id: acme, upstream: '%[1]s'}, {id: other, hosts: [other.example], upstream: '%[1]s'}]
-store: {url: 'sqlite:%[2]s'}
-cache: {tenants: 1}
-`, url, filepath.Join(dir, "lists.db")), func(r *running, s store.Store) store.Store {
-		return &overtaken{Store: s, read: func() {
-			send(t, "GET", r.tenants, "", "Host: other.example", strange) // puts the list out
-			if response, _ := send(t, "GET", r.tenants, "", "Origin: "+page); response.StatusCode != 403 {
-				t.Errorf("a request of the origin: %s", response.Status)
-			}
-		}}
-	})
-	token, err := os.ReadFile(filepath.Join(dir, adminTokenName))
-	if err != nil {
-		t.Fatal(err)
-	}
-	bearer := "Authorization: Bearer " + strings.TrimSpace(string(token))
-	made, _ := send(t, "POST", r.tenants+collection, `{"name":"n","validOrigins":["`+page+`"]}`, bearer, "Content-Type: application/json")
-	socket := connect(t, r, page)
-	if response, _ := send(t, "DELETE", made.Header.Get("Location"), "", bearer); response.StatusCode != 204 {
-		t.Fatal(response.Status)
-	}
-	if status := closing(t, socket); status != websocket.StatusPolicyViolation {
-		t.Errorf("closed with %v", status)
-	}
 }
 
 func TestServe_ClosesSocketsWhenItStops(t *testing.T) {

@@ -3,14 +3,11 @@ package cli
 import (
 	"encoding/json"
 	"net/http"
+	"originwarden/cmd/originwarden/server/readiness"
 	"strings"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
-
-	"originwarden/cmd/originwarden/config"
-	"originwarden/proxy"
 )
 
 // awaitUpstream asks /readyz until acme's upstream is as wanted.
@@ -19,7 +16,7 @@ func awaitUpstream(t *testing.T, r *running, up bool, cause string) {
 	var text string
 	for end := time.Now().Add(patience); time.Now().Before(end); {
 		_, text = send(t, "GET", r.admin+"/readyz", "")
-		var d readinessDocument
+		var d readiness.Document
 		if err := json.Unmarshal([]byte(text), &d); err != nil {
 			t.Fatal(err)
 		}
@@ -64,33 +61,4 @@ func TestReadiness_TellsWhatChecksMetAtTheUpstream(t *testing.T) {
 	awaitUpstream(t, r, false, "status_503")
 	status.Store(302)
 	awaitUpstream(t, r, true, "")
-}
-
-func TestUpstreams_TellForAWhileWhatRequestsMet(t *testing.T) {
-	cfg, err := config.Parse("c.yaml", []byte("tenants:\n- {id: asked, upstream: 'http://up.example'}\n"+
-		"- {id: unasked, hosts: [u.example], upstream: 'http://up.example'}\n"+
-		"- {id: checked, hosts: [c.example], upstream: 'http://up.example', upstream_check: {path: /, interval: 5m, timeout: 5s}}\n"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	synctest.Test(t, func(t *testing.T) {
-		var u upstreams
-		u.watch(nil, cfg)
-		for _, tenant := range []string{"asked", "checked"} {
-			u.observe(&proxy.Exchange{Tenant: tenant, UpstreamCause: "reset"})
-		}
-		for _, notAsked := range []string{proxy.CauseClient, proxy.CauseLoop} {
-			u.observe(&proxy.Exchange{Tenant: "unasked", UpstreamCause: notAsked})
-		}
-		for _, row := range []struct {
-			after time.Duration
-			tells int
-		}{{0, 2}, {59 * time.Second, 2}, {time.Second, 1}, {9 * time.Minute, 1}, {time.Minute, 0}} {
-			time.Sleep(row.after)
-			u.watch(cfg, cfg) // a reload changes nothing about it
-			if up := u.up(); len(up) != row.tells || up["asked"] || up["checked"] {
-				t.Errorf("after another %v: %v", row.after, up)
-			}
-		}
-	})
 }

@@ -14,6 +14,8 @@ import (
 	"originwarden/escape"
 
 	"github.com/spf13/cobra"
+
+	"originwarden/cmd/originwarden/server/readiness"
 )
 
 const (
@@ -102,7 +104,7 @@ func (w *waiting) run(ctx context.Context) error {
 
 // sighting is what was seen last of a gateway.
 type sighting struct {
-	readinessDocument
+	readiness.Document
 	answered bool
 	err      error // of the last attempt
 }
@@ -124,7 +126,7 @@ func (w *waiting) look(ctx context.Context, gateways *operators, seen []sighting
 	asking.Wait()
 }
 
-func readinessOf(ctx context.Context, gateways *operators, admin string) (d readinessDocument, err error) {
+func readinessOf(ctx context.Context, gateways *operators, admin string) (d readiness.Document, err error) {
 	a, err := gateways.ask(ctx, http.MethodGet, admin, "/readyz", "")
 	switch {
 	case err != nil:

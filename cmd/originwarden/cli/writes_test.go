@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"originwarden/cmd/originwarden/server/readiness"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -53,9 +54,9 @@ func TestServe_GoesOnWithoutItsFile(t *testing.T) {
 // awaitWriteProblem waits until a gateway that is ready has this problem.
 func awaitWriteProblem(t *testing.T, r *running, cause, why string) {
 	t.Helper()
-	var d readinessDocument
+	var d readiness.Document
 	for deadline := time.Now().Add(patience + 20*time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		d = readinessDocument{}
+		d = readiness.Document{}
 		getJSON(t, r.admin+"/readyz", &d)
 		if string(d.Store.WriteProblem) == cause && strings.Contains(d.Problem, why) && d.Ready {
 			return

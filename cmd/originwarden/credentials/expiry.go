@@ -1,0 +1,51 @@
+package credentials
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"slices"
+	"time"
+)
+
+// NotAfter returns when the first certificate of c expires, or the zero time if
+// there are none. c may be nil.
+func NotAfter(c *tls.Config) (first time.Time) {
+	if c == nil {
+		return first
+	}
+	for i := range c.Certificates {
+		first = earlier(first, chainNotAfter(&c.Certificates[i]))
+	}
+	return first
+}
+
+// chainNotAfter takes the whole chain: it is valid only while all of it is.
+func chainNotAfter(chain *tls.Certificate) (first time.Time) {
+	for _, der := range chain.Certificate {
+		if c, err := x509.ParseCertificate(der); err == nil { // clients may not need the others
+			first = earlier(first, c.NotAfter)
+		}
+	}
+	return first
+}
+
+// earlier returns the earlier time. The zero time is none.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// SameTLS reports whether a and b have the same certificates and roots. A key
+// changes together with its certificate.
+func SameTLS(a, b *tls.Config) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	sameCertificate := func(a, b tls.Certificate) bool {
+		return slices.EqualFunc(a.Certificate, b.Certificate, slices.Equal)
+	}
+	sameRoots := a.RootCAs == b.RootCAs || a.RootCAs != nil && b.RootCAs != nil && a.RootCAs.Equal(b.RootCAs)
+	return sameRoots && slices.EqualFunc(a.Certificates, b.Certificates, sameCertificate)
+}

@@ -1,0 +1,94 @@
+package credentials
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"originwarden/cmd/originwarden/config"
+)
+
+// Upstreams is the TLS settings for tenants' upstreams, by the key upstream_tls.
+// It may be used concurrently.
+type Upstreams map[config.UpstreamTLS]*upstream
+
+// upstream is shared by tenants with the same upstream_tls. It is replaced when
+// its files change.
+type upstream struct {
+	files   config.UpstreamTLS
+	tenants []string
+	current atomic.Pointer[tls.Config]
+}
+
+// LoadUpstreams reads the files of all tenants. Where they are the same as in
+// before, which may be nil, the settings are its own.
+func LoadUpstreams(cfg *config.Config, before Upstreams) (Upstreams, error) {
+	all := Upstreams{}
+	for _, t := range cfg.Tenants {
+		if t.UpstreamTLS == (config.UpstreamTLS{}) {
+			continue
+		}
+		of := all[t.UpstreamTLS]
+		if of == nil {
+			read, err := t.UpstreamTLS.Load()
+			if err != nil {
+				return nil, fmt.Errorf("reading the TLS files of tenant %s: %w", t.ID, err)
+			}
+			if old := before.TLS(&t); SameTLS(old, read) {
+				read = old
+			}
+			of = &upstream{files: t.UpstreamTLS}
+			of.current.Store(read)
+			all[t.UpstreamTLS] = of
+		}
+		of.tenants = append(of.tenants, t.ID)
+	}
+	return all, nil
+}
+
+// TLS returns the settings in use for a tenant, or nil if it has none of its own.
+func (u Upstreams) TLS(t *config.Tenant) *tls.Config {
+	if of := u[t.UpstreamTLS]; of != nil {
+		return of.current.Load()
+	}
+	return nil
+}
+
+// NotAfter returns when the first client certificate expires, or the zero time if
+// there is none.
+func (u Upstreams) NotAfter() (first time.Time) {
+	for _, of := range u {
+		first = earlier(first, NotAfter(of.current.Load()))
+	}
+	return first
+}
+
+// Files returns the files to follow. apply is called when settings have changed.
+func (u Upstreams) Files(apply func(old, now *tls.Config), log *zap.Logger) (files []*Files) {
+	const most = 20 // tenants in a log line
+	for _, of := range u {
+		log := log.With(zap.Strings("tenants", of.tenants[:min(most, len(of.tenants))]), zap.String("ca", of.files.CA), zap.String("cert", of.files.Cert))
+		files = append(files, &Files{
+			Names: []string{of.files.CA, of.files.Cert, of.files.Key},
+			Apply: func(context.Context) error { return of.reload(apply, log) },
+			Report: func(problem string) {
+				log.Error("the TLS files of upstreams could not be read again; the old ones are used", zap.String("error", problem))
+			},
+		})
+	}
+	return files
+}
+
+func (u *upstream) reload(apply func(old, now *tls.Config), log *zap.Logger) error {
+	read, err := u.files.Load()
+	if err != nil || SameTLS(read, u.current.Load()) {
+		return err
+	}
+	apply(u.current.Swap(read), read)
+	log.Info("the TLS files of upstreams have changed", zap.Time("not_after", NotAfter(read)))
+	return nil
+}

@@ -1,0 +1,101 @@
+package server
+
+import (
+	"encoding/json"
+	"maps"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"originwarden/api"
+	"originwarden/envelope"
+	"originwarden/origins"
+	"originwarden/proxy"
+)
+
+// admin serves the admin address. It answers GET to everybody who reaches it,
+// and nothing to web pages, which could otherwise get there by DNS rebinding.
+type admin struct {
+	answers func(host string) bool
+	routes  map[string]methods // by path
+}
+
+type methods map[string]http.Handler
+
+func (s *Server) adminHandler(address net.Addr) http.Handler {
+	local := isLoopback(address)
+	level := get(http.HandlerFunc(s.log.Level.Serve))
+	level[http.MethodPut] = s.forOperators(s.log.Level.Change)
+	return &admin{
+		answers: func(host string) bool { return answersHost(local, s.current.Load().cfg.Admin.Hosts, host) },
+		routes: map[string]methods{
+			"/metrics":      get(s.metrics.Handler()),
+			"/healthz":      get(http.HandlerFunc(serveHealth)),
+			"/readyz":       get(&s.readiness),
+			"/openapi.yaml": get(http.HandlerFunc(serveOpenAPI)),
+			"/log-level":    level,
+			"/resync":       {http.MethodPost: s.forOperators(s.serveResync)},
+			"/reload":       {http.MethodPost: s.forOperators(s.serveReload)},
+		},
+	}
+}
+
+func get(h http.Handler) methods { return methods{http.MethodGet: h, http.MethodHead: h} }
+
+// ServeHTTP implements http.Handler.
+func (a *admin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	route := a.routes[r.URL.EscapedPath()]
+	switch {
+	case !a.answers(r.Host):
+		refuse(w, http.StatusMisdirectedRequest, "HOST_UNKNOWN", "Host unknown", "")
+	case r.Header["Origin"] != nil:
+		refuse(w, http.StatusForbidden, "ORIGIN_REFUSED", "Origin refused", "")
+	case route == nil:
+		refuse(w, http.StatusNotFound, "NOT_FOUND", "Not found",
+			"This is a gateway's admin address. The lists' API is on the tenants' hosts, at the address that the key listen names.")
+	case route[r.Method] == nil:
+		w.Header().Set("Allow", strings.Join(slices.Sorted(maps.Keys(route)), ", "))
+		refuse(w, http.StatusMethodNotAllowed, "METHOD_NOT_ALLOWED", "Method not allowed", "")
+	default:
+		route[r.Method].ServeHTTP(w, r)
+	}
+}
+
+// answersHost reports whether a host is one of an admin address, on loopback or
+// elsewhere. Browsers always send one. An address cannot be rebound, and
+// Prometheus scrapes by it, so elsewhere it is answered.
+func answersHost(local bool, hosts []string, host string) bool {
+	if host == "" || !local && len(hosts) == 0 || slices.Contains(hosts, proxy.AnyHost) {
+		return true
+	}
+	name := proxy.HostName(host)
+	if name == "" {
+		return false
+	}
+	_, notAddress := netip.ParseAddr(name)
+	return slices.Contains(hosts, name) || origins.IsLoopbackName(name) || !local && notAddress == nil
+}
+
+func serveOpenAPI(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/yaml") // RFC 9512
+	w.Write(api.OpenAPI())
+}
+
+// serveHealth answers as long as the process can.
+func serveHealth(w http.ResponseWriter, _ *http.Request) {
+	writeJSON(w, map[string]bool{"healthy": true})
+}
+
+func writeJSON(w http.ResponseWriter, document any) {
+	w.Header().Set("Content-Type", "application/json")
+	json.NewEncoder(w).Encode(document)
+}
+
+// refuse writes an error. detail may be empty.
+func refuse(w http.ResponseWriter, status int, code, title, detail string) {
+	envelope.Write(w, envelope.NewTraceID(), status, envelope.Error{Code: code, Title: title, Detail: detail})
+}

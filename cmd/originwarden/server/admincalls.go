@@ -1,0 +1,78 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"net/http"
+
+	"go.uber.org/zap"
+
+	"originwarden/api/auth"
+	"originwarden/cmd/originwarden/logs"
+	"originwarden/envelope"
+	"originwarden/store"
+)
+
+// forOperators serves only operators, and logs who they are and the result.
+func (s *Server) forOperators(serve http.HandlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r = r.WithContext(envelope.WithTraceID(r.Context(), envelope.NewTraceID()))
+		caller, err := s.api.Authenticator().Authenticate(r)
+		if err == nil {
+			err = caller.CheckOperator()
+		}
+		if err != nil {
+			refused, _ := auth.AnswerTo(err) // every error of auth has one
+			maps.Copy(w.Header(), refused.Header)
+			envelope.Write(w, envelope.TraceID(r.Context()), refused.Status, refused.Error)
+			return
+		}
+		answer := &statusWriter{ResponseWriter: w, status: http.StatusOK}
+		serve(answer, r)
+		s.log.Warn("an operator asked for a change", zap.String("subject", logs.Escape(caller.Subject(), logs.LongestName)), zap.String("client", r.RemoteAddr),
+			zap.String("method", r.Method), zap.String("path", r.URL.Path), zap.String("query", logs.Escape(r.URL.RawQuery, logs.LongestError)),
+			zap.Int("status", answer.status))
+	})
+}
+
+// statusWriter keeps the status of a response.
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (w *statusWriter) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap is for http.ResponseController.
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// serveResync compares the lists with the store at once. With ?accept=true it
+// accepts a store that was reset. Operators may see its errors, which contain
+// nothing of a client.
+func (s *Server) serveResync(w http.ResponseWriter, r *http.Request) {
+	catchUp := s.lists.CatchUp
+	if r.URL.Query().Get("accept") == "true" {
+		catchUp = s.acceptReset
+	}
+	err := catchUp(r.Context())
+	switch {
+	case errors.Is(err, store.ErrReset):
+		refuse(w, http.StatusConflict, "STORE_RESET", "The store was reset", err.Error())
+	case err != nil:
+		refuse(w, http.StatusServiceUnavailable, "STORE_UNAVAILABLE", "The store does not answer", err.Error())
+	default:
+		writeJSON(w, s.readiness.Document())
+	}
+}
+
+func (s *Server) acceptReset(ctx context.Context) error {
+	if _, err := s.lists.Accept(ctx); err != nil {
+		return err
+	}
+	return s.lists.CatchUp(ctx)
+}

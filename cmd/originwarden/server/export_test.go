@@ -1,0 +1,17 @@
+package server
+
+import (
+	"context"
+	"errors"
+
+	"originwarden/store"
+)
+
+// RunOver is Run over the store that wrap returns.
+func (s *Server) RunOver(stop, now context.Context, wrap func(store.Store) store.Store) error {
+	if err := s.open(stop); err != nil {
+		return errors.Join(err, s.close())
+	}
+	s.store.Store = wrap(s.store.Store)
+	return errors.Join(s.serve(stop, now), s.close())
+}

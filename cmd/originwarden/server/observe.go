@@ -1,0 +1,119 @@
+package server
+
+import (
+	"context"
+	"time"
+
+	"go.uber.org/zap"
+
+	"originwarden/api"
+	"originwarden/api/refusals"
+	"originwarden/cmd/originwarden/credentials"
+	"originwarden/cmd/originwarden/logs"
+	"originwarden/cmd/originwarden/stores"
+	"originwarden/envelope"
+	"originwarden/metrics"
+	"originwarden/origins"
+	"originwarden/proxy"
+	"originwarden/store"
+)
+
+// observe records an exchange.
+func (s *Server) observe(ctx context.Context, x *proxy.Exchange) {
+	s.tracer.Observe(ctx, x)
+	s.metrics.Observe(x)
+	s.recordRefusal(x)
+	s.upstreams.Observe(x)
+	s.access.Observe(x)
+}
+
+func (s *Server) recordRefusal(x *proxy.Exchange) {
+	if x.Verdict != origins.Refused || x.Decision == 0 {
+		return
+	}
+	s.refusals.Record(x.Tenant, refusals.Request{Origin: x.Origin, Reason: x.Decision, Path: x.Path, OwnHost: x.OwnHost, Time: x.Start})
+}
+
+// newMetrics returns the metrics of everything that is open.
+func (s *Server) newMetrics() *metrics.Metrics {
+	m := metrics.New(metrics.Config{Tenants: labelled(s.started), Lists: s.lists, Version: s.options.Version, Revision: s.options.Commit})
+	m.Watch(func() map[string]int { return s.gateway.Tunnels() }, s.requests.count)
+	m.WatchFeed(s.feed)
+	m.WatchSnapshot(func() error { return s.lists.State().NotKept })
+	m.WatchWrites(writeCauses(), s.writes)
+	m.WatchLog(s.log.Dropped)
+	m.WatchUpstreams(s.upstreams.Up)
+	m.WatchCertificate("upstream", func() time.Time { return s.current.Load().upstreamTLS.NotAfter() })
+	m.WatchCertificate("etcd", func() time.Time {
+		if remote, ok := s.store.Store.(*stores.Etcd); ok {
+			return credentials.NotAfter(remote.TLS())
+		}
+		return time.Time{}
+	})
+	return m
+}
+
+// feed returns how current the lists are.
+func (s *Server) feed() metrics.Feed {
+	state := s.lists.State()
+	return metrics.Feed{
+		InForce: state.InForce.Revision, Newest: state.Newest, Confirmed: state.Confirmed,
+		Up: state.Up, Reset: state.Reset != nil, Resumes: state.Resumes, Ready: s.readiness.Problem() == "",
+	}
+}
+
+// writes returns whether writes to the store succeed.
+func (s *Server) writes() metrics.Writes {
+	state := s.store.WriteStatus()
+	shown := metrics.Writes{Failures: map[string]uint64{}}
+	for cause, n := range state.Failures {
+		shown.Failures[string(cause)] = n
+	}
+	if state.Problem != nil {
+		shown.Problem = string(state.Problem.Cause)
+	}
+	return shown
+}
+
+func writeCauses() []string {
+	var all []string
+	for _, cause := range store.Causes() {
+		all = append(all, string(cause))
+	}
+	return all
+}
+
+// monitor returns opened as a store that reports whether its writes succeed.
+func (s *Server) monitor(opened store.Store) *store.Monitored {
+	return &store.Monitored{Store: opened, Timeout: time.Duration(s.started.Store.Timeout), Report: s.logWrites}
+}
+
+func (s *Server) logWrites(err *store.WriteError) {
+	if err == nil {
+		s.log.Info("the store makes writes again")
+		return
+	}
+	s.log.Error("the store makes no writes", zap.String("cause", string(err.Cause)), zap.String("error", logs.Escape(err.Error(), logs.LongestError)))
+}
+
+// logRefusedToken logs why an access token was refused, which its sender does not
+// learn. The text may come from the token.
+func (s *Server) logRefusedToken(o api.Outcome) {
+	if o.Refused == nil {
+		return
+	}
+	if entry := s.log.Check(zap.DebugLevel, "an access token was refused"); entry != nil {
+		entry.Write(zap.String("why", logs.Escape(o.Refused.Error(), logs.LongestError)))
+	}
+}
+
+// maxAPIFailures is how many failures of the API in a second get a line each.
+const maxAPIFailures = 20
+
+func (s *Server) logAPIFailure(ctx context.Context, err error) {
+	const sampled = "failures of the API"
+	if !s.log.Sampler(sampled, maxAPIFailures).Passes(sampled) {
+		return
+	}
+	s.log.Error("the API could not answer", zap.String("trace_id", envelope.TraceID(ctx)), zap.String("error", logs.Escape(err.Error(), logs.LongestError)))
+}

@@ -1,0 +1,153 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"originwarden/cmd/originwarden/config"
+	"originwarden/cmd/originwarden/credentials"
+	"originwarden/envelope"
+	"originwarden/escape"
+)
+
+var (
+	errNoConfiguration = errors.New("there is no configuration to read again")
+	errStopping        = errors.New("the gateway is stopping")
+)
+
+type reloadResult struct {
+	waiting []string // keys whose new value needs a restart
+	err     error
+}
+
+// reloadOnRequest reads the configuration again whenever that is requested, until
+// ctx ends. Between reloads it checks upstreams.
+func (s *Server) reloadOnRequest(ctx context.Context) {
+	for {
+		stopChecks := s.startChecks(ctx)
+		var done chan<- reloadResult
+		select {
+		case <-ctx.Done():
+		case <-s.options.Reload:
+		case done = <-s.reloads:
+		}
+		stopChecks()
+		if ctx.Err() != nil {
+			return
+		}
+		result := s.reload(ctx)
+		if done != nil {
+			done <- result
+		}
+	}
+}
+
+// startChecks checks the upstreams, and follows their TLS files, by the settings
+// in force. stop ends that.
+func (s *Server) startChecks(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	current := s.current.Load()
+	var checks sync.WaitGroup
+	checks.Go(func() { s.upstreams.Check(ctx, current.cfg, current.upstreamTLS.TLS) })
+	checks.Go(func() {
+		credentials.Follow(ctx, current.upstreamTLS.Files(s.gateway.RenewTLS, s.log.Logger)...)
+	})
+	return func() {
+		cancel()
+		checks.Wait()
+	}
+}
+
+// reload reads the configuration and serves by it. A mistake changes nothing.
+func (s *Server) reload(ctx context.Context) reloadResult {
+	if s.stopping.Load() {
+		return reloadResult{err: errStopping}
+	}
+	notifyReloading()
+	defer notify(daemon.SdNotifyReady)
+	waiting, err := s.reconfigure(ctx)
+	if err != nil {
+		s.log.Error("the configuration was not taken, the old one goes on", zap.Error(err))
+	} else {
+		s.log.Info("the configuration was read again", zap.Int("tenants", len(s.current.Load().tenants)), zap.Strings("wait_for_restart", waiting))
+	}
+	s.metrics.Reloaded(err == nil)
+	return reloadResult{waiting, err}
+}
+
+// reconfigure checks everything before it changes anything. Requests in progress
+// keep the old settings.
+func (s *Server) reconfigure(ctx context.Context) (waiting []string, err error) {
+	if s.options.Load == nil {
+		return nil, errNoConfiguration
+	}
+	read, err := s.options.Load()
+	if err != nil {
+		return nil, err
+	}
+	cfg, waiting := s.started.Reloaded(read)
+	apiSettings, err := s.apiSettings(cfg)
+	if err != nil {
+		return nil, err
+	}
+	before := s.current.Load().cfg
+	if err := s.apply(cfg); err != nil {
+		return nil, err
+	}
+	s.metrics.Label(labelled(cfg))
+	s.log.Level.Configure(zapcore.Level(cfg.Log.Level))
+	s.upstreams.SetTenants(before, cfg)
+	s.limits.Change(cfg.Limits.ConnectionsPerClient, trustedProxies(cfg))
+	s.api.Reconfigure(apiSettings)
+	s.loadNewTenants(ctx)
+	return waiting, nil
+}
+
+// Reloaded is the answer of /reload.
+type Reloaded struct {
+	Tenants int `json:"tenants"`
+	// WaitForRestart are keys whose new value needs a restart.
+	WaitForRestart []string `json:"waitForRestart"`
+}
+
+// serveReload reloads, and answers with the result. Operators may see the
+// mistakes of a configuration.
+func (s *Server) serveReload(w http.ResponseWriter, r *http.Request) {
+	result := s.requestReload(r.Context())
+	mistakes, isBad := errors.AsType[config.Mistakes](result.err)
+	switch {
+	case isBad:
+		var all []envelope.Error
+		for line := range strings.SplitSeq(mistakes.Error(), "\n") {
+			all = append(all, envelope.Error{Code: "CONFIGURATION_INVALID", Title: "The configuration has a mistake", Detail: escape.Text(line)})
+		}
+		envelope.Write(w, envelope.NewTraceID(), http.StatusUnprocessableEntity, all...)
+	case result.err != nil:
+		envelope.Write(w, envelope.NewTraceID(), http.StatusInternalServerError,
+			envelope.Error{Code: "RELOAD_FAILED", Title: "The configuration was not taken", Detail: escape.Text(result.err.Error())})
+	default:
+		writeJSON(w, Reloaded{len(s.current.Load().tenants), append([]string{}, result.waiting...)})
+	}
+}
+
+// requestReload waits for the result of a reload. ctx ends when the gateway stops.
+func (s *Server) requestReload(ctx context.Context) (result reloadResult) {
+	done := make(chan reloadResult, 1)
+	select {
+	case s.reloads <- done:
+		select {
+		case result = <-done:
+			return result
+		case <-ctx.Done():
+		}
+	case <-ctx.Done():
+	}
+	return reloadResult{err: errStopping}
+}

@@ -1,0 +1,131 @@
+// Package server runs the gateway of a configuration: its store and lists, its
+// two listeners, reload and stop. It reads no environment and no signals.
+package server
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"sync/atomic"
+
+	"originwarden/api"
+	"originwarden/api/refusals"
+	"originwarden/cmd/originwarden/config"
+	"originwarden/cmd/originwarden/logs"
+	"originwarden/cmd/originwarden/server/readiness"
+	"originwarden/cmd/originwarden/server/upstreams"
+	"originwarden/cmd/originwarden/stores"
+	"originwarden/cmd/originwarden/tracing"
+	"originwarden/lists"
+	"originwarden/lists/disk"
+	"originwarden/metrics"
+	"originwarden/proxy"
+	"originwarden/store"
+)
+
+// Options are what a Server needs besides its configuration. Log and Listen are
+// required.
+type Options struct {
+	Log *logs.Logger
+	// Version and Commit identify this build.
+	Version, Commit string
+	// Listen opens the listener that a configuration key names: "listen" or
+	// "admin.listen".
+	Listen func(key, address string) (net.Listener, error)
+	// Ready is called with both addresses when requests are served. It may be nil.
+	Ready func(tenants, admin net.Addr)
+	// Load reads the configuration again. Nil: there is none to read.
+	Load func() (*config.Config, error)
+	// Reload receives a value whenever the configuration is to be read again.
+	Reload <-chan os.Signal
+	// WaitForStore: wait for another process that is still using the store.
+	WaitForStore bool
+	// StartList is written before requests are served. It may be empty.
+	StartList StartList
+}
+
+// Server is the gateway. It is used for one call of Run.
+type Server struct {
+	options Options
+	log     *logs.Logger
+	started *config.Config // as it was at the start
+	current atomic.Pointer[settings]
+
+	store     *store.Monitored
+	lists     *lists.Cache
+	disk      *disk.Disk // nil: lists are not kept on disk
+	refusals  refusals.Recent
+	token     adminToken
+	readiness readiness.State
+	upstreams upstreams.Tracker
+
+	address  net.Addr // of the tenants' listener
+	gateway  *proxy.Gateway
+	api      *api.API
+	requests inFlight
+	metrics  *metrics.Metrics
+	access   *logs.AccessLog
+	tracer   *tracing.Tracer // nil: spans are not exported
+	limits   *proxy.LimitedListener
+	reloads  chan chan<- reloadResult
+	stopping atomic.Bool
+	// closing makes HTTP/1.1 connections end with their next response.
+	closing atomic.Bool
+}
+
+// New returns a Server that has not been started.
+func New(cfg *config.Config, options Options) *Server {
+	s := &Server{options: options, log: options.Log, started: cfg, reloads: make(chan chan<- reloadResult)}
+	s.current.Store(&settings{cfg: cfg, tenants: tenantIDs(cfg)})
+	return s
+}
+
+// Run serves until stop ends, or until a listener fails. Requests in progress get
+// timeouts.drain to end; now ends them at once. Run returns nil if stop ends while
+// the server is starting.
+func (s *Server) Run(stop, now context.Context) error {
+	err := s.open(stop)
+	switch {
+	case err == nil:
+		err = s.serve(stop, now)
+	case stop.Err() != nil:
+		err = nil
+	}
+	return errors.Join(err, s.close())
+}
+
+// open opens the store, loads the lists, and writes the start list.
+func (s *Server) open(ctx context.Context) error {
+	saved, err := s.readSnapshot(ctx)
+	if err != nil {
+		return err
+	}
+	s.readiness.Earlier = stores.FindEarlier(s.started.Store.URL)
+	opened, err := stores.Open(ctx, s.started, saved.At, s.waitForStore)
+	if err != nil {
+		return err
+	}
+	s.store = s.monitor(opened)
+	s.lists = s.newLists()
+	s.readiness.Lists, s.readiness.Writes, s.readiness.Upstreams = s.lists.State, s.store.WriteStatus, s.upstreams.Statuses
+	s.upstreams.SetTenants(nil, s.started)
+	if _, err := s.tokens(s.started); err != nil {
+		return err
+	}
+	s.restore(saved)
+	if err := s.loadLists(ctx); err != nil {
+		return err
+	}
+	return s.writeStartList(ctx)
+}
+
+func (s *Server) close() (err error) {
+	if s.store != nil {
+		err = s.store.Close()
+	}
+	if s.disk != nil {
+		err = errors.Join(err, s.disk.Close())
+	}
+	return err
+}

@@ -1,0 +1,173 @@
+package server
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"originwarden/api"
+	"originwarden/api/auth"
+	"originwarden/cmd/originwarden/config"
+	"originwarden/cmd/originwarden/credentials"
+	"originwarden/cmd/originwarden/logs"
+	"originwarden/origins"
+	"originwarden/proxy"
+)
+
+// settings are what a reload replaces, beside those of the gateway and the API.
+type settings struct {
+	cfg         *config.Config
+	tenants     []string     // their ids
+	handler     http.Handler // the gateway, with spans
+	upstreamTLS credentials.Upstreams
+}
+
+// apply serves by cfg, or changes nothing.
+func (s *Server) apply(cfg *config.Config) error {
+	upstreamTLS, err := credentials.LoadUpstreams(cfg, s.current.Load().upstreamTLS)
+	if err != nil {
+		return err
+	}
+	s.logWarnings(cfg)
+	if s.gateway == nil {
+		s.gateway, err = proxy.New(s.proxyConfig(cfg, upstreamTLS))
+	} else {
+		err = s.gateway.Reconfigure(s.proxyConfig(cfg, upstreamTLS))
+	}
+	if err != nil {
+		return err
+	}
+	s.current.Store(&settings{cfg, tenantIDs(cfg), s.tracer.Handler(s.gateway, cfg, trustedProxies(cfg)), upstreamTLS})
+	return nil
+}
+
+func (s *Server) proxyConfig(cfg *config.Config, upstreamTLS credentials.Upstreams) proxy.Config {
+	return proxy.Config{
+		Tenants:           s.tenants(cfg, upstreamTLS),
+		Lists:             s.lists,
+		CORS:              corsOf(cfg.CORS),
+		OnLoopback:        isLoopback(s.address),
+		TrustedProxies:    trustedProxies(cfg),
+		URLBytes:          int(cfg.Limits.URLBytes),
+		BodyBytes:         int64(cfg.Limits.BodyBytes),
+		InFlightPerTenant: cfg.Limits.InFlightPerTenant,
+		Timeouts:          timeoutsOf(cfg.Timeouts),
+		Observe:           s.observe,
+		Opened:            s.tracer.Observe,
+		Relayed:           s.metrics.Relayed,
+		Sampled:           float64(cfg.Tracing.Sample),
+		ErrorLog:          logs.LinesOf(s.log, "forwarding"),
+	}
+}
+
+func timeoutsOf(t config.Timeouts) proxy.Timeouts {
+	return proxy.Timeouts{
+		Progress:          time.Duration(t.BodyProgress),
+		Connect:           time.Duration(t.UpstreamConnect),
+		Response:          time.Duration(t.UpstreamResponse),
+		Idle:              time.Duration(t.Idle),
+		WebSocketIdle:     time.Duration(t.WebSocketIdle),
+		WebSocketLifetime: time.Duration(t.WebSocketLifetime),
+	}
+}
+
+func corsOf(c config.CORS) proxy.CORS {
+	return proxy.CORS{Credentials: c.Credentials, Methods: c.Methods, ExposeHeaders: c.ExposeHeaders, MaxAge: time.Duration(c.MaxAge)}
+}
+
+// tenants returns those of a configuration, with the API where it is served.
+func (s *Server) tenants(cfg *config.Config, upstreamTLS credentials.Upstreams) []proxy.Tenant {
+	_, port, _ := net.SplitHostPort(s.address.String())
+	tenants := make([]proxy.Tenant, len(cfg.Tenants))
+	for i := range tenants {
+		t := &cfg.Tenants[i]
+		tenants[i] = proxy.Tenant{
+			ID:          t.ID,
+			Hosts:       t.Hosts,
+			Upstream:    t.Upstream.URL,
+			UpstreamTLS: upstreamTLS.TLS(t),
+			Mode:        proxyMode(t.Mode),
+			Policy:      policyOf(cfg, t, port),
+			Debug:       t.Debug,
+		}
+		if t.API {
+			tenants[i].API, tenants[i].Owns = s.api.Tenant(t.ID), api.Owns
+		}
+	}
+	return tenants
+}
+
+func proxyMode(configured config.Mode) proxy.Mode {
+	switch configured {
+	case config.Headers:
+		return proxy.Headers
+	case config.Report:
+		return proxy.Report
+	}
+	return proxy.Enforce
+}
+
+func policyOf(cfg *config.Config, t *config.Tenant, port string) origins.Policy {
+	scheme := "http" // of browsers that reach the listener directly
+	if cfg.TLS.Enabled() {
+		scheme = "https"
+	}
+	return origins.Policy{
+		PublicOrigins:    t.PublicAt(scheme, port),
+		RequireOrigin:    origins.Requirement(t.RequireOrigin),
+		PostFromAnywhere: t.PostFromAnywhere,
+		Methods:          cfg.CORS.Methods,
+		RequestHeaders:   cfg.CORS.RequestHeaders,
+	}
+}
+
+func (s *Server) newAPI() (*api.API, error) {
+	settings, err := s.apiSettings(s.started)
+	if err != nil {
+		return nil, err
+	}
+	return api.New(api.Config{
+		Settings: settings,
+		Store:    s.store,
+		Lists:    s.lists,
+		Refusals: &s.refusals,
+		Log:      s.logAPIFailure,
+		Observe: func(ctx context.Context, o api.Outcome) {
+			proxy.Attach(ctx, &o)
+			s.metrics.ObserveAPI(o)
+			s.logRefusedToken(o)
+		},
+	}), nil
+}
+
+func (s *Server) apiSettings(cfg *config.Config) (api.Settings, error) {
+	tokens, err := s.tokens(cfg)
+	return api.Settings{
+		Auth:    auth.Settings{Tokens: tokens, OIDC: auth.OIDC(cfg.API.OIDC), RateLimits: auth.RateLimits(cfg.API.RateLimits)},
+		Limits:  api.Limits{Origins: cfg.API.Limits.Origins, Body: int64(cfg.API.Limits.Body)},
+		Timeout: time.Duration(cfg.Store.Timeout),
+	}, err
+}
+
+func trustedProxies(cfg *config.Config) []netip.Prefix {
+	var prefixes []netip.Prefix
+	for _, network := range cfg.TrustedProxies {
+		prefixes = append(prefixes, network.Prefix)
+	}
+	return prefixes
+}
+
+func tenantIDs(cfg *config.Config) []string {
+	ids := make([]string, len(cfg.Tenants))
+	for i, t := range cfg.Tenants {
+		ids[i] = t.ID
+	}
+	return ids
+}
+
+// labelled returns the tenants that have a metrics label of their own.
+func labelled(cfg *config.Config) []string {
+	return tenantIDs(cfg)[:min(cfg.Metrics.Tenants, len(cfg.Tenants))]
+}

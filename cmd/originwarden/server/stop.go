@@ -1,0 +1,69 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+	"go.uber.org/zap"
+)
+
+var errCutShort = errors.New("stopped at once by a second signal")
+
+// drain reports that the gateway is not ready, accepts until that was noticed,
+// stops accepting, closes the tunnels, and waits for the requests in progress.
+// Those that do not end in time are cut. The admin address is served until the
+// end.
+func (s *Server) drain(now context.Context, l *listening, cut context.CancelFunc) error {
+	s.stopping.Store(true)
+	notify(daemon.SdNotifyStopping)
+	s.readiness.Stop()
+	s.log.Info("stopping")
+	timeouts := s.current.Load().cfg.Timeouts
+	limit := time.Duration(timeouts.Drain)
+	// Requests that are cut need a moment to end and to be logged.
+	grace := min(time.Second, limit/10)
+	deadline := time.Now().Add(limit)
+	ctx, cancel := context.WithDeadline(now, deadline)
+	defer cancel()
+	s.closeConnections(ctx, time.Duration(timeouts.ShutdownDelay))
+	var tunnels sync.WaitGroup
+	tunnels.Go(func() { s.gateway.CloseTunnels(ctx) }) // those opened meanwhile too
+	if !shutdown(ctx, deadline.Add(-grace), l.tenantsServer) {
+		s.log.Warn("requests were cut", zap.Duration("drain", limit))
+		cut()
+		shutdown(ctx, deadline, l.tenantsServer)
+	}
+	tunnels.Wait()
+	s.requests.wait(ctx)
+	s.tracer.Close(ctx)
+	shutdown(ctx, deadline, l.adminServer)
+	err := errors.Join(l.tenantsServer.Close(), l.adminServer.Close())
+	if now.Err() != nil {
+		return errCutShort
+	}
+	return err
+}
+
+// closeConnections goes on accepting for delay, and closes each connection after
+// its response, so that clients connect to another gateway.
+func (s *Server) closeConnections(ctx context.Context, delay time.Duration) {
+	if delay == 0 {
+		return
+	}
+	s.closing.Store(true)
+	select {
+	case <-time.After(delay):
+	case <-ctx.Done():
+	}
+}
+
+// shutdown reports whether all requests of the server ended before the deadline.
+func shutdown(ctx context.Context, deadline time.Time, server *http.Server) bool {
+	ctx, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
+	return server.Shutdown(ctx) == nil
+}

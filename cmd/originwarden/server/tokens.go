@@ -1,0 +1,112 @@
+package server
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+
+	"go.uber.org/zap"
+
+	"originwarden/api/auth"
+	"originwarden/cmd/originwarden/config"
+)
+
+// AdminTokenName is the file beside the store's that holds the token which is
+// made when none is configured.
+const AdminTokenName = "admin-token"
+
+// adminToken is the token of the file, once it was needed.
+type adminToken struct {
+	once  sync.Once
+	token auth.Token
+	err   error
+}
+
+var errNoTokens = errors.New("there is neither a token nor an issuer, which a store that is no file needs")
+
+// tokens returns those of a configuration, or else the one of the file.
+func (s *Server) tokens(cfg *config.Config) ([]auth.Token, error) {
+	var tokens []auth.Token
+	for _, t := range cfg.API.Tokens {
+		role := auth.Reader
+		if t.Role == config.RoleAdmin {
+			role = auth.Admin
+		}
+		tokens = append(tokens, auth.Token{Subject: t.Subject, Tenant: t.Tenant, Role: role, SHA256: t.SHA256})
+	}
+	if len(tokens) > 0 || cfg.API.OIDC.Issuer != "" {
+		return tokens, nil
+	}
+	if cfg.Store.URL.Remote() { // in a reload: its own store would be a file
+		return nil, errNoTokens
+	}
+	file, err := filepath.Abs(cfg.Store.URL.Path)
+	if err != nil {
+		return nil, err
+	}
+	s.token.once.Do(func() {
+		s.token.token, s.token.err = loadAdminToken(filepath.Join(filepath.Dir(file), AdminTokenName), s.log.Logger)
+	})
+	return []auth.Token{s.token.token}, s.token.err
+}
+
+// loadAdminToken returns the token of the file at path, and makes both if there
+// is no such file. The caller holds the lock of the store, so that no other
+// process does the same.
+func loadAdminToken(path string, log *zap.Logger) (auth.Token, error) {
+	text, err := readToken(path, log)
+	made := errors.Is(err, fs.ErrNotExist)
+	if made {
+		text = auth.NewToken()
+		err = writeToken(path, text)
+	}
+	if err != nil {
+		return auth.Token{}, fmt.Errorf("the admin token: %w", err)
+	}
+	log.Warn("no tokens are configured: the admin token in a file is in use", zap.String("file", path), zap.Bool("made", made))
+	return auth.Token{Subject: "admin", Tenant: "*", Role: auth.Admin, SHA256: sha256.Sum256([]byte(text))}, nil
+}
+
+func readToken(path string, log *zap.Logger) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	if stat, err := f.Stat(); err == nil && stat.Mode()&0o077 != 0 && runtime.GOOS != "windows" {
+		log.Warn("others can read the admin token", zap.String("file", path), zap.Stringer("mode", stat.Mode()))
+	}
+	text, err := io.ReadAll(io.LimitReader(f, 1<<10))
+	if err != nil {
+		return "", err
+	}
+	token := strings.TrimSpace(string(text))
+	if !auth.IsToken(token) {
+		return "", fmt.Errorf("%s holds none; when it is removed, the next start makes one", path)
+	}
+	return token, nil
+}
+
+// writeToken writes the whole file or none. os.CreateTemp gives it mode 0600.
+func writeToken(path, token string) error {
+	f, err := os.CreateTemp(filepath.Dir(path), AdminTokenName+"-*")
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(token + "\n")
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		os.Remove(f.Name())
+	}
+	return err
+}

@@ -1,0 +1,122 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"time"
+
+	"go.uber.org/zap"
+
+	"originwarden/cmd/originwarden/config"
+	"originwarden/cmd/originwarden/stores"
+	"originwarden/store/sqlite"
+)
+
+const (
+	boundsConsequence = "a list that is not in memory is read for its next request, which is refused (503) while the store is away"
+	everyHostFix      = `set its hosts, or hosts: ["*"] if that is meant`
+)
+
+// Warnings returns what a server of cfg would warn of, as far as that is known
+// before it listens. The lists in a cluster are not read.
+func Warnings(ctx context.Context, cfg *config.Config) (all []string) {
+	if tenant := cfg.WithoutHosts(); tenant != "" && !cfg.OnLoopback() {
+		all = append(all, fmt.Sprintf("tenant %s has no hosts, and listen (%s) is not on loopback: it takes every host, and pages can reach it by DNS rebinding: %s",
+			tenant, cfg.Listen, everyHostFix))
+	}
+	if n, most := len(cfg.Tenants), cfg.Cache.Tenants; n > most {
+		all = append(all, fmt.Sprintf("there are %d tenants, and cache.tenants is %d: %s", n, most, boundsConsequence))
+	}
+	if !cfg.Store.URL.Remote() && exceedsOrigins(ctx, cfg) {
+		all = append(all, fmt.Sprintf("the lists in %s have more origins than cache.origins, which is %d: %s", cfg.Store.URL, cfg.Cache.Origins, boundsConsequence))
+	}
+	return all
+}
+
+// exceedsOrigins reports whether the tenants' lists in a file are known to have
+// more origins than fit into memory. It gives up after a while.
+func exceedsOrigins(ctx context.Context, cfg *config.Config) bool {
+	const timeout = 5 * time.Second
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	file, err := sqlite.OpenReader(ctx, cfg.Store.URL.Path)
+	if err != nil {
+		return false // it is missing, or the start will report what is wrong with it
+	}
+	defer file.Close()
+	n := 0
+	for _, t := range cfg.Tenants {
+		_, all, err := file.Load(ctx, t.ID)
+		if err != nil {
+			return false
+		}
+		for _, w := range all {
+			n += len(w.ValidOrigins)
+		}
+		if n > cfg.Cache.Origins {
+			return true
+		}
+	}
+	return false
+}
+
+// logWarnings logs what is probably a mistake in cfg.
+func (s *Server) logWarnings(cfg *config.Config) {
+	if tenant := cfg.WithoutHosts(); tenant != "" && !isLoopback(s.address) {
+		s.log.Warn("a tenant without hosts takes every host, and pages can reach it by DNS rebinding",
+			zap.String("tenant", tenant), zap.String("fix", everyHostFix))
+	}
+	if n, most := len(cfg.Tenants), cfg.Cache.Tenants; n > most {
+		s.log.Warn("there are more tenants than cache.tenants",
+			zap.Int("tenants", n), zap.Int("cache_tenants", most), zap.String("consequence", boundsConsequence))
+	}
+	const most = 20 // problems in a line
+	if problems := cfg.CertificateWarnings(time.Now()); len(problems) > 0 {
+		s.log.Warn("certificates will be refused", zap.Int("problems", len(problems)), zap.Strings("first", problems[:min(most, len(problems))]))
+	}
+}
+
+// isLoopback reports whether only this machine reaches a listener. Pages on other
+// machines need DNS rebinding for that.
+func isLoopback(address net.Addr) bool {
+	tcp, ok := address.(*net.TCPAddr)
+	return ok && tcp.IP.IsLoopback()
+}
+
+// warnOfOrigins warns if the loaded lists did not fit into memory.
+func (s *Server) warnOfOrigins() {
+	tenants := min(len(s.current.Load().tenants), s.started.Cache.Tenants)
+	if held := s.lists.Stats(); held.Tenants < tenants {
+		s.log.Warn("the lists have more origins than cache.origins",
+			zap.Int("tenants", tenants), zap.Int("in_memory", held.Tenants), zap.Int("cache_origins", s.started.Cache.Origins),
+			zap.String("consequence", boundsConsequence))
+	}
+}
+
+// warnOfNewStore warns of a store without any write, which may be the wrong one.
+// A start list shows that an empty one is meant.
+func (s *Server) warnOfNewStore() {
+	if s.lists.State().Newest != 0 {
+		return
+	}
+	fields := []zap.Field{zap.String("store", stores.Name(s.started.Store.URL))}
+	if s.readiness.Earlier != "" {
+		fields = append(fields, zap.String("before", s.readiness.Earlier))
+	}
+	switch {
+	case len(s.options.StartList.Origins) == 0:
+		s.log.Warn("the store is new, empty: no origin is listed", fields...)
+	case s.readiness.Earlier != "":
+		s.log.Warn("the store is new, empty but for the origins of --origin", fields...)
+	}
+}
+
+// waitForStore logs that another process uses the store's file, and reports
+// whether to wait for it to end.
+func (s *Server) waitForStore() bool {
+	if s.options.WaitForStore {
+		s.log.Warn("the database is in use by another process: waiting for it to end", zap.String("file", s.started.Store.URL.Path))
+	}
+	return s.options.WaitForStore
+}

@@ -1,0 +1,43 @@
+// Package stores opens the store that a configuration names.
+package stores
+
+import (
+	"context"
+
+	"originwarden/cmd/originwarden/config"
+	"originwarden/store"
+	"originwarden/store/etcd"
+	"originwarden/store/sqlite"
+)
+
+// Open opens the store of a configuration. A remote store may be unreachable;
+// known is its last known position. inUse is that of sqlite.Options.
+func Open(ctx context.Context, cfg *config.Config, known store.Position, inUse func() bool) (store.Store, error) {
+	mustExist := cfg.Store.Create == config.CreateNever
+	limits := store.Limits{Integrations: cfg.API.Limits.Integrations, Origins: cfg.API.Limits.TenantOrigins}
+	if !cfg.Store.URL.Remote() {
+		opened, err := sqlite.Open(ctx, sqlite.Options{Path: cfg.Store.URL.Path, MustExist: mustExist, Limits: limits, InUse: inUse})
+		if err != nil {
+			return nil, WithHint(err)
+		}
+		return opened, nil
+	}
+	access, err := readAccess(cfg.Store)
+	if err != nil {
+		return nil, err
+	}
+	opened, err := etcd.Open(ctx, etcd.Options{
+		Endpoints: cfg.Store.URL.Endpoints,
+		Prefix:    cfg.Store.URL.Prefix,
+		Access:    access,
+		MustExist: mustExist,
+		Limits:    limits,
+		Known:     known,
+	})
+	if err != nil {
+		return nil, err
+	}
+	remote := &Etcd{Store: opened, cfg: cfg.Store}
+	remote.access.Store(&access)
+	return remote, nil
+}
