@@ -8,6 +8,7 @@ import (
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
+	"google.golang.org/grpc/codes"
 
 	"originwarden/store"
 	"originwarden/store/etcd/connection"
@@ -18,8 +19,6 @@ import (
 // preconditions no longer hold.
 var errConflict = errors.New("etcd: written to meanwhile")
 
-var errUnknown = errors.New("etcd: it is not known whether the write was made")
-
 // commit makes a planned transaction and sets its revision. The error is
 // errConflict or a *store.WriteError.
 func (s *Store) commit(ctx context.Context, t *transaction) (err error) {
@@ -28,22 +27,21 @@ func (s *Store) commit(ctx context.Context, t *transaction) (err error) {
 			return err
 		}
 	}
-	against := t.changes[0].before
-	if err := s.writeBack(ctx, against.readView); err != nil {
+	if err := s.writeBack(ctx, t.changes[0].before.readView); err != nil {
 		return err
 	}
-	t.revision, err = s.commitOnce(ctx, against, t.id, t.request)
+	t.revision, err = s.commitOnce(ctx, t)
 	return err
 }
 
-// commitOnce makes a write and returns its revision. It sends the request again
-// when its outcome is unknown: the request puts the tenant, on the condition that
-// the tenant is unchanged, so the first copy that is carried out invalidates the
-// others, however late they arrive. The history of the tenant tells whether one
-// of them was.
-func (s *Store) commitOnce(ctx context.Context, against *preconditions, id string, r connection.Request) (revision uint64, err error) {
-	known := s.guard.position()
-	response, attempts, err := s.cluster.Send(ctx, r)
+// commitOnce commits a transaction and returns its revision. Its request may be sent
+// several times: it puts the tenant, on the condition that the tenant is unchanged,
+// so the first copy that is carried out invalidates the others, however late they
+// arrive. The history of the tenant tells whether one of them was.
+func (s *Store) commitOnce(ctx context.Context, t *transaction) (revision uint64, err error) {
+	against := t.changes[0].before
+	known, _ := s.guard.position()
+	response, attempts, err := s.cluster.Send(ctx, t.request)
 	switch {
 	case err == nil && response.Succeeded:
 		found := store.Position{Store: against.Store, Revision: uint64(response.Header.Revision)}
@@ -52,25 +50,23 @@ func (s *Store) commitOnce(ctx context.Context, against *preconditions, id strin
 		}
 		return found.Revision, nil
 	case err != nil && (attempts > 1 || !connection.IsFinal(err)):
-		return 0, maybeMade(fmt.Errorf("%w: %w", errUnknown, err))
+		return 0, maybeMade(err)
 	case err != nil && !errors.Is(err, rpctypes.ErrNoSpace):
 		return 0, notMade(err)
 	}
 	// The write may have been made nevertheless: by another copy, also one that the
 	// client sent by itself, and by the write that reaches the quota, which etcd
 	// carries out and answers with ErrNoSpace.
-	revision, failed := s.findWrite(ctx, against, id)
+	revision, failed := s.findWrite(ctx, against, t.id)
 	switch {
 	case revision != 0 || errors.Is(failed, errConflict):
 		return revision, failed
-	case err != nil && failed != nil:
-		return 0, maybeMade(err)
-	case err != nil:
+	case err != nil && failed == nil:
 		return 0, notMade(err)
-	case failed != nil:
-		return 0, maybeMade(fmt.Errorf("%w: %w", errUnknown, failed))
+	case err != nil || failed != nil:
+		return 0, maybeMade(errors.Join(err, failed))
 	case attempts > 1:
-		return 0, maybeMade(errUnknown)
+		return 0, maybeMade(errors.New("etcd: it was sent several times"))
 	}
 	return 0, errConflict // another tenant has taken the id
 }
@@ -83,13 +79,11 @@ func (s *Store) findWrite(ctx context.Context, against *preconditions, id string
 		return 0, err
 	}
 	kv := found.first(0)
-	if view.identity != against.identity {
+	unchanged := kv == nil || kv.ModRevision == against.tenantRevision
+	switch {
+	case view.identity != against.identity, unchanged && view.none != against.none: // there are new removals, or a new pool
 		return 0, errConflict
-	}
-	if kv == nil || kv.ModRevision == against.tenantRevision {
-		if view.none != against.none {
-			return 0, errConflict // there are removals, or a new pool for them
-		}
+	case unchanged:
 		return 0, nil
 	}
 	for kv.Version > against.tenantVersion+1 {
@@ -118,4 +112,61 @@ func (s *Store) previousVersion(ctx context.Context, view readView, kv *mvccpb.K
 		return nil, fmt.Errorf("%q was deleted meanwhile", kv.Key)
 	}
 	return previous, nil
+}
+
+// CheckWrites implements store.Store. It sends a write on a condition that is
+// never true: etcd checks space and permissions first. It also creates the pool for
+// removals, which no call returns.
+func (s *Store) CheckWrites(ctx context.Context) error {
+	return s.cluster.Call(func() error {
+		if err := s.tryPut(ctx); err != nil {
+			return notMade(err)
+		}
+		if err := s.reserveSpace(ctx, 0); err != nil {
+			return err
+		}
+		_ = s.ensurePool(ctx) // the next check tries again
+		return nil
+	})
+}
+
+// tryPut fails as a put would.
+func (s *Store) tryPut(ctx context.Context) error {
+	head := s.keys.Head()
+	never := clientv3.Compare(clientv3.Version(head), "<", 0)
+	_, err := s.send(ctx, connection.Request{If: []clientv3.Cmp{never}, Then: []clientv3.Op{clientv3.OpPut(head, "never")}})
+	return err
+}
+
+// notMade returns the error of a write that was not sent, or was refused.
+func notMade(err error) error {
+	return &store.WriteError{Cause: causeOf(err), NotMade: true, Err: err}
+}
+
+// maybeMade returns the error of a write whose outcome is unknown.
+func maybeMade(err error) error {
+	if !errors.Is(err, store.ErrReset) {
+		err = fmt.Errorf("etcd: it is not known whether the write was made: %w", err)
+	}
+	return &store.WriteError{Cause: causeOf(err), Err: err}
+}
+
+func causeOf(err error) store.Cause {
+	switch {
+	case errors.Is(err, rpctypes.ErrNoSpace):
+		return store.CauseNoSpace
+	case errors.Is(err, rpctypes.ErrCorrupt):
+		return store.CauseDamaged
+	case errors.Is(err, rpctypes.ErrAuthFailed):
+		return store.CauseDenied
+	case errors.Is(err, store.ErrReset):
+		return store.CauseReset
+	}
+	switch connection.Code(err) {
+	case codes.PermissionDenied, codes.Unauthenticated:
+		return store.CauseDenied
+	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled:
+		return store.CauseUnreachable
+	}
+	return store.CauseOf(err)
 }

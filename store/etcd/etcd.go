@@ -15,9 +15,6 @@ import (
 	"originwarden/store/etcd/schema"
 )
 
-// DefaultPrefix is the prefix of the keys if Options set none.
-const DefaultPrefix = schema.DefaultPrefix
-
 // Access holds the credentials for the cluster.
 type Access = connection.Access
 
@@ -26,7 +23,7 @@ type Options struct {
 	// Endpoints are members of the cluster, HOST:PORT. At least one is required;
 	// with several, the store survives the loss of one.
 	Endpoints []string
-	// Prefix begins all keys; empty means DefaultPrefix. A slash is added in front
+	// Prefix begins all keys; empty means /originwarden/. A slash is added in front
 	// and behind. The prefix of one store must not lie within another's: calls
 	// that would create such a store fail with ErrNested.
 	Prefix string
@@ -59,7 +56,6 @@ type Store struct {
 	seen      atomic.Pointer[seenWrite]
 	locks     keyedMutex // of the tenants' writes, the quota, and writing back; by keys of etcd
 	quota     quota
-	hasPool   atomic.Bool
 }
 
 // Open returns a store in the cluster, which may be unreachable: calls retry until
@@ -95,9 +91,6 @@ func (o *Options) check() error {
 			return fmt.Errorf("etcd: the endpoint %q is not HOST:PORT", endpoint)
 		}
 	}
-	if err := o.Access.Check(); err != nil {
-		return err
-	}
 	switch {
 	case o.Limits.Integrations <= 0 || o.Limits.Origins <= 0:
 		return errors.New("etcd: the limits must be positive")
@@ -108,9 +101,8 @@ func (o *Options) check() error {
 }
 
 // Renew uses other credentials from now on, if the cluster lets the store read
-// with them; otherwise it returns why not, and the old ones stay in use. Running
-// calls end with the credentials they began with, except Watch, which returns an
-// error.
+// with them; otherwise it returns why not, and the old ones stay in use. It waits for
+// the requests that use the old ones. Watch returns an error.
 func (s *Store) Renew(ctx context.Context, a Access) error {
 	probe := connection.Request{Then: []clientv3.Op{clientv3.OpGet(s.keys.Identity())}}
 	return s.cluster.Call(func() error { return s.cluster.Renew(ctx, a, probe) })

@@ -5,60 +5,30 @@ import (
 	"sync"
 )
 
-// keyedMutex has a mutex for every key. The zero value is ready. It stores only
-// the keys that are locked or waited for.
+// keyedMutex has a mutex for every key. The zero value is ready. It keeps every key
+// that was locked, so their number must be bounded.
 type keyedMutex struct {
-	mu    sync.Mutex
-	locks map[string]*keyLock
-}
-
-type keyLock struct {
-	locked chan struct{} // of one
-	users  int           // the holder and those that wait
+	mutexes sync.Map // of chan struct{}, which has one element while it is locked
 }
 
 // lock locks keys, or fails when ctx ends. All callers pass keys in the same order,
 // so that no two of them wait for each other.
 func (m *keyedMutex) lock(ctx context.Context, keys ...string) (unlock func(), err error) {
-	var unlocks []func()
+	var locked []chan struct{}
 	unlock = func() {
-		for _, unlockOne := range unlocks {
-			unlockOne()
+		for _, mutex := range locked {
+			<-mutex
 		}
 	}
 	for _, key := range keys {
-		l := m.addUser(key)
+		mutex, _ := m.mutexes.LoadOrStore(key, make(chan struct{}, 1))
 		select {
-		case l.locked <- struct{}{}:
-			unlocks = append(unlocks, func() { <-l.locked; m.removeUser(key, l) })
+		case mutex.(chan struct{}) <- struct{}{}:
+			locked = append(locked, mutex.(chan struct{}))
 		case <-ctx.Done():
-			m.removeUser(key, l)
 			unlock()
 			return nil, ctx.Err()
 		}
 	}
 	return unlock, nil
-}
-
-func (m *keyedMutex) addUser(key string) *keyLock {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	l := m.locks[key]
-	if l == nil {
-		if m.locks == nil {
-			m.locks = map[string]*keyLock{}
-		}
-		l = &keyLock{locked: make(chan struct{}, 1)}
-		m.locks[key] = l
-	}
-	l.users++
-	return l
-}
-
-func (m *keyedMutex) removeUser(key string, l *keyLock) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if l.users--; l.users == 0 {
-		delete(m.locks, key)
-	}
 }

@@ -39,16 +39,10 @@ func (s *Store) readRemovals(ctx context.Context, view *readView, none, pool *mv
 // ensurePool creates the pool of the known store if it is missing. A request that
 // arrives late does nothing, since the key Pool is put last and never deleted.
 func (s *Store) ensurePool(ctx context.Context) error {
-	if s.hasPool.Load() {
-		return nil
-	}
+	known, _ := s.guard.position()
 	view, _, err := s.readAnyStore(ctx)
-	switch {
-	case err != nil || view.Store == "" || view.Store != s.guard.position().Store:
+	if err != nil || view.Store == "" || view.Store != known.Store || view.none != 0 || view.removals != nil {
 		return err
-	case view.none != 0 || view.removals != nil:
-		s.hasPool.Store(true)
-		return nil
 	}
 	if err := s.reserveSpace(ctx, poolBytes); err != nil {
 		return err

@@ -40,11 +40,6 @@ type quota struct {
 	rotated                time.Time
 }
 
-func (q *quota) grant(bytes int64) {
-	q.left -= bytes
-	q.granted += bytes
-}
-
 // expireGrants drops grants that every status includes from now on.
 func (q *quota) expireGrants(now time.Time) {
 	switch age := now.Sub(q.rotated); {
@@ -66,23 +61,21 @@ func (s *Store) reserveSpace(ctx context.Context, bytes int) error {
 	defer unlock()
 	q.expireGrants(time.Now())
 	need := int64(bytes) + writeOverhead
-	if q.left >= need && time.Since(q.asked) < statusLifetime {
-		q.grant(need)
-		return nil
-	}
-	if q.asked.Before(began) { // otherwise the status arrived while this call waited
+	outdated := q.left < need || time.Since(q.asked) >= statusLifetime
+	if outdated && q.asked.Before(began) { // otherwise the status arrived while this call waited
 		status, err := s.cluster.Status(ctx)
 		if err != nil {
 			return nil // the write will fail with the reason
 		}
 		q.status, q.asked, q.left = status, time.Now(), bytesLeft(status)-q.granted-q.grantedBefore
 	}
-	if q.left > 0 {
-		q.grant(need)
-		return nil
+	if q.left <= 0 {
+		return notMade(fmt.Errorf("etcd: of its quota of %d bytes, the file has %d and %d are in use; the rest is reserved for writes that only remove origins: %w",
+			q.status.DbSizeQuota, q.status.DbSize, q.status.DbSizeInUse, rpctypes.ErrNoSpace))
 	}
-	return notMade(fmt.Errorf("etcd: of its quota of %d bytes, the file has %d and %d are in use; the rest is reserved for writes that only remove origins: %w",
-		q.status.DbSizeQuota, q.status.DbSize, q.status.DbSizeInUse, rpctypes.ErrNoSpace))
+	q.left -= need
+	q.granted += need
+	return nil
 }
 
 // bytesLeft returns how many bytes may be written.

@@ -49,31 +49,14 @@ func (v *readView) isComplete(totals schema.Totals, integrations, origins int) b
 	return 0 <= missing && missing <= v.removals.Integrations() && origins <= totals.Origins
 }
 
-// removal removes one entry of a web integration, or all of it.
-type removal struct {
-	all   bool
-	entry string
-}
-
-func (r removal) hash(p *preconditions) uint64 {
-	if r.all {
-		return 0
-	}
-	return schema.EntryHash(p.tenant, p.id, r.entry)
-}
-
-// isMade reports whether what is removed is not there.
-func (r removal) isMade(p *preconditions) bool {
-	return p.integration == nil || !r.all && !slices.Contains(p.integration.ValidOrigins, r.entry)
-}
-
-// removals returns removals that make the change, or none if they cannot. An edit
-// must do nothing but take entries away, every occurrence of each. The time of the
-// last update is not kept.
-func (c *change) removals() (all []removal) {
+// removals returns the hashes of the entries to remove to make the change, 0 for the
+// web integration, or none if removals cannot make it. An edit must do nothing but
+// take entries away, every occurrence of each. The time of the last update is not
+// kept.
+func (c *change) removals() (hashes []uint64) {
 	before, after := c.before.integration, c.after
 	if after == nil {
-		return []removal{{all: true}}
+		return []uint64{0}
 	}
 	if before == nil || before.Name != after.Name || before.CreatedBy != after.CreatedBy || !before.Created.Equal(after.Created) {
 		return nil
@@ -84,10 +67,10 @@ func (c *change) removals() (all []removal) {
 	}
 	var left []string
 	for _, entry := range before.ValidOrigins {
-		if r := (removal{entry: entry}); stays[entry] {
+		if stays[entry] {
 			left = append(left, entry)
-		} else if !slices.Contains(all, r) {
-			if all = append(all, r); len(all) > schema.Slots {
+		} else if hash := c.before.hash(entry); !slices.Contains(hashes, hash) {
+			if hashes = append(hashes, hash); len(hashes) > schema.Slots {
 				return nil
 			}
 		}
@@ -95,7 +78,16 @@ func (c *change) removals() (all []removal) {
 	if !slices.Equal(left, after.ValidOrigins) {
 		return nil
 	}
-	return all
+	return hashes
+}
+
+func (p *preconditions) hash(entry string) uint64 { return schema.EntryHash(p.tenant, p.id, entry) }
+
+// lacks reports whether what a removal removes is not there.
+func (p *preconditions) lacks(hash uint64) bool {
+	return p.integration == nil || hash != 0 && !slices.ContainsFunc(p.integration.ValidOrigins, func(entry string) bool {
+		return p.hash(entry) == hash
+	})
 }
 
 // errOvertaken reports that another process changed the web integration between
@@ -107,12 +99,12 @@ var errOvertaken = errors.New("etcd: written to while origins were removed one b
 // cannot make the change.
 func (s *Store) commitRemovals(ctx context.Context, t *transaction, refusal error) (err error) {
 	c := t.changes[0]
-	at, removals := c.before, c.removals()
-	if len(removals) == 0 || len(removals) > at.freeSlots() {
+	at, hashes := c.before, c.removals()
+	if len(hashes) == 0 || len(hashes) > at.freeSlots() {
 		return refusal
 	}
-	for i, r := range removals {
-		if at, err = s.remove(ctx, at, r, i > 0); err != nil {
+	for i, hash := range hashes {
+		if at, err = s.remove(ctx, at, hash, i > 0); err != nil {
 			return err
 		}
 	}
@@ -128,10 +120,10 @@ func (s *Store) commitRemovals(ctx context.Context, t *transaction, refusal erro
 
 // remove makes a removal and returns what is there after it. started says that a
 // part of the change may be made: then the rest is completed, not planned again.
-func (s *Store) remove(ctx context.Context, at *preconditions, r removal, started bool) (*preconditions, error) {
+func (s *Store) remove(ctx context.Context, at *preconditions, hash uint64, started bool) (*preconditions, error) {
 	for round := 0; ; round++ {
-		known := s.guard.position()
-		response, attempts, err := s.cluster.Send(ctx, s.removalRequest(at, r))
+		known, _ := s.guard.position()
+		response, attempts, err := s.cluster.Send(ctx, s.removalRequest(at, hash))
 		started = started || attempts > 1
 		switch {
 		case err != nil && !started && connection.IsFinal(err):
@@ -139,7 +131,7 @@ func (s *Store) remove(ctx context.Context, at *preconditions, r removal, starte
 		case err != nil:
 			return nil, maybeMade(err)
 		case response.Succeeded:
-			after := at.with(r)
+			after := at.without(hash)
 			return after, s.guard.check(known, after.Position)
 		case !started:
 			return nil, errConflict
@@ -150,7 +142,7 @@ func (s *Store) remove(ctx context.Context, at *preconditions, r removal, starte
 		}
 		now := found[0]
 		switch {
-		case r.isMade(now):
+		case now.lacks(hash):
 			return now, nil
 		case now.integrationRevision != at.integrationRevision:
 			return nil, &store.WriteError{Cause: store.CauseOther, Err: errOvertaken}
@@ -166,26 +158,21 @@ func (s *Store) remove(ctx context.Context, at *preconditions, r removal, starte
 
 // removalRequest returns the transaction of a removal. Only one copy of it can
 // succeed.
-func (s *Store) removalRequest(at *preconditions, r removal) connection.Request {
+func (s *Store) removalRequest(at *preconditions, hash uint64) connection.Request {
 	slot := schema.Slots - at.freeSlots()
-	free := s.keys.FreeSlot(slot)
-	request := connection.Request{
-		If:   append(s.ifUnchanged(&at.readView), s.ifSameIntegration(at), clientv3.Compare(clientv3.CreateRevision(free), ">", 0)),
-		Then: []clientv3.Op{clientv3.OpDelete(s.keys.NoRemovals()), clientv3.OpDelete(free)},
+	ops := []clientv3.Op{clientv3.OpDelete(s.keys.NoRemovals()), clientv3.OpDelete(s.keys.FreeSlot(slot))}
+	if hash == 0 {
+		ops = append(ops, s.changeOps(&change{before: at})...)
 	}
-	if r.all {
-		request.Then = append(request.Then, s.changeOps(&change{before: at})...)
-	} else {
-		request.Then = append(request.Then, s.keys.DeleteBits(slot, r.hash(at))...)
-	}
-	return request
+	ops = append(ops, s.keys.DeleteBits(slot, hash)...)
+	return connection.Request{If: append(s.ifUnchanged(&at.readView), s.ifSameIntegration(at)), Then: ops}
 }
 
-// with returns what is there after a removal, if nothing else has changed.
-func (p *preconditions) with(r removal) *preconditions {
+// without returns what is there after a removal, if nothing else has changed.
+func (p *preconditions) without(hash uint64) *preconditions {
 	after := *p
-	after.none, after.Revision, after.removals = 0, p.Revision+1, p.removals.With(r.hash(p))
-	if r.all {
+	after.none, after.Revision, after.removals = 0, p.Revision+1, p.removals.With(hash)
+	if hash == 0 {
 		after.integration = nil
 		return &after
 	}

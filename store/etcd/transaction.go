@@ -39,13 +39,10 @@ type preconditions struct {
 
 // readPreconditions reads those of all writes at one revision.
 func (s *Store) readPreconditions(ctx context.Context, writes []store.Write) ([]*preconditions, error) {
-	tenants := tenantsOf(writes)
 	var ops []clientv3.Op
-	for _, tenant := range tenants {
-		ops = append(ops, clientv3.OpGet(s.keys.Tenant(tenant)))
-	}
 	for _, w := range writes {
-		ops = append(ops, clientv3.OpGet(s.keys.Integration(w.Tenant, w.ID)), clientv3.OpGet(s.keys.Owner(w.ID), clientv3.WithKeysOnly()))
+		ops = append(ops, clientv3.OpGet(s.keys.Tenant(w.Tenant)),
+			clientv3.OpGet(s.keys.Integration(w.Tenant, w.ID)), clientv3.OpGet(s.keys.Owner(w.ID), clientv3.WithKeysOnly()))
 	}
 	view, found, err := s.read(ctx, ops...)
 	if err != nil {
@@ -53,17 +50,15 @@ func (s *Store) readPreconditions(ctx context.Context, writes []store.Write) ([]
 	}
 	all := make([]*preconditions, len(writes))
 	for i, w := range writes {
-		tenant, _ := slices.BinarySearch(tenants, w.Tenant)
-		at := len(tenants) + 2*i
 		all[i] = &preconditions{readView: view, tenant: w.Tenant, id: w.ID}
-		if err := all[i].fill(ranges{found[tenant], found[at], found[at+1]}); err != nil {
+		if err := all[i].fill(found[3*i:]); err != nil {
 			return nil, err
 		}
 	}
 	return all, nil
 }
 
-// fill reads the keys of the tenant, the web integration and the owner of its id.
+// fill takes the keys of the tenant, the web integration and the owner of its id.
 func (p *preconditions) fill(found ranges) (err error) {
 	tenant, integration := found.first(0), found.first(1)
 	p.idTaken = integration != nil || found.first(2) != nil
@@ -142,9 +137,9 @@ type transaction struct {
 	against  []*preconditions
 	refused  []error // of every write that is in the transaction, nil if it is not refused
 	changes  []*change
-	totals   map[string]*schema.Totals // by tenant
-	bytes    int                       // of values
-	growth   int                       // of bytes, without changes that only remove
+	totals   map[string]schema.Totals // by tenant
+	bytes    int                      // of values
+	growth   int                      // of bytes, without changes that only remove
 	request  connection.Request
 	revision uint64 // once committed
 }
@@ -152,8 +147,11 @@ type transaction struct {
 // plan returns a transaction of the first writes, as many as fit into it: at least
 // one.
 func (s *Store) plan(against []*preconditions, writes []store.Write) *transaction {
-	t := &transaction{id: rand.Text(), against: against, totals: map[string]*schema.Totals{}}
+	t := &transaction{id: rand.Text(), against: against, totals: map[string]schema.Totals{}}
 	for i := range writes {
+		if slices.ContainsFunc(t.changes, func(c *change) bool { return c.before.id == writes[i].ID }) {
+			break // it has to see the change before
+		}
 		c, err := newChange(against[i], &writes[i])
 		fits := true
 		if err == nil && c != nil {
@@ -173,9 +171,9 @@ func (s *Store) plan(against []*preconditions, writes []store.Write) *transactio
 
 // addChange adds a change, if it fits and is within the limits.
 func (s *Store) addChange(t *transaction, c *change) (fits bool, refusal error) {
-	totals, known := c.before.totals, t.totals[c.before.tenant] != nil
-	if known {
-		totals = *t.totals[c.before.tenant]
+	totals, known := t.totals[c.before.tenant]
+	if !known {
+		totals = c.before.totals
 	}
 	if err := s.updateTotals(&totals, c); err != nil {
 		return true, err
@@ -193,7 +191,7 @@ func (s *Store) addChange(t *transaction, c *change) (fits bool, refusal error) 
 	t.request.If = append(t.request.If, s.ifSameIntegration(c.before))
 	t.request.Then = append(t.request.Then, ops...)
 	totals.Write = t.id
-	t.totals[c.before.tenant] = &totals
+	t.totals[c.before.tenant] = totals
 	t.changes = append(t.changes, c)
 	t.bytes += len(c.value)
 	if !c.onlyRemoves() {
@@ -251,4 +249,42 @@ func (s *Store) changeOps(c *change) (ops []clientv3.Op) {
 		}
 	}
 	return ops
+}
+
+// ifSameStore holds while the store is the same and not older, and until the first
+// removal or the end of the removals.
+func (s *Store) ifSameStore(v *readView) []clientv3.Cmp {
+	return []clientv3.Cmp{
+		clientv3.Compare(clientv3.Value(s.keys.Identity()), "=", v.identity),
+		clientv3.Compare(clientv3.ModRevision(s.keys.Head()), ">", int64(v.head)-1),
+		clientv3.Compare(clientv3.CreateRevision(s.keys.NoRemovals()), "=", v.none),
+	}
+}
+
+// ifSameTenant holds until the next write to the tenant, which puts its key.
+func (s *Store) ifSameTenant(p *preconditions) clientv3.Cmp {
+	return clientv3.Compare(clientv3.ModRevision(s.keys.Tenant(p.tenant)), "=", p.tenantRevision)
+}
+
+// ifSameIntegration holds while the web integration is the same. If there is none,
+// another tenant may take its id.
+func (s *Store) ifSameIntegration(p *preconditions) clientv3.Cmp {
+	if p.integration == nil {
+		return clientv3.Compare(clientv3.CreateRevision(s.keys.Owner(p.id)), "=", 0)
+	}
+	return clientv3.Compare(clientv3.ModRevision(s.keys.Integration(p.tenant, p.id)), "=", p.integrationRevision)
+}
+
+// ifUnchanged holds until the next write or removal, or until removals are written
+// back. There has to be a pool.
+func (s *Store) ifUnchanged(v *readView) []clientv3.Cmp {
+	all := append(s.ifSameStore(v), clientv3.Compare(clientv3.ModRevision(s.keys.Head()), "=", int64(v.head)))
+	used := schema.Slots - v.freeSlots()
+	if used > 0 {
+		all = append(all, clientv3.Compare(clientv3.CreateRevision(s.keys.FreeSlot(used-1)), "=", 0))
+	}
+	if used < schema.Slots {
+		all = append(all, clientv3.Compare(clientv3.CreateRevision(s.keys.FreeSlot(used)), ">", 0))
+	}
+	return all
 }

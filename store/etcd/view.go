@@ -50,7 +50,7 @@ func rangesOf(response *clientv3.TxnResponse) ranges {
 // first call creates the store, unless it must exist.
 func (s *Store) read(ctx context.Context, ops ...clientv3.Op) (readView, ranges, error) {
 	for {
-		known := s.guard.position()
+		known, _ := s.guard.position()
 		view, found, err := s.readAnyStore(ctx, ops...)
 		if err != nil {
 			return readView{}, nil, err
@@ -83,8 +83,15 @@ func (s *Store) readAnyStore(ctx context.Context, ops ...clientv3.Op) (view read
 			return err
 		}
 		all := rangesOf(response)
-		if view, err = newReadView(all.first(0), all.first(1), response.Header.Revision); err != nil {
-			return err
+		view = readView{etcd: response.Header.Revision}
+		if kv := all.first(0); kv != nil {
+			view.identity = string(kv.Value)
+			if view.Store, err = schema.DecodeIdentity(kv.Value); err != nil {
+				return err
+			}
+		}
+		if kv := all.first(1); kv != nil {
+			view.head, view.Revision, view.write = uint64(kv.ModRevision), uint64(kv.ModRevision), string(kv.Value)
 		}
 		found = all[len(own):]
 		return s.readRemovals(ctx, &view, all.first(2), all.first(3))
@@ -93,21 +100,6 @@ func (s *Store) readAnyStore(ctx context.Context, ops ...clientv3.Op) (view read
 		return readView{}, nil, err
 	}
 	return view, found, nil
-}
-
-func newReadView(identity, head *mvccpb.KeyValue, revision int64) (view readView, err error) {
-	view.etcd = revision
-	if identity != nil {
-		view.identity = string(identity.Value)
-		if view.Store, err = schema.DecodeIdentity(identity.Value); err != nil {
-			return readView{}, err
-		}
-	}
-	if head != nil {
-		view.head, view.write = uint64(head.ModRevision), string(head.Value)
-		view.Revision = view.head
-	}
-	return view, nil
 }
 
 // readAt runs reading operations at the revision of a view.

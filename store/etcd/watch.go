@@ -14,18 +14,12 @@ import (
 	"originwarden/store/etcd/schema"
 )
 
-// Watch implements store.Store. It moves on to another member when it loses one,
-// and returns an error when the member has no leader, or is silent for 3 s. It asks
-// for the member's progress every second, so that an idle watch does not fall
-// behind the history that the cluster keeps.
+// Watch implements store.Store.
 func (s *Store) Watch(ctx context.Context, after uint64, changed func([]origins.Change)) error {
 	w := watch{Store: s, changed: changed}
 	return s.cluster.Call(func() error {
-		return s.cluster.Watch(ctx, connection.Watcher{
-			Prefix: string(s.keys),
-			Start:  func(ctx context.Context) (from int64, err error) { return w.start(ctx, after) },
-			Handle: w.handle,
-		})
+		start := func(ctx context.Context) (from int64, err error) { return w.start(ctx, after) }
+		return s.cluster.Watch(ctx, string(s.keys), start, w.handle)
 	})
 }
 

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
-
 	"originwarden/store"
 	"originwarden/store/etcd/connection"
 )
@@ -31,8 +29,7 @@ func (s *Store) Create(ctx context.Context, w store.WebIntegration) (store.WebIn
 	return w, nil
 }
 
-// Edit implements store.Store. edit runs again when another process has written
-// to the tenant meanwhile.
+// Edit implements store.Store.
 func (s *Store) Edit(ctx context.Context, tenant, id string, edit func(*store.WebIntegration) error) (store.WebIntegration, error) {
 	t, err := s.writeOne(ctx, store.Write{Tenant: tenant, ID: id, Make: func(was *store.WebIntegration) (*store.WebIntegration, error) {
 		if was == nil {
@@ -51,8 +48,7 @@ func (s *Store) Edit(ctx context.Context, tenant, id string, edit func(*store.We
 	return after, nil
 }
 
-// Delete implements store.Store. allow runs again when another process has written
-// to the tenant meanwhile.
+// Delete implements store.Store.
 func (s *Store) Delete(ctx context.Context, tenant, id string, allow func(store.WebIntegration) error) (revision uint64, err error) {
 	t, err := s.writeOne(ctx, store.Write{Tenant: tenant, ID: id, Make: func(was *store.WebIntegration) (*store.WebIntegration, error) {
 		if was == nil {
@@ -92,7 +88,8 @@ func (s *Store) Batch(ctx context.Context, writes []store.Write) (refused []erro
 func (s *Store) writeAll(ctx context.Context, writes []store.Write) (refused []error, err error) {
 	limit := maxWrites
 	for len(refused) < len(writes) {
-		next := firstDistinct(writes[len(refused):], limit)
+		next := writes[len(refused):]
+		next = next[:min(limit, len(next))]
 		t, err := s.write(ctx, next, false)
 		switch {
 		case err == nil:
@@ -102,7 +99,7 @@ func (s *Store) writeAll(ctx context.Context, writes []store.Write) (refused []e
 				}
 				refused = append(refused, refusal)
 			}
-		case len(next) > 1 && (connection.IsTooLarge(err) || errors.Is(err, rpctypes.ErrTooManyOps)):
+		case len(next) > 1 && connection.IsTooLarge(err):
 			limit = len(next) / 2 // the cluster has lower limits than by default
 		default:
 			return refused, err
@@ -111,27 +108,16 @@ func (s *Store) writeAll(ctx context.Context, writes []store.Write) (refused []e
 	return refused, nil
 }
 
-// firstDistinct returns the first writes, at most limit, that have different ids.
-func firstDistinct(writes []store.Write, limit int) []store.Write {
-	ids := map[string]bool{}
-	for i, w := range writes[:min(limit, len(writes))] {
-		if ids[w.ID] {
-			return writes[:i]
-		}
-		ids[w.ID] = true
-	}
-	return writes[:len(ids)]
-}
-
 // write makes the first of the writes, as many as fit into one transaction. It
 // reads and plans again when what it read has changed. byRemovals permits to make
 // one write by removals if there is no space.
 func (s *Store) write(ctx context.Context, writes []store.Write, byRemovals bool) (*transaction, error) {
-	var keys []string
-	for _, tenant := range tenantsOf(writes) {
-		keys = append(keys, s.keys.Tenant(tenant))
+	var tenants []string
+	for _, w := range writes {
+		tenants = append(tenants, s.keys.Tenant(w.Tenant))
 	}
-	unlock, err := s.locks.lock(ctx, keys...)
+	slices.Sort(tenants)
+	unlock, err := s.locks.lock(ctx, slices.Compact(tenants)...)
 	if err != nil {
 		return nil, notMade(fmt.Errorf("etcd: waiting for other writes of the tenants: %w", err))
 	}
@@ -146,7 +132,7 @@ func (s *Store) write(ctx context.Context, writes []store.Write, byRemovals bool
 			return t, nil
 		}
 		err = s.commit(ctx, t)
-		if byRemovals && isWithoutSpace(err) {
+		if failed, ok := errors.AsType[*store.WriteError](err); ok && byRemovals && failed.NotMade && failed.Cause == store.CauseNoSpace {
 			err = s.commitRemovals(ctx, t, err)
 		}
 		switch {
@@ -160,20 +146,4 @@ func (s *Store) write(ctx context.Context, writes []store.Write, byRemovals bool
 			return nil, notMade(fmt.Errorf("%w: %w", errConflict, err))
 		}
 	}
-}
-
-// isWithoutSpace reports whether a write was refused for lack of space.
-func isWithoutSpace(err error) bool {
-	failed, ok := errors.AsType[*store.WriteError](err)
-	return ok && failed.NotMade && failed.Cause == store.CauseNoSpace
-}
-
-// tenantsOf returns the tenants of the writes, sorted and each once.
-func tenantsOf(writes []store.Write) []string {
-	var tenants []string
-	for _, w := range writes {
-		tenants = append(tenants, w.Tenant)
-	}
-	slices.Sort(tenants)
-	return slices.Compact(tenants)
 }

@@ -3,7 +3,6 @@ package connection
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -20,14 +19,6 @@ type Access struct {
 	// TLS configures connections and may hold a client certificate. Nil means
 	// connections without TLS.
 	TLS *tls.Config
-}
-
-// Check returns an error if the credentials are incomplete.
-func (a *Access) Check() error {
-	if (a.Username == "") != (a.Password == "") {
-		return errors.New("etcd: a user name and a password must be set together")
-	}
-	return nil
 }
 
 const (
@@ -56,12 +47,10 @@ func newClient(endpoint string, a Access) (*clientv3.Client, error) {
 		TLS:                  a.TLS,
 		DialKeepAliveTime:    keepAlive,
 		DialKeepAliveTimeout: keepAliveTimeout,
-		// etcd closes connections that are probed while no call is running.
-		PermitWithoutStream: false,
-		MaxCallSendMsgSize:  maxRequestBytes,
-		MaxCallRecvMsgSize:  maxResponseBytes,
-		MaxUnaryRetries:     callAttempts,
-		Logger:              zap.NewNop(),
+		MaxCallSendMsgSize:   maxRequestBytes,
+		MaxCallRecvMsgSize:   maxResponseBytes,
+		MaxUnaryRetries:      callAttempts,
+		Logger:               zap.NewNop(),
 		DialOptions: []grpc.DialOption{
 			grpc.WithConnectParams(grpc.ConnectParams{
 				Backoff:           backoff.Config{BaseDelay: minReconnectDelay, Multiplier: 1.6, Jitter: 0.2, MaxDelay: maxReconnectDelay},

@@ -55,8 +55,6 @@ func (c *Cluster) Close() error {
 	c.mu.Lock()
 	select {
 	case <-c.closed:
-		c.mu.Unlock()
-		return nil
 	default:
 		close(c.closed)
 	}
@@ -78,7 +76,7 @@ type Request struct {
 // once, it may have been carried out, or may still be, whatever the result is.
 func (c *Cluster) Send(ctx context.Context, r Request) (response *clientv3.TxnResponse, attempts int, err error) {
 	m := c.hold()
-	defer c.release(m)
+	defer m.users.Done()
 	return m.send(ctx, r)
 }
 
@@ -93,20 +91,25 @@ func (m *members) send(ctx context.Context, r Request) (*clientv3.TxnResponse, i
 // Status returns the status of the member that answers first.
 func (c *Cluster) Status(ctx context.Context) (*etcdserverpb.StatusResponse, error) {
 	m := c.hold()
-	defer c.release(m)
+	defer m.users.Done()
 	status := race[*etcdserverpb.StatusResponse]{members: m, ask: func(ctx context.Context, client *clientv3.Client) (*etcdserverpb.StatusResponse, error) {
 		return etcdserverpb.NewMaintenanceClient(client.ActiveConnection()).Status(ctx, &etcdserverpb.StatusRequest{})
 	}}
 	return status.run(ctx)
 }
 
+// hold returns the members in use, which stay open until their user is done.
+func (c *Cluster) hold() *members {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.members.users.Add(1)
+	return c.members
+}
+
 // Renew uses other credentials from now on, if the cluster accepts the probe with
-// them; otherwise it returns why not, and the old ones stay in use. Running calls
-// end with the credentials they began with, except watches, which return an error.
+// them; otherwise it returns why not, and the old ones stay in use. It waits for the
+// calls that use the old ones; watches return an error.
 func (c *Cluster) Renew(ctx context.Context, a Access, probe Request) error {
-	if err := a.Check(); err != nil {
-		return err
-	}
 	renewed, err := newMembers(c.endpoints, a)
 	if err != nil {
 		return err
@@ -114,38 +117,11 @@ func (c *Cluster) Renew(ctx context.Context, a Access, probe Request) error {
 	if _, _, err := renewed.send(ctx, probe); err != nil {
 		return errors.Join(err, renewed.close())
 	}
-	return c.replace(renewed)
-}
-
-// replace puts renewed in use. The last call that uses the old members closes
-// them.
-func (c *Cluster) replace(renewed *members) error {
 	c.mu.Lock()
 	old := c.members
 	c.members = renewed
+	c.mu.Unlock()
 	close(old.replaced)
-	unused := old.users == 0
-	c.mu.Unlock()
-	if unused {
-		return old.close()
-	}
-	return nil
-}
-
-// hold returns the members in use, which stay open until they are released.
-func (c *Cluster) hold() *members {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.members.users++
-	return c.members
-}
-
-func (c *Cluster) release(m *members) {
-	c.mu.Lock()
-	m.users--
-	unused := m.users == 0 && m != c.members
-	c.mu.Unlock()
-	if unused {
-		_ = m.close()
-	}
+	old.users.Wait()
+	return old.close()
 }

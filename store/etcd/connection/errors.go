@@ -3,7 +3,6 @@ package connection
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -11,27 +10,6 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 )
-
-// moreInformative returns err, unless it only says that time is over.
-func moreInformative(earlier, err error) error {
-	if earlier != nil && errors.Is(err, context.DeadlineExceeded) {
-		return earlier
-	}
-	return err
-}
-
-func wrapError(err error) error { return fmt.Errorf("etcd: %w", err) }
-
-// timeoutError joins the error of a context with the last error of the cluster.
-func timeoutError(ended, problem error) error {
-	switch {
-	case problem == nil:
-		return fmt.Errorf("etcd: no answer: %w", ended)
-	case errors.Is(problem, ended):
-		return fmt.Errorf("etcd: no answer: %w", problem)
-	}
-	return fmt.Errorf("etcd: %w: %w", ended, problem)
-}
 
 const (
 	minRetryDelay = 5 * time.Millisecond
@@ -46,10 +24,8 @@ func retryDelay(round int) time.Duration {
 
 // WaitRetry waits before the round after this one. It returns the error of ctx.
 func WaitRetry(ctx context.Context, round int) error {
-	timer := time.NewTimer(retryDelay(round))
-	defer timer.Stop()
 	select {
-	case <-timer.C:
+	case <-time.After(retryDelay(round)):
 	case <-ctx.Done():
 	}
 	return ctx.Err()
@@ -62,9 +38,8 @@ func IsFinal(err error) bool {
 		return false // a token expires, or users change; a wrong password is another error
 	}
 	switch Code(err) {
-	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled, codes.Aborted, codes.Internal, codes.Unknown:
-		return false
-	case codes.FailedPrecondition: // of a member that is not ready
+	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled, codes.Aborted, codes.Internal, codes.Unknown,
+		codes.FailedPrecondition: // the member is not ready
 		return false
 	case codes.ResourceExhausted:
 		return !errors.Is(err, rpctypes.ErrTooManyRequests)
@@ -83,8 +58,9 @@ func Code(err error) codes.Code {
 	return status.Code(err)
 }
 
-// IsTooLarge reports whether the request exceeds the cluster's limit of bytes.
+// IsTooLarge reports whether the request exceeds the cluster's limit of bytes or of
+// operations.
 func IsTooLarge(err error) bool {
-	return errors.Is(err, rpctypes.ErrRequestTooLarge) ||
+	return errors.Is(err, rpctypes.ErrRequestTooLarge) || errors.Is(err, rpctypes.ErrTooManyOps) ||
 		Code(err) == codes.ResourceExhausted && !errors.Is(err, rpctypes.ErrNoSpace) && !errors.Is(err, rpctypes.ErrTooManyRequests)
 }

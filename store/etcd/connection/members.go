@@ -3,7 +3,9 @@ package connection
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -19,17 +21,20 @@ type members struct {
 	preferred atomic.Uint32 // the member that answered last
 	latency   atomic.Int64  // moving average, in nanoseconds
 
-	users    int           // calls that use the clients; guarded by Cluster.mu
-	replaced chan struct{} // closed when other members are in use
+	users    sync.WaitGroup // calls that use the clients
+	replaced chan struct{}  // closed when other members are in use
 }
 
 // newMembers creates the clients, without waiting for connections.
 func newMembers(endpoints []string, a Access) (*members, error) {
+	if (a.Username == "") != (a.Password == "") {
+		return nil, errors.New("etcd: a user name and a password must be set together")
+	}
 	m := &members{replaced: make(chan struct{})}
 	for _, endpoint := range endpoints {
 		client, err := newClient(endpoint, a)
 		if err != nil {
-			return nil, errors.Join(wrapError(err), m.close())
+			return nil, errors.Join(fmt.Errorf("etcd: %w", err), m.close())
 		}
 		m.clients = append(m.clients, client)
 	}
@@ -58,21 +63,6 @@ func (m *members) patience() time.Duration {
 	return min(max(2*time.Duration(m.latency.Load()), minPatience), maxPatience)
 }
 
-func (m *members) recordAnswer(member int, took time.Duration) {
-	m.preferred.Store(uint32(member))
-	latency := m.latency.Load()
-	m.latency.Store(latency + (int64(took)-latency)/4)
-}
-
-// order returns the members in the order in which to ask them.
-func (m *members) order() []int {
-	order := make([]int, len(m.clients))
-	for i := range order {
-		order[i] = (int(m.preferred.Load()) + i) % len(order)
-	}
-	return order
-}
-
 // race asks members until one of them answers. It asks the next one when a member
 // fails or is slow. It does not give up the slow one, which may be the only one
 // left.
@@ -96,9 +86,12 @@ type result[T any] struct {
 }
 
 // run returns the first answer, or a final error, or the error of ctx together
-// with the most informative error of the members.
+// with the last error of a member before.
 func (r *race[T]) run(ctx context.Context) (answer T, err error) {
-	r.results, r.idle = make(chan result[T]), r.members.order()
+	r.results = make(chan result[T])
+	for i := range r.members.clients {
+		r.idle = append(r.idle, (int(r.members.preferred.Load())+i)%len(r.members.clients))
+	}
 	asking, cancel := context.WithCancel(ctx)
 	defer r.finish(cancel)
 	r.askNext(asking)
@@ -113,16 +106,24 @@ func (r *race[T]) run(ctx context.Context) (answer T, err error) {
 		case got := <-r.results:
 			r.running--
 			if got.err == nil {
-				r.members.recordAnswer(got.member, got.took)
+				latency := r.members.latency.Load()
+				r.members.latency.Store(latency + (int64(got.took)-latency)/4)
+				r.members.preferred.Store(uint32(got.member))
 				return got.answer, nil
 			}
-			if problem = moreInformative(problem, got.err); ctx.Err() == nil && IsFinal(got.err) {
-				return answer, wrapError(got.err)
+			if problem == nil || !errors.Is(got.err, context.DeadlineExceeded) {
+				problem = got.err
+			}
+			if ctx.Err() == nil && IsFinal(got.err) {
+				return answer, fmt.Errorf("etcd: %w", got.err)
 			}
 			r.idle = append(r.idle, got.member)
 			next.Reset(r.retryDelay())
 		case <-ctx.Done():
-			return answer, timeoutError(ctx.Err(), problem)
+			if problem == nil || errors.Is(problem, ctx.Err()) {
+				return answer, fmt.Errorf("etcd: no answer: %w", ctx.Err())
+			}
+			return answer, fmt.Errorf("etcd: %w: %w", ctx.Err(), problem)
 		}
 	}
 }
@@ -143,8 +144,8 @@ func (r *race[T]) askNext(ctx context.Context) {
 	}()
 }
 
-// retryDelay returns the delay after a failure: none while there are members that
-// have not failed, then longer with every round.
+// retryDelay returns the delay after a failure: none until all members have failed,
+// then longer with every round.
 func (r *race[T]) retryDelay() time.Duration {
 	r.failures++
 	if n := len(r.members.clients); r.failures%n == 0 {

@@ -27,23 +27,14 @@ var (
 	errEnded   = errors.New("etcd: the watch ended")
 )
 
-// Watcher is what a watch needs to know, and is called with.
-type Watcher struct {
-	// Prefix begins the keys to watch.
-	Prefix string
-	// Start returns the first revision to watch. It is called once, and bounded by
-	// WatchTimeout together with the rest of the start.
-	Start func(ctx context.Context) (from int64, err error)
-	// Handle takes each response, which may be a failure or report progress only.
-	// Its error ends the watch.
-	Handle func(ctx context.Context, response clientv3.WatchResponse) error
-}
-
-// Watch watches keys until ctx ends, Handle or Start fails, or the member is lost.
-// It asks the member for its progress every second.
-func (c *Cluster) Watch(ctx context.Context, w Watcher) error {
+// Watch watches the keys with a prefix from the revision that start returns, until
+// ctx ends, start or handle fails, or the member is silent or has no leader. handle
+// takes every response: events, progress, or a failure. The member is asked for its
+// progress every second, so that an idle watch stays within the history that the
+// cluster keeps.
+func (c *Cluster) Watch(ctx context.Context, prefix string, start func(context.Context) (from int64, err error), handle func(context.Context, clientv3.WatchResponse) error) error {
 	m := c.hold()
-	defer c.release(m)
+	defer m.users.Done()
 	watching, stop := context.WithCancelCause(clientv3.WithRequireLeader(ctx))
 	var tasks sync.WaitGroup
 	defer tasks.Wait()
@@ -57,11 +48,11 @@ func (c *Cluster) Watch(ctx context.Context, w Watcher) error {
 		case <-watching.Done():
 		}
 	})
-	stream, err := m.startWatch(watching, &w)
+	stream, err := m.startWatch(watching, prefix, start)
 	if err == nil {
 		defer stream.close()
 		tasks.Go(func() { stream.requestProgress(watching) })
-		err = c.handleResponses(watching, stream, w.Handle)
+		err = c.handleResponses(watching, stream, handle)
 	}
 	if watching.Err() != nil {
 		return context.Cause(watching)
@@ -79,25 +70,25 @@ func (s *stream) close() { _ = s.Close() }
 
 // startWatch returns a stream that lasts until ctx ends. Every member that is
 // asked has a connection stream of its own, so that no other watch waits for it.
-func (m *members) startWatch(ctx context.Context, w *Watcher) (*stream, error) {
+func (m *members) startWatch(ctx context.Context, prefix string, start func(context.Context) (from int64, err error)) (*stream, error) {
 	starting, cancel := context.WithTimeout(ctx, WatchTimeout)
 	defer cancel()
-	from, err := w.Start(starting)
+	from, err := start(starting)
 	if err != nil {
 		return nil, err
 	}
-	start := race[*stream]{members: m, discard: (*stream).close}
-	start.ask = func(attempt context.Context, client *clientv3.Client) (*stream, error) {
+	open := race[*stream]{members: m, discard: (*stream).close}
+	open.ask = func(attempt context.Context, client *clientv3.Client) (*stream, error) {
 		s := &stream{Watcher: clientv3.NewWatcher(client)}
 		keep := context.AfterFunc(attempt, s.close)
-		s.responses = s.Watch(ctx, w.Prefix, clientv3.WithPrefix(), clientv3.WithRev(from),
+		s.responses = s.Watch(ctx, prefix, clientv3.WithPrefix(), clientv3.WithRev(from),
 			clientv3.WithProgressNotify(), clientv3.WithFragment())
 		if !keep() {
 			return nil, attempt.Err()
 		}
 		return s, nil
 	}
-	return start.run(starting)
+	return open.run(starting)
 }
 
 // requestProgress requests the progress of the member until ctx ends.

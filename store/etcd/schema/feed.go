@@ -66,7 +66,7 @@ func (f *Feed) readCommit(events []*clientv3.Event) (changes []origins.Change, e
 			none = put
 		case key == f.Keys.Pool():
 			pool = put
-		case f.Keys.isFreeSlot(key):
+		case strings.HasPrefix(key, f.Keys.Removals()) && strings.HasSuffix(key, "/free"):
 			removed = removed || !put
 		case strings.HasPrefix(key, f.Keys.integrations()):
 			change, err := f.readChange(event)

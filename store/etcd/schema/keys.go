@@ -5,17 +5,15 @@ import (
 	"strings"
 )
 
-// DefaultPrefix is the prefix of a store that names none.
-const DefaultPrefix = "/originwarden/"
-
 // Keys makes and parses the keys of one store. Its value is their prefix, which
 // ends in a slash.
 type Keys string
 
-// NewKeys returns the keys below a prefix. It adds the slashes around the prefix.
+// NewKeys returns the keys below a prefix, and adds the slashes around the prefix.
+// An empty prefix means /originwarden/.
 func NewKeys(prefix string) Keys {
 	if prefix = strings.Trim(prefix, "/"); prefix == "" {
-		return DefaultPrefix
+		prefix = "originwarden"
 	}
 	return Keys("/" + prefix + "/")
 }
@@ -61,25 +59,17 @@ func (k Keys) Name(tenant string, descending bool, name, id string) string {
 
 // ParseTenant is the reverse of Tenant.
 func (k Keys) ParseTenant(key string) (tenant string, ok bool) {
-	segment, ok := strings.CutPrefix(key, k.Tenants())
-	if !ok {
-		return "", false
-	}
-	return unescape(segment)
+	segment, found := strings.CutPrefix(key, k.Tenants())
+	tenant, ok = unescape(segment)
+	return tenant, found && ok
 }
 
 // ParseIntegration is the reverse of Integration.
 func (k Keys) ParseIntegration(key string) (tenant, id string, ok bool) {
-	rest, ok := strings.CutPrefix(key, k.integrations())
-	if !ok {
-		return "", "", false
-	}
-	segment, id, ok := strings.Cut(rest, "/")
-	if !ok {
-		return "", "", false
-	}
+	rest, found := strings.CutPrefix(key, k.integrations())
+	segment, id, complete := strings.Cut(rest, "/")
 	tenant, ok = unescape(segment)
-	return tenant, id, ok
+	return tenant, id, found && complete && ok
 }
 
 // unescape accepts only what url.PathEscape returns.

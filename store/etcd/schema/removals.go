@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/bits"
 	"slices"
-	"strings"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -83,9 +82,6 @@ func (r *Removals) With(hash uint64) *Removals {
 
 // Apply removes entries from a list, and reports whether there were any.
 func (r *Removals) Apply(w *store.WebIntegration) bool {
-	if r.Integrations() == r.Used {
-		return false
-	}
 	before := len(w.ValidOrigins)
 	w.ValidOrigins = slices.DeleteFunc(w.ValidOrigins, func(entry string) bool {
 		return slices.Contains(r.Hashes[:r.Used], EntryHash(w.TenantID, w.ID, entry))
@@ -106,10 +102,6 @@ func (k Keys) Pool() string { return k.Removals() + "pool" }
 func (k Keys) FreeSlot(slot int) string { return fmt.Sprintf("%s%02d/free", k.Removals(), slot) }
 
 func (k Keys) bit(slot, bit int) string { return fmt.Sprintf("%s%02d/%02d", k.Removals(), slot, bit) }
-
-func (k Keys) isFreeSlot(key string) bool {
-	return strings.HasPrefix(key, k.Removals()) && strings.HasSuffix(key, "/free")
-}
 
 // ParseRemovals reads the removals from the keys of the pool that are present.
 func (k Keys) ParseRemovals(kvs []*mvccpb.KeyValue) *Removals {

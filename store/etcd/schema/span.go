@@ -21,18 +21,14 @@ func (s Span) Page(limit int64, at ...clientv3.OpOption) clientv3.Op {
 }
 
 // Outer returns the prefixes that the store's prefix begins with, except "/".
-func (k Keys) Outer() (prefixes []string) {
-	for i, c := range k[:len(k)-1] {
-		if c == '/' && i > 0 {
-			prefixes = append(prefixes, string(k[:i+1]))
-		}
-	}
-	return prefixes
-}
+func (k Keys) Outer() []string { return prefixesOf(string(k[:len(k)-1]), 1) }
 
 // Inner returns the prefixes below the store's prefix that a key begins with.
-func (k Keys) Inner(key string) (prefixes []string) {
-	for i := len(k); i < len(key); i++ {
+func (k Keys) Inner(key string) []string { return prefixesOf(key, len(k)) }
+
+// prefixesOf returns the prefixes of a key that end in a slash at start or later.
+func prefixesOf(key string, start int) (prefixes []string) {
+	for i := start; i < len(key); i++ {
 		if key[i] == '/' {
 			prefixes = append(prefixes, key[:i+1])
 		}
