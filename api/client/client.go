@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -14,50 +13,49 @@ import (
 // Client calls the API of one server, for one tenant. Only Server is required.
 // It may be used concurrently, as long as its fields are not changed.
 //
-// Every method fails with an *Error when the server answers with an error, with
-// ErrInvalidServer, ErrTooLarge or that of the context where they apply, and otherwise
-// with what made it impossible to ask or to understand the answer. Where a write
-// fails without an *Error, and after one with status 5xx, it is not known
-// whether it happened.
+// Every method returns an *Error if the server responds with an error,
+// ErrInvalidServer, ErrTooLarge or the context's error where they apply, and
+// otherwise an error about the connection or an invalid response. If a write
+// fails without an *Error, or with one of status 5xx, it is unknown whether it
+// was made.
 type Client struct {
-	// Server is where the API is, such as https://tenant.example.com; a path
-	// comes before /api/v1/web-integrations.
+	// Server is the URL of the server, such as https://tenant.example.com. A path
+	// in it precedes /api/v1/web-integrations.
 	Server string
 	// Token is sent as a bearer token (RFC 6750, section 2.1) with every
 	// request, if it is not empty.
 	Token string
-	// HTTPClient makes the requests, without following any redirect. If it is
-	// nil they are made by the default transport, and end after 30 seconds.
+	// HTTPClient makes the requests. Redirects are not followed. If it is nil, the
+	// default transport is used with a timeout of 30 seconds.
 	HTTPClient *http.Client
-	// MaxWait is how long one request may wait, over all its repetitions, when
-	// the server says that the rate limit is reached and when it will be lifted.
-	// 0 is a minute; below 0 nothing is repeated. No wait is begun that would
-	// exceed it, or the context's deadline.
+	// MaxWait bounds how long one call waits in all when the server's rate limit
+	// is reached. 0 is a minute; a negative value never waits. A wait that would
+	// exceed it or the context's deadline is not begun.
 	MaxWait time.Duration
-	// OnWait, if it is not nil, is told of each such wait before it begins. It
-	// is called concurrently if the methods are.
+	// OnWait, if not nil, is called before each such wait; concurrently if the
+	// methods are.
 	OnWait func(time.Duration)
-	// Retries is how often a request is repeated that got no answer, or one with
-	// status 502, 503 or 504: each RetryInterval after the one before, which is a
-	// second if it is 0. A Create is repeated only if there was no connection to
-	// the server, since a second one would make another web integration. After a
-	// repetition, ErrNotFound of a Delete and ErrPreconditionFailed may say that
-	// the first one has happened.
+	// Retries is how often a call is repeated that got no response, or one with
+	// status 502, 503 or 504, each time after RetryInterval, which is a second if
+	// it is 0. A Create is repeated only if there was no connection to the
+	// server, because it might create another web integration. After a retry,
+	// ErrNotFound of a Delete and ErrPreconditionFailed may mean that an earlier
+	// attempt succeeded.
 	Retries       int
 	RetryInterval time.Duration
-	// OnRetry, if it is not nil, is told why a request is about to be repeated.
-	// It is called concurrently if the methods are.
+	// OnRetry, if not nil, is called before each retry with the error that it
+	// follows; concurrently if the methods are.
 	OnRetry func(error)
-	// MaxResponse is the greatest length of an answer in bytes. 0 is 64 MiB.
+	// MaxResponse is the maximum length of a response in bytes. 0 is 64 MiB.
 	MaxResponse int64
 }
 
-// What calls fail with, beside what an *Error is.
+// Errors of calls, besides those that an *Error can be.
 var (
 	// ErrInvalidServer: Client.Server is not the URL of a server.
-	ErrInvalidServer = errors.New("the server is no URL such as https://tenant.example.com")
-	// ErrTooLarge: the answer is longer than Client.MaxResponse.
-	ErrTooLarge = errors.New("answer too large")
+	ErrInvalidServer = errors.New("the server is not a URL such as https://tenant.example.com")
+	// ErrTooLarge: the response is longer than Client.MaxResponse.
+	ErrTooLarge = errors.New("response too large")
 	// ErrOtherServer: the next page is not on Client.Server.
 	ErrOtherServer = errors.New("link to another server")
 )
@@ -76,81 +74,76 @@ type WebIntegration struct {
 	Response `json:"-"`
 }
 
-// Response is what the server said beside a web integration.
+// Response is what a response has besides a web integration.
 type Response struct {
 	// ETag is the web integration's entity tag, which a later write can be made
-	// conditional on. It is empty after a deletion, and where a server has none.
+	// conditional on. It is empty after a deletion, and if the server sends none.
 	ETag string
-	// Revision is that of the server's lists from which on the write is in
-	// force. It is 0 for reads, and where a server has none.
+	// Revision is the server's revision from which on the write is in force. It is
+	// 0 for reads, and if the server sends none.
 	Revision uint64
-	// Raw is the body as it came.
+	// Raw is the unchanged body.
 	Raw []byte
 }
 
-// Operation is one operation of a JSON Patch (RFC 6902). Servers know replace,
-// of /name and /validOrigins, alone.
+// Operation is one operation of a JSON Patch (RFC 6902). Servers support only
+// replace, of /name and /validOrigins.
 type Operation struct {
 	Op    string `json:"op"`
 	Path  string `json:"path"`
 	Value any    `json:"value,omitempty"`
 }
 
-// ReplaceName gives the web integration another name.
+// ReplaceName returns the operation that renames a web integration.
 func ReplaceName(name string) Operation {
 	return Operation{Op: "replace", Path: "/name", Value: name}
 }
 
-// ReplaceValidOrigins gives the web integration another list of origins.
+// ReplaceValidOrigins returns the operation that replaces the valid origins of a
+// web integration.
 func ReplaceValidOrigins(entries ...string) Operation {
-	return Operation{Op: "replace", Path: "/validOrigins", Value: listed(entries)}
+	return Operation{Op: "replace", Path: "/validOrigins", Value: nonNil(entries)}
 }
 
 // Get reads a web integration.
 func (c *Client) Get(ctx context.Context, id string) (WebIntegration, error) {
-	return c.one(ctx, call{method: http.MethodGet, id: &id, success: http.StatusOK})
+	return c.callIntegration(ctx, call{method: http.MethodGet, id: &id, success: http.StatusOK})
 }
 
-// Create makes a web integration. Its error tells all that is wrong with the
-// name and the origins at once.
+// Create creates a web integration. Its error lists all problems with the name
+// and the origins.
 func (c *Client) Create(ctx context.Context, name string, validOrigins []string) (WebIntegration, error) {
-	return c.one(ctx, call{method: http.MethodPost, success: http.StatusCreated, body: struct {
+	return c.callIntegration(ctx, call{method: http.MethodPost, success: http.StatusCreated, body: struct {
 		Name         string   `json:"name"`
 		ValidOrigins []string `json:"validOrigins"`
-	}{name, listed(validOrigins)}})
+	}{name, nonNil(validOrigins)}})
 }
 
-// Patch applies the operations, all or none. If ifMatch is not empty they are
-// applied only if it is the web integration's ETag, or "*" (RFC 9110, section
-// 13.1.1); otherwise the error is ErrPreconditionFailed.
+// Patch applies all operations, or none. If ifMatch is not empty, it has to be
+// the web integration's ETag or "*" (RFC 9110, section 13.1.1); otherwise the
+// error is ErrPreconditionFailed.
 func (c *Client) Patch(ctx context.Context, id string, operations []Operation, ifMatch string) (Response, error) {
-	a, err := c.exchange(ctx, call{
+	r, err := c.call(ctx, call{
 		method: http.MethodPatch, id: &id, ifMatch: ifMatch, success: http.StatusNoContent,
 		body: append([]Operation{}, operations...),
 	})
-	return a.Response, err
+	return r.Response, err
 }
 
-// Delete deletes a web integration; ifMatch is that of Patch.
+// Delete deletes a web integration. For ifMatch see Patch.
 func (c *Client) Delete(ctx context.Context, id, ifMatch string) (Response, error) {
-	a, err := c.exchange(ctx, call{method: http.MethodDelete, id: &id, ifMatch: ifMatch, success: http.StatusNoContent})
-	return a.Response, err
+	r, err := c.call(ctx, call{method: http.MethodDelete, id: &id, ifMatch: ifMatch, success: http.StatusNoContent})
+	return r.Response, err
 }
 
-// one makes a call that is answered with a web integration.
-func (c *Client) one(ctx context.Context, x call) (WebIntegration, error) {
-	a, err := c.exchange(ctx, x)
+// callIntegration makes a call that responds with a web integration.
+func (c *Client) callIntegration(ctx context.Context, x call) (WebIntegration, error) {
+	var w WebIntegration
+	r, err := c.callJSON(ctx, x, &w)
 	if err != nil {
 		return WebIntegration{}, err
 	}
-	w := WebIntegration{Response: a.Response}
-	err = json.Unmarshal(a.Raw, &w)
-	if err == nil {
-		err = w.check()
-	}
-	if err != nil {
-		return WebIntegration{}, a.unreadable(err)
-	}
+	w.Response = r
 	return w, nil
 }
 
@@ -159,15 +152,15 @@ func (w *WebIntegration) check() error {
 	if w.ID == "" {
 		return errors.New("a web integration without an id")
 	}
-	w.ValidOrigins = listed(w.ValidOrigins)
+	w.ValidOrigins = nonNil(w.ValidOrigins)
 	return nil
 }
 
-// listed returns entries as what is an array in JSON also when it is empty.
-func listed(entries []string) []string { return append([]string{}, entries...) }
+// nonNil returns a copy of entries that is an array in JSON even if it is empty.
+func nonNil(entries []string) []string { return append([]string{}, entries...) }
 
-// collection returns the URL of the web integrations.
-func (c *Client) collection() (string, error) {
+// collectionURL returns the URL of the web integrations.
+func (c *Client) collectionURL() (string, error) {
 	u, err := url.Parse(c.Server)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
 		return "", ErrInvalidServer
@@ -178,11 +171,10 @@ func (c *Client) collection() (string, error) {
 	return strings.TrimRight(u.String(), "/") + "/api/v1/web-integrations", nil
 }
 
-// element returns the URL of a web integration.
-func element(collection, id string) (string, error) {
-	// These would be another resource, for whoever cleans paths on the way.
-	if id == "" || id == "." || id == ".." {
-		return "", fmt.Errorf("%q is no id: %w", id, ErrNotFound)
+// elementURL returns the URL of a web integration.
+func elementURL(collection, id string) (string, error) {
+	if id == "" || id == "." || id == ".." { // a proxy that cleans paths would make it another resource
+		return "", fmt.Errorf("invalid id %q: %w", id, ErrNotFound)
 	}
 	return collection + "/" + url.PathEscape(id), nil
 }

@@ -13,77 +13,71 @@ import (
 
 // What an *Error is, by its status.
 var (
-	// ErrUnauthorized: 401, no token or one that the server does not know.
+	// ErrUnauthorized: 401, the token is missing or invalid.
 	ErrUnauthorized = errors.New("unauthorized")
-	// ErrForbidden: 403, the token may not do this.
+	// ErrForbidden: 403, the token does not permit the call.
 	ErrForbidden = errors.New("forbidden")
-	// ErrNotFound: 404, the tenant has no web integration of that id.
+	// ErrNotFound: 404, the tenant has no web integration with the id.
 	ErrNotFound = errors.New("not found")
-	// ErrPreconditionFailed: 412, the web integration is not as of that ETag.
+	// ErrPreconditionFailed: 412, the web integration's ETag is another.
 	ErrPreconditionFailed = errors.New("precondition failed")
-	// ErrRateLimited: 429, and waiting was not possible or not enough.
+	// ErrRateLimited: 429, the rate limit is reached, also after waiting.
 	ErrRateLimited = errors.New("rate limited")
 )
 
-// Error is an answer other than the one that says success.
+// Error is a response other than the one that means success.
 type Error struct {
-	// Status is that of the answer.
 	Status int
-	// Errors are what the server says is wrong. It is empty if the answer is not
-	// a document of errors, as that of another server on the way.
+	// Errors are what the server says is wrong. It is empty if the body is not an
+	// error document, as that of a proxy.
 	Errors []Problem
-	// TraceID finds the request in the server's log. It may be empty.
+	// TraceID identifies the request in the server's log. It may be empty.
 	TraceID string
-	// RetryAfter is when to ask again (RFC 9110, section 10.2.3), counted from
-	// the answer; at least a second, or 0 if the server does not say.
+	// RetryAfter is the time to wait before the next request (RFC 9110, section
+	// 10.2.3), at least a second, or 0 if the server does not say.
 	RetryAfter time.Duration
 }
 
-// Problem is one of the things that are wrong.
+// Problem is one error of an error document.
 type Problem struct {
 	Code   string `json:"code"`
 	Title  string `json:"title"`
 	Detail string `json:"detail"`
 	Source Source `json:"source"`
-	// Meta is what else there is, as JSON.
+	// Meta has further members, as JSON.
 	Meta json.RawMessage `json:"meta"`
 }
 
 // Source is the part of the request that a Problem is about.
 type Source struct {
 	Pointer   string `json:"pointer"`   // a JSON Pointer (RFC 6901) into the body
-	Parameter string `json:"parameter"` // a parameter of the query
+	Parameter string `json:"parameter"` // a query parameter
 }
 
-// Is reports whether e is one of the package's errors for a status.
+// Is reports whether target is the package's error for the status.
 func (e *Error) Is(target error) bool {
-	switch target {
-	case ErrUnauthorized:
-		return e.Status == http.StatusUnauthorized
-	case ErrForbidden:
-		return e.Status == http.StatusForbidden
-	case ErrNotFound:
-		return e.Status == http.StatusNotFound
-	case ErrPreconditionFailed:
-		return e.Status == http.StatusPreconditionFailed
-	case ErrRateLimited:
-		return e.Status == http.StatusTooManyRequests
+	byStatus := map[int]error{
+		http.StatusUnauthorized:       ErrUnauthorized,
+		http.StatusForbidden:          ErrForbidden,
+		http.StatusNotFound:           ErrNotFound,
+		http.StatusPreconditionFailed: ErrPreconditionFailed,
+		http.StatusTooManyRequests:    ErrRateLimited,
 	}
-	return false
+	return target != nil && byStatus[e.Status] == target
 }
 
-const problemsTold = 10 // by Error, which is for a line of a log
+const maxShownProblems = 10 // in Error
 
-// Error is one line, whatever the server sent.
+// Error returns one line, whatever the server sent.
 func (e *Error) Error() string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "%d %s", e.Status, http.StatusText(e.Status))
 	separator := ": "
-	for _, problem := range e.Errors[:min(len(e.Errors), problemsTold)] {
+	for _, problem := range e.Errors[:min(len(e.Errors), maxShownProblems)] {
 		text.WriteString(separator + problem.String())
 		separator = "; "
 	}
-	if more := len(e.Errors) - problemsTold; more > 0 {
+	if more := len(e.Errors) - maxShownProblems; more > 0 {
 		fmt.Fprintf(&text, "; and %d more", more)
 	}
 	if e.TraceID != "" {
@@ -92,7 +86,7 @@ func (e *Error) Error() string {
 	return text.String()
 }
 
-// String is one line with all that the Problem says.
+// String returns all of the Problem in one line.
 func (p Problem) String() string {
 	text := p.Title
 	if at := p.Source.Pointer + p.Source.Parameter; at != "" {

@@ -13,79 +13,84 @@ import (
 	"time"
 )
 
-// call is what one method asks the server.
+// call is one call of the API.
 type call struct {
 	method  string
 	id      *string // of the web integration; nil is the collection
-	url     string  // in place of the one that the id makes
+	url     string  // if not "", instead of that of the collection
 	body    any     // nil is none
 	ifMatch string
 	success int // the only status that is no error
 }
 
-// answered is a successful answer.
-type answered struct {
+// response is a successful one.
+type response struct {
 	Response
-	asked       string // for the text of an error
+	request     string // the method and URL, for errors
 	contentType string
 }
 
-// unreadable is the error for an answer that err says is none of the API's.
-func (a *answered) unreadable(err error) error {
-	return fmt.Errorf("%s: reading the answer, which is %q: %w", a.asked, a.contentType, err)
+// callJSON makes a call and decodes the response into v.
+func (c *Client) callJSON(ctx context.Context, x call, v interface{ check() error }) (Response, error) {
+	r, err := c.call(ctx, x)
+	if err != nil {
+		return Response{}, err
+	}
+	if err = json.Unmarshal(r.Raw, v); err == nil {
+		err = v.check()
+	}
+	if err != nil {
+		return Response{}, fmt.Errorf("%s: decoding the response of type %q: %w", r.request, r.contentType, err)
+	}
+	return r.Response, nil
 }
 
-// exchange makes a call, and repeats it while the rate limit has to be waited
-// for.
-func (c *Client) exchange(ctx context.Context, x call) (answered, error) {
-	collection, err := c.collection()
+// call makes a call, and repeats it as the Client's fields say.
+func (c *Client) call(ctx context.Context, x call) (response, error) {
+	collection, err := c.collectionURL()
 	if err != nil {
-		return answered{}, err
+		return response{}, err
 	}
 	x.url = cmp.Or(x.url, collection)
 	if x.id != nil {
-		if x.url, err = element(collection, *x.id); err != nil {
-			return answered{}, err
+		if x.url, err = elementURL(collection, *x.id); err != nil {
+			return response{}, err
 		}
 	}
 	var body []byte
 	if x.body != nil {
 		if body, err = json.Marshal(x.body); err != nil {
-			return answered{}, fmt.Errorf("the request's body: %w", err)
+			return response{}, fmt.Errorf("encoding the request's body: %w", err)
 		}
 	}
-	once := func() (answered, error) { return c.once(ctx, x, body) }
-	return c.patiently(ctx, func() (answered, error) { return c.persistently(ctx, x.method, once) })
+	attempt := func() (response, error) { return c.callOnce(ctx, x, body) }
+	return c.repeatLimited(ctx, func() (response, error) { return c.repeatFailed(ctx, x.method, attempt) })
 }
 
-// once makes one request and reads its answer.
-func (c *Client) once(ctx context.Context, x call, body []byte) (answered, error) {
-	request, err := c.request(ctx, x, body)
+// callOnce makes one request and reads its response.
+func (c *Client) callOnce(ctx context.Context, x call, body []byte) (response, error) {
+	request, err := c.newRequest(ctx, x, body)
 	if err != nil {
-		return answered{}, err
+		return response{}, err
 	}
-	response, err := c.httpClient().Do(request)
+	r, err := c.httpClient().Do(request)
 	if err != nil {
-		return answered{}, err // which tells the method and the URL
+		return response{}, err // which has the method and the URL
 	}
-	defer response.Body.Close()
-	asked := x.method + " " + request.URL.String()
-	if response.StatusCode != x.success {
-		return answered{}, fmt.Errorf("%s: %w", asked, refusal(response))
+	defer r.Body.Close()
+	name := x.method + " " + request.URL.String()
+	if r.StatusCode != x.success {
+		return response{}, fmt.Errorf("%s: %w", name, newError(r))
 	}
-	raw, err := readAtMost(response.Body, cmp.Or(c.MaxResponse, 64<<20))
+	raw, err := readAtMost(r.Body, cmp.Or(c.MaxResponse, 64<<20))
 	if err != nil {
-		return answered{}, fmt.Errorf("%s: %w", asked, err)
+		return response{}, fmt.Errorf("%s: %w", name, err)
 	}
-	revision, _ := strconv.ParseUint(response.Header.Get("Web-Integrations-Revision"), 10, 64)
-	return answered{
-		Response:    Response{ETag: response.Header.Get("ETag"), Revision: revision, Raw: raw},
-		asked:       asked,
-		contentType: response.Header.Get("Content-Type"),
-	}, nil
+	revision, _ := strconv.ParseUint(r.Header.Get("Web-Integrations-Revision"), 10, 64)
+	return response{Response{r.Header.Get("ETag"), revision, raw}, name, r.Header.Get("Content-Type")}, nil
 }
 
-func (c *Client) request(ctx context.Context, x call, body []byte) (*http.Request, error) {
+func (c *Client) newRequest(ctx context.Context, x call, body []byte) (*http.Request, error) {
 	request, err := http.NewRequestWithContext(ctx, x.method, x.url, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
@@ -105,9 +110,9 @@ func (c *Client) request(ctx context.Context, x call, body []byte) (*http.Reques
 	return request, nil
 }
 
-// httpClient returns the client to use. Following redirects is not left to it:
-// net/http keeps the token on the way to a subdomain, another port and plain
-// HTTP, and makes a GET of a POST.
+// httpClient returns the client to use. It follows no redirects: net/http would
+// send the token to a subdomain, another port or plain HTTP, and make a GET of a
+// POST.
 func (c *Client) httpClient() *http.Client {
 	client := http.Client{Timeout: 30 * time.Second}
 	if c.HTTPClient != nil {
@@ -119,20 +124,20 @@ func (c *Client) httpClient() *http.Client {
 
 const maxErrorDocument = 1 << 20
 
-// refusal returns what an answer without success is. Its body may be anything,
-// and is left aside if it is no document of errors.
-func refusal(response *http.Response) error {
-	e := &Error{Status: response.StatusCode, RetryAfter: retryAfter(response.Header.Get("Retry-After"), time.Now())}
+// newError returns the error that a response is. A body that is not an error
+// document is ignored.
+func newError(r *http.Response) error {
+	e := &Error{Status: r.StatusCode, RetryAfter: retryAfter(r.Header.Get("Retry-After"), time.Now())}
 	var document struct {
 		Errors  []Problem `json:"errors"`
 		TraceID string    `json:"traceId"`
 	}
-	raw, err := readAtMost(response.Body, maxErrorDocument)
+	raw, err := readAtMost(r.Body, maxErrorDocument)
 	if err == nil && json.Unmarshal(raw, &document) == nil {
 		e.Errors, e.TraceID = document.Errors, document.TraceID
 	}
-	if to := response.Header.Get("Location"); e.Status/100 == 3 && to != "" {
-		return fmt.Errorf("redirects, which are not followed, to %.200q: %w", to, e)
+	if to := r.Header.Get("Location"); e.Status/100 == 3 && to != "" {
+		return fmt.Errorf("redirect to %.200q, which is not followed: %w", to, e)
 	}
 	return e
 }

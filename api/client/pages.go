@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -12,34 +11,33 @@ import (
 	"strings"
 )
 
-// ListOptions selects and orders web integrations. The zero value is all of them,
+// ListOptions select and sort web integrations. The zero value is all of them,
 // by name.
 type ListOptions struct {
-	// Limit is the greatest number on one page, which has fewer if they are long.
-	// 0 leaves it to the server, which takes 10; it allows 100.
+	// Limit is the maximum number on one page; a page of long ones has fewer. 0
+	// leaves it to the server, whose default is 10 and maximum is 100.
 	Limit int
 	// Sort is name or +name, which is the server's default, or -name.
 	Sort string
-	// StartingAfter is the id behind which a page begins, EndingBefore the one
+	// StartingAfter is the id after which a page begins, EndingBefore the one
 	// before which it ends. At most one is set.
 	StartingAfter, EndingBefore string
 	// TenantID selects the web integrations of one tenant.
 	TenantID string
 }
 
-// query returns l as the query of a URL, with a question mark if it says
-// anything.
-func (l *ListOptions) query() string {
+// query returns o as the query of a URL, with a question mark, or "".
+func (o *ListOptions) query() string {
 	values := url.Values{}
 	for name, value := range map[string]string{
-		"sort": l.Sort, "startingAfter": l.StartingAfter, "endingBefore": l.EndingBefore, "tenantId": l.TenantID,
+		"sort": o.Sort, "startingAfter": o.StartingAfter, "endingBefore": o.EndingBefore, "tenantId": o.TenantID,
 	} {
 		if value != "" {
 			values.Set(name, value)
 		}
 	}
-	if l.Limit != 0 {
-		values.Set("limit", strconv.Itoa(l.Limit))
+	if o.Limit != 0 {
+		values.Set("limit", strconv.Itoa(o.Limit))
 	}
 	if len(values) == 0 {
 		return ""
@@ -47,51 +45,50 @@ func (l *ListOptions) query() string {
 	return "?" + values.Encode()
 }
 
-// Page is some of a tenant's web integrations, in the order asked for.
+// Page is a part of a tenant's web integrations, in the requested order.
 type Page struct {
 	WebIntegrations []WebIntegration
-	// Next and Prev are the URLs of the neighbouring pages, as the server wrote
-	// them. They are empty where there is none.
+	// Next and Prev are the URLs of the adjacent pages, as the server sent them,
+	// or "" if there is none.
 	Next, Prev string
-	// Raw is the body as it came.
+	// Raw is the unchanged body.
 	Raw []byte
 
 	url string
 }
 
 // Page reads one page.
-func (c *Client) Page(ctx context.Context, l ListOptions) (*Page, error) {
-	collection, err := c.collection()
+func (c *Client) Page(ctx context.Context, o ListOptions) (*Page, error) {
+	collection, err := c.collectionURL()
 	if err != nil {
 		return nil, err
 	}
-	return c.page(ctx, collection+l.query())
+	return c.readPage(ctx, collection+o.query())
 }
 
-// Pages reads the page that l selects and the ones that follow it, each when it
-// is asked for. After an error, which comes with a nil page, it ends. A page
-// that l ends before an id has none that follow.
+// Pages returns an iterator over the page that o selects and those that follow
+// it, which are read one at a time. It ends after an error, which comes with a
+// nil page. With EndingBefore it has one page.
 //
-// The next page is read from the URL that the server gives, unchanged, and only
-// if that is of the same scheme, host and port as Server; otherwise the error is
-// ErrOtherServer.
-func (c *Client) Pages(ctx context.Context, l ListOptions) iter.Seq2[*Page, error] {
+// The next page is read from the URL that the server sent, unchanged. It has to
+// have the scheme, host and port of Server; otherwise the error is ErrOtherServer.
+func (c *Client) Pages(ctx context.Context, o ListOptions) iter.Seq2[*Page, error] {
 	return func(yield func(*Page, error) bool) {
-		page, err := c.Page(ctx, l)
-		for yield(page, err) && err == nil && page.Next != "" && l.EndingBefore == "" {
-			page, err = c.next(ctx, page)
+		page, err := c.Page(ctx, o)
+		for yield(page, err) && err == nil && page.Next != "" && o.EndingBefore == "" {
+			page, err = c.nextPage(ctx, page)
 		}
 	}
 }
 
-// All yields the web integrations of Pages, from pages of 100 unless l has
-// another limit. After an error it ends.
-func (c *Client) All(ctx context.Context, l ListOptions) iter.Seq2[WebIntegration, error] {
-	if l.Limit == 0 {
-		l.Limit = 100
+// All returns an iterator over the web integrations of Pages. Without a limit it
+// reads pages of 100. It ends after an error.
+func (c *Client) All(ctx context.Context, o ListOptions) iter.Seq2[WebIntegration, error] {
+	if o.Limit == 0 {
+		o.Limit = 100
 	}
 	return func(yield func(WebIntegration, error) bool) {
-		for page, err := range c.Pages(ctx, l) {
+		for page, err := range c.Pages(ctx, o) {
 			if err != nil {
 				yield(WebIntegration{}, err)
 				return
@@ -105,28 +102,22 @@ func (c *Client) All(ctx context.Context, l ListOptions) iter.Seq2[WebIntegratio
 	}
 }
 
-// next reads the page that follows p.
-func (c *Client) next(ctx context.Context, p *Page) (*Page, error) {
-	// Whoever follows such pages would never come to their end, nor be asked
-	// whether to go on.
-	if len(p.WebIntegrations) == 0 || p.Next == p.url {
-		return nil, fmt.Errorf("GET %s: the page leads nowhere, but to a next one", p.url)
+func (c *Client) nextPage(ctx context.Context, p *Page) (*Page, error) {
+	if len(p.WebIntegrations) == 0 || p.Next == p.url { // such pages might never end
+		return nil, fmt.Errorf("GET %s: the page is empty or links to itself as the next", p.url)
 	}
-	if !c.owns(p.Next) {
+	if !c.isOnServer(p.Next) {
 		return nil, fmt.Errorf("GET %s: the next page is at %.200q: %w", p.url, p.Next, ErrOtherServer)
 	}
-	return c.page(ctx, p.Next)
+	return c.readPage(ctx, p.Next)
 }
 
-const maxLink = 16 << 10 // bytes of what goes into a request line
+const maxLink = 16 << 10 // bytes
 
-// owns reports whether a link is absolute and of the server's origin.
-func (c *Client) owns(link string) bool {
-	if len(link) > maxLink {
-		return false
-	}
+// isOnServer reports whether a link is absolute and has the server's origin.
+func (c *Client) isOnServer(link string) bool {
 	u, err := url.Parse(link)
-	if err != nil || u.User != nil {
+	if err != nil || u.User != nil || len(link) > maxLink {
 		return false
 	}
 	server, err := url.Parse(c.Server)
@@ -140,27 +131,29 @@ func portOf(u *url.URL) string {
 	return map[string]string{"http": "80", "https": "443"}[u.Scheme]
 }
 
-func (c *Client) page(ctx context.Context, url string) (*Page, error) {
-	a, err := c.exchange(ctx, call{method: http.MethodGet, url: url, success: http.StatusOK})
+func (c *Client) readPage(ctx context.Context, url string) (*Page, error) {
+	var document pageDocument
+	r, err := c.callJSON(ctx, call{method: http.MethodGet, url: url, success: http.StatusOK}, &document)
 	if err != nil {
 		return nil, err
 	}
-	var document struct {
-		Data  []WebIntegration `json:"data"`
-		Links struct{ Next, Prev struct{ Href string } }
+	links := document.Links
+	return &Page{WebIntegrations: document.Data, Next: links.Next.Href, Prev: links.Prev.Href, Raw: r.Raw, url: url}, nil
+}
+
+type pageDocument struct {
+	Data  []WebIntegration `json:"data"`
+	Links struct{ Next, Prev struct{ Href string } }
+}
+
+func (d *pageDocument) check() error {
+	if d.Data == nil {
+		return errors.New("a page without data")
 	}
-	err = json.Unmarshal(a.Raw, &document)
-	if err == nil && document.Data == nil {
-		err = errors.New("a page without data")
-	}
-	for i := range document.Data {
-		if err == nil {
-			err = document.Data[i].check()
+	for i := range d.Data {
+		if err := d.Data[i].check(); err != nil {
+			return err
 		}
 	}
-	if err != nil {
-		return nil, a.unreadable(err)
-	}
-	links := document.Links
-	return &Page{WebIntegrations: document.Data, Next: links.Next.Href, Prev: links.Prev.Href, Raw: a.Raw, url: url}, nil
+	return nil
 }

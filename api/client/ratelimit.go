@@ -10,40 +10,40 @@ import (
 	"time"
 )
 
-// maxAttempts bounds how often one call is made, whatever the server says.
+// maxAttempts bounds how often one call is made because of rate limits.
 const maxAttempts = 5
 
-// patiently repeats an attempt that the rate limit has refused, which therefore
-// did nothing, when the server says that it is lifted.
-func (c *Client) patiently(ctx context.Context, attempt func() (answered, error)) (answered, error) {
-	patience := cmp.Or(c.MaxWait, time.Minute)
+// repeatLimited repeats an attempt that the rate limit refused, when the server
+// says that the limit is lifted.
+func (c *Client) repeatLimited(ctx context.Context, attempt func() (response, error)) (response, error) {
+	left := cmp.Or(c.MaxWait, time.Minute)
 	for attempts := 1; ; attempts++ {
-		a, err := attempt()
+		r, err := attempt()
 		limited, ok := errors.AsType[*Error](err)
 		if !ok || limited.Status != http.StatusTooManyRequests || limited.RetryAfter == 0 {
-			return a, err
+			return r, err
 		}
-		patience -= limited.RetryAfter
-		if patience < 0 || attempts == maxAttempts || endsWithin(ctx, limited.RetryAfter) {
-			return answered{}, err
+		left -= limited.RetryAfter
+		if left < 0 || attempts == maxAttempts || endsWithin(ctx, limited.RetryAfter) {
+			return response{}, err
 		}
 		if c.OnWait != nil {
 			c.OnWait(limited.RetryAfter)
 		}
-		if ended := wait(ctx, limited.RetryAfter); ended != nil {
-			return answered{}, fmt.Errorf("waiting for the rate limit to be lifted: %w", ended)
+		if err := waitFor(ctx, limited.RetryAfter); err != nil {
+			return response{}, fmt.Errorf("waiting for the rate limit to be lifted: %w", err)
 		}
 	}
 }
 
-// endsWithin reports whether it is known that ctx ends before d is over.
+// endsWithin reports whether ctx has a deadline within d.
 func endsWithin(ctx context.Context, d time.Duration) bool {
 	deadline, ok := ctx.Deadline()
 	return ok && time.Until(deadline) <= d
 }
 
-// wait returns after d, or with the error of ctx when that ends.
-func wait(ctx context.Context, d time.Duration) error {
+// waitFor returns after d, or with the error of ctx when that ends.
+func waitFor(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
@@ -54,9 +54,9 @@ func wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// retryAfter returns how long after now a Retry-After (RFC 9110, section
-// 10.2.3) of seconds or of a date is. A moment that has passed is a second
-// away, so that nobody is asked in a loop; 0 is none.
+// retryAfter returns how long after now a Retry-After is (RFC 9110, section
+// 10.2.3), in seconds or as a date, and 0 if there is none. A date in the past is
+// a second away, so that no server is asked in a busy loop.
 func retryAfter(value string, now time.Time) time.Duration {
 	if seconds, err := strconv.ParseUint(value, 10, 32); err == nil {
 		return max(time.Duration(seconds)*time.Second, time.Second)

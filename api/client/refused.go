@@ -2,19 +2,17 @@ package client
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"strings"
 	"time"
 )
 
-// RefusedOrigin is an origin that was refused at the tenant of late, for one
-// reason. All strings but Reason and the nearest entry's are what strangers
-// sent.
+// RefusedOrigin is an origin that was recently refused at the tenant, for one
+// reason. All strings but Reason and Nearest are what clients sent.
 type RefusedOrigin struct {
 	Origin string `json:"origin"`
 	Reason string `json:"reason"`
-	// Count is how often that was since First.
+	// Count is the number of requests since First.
 	Count uint64    `json:"count"`
 	First time.Time `json:"first"`
 	Last  time.Time `json:"last"`
@@ -22,7 +20,7 @@ type RefusedOrigin struct {
 	Path string `json:"path"`
 	// OwnHost says that the last request was sent to the origin's own host.
 	OwnHost bool `json:"ownHost,omitzero"`
-	// Nearest is what the tenant lists nearest to the origin; nil is nothing.
+	// Nearest is the tenant's entry that is nearest to the origin, or nil.
 	Nearest *NearestEntry `json:"nearest,omitempty"`
 }
 
@@ -34,25 +32,25 @@ type NearestEntry struct {
 	Relation string `json:"relation"`
 }
 
-// RefusedOrigins returns the origins that were refused of late, the latest first, and
-// the answer as it came. It is a call of originwarden's own; each gateway tells
-// what it has refused itself.
+// RefusedOrigins returns the origins that the server refused recently, the latest
+// first. Only originwarden has this call; each gateway reports what it refused
+// itself.
 func (c *Client) RefusedOrigins(ctx context.Context) ([]RefusedOrigin, Response, error) {
-	collection, err := c.collection()
+	collection, err := c.collectionURL()
 	if err != nil {
 		return nil, Response{}, err
 	}
-	a, err := c.exchange(ctx, call{
-		method: http.MethodGet, url: strings.TrimSuffix(collection, "/web-integrations") + "/refused-origins", success: http.StatusOK,
-	})
+	url := strings.TrimSuffix(collection, "/web-integrations") + "/refused-origins"
+	var document refusedDocument
+	r, err := c.callJSON(ctx, call{method: http.MethodGet, url: url, success: http.StatusOK}, &document)
 	if err != nil {
 		return nil, Response{}, err
 	}
-	var page struct {
-		Data []RefusedOrigin `json:"data"`
-	}
-	if err := json.Unmarshal(a.Raw, &page); err != nil {
-		return nil, a.Response, a.unreadable(err)
-	}
-	return page.Data, a.Response, nil
+	return document.Data, r, nil
 }
+
+type refusedDocument struct {
+	Data []RefusedOrigin `json:"data"`
+}
+
+func (*refusedDocument) check() error { return nil }

@@ -12,36 +12,37 @@ import (
 	"time"
 )
 
-// persistently repeats an attempt of a method whose failure may pass.
-func (c *Client) persistently(ctx context.Context, method string, attempt func() (answered, error)) (answered, error) {
+// repeatFailed repeats an attempt that failed but may succeed later.
+func (c *Client) repeatFailed(ctx context.Context, method string, attempt func() (response, error)) (response, error) {
 	interval := cmp.Or(c.RetryInterval, time.Second)
-	for repeated := 0; ; repeated++ {
-		a, err := attempt()
-		if err == nil || repeated >= c.Retries || endsWithin(ctx, interval) || !mayPass(method, err) {
-			return a, err
+	for retries := 0; ; retries++ {
+		r, err := attempt()
+		if err == nil || retries >= c.Retries || endsWithin(ctx, interval) || !isRepeatable(method, err) {
+			return r, err
 		}
 		if c.OnRetry != nil {
 			c.OnRetry(err)
 		}
-		if wait(ctx, interval) != nil {
-			return a, err
+		if waitFor(ctx, interval) != nil {
+			return r, err
 		}
 	}
 }
 
-// mayPass reports whether a repetition may succeed and does no harm. A POST that
-// the server may have seen is not repeated: it would make a second one.
-func mayPass(method string, err error) bool {
+// isRepeatable reports whether a repetition may succeed and does no harm. A POST
+// that the server may have received is not repeated: it would create another
+// web integration.
+func isRepeatable(method string, err error) bool {
 	if refused, ok := errors.AsType[*Error](err); ok {
-		passing := []int{http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout}
-		return method != http.MethodPost && slices.Contains(passing, refused.Status)
+		temporary := []int{http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout}
+		return method != http.MethodPost && slices.Contains(temporary, refused.Status)
 	}
-	if _, wrong := errors.AsType[*tls.CertificateVerificationError](err); wrong || errors.Is(err, context.Canceled) || errors.Is(err, http.ErrSchemeMismatch) {
+	if _, invalid := errors.AsType[*tls.CertificateVerificationError](err); invalid || errors.Is(err, context.Canceled) || errors.Is(err, http.ErrSchemeMismatch) {
 		return false
 	}
 	if operation, ok := errors.AsType[*net.OpError](err); ok && operation.Op == "dial" {
 		return true
 	}
-	_, unanswered := errors.AsType[*url.Error](err)
-	return unanswered && method != http.MethodPost
+	_, noResponse := errors.AsType[*url.Error](err)
+	return noResponse && method != http.MethodPost
 }

@@ -58,7 +58,7 @@ func TestConnection_ReachesAServerOfTLS(t *testing.T) {
 		{"both", []string{"-s", here, "--cacert", cacert, "--insecure"}, exitUsage, "[cacert insecure]"},
 		{"two ways to an address", []string{"-s", here, "--host", "a.test", "--resolve", "a.test:1:127.0.0.1"}, exitUsage, "[host resolve]"},
 		{"a host that is none", []string{"-s", here, "--host", "https://a.test"}, exitUsage, `--host: "https://a.test" is no host`},
-		{"a host at no server", []string{"-s", "here", "--host", "a.test"}, exitUsage, "the server is no URL"},
+		{"a host at no server", []string{"-s", "here", "--host", "a.test"}, exitUsage, "the server is not a URL"},
 		{"too many repetitions", []string{"-s", here, "--retry", "11"}, exitUsage, "--retry: it is 0 to 10"},
 		{"too short an interval", []string{"-s", here, "--interval", "0"}, exitUsage, "--interval: it is at least 1"},
 	} {

@@ -155,7 +155,7 @@ func TestPlace_IsSaidOnce(t *testing.T) {
 		{"a server and a configuration", "--server x --config x", "", "", exitUsage, "[config server]"},
 		{"a broken configuration", "--config " + broken, "", "", exitUsage, broken + `:1: unknown key "urls" in store` + "\n"},
 		{"no configuration", "--config " + broken + "x", "", "", exitUsage, "reading the configuration: open "},
-		{"no server", "--server acme.example.com", "", "", exitUsage, "the server is no URL such as https://"},
+		{"no server", "--server acme.example.com", "", "", exitUsage, "the server is not a URL such as https://"},
 	} {
 		env := Environment{Getenv: func(name string) string {
 			return map[string]string{"ORIGINWARDEN_CONFIG": row.config, "ORIGINWARDEN_SERVER": row.server, "ORIGINWARDEN_TOKEN": officeToken}[name]

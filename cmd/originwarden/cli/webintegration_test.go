@@ -156,13 +156,13 @@ func TestWebIntegrationRm_DeletesWhatItCan(t *testing.T) {
 	status, stdout, stderr := execution(t, o.env, "web-integration", "rm", "-q", a.ID, b.ID, "..", c.ID)
 	if status != exitFailed || stdout != b.ID+"\n"+c.ID+"\n" || strings.Count(stderr, "originwarden: ") != 1 ||
 		!strings.HasPrefix(stderr, "originwarden: deleting "+a.ID+": 404 Not Found\n  Not found (WEBINTEGRATIONS_NOT_FOUND)\n  trace id ") ||
-		!strings.HasSuffix(stderr, "\ndeleting ..: \"..\" is no id: not found\n") {
+		!strings.HasSuffix(stderr, "\ndeleting ..: invalid id \"..\": not found\n") {
 		t.Errorf("exit status %d\n%s%s", status, stdout, stderr)
 	}
 	if got := o.run("ls", "-q"); got != "" {
 		t.Errorf("left: %s", got)
 	}
-	if status, _, stderr = execution(t, shell("acme", officeToken), "web-integration", "rm", "a", "b"); status != exitUsage || strings.Count(stderr, "the server is no URL") != 1 {
+	if status, _, stderr = execution(t, shell("acme", officeToken), "web-integration", "rm", "a", "b"); status != exitUsage || strings.Count(stderr, "the server is not a URL") != 1 {
 		t.Errorf("from no server: exit status %d\n%s", status, stderr)
 	}
 }
@@ -208,7 +208,7 @@ func TestWebIntegration_TakesServerAndTokenFromFlagsFirst(t *testing.T) {
 		{"an answer without a document", shell(refuses, officeToken), nil, exitFailed, "reading " + w.ID + ": GET " + refuses + collection + "/" + w.ID + ": 401 Unauthorized\n"},
 		{"no server", shell("", officeToken), nil, exitUsage, "there is no server: set ORIGINWARDEN_SERVER, or give --server\n"},
 		{"no token", shell(o.url, ""), nil, exitUsage, "there is no token: set ORIGINWARDEN_TOKEN, or give --token-file\n"},
-		{"a server without a scheme", shell("acme.example.com", officeToken), nil, exitUsage, "the server is no URL such as https://"},
+		{"a server without a scheme", shell("acme.example.com", officeToken), nil, exitUsage, "the server is not a URL such as https://"},
 		{"an empty file", shell(o.url, officeToken), []string{"--token-file", empty}, exitUsage, "there is no token"},
 		{"a file that is not there", shell(o.url, officeToken), []string{"--token-file", file + "x"}, exitUsage, "--token-file: open "},
 		{"no network", shell("http://127.0.0.1:1", officeToken), nil, exitFailed, "reading " + w.ID + `: Get "http://127.0.0.1:1` + collection},
