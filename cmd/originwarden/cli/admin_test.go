@@ -2,12 +2,13 @@ package cli
 
 import (
 	"encoding/json"
-	"originwarden/cmd/originwarden/server/readiness"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
+
+	"originwarden/cmd/originwarden/server/readiness"
 )
 
 func TestAdmin_AnswersGETOfWhatItHas(t *testing.T) {

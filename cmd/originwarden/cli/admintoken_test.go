@@ -3,12 +3,13 @@ package cli
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"originwarden/api/auth"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
+
+	"originwarden/api/auth"
 )
 
 const collection = "/api/v1/web-integrations"

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"originwarden/cmd/originwarden/cli/importexport"
 	"originwarden/store"
 )
 
@@ -123,7 +124,7 @@ func TestImport_ReadsStandardInput(t *testing.T) {
 	for _, args := range [][]string{{}, {"-"}} {
 		to := archive{t, filepath.Join(t.TempDir(), "lists.db")}
 		stdout := newOutput()
-		cmd := newImport(Environment{Stdout: stdout, Stderr: newOutput(), Getenv: func(string) string { return "" },
+		cmd := importexport.NewImport(Environment{Stdout: stdout, Stderr: newOutput(), Getenv: func(string) string { return "" },
 			Signals: func() (<-chan os.Signal, func()) { return nil, func() {} }})
 		cmd.SetIn(strings.NewReader(text))
 		cmd.SetArgs(append(args, "--store", to.url()))
@@ -208,7 +209,7 @@ func TestImport_RenamesTenants(t *testing.T) {
 		{"both", file, "acme=one,globex=two", exitDone, "", "one", "two"},
 		{"one for the other", file, "acme=globex,globex=acme", exitDone, "", "globex", "acme"},
 		{"one that can be none here", odd, "a/b=acme", exitDone, "", "acme", "globex"},
-		{"which has to be renamed", odd, "", exitFailed, `the file has a tenant "a/b", which can be none here: give it another id with --tenant`, "", ""},
+		{"which has to be renamed", odd, "", exitFailed, `the file has a tenant "a/b", which is no valid id here: give it another id with --tenant`, "", ""},
 		{"two to one", file, "acme=x,globex=x", exitUsage, `--tenant: both "acme" and "globex" of the file would be x`, "", ""},
 		{"one to another of the file", file, "acme=globex", exitUsage, `would be globex`, "", ""},
 		{"one that is not there", file, "initech=x", exitUsage, `--tenant: the file has no tenant "initech"`, "", ""},

@@ -90,7 +90,7 @@ func TestImport_EndsWhereNothingCanBeWritten(t *testing.T) {
 	file := exportOf(t, madeIn("acme", "1"), madeIn("acme", "2"), madeIn("acme", "3"))
 	status, stdout, stderr := execution(t, shell(server, officeToken), "import", file)
 	if status != exitFailed || stdout != "1 created, 0 changed, 0 unchanged\n" || writes != 2 ||
-		!strings.HasPrefix(stderr, "originwarden: the import ended early, and can be repeated: acme \"2\": POST ") || !strings.Contains(stderr, "403 Forbidden") {
+		!strings.HasPrefix(stderr, "originwarden: the import ended early and can be repeated: acme \"2\": POST ") || !strings.Contains(stderr, "403 Forbidden") {
 		t.Errorf("exit status %d after %d writes\n%s%s", status, writes, stdout, stderr)
 	}
 	if got := succeeds(t, o.env, "import", file); got != "2 created, 0 changed, 1 unchanged\n" {
@@ -106,7 +106,7 @@ func TestImport_IntoAServerIsOfOneTenant(t *testing.T) {
 		status int
 		stderr string
 	}{
-		{file, exitFailed, "the file has 2 tenants, and a server is one tenant's: export the one that is meant\n"},
+		{file, exitFailed, "the file has 2 tenants, and a server has one: export only that one\n"},
 		{file + " --tenant a=b", exitUsage, "--tenant is for a store"},
 		{file + " x", exitUsage, "accepts at most 1 arg(s), received 2"},
 	} {

@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"originwarden/cmd/originwarden/server"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -15,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"originwarden/cmd/originwarden/server"
 
 	"go.uber.org/goleak"
 )

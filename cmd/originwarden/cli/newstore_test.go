@@ -1,11 +1,12 @@
 package cli
 
 import (
-	"originwarden/cmd/originwarden/server/readiness"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"originwarden/cmd/originwarden/server/readiness"
 )
 
 const newStoreLine = `"level":"warn","ts":"[^"]*","msg":"the store is new, empty: no origin is listed","store":"sqlite:([^"]*)"(?:,"before":"([^"]*)")?`

@@ -40,7 +40,7 @@ func TestResync_AsksEveryGateway(t *testing.T) {
 		stdout, stderr string
 	}{
 		{"nothing to do", []string{well}, exitDone, well + ": in step with store one at revision 7\n", ""},
-		{"a reset", []string{reset}, exitFailed, "", "originwarden: " + reset + ": the store was reset: it is another one, at revision 1, than that known at revision 7; its lists are not taken. To take it as it is: originwarden resync --accept\n"},
+		{"a reset", []string{reset}, exitFailed, "", "originwarden: " + reset + ": the store was reset: it is another one, at revision 1, than that known at revision 7; its lists are not used. To accept it as it is: originwarden resync --accept\n"},
 		{"no store", []string{away}, exitFailed, "", away + ": 503 Service Unavailable\n  The store does not answer: dial\\x1b (STORE_UNAVAILABLE)\n  trace id t\n"},
 		{"another token", []string{unknown}, exitFailed, "", unknown + ": 401 Unauthorized\n  Unauthorized (AUTH-1)\n"},
 		{"another server", []string{none}, exitFailed, "", none + ": 404 Not Found: it is no gateway"},

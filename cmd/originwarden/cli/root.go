@@ -10,7 +10,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"originwarden/cmd/originwarden/cli/admin"
 	"originwarden/cmd/originwarden/cli/command"
+	"originwarden/cmd/originwarden/cli/importexport"
+	"originwarden/cmd/originwarden/cli/webintegration"
 	"originwarden/cmd/originwarden/config"
 )
 
@@ -93,8 +96,8 @@ func newRoot(env Environment) *cobra.Command {
 	root.SetFlagErrorFunc(commandBeforeFlag)
 	root.SetOut(env.Stdout)
 	root.SetErr(env.Stderr)
-	root.AddCommand(newServe(env), newDemo(env), newToken(env), newWebIntegrationCommand(env), newRefused(env), newReload(env),
-		newExport(env), newImport(env), newWait(env), newResync(env), newHealth(), newVersion(env))
+	root.AddCommand(newServe(env), newDemo(env), newToken(env), webintegration.New(env), webintegration.NewRefused(env), admin.NewReload(env),
+		importexport.NewExport(env), importexport.NewImport(env), admin.NewWait(env), admin.NewResync(env), admin.NewHealth(), newVersion(env))
 	nameUnknown(root)
 	completeBelow(root)
 	return root

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"originwarden/cmd/originwarden/cli/command"
+	"originwarden/cmd/originwarden/cli/webintegration"
 	"originwarden/cmd/originwarden/config"
 	"originwarden/cmd/originwarden/logs"
 	"originwarden/cmd/originwarden/server"
@@ -67,7 +68,7 @@ func (s *serveCommand) run(cmd *cobra.Command) error {
 	}
 	s.place = placeOfLists(s.env.Getenv, s.data, s.file != "" || flags.Changed("store"))
 	s.flags = append(overrides(cmd), s.place.flags()...)
-	s.origins = entriesOf(s.origins)
+	s.origins = webintegration.ParseOrigins(s.origins)
 	if s.check {
 		return s.tellOfConfiguration(cmd.Context())
 	}

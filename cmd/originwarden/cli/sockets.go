@@ -68,6 +68,8 @@ func listener(listen command.Listen, passed passedSockets) func(key, address str
 	names := map[string]struct{ socket, flag string }{
 		"listen":       {socketTenants, "--listen"},
 		"admin.listen": {socketAdmin, "--admin-listen"},
+		"listed-page":  {"", "--listed-page"},
+		"other-page":   {"", "--other-page"},
 	}
 	return func(key, address string) (net.Listener, error) {
 		if sockets := passed[names[key].socket]; len(sockets) == 1 {

@@ -42,7 +42,7 @@ func newStartGuide(program string, cfg *config.Config, tenants net.Addr, listed 
 		directory = absolute
 	}
 	token := filepath.Join(directory, server.AdminTokenName)
-	gateway := "http://" + reachable(tenants)
+	gateway := "http://" + server.LocalAddress(tenants)
 	return startGuide{
 		Program:   program,
 		Upstream:  cfg.Tenants[0].Upstream.String(),

@@ -3,11 +3,12 @@ package cli
 import (
 	"encoding/json"
 	"net/http"
-	"originwarden/cmd/originwarden/server/readiness"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"originwarden/cmd/originwarden/server/readiness"
 )
 
 // awaitUpstream asks /readyz until acme's upstream is as wanted.

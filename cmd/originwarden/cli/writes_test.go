@@ -1,13 +1,14 @@
 package cli
 
 import (
-	"originwarden/cmd/originwarden/server/readiness"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
 	"time"
+
+	"originwarden/cmd/originwarden/server/readiness"
 )
 
 // TestServe_GoesOnWithoutItsFile removes the file of a gateway that runs, and

@@ -1,7 +1,7 @@
-// Package demo is what `originwarden demo` puts around the gateway: a small
-// tenant, and a web page that calls it from another origin and shows what the
-// browser let it see.
+// Package demo runs the example of `originwarden demo`: a gateway, in front of it
+// a small tenant, and two web pages that call it from other origins and show what
+// the browser lets them see.
 //
-// The tenant knows nothing of origins and the page nothing of lists: whatever
-// they show is the gateway's doing.
+// The tenant knows nothing of origins and the pages nothing of lists: what they
+// show is the gateway's work.
 package demo

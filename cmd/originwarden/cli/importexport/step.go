@@ -1,4 +1,4 @@
-package cli
+package importexport
 
 import (
 	"bytes"
@@ -12,7 +12,7 @@ import (
 	"originwarden/store/transfer"
 )
 
-// stepName is how messages call the web integration of a step.
+// stepName returns how messages name the web integration of a step.
 func stepName(s transfer.Step) string {
 	w := s.Is
 	if s.Action == transfer.Delete {
@@ -25,31 +25,32 @@ func stepName(s transfer.Step) string {
 	return name
 }
 
-// shownStep is what a dry run prints of a step: nothing of what is kept.
-func shownStep(s transfer.Step) []byte {
+// formatStep returns what a dry run prints of a step. That is nothing if the web
+// integration stays as it is.
+func formatStep(s transfer.Step) []byte {
 	if s.Action == transfer.Keep {
 		return nil
 	}
-	mark := map[transfer.Action]string{transfer.Create: "+", transfer.Change: "~", transfer.Delete: "-", transfer.Ambiguous: "!"}[s.Action]
+	sign := map[transfer.Action]string{transfer.Create: "+", transfer.Change: "~", transfer.Delete: "-", transfer.Ambiguous: "!"}[s.Action]
 	var text bytes.Buffer
-	fmt.Fprintf(&text, "%s %s\n", mark, escape.Text(stepName(s)))
+	fmt.Fprintf(&text, "%s %s\n", sign, escape.Text(stepName(s)))
 	if s.Action == transfer.Change {
-		for _, line := range differences(&s.Was, &s.Is) {
+		for _, line := range formatDifferences(&s.Was, &s.Is) {
 			fmt.Fprintf(&text, "    %s\n", escape.Text(line))
 		}
 	}
 	return text.Bytes()
 }
 
-// differences are lines that say how one becomes the other.
-func differences(was, is *store.WebIntegration) (lines []string) {
-	from, to := described(was), described(is)
+// formatDifferences returns a line for each difference.
+func formatDifferences(was, is *store.WebIntegration) (lines []string) {
+	from, to := formatFields(was), formatFields(is)
 	for i, name := range []string{"name", "createdBy", "created", "lastUpdated"} {
 		if from[i] != to[i] {
 			lines = append(lines, fmt.Sprintf("%s %s -> %s", name, from[i], to[i]))
 		}
 	}
-	added, removed := beyond(is.ValidOrigins, was.ValidOrigins), beyond(was.ValidOrigins, is.ValidOrigins)
+	added, removed := subtract(is.ValidOrigins, was.ValidOrigins), subtract(was.ValidOrigins, is.ValidOrigins)
 	for _, entry := range added {
 		lines = append(lines, "+"+entry)
 	}
@@ -62,20 +63,21 @@ func differences(was, is *store.WebIntegration) (lines []string) {
 	return lines
 }
 
-func described(w *store.WebIntegration) [4]string {
+func formatFields(w *store.WebIntegration) [4]string {
 	return [4]string{strconv.Quote(w.Name), strconv.Quote(w.CreatedBy), w.Created.Format(time.RFC3339), w.LastUpdated.Format(time.RFC3339)}
 }
 
-// beyond returns the entries that come more often in a list than in another.
-func beyond(list, other []string) (more []string) {
-	have := map[string]int{}
+// subtract returns the entries of list that are not in other, counting repeated
+// ones.
+func subtract(list, other []string) (rest []string) {
+	count := map[string]int{}
 	for _, entry := range other {
-		have[entry]++
+		count[entry]++
 	}
 	for _, entry := range list {
-		if have[entry]--; have[entry] < 0 {
-			more = append(more, entry)
+		if count[entry]--; count[entry] < 0 {
+			rest = append(rest, entry)
 		}
 	}
-	return more
+	return rest
 }

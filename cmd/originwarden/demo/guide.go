@@ -1,4 +1,4 @@
-package cli
+package demo
 
 import (
 	"io"
@@ -9,14 +9,14 @@ import (
 type guide struct {
 	Gateway, Admin string // URLs without a path
 	Listed, Other  string // origins of the pages
-	OtherToo       string // the other page's by its other name
-	Preflight      string // the headers of one, for curl
+	OtherAlias     string // the other page's origin by its second name
+	Preflight      string // the headers of a preflight, for curl
 	Token          string
-	Program        string // how it was called
+	Program        string // the command that runs originwarden
 }
 
-// guideText has a command on each line that begins with spaces and curl or id,
-// which a POSIX shell takes as it is.
+// guideText has commands for a POSIX shell on the lines that begin with spaces and
+// curl or id.
 const guideText = `originwarden demo: a tenant, the gateway in front of it at {{.Gateway}}, and two web pages.
 
 Open both in a browser and press their buttons:
@@ -32,10 +32,10 @@ Requests of the listed page (200) and of the other one (403):
   curl -i {{.Gateway}}/api/orders -H 'Origin: {{.Other}}'
 
 List the other page too, and its next request is answered (200):
-  id=$(curl -s {{.Gateway}}/api/v1/web-integrations -H 'Authorization: Bearer {{.Token}}' -H 'Content-Type: application/json' -d '{"name":"the other page","validOrigins":["{{.Other}}","{{.OtherToo}}"]}' | sed -n 's/.*"id":"\([^"]*\)".*/\1/p')
+  id=$(curl -s {{.Gateway}}/api/v1/web-integrations -H 'Authorization: Bearer {{.Token}}' -H 'Content-Type: application/json' -d '{"name":"the other page","validOrigins":["{{.Other}}","{{.OtherAlias}}"]}' | sed -n 's/.*"id":"\([^"]*\)".*/\1/p')
   curl -i {{.Gateway}}/api/orders -H 'Origin: {{.Other}}'
 
-Take it off the list (204), and its next request is refused (403):
+Remove it from the list (204), and its next request is refused (403):
   curl -i -X DELETE {{.Gateway}}/api/v1/web-integrations/$id -H 'Authorization: Bearer {{.Token}}'
   curl -i {{.Gateway}}/api/orders -H 'Origin: {{.Other}}'
 
@@ -46,7 +46,8 @@ The same lists from a shell:
 Operators have {{.Admin}}/metrics and {{.Admin}}/readyz. Ctrl-C ends the demo.
 `
 
-// print writes the guide to out. A reader who is gone needs none.
+// print writes the guide to out, and ignores errors: the example runs without a
+// reader.
 func (g guide) print(out io.Writer) {
 	template.Must(template.New("guide").Parse(guideText)).Execute(out, g)
 }

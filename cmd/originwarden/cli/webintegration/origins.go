@@ -1,4 +1,4 @@
-package cli
+package webintegration
 
 import (
 	"encoding/csv"
@@ -7,24 +7,23 @@ import (
 	"strings"
 )
 
-// entriesOf returns the origins that the values of a flag are; it is never nil. A
-// value may be JSON, as in qlik-cli's documentation, or several origins with
-// commas, as qlik-cli takes them. Whether they are origins is for the server to
-// judge.
-func entriesOf(values []string) []string {
-	entries := []string{}
+// ParseOrigins returns the origins in the values of a flag; the result is never
+// nil. A value is JSON, as in qlik-cli's documentation, or several origins with
+// commas, as qlik-cli takes them. It does not check that they are origins.
+func ParseOrigins(values []string) []string {
+	all := []string{}
 	for _, value := range values {
-		several, isJSON := stringsOfJSON(value)
+		several, isJSON := parseJSONStrings(value)
 		if !isJSON {
-			several = separated(value)
+			several = splitAtCommas(value)
 		}
-		entries = append(entries, several...)
+		all = append(all, several...)
 	}
-	return entries
+	return all
 }
 
-// stringsOfJSON reads a JSON string, or an array of strings.
-func stringsOfJSON(value string) (all []string, ok bool) {
+// parseJSONStrings parses a JSON string, or an array of strings.
+func parseJSONStrings(value string) (all []string, ok bool) {
 	var one string
 	if json.Unmarshal([]byte(value), &one) == nil && value != "null" {
 		return []string{one}, true
@@ -39,9 +38,9 @@ func stringsOfJSON(value string) (all []string, ok bool) {
 	return all, true
 }
 
-// separated splits a value at its commas, as RFC 4180 has it. What is no such
+// splitAtCommas splits a value as a line of RFC 4180. A value that is no such
 // line is one origin.
-func separated(value string) []string {
+func splitAtCommas(value string) []string {
 	line := csv.NewReader(strings.NewReader(value))
 	line.TrimLeadingSpace = true
 	if lines, err := line.ReadAll(); err == nil && len(lines) == 1 {

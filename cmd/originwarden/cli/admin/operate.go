@@ -1,0 +1,118 @@
+package admin
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"originwarden/cmd/originwarden/cli/command"
+	"originwarden/cmd/originwarden/cli/connection"
+	"originwarden/escape"
+)
+
+// operation is a command that has gateways do something, for which it needs an
+// operator's token.
+type operation struct {
+	env    command.Environment
+	token  connection.Token
+	admins []string
+	// do has one gateway do it, and returns what to print.
+	do func(ctx context.Context, g *gateways, admin, token string) (text string, err error)
+}
+
+// operationTimeout leaves time to read all lists again.
+const operationTimeout = time.Minute
+
+// complete adds the flags and what runs to cmd.
+func (o *operation) complete(cmd *cobra.Command) *cobra.Command {
+	cmd.Args = command.NoArguments
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) }
+	cmd.Flags().StringSliceVar(&o.admins, "admin", []string{defaultURL}, urlUsage+"; may be repeated, and be several with commas")
+	o.token.Define(cmd)
+	return cmd
+}
+
+// run asks every gateway, also if others fail.
+func (o *operation) run(ctx context.Context) error {
+	if err := checkURLs(o.admins...); err != nil {
+		return err
+	}
+	token, err := o.token.Read(o.env)
+	if err != nil {
+		return err
+	}
+	g := newGateways(operationTimeout)
+	defer g.close()
+	var failures []error
+	for _, admin := range o.admins {
+		text, err := o.do(ctx, g, admin, token)
+		if err != nil {
+			failures = append(failures, connection.Failure(admin, err))
+			continue
+		}
+		if err := o.env.Print([]byte(escape.Text(admin+": "+text) + "\n")); err != nil {
+			return err
+		}
+	}
+	return command.JoinFailures(failures)
+}
+
+// NewResync returns the command resync.
+func NewResync(env command.Environment) *cobra.Command {
+	var accept bool
+	resync := func(ctx context.Context, g *gateways, admin, token string) (string, error) {
+		path := "/resync"
+		if accept {
+			path += "?accept=true"
+		}
+		var r readiness
+		err := g.post(ctx, admin, path, token, &r)
+		return fmt.Sprintf("in step with store %s at revision %d", r.Store.Identity, r.Revision), err
+	}
+	o := &operation{env: env, do: resync}
+	cmd := o.complete(&cobra.Command{
+		Use:   "resync [--accept] [--admin URL]...",
+		Short: "Have gateways compare with their store now, and accept one that was reset",
+		Long: "Have gateways compare with their store now. A gateway does not use a store that came\n" +
+			"back empty, older or with another identity: it serves the lists from before, refuses\n" +
+			"writes, and reports that here. With --accept it uses the store as it is, and drops the\n" +
+			"lists from before. The gateways are asked one after the other. ORIGINWARDEN_TOKEN is\n" +
+			"a token with the role admin for all tenants.",
+		Example: "  originwarden resync --admin http://10.0.0.1:9090,http://10.0.0.2:9090\n" +
+			"  originwarden resync --accept --admin http://10.0.0.1:9090 --admin http://10.0.0.2:9090",
+	})
+	cmd.Flags().BoolVar(&accept, "accept", false, "accept a store that was reset as it is")
+	return cmd
+}
+
+// NewReload returns the command reload.
+func NewReload(env command.Environment) *cobra.Command {
+	o := &operation{env: env, do: reload}
+	return o.complete(&cobra.Command{
+		Use:   "reload [--admin URL]...",
+		Short: "Have gateways read their configuration again",
+		Long: "Have gateways read their configuration again, as the signal SIGHUP does: tenants,\n" +
+			"modes, tokens, limits and timeouts. Requests that are running are not interrupted. If\n" +
+			"the configuration has a mistake, nothing changes, and the mistakes are printed, as are\n" +
+			"keys whose new value needs a restart. The gateways are asked one after the other.\n" +
+			"ORIGINWARDEN_TOKEN is a token with the role admin for all tenants.",
+	})
+}
+
+func reload(ctx context.Context, g *gateways, admin, token string) (string, error) {
+	var document struct {
+		Tenants        int      `json:"tenants"`
+		WaitForRestart []string `json:"waitForRestart"`
+	}
+	if err := g.post(ctx, admin, "/reload", token, &document); err != nil {
+		return "", err
+	}
+	text := fmt.Sprintf("serves %d tenants by its configuration", document.Tenants)
+	if len(document.WaitForRestart) > 0 {
+		text += "; these keys wait for a restart: " + strings.Join(document.WaitForRestart, ", ")
+	}
+	return text, nil
+}

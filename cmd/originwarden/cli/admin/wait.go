@@ -1,0 +1,200 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"originwarden/cmd/originwarden/cli/command"
+	"originwarden/escape"
+)
+
+const (
+	pollInterval = 75 * time.Millisecond
+	pollTimeout  = 2 * time.Second // for the answer of one gateway
+	// settling is how long gateways may use different stores: not all of them
+	// accept a new one at the same time.
+	settling = 3 * time.Second
+)
+
+// wait is what the command wait has to wait for.
+type wait struct {
+	admins   []string
+	revision uint64
+	identity string
+	timeout  time.Duration
+}
+
+// NewWait returns the command wait.
+func NewWait(env command.Environment) *cobra.Command {
+	var w wait
+	var verbose bool
+	cmd := &cobra.Command{
+		Use:   "wait --revision N [--admin URL]...",
+		Short: "Wait until a revision is in force at all gateways",
+		Long: "Wait until a revision of the lists, or a later one, is in force at all gateways, by\n" +
+			"their /readyz. The API answers a write with its revision in the header\n" +
+			"Web-Integrations-Revision. A gateway that is unreachable is asked again. Revisions of\n" +
+			"different stores cannot be compared: gateways that do not share a store are a failure,\n" +
+			"as is a timeout, which prints what each gateway has. A gateway whose store was reset\n" +
+			"does not get the revision before the store is accepted; see originwarden resync.",
+		Example: "  originwarden wait --revision 42 --admin http://10.0.0.1:9090,http://10.0.0.2:9090 --timeout 1m",
+		Args:    command.NoArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkURLs(w.admins...); err != nil {
+				return err
+			}
+			if w.timeout <= 0 {
+				return errors.New("--timeout: it has to be more than 0")
+			}
+			observed, err := w.run(cmd.Context())
+			if err != nil || !verbose {
+				return command.Failed(err)
+			}
+			return env.Print([]byte(w.list(observed) + "\n"))
+		},
+	}
+	flags := cmd.Flags()
+	flags.Uint64Var(&w.revision, "revision", 0, "the revision to wait for")
+	flags.StringSliceVar(&w.admins, "admin", []string{defaultURL}, urlUsage+"; may be repeated, and be several with commas")
+	flags.DurationVar(&w.timeout, "timeout", 30*time.Second, "how long to wait at most")
+	flags.StringVar(&w.identity, "identity", "", "the identity that the store has to have, as in /readyz and in exports")
+	flags.BoolVarP(&verbose, "verbose", "v", false, "print what each gateway has in the end")
+	if err := cmd.MarkFlagRequired("revision"); err != nil {
+		panic(err)
+	}
+	return cmd
+}
+
+// run asks all gateways until all have the revision, and returns what each has.
+func (w *wait) run(ctx context.Context) ([]observation, error) {
+	ctx, cancel := context.WithTimeout(ctx, w.timeout)
+	defer cancel()
+	g := newGateways(pollTimeout)
+	defer g.close()
+	observed := make([]observation, len(w.admins))
+	agreed := time.Now()
+	for {
+		w.poll(ctx, g, observed)
+		conflict := w.conflict(observed)
+		if conflict == nil {
+			agreed = time.Now()
+		}
+		lacking := w.countLacking(observed)
+		switch {
+		case conflict != nil && (ctx.Err() != nil || time.Since(agreed) > settling):
+			return nil, conflict
+		case conflict == nil && lacking == 0:
+			return observed, nil
+		case ctx.Err() != nil:
+			return nil, fmt.Errorf("after %v revision %d is not in force at %d of %d gateways:\n%s",
+				w.timeout, w.revision, lacking, len(w.admins), w.list(observed))
+		}
+		select {
+		case <-time.After(pollInterval):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// observation is the last answer of a gateway, and the error of an attempt after
+// it.
+type observation struct {
+	last *readiness // nil: none yet
+	err  error
+}
+
+// poll asks each gateway once. It ignores the errors of requests that ctx ended.
+func (w *wait) poll(ctx context.Context, g *gateways, observed []observation) {
+	var polling sync.WaitGroup
+	for i, admin := range w.admins {
+		polling.Go(func() {
+			r, err := g.readiness(ctx, admin)
+			switch {
+			case err == nil:
+				observed[i] = observation{last: r}
+			case ctx.Err() == nil:
+				observed[i].err = err
+			}
+		})
+	}
+	polling.Wait()
+}
+
+// readiness asks a gateway for its readiness.
+func (g *gateways) readiness(ctx context.Context, admin string) (*readiness, error) {
+	a, err := g.send(ctx, http.MethodGet, admin, "/readyz", "")
+	switch {
+	case err != nil:
+		return nil, err
+	case a.status != http.StatusOK && a.status != http.StatusServiceUnavailable:
+		return nil, errors.New("it answers " + a.statusText())
+	}
+	r := new(readiness)
+	return r, a.decode(r)
+}
+
+// isCurrent reports whether the last answer is recent and has a revision that
+// counts.
+func (o *observation) isCurrent() bool {
+	return o.last != nil && o.err == nil && o.last.hasRevision()
+}
+
+// countLacking returns how many gateways do not have the revision.
+func (w *wait) countLacking(observed []observation) (lacking int) {
+	for i := range observed {
+		if !observed[i].isCurrent() || observed[i].last.Revision < w.revision {
+			lacking++
+		}
+	}
+	return lacking
+}
+
+// conflict returns an error if gateways use another store than the wanted one, or
+// different stores.
+func (w *wait) conflict(observed []observation) error {
+	wanted := w.identity
+	for i := range observed {
+		if !observed[i].isCurrent() {
+			continue
+		}
+		identity := observed[i].last.Store.Identity
+		switch {
+		case wanted == "":
+			wanted = identity
+		case identity != wanted && w.identity != "":
+			return fmt.Errorf("a gateway uses another store than %s:\n%s", escape.Text(w.identity), w.list(observed))
+		case identity != wanted:
+			return fmt.Errorf("the gateways do not share a store, so their revisions cannot be compared:\n%s", w.list(observed))
+		}
+	}
+	return nil
+}
+
+// list returns a line for each gateway.
+func (w *wait) list(observed []observation) string {
+	lines := make([]string, len(observed))
+	for i, o := range observed {
+		lines[i] = escape.Text(fmt.Sprintf("  %s: %s", w.admins[i], o))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// String returns what a gateway has.
+func (o observation) String() string {
+	switch {
+	case o.last == nil && o.err == nil:
+		return "no answer yet"
+	case o.last == nil:
+		return o.err.Error()
+	case o.err != nil:
+		return o.last.String() + ", then " + o.err.Error()
+	}
+	return o.last.String()
+}

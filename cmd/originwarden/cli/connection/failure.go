@@ -1,0 +1,46 @@
+package connection
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"originwarden/api/client"
+	"originwarden/cmd/originwarden/cli/command"
+	"originwarden/escape"
+)
+
+// Failure returns why a call of a server failed, and what to do about it if that
+// is known. The error of an invalid server URL is a mistake in how the command
+// was called.
+func Failure(doing string, err error) error {
+	if errors.Is(err, client.ErrInvalidServer) {
+		return err
+	}
+	refused, ok := errors.AsType[*client.Error](err)
+	if !ok || len(refused.Errors) == 0 {
+		return command.Failed(errors.New(escape.Text(doing + ": " + err.Error() + hint(err))))
+	}
+	var text strings.Builder
+	fmt.Fprintf(&text, "%s: %d %s", escape.Text(doing), refused.Status, http.StatusText(refused.Status))
+	for _, problem := range refused.Errors {
+		text.WriteString("\n  " + problem.String())
+	}
+	if refused.TraceID != "" {
+		text.WriteString("\n  trace id " + escape.Text(refused.TraceID))
+	}
+	return command.Failed(errors.New(text.String()))
+}
+
+// hint returns what to do about an error of a connection, or "".
+func hint(err error) string {
+	if errors.Is(err, http.ErrSchemeMismatch) {
+		return ": the server does not speak TLS: begin its URL with http://"
+	}
+	if _, unknown := errors.AsType[x509.UnknownAuthorityError](err); unknown {
+		return ": --cacert has to name a file with the server's authority"
+	}
+	return ""
+}

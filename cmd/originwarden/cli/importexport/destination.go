@@ -1,0 +1,107 @@
+package importexport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"originwarden/cmd/originwarden/cli/command"
+	"originwarden/cmd/originwarden/config"
+	"originwarden/cmd/originwarden/stores"
+	"originwarden/escape"
+	"originwarden/store"
+	"originwarden/store/sqlite"
+	"originwarden/store/transfer"
+)
+
+// destination is where an import writes.
+type destination struct {
+	load func(ctx context.Context, tenant string) (uint64, []store.WebIntegration, error)
+	// applyAll applies steps, and returns the error of each, or nil. It ends at an
+	// error that does not concern one step alone, and returns that as err. It is
+	// nil for a dry run.
+	applyAll func(ctx context.Context, steps []transfer.Step) (refused []error, err error)
+	close    func() error
+}
+
+// openDestination opens the place for writing, or for a dry run.
+func (p *place) openDestination(ctx context.Context, dryRun bool) (destination, error) {
+	if p.isServer() {
+		s, err := p.openServer()
+		return destination{s.load, s.applyAll, closeNothing}, err
+	}
+	cfg, err := p.loadConfig()
+	switch {
+	case err != nil:
+		return destination{}, err
+	case dryRun && cfg.Store.URL.Remote():
+		return readRemoteStore(ctx, cfg)
+	case dryRun:
+		return readFile(ctx, cfg)
+	}
+	s, err := openStore(ctx, cfg)
+	if err != nil {
+		return destination{}, err
+	}
+	if err := p.warnOfNewStore(ctx, s, cfg); err != nil {
+		return destination{}, command.Failed(errors.Join(err, s.Store.Close()))
+	}
+	return destination{s.Load, s.ApplyAll, s.Store.Close}, nil
+}
+
+// warnOfNewStore warns of a store that has no writes yet: it may be the wrong
+// one.
+func (p *place) warnOfNewStore(ctx context.Context, s *transfer.StoreTarget, cfg *config.Config) error {
+	at, _, err := s.Tenants(ctx)
+	if err == nil && at.Revision == 0 {
+		fmt.Fprintf(p.env.Stderr, "originwarden: the store %s is new, empty\n", escape.Text(stores.Name(cfg.Store.URL)))
+	}
+	return stores.WithHint(err)
+}
+
+// readFile opens a SQLite file for a dry run, which also works while a gateway
+// uses it. A missing file that an import would create is empty.
+func readFile(ctx context.Context, cfg *config.Config) (destination, error) {
+	r, err := sqlite.OpenReader(ctx, cfg.Store.URL.Path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && cfg.Store.Create != config.CreateNever:
+		return destination{load: loadNothing, close: closeNothing}, nil
+	case err != nil:
+		return destination{}, command.Failed(err)
+	}
+	return destination{load: r.Load, close: r.Close}, nil
+}
+
+func loadNothing(context.Context, string) (uint64, []store.WebIntegration, error) {
+	return 0, nil, nil
+}
+
+// readRemoteStore opens a store on other machines for a dry run. A missing store
+// that an import would create is empty.
+func readRemoteStore(ctx context.Context, cfg *config.Config) (destination, error) {
+	s, err := openExistingStore(ctx, cfg)
+	if err != nil {
+		return destination{}, err
+	}
+	load := func(ctx context.Context, tenant string) (uint64, []store.WebIntegration, error) {
+		revision, all, err := s.Load(ctx, tenant)
+		if errors.Is(err, store.ErrMissing) && cfg.Store.Create != config.CreateNever {
+			return 0, nil, nil
+		}
+		return revision, all, stores.WithHint(err)
+	}
+	return destination{load: load, close: s.Store.Close}, nil
+}
+
+// applyAll implements the function of a destination.
+func (s *server) applyAll(ctx context.Context, steps []transfer.Step) (refused []error, err error) {
+	for i := range steps {
+		err := steps[i].Apply(ctx, s)
+		if err != nil && !concernsOne(err) {
+			return refused, fmt.Errorf("%s: %w", stepName(steps[i]), err)
+		}
+		refused = append(refused, err)
+	}
+	return refused, nil
+}

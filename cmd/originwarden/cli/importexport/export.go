@@ -1,0 +1,136 @@
+package importexport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"originwarden/cmd/originwarden/cli/command"
+	"originwarden/cmd/originwarden/cli/connection"
+	"originwarden/escape"
+	"originwarden/store/sqlite"
+	"originwarden/store/transfer"
+)
+
+// export is what the command export has to write.
+type export struct {
+	from    place
+	tenants []string
+	output  string
+}
+
+// NewExport returns the command export.
+func NewExport(env command.Environment) *cobra.Command {
+	e := &export{from: place{env: env}}
+	cmd := &cobra.Command{
+		Use:   "export [--store URL | --config FILE | --server URL] [--tenant ID]... [--output FILE]",
+		Short: "Write all web integrations to a file that import reads",
+		Long: "Write all web integrations as lines of JSON, to standard output or to a file.\n\n" + placeHelp + "\n\n" +
+			"A SQLite file is read as it is at one moment, also while a gateway uses it. In etcd each tenant\n" +
+			"is read at one revision, which its line has. A server has the web integrations of one tenant;\n" +
+			"they are read until two readings in a row are equal. The last line has their number, and import\n" +
+			"rejects a file without it.",
+		Example: "  originwarden export --store sqlite:originwarden.db --output lists.jsonl\n" +
+			"  originwarden export --server https://tenant.example.com | originwarden import --config originwarden.yaml",
+		Args: command.NoArguments,
+		RunE: func(*cobra.Command, []string) error {
+			if err := e.from.resolve(); err != nil {
+				return err
+			}
+			if e.from.isServer() && e.tenants != nil {
+				return errors.New("--tenant is for a store: a server has one tenant")
+			}
+			return env.UntilStopped(e.run)
+		},
+	}
+	e.from.defineFlags(cmd)
+	cmd.Flags().StringSliceVar(&e.tenants, "tenant", nil, "only this tenant's; may be repeated, and be several with commas")
+	cmd.Flags().StringVarP(&e.output, "output", "o", "", "the file to write, with mode 0600, replacing an older one (default: standard output)")
+	return cmd
+}
+
+func (e *export) run(ctx context.Context) error {
+	from, err := e.from.openSource(ctx)
+	if err != nil {
+		return err
+	}
+	defer from.close()
+	order := transfer.Export{Tenants: e.tenants, Server: e.from.server.Server}
+	if e.output == "" || e.output == "-" {
+		if _, err := order.Write(ctx, from, e.from.env.Stdout); err != nil {
+			return connection.Failure("exporting", err)
+		}
+		return nil
+	}
+	count := 0
+	err = replaceFile(e.output, func(to io.Writer) (err error) {
+		count, err = order.Write(ctx, from, to)
+		return err
+	})
+	if err != nil {
+		return connection.Failure("exporting", err)
+	}
+	return e.from.env.Print(fmt.Appendf(nil, "exported %d web integrations to %s\n", count, escape.Text(e.output)))
+}
+
+// source is a place that is open for reading.
+type source struct {
+	transfer.Source
+	close func() error
+}
+
+// openSource opens the place for reading. A SQLite file is read as it is now,
+// also while a gateway uses it.
+func (p *place) openSource(ctx context.Context) (source, error) {
+	if p.isServer() {
+		s, err := p.openServer()
+		return source{&serverSource{server: s}, closeNothing}, err
+	}
+	cfg, err := p.loadConfig()
+	if err != nil {
+		return source{}, err
+	}
+	if !cfg.Store.URL.Remote() {
+		r, err := sqlite.OpenReader(ctx, cfg.Store.URL.Path)
+		if err != nil {
+			return source{}, command.Failed(err)
+		}
+		return source{r, r.Close}, nil
+	}
+	s, err := openExistingStore(ctx, cfg)
+	if err != nil {
+		return source{}, err
+	}
+	return source{s, s.Store.Close}, nil
+}
+
+// replaceFile writes a file whole or not at all. os.CreateTemp gives it mode
+// 0600.
+func replaceFile(name string, write func(io.Writer) error) error {
+	if found, err := os.Stat(name); err == nil && !found.Mode().IsRegular() {
+		return fmt.Errorf("%s exists and is not a regular file", name)
+	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+"-*")
+	if err != nil {
+		return err
+	}
+	if err = write(f); err == nil {
+		err = f.Sync()
+	}
+	err = errors.Join(err, f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), name)
+	}
+	if err != nil {
+		os.Remove(f.Name())
+	}
+	return err
+}

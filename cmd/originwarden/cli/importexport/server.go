@@ -1,0 +1,144 @@
+package importexport
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net/http"
+	"reflect"
+	"slices"
+	"time"
+
+	"originwarden/api/client"
+	"originwarden/store"
+	"originwarden/store/transfer"
+)
+
+// server is a server of the API as a place. Its web integrations belong to one
+// tenant, whose id may differ from that in a file.
+type server struct{ client *client.Client }
+
+// maxReadings limits how often a server is read that others write to meanwhile.
+const maxReadings = 10
+
+// readAll reads the web integrations until two readings in a row are equal.
+// Pages are read one after the other: a web integration that is renamed meanwhile
+// may be on two of them, or on none.
+func (s *server) readAll(ctx context.Context) ([]store.WebIntegration, error) {
+	var before []store.WebIntegration
+	for range maxReadings {
+		now, err := s.readOnce(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if before != nil && reflect.DeepEqual(before, now) && !hasRepeatedID(now) {
+			return now, nil
+		}
+		before = now
+	}
+	return nil, errors.New("the server's web integrations keep changing")
+}
+
+// readOnce returns the web integrations ordered by id. The result is never nil.
+func (s *server) readOnce(ctx context.Context) ([]store.WebIntegration, error) {
+	all := []store.WebIntegration{}
+	for w, err := range s.client.All(ctx, client.ListOptions{}) {
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, store.WebIntegration{
+			ID: w.ID, TenantID: w.TenantID, Name: w.Name, CreatedBy: w.CreatedBy,
+			Created: w.Created.UTC().Truncate(time.Second), LastUpdated: w.LastUpdated.UTC().Truncate(time.Second),
+			ValidOrigins: w.ValidOrigins,
+		})
+	}
+	slices.SortFunc(all, func(a, b store.WebIntegration) int { return cmp.Compare(a.ID, b.ID) })
+	return all, nil
+}
+
+// hasRepeatedID takes web integrations ordered by id.
+func hasRepeatedID(all []store.WebIntegration) bool {
+	for i := 1; i < len(all); i++ {
+		if all[i-1].ID == all[i].ID {
+			return true
+		}
+	}
+	return false
+}
+
+// serverSource is a server that is exported. It keeps what Tenants read for Load.
+type serverSource struct {
+	server  *server
+	tenants map[string][]store.WebIntegration
+}
+
+// Tenants implements transfer.Source.
+func (s *serverSource) Tenants(ctx context.Context) (store.Position, map[string]uint64, error) {
+	all, err := s.server.readAll(ctx)
+	if err != nil {
+		return store.Position{}, nil, err
+	}
+	s.tenants = map[string][]store.WebIntegration{}
+	revisions := map[string]uint64{}
+	for _, w := range all {
+		s.tenants[w.TenantID] = append(s.tenants[w.TenantID], w)
+		revisions[w.TenantID] = 0
+	}
+	return store.Position{}, revisions, nil
+}
+
+// Load implements transfer.Source.
+func (s *serverSource) Load(_ context.Context, tenant string) (uint64, []store.WebIntegration, error) {
+	return 0, s.tenants[tenant], nil
+}
+
+// load reads the web integrations of the server as those of tenant.
+func (s *server) load(ctx context.Context, tenant string) (uint64, []store.WebIntegration, error) {
+	all, err := s.readAll(ctx)
+	for i := range all {
+		all[i].TenantID = tenant
+	}
+	return 0, all, err
+}
+
+// Create implements transfer.Target.
+func (s *server) Create(ctx context.Context, w store.WebIntegration) error {
+	_, err := s.client.Create(ctx, w.Name, w.ValidOrigins)
+	return err
+}
+
+// Change implements transfer.Target.
+func (s *server) Change(ctx context.Context, was, is store.WebIntegration) error {
+	var operations []client.Operation
+	if was.Name != is.Name {
+		operations = append(operations, client.ReplaceName(is.Name))
+	}
+	if !slices.Equal(was.ValidOrigins, is.ValidOrigins) {
+		operations = append(operations, client.ReplaceValidOrigins(is.ValidOrigins...))
+	}
+	_, err := s.client.Patch(ctx, was.ID, operations, "")
+	return err
+}
+
+// Delete implements transfer.Target. A web integration that is already gone is
+// no error.
+func (s *server) Delete(ctx context.Context, w store.WebIntegration) error {
+	_, err := s.client.Delete(ctx, w.ID, "")
+	if errors.Is(err, client.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// concernsOne reports whether an error of a server concerns one web integration
+// alone.
+func concernsOne(err error) bool {
+	if refused, ok := errors.AsType[*client.Error](err); ok {
+		return slices.Contains([]int{
+			http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusPreconditionFailed,
+			http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity,
+		}, refused.Status)
+	}
+	_, ambiguous := errors.AsType[*transfer.AmbiguousError](err)
+	return ambiguous
+}

@@ -1,0 +1,121 @@
+package webintegration
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/spf13/cobra"
+
+	"originwarden/api/client"
+	"originwarden/cmd/originwarden/cli/command"
+	"originwarden/cmd/originwarden/cli/connection"
+)
+
+// maxPage is the size of the API's largest page.
+const maxPage = 100
+
+func (s *session) newList() *cobra.Command {
+	var wanted client.ListOptions
+	cmd := &cobra.Command{
+		Use:   "ls",
+		Short: "Print the tenant's web integrations",
+		Args:  command.NoArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if cmd.Flags().Changed("limit") && wanted.Limit < 1 {
+				return errors.New("--limit: it is at least 1")
+			}
+			c, err := s.flags.Client(s.env)
+			if err != nil {
+				return err
+			}
+			return s.printList(cmd.Context(), c, wanted)
+		},
+	}
+	flags := cmd.Flags()
+	flags.IntVar(&wanted.Limit, "limit", 0, "how many to print at most, over several pages if need be (default: all); with --raw it is one page")
+	flags.StringVar(&wanted.Sort, "sort", "", "the order: name, +name or -name")
+	flags.StringVar(&wanted.StartingAfter, "startingAfter", "", "begin after the web integration of this id")
+	flags.StringVar(&wanted.EndingBefore, "endingBefore", "", "end before the web integration of this id")
+	flags.StringVar(&wanted.TenantID, "tenantId", "", "only those of the tenant of this id")
+	return cmd
+}
+
+// printList prints as many as wanted.Limit, or all if that is 0, and warns of
+// those that it leaves out. With --raw it prints one page.
+func (s *session) printList(ctx context.Context, c *client.Client, wanted client.ListOptions) error {
+	if s.output.raw {
+		return s.printPage(ctx, c, wanted)
+	}
+	limit := cmp.Or(wanted.Limit, math.MaxInt)
+	wanted.Limit = min(limit, maxPage)
+	read := readFirst
+	if wanted.EndingBefore != "" {
+		read = readLast
+	}
+	all, more, err := read(ctx, c, wanted, limit)
+	if err != nil {
+		return connection.Failure("listing web integrations", err)
+	}
+	if more {
+		s.warnOfMore("there are more web integrations than these %d; without --limit all are printed", len(all))
+	}
+	return s.env.Print(s.output.formatList(all))
+}
+
+// printPage prints one page as the server wrote it.
+func (s *session) printPage(ctx context.Context, c *client.Client, wanted client.ListOptions) error {
+	wanted.Limit = min(wanted.Limit, maxPage)
+	page, err := c.Page(ctx, wanted)
+	if err != nil {
+		return connection.Failure("listing web integrations", err)
+	}
+	further := page.Next
+	if wanted.EndingBefore != "" {
+		further = page.Prev
+	}
+	if further != "" {
+		s.warnOfMore("there are more web integrations than the %d of this page", len(page.WebIntegrations))
+	}
+	return s.env.Print(page.Raw)
+}
+
+func (s *session) warnOfMore(format string, shown int) {
+	fmt.Fprintf(s.env.Stderr, "originwarden: "+format+"\n", shown)
+}
+
+// readFirst reads at most limit web integrations, from the first page on, and
+// reports whether there are more. A page may have fewer than were asked for.
+func readFirst(ctx context.Context, c *client.Client, wanted client.ListOptions, limit int) (all []client.WebIntegration, more bool, err error) {
+	all = []client.WebIntegration{}
+	for page, err := range c.Pages(ctx, wanted) {
+		if err != nil {
+			return nil, false, err
+		}
+		if all = append(all, page.WebIntegrations...); len(all) >= limit {
+			more = page.Next != "" || len(all) > limit
+			break
+		}
+	}
+	return all[:min(len(all), limit)], more, nil
+}
+
+// readLast reads at most limit web integrations, from the last page back, and
+// reports whether there are more.
+func readLast(ctx context.Context, c *client.Client, wanted client.ListOptions, limit int) (all []client.WebIntegration, more bool, err error) {
+	all = []client.WebIntegration{}
+	for {
+		page, err := c.Page(ctx, wanted)
+		if err != nil {
+			return nil, false, err
+		}
+		all = append(page.WebIntegrations, all...)
+		if page.Prev == "" || len(page.WebIntegrations) == 0 || len(all) >= limit {
+			surplus := max(0, len(all)-limit)
+			return all[surplus:], surplus > 0 || page.Prev != "", nil
+		}
+		wanted.EndingBefore = all[0].ID
+	}
+}

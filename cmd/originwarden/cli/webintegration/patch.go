@@ -1,0 +1,119 @@
+package webintegration
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"originwarden/api/client"
+	"originwarden/cmd/originwarden/cli/command"
+	"originwarden/cmd/originwarden/cli/connection"
+)
+
+func (s *session) newPatch() *cobra.Command {
+	var wanted patch
+	var ifMatch string
+	cmd := &cobra.Command{
+		SuggestFor: []string{"update", "edit", "set"},
+		Use:        "patch ID (--path PATH --value VALUE... | --body OPERATIONS | --file FILE)",
+		Short:      "Change a web integration",
+		Example: "  originwarden web-integration patch ID --path /name --value Shop\n" +
+			"  originwarden web-integration patch ID --path /validOrigins --value https://shop.example --value http://localhost:3000\n" +
+			"  originwarden web-integration patch ID --body '[{\"op\":\"replace\",\"path\":\"/name\",\"value\":\"Shop\"}]'",
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			operations, err := wanted.operations(cmd.InOrStdin())
+			if err != nil {
+				return err
+			}
+			c, err := s.flags.Client(s.env)
+			if err != nil {
+				return err
+			}
+			answer, err := c.Patch(cmd.Context(), args[0], operations, entityTag(ifMatch))
+			if err != nil {
+				return connection.Failure("changing "+args[0], err)
+			}
+			return s.env.Print(s.output.formatWrite("changed", args[0], answer))
+		},
+	}
+	wanted.defineFlags(cmd)
+	defineIfMatch(cmd, &ifMatch)
+	return cmd
+}
+
+// patch is a JSON Patch, given in one of three ways.
+type patch struct {
+	op, path string
+	values   []string
+	body     string
+	file     string
+}
+
+func (p *patch) defineFlags(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&p.op, "op", "replace", "the operation, which is replace")
+	flags.StringVar(&p.path, "path", "", "what to replace: /name or /validOrigins")
+	flags.StringArrayVar(&p.values, "value", nil, "the new value; for /validOrigins it may be repeated, be several with commas, and be a JSON string or array of strings")
+	flags.StringVar(&p.body, "body", "", "the operations, as a JSON array")
+	flags.StringVarP(&p.file, "file", "f", "", "a file with the operations; - is stdin")
+	cmd.MarkFlagsRequiredTogether("path", "value")
+	cmd.MarkFlagsOneRequired("path", "body", "file")
+	for _, one := range []string{"op", "path"} {
+		cmd.MarkFlagsMutuallyExclusive(one, "body")
+		cmd.MarkFlagsMutuallyExclusive(one, "file")
+	}
+	cmd.MarkFlagsMutuallyExclusive("body", "file")
+}
+
+// operations returns the operations of the patch, which the server checks.
+func (p *patch) operations(stdin io.Reader) ([]client.Operation, error) {
+	var operations []client.Operation
+	switch {
+	case p.file != "":
+		if err := readJSON(p.file, stdin, &operations); err != nil {
+			return nil, fmt.Errorf("--file: %w", err)
+		}
+		return operations, nil
+	case p.path == "":
+		if err := decodeJSON([]byte(p.body), &operations); err != nil {
+			return nil, fmt.Errorf("--body: %w", err)
+		}
+		return operations, nil
+	case p.path == "/validOrigins":
+		return []client.Operation{{Op: p.op, Path: p.path, Value: ParseOrigins(p.values)}}, nil
+	case len(p.values) > 1:
+		return nil, errors.New("--value: only /validOrigins has several")
+	}
+	return []client.Operation{{Op: p.op, Path: p.path, Value: p.values[0]}}, nil
+}
+
+// maxFile is in bytes, and far more than a server accepts.
+const maxFile = 16 << 20
+
+func readJSON(name string, stdin io.Reader, into any) error {
+	text, err := command.ReadFile(name, stdin, maxFile)
+	if err != nil {
+		return err
+	}
+	return decodeJSON(text, into)
+}
+
+// decodeJSON decodes one JSON value without unknown members: ignoring them could
+// ignore what was meant.
+func decodeJSON(text []byte, into any) error {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.DisallowUnknownFields()
+	decoder.UseNumber()
+	if err := decoder.Decode(into); err != nil {
+		return err
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("something follows the JSON")
+	}
+	return nil
+}

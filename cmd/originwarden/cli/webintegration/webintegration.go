@@ -1,0 +1,111 @@
+// Package webintegration has the commands that read and change a tenant's web
+// integrations over the API, and the one that prints the origins it refused.
+package webintegration
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"originwarden/cmd/originwarden/cli/command"
+	"originwarden/cmd/originwarden/cli/connection"
+)
+
+// session is what the commands share: how to reach the server, and how to print
+// its answers.
+type session struct {
+	env    command.Environment
+	flags  connection.Flags
+	output output
+}
+
+// New returns the command web-integration.
+func New(env command.Environment) *cobra.Command {
+	s := &session{env: env}
+	cmd := &cobra.Command{
+		Use:        "web-integration",
+		SuggestFor: []string{"webintegration", "webintegrations", "wi"},
+		Short:      "Read and change a tenant's web integrations over the API",
+		Long: "Read and change a tenant's web integrations over the API, here or at any server of\n" +
+			"the same API. ORIGINWARDEN_SERVER is the URL of the tenant's host, ORIGINWARDEN_TOKEN\n" +
+			"the token. If the server limits the rate of requests, a command waits for a minute at\n" +
+			"most. Give an id that begins with - after --.",
+		Args: command.OnlyCommands,
+		RunE: command.ShowHelp,
+	}
+	s.flags.Define(cmd)
+	s.output.defineFlags(cmd, "print ids only")
+	cmd.AddCommand(s.newList(), s.newGet(), s.newCreate(), s.newPatch(), s.newRemove())
+	return cmd
+}
+
+func (s *session) newGet() *cobra.Command {
+	return &cobra.Command{
+		Use:   "get ID",
+		Short: "Print one web integration",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := s.flags.Client(s.env)
+			if err != nil {
+				return err
+			}
+			read, err := c.Get(cmd.Context(), args[0])
+			if err != nil {
+				return connection.Failure("reading "+args[0], err)
+			}
+			return s.env.Print(s.output.formatOne(read))
+		},
+	}
+}
+
+func (s *session) newRemove() *cobra.Command {
+	var ifMatch string
+	cmd := &cobra.Command{
+		Use:        "rm ID...",
+		SuggestFor: []string{"delete", "remove"},
+		Short:      "Delete web integrations",
+		Args:       cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, ids []string) error {
+			if ifMatch != "" && len(ids) > 1 {
+				return errors.New("--if-match is for one id")
+			}
+			return s.deleteAll(cmd.Context(), ids, entityTag(ifMatch))
+		},
+	}
+	defineIfMatch(cmd, &ifMatch)
+	return cmd
+}
+
+// deleteAll deletes each that it can.
+func (s *session) deleteAll(ctx context.Context, ids []string, ifMatch string) error {
+	c, err := s.flags.Client(s.env)
+	if err != nil {
+		return err
+	}
+	var failures []error
+	for _, id := range ids {
+		answer, err := c.Delete(ctx, id, ifMatch)
+		if err != nil {
+			failures = append(failures, connection.Failure("deleting "+id, err))
+			continue
+		}
+		if err := s.env.Print(s.output.formatWrite("deleted", id, answer)); err != nil {
+			return err
+		}
+	}
+	return command.JoinFailures(failures)
+}
+
+func defineIfMatch(cmd *cobra.Command, ifMatch *string) {
+	cmd.Flags().StringVar(ifMatch, "if-match", "", "do it only if this is the ETag that get prints")
+}
+
+// entityTag returns the If-Match of a flag whose quotes a shell may have removed.
+func entityTag(flag string) string {
+	if flag == "" || flag == "*" || strings.Contains(flag, `"`) {
+		return flag
+	}
+	return `"` + flag + `"`
+}
