@@ -4,56 +4,22 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+
+	"originwarden/clientaddr"
 )
 
-// trustedProxies are the networks of the proxies in front of the gateway.
-type trustedProxies []netip.Prefix
-
-func (t trustedProxies) trust(addr netip.Addr) bool {
-	for _, prefix := range t {
-		if prefix.Contains(addr) {
-			return true
-		}
-	}
-	return false
-}
-
-// sender tells who sent r: the peer of the connection, the client behind
+// sender returns the peer of the connection that r came by, the client behind
 // trusted proxies, and the scheme that the client used.
-func (t trustedProxies) sender(r *http.Request) (peer, client netip.Addr, scheme string) {
+func sender(r *http.Request, trusted clientaddr.Proxies) (peer, client netip.Addr, scheme string) {
 	scheme = "http"
 	if r.TLS != nil {
 		scheme = "https"
 	}
-	peer = parseAddr(r.RemoteAddr)
-	if !t.trust(peer) {
+	peer = clientaddr.Parse(r.RemoteAddr)
+	if !trusted.Contains(peer) {
 		return peer, peer, scheme
 	}
-	return peer, t.client(r.Header["X-Forwarded-For"], peer), forwardedScheme(r.Header["X-Forwarded-Proto"], scheme)
-}
-
-// client is the rightmost untrusted address of X-Forwarded-For: what stands
-// left of it, that client may have written itself.
-func (t trustedProxies) client(lines []string, peer netip.Addr) netip.Addr {
-	client := peer
-	for i := len(lines) - 1; i >= 0; i-- {
-		for rest, more := lines[i], true; more; {
-			var element string
-			if comma := strings.LastIndexByte(rest, ','); comma >= 0 {
-				rest, element = rest[:comma], rest[comma+1:]
-			} else {
-				element, more = rest, false
-			}
-			addr := parseAddr(strings.Trim(element, " \t"))
-			if !addr.IsValid() {
-				return client
-			}
-			if client = addr; !t.trust(addr) {
-				return client
-			}
-		}
-	}
-	return client
+	return peer, trusted.Client(peer, r.Header["X-Forwarded-For"]), forwardedScheme(r.Header["X-Forwarded-Proto"], scheme)
 }
 
 // forwardedScheme reads X-Forwarded-Proto. Some proxies write wss for a
@@ -76,17 +42,4 @@ func rightmost(lines []string) string {
 	}
 	last := lines[len(lines)-1]
 	return strings.Trim(last[strings.LastIndexByte(last, ',')+1:], " \t")
-}
-
-// parseAddr reads an address with or without port; what is neither is the zero
-// Addr.
-func parseAddr(s string) netip.Addr {
-	if addrPort, err := netip.ParseAddrPort(s); err == nil {
-		return addrPort.Addr().Unmap().WithZone("")
-	}
-	addr, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(s, "["), "]"))
-	if err != nil {
-		return netip.Addr{}
-	}
-	return addr.Unmap().WithZone("")
 }

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"originwarden/clientaddr"
 )
 
 // LimitConnections returns l with at most perClient connections at a time from
@@ -18,7 +20,7 @@ func LimitConnections(l net.Listener, perClient int, trusted []netip.Prefix, pla
 	if refused == nil {
 		refused = func() {}
 	}
-	limited := &LimitedListener{Listener: l, plain: plain, refused: refused, open: map[netip.Addr]int{}}
+	limited := &LimitedListener{Listener: l, plain: plain, refused: refused, open: map[netip.Prefix]int{}}
 	limited.Change(perClient, trusted)
 	return limited
 }
@@ -31,8 +33,8 @@ type LimitedListener struct {
 
 	mu        sync.Mutex
 	perClient int
-	trusted   trustedProxies
-	open      map[netip.Addr]int // only clients that have any that count
+	trusted   clientaddr.Proxies
+	open      map[netip.Prefix]int // only clients that have any that count
 }
 
 // Change sets other limits for the connections to come. Those that were not
@@ -54,29 +56,16 @@ func (l *LimitedListener) Accept() (net.Conn, error) {
 		if !ok {
 			return conn, nil
 		}
-		client := parseAddr(conn.RemoteAddr().String())
+		client := clientaddr.Parse(conn.RemoteAddr().String())
 		counts, enters := l.enter(client)
 		switch {
 		case !counts:
 			return &clientConn{TCPConn: tcp}, nil
 		case enters:
-			client = network(client)
 			return &clientConn{TCPConn: tcp, leave: func() { l.leave(client) }}, nil
 		}
 		l.refuse(conn)
 	}
-}
-
-// network is what counts as one client: one host of IPv6 has a /64 at least.
-func network(addr netip.Addr) netip.Addr {
-	if addr.Is4() {
-		return addr
-	}
-	prefix, err := addr.Prefix(64)
-	if err != nil {
-		return addr
-	}
-	return prefix.Addr()
 }
 
 // enter reports whether the client's connections count, and whether one more
@@ -84,22 +73,23 @@ func network(addr netip.Addr) netip.Addr {
 func (l *LimitedListener) enter(client netip.Addr) (counts, enters bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.perClient <= 0 || !client.IsValid() || l.trusted.trust(client) {
+	if l.perClient <= 0 || !client.IsValid() || l.trusted.Contains(client) {
 		return false, true
 	}
-	client = network(client)
-	if l.open[client] >= l.perClient {
+	network := clientaddr.Network(client)
+	if l.open[network] >= l.perClient {
 		return true, false
 	}
-	l.open[client]++
+	l.open[network]++
 	return true, true
 }
 
 func (l *LimitedListener) leave(client netip.Addr) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.open[client]--; l.open[client] == 0 {
-		delete(l.open, client)
+	network := clientaddr.Network(client)
+	if l.open[network]--; l.open[network] == 0 {
+		delete(l.open, network)
 	}
 }
 

@@ -119,7 +119,7 @@ func (g *Gateway) begin(w http.ResponseWriter, r *http.Request) *exchange {
 	if x.http1 {
 		x.answer.unlimit()
 	}
-	x.peer, x.Client, x.scheme = settings.trusted.sender(r)
+	x.peer, x.Client, x.scheme = sender(r, settings.trusted)
 	if len(x.answer.origin) == 1 {
 		x.Origin = x.answer.origin[0]
 	}

@@ -12,7 +12,7 @@ func (x *exchange) forwardedHeaders(header http.Header, in *http.Request) {
 	if x.peer.IsValid() {
 		chain = x.peer.String()
 	}
-	if x.settings.trusted.trust(x.peer) {
+	if x.settings.trusted.Contains(x.peer) {
 		if prior := strings.Join(in.Header["X-Forwarded-For"], ", "); prior != "" {
 			chain = prior + ", " + chain
 		}
@@ -25,7 +25,7 @@ func (x *exchange) forwardedHeaders(header http.Header, in *http.Request) {
 // dropUntrusted removes what a tenant must not believe of the peer, in every
 // mode.
 func (x *exchange) dropUntrusted(header http.Header) {
-	trusted := x.settings.trusted.trust(x.peer)
+	trusted := x.settings.trusted.Contains(x.peer)
 	for name := range header {
 		if isNeverForwarded(name) || !trusted && isHopHeader(name) {
 			delete(header, name)

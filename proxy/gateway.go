@@ -164,7 +164,7 @@ func (x *exchange) settled(r *http.Request) *http.Request {
 // a trusted proxy may say by it which of the tenant's hosts that was.
 func (x *exchange) publicHost(r *http.Request) string {
 	said := rightmost(r.Header["X-Forwarded-Host"])
-	if said == "" || !x.settings.trusted.trust(x.peer) || x.settings.hosts.byName[canonicalHost(said)] != x.tenant {
+	if said == "" || !x.settings.trusted.Contains(x.peer) || x.settings.hosts.byName[canonicalHost(said)] != x.tenant {
 		return r.Host
 	}
 	if _, err := url.Parse("//" + said); err != nil {

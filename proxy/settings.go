@@ -3,6 +3,8 @@ package proxy
 import (
 	"context"
 	"net/http/httputil"
+
+	"originwarden/clientaddr"
 )
 
 // settings are a Config with what is derived from it. They are immutable: an
@@ -12,7 +14,7 @@ type settings struct {
 	hosts      hosts
 	transports map[route]*transport // of all tenants
 	stamps     stamps
-	trusted    trustedProxies
+	trusted    clientaddr.Proxies
 	forward    *httputil.ReverseProxy
 }
 
@@ -23,7 +25,7 @@ func compile(cfg Config, before *settings) (*settings, error) {
 		Config:     cfg,
 		transports: map[route]*transport{},
 		stamps:     newStamps(cfg.CORS),
-		trusted:    trustedProxies(cfg.TrustedProxies),
+		trusted:    cfg.TrustedProxies,
 		forward:    newForwarder(cfg.ErrorLog),
 	}
 	s.fillHooks()

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"originwarden/clientaddr"
 )
 
 // Settings can change while an Authenticator is in use.
@@ -75,7 +77,7 @@ func (a *Authenticator) Authenticate(r *http.Request) (Caller, error) {
 // address above the limit of failed attempts, invalid tokens get a
 // RateLimitError.
 func (a *Authenticator) verifyToken(r *http.Request, s *settings, token string, hash [sha256.Size]byte) (principal, error) {
-	attempts := a.buckets.failures.bucket(clientPrefix(r.RemoteAddr), s.limits.Failed, s.limits.since)
+	attempts := a.buckets.failures.bucket(clientaddr.Network(clientaddr.Parse(r.RemoteAddr)), s.limits.Failed, s.limits.since)
 	wait := attempts.beginAttempt(time.Now())
 	holder, err := s.verifyToken(r.Context(), token, hash, wait > 0)
 	if wait == 0 {

@@ -146,21 +146,3 @@ func (b *bucket) endAttempt(now time.Time, failed bool) {
 		b.limiter.AllowN(now, 1)
 	}
 }
-
-// clientPrefix returns what failed authentication is counted by: the address, or
-// the /64 of an IPv6 address, since a client has many of these. Invalid addresses
-// are counted together.
-func clientPrefix(remoteAddr string) netip.Prefix {
-	addr, err := netip.ParseAddr(remoteAddr)
-	if err != nil {
-		withPort, _ := netip.ParseAddrPort(remoteAddr)
-		addr = withPort.Addr()
-	}
-	addr = addr.Unmap()
-	bits := 64
-	if addr.Is4() {
-		bits = 32
-	}
-	client, _ := addr.Prefix(bits)
-	return client
-}

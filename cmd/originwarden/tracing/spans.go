@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 
+	"originwarden/clientaddr"
 	"originwarden/cmd/originwarden/config"
 	"originwarden/envelope"
 )
@@ -23,7 +24,7 @@ type traced struct {
 	*Tracer
 	next      http.Handler
 	sampled   float64
-	trusted   []netip.Prefix
+	trusted   clientaddr.Proxies
 	upstreams map[string]upstreamAddress // by tenant
 }
 
@@ -78,12 +79,9 @@ func (t *traced) parent(r *http.Request) context.Context {
 }
 
 func (t *traced) samples(r *http.Request, line string) bool {
-	peer, _ := netip.ParseAddrPort(r.RemoteAddr)
-	for _, prefix := range t.trusted {
-		if prefix.Contains(peer.Addr().Unmap().WithZone("")) {
-			flags, _ := hex.DecodeString(line[53:55])
-			return flags[0]&byte(trace.FlagsSampled) != 0
-		}
+	if t.trusted.Contains(clientaddr.Parse(r.RemoteAddr)) {
+		flags, _ := hex.DecodeString(line[53:55])
+		return flags[0]&byte(trace.FlagsSampled) != 0
 	}
 	return rand.Float64() < t.sampled
 }
