@@ -147,7 +147,7 @@ func TestServe_KeepsItsListsWhereItIsTold(t *testing.T) {
 		up + "--data= --check":                                    "--data: it is empty",
 		up + "--data a --store sqlite:b.db --check":               "[data store]",
 		up + "--data a?b --check":                                 `--data: "sqlite:` + filepath.Join("a?b", "originwarden.db") + `" is not a store`,
-		up + "--log-format xml --check":                           `--log-format: "xml" is not one of auto, json, console`,
+		up + "--log-format xml --check":                           `--log-format: "xml" is not one of json, console, auto`,
 		up + "--origin x,https://a.test/p --check":                "--origin: \"x\": ",
 		up + "--origin https://a.test/p --check":                  "--origin: \"https://a.test/p\": ",
 		"serve --origin https://a.test --config " + twoTenants(t): "--origin: the file has 2 tenants, and the flag does not say which is meant",

@@ -52,7 +52,7 @@ func checkValidity(pairs []keyPairAt, now time.Time, warn warnFunc) []*tls.Certi
 		}
 		read = append(read, loaded)
 		if problem := validityProblem(loaded, now); problem != "" {
-			warn(pair.path, "the certificate %s %s", quote(pair.Cert), problem)
+			warn(pair.path, "the certificate %q %s", pair.Cert, problem)
 		}
 	}
 	return read
@@ -84,7 +84,7 @@ func (c *Config) checkHostsCovered(served []*tls.Certificate, warn warnFunc) {
 		for j, host := range t.Names() {
 			covers := func(c *tls.Certificate) bool { return c.Leaf.VerifyHostname(host) == nil }
 			if !slices.ContainsFunc(served, covers) {
-				warn(elementPath(elementPath("tenants", i)+".hosts", j), "no certificate in tls is for the host %s: clients will refuse it", quote(host))
+				warn(elementPath(elementPath("tenants", i)+".hosts", j), "no certificate in tls is for the host %q: clients will refuse it", host)
 			}
 		}
 	}

@@ -1,11 +1,10 @@
 package config
 
 import (
-	"maps"
+	"fmt"
 	"net"
 	"net/netip"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -49,11 +48,10 @@ func (c *checker) checkPresent(path string, keys ...string) {
 // pathsByName has the path of the first value with each name.
 type pathsByName map[string]string
 
-// checkUnique reports the value at path if another one has its name. what is the
-// value in the message.
-func (c *checker) checkUnique(seen pathsByName, path, what, name string) {
+// checkUnique reports the value at path if another one of its kind has its name.
+func (c *checker) checkUnique(seen pathsByName, path, kind, name string) {
 	if first, isDuplicate := seen[name]; isDuplicate {
-		c.reportAt(path, "duplicate %s, first at %s%s", what, first, c.lineOf(first))
+		c.reportAt(path, "duplicate %s %q, first at %s%s", kind, name, first, c.lineOf(first))
 		return
 	}
 	seen[name] = path
@@ -65,14 +63,6 @@ func (c *checker) lineOf(path string) string {
 		return " (line " + strconv.Itoa(line) + ")"
 	}
 	return ""
-}
-
-func (c *checker) checkPositive(values map[string]int64) {
-	for _, path := range slices.Sorted(maps.Keys(values)) {
-		if values[path] == 0 {
-			c.reportAt(path, "%s must be more than 0", path)
-		}
-	}
 }
 
 func (c *checker) checkAddresses() {
@@ -87,7 +77,7 @@ func (c *checker) checkAddresses() {
 func (c *checker) checkAddress(path, address string) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil || !isPort(port, 0) || !isBindable(host) {
-		c.reportAt(path, "%s: %s is not an address such as 127.0.0.1:8080 or :8080", path, quote(address))
+		c.reportAt(path, "%s: %.80q is not an address such as 127.0.0.1:8080 or :8080", path, address)
 	}
 }
 
@@ -108,7 +98,7 @@ func (c *checker) checkCORS() {
 		path := elementPath("cors.methods", i)
 		switch {
 		case method == "*" || !isToken(method):
-			c.reportAt(path, "%s is not the name of a method", quote(method))
+			c.reportAt(path, "%.80q is not the name of a method", method)
 		case isForbidden(method):
 			c.reportAt(path, "the method %s is never forwarded", method)
 		}
@@ -135,7 +125,7 @@ func isForbidden(method string) bool {
 
 func (c *checker) checkHeaderName(path, header string) {
 	if !isToken(header) {
-		c.reportAt(path, "%s is not the name of a header", quote(header))
+		c.reportAt(path, "%.80q is not the name of a header", header)
 	}
 }
 
@@ -158,10 +148,10 @@ func (c *checker) checkTokens() {
 			c.reportAt(path+".subject", "the subject is empty, longer than %d characters, or has a control character", origins.MaxSubjectLength)
 		}
 		if c.isSet(path+".tenant") && !tenants[token.Tenant] {
-			c.reportAt(path+".tenant", `there is no tenant %s; "*" stands for all`, quote(token.Tenant))
+			c.reportAt(path+".tenant", `there is no tenant %.80q; "*" stands for all`, token.Tenant)
 		}
 		if token.SHA256 != (Hash{}) {
-			c.checkUnique(hashes, path+".sha256", "hash", string(token.SHA256[:]))
+			c.checkUnique(hashes, path+".sha256", "hash", fmt.Sprintf("%x", token.SHA256))
 		}
 	}
 }
@@ -175,7 +165,7 @@ func (c *checker) checkOIDC() {
 		return
 	}
 	if !isIssuer(o.Issuer) {
-		c.reportAt("api.oidc.issuer", "api.oidc.issuer: %s is not an https URL without a query (http is for this machine only)", quote(o.Issuer))
+		c.reportAt("api.oidc.issuer", "api.oidc.issuer: %.80q is not an https URL without a query (http is for this machine only)", o.Issuer)
 	}
 	if o.Audience == "" {
 		c.reportAt("api.oidc", "api.oidc has no audience: tokens for other services would be accepted")
@@ -201,15 +191,6 @@ func isIssuer(issuer string) bool {
 const minHeaderBytes = 8 << 10
 
 func (c *checker) checkBounds() {
-	c.checkPositive(map[string]int64{
-		"store.timeout":             int64(c.Store.Timeout),
-		"cache.tenants":             int64(c.Cache.Tenants),
-		"cache.origins":             int64(c.Cache.Origins),
-		"api.limits.integrations":   int64(c.API.Limits.Integrations),
-		"api.limits.origins":        int64(c.API.Limits.Origins),
-		"api.limits.tenant_origins": int64(c.API.Limits.TenantOrigins),
-		"api.limits.body":           int64(c.API.Limits.Body),
-	})
 	if c.Limits.HeaderBytes < minHeaderBytes {
 		c.reportAt("limits.header_bytes", "limits.header_bytes is below %d (8KiB)", minHeaderBytes)
 	}

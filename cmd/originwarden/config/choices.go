@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.uber.org/zap/zapcore"
@@ -23,7 +24,7 @@ const (
 
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (m *Mode) UnmarshalText(text []byte) error {
-	return choose(m, text, choice[Mode]{"enforce", Enforce}, choice[Mode]{"headers", Headers}, choice[Mode]{"report", Report})
+	return choose(m, text, "enforce", "headers", "report")
 }
 
 // Requirement says which requests must have an Origin.
@@ -31,9 +32,7 @@ type Requirement origins.Requirement
 
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (r *Requirement) UnmarshalText(text []byte) error {
-	type option = choice[origins.Requirement]
-	return choose((*origins.Requirement)(r), text, option{"none", origins.RequireNone},
-		option{"websocket", origins.RequireWebSocket}, option{"unsafe", origins.RequireUnsafe})
+	return choose(r, text, "none", "websocket", "unsafe")
 }
 
 // Role is what a token may do.
@@ -48,7 +47,7 @@ const (
 
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (r *Role) UnmarshalText(text []byte) error {
-	return choose(r, text, choice[Role]{"admin", RoleAdmin}, choice[Role]{"reader", RoleReader})
+	return choose(r, text, "reader", "admin")
 }
 
 // Creation says whether a missing store is created.
@@ -63,7 +62,7 @@ const (
 
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (c *Creation) UnmarshalText(text []byte) error {
-	return choose(c, text, choice[Creation]{"auto", CreateAuto}, choice[Creation]{"never", CreateNever})
+	return choose(c, text, "auto", "never")
 }
 
 // Level is the least severe level that is logged.
@@ -71,9 +70,12 @@ type Level zapcore.Level
 
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (l *Level) UnmarshalText(text []byte) error {
-	type option = choice[zapcore.Level]
-	return choose((*zapcore.Level)(l), text, option{"debug", zapcore.DebugLevel}, option{"info", zapcore.InfoLevel},
-		option{"warn", zapcore.WarnLevel}, option{"error", zapcore.ErrorLevel})
+	var above Level // debug
+	err := choose(&above, text, "debug", "info", "warn", "error")
+	if err == nil {
+		*l = Level(zapcore.DebugLevel) + above
+	}
+	return err
 }
 
 // Format is how log lines are written.
@@ -90,23 +92,16 @@ const (
 
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (f *Format) UnmarshalText(text []byte) error {
-	return choose(f, text, choice[Format]{"auto", Auto}, choice[Format]{"json", JSON}, choice[Format]{"console", Console})
+	return choose(f, text, "json", "console", "auto")
 }
 
-// choice is a name in the configuration and what it stands for.
-type choice[T any] struct {
-	name  string
-	value T
-}
-
-func choose[T any](into *T, text []byte, choices ...choice[T]) error {
-	names := make([]string, len(choices))
-	for i, c := range choices {
-		if c.name == string(text) {
-			*into = c.value
-			return nil
-		}
-		names[i] = c.name
+// choose sets a value to the index of text among the names, which are in the
+// order of its constants.
+func choose[T ~int8 | ~uint8](value *T, text []byte, names ...string) error {
+	i := slices.Index(names, string(text))
+	if i < 0 {
+		return fmt.Errorf("%.80q is not one of %s", text, strings.Join(names, ", "))
 	}
-	return fmt.Errorf("%s is not one of %s", quote(text), strings.Join(names, ", "))
+	*value = T(i)
+	return nil
 }

@@ -3,10 +3,8 @@ package config
 // Config is the whole configuration, checked and in canonical form. It does not
 // change after Load.
 type Config struct {
-	// Listen is the address for tenants' traffic, as host:port.
-	Listen string `yaml:"listen"`
-	// TLS is that of the listener; without it, the gateway speaks plain HTTP.
-	TLS TLS `yaml:"tls"`
+	Listen string `yaml:"listen"` // for tenants' traffic, as host:port
+	TLS    TLS    `yaml:"tls"`    // of that listener
 	// TrustedProxies are the peers whose X-Forwarded-For and -Proto count.
 	TrustedProxies []Network `yaml:"trusted_proxies"`
 	Admin          Admin     `yaml:"admin"`
@@ -42,14 +40,12 @@ type Tenant struct {
 	Upstream      URL      `yaml:"upstream"`
 	Mode          Mode     `yaml:"mode"`
 	// RequireOrigin says which requests are refused without an Origin.
-	RequireOrigin Requirement `yaml:"require_origin"`
-	// API serves the API on the tenant's hosts.
-	API              bool     `yaml:"api"`
-	PostFromAnywhere []string `yaml:"post_from_anywhere"`
-	// Debug adds the nearest miss to a refusal.
-	Debug         bool          `yaml:"debug"`
-	UpstreamTLS   UpstreamTLS   `yaml:"upstream_tls"`
-	UpstreamCheck UpstreamCheck `yaml:"upstream_check"`
+	RequireOrigin    Requirement   `yaml:"require_origin"`
+	API              bool          `yaml:"api"` // is served on the tenant's hosts
+	PostFromAnywhere []string      `yaml:"post_from_anywhere"`
+	Debug            bool          `yaml:"debug"` // adds the nearest miss to refusals
+	UpstreamTLS      UpstreamTLS   `yaml:"upstream_tls"`
+	UpstreamCheck    UpstreamCheck `yaml:"upstream_check"`
 }
 
 // UpstreamCheck is a GET that a healthy upstream answers with a status below
@@ -73,7 +69,7 @@ type CORS struct {
 type Store struct {
 	URL     StoreURL `yaml:"url"`
 	Create  Creation `yaml:"create"`
-	Timeout Duration `yaml:"timeout"` // of each call
+	Timeout Duration `yaml:"timeout" positive:"true"` // of each call
 	// AcceptReset accepts a store that comes back empty, older or as another one.
 	AcceptReset bool `yaml:"accept_reset"`
 	Etcd        Etcd `yaml:"etcd"`
@@ -81,14 +77,12 @@ type Store struct {
 
 // Cache bounds the lists in memory.
 type Cache struct {
-	Tenants int `yaml:"tenants"`
-	Origins int `yaml:"origins"`
+	Tenants int `yaml:"tenants" positive:"true"`
+	Origins int `yaml:"origins" positive:"true"`
 	// Revalidate is how often all lists are compared with the store; 0 is never.
-	Revalidate Duration `yaml:"revalidate"`
-	// MaxStaleness is how long a list may be unconfirmed; 0 is forever.
-	MaxStaleness Duration `yaml:"max_staleness"`
-	// SnapshotDir is for the last good lists of a remote store; "" is none.
-	SnapshotDir string `yaml:"snapshot_dir"`
+	Revalidate   Duration `yaml:"revalidate"`
+	MaxStaleness Duration `yaml:"max_staleness"` // of a list; 0: no limit
+	SnapshotDir  string   `yaml:"snapshot_dir"`  // for the last good lists of a remote store
 }
 
 // API is who may edit lists, and how much.
@@ -118,18 +112,17 @@ type RateLimits struct {
 // Token is a static bearer token, known only by its hash.
 type Token struct {
 	Subject string `yaml:"subject"`
-	// Tenant is a tenant's id, or "*" for all.
-	Tenant string `yaml:"tenant"`
-	Role   Role   `yaml:"role"`
-	SHA256 Hash   `yaml:"sha256"`
+	Tenant  string `yaml:"tenant"` // a tenant's id, or "*" for all
+	Role    Role   `yaml:"role"`
+	SHA256  Hash   `yaml:"sha256"`
 }
 
 // APILimits bound what the API accepts and stores.
 type APILimits struct {
-	Integrations  int  `yaml:"integrations"`   // web integrations of a tenant
-	Origins       int  `yaml:"origins"`        // entries of a web integration
-	TenantOrigins int  `yaml:"tenant_origins"` // entries of a tenant
-	Body          Size `yaml:"body"`           // of a request
+	Integrations  int  `yaml:"integrations" positive:"true"`   // web integrations of a tenant
+	Origins       int  `yaml:"origins" positive:"true"`        // entries of a web integration
+	TenantOrigins int  `yaml:"tenant_origins" positive:"true"` // entries of a tenant
+	Body          Size `yaml:"body" positive:"true"`           // of a request
 }
 
 // Limits bound what a client sends.
@@ -159,28 +152,24 @@ type Timeouts struct {
 	// ShutdownDelay is how long a stopping gateway still accepts connections after
 	// it reported that it is not ready. It is part of Drain.
 	ShutdownDelay Duration `yaml:"shutdown_delay"`
-	// Drain is how long a stopping gateway waits for open requests.
-	Drain Duration `yaml:"drain"`
+	Drain         Duration `yaml:"drain"` // how long a stopping gateway waits for open requests
 }
 
 // Log is what is written to standard error.
 type Log struct {
 	Level  Level  `yaml:"level"`
 	Format Format `yaml:"format"`
-	// Access writes a line for every request.
-	Access bool `yaml:"access"`
+	Access bool   `yaml:"access"` // a line for every request
 }
 
 // Metrics bounds the number of labels.
 type Metrics struct {
-	// Tenants is how many tenants have a label of their own.
-	Tenants int `yaml:"tenants"`
+	Tenants int `yaml:"tenants"` // that have a label of their own
 }
 
 // Tracing is where spans are sent, and how many.
 type Tracing struct {
-	// OTLP is the collector; without one there are no spans.
-	OTLP Collector `yaml:"otlp"`
+	OTLP Collector `yaml:"otlp"` // without one there are no spans
 	// Sample is the share of traces that are sampled, unless a trusted proxy has
 	// decided.
 	Sample Share `yaml:"sample"`

@@ -3,6 +3,7 @@ package config
 import (
 	"cmp"
 	"encoding"
+	"fmt"
 	"reflect"
 	"strconv"
 
@@ -42,7 +43,7 @@ func (d *decoder) reject(path, format string, args ...any) {
 
 // rejectKind reports a node that is not what the value at path must be.
 func (d *decoder) rejectKind(n *yaml.Node, path, must string) {
-	found := ", not " + quote(n.Value)
+	found := fmt.Sprintf(", not %.80q", n.Value)
 	switch {
 	case n.Kind == yaml.MappingNode:
 		found = ", not a mapping"
@@ -68,24 +69,33 @@ func (d *decoder) decodeMapping(n *yaml.Node, path string, v reflect.Value) {
 	lines := map[string]int{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
-		field, known := fields[key.Value]
+		index, known := fields[key.Value]
 		first, isDuplicate := lines[key.Value]
 		switch {
 		case key.Kind != yaml.ScalarNode || !known:
-			d.report(position{line: key.Line}, "unknown key %s%s", quote(key.Value), in)
+			d.report(position{line: key.Line}, "unknown key %.80q%s", key.Value, in)
 		case isDuplicate:
-			d.report(position{line: key.Line}, "duplicate key %s, first on line %d", quote(key.Value), first)
+			d.report(position{line: key.Line}, "duplicate key %.80q, first on line %d", key.Value, first)
 		default:
 			lines[key.Value] = key.Line
-			d.decodeValue(value, prefix+key.Value, field)
+			d.decodeField(value, prefix+key.Value, v, index)
 		}
 	}
 }
 
-func fieldsByKey(v reflect.Value) map[string]reflect.Value {
-	fields := map[string]reflect.Value{}
+// decodeField decodes n into a field of v, which cannot be 0 if it has the tag
+// positive.
+func (d *decoder) decodeField(n *yaml.Node, path string, v reflect.Value, index int) {
+	d.decodeValue(n, path, v.Field(index))
+	if v.Type().Field(index).Tag.Get("positive") != "" && v.Field(index).IsZero() {
+		d.reportAt(path, "%s must be more than 0", path)
+	}
+}
+
+func fieldsByKey(v reflect.Value) map[string]int {
+	fields := map[string]int{}
 	for i := range v.NumField() {
-		fields[v.Type().Field(i).Tag.Get("yaml")] = v.Field(i)
+		fields[v.Type().Field(i).Tag.Get("yaml")] = i
 	}
 	return fields
 }

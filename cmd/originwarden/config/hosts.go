@@ -91,11 +91,11 @@ func (c *checker) checkHosts(path string, names []string, seen pathsByName) {
 		}
 		canonical, err := parseHost(name)
 		if err != nil {
-			c.reportAt(elementPath(path, i), "the host %s %v", quote(name), err)
+			c.reportAt(elementPath(path, i), "the host %.80q %v", name, err)
 			continue
 		}
 		names[i] = canonical
-		c.checkUnique(seen, elementPath(path, i), "host "+quote(canonical), canonical)
+		c.checkUnique(seen, elementPath(path, i), "host", canonical)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"reflect"
+	"unicode"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
@@ -64,14 +65,10 @@ func (f *findings) checkText(text []byte) {
 		switch {
 		case !utf8.Valid(line):
 			f.report(position{line: i + 1}, "the line is not UTF-8")
-		case bytes.ContainsFunc(line, isControl):
+		case bytes.ContainsFunc(line, func(r rune) bool { return r != '\t' && r != '\r' && unicode.IsControl(r) }):
 			f.report(position{line: i + 1}, "the line has a control character")
 		}
 	}
-}
-
-func isControl(r rune) bool {
-	return r < ' ' && r != '\t' && r != '\r' || r >= 0x7f && r < 0xa0
 }
 
 // decodeDocument decodes the only YAML document of text, which may be empty. It

@@ -22,7 +22,7 @@ func (c *checker) checkLoops() {
 				continue
 			}
 			at := elementPath("tenants", i) + ".upstream"
-			c.reportAt(at, "%s: %s is the gateway itself: %s is %s", at, quote(t.Upstream.String()), own.key, quote(own.address))
+			c.reportAt(at, "%s: %.80q is the gateway itself: %s is %.80q", at, t.Upstream.String(), own.key, own.address)
 		}
 	}
 }
@@ -56,25 +56,13 @@ func addressesOf(host string) []netip.Addr {
 	return []netip.Addr{addr.Unmap().WithZone("")}
 }
 
-// isOwnAddress reports whether addr is one of this machine.
+// isOwnAddress reports whether addr is one of this machine: then a connection to
+// it comes from it. Nothing is sent. A list of the machine's addresses would take
+// a netlink socket on Linux, which a service may not have.
 func isOwnAddress(addr netip.Addr) bool {
 	if addr.IsLoopback() || addr.IsUnspecified() {
 		return true
 	}
-	all, err := net.InterfaceAddrs()
-	if err != nil {
-		return isSourceAddress(addr)
-	}
-	return slices.ContainsFunc(all, func(own net.Addr) bool {
-		prefix, err := netip.ParsePrefix(own.String())
-		return err == nil && prefix.Addr().Unmap() == addr
-	})
-}
-
-// isSourceAddress reports whether a connection to addr would come from addr. It
-// sends nothing. It is for services that may not list the machine's addresses,
-// which takes a netlink socket on Linux.
-func isSourceAddress(addr netip.Addr) bool {
 	const anyPort = 9
 	socket, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(addr, anyPort)))
 	if err != nil {

@@ -65,7 +65,7 @@ func exists(name string) bool {
 func (c *checker) checkWritableDir(path, dir string) {
 	probe, err := os.CreateTemp(dir, ".originwarden-check-*")
 	if err != nil {
-		c.reportAt(path, "%s: writing to the directory %s: %v", path, quote(dir), withoutName(err))
+		c.reportAt(path, "%s: writing to the directory %q: %v", path, dir, withoutName(err))
 		return
 	}
 	probe.Close()
@@ -78,7 +78,7 @@ func (c *checker) checkWritableFile(path, file string) {
 	if err == nil {
 		f.Close()
 	} else if !errors.Is(err, fs.ErrNotExist) {
-		c.reportAt(path, "%s: writing to %s: %v", path, quote(file), withoutName(err))
+		c.reportAt(path, "%s: writing to %q: %v", path, file, withoutName(err))
 	}
 }
 
@@ -88,7 +88,7 @@ func (c *checker) checkDatabase(file string) {
 	const header = "SQLite format 3\x00"
 	f, err := os.Open(file)
 	if errors.Is(err, fs.ErrNotExist) && c.Store.Create == CreateNever {
-		c.reportAt("store.create", "store.create is never, and the file %s does not exist", quote(file))
+		c.reportAt("store.create", "store.create is never, and the file %q does not exist", file)
 	}
 	if err != nil {
 		return
@@ -101,9 +101,9 @@ func (c *checker) checkDatabase(file string) {
 	n, err := io.ReadFull(f, begin)
 	switch {
 	case errors.Is(err, io.EOF) && c.Store.Create == CreateNever:
-		c.reportAt("store.create", "store.create is never, and the file %s is empty", quote(file))
+		c.reportAt("store.create", "store.create is never, and the file %q is empty", file)
 	case errors.Is(err, io.ErrUnexpectedEOF), err == nil && string(begin[:n]) != header:
-		c.reportAt("store.url", "store.url: the file %s is not a SQLite database", quote(file))
+		c.reportAt("store.url", "store.url: the file %q is not a SQLite database", file)
 	}
 }
 

@@ -51,26 +51,20 @@ func (c *checker) checkStore() {
 		}
 	default:
 		if c.Store.Etcd != (Etcd{}) {
-			c.reportAt("store.etcd", "store.etcd is for a store in etcd, and store.url is %s", quote(c.Store.URL.String()))
+			c.reportAt("store.etcd", "store.etcd is for a store in etcd, and store.url is %q", c.Store.URL.String())
 		}
 		if c.Cache.SnapshotDir != "" {
-			c.reportAt("cache.snapshot_dir", "cache.snapshot_dir is for a store in etcd, and store.url is %s", quote(c.Store.URL.String()))
+			c.reportAt("cache.snapshot_dir", "cache.snapshot_dir is for a store in etcd, and store.url is %q", c.Store.URL.String())
 		}
 	}
 }
 
-// checkStoreAlone checks what LoadStore needs. A flag may name another store
-// than the one that the rest of the file is for.
+// checkStoreAlone is checkStore for LoadStore. A flag may name another store than
+// the one that the rest of the file is for.
 func (c *checker) checkStoreAlone() {
 	if c.Store.URL.Remote() {
 		c.checkEtcd()
 	}
-	c.checkPositive(map[string]int64{
-		"store.timeout":             int64(c.Store.Timeout),
-		"api.limits.integrations":   int64(c.API.Limits.Integrations),
-		"api.limits.origins":        int64(c.API.Limits.Origins),
-		"api.limits.tenant_origins": int64(c.API.Limits.TenantOrigins),
-	})
 }
 
 func (c *checker) checkEtcd() {

@@ -33,9 +33,9 @@ func (c *checker) checkTenantID(seen pathsByName, at, id string) {
 	switch {
 	case !c.isSet(at):
 	case !origins.IsTenantID(id):
-		c.reportAt(at, "%s is not a tenant id (1 to %d of A-Z a-z 0-9 - _ . beginning with a letter or digit)", quote(id), origins.MaxTenantIDLength)
+		c.reportAt(at, "%.80q is not a tenant id (1 to %d of A-Z a-z 0-9 - _ . beginning with a letter or digit)", id, origins.MaxTenantIDLength)
 	default:
-		c.checkUnique(seen, at, "tenant id "+quote(id), id)
+		c.checkUnique(seen, at, "tenant id", id)
 	}
 }
 
@@ -43,7 +43,7 @@ func (c *checker) checkPublicOrigins(at string, entries []string) {
 	for i, entry := range entries {
 		canonical, err := origins.ParseEntry(entry)
 		if err != nil {
-			c.reportAt(elementPath(at, i), "%s: %v", quote(entry), err)
+			c.reportAt(elementPath(at, i), "%.80q: %v", entry, err)
 			continue
 		}
 		entries[i] = canonical
@@ -55,7 +55,7 @@ func (c *checker) checkUpstreamCheck(at string, check UpstreamCheck) {
 		return
 	}
 	if _, err := url.ParseRequestURI(check.Path); err != nil || check.Path[0] != '/' || strings.ContainsAny(check.Path, " #") {
-		c.reportAt(at+".path", "%s is not a path such as /healthz", quote(check.Path))
+		c.reportAt(at+".path", "%.80q is not a path such as /healthz", check.Path)
 	}
 	if check.Interval < Duration(time.Second) {
 		c.reportAt(at+".interval", "%s.interval is below 1s", at)
@@ -71,13 +71,13 @@ func (c *checker) checkExemptPath(at, p string) {
 	clean := path.Clean(p)
 	switch {
 	case !strings.HasPrefix(p, "/"):
-		c.reportAt(at, "the path %s does not begin with a slash", quote(p))
+		c.reportAt(at, "the path %.80q does not begin with a slash", p)
 	case p != clean && p != clean+"/":
-		c.reportAt(at, "the path %s is not clean: use %s", quote(p), quote(clean))
+		c.reportAt(at, "the path %.80q is not clean: use %.80q", p, clean)
 	case strings.ContainsFunc(p, isNotInPath):
-		c.reportAt(at, "the path %s has invalid or escaped characters", quote(p))
+		c.reportAt(at, "the path %.80q has invalid or escaped characters", p)
 	case isAPIPath(p):
-		c.reportAt(at, "the path %s belongs to the API", quote(p))
+		c.reportAt(at, "the path %.80q belongs to the API", p)
 	}
 }
 

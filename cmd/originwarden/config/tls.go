@@ -68,12 +68,10 @@ func (p KeyPair) Load() (*tls.Certificate, error) {
 
 // UpstreamTLS is how a tenant is connected to by TLS.
 type UpstreamTLS struct {
-	// CA is a file of the authorities that sign the tenant's certificate, in PEM;
-	// "" stands for the system's.
-	CA string `yaml:"ca"`
-	// ServerName is the name in the tenant's certificate; "" is the upstream's
-	// host.
-	ServerName string `yaml:"server_name"`
+	// CA names a file of the authorities that sign the tenant's certificate, in
+	// PEM; "" stands for the system's.
+	CA         string `yaml:"ca"`
+	ServerName string `yaml:"server_name"` // in the certificate; "": the upstream's host
 	// Cert and Key are the gateway's own certificate, for a tenant that asks.
 	Cert string `yaml:"cert"`
 	Key  string `yaml:"key"`

@@ -44,9 +44,9 @@ func (c *Collector) UnmarshalText(text []byte) error {
 	case err != nil:
 		return err
 	case c.GRPC() && c.Port() == "":
-		return fmt.Errorf("%s has no port such as 4317", quote(text))
+		return fmt.Errorf("%.80q has no port such as 4317", text)
 	case c.GRPC() && c.Path != "":
-		return fmt.Errorf("%s has a path, which gRPC does not use", quote(text))
+		return fmt.Errorf("%.80q has a path, which gRPC does not use", text)
 	}
 	return nil
 }
@@ -62,13 +62,13 @@ func parseURL(text []byte, example string, schemes ...string) (*url.URL, error) 
 	parsed, err := url.Parse(strings.TrimSuffix(string(text), "/"))
 	switch {
 	case err != nil || !slices.Contains(schemes, parsed.Scheme) || parsed.Hostname() == "":
-		return nil, fmt.Errorf("%s is not a URL such as %s", quote(text), example)
+		return nil, fmt.Errorf("%.80q is not a URL such as %s", text, example)
 	case parsed.User != nil:
 		return nil, errUserInfo
 	case parsed.RawQuery != "" || parsed.ForceQuery || parsed.Fragment != "" || strings.HasSuffix(string(text), "#"):
-		return nil, fmt.Errorf("%s has a query or a fragment, which would be ignored", quote(text))
+		return nil, fmt.Errorf("%.80q has a query or a fragment, which would be ignored", text)
 	case strings.HasSuffix(parsed.Host, ":") || parsed.Port() != "" && !isPort(parsed.Port(), 1):
-		return nil, fmt.Errorf("%s has a port that is not a number from 1 to 65535", quote(text))
+		return nil, fmt.Errorf("%.80q has a port that is not a number from 1 to 65535", text)
 	}
 	return parsed, nil
 }
@@ -109,7 +109,7 @@ func (u *StoreURL) UnmarshalText(text []byte) error {
 	}
 	path, ok := strings.CutPrefix(string(text), "sqlite:")
 	if !ok || path == "" || path == ":memory:" || strings.HasPrefix(path, "//") || strings.ContainsAny(path, "?\x00") {
-		return fmt.Errorf("%s is not a store such as sqlite:/var/lib/originwarden/lists.db or etcd://HOST:2379,HOST:2379/PREFIX", quote(text))
+		return fmt.Errorf("%.80q is not a store such as sqlite:/var/lib/originwarden/lists.db or etcd://HOST:2379,HOST:2379/PREFIX", text)
 	}
 	u.Path = path
 	return nil
@@ -120,11 +120,11 @@ func (u *StoreURL) parseCluster(rest string) error {
 	for member := range strings.SplitSeq(members, ",") {
 		host, port, err := net.SplitHostPort(member)
 		if err != nil || host == "" || !isBindable(host) || !isPort(port, 1) {
-			return fmt.Errorf("%s is not a member of a cluster such as etcd-1.internal:2379", quote(member))
+			return fmt.Errorf("%.80q is not a member of a cluster such as etcd-1.internal:2379", member)
 		}
 	}
 	if strings.ContainsAny(prefix, "?#\x00") {
-		return fmt.Errorf("the prefix %s has a query or a fragment", quote(prefix))
+		return fmt.Errorf("the prefix %.80q has a query or a fragment", prefix)
 	}
 	u.Endpoints = strings.Split(members, ",")
 	if prefix != "" {

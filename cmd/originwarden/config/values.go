@@ -20,9 +20,9 @@ func (d *Duration) UnmarshalText(text []byte) error {
 	parsed, err := time.ParseDuration(string(text))
 	switch {
 	case err != nil:
-		return fmt.Errorf("%s is not a duration such as 90s, 10m or 1h30m", quote(text))
+		return fmt.Errorf("%.80q is not a duration such as 90s, 10m or 1h30m", text)
 	case parsed < 0:
-		return fmt.Errorf("%s is negative", quote(text))
+		return fmt.Errorf("%.80q is negative", text)
 	}
 	*d = Duration(parsed)
 	return nil
@@ -42,11 +42,11 @@ func (s *Size) UnmarshalText(text []byte) error {
 	n, err := strconv.ParseInt(digits, 10, 64)
 	switch {
 	case errors.Is(err, strconv.ErrRange) || err == nil && n > math.MaxInt/unit:
-		return fmt.Errorf("%s is too large", quote(text))
+		return fmt.Errorf("%.80q is too large", text)
 	case err != nil || digits[0] == '+':
-		return fmt.Errorf("%s is not a size such as 4096, 32KiB or 1MiB", quote(text))
+		return fmt.Errorf("%.80q is not a size such as 4096, 32KiB or 1MiB", text)
 	case n < 0:
-		return fmt.Errorf("%s is negative", quote(text))
+		return fmt.Errorf("%.80q is negative", text)
 	}
 	*s = Size(n * unit)
 	return nil
@@ -59,7 +59,7 @@ type Share float64
 func (s *Share) UnmarshalText(text []byte) error {
 	parsed, err := strconv.ParseFloat(string(text), 64)
 	if err != nil || !(parsed >= 0 && parsed <= 1) || strings.Trim(string(text), "0123456789.") != "" {
-		return fmt.Errorf("%s is not a number from 0 to 1", quote(text))
+		return fmt.Errorf("%.80q is not a number from 0 to 1", text)
 	}
 	*s = Share(parsed)
 	return nil
@@ -73,11 +73,11 @@ func (n *Network) UnmarshalText(text []byte) error {
 	prefix, err := netip.ParsePrefix(string(text))
 	switch {
 	case err != nil:
-		return fmt.Errorf("%s is not a network such as 10.0.0.0/8 or 192.0.2.7/32", quote(text))
+		return fmt.Errorf("%.80q is not a network such as 10.0.0.0/8 or 192.0.2.7/32", text)
 	case prefix.Addr().Is4In6():
-		return fmt.Errorf("%s is an IPv4 network in IPv6 form, which matches no peer", quote(text))
+		return fmt.Errorf("%.80q is an IPv4 network in IPv6 form, which matches no peer", text)
 	case prefix != prefix.Masked():
-		return fmt.Errorf("%s has bits set beyond its prefix: the network is %s", quote(text), prefix.Masked())
+		return fmt.Errorf("%.80q has bits set beyond its prefix: the network is %s", text, prefix.Masked())
 	}
 	n.Prefix = prefix
 	return nil
@@ -94,13 +94,4 @@ func (h *Hash) UnmarshalText(text []byte) error {
 	}
 	copy(h[:], raw)
 	return nil
-}
-
-// quote quotes the beginning of a value for a message.
-func quote[T ~string | ~[]byte](value T) string {
-	const longest = 80
-	if len(value) > longest {
-		return strconv.QuoteToASCII(string(value[:longest])) + "…"
-	}
-	return strconv.Quote(string(value))
 }
