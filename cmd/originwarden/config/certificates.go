@@ -26,19 +26,14 @@ type warnFunc func(path, format string, args ...any)
 func (c *Config) checkCertificates(now time.Time, warn warnFunc) {
 	listeners := c.TLS.keyPairs()
 	served := checkValidity(listeners, now, warn)
-	checkValidity(c.clientKeyPairs(), now, warn)
 	if len(served) > 0 && len(served) == len(listeners) { // an unreadable one may be for any host
 		c.checkHostsCovered(served, warn)
 	}
-}
-
-// clientKeyPairs are those that the gateway presents to others.
-func (c *Config) clientKeyPairs() []keyPairAt {
-	all := []keyPairAt{{"store.etcd.cert", KeyPair{c.Store.Etcd.Cert, c.Store.Etcd.Key}}}
+	own := []keyPairAt{{"store.etcd.cert", KeyPair{c.Store.Etcd.Cert, c.Store.Etcd.Key}}}
 	for i, t := range c.Tenants {
-		all = append(all, keyPairAt{elementPath("tenants", i) + ".upstream_tls.cert", KeyPair{t.UpstreamTLS.Cert, t.UpstreamTLS.Key}})
+		own = append(own, keyPairAt{elementPath("tenants", i) + ".upstream_tls.cert", KeyPair{t.UpstreamTLS.Cert, t.UpstreamTLS.Key}})
 	}
-	return all
+	checkValidity(own, now, warn)
 }
 
 // checkValidity returns the certificates that are configured and readable; that
@@ -60,12 +55,9 @@ func checkValidity(pairs []keyPairAt, now time.Time, warn warnFunc) []*tls.Certi
 
 // validityProblem says which certificate of the chain is not valid now, or "".
 func validityProblem(chain *tls.Certificate, now time.Time) string {
+	which := ""
 	for i, der := range chain.Certificate {
 		c, err := x509.ParseCertificate(der)
-		which := ""
-		if i > 0 {
-			which = fmt.Sprintf(", by certificate %d of its chain", i+1)
-		}
 		switch {
 		case err != nil: // clients may not need it
 		case now.After(c.NotAfter):
@@ -73,6 +65,7 @@ func validityProblem(chain *tls.Certificate, now time.Time) string {
 		case now.Before(c.NotBefore):
 			return "is not valid before " + c.NotBefore.Format(time.RFC3339) + which
 		}
+		which = fmt.Sprintf(", by certificate %d of its chain", i+2)
 	}
 	return ""
 }

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -99,7 +100,7 @@ func (c *checker) checkCORS() {
 		switch {
 		case method == "*" || !isToken(method):
 			c.reportAt(path, "%.80q is not the name of a method", method)
-		case isForbidden(method):
+		case slices.Contains([]string{"CONNECT", "TRACE", "TRACK"}, strings.ToUpper(method)): // Fetch, forbidden method
 			c.reportAt(path, "the method %s is never forwarded", method)
 		}
 	}
@@ -114,13 +115,6 @@ func (c *checker) checkCORS() {
 			c.reportAt(path, `"*" exposes nothing if cors.credentials is true: list the headers by name`)
 		}
 	}
-}
-
-// isForbidden reports whether no script can send a method (Fetch, forbidden
-// method) and no gateway forwards it.
-func isForbidden(method string) bool {
-	method = strings.ToUpper(method)
-	return method == "CONNECT" || method == "TRACE" || method == "TRACK"
 }
 
 func (c *checker) checkHeaderName(path, header string) {

@@ -14,12 +14,9 @@ import (
 type Mode uint8
 
 const (
-	// Enforce answers refused requests. It is the zero value.
-	Enforce Mode = iota
-	// Headers forwards refused requests, and their answers have no CORS headers.
-	Headers
-	// Report forwards everything untouched.
-	Report
+	Enforce Mode = iota // answers refused requests
+	Headers             // forwards refused requests, without CORS headers in their answers
+	Report              // forwards everything untouched
 )
 
 // UnmarshalText implements encoding.TextUnmarshaler.
@@ -39,10 +36,8 @@ func (r *Requirement) UnmarshalText(text []byte) error {
 type Role uint8
 
 const (
-	// RoleReader may read. It is the zero value.
-	RoleReader Role = iota
-	// RoleAdmin may also write.
-	RoleAdmin
+	RoleReader Role = iota // may read
+	RoleAdmin              // may also write
 )
 
 // UnmarshalText implements encoding.TextUnmarshaler.
@@ -54,10 +49,8 @@ func (r *Role) UnmarshalText(text []byte) error {
 type Creation uint8
 
 const (
-	// CreateAuto creates it. It is the zero value.
-	CreateAuto Creation = iota
-	// CreateNever makes a missing store an error.
-	CreateNever
+	CreateAuto  Creation = iota // creates it
+	CreateNever                 // makes it an error
 )
 
 // UnmarshalText implements encoding.TextUnmarshaler.
@@ -82,12 +75,9 @@ func (l *Level) UnmarshalText(text []byte) error {
 type Format uint8
 
 const (
-	// JSON is one object per line. It is the zero value.
-	JSON Format = iota
-	// Console is text for people.
-	Console
-	// Auto is Console on a terminal and JSON elsewhere.
-	Auto
+	JSON    Format = iota // an object per line
+	Console               // text for people
+	Auto                  // Console on a terminal, and JSON elsewhere
 )
 
 // UnmarshalText implements encoding.TextUnmarshaler.

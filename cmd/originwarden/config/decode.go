@@ -135,18 +135,14 @@ func (d *decoder) decodeScalar(n *yaml.Node, path string, v reflect.Value) {
 	case kind == reflect.Bool:
 		d.rejectKind(n, path, "true or false")
 	default:
-		d.decodeInteger(n, path, v)
-	}
-}
-
-func (d *decoder) decodeInteger(n *yaml.Node, path string, v reflect.Value) {
-	number, err := strconv.ParseInt(n.Value, 10, strconv.IntSize)
-	switch {
-	case n.ShortTag() != "!!int" || err != nil || strconv.FormatInt(number, 10) != n.Value:
-		d.rejectKind(n, path, "a whole number")
-	case number < 0:
-		d.reject(path, "%s must not be negative", path)
-	default:
-		v.SetInt(number)
+		number, err := strconv.Atoi(n.Value)
+		switch {
+		case tag != "!!int" || err != nil || strconv.Itoa(number) != n.Value:
+			d.rejectKind(n, path, "a whole number")
+		case number < 0:
+			d.reject(path, "%s must not be negative", path)
+		default:
+			v.SetInt(int64(number))
+		}
 	}
 }

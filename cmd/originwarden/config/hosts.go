@@ -63,21 +63,16 @@ func (c *Config) OnLoopback() bool {
 }
 
 // checkTenantHosts checks the hosts of the tenant at path against those of the
-// tenants before it. It returns the path of the one that takes all other hosts,
-// which is rest so far.
-func (c *checker) checkTenantHosts(path string, t *Tenant, seen pathsByName, rest string) string {
+// tenants before it, of which one may take every other host.
+func (c *checker) checkTenantHosts(path string, t *Tenant, seen pathsByName) {
 	c.checkHosts(path+".hosts", t.Hosts, seen)
 	if c.isInvalid(path+".hosts") || len(t.Names()) > 0 {
-		return rest
+		return
 	}
-	if rest != "" {
-		what := "has no hosts"
-		if len(t.Hosts) > 0 {
-			what = `has the host "*"`
-		}
-		c.reportAt(path, "%s %s and takes all hosts that no other has: so does %s%s", path, what, rest, c.lineOf(rest))
+	if first, isDuplicate := seen[anyHost]; isDuplicate {
+		c.reportAt(path, "%s has no hosts of its own, like %s%s: only one tenant can take all other hosts", path, first, c.lineOf(first))
 	}
-	return path
+	seen[anyHost] = path
 }
 
 // checkHosts brings names into canonical form and reports duplicates.

@@ -31,19 +31,19 @@ func Parse(file string, text []byte, flags ...Flag) (*Config, error) {
 }
 
 func load(file string, flags []Flag, check func(*checker)) (*Config, error) {
-	if file == "" {
-		return parse("", nil, flags, check)
-	}
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return nil, Mistakes{{Message: fmt.Sprintf("reading the configuration: %v", err)}}
+	var text []byte
+	if file != "" {
+		var err error
+		if text, err = os.ReadFile(file); err != nil {
+			return nil, Mistakes{{Message: fmt.Sprintf("reading the configuration: %v", err)}}
+		}
 	}
 	return parse(file, text, flags, check)
 }
 
 func parse(file string, text []byte, flags []Flag, check func(*checker)) (*Config, error) {
 	cfg := Default()
-	found := newFindings(file)
+	found := &findings{file: file, positions: map[string]position{}, invalid: map[string]bool{}}
 	d := decoder{found}
 	if found.checkText(text); len(found.mistakes) == 0 {
 		decoded := d.decodeDocument(text, cfg)
@@ -52,8 +52,8 @@ func parse(file string, text []byte, flags []Flag, check func(*checker)) (*Confi
 			check(&checker{found, cfg})
 		}
 	}
-	if err := found.err(); err != nil {
-		return nil, err
+	if len(found.mistakes) > 0 {
+		return nil, found.sorted()
 	}
 	return cfg, nil
 }

@@ -18,10 +18,7 @@ type Mistake struct {
 }
 
 func (m Mistake) String() string {
-	if m.Where == "" {
-		return m.Message
-	}
-	return m.Where + ": " + m.Message
+	return strings.TrimPrefix(m.Where+": "+m.Message, ": ")
 }
 
 // Mistakes are all that is wrong with a configuration: those of the file in the
@@ -51,10 +48,6 @@ type findings struct {
 	positions map[string]position
 	invalid   map[string]bool // paths of values that could not be decoded
 	mistakes  Mistakes
-}
-
-func newFindings(file string) *findings {
-	return &findings{file: file, positions: map[string]position{}, invalid: map[string]bool{}}
 }
 
 // reportAt reports a mistake in the value at path, unless it could not be
@@ -91,14 +84,7 @@ func (f *findings) report(at position, format string, args ...any) {
 	f.mistakes = append(f.mistakes, m)
 }
 
-// err returns the mistakes, or nil if there are none.
-func (f *findings) err() error {
-	if len(f.mistakes) == 0 {
-		return nil
-	}
-	return f.sorted()
-}
-
+// sorted returns the mistakes in the order of Mistakes.
 func (f *findings) sorted() Mistakes {
 	slices.SortStableFunc(f.mistakes, func(a, b Mistake) int { return cmp.Compare(a.line, b.line) })
 	return f.mistakes

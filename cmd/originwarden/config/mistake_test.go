@@ -160,8 +160,8 @@ func TestParse_RefusesTenantsMistakes(t *testing.T) {
 	const up = "upstream: 'http://u'"
 	for _, c := range []struct{ name, tenants, want string }{
 		{"an id twice", "- {id: a, " + up + "}\n- {id: a, hosts: [h.example], " + up + "}", `c.yaml:3: duplicate tenant id "a", first at tenants[0].id (line 2)`},
-		{"two that take every host", "- {id: a, " + up + "}\n- {id: b, hosts: [], " + up + "}", "c.yaml:3: tenants[1] has no hosts and takes all hosts that no other has: so does tenants[0] (line 2)"},
-		{"two of which one says so", "- {id: a, " + up + "}\n- {id: b, hosts: ['*'], " + up + "}", `c.yaml:3: tenants[1] has the host "*" and takes all hosts that no other has: so does tenants[0] (line 2)`},
+		{"two that take every host", "- {id: a, " + up + "}\n- {id: b, hosts: [], " + up + "}", "c.yaml:3: tenants[1] has no hosts of its own, like tenants[0] (line 2): only one tenant can take all other hosts"},
+		{"two of which one says so", "- {id: a, " + up + "}\n- {id: b, hosts: ['*'], " + up + "}", `c.yaml:3: tenants[1] has no hosts of its own, like tenants[0] (line 2): only one tenant can take all other hosts`},
 		{"every host and one more", "- {id: a, hosts: ['*', h.example], " + up + "}", `c.yaml:2: the host "*" stands for all, so it must be the only one`},
 		{"every host twice", "- {id: a, hosts: ['*', '*'], " + up + "}", `c.yaml:2: the host "*" stands for all, so it must be the only one` + "\n" + `c.yaml:2: the host "*" stands for all, so it must be the only one`},
 		{"no id", "- {" + up + "}", "c.yaml:2: tenants[0] has no id"},

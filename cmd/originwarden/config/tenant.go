@@ -14,12 +14,12 @@ func (c *checker) checkTenants() {
 	if len(c.Tenants) == 0 {
 		c.reportAt("tenants", "there are no tenants: add one under tenants, or use --upstream")
 	}
-	ids, hosts, rest := pathsByName{}, pathsByName{}, ""
+	ids, hosts := pathsByName{}, pathsByName{}
 	for i := range c.Tenants {
 		t, at := &c.Tenants[i], elementPath("tenants", i)
 		c.checkPresent(at, "id", "upstream")
 		c.checkTenantID(ids, at+".id", t.ID)
-		rest = c.checkTenantHosts(at, t, hosts, rest)
+		c.checkTenantHosts(at, t, hosts)
 		c.checkPublicOrigins(at+".public_origins", t.PublicOrigins)
 		c.checkUpstreamTLS(at+".upstream_tls", t)
 		c.checkUpstreamCheck(at+".upstream_check", t.UpstreamCheck)
