@@ -7,47 +7,47 @@ import (
 	"originwarden/store"
 )
 
-// Action is what has to happen to a web integration.
+// Action is what a Step does to a web integration.
 type Action uint8
 
 // The actions.
 const (
-	Keep      Action = iota // it is as it is to be
+	Keep      Action = iota // nothing: it is as wanted
 	Create                  // it is missing
 	Change                  // it differs
 	Delete                  // it is not wanted
-	Ambiguous               // it could be several: nothing happens to any of them
+	Ambiguous               // nothing: it could be one of several
 )
 
 // Step is an Action for one web integration.
 type Step struct {
 	Action Action
-	// Was is what there is: zero for Create and Ambiguous.
+	// Was is the existing one: zero for Create and Ambiguous.
 	Was store.WebIntegration
-	// Is is what there is to be: zero for Delete. Its Revision means nothing.
+	// Is is the wanted one: zero for Delete. Its Revision is ignored.
 	Is store.WebIntegration
-	// Problem says why it is Ambiguous.
+	// Problem says why the step is Ambiguous.
 	Problem string
 }
 
-// Rules say how what there is becomes what is wanted.
+// Rules are the options of Compare.
 type Rules struct {
-	// ByName is for a target that gives ids, times and authors of its own, as a
-	// server of the API does: what has another id is the same if it has the same
-	// name, and only names and origins are compared. A name that several have
-	// tells them apart only as far as their origins are equal.
+	// ByName is for a target that sets ids, times and authors itself, as a server
+	// of the API does. Web integrations with different ids match if they have the
+	// same name, and only names and origins are compared. Where several have one
+	// name, only those with equal origins match.
 	ByName bool
-	// Prune deletes what is not wanted.
+	// Prune deletes web integrations that are not wanted.
 	Prune bool
 }
 
-// Compare returns the steps from what a tenant has to what is wanted of it,
-// first those for what is wanted, in its order, and then deletions.
+// Compare returns the steps from what a tenant has to what is wanted: first those
+// for the wanted web integrations, in their order, and then deletions.
 func (rules Rules) Compare(has, wanted []store.WebIntegration) []Step {
-	p := pairing{had: map[int]int{}, taken: map[int]bool{}, unclear: map[string]bool{}}
-	p.byID(has, wanted)
+	p := pairing{had: map[int]int{}, taken: map[int]bool{}, ambiguous: map[string]bool{}}
+	p.matchIDs(has, wanted)
 	if rules.ByName {
-		p.byName(has, wanted)
+		p.matchNames(has, wanted)
 	}
 	steps := make([]Step, 0, len(wanted))
 	for i, w := range wanted {
@@ -59,11 +59,11 @@ func (rules Rules) Compare(has, wanted []store.WebIntegration) []Step {
 	return steps
 }
 
-// pairing says which of those that are there a wanted one is.
+// pairing maps wanted web integrations to existing ones.
 type pairing struct {
-	had     map[int]int  // by the index of the wanted one
-	taken   map[int]bool // indexes of had
-	unclear map[string]bool
+	had       map[int]int     // indexes of existing ones by those of wanted ones
+	taken     map[int]bool    // the values of had
+	ambiguous map[string]bool // by name
 }
 
 func (p *pairing) pair(wanted, had int) {
@@ -71,7 +71,7 @@ func (p *pairing) pair(wanted, had int) {
 	p.taken[had] = true
 }
 
-func (p *pairing) byID(has, wanted []store.WebIntegration) {
+func (p *pairing) matchIDs(has, wanted []store.WebIntegration) {
 	ids := make(map[string]int, len(has))
 	for i, h := range has {
 		ids[h.ID] = i
@@ -83,9 +83,9 @@ func (p *pairing) byID(has, wanted []store.WebIntegration) {
 	}
 }
 
-// byName pairs what is left by name: equal ones first, and then those that are
-// the only ones.
-func (p *pairing) byName(has, wanted []store.WebIntegration) {
+// matchNames pairs the rest by name: first those with equal origins, and then the
+// only two with one name.
+func (p *pairing) matchNames(has, wanted []store.WebIntegration) {
 	left := map[string][]int{} // of has
 	for i, h := range has {
 		if !p.taken[i] {
@@ -111,7 +111,7 @@ func (p *pairing) byName(has, wanted []store.WebIntegration) {
 		case len(there) == 1 && len(indexes) == 1:
 			p.pair(indexes[0], there[0])
 		default:
-			p.unclear[name] = true
+			p.ambiguous[name] = true
 		}
 	}
 }
@@ -124,11 +124,11 @@ func (p *pairing) step(rules Rules, has []store.WebIntegration, i int, w store.W
 		if rules.ByName {
 			w.ID, w.CreatedBy, w.Created, w.LastUpdated = was.ID, was.CreatedBy, was.Created, was.LastUpdated
 		}
-		if same(&was, &w) {
+		if isSame(&was, &w) {
 			return Step{Action: Keep, Was: was, Is: w}
 		}
 		return Step{Action: Change, Was: was, Is: w}
-	case p.unclear[w.Name]:
+	case p.ambiguous[w.Name]:
 		return Step{Action: Ambiguous, Is: w, Problem: fmt.Sprintf("several are called %q, and neither their ids nor their origins tell which one it is", w.Name)}
 	case rules.ByName:
 		w.ID = ""
@@ -136,20 +136,20 @@ func (p *pairing) step(rules Rules, has []store.WebIntegration, i int, w store.W
 	return Step{Action: Create, Is: w}
 }
 
-// deletions are of what is there and nobody wants. What may be wanted stays.
+// deletions returns the steps that delete what is not wanted. Ambiguous ones stay.
 func (p *pairing) deletions(has []store.WebIntegration) []Step {
 	var steps []Step
 	for i, h := range has {
-		if !p.taken[i] && !p.unclear[h.Name] {
+		if !p.taken[i] && !p.ambiguous[h.Name] {
 			steps = append(steps, Step{Action: Delete, Was: h})
 		}
 	}
-	slices.SortFunc(steps, func(a, b Step) int { return inOrder(a.Was, b.Was) })
+	slices.SortFunc(steps, func(a, b Step) int { return compareIntegrations(a.Was, b.Was) })
 	return steps
 }
 
-// same reports whether two are equal but for their revisions.
-func same(a, b *store.WebIntegration) bool {
+// isSame reports whether a and b are equal except for their revisions.
+func isSame(a, b *store.WebIntegration) bool {
 	return a.ID == b.ID && a.Name == b.Name && a.CreatedBy == b.CreatedBy &&
 		a.Created.Equal(b.Created) && a.LastUpdated.Equal(b.LastUpdated) && slices.Equal(a.ValidOrigins, b.ValidOrigins)
 }

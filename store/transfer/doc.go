@@ -1,7 +1,6 @@
-// Package transfer brings web integrations from one store into another by way
-// of a file of JSON lines. A file is taken whole or not at all, and bringing it
-// in a second time changes nothing.
+// Package transfer copies web integrations from one store to another by a file of
+// JSON lines. A file is read whole or not at all, and importing it a second time
+// changes nothing.
 //
-// It knows no database and no HTTP: what it reads from and writes to is handed
-// to it.
+// It knows no database and no HTTP: callers pass the source and the target.
 package transfer

@@ -16,53 +16,57 @@ import (
 	"originwarden/store"
 )
 
-// Source is what can be exported. Every store.Store is one.
+// Source is the source of an export. Every store.Store is one.
 type Source interface {
-	// Tenants is that of store.Store. A server of the API has no position.
+	// Tenants is like that of store.Store. A server of the API has no position.
 	Tenants(ctx context.Context) (store.Position, map[string]uint64, error)
-	// Load is that of store.Store.
+	// Load is like that of store.Store.
 	Load(ctx context.Context, tenant string) (revision uint64, all []store.WebIntegration, err error)
 }
 
-// Export says what to export. The zero value is everything, from a store.
+// Export holds the options of an export. The zero value exports all tenants of a
+// store.
 type Export struct {
-	// Tenants are the ids of those to export; nil is all. One that the source
-	// does not have is an error.
+	// Tenants are the ids of the tenants to export, or nil for all. An unknown
+	// tenant is an error.
 	Tenants []string
-	// Server is the URL of the server that the source is, or "".
+	// Server is the URL of the server that is the source, or "" for a store.
 	Server string
 }
 
-// Write writes what the source has, and returns how many web integrations that
-// are. Every tenant is read at one revision.
+// Write exports the source and returns the number of web integrations. Every tenant
+// is read at one revision.
 func (e Export) Write(ctx context.Context, from Source, to io.Writer) (integrations int, err error) {
 	at, revisions, err := from.Tenants(ctx)
 	if err != nil {
 		return 0, err
 	}
-	tenants, err := e.chosen(revisions)
+	tenants, err := e.selectTenants(revisions)
 	if err != nil {
 		return 0, err
 	}
 	now := time.Now().UTC().Truncate(time.Second)
 	out := &writer{to: bufio.NewWriter(to)}
-	out.line(headerLine{Originwarden: export, Version: Version, Store: at.Store, Server: e.Server, Revision: at.Revision, Exported: &now})
+	out.writeLine(headerLine{Originwarden: export, Version: Version, Store: at.Store, Server: e.Server, Revision: at.Revision, Exported: &now})
 	for _, tenant := range tenants {
 		revision, all, err := from.Load(ctx, tenant)
 		if err != nil {
 			return 0, fmt.Errorf("reading tenant %q: %w", tenant, err)
 		}
-		out.tenant(Tenant{tenant, revision, all})
+		out.writeTenant(Tenant{tenant, revision, all})
 		if out.err != nil {
 			break
 		}
 	}
-	out.line(endLine{true, &out.integrations})
-	return out.integrations, out.flush()
+	out.writeLine(endLine{true, &out.integrations})
+	if out.err == nil {
+		out.err = out.to.Flush()
+	}
+	return out.integrations, out.err
 }
 
-// chosen returns the tenants to export, in order.
-func (e Export) chosen(revisions map[string]uint64) ([]string, error) {
+// selectTenants returns the tenants to export, sorted.
+func (e Export) selectTenants(revisions map[string]uint64) ([]string, error) {
 	if e.Tenants == nil {
 		return slices.Sorted(maps.Keys(revisions)), nil
 	}
@@ -81,38 +85,32 @@ type writer struct {
 	err          error
 }
 
-func (w *writer) tenant(t Tenant) {
-	w.line(tenantLine{t.ID, t.Revision})
-	slices.SortFunc(t.Integrations, inOrder)
+func (w *writer) writeTenant(t Tenant) {
+	w.writeLine(tenantLine{t.ID, t.Revision})
+	slices.SortFunc(t.Integrations, compareIntegrations)
 	for i := range t.Integrations {
-		w.line(lineOf(&t.Integrations[i]))
+		w.writeLine(newIntegrationLine(&t.Integrations[i]))
 		w.integrations++
 	}
 }
 
-func inOrder(a, b store.WebIntegration) int {
+// compareIntegrations orders by name, then by id.
+func compareIntegrations(a, b store.WebIntegration) int {
 	return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
 }
 
-func (w *writer) line(v any) {
+func (w *writer) writeLine(v any) {
 	if w.err != nil {
 		return
 	}
 	text, err := json.Marshal(v)
 	if err != nil {
-		w.err = fmt.Errorf("what is kept cannot be written as JSON: %w", err)
+		w.err = fmt.Errorf("writing a web integration as JSON: %w", err)
 		return
 	}
 	if text = escape.JSON(text); len(text) > MaxLine {
-		w.err = fmt.Errorf("a web integration takes more than the %d bytes of a line", MaxLine)
+		w.err = fmt.Errorf("writing a web integration: its line is longer than %d bytes", MaxLine)
 		return
 	}
 	_, w.err = w.to.Write(append(text, '\n'))
-}
-
-func (w *writer) flush() error {
-	if w.err != nil {
-		return w.err
-	}
-	return w.to.Flush()
 }

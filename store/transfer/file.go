@@ -6,51 +6,51 @@ import (
 	"originwarden/store"
 )
 
-// Version is that of the files which Export writes and Read takes.
+// Version is the version of the files that Export writes and Read reads.
 const Version = 1
 
-// MaxLine is the greatest length of a line of a file, in bytes.
+// MaxLine is the maximum length of a line of a file, in bytes.
 const MaxLine = 64 << 20
 
-// File is what an export has. As text it is UTF-8 and every line a JSON object:
-// first a header, then for every tenant a line of its own and one for each of
-// its web integrations, and at last one that tells how many web integrations
-// there are, so that a file that was cut off is noticed.
+// File is an export. As text it is UTF-8, and every line is a JSON object: first a
+// header, then for each tenant its own line and one for each of its web
+// integrations. The last line has the number of web integrations, so that Read
+// notices a truncated file.
 //
 //	{"originwarden":"export","version":1,"store":"…","revision":7,"exported":"2026-01-02T03:04:05Z"}
 //	{"tenant":"acme","revision":7}
 //	{"id":"…","tenantId":"acme","name":"Shop","createdBy":"ops","created":"…","lastUpdated":"…","validOrigins":["https://shop.example"],"revision":3}
 //	{"end":true,"integrations":1}
 //
-// Tenants are in the order of their ids, their web integrations in that of
-// their names, then ids, all by bytes: what has not changed is exported alike,
-// but for the time in the header.
+// Tenants are sorted by id, and their web integrations by name, then by id, all in
+// the order of bytes. So two exports of the same contents differ only in the
+// header's time.
 type File struct {
 	Header  Header
 	Tenants []Tenant
 }
 
-// Header is where a File comes from.
+// Header says where a File comes from.
 type Header struct {
-	// Store is the identity of the store, or "" if it came from a server of the
-	// API, whose URL Server is then.
+	// Store is the identity of the store. It is empty for a server of the API,
+	// which has the URL Server.
 	Store, Server string
-	// Revision is that of the store when the tenants were listed; 0 of a server.
+	// Revision is that of the store when its tenants were read, or 0 for a server.
 	Revision uint64
-	// Exported is when.
+	// Exported is the time of the export.
 	Exported time.Time
 }
 
-// Tenant is all that a tenant has.
+// Tenant holds the web integrations of a tenant.
 type Tenant struct {
 	ID string
-	// Revision is that of the store at which the web integrations were read,
-	// all at once; 0 of a server. It is the header's or a later one.
+	// Revision is that of the store when the web integrations were read, or 0 for
+	// a server. It is at least the header's.
 	Revision     uint64
 	Integrations []store.WebIntegration
 }
 
-// The lines, as they are in a file.
+// The lines of a file.
 type (
 	headerLine struct {
 		Originwarden string     `json:"originwarden"`
@@ -80,9 +80,9 @@ type (
 	}
 )
 
-const export = "export" // what the header's first member is
+const export = "export" // the value of the header's first member
 
-func lineOf(w *store.WebIntegration) integrationLine {
+func newIntegrationLine(w *store.WebIntegration) integrationLine {
 	created, updated := w.Created.UTC(), w.LastUpdated.UTC()
 	return integrationLine{
 		ID: w.ID, TenantID: w.TenantID, Name: w.Name, CreatedBy: w.CreatedBy, Created: &created, LastUpdated: &updated,
@@ -90,8 +90,8 @@ func lineOf(w *store.WebIntegration) integrationLine {
 	}
 }
 
-// integration is the reverse of lineOf. Times that are finer than the API's are
-// cut to its seconds.
+// integration is the reverse of newIntegrationLine. It truncates times to seconds, as
+// the API has them.
 func (l *integrationLine) integration() store.WebIntegration {
 	return store.WebIntegration{
 		ID: l.ID, TenantID: l.TenantID, Name: l.Name, CreatedBy: l.CreatedBy,

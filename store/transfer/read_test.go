@@ -99,9 +99,9 @@ func TestRead_TellsEveryMistakeWithItsLine(t *testing.T) {
 		{"an end that counts nothing", lines(header, acme, one, two, `{"end":true}`), "line 5: the last line does not tell"},
 		{"more than the end", whole + whole, "line 6: something follows the last line"},
 		{"a blank line in the end", whole + "\n", "line 6: something follows the last line"},
-		{"a blank line within", lines(header, acme, "", one, two, end), "line 3: the line is no JSON object"},
-		{"an array", with("[]"), "line 4: the line is no JSON object"},
-		{"null", with("null"), "line 4: the line is no JSON object"},
+		{"a blank line within", lines(header, acme, "", one, two, end), "line 3: the line is not a JSON object"},
+		{"an array", with("[]"), "line 4: the line is not a JSON object"},
+		{"null", with("null"), "line 4: the line is not a JSON object"},
 		{"two objects", with(two + two), "line 4: the line cannot be read"},
 		{"an unknown member", changed(`"name"`, `"title":"x","name"`), `line 4: the line cannot be read: json: `},
 		{"a member twice", changed(`"name"`, `"name":"x","name"`), "line 4: the line cannot be read"},
@@ -125,7 +125,7 @@ func TestRead_TellsEveryMistakeWithItsLine(t *testing.T) {
 		{"a list of numbers", changed(`[]`, `[1]`), "line 4: the line cannot be read"},
 		{"origins that are none", changed(`[]`, `["*","https://a.example","https://a.example/x",""]`), `line 4: /validOrigins/0 of "Two": the entry ` + "…" + `/validOrigins/2 of "Two": the entry ` + "…" + `/validOrigins/3 of "Two": the entry is empty`},
 		{"mistakes everywhere", lines(header, acme, strings.Replace(one, "One", "", 1), strings.Replace(two, "[]", `["null"]`, 1), "x"),
-			"line 3: the name is empty\nline 4: /validOrigins/0 …line 5: the line is no JSON object\nline 6: the file is cut off"},
+			"line 3: the name is empty\nline 4: /validOrigins/0 …line 5: the line is not a JSON object\nline 6: the file is cut off"},
 	} {
 		file, err := transfer.Read(strings.NewReader(row.text))
 		var mistakes transfer.Mistakes

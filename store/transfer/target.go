@@ -8,14 +8,14 @@ import (
 	"originwarden/store"
 )
 
-// Target is where web integrations are brought one by one.
+// Target is where steps are applied one by one.
 type Target interface {
 	Create(ctx context.Context, w store.WebIntegration) error
 	Change(ctx context.Context, was, is store.WebIntegration) error
 	Delete(ctx context.Context, w store.WebIntegration) error
 }
 
-// Apply does to the target what the step says.
+// Apply applies the step to a target.
 func (s *Step) Apply(ctx context.Context, to Target) error {
 	switch s.Action {
 	case Create:
@@ -30,24 +30,24 @@ func (s *Step) Apply(ctx context.Context, to Target) error {
 	return nil
 }
 
-// StoreTarget is a store as a Source, and as what takes steps. What it creates keeps
-// its id, its times and its author.
+// StoreTarget is a store as a Source, and one to which steps are applied. Created web
+// integrations keep their ids, times and authors.
 type StoreTarget struct {
 	Store store.Store
-	// Timeout ends each call of the store, and ApplyAll when it has passed for
-	// every thousand steps; it is positive.
+	// Timeout limits each call of the store. ApplyAll may take so long for every
+	// thousand steps. It is positive.
 	Timeout time.Duration
-	// Origins is how many valid origins one web integration may have. One that
-	// has more may only shrink.
+	// Origins is the maximum number of valid origins of one web integration. One
+	// that has more can only shrink.
 	Origins int
 }
 
-// AmbiguousError is what taking an unclear step fails with.
+// AmbiguousError is returned for an Ambiguous step.
 type AmbiguousError struct{ Problem string }
 
 func (e *AmbiguousError) Error() string { return e.Problem }
 
-// OriginsError says that a web integration would have too many valid origins.
+// OriginsError is returned if a web integration would have too many valid origins.
 type OriginsError struct{ Max int }
 
 func (e *OriginsError) Error() string {
@@ -68,26 +68,24 @@ func (s *StoreTarget) Load(ctx context.Context, tenant string) (uint64, []store.
 	return s.Store.Load(ctx, tenant)
 }
 
-// stepsInTime is how many steps may take as long as one call of the store.
-const stepsInTime = 1000
+// stepsPerTimeout is how many steps may take as long as one call of the store.
+const stepsPerTimeout = 1000
 
-// ApplyAll takes the steps in their order, whatever was written since they were
-// compared, in one Batch of the store. It returns what each was refused with, or
-// nil. After an error of its own that is as after one of Batch: it ends with the
-// last step that is known to be taken or refused. Steps that were taken may be
-// taken again.
+// ApplyAll applies the steps in their order, in one Batch of the store, even if the
+// store has changed since Compare. Its results are those of Batch. Steps may be
+// applied again.
 func (s *StoreTarget) ApplyAll(ctx context.Context, steps []Step) (refused []error, err error) {
-	ctx, cancel := context.WithTimeout(ctx, s.Timeout*time.Duration(1+len(steps)/stepsInTime))
+	ctx, cancel := context.WithTimeout(ctx, s.Timeout*time.Duration(1+len(steps)/stepsPerTimeout))
 	defer cancel()
 	writes := make([]store.Write, len(steps))
 	for i := range steps {
-		writes[i] = s.write(&steps[i])
+		writes[i] = s.newWrite(&steps[i])
 	}
 	return s.Store.Batch(ctx, writes)
 }
 
-// write is what a step does to the store.
-func (s *StoreTarget) write(step *Step) store.Write {
+// newWrite returns the write that applies a step.
+func (s *StoreTarget) newWrite(step *Step) store.Write {
 	w := &step.Is
 	if step.Action == Delete {
 		w = &step.Was
@@ -103,15 +101,15 @@ func (s *StoreTarget) write(step *Step) store.Write {
 		case step.Action == Change && was == nil:
 			return nil, store.ErrNotFound
 		}
-		return s.changed(was, step.Is)
+		return s.replaceIntegration(was, step.Is)
 	}}
 }
 
-// changed is what is kept in the place of was, which may be nil.
-func (s *StoreTarget) changed(was *store.WebIntegration, is store.WebIntegration) (*store.WebIntegration, error) {
+// replaceIntegration returns what replaces was, which may be nil.
+func (s *StoreTarget) replaceIntegration(was *store.WebIntegration, is store.WebIntegration) (*store.WebIntegration, error) {
 	most := s.Origins
 	if was != nil {
-		if same(was, &is) {
+		if isSame(was, &is) {
 			return nil, store.ErrUnchanged
 		}
 		most = max(most, len(was.ValidOrigins))
