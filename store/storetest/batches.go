@@ -39,7 +39,7 @@ func edition(w store.WebIntegration, edit func(*store.WebIntegration)) store.Wri
 	}}
 }
 
-func refusing(w store.WebIntegration, err error) store.Write {
+func refusedWrite(w store.WebIntegration, err error) store.Write {
 	return store.Write{Tenant: w.TenantID, ID: w.ID, Make: func(was *store.WebIntegration) (*store.WebIntegration, error) {
 		if was != nil {
 			spoil(was)
@@ -48,20 +48,19 @@ func refusing(w store.WebIntegration, err error) store.Write {
 	}}
 }
 
-// batch makes the writes, and wants each to be refused as it is to be.
+// batch makes the writes and checks their refusals.
 func (s *subject) batch(writes []store.Write, refusals ...error) {
 	s.Helper()
 	refused, err := s.Batch(s.Context(), writes)
 	if err != nil || len(refused) != len(writes) {
-		s.Fatalf("Batch tells of %d of %d writes: %v", len(refused), len(writes), err)
+		s.Fatalf("Batch returns the outcomes of %d of %d writes: %v", len(refused), len(writes), err)
 	}
 	for i, got := range refused {
 		var want error
 		if i < len(refusals) {
 			want = refusals[i]
 		}
-		var limit *store.LimitError
-		if errors.As(want, &limit) {
+		if limit, ok := errors.AsType[*store.LimitError](want); ok {
 			s.wantLimit(got, limit.What, limit.Max)
 		} else {
 			s.wantError(fmt.Sprintf("write %d", i), got, want)
@@ -70,10 +69,10 @@ func (s *subject) batch(writes []store.Write, refusals ...error) {
 }
 
 func batchMakesEveryWrite(s *subject) {
-	kept, gone := s.create(entry("acme", "kept", "https://kept.example")), s.create(entry("other", "gone", "https://gone.example"))
+	kept, gone := s.create(newIntegration("acme", "kept", "https://kept.example")), s.create(newIntegration("other", "gone", "https://gone.example"))
 	seen := s.watch(s.revision())
-	one, two := entry("acme", "one", "https://one.example"), entry("t/\x00 ü", "two")
-	missing := entry("acme", "missing")
+	one, two := newIntegration("acme", "one", "https://one.example"), newIntegration("t/\x00 ü", "two")
+	missing := newIntegration("acme", "missing")
 	edited := kept
 	edited.Name, edited.ValidOrigins = "edited", []string{"https://edited.example", "https://b.example"}
 	s.batch([]store.Write{
@@ -88,7 +87,7 @@ func batchMakesEveryWrite(s *subject) {
 		creation(two),
 	})
 	last := s.revision()
-	fed := s.until(seen, last)
+	fed := s.changesUntil(seen, last)
 	if len(fed) != 4 || fed[2].ID != gone.ID || !fed[2].Deleted {
 		s.Errorf("the feed has %+v", fed)
 	}
@@ -113,25 +112,25 @@ func batchMakesEveryWrite(s *subject) {
 }
 
 func batchOfNothing(s *subject) {
-	w := s.create(entry("acme", "one", "https://a.example"))
-	s.writesNothing("acme", func() {
+	w := s.create(newIntegration("acme", "one", "https://a.example"))
+	s.wantNoWrite("acme", func() {
 		s.batch(nil)
-		s.batch([]store.Write{refusing(w, store.ErrUnchanged), deletion(entry("acme", "missing")), refusing(w, fmt.Errorf("wrapped: %w", store.ErrUnchanged))})
+		s.batch([]store.Write{refusedWrite(w, store.ErrUnchanged), deletion(newIntegration("acme", "missing")), refusedWrite(w, fmt.Errorf("wrapped: %w", store.ErrUnchanged))})
 	})
 	s.wantEverywhere(w)
 }
 
 func batchRefusesOne(s *subject) {
-	w := s.create(entry("acme", "one", "https://a.example", "https://b.example"))
-	taken := entry("other", "taken")
+	w := s.create(newIntegration("acme", "one", "https://a.example", "https://b.example"))
+	taken := newIntegration("other", "taken")
 	taken.ID = w.ID
 	refusal := errors.New("refused")
-	first, third, fourth := entry("other", "first"), entry("other", "third"), entry("other", "fourth")
+	first, third, fourth := newIntegration("other", "first"), newIntegration("other", "third"), newIntegration("other", "fourth")
 	s.batch([]store.Write{
 		creation(taken),
 		creation(first),
-		refusing(w, refusal),
-		refusing(w, store.ErrNotFound),
+		refusedWrite(w, refusal),
+		refusedWrite(w, store.ErrNotFound),
 		edition(w, func(w *store.WebIntegration) { w.ValidOrigins = numbered(4) }),
 		creation(third),
 		creation(fourth),
@@ -142,14 +141,14 @@ func batchRefusesOne(s *subject) {
 	if _, all := s.load("acme"); len(others) != 2 || all[w.ID].Name != "renamed" || !slices.Equal(all[w.ID].ValidOrigins, w.ValidOrigins) {
 		s.Errorf("acme has %v, other %v", all, others)
 	}
-	s.create(entry("acme", "what was refused counts for nothing", numbered(1)...))
+	s.create(newIntegration("acme", "what was refused counts for nothing", numbered(1)...))
 }
 
 func batchIsInOrder(s *subject) {
-	w, full := s.create(entry("acme", "one", numbered(3)...)), s.create(entry("acme", "two"))
+	w, full := s.create(newIntegration("acme", "one", numbered(3)...)), s.create(newIntegration("acme", "two"))
 	moved := w
 	moved.TenantID, moved.Name = "other", "moved"
-	third := entry("acme", "third")
+	third := newIntegration("acme", "third")
 	s.batch([]store.Write{
 		creation(moved),
 		creation(third),
@@ -166,15 +165,15 @@ func batchIsInOrder(s *subject) {
 	}
 }
 
-// batchOfMany is of more writes than a store may want in one commit, by number
-// and by bytes.
+// batchOfMany has more writes than a store may make in one commit, by number and by
+// bytes.
 func batchOfMany(s *subject) {
 	const tenants, each = 40, 8
 	seen := s.watch(s.revision())
 	var writes []store.Write
 	want := map[string]store.WebIntegration{}
 	for i := range tenants * each {
-		w := entry(fmt.Sprint("tenant-", i/each), fmt.Sprint("name ", i), numbered(i%7)...)
+		w := newIntegration(fmt.Sprint("tenant-", i/each), fmt.Sprint("name ", i), numbered(i%7)...)
 		if i < 5 {
 			w.ValidOrigins = numbered(30_000)
 		}
@@ -182,7 +181,7 @@ func batchOfMany(s *subject) {
 		writes = append(writes, creation(w))
 	}
 	s.batch(writes)
-	fed := s.until(seen, s.revision())
+	fed := s.changesUntil(seen, s.revision())
 	for i, c := range fed {
 		if w := want[c.ID]; c.Tenant != w.TenantID || len(c.Origins) != len(w.ValidOrigins) || c.ID != writes[i].ID || i > 0 && c.Revision < fed[i-1].Revision {
 			s.Errorf("change %d is of %s, %s with %d origins at revision %d", i, c.Tenant, c.ID, len(c.Origins), c.Revision)
@@ -198,10 +197,10 @@ func batchOfMany(s *subject) {
 	}
 }
 
-// batchLosesNoOtherWrite has others edit what a batch edits, and batches of
-// which each has the tenants in another order.
+// batchLosesNoOtherWrite makes concurrent edits and batches of the same web
+// integrations, which the batches have in different orders.
 func batchLosesNoOtherWrite(s *subject) {
-	a, b := s.create(entry("a", "0")), s.create(entry("b", "0"))
+	a, b := s.create(newIntegration("a", "0")), s.create(newIntegration("b", "0"))
 	count := func(w *store.WebIntegration) { w.ValidOrigins = numbered(len(w.ValidOrigins) + 1) }
 	batch := func(writes ...store.Write) {
 		refused, err := s.Batch(s.Context(), writes)
@@ -226,27 +225,27 @@ func batchLosesNoOtherWrite(s *subject) {
 }
 
 func batchPanics(s *subject) {
-	w := s.create(entry("acme", "one", "https://a.example"))
-	s.writesNothing("acme", func() {
+	w := s.create(newIntegration("acme", "one", "https://a.example"))
+	s.wantNoWrite("acme", func() {
 		defer func() {
 			if recover() == nil {
 				s.Error("the panic was swallowed")
 			}
 		}()
-		_, _ = s.Batch(s.Context(), []store.Write{creation(entry("acme", "two")), edition(w, func(*store.WebIntegration) { panic("edit") })})
+		_, _ = s.Batch(s.Context(), []store.Write{creation(newIntegration("acme", "two")), edition(w, func(*store.WebIntegration) { panic("edit") })})
 	})
 	s.edit(w, func(w *store.WebIntegration) { w.Name = "two" })
 	s.batch([]store.Write{deletion(w)})
 }
 
-// batchEndsInside ends the context from within. How many of the writes are kept
-// is open, but those are the first ones, and the result tells of no more.
+// batchEndsInside ends the context during a batch. Any number of its first writes may
+// be kept, and the result must not have more.
 func batchEndsInside(s *subject) {
 	ctx, cancel := context.WithCancel(s.Context())
 	defer cancel()
 	var writes []store.Write
 	for i := range 200 {
-		w := entry("acme", fmt.Sprint(i), "https://a.example")
+		w := newIntegration("acme", fmt.Sprint(i), "https://a.example")
 		writes = append(writes, store.Write{Tenant: "acme", ID: w.ID, Make: func(*store.WebIntegration) (*store.WebIntegration, error) {
 			if i == 150 {
 				cancel()
@@ -262,7 +261,7 @@ func batchEndsInside(s *subject) {
 		}
 	}
 	if len(refused) > len(all) || err == nil && len(all) != len(writes) {
-		s.Errorf("Batch tells of %d writes with the error %v, and %d are kept", len(refused), err, len(all))
+		s.Errorf("Batch returns the outcomes of %d writes and the error %v, but %d are kept", len(refused), err, len(all))
 	}
-	s.create(entry("acme", "afterwards"))
+	s.create(newIntegration("acme", "afterwards"))
 }

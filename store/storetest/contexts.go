@@ -18,25 +18,25 @@ func contextTests() []test {
 }
 
 func endedContexts(s *subject) {
-	w := s.create(entry("acme", "one", "https://a.example"))
+	w := s.create(newIntegration("acme", "one", "https://a.example"))
 	ctx, cancel := context.WithCancel(s.Context())
 	cancel()
-	for name, call := range calls(s.Store, w) {
-		if err := call(ctx); !notOurs(err) {
+	for name, call := range storeCalls(s.Store, w) {
+		if err := call(ctx); !isUnavailable(err) {
 			s.Errorf("%s with an ended context: the error is %v", name, err)
 		}
 	}
-	for name, call := range calls(s.Store, w) {
+	for name, call := range storeCalls(s.Store, w) {
 		if name != "Delete" {
 			s.wantError(name+" afterwards", call(s.Context()), nil)
 		}
 	}
 }
 
-// contextsEndWaits holds a write open while the context of calls ends that may
-// have to wait for it. How they end is open, but they do: otherwise this hangs.
+// contextsEndWaits keeps a write open until the context of other calls, which may
+// have to wait for it, has ended. They may return anything, but must return.
 func contextsEndWaits(s *subject) {
-	w := s.create(entry("acme", "one"))
+	w := s.create(newIntegration("acme", "one"))
 	inside, release := make(chan struct{}), make(chan struct{})
 	entered := sync.OnceFunc(func() { close(inside) })
 	var held sync.WaitGroup
@@ -47,27 +47,27 @@ func contextsEndWaits(s *subject) {
 			w.Name = "held"
 			return nil
 		})
-		if err != nil && !notOurs(err) {
-			s.wantError("the edit that was held", err, store.ErrNotFound) // an optimistic store deletes first
+		if err != nil && !isUnavailable(err) {
+			s.wantError("the edit that was kept open", err, store.ErrNotFound) // an optimistic store deletes first
 		}
 	})
 	<-inside
 	ctx, cancel := context.WithTimeout(s.Context(), 50*time.Millisecond)
 	defer cancel()
 	var waiting sync.WaitGroup
-	for _, call := range calls(s.Store, w) {
+	for _, call := range storeCalls(s.Store, w) {
 		waiting.Go(func() { _ = call(ctx) })
 	}
 	waiting.Wait()
 	close(release)
 	held.Wait()
-	s.create(entry("acme", "two"))
+	s.create(newIntegration("acme", "two"))
 }
 
-// contextsEndInside ends the context of a write from within. Whether it then
-// happens is open, but it does so wholly or not at all.
+// contextsEndInside ends the context of a write during the write, which must then
+// happen wholly or not at all.
 func contextsEndInside(s *subject) {
-	was := s.create(entry("acme", "was", "https://was.example"))
+	was := s.create(newIntegration("acme", "was", "https://was.example"))
 	is := was
 	is.Name, is.ValidOrigins = "is", []string{"https://is.example", "https://is-too.example"}
 	ctx, cancel := context.WithCancel(s.Context())
@@ -90,12 +90,12 @@ func contextsEndInside(s *subject) {
 }
 
 func closedStore(s *subject) {
-	w := s.create(entry("acme", "one"))
+	w := s.create(newIntegration("acme", "one"))
 	if err := s.Close(); err != nil {
 		s.Errorf("Close: %v", err)
 	}
-	for name, call := range calls(s.Store, w) {
-		if err := call(s.Context()); !notOurs(err) {
+	for name, call := range storeCalls(s.Store, w) {
+		if err := call(s.Context()); !isUnavailable(err) {
 			s.Errorf("%s of a closed store: the error is %v", name, err)
 		}
 	}

@@ -1,7 +1,6 @@
 package storetest
 
 import (
-	"fmt"
 	"strings"
 	"time"
 
@@ -14,40 +13,36 @@ func entryTests() []test {
 		{name: "HasNothingOfATenantNeverWrittenTo", run: hasNothingAtFirst},
 		{name: "EditChangesEveryFieldButTheIdentity", run: editChangesEveryField},
 	}
-	for name, w := range oddEntries() {
+	for name, w := range oddIntegrations() {
 		tests = append(tests, test{name: "KeepsEveryFieldOf/" + name, run: func(s *subject) { keepsEveryField(s, w) }})
 	}
 	return tests
 }
 
-// oddEntries are what a store might not give back as it was.
-func oddEntries() map[string]store.WebIntegration {
-	many := make([]string, 1000)
-	for i := range many {
-		many[i] = fmt.Sprintf("https://host-%04d.example.com:8443", i)
-	}
+// oddIntegrations returns web integrations that a store might change.
+func oddIntegrations() map[string]store.WebIntegration {
 	const odd = `'";--\ %00 <b>&amp; ${x} {"a":[1]} ?1 :id 日本語 e` + "\u0301 \u2028 \u202e א \U0001f600 \ufffd\ufeff"
-	old := entry("acme", "times")
+	old := newIntegration("acme", "times")
 	old.Created, old.LastUpdated = time.Unix(1, 0).UTC(), time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
-	subject := entry("acme", "subject")
+	subject := newIntegration("acme", "subject")
 	subject.CreatedBy = odd
 	return map[string]store.WebIntegration{
-		"nil list":      entry("acme", "nil"),
-		"empty list":    entry("acme", "empty", []string{}...),
-		"thousand":      entry("acme", "thousand", many...),
-		"as written":    entry("acme", "as written", "https://thirdPartyApp.com", "HTTPS://a.example:443/", "https://B\u00fccher.example", odd),
-		"doubles":       entry("acme", "doubles", "https://b.example", "https://a.example", "https://b.example"),
-		"odd name":      entry("acme", odd),
-		"odd tenant":    entry(odd, "tenant"),
-		"longest name":  entry("acme", strings.Repeat("\U0001f600", store.MaxNameLength)),
-		"spaces around": entry("acme", "  name  ", " https://a.example "),
+		"nil list":      newIntegration("acme", "nil"),
+		"empty list":    newIntegration("acme", "empty", []string{}...),
+		"thousand":      newIntegration("acme", "thousand", numbered(1000)...),
+		"as written":    newIntegration("acme", "as written", "https://thirdPartyApp.com", "HTTPS://a.example:443/", "https://B\u00fccher.example", odd),
+		"doubles":       newIntegration("acme", "doubles", "https://b.example", "https://a.example", "https://b.example"),
+		"odd name":      newIntegration("acme", odd),
+		"odd tenant":    newIntegration(odd, "tenant"),
+		"longest name":  newIntegration("acme", strings.Repeat("\U0001f600", store.MaxNameLength)),
+		"spaces around": newIntegration("acme", "  name  ", " https://a.example "),
 		"times":         old,
 		"subject":       subject,
 	}
 }
 
 func keepsEveryField(s *subject, w store.WebIntegration) {
-	s.create(entry(w.TenantID, "another", "https://another.example"))
+	s.create(newIntegration(w.TenantID, "another", "https://another.example"))
 	created := s.create(w)
 	w.Revision = created.Revision
 	if w.Revision == 0 {
@@ -59,7 +54,7 @@ func keepsEveryField(s *subject, w store.WebIntegration) {
 	s.wantEverywhere(w)
 }
 
-// wantEverywhere holds what each way of reading has of w against it.
+// wantEverywhere checks that Integration, Load and Page return w.
 func (s *subject) wantEverywhere(w store.WebIntegration) {
 	s.Helper()
 	s.wantSame("Integration", s.integration(w.TenantID, w.ID), w)
@@ -75,8 +70,8 @@ func (s *subject) wantEverywhere(w store.WebIntegration) {
 }
 
 func editChangesEveryField(s *subject) {
-	was := s.create(entry("acme", "old", "https://old.example"))
-	for _, want := range oddEntries() {
+	was := s.create(newIntegration("acme", "old", "https://old.example"))
+	for _, want := range oddIntegrations() {
 		got := s.edit(was, func(w *store.WebIntegration) {
 			*w = want
 			w.ID, w.TenantID, w.Revision = "another", "other", 1<<40
@@ -98,7 +93,7 @@ func editChangesEveryField(s *subject) {
 }
 
 func hasNothingAtFirst(s *subject) {
-	s.create(entry("acme", "one"))
+	s.create(newIntegration("acme", "one"))
 	for _, descending := range []bool{false, true} {
 		page := s.page("none", store.Query{Limit: 10, Descending: descending})
 		if len(page.Integrations) > 0 || page.More || page.Less {
@@ -112,10 +107,10 @@ func hasNothingAtFirst(s *subject) {
 }
 
 func keepsTenantsApart(s *subject) {
-	mine := s.create(entry("acme", "mine", "https://mine.example"))
+	mine := s.create(newIntegration("acme", "mine", "https://mine.example"))
 	for _, other := range []string{"acm", "acme2", "ACME", "acme%", "acme/", "other"} {
-		theirs := s.create(entry(other, "mine", "https://theirs.example"))
-		s.writesNothing("acme", func() { s.refusesForeign(other, mine) })
+		theirs := s.create(newIntegration(other, "mine", "https://theirs.example"))
+		s.wantNoWrite("acme", func() { s.refusesForeign(other, mine) })
 		if _, all := s.load(other); len(all) != 1 {
 			s.Errorf("Load(%q) has %v", other, all)
 		}
@@ -128,7 +123,7 @@ func keepsTenantsApart(s *subject) {
 	}
 }
 
-// refusesForeign reaches for an entry of another tenant in every way.
+// refusesForeign tries every call on a web integration of another tenant.
 func (s *subject) refusesForeign(tenant string, w store.WebIntegration) {
 	ctx := s.Context()
 	_, err := s.Integration(ctx, tenant, w.ID)

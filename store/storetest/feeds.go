@@ -25,8 +25,8 @@ func feedTests() []test {
 	}
 }
 
-// watched is what one Watch has been handed so far.
-type watched struct {
+// watcher collects the changes of one Watch.
+type watcher struct {
 	mu      sync.Mutex
 	changes []origins.Change
 	more    chan struct{}
@@ -34,16 +34,16 @@ type watched struct {
 	ended   chan error
 }
 
-// watch begins to watch, until the test ends.
-func (s *subject) watch(after uint64) *watched {
+// watch starts a Watch that ends with the test.
+func (s *subject) watch(after uint64) *watcher {
 	ctx, stop := context.WithCancel(s.Context())
-	w := &watched{more: make(chan struct{}, 1), stop: stop, ended: make(chan error, 1)}
+	w := &watcher{more: make(chan struct{}, 1), stop: stop, ended: make(chan error, 1)}
 	go func() { w.ended <- s.Watch(ctx, after, w.add) }()
 	s.Cleanup(stop)
 	return w
 }
 
-func (w *watched) add(changes []origins.Change) {
+func (w *watcher) add(changes []origins.Change) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.changes = append(w.changes, changes...)
@@ -53,14 +53,14 @@ func (w *watched) add(changes []origins.Change) {
 	}
 }
 
-func (w *watched) all() []origins.Change {
+func (w *watcher) all() []origins.Change {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return slices.Clone(w.changes)
 }
 
-// until returns what was handed over when the revision has been reached.
-func (s *subject) until(w *watched, revision uint64) []origins.Change {
+// changesUntil waits for the revision and returns the changes up to then.
+func (s *subject) changesUntil(w *watcher, revision uint64) []origins.Change {
 	s.Helper()
 	for {
 		all := w.all()
@@ -78,17 +78,17 @@ func (s *subject) until(w *watched, revision uint64) []origins.Change {
 }
 
 func feedHasEveryChange(s *subject) {
-	before := s.create(entry("acme", "before"))
+	before := s.create(newIntegration("acme", "before"))
 	w := s.watch(before.Revision)
-	one := s.create(entry("acme", "one", "https://A.example", "https://b.example:443"))
-	two := s.create(entry("t/\x00 ü", "two"))
+	one := s.create(newIntegration("acme", "one", "https://A.example", "https://b.example:443"))
+	two := s.create(newIntegration("t/\x00 ü", "two"))
 	edited := s.edit(one, func(w *store.WebIntegration) { w.ValidOrigins = []string{"https://c.example"} })
 	renamed := s.edit(before, func(w *store.WebIntegration) { w.Name = "after" })
 	deleted := s.delete(two)
 	want := []origins.Change{
 		one.Change(), two.Change(), edited.Change(), renamed.Change(), store.Deletion(two.TenantID, two.ID, deleted),
 	}
-	got := s.until(w, deleted)
+	got := s.changesUntil(w, deleted)
 	if len(got) != len(want) {
 		s.Fatalf("the feed has %d changes, want %d: %+v", len(got), len(want), got)
 	}
@@ -102,26 +102,22 @@ func feedHasEveryChange(s *subject) {
 	}
 }
 
-// feedIsInOrder has many write at once.
 func feedIsInOrder(s *subject) {
 	w := s.watch(s.revision())
-	revisions := s.writeALot("acme", "other")
+	revisions := s.writeConcurrently("acme", "other")
 	slices.Sort(revisions)
-	var fed []uint64
-	for _, c := range s.until(w, revisions[len(revisions)-1]) {
-		fed = append(fed, c.Revision)
-	}
-	if !slices.Equal(fed, revisions) {
+	if fed := revisionsOf(s.changesUntil(w, slices.Max(revisions))); !slices.Equal(fed, revisions) {
 		s.Errorf("the feed has the revisions %d, want %d", fed, revisions)
 	}
 }
 
-// writeALot has many write at once, and returns the revisions.
-func (s *subject) writeALot(tenants ...string) (revisions []uint64) {
+// writeConcurrently makes many concurrent writes and returns their revisions.
+func (s *subject) writeConcurrently(tenants ...string) (revisions []uint64) {
 	const writers, rounds = 4, 10
 	var mu sync.Mutex
 	var done sync.WaitGroup
-	wrote := func(revision uint64) {
+	note := func(revision uint64, err error) {
+		s.wantError("a write", err, nil)
 		mu.Lock()
 		defer mu.Unlock()
 		revisions = append(revisions, revision)
@@ -130,30 +126,16 @@ func (s *subject) writeALot(tenants ...string) (revisions []uint64) {
 		tenant := tenants[i%len(tenants)]
 		done.Go(func() {
 			for n := range rounds {
-				w, err := s.Create(s.Context(), entry(tenant, "one", fmt.Sprintf("https://w%d-%d.example", i, n)))
-				if err != nil {
-					s.Errorf("Create: %v", err)
-					return
-				}
-				wrote(w.Revision)
+				w, err := s.Create(s.Context(), newIntegration(tenant, "one", fmt.Sprintf("https://w%d-%d.example", i, n)))
+				note(w.Revision, err)
 				edited, err := s.Edit(s.Context(), tenant, w.ID, func(w *store.WebIntegration) error {
 					w.ValidOrigins = append(w.ValidOrigins, "https://shared.example")
 					return nil
 				})
-				if err != nil {
-					s.Errorf("Edit: %v", err)
-					return
+				note(edited.Revision, err)
+				if n%2 == 1 {
+					note(s.Delete(s.Context(), tenant, w.ID, allowed))
 				}
-				wrote(edited.Revision)
-				if n%2 == 0 {
-					continue
-				}
-				deletion, err := s.Delete(s.Context(), tenant, w.ID, allowed)
-				if err != nil {
-					s.Errorf("Delete: %v", err)
-					return
-				}
-				wrote(deletion)
 			}
 		})
 	}
@@ -161,10 +143,17 @@ func (s *subject) writeALot(tenants ...string) (revisions []uint64) {
 	return revisions
 }
 
+func revisionsOf(changes []origins.Change) (revisions []uint64) {
+	for _, c := range changes {
+		revisions = append(revisions, c.Revision)
+	}
+	return revisions
+}
+
 func feedGoesOn(s *subject) {
-	one := s.create(entry("acme", "one"))
+	one := s.create(newIntegration("acme", "one"))
 	first := s.watch(one.Revision - 1)
-	s.until(first, one.Revision)
+	s.changesUntil(first, one.Revision)
 	first.stop()
 	if err := <-first.ended; !errors.Is(err, context.Canceled) {
 		s.Errorf("Watch ended with %v", err)
@@ -172,21 +161,18 @@ func feedGoesOn(s *subject) {
 	missed := s.edit(one, func(w *store.WebIntegration) { w.Name = "two" })
 	gone := s.delete(one)
 	again := s.watch(one.Revision)
-	then := s.create(entry("acme", "three"))
-	var got []uint64
-	for _, c := range s.until(again, then.Revision) {
-		got = append(got, c.Revision)
-	}
+	then := s.create(newIntegration("acme", "three"))
+	got := revisionsOf(s.changesUntil(again, then.Revision))
 	if want := []uint64{missed.Revision, gone, then.Revision}; !slices.Equal(got, want) {
-		s.Errorf("it went on with %d, want %d", got, want)
+		s.Errorf("Watch resumed with %d, want %d", got, want)
 	}
 	if all := first.all(); len(all) != 1 {
-		s.Errorf("a watch that had ended was handed %+v", all)
+		s.Errorf("a Watch that had ended received %+v", all)
 	}
 }
 
 func feedEnds(s *subject) {
-	s.create(entry("acme", "one"))
+	s.create(newIntegration("acme", "one"))
 	w := s.watch(s.revision())
 	w.stop()
 	if err := <-w.ended; !errors.Is(err, context.Canceled) {
@@ -201,21 +187,21 @@ func feedEnds(s *subject) {
 
 func feedReachesAll(s *subject) {
 	from := s.revision()
-	var watchers []*watched
+	var watchers []*watcher
 	for range 5 {
 		watchers = append(watchers, s.watch(from))
 	}
-	revisions := s.writeALot("acme")
+	revisions := s.writeConcurrently("acme")
 	last := slices.Max(revisions)
 	for i, w := range watchers {
-		if all := s.until(w, last); len(all) != len(revisions) {
-			s.Errorf("watcher %d was handed %d of %d changes", i, len(all), len(revisions))
+		if all := s.changesUntil(w, last); len(all) != len(revisions) {
+			s.Errorf("watcher %d received %d of %d changes", i, len(all), len(revisions))
 		}
 	}
 }
 
-// feedAddsUp brings every change into lists that begin empty: they end as those
-// that are read.
+// feedAddsUp applies every change to empty lists, and compares the results with what
+// Load returns.
 func feedAddsUp(s *subject) {
 	tenants := []string{"acme", "other"}
 	from := s.revision()
@@ -224,8 +210,8 @@ func feedAddsUp(s *subject) {
 		lists[t] = origins.NewList(from, nil)
 	}
 	w := s.watch(from)
-	revisions := s.writeALot(tenants...)
-	for _, c := range s.until(w, slices.Max(revisions)) {
+	revisions := s.writeConcurrently(tenants...)
+	for _, c := range s.changesUntil(w, slices.Max(revisions)) {
 		lists[c.Tenant] = lists[c.Tenant].With(c)
 	}
 	for _, t := range tenants {
@@ -249,8 +235,8 @@ func tenantsKnowTheirLastWrite(s *subject) {
 	if at, all, err := s.Tenants(s.Context()); err != nil || at.Revision != 0 || len(all) != 0 {
 		s.Errorf("an empty store has the tenants %v at %+v, %v", all, at, err)
 	}
-	one := s.create(entry("acme", "one"))
-	other := s.create(entry("o/ther", "one"))
+	one := s.create(newIntegration("acme", "one"))
+	other := s.create(newIntegration("o/ther", "one"))
 	edited := s.edit(one, func(w *store.WebIntegration) { w.Name = "two" })
 	s.wantTenants(map[string]uint64{"acme": edited.Revision, "o/ther": other.Revision})
 	deleted := s.delete(other)
@@ -277,7 +263,7 @@ func (s *subject) wantTenants(want map[string]uint64) {
 
 func identityStays(s *subject) {
 	at := s.position()
-	s.create(entry("acme", "one"))
+	s.create(newIntegration("acme", "one"))
 	s.reopen()
 	now := s.position()
 	if at.Store == "" || now.Store != at.Store || now.Revision <= at.Revision {

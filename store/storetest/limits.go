@@ -22,7 +22,7 @@ func limitTests() []test {
 
 func (s *subject) refuses(w store.WebIntegration, what string, most int) {
 	s.Helper()
-	s.writesNothing(w.TenantID, func() {
+	s.wantNoWrite(w.TenantID, func() {
 		s.Helper()
 		_, err := s.Create(s.Context(), w)
 		s.wantLimit(err, what, most)
@@ -37,7 +37,7 @@ func (s *subject) wantLimit(err error, what string, most int) {
 	}
 }
 
-// numbered returns n entries.
+// numbered returns n valid origins.
 func numbered(n int) []string {
 	entries := make([]string, n)
 	for i := range entries {
@@ -47,36 +47,36 @@ func numbered(n int) []string {
 }
 
 func limitsBoundIntegrations(s *subject) {
-	one := s.create(entry("acme", "one"))
-	s.create(entry("acme", "two", numbered(3)...))
-	s.refuses(entry("acme", "three"), store.LimitIntegrations, 2)
-	s.create(entry("other", "one"))
+	one := s.create(newIntegration("acme", "one"))
+	s.create(newIntegration("acme", "two", numbered(3)...))
+	s.refuses(newIntegration("acme", "three"), store.LimitIntegrations, 2)
+	s.create(newIntegration("other", "one"))
 	s.edit(one, func(w *store.WebIntegration) { w.ValidOrigins = numbered(2) })
-	s.refuses(entry("acme", "three"), store.LimitIntegrations, 2)
+	s.refuses(newIntegration("acme", "three"), store.LimitIntegrations, 2)
 	s.delete(one)
-	s.create(entry("acme", "three"))
-	s.refuses(entry("acme", "four"), store.LimitIntegrations, 2)
+	s.create(newIntegration("acme", "three"))
+	s.refuses(newIntegration("acme", "four"), store.LimitIntegrations, 2)
 }
 
 func limitsBoundOrigins(s *subject) {
-	s.refuses(entry("acme", "four", numbered(4)...), store.LimitOrigins, 3)
-	two := s.create(entry("acme", "two", numbered(2)...))
-	s.refuses(entry("acme", "two more", numbered(2)...), store.LimitOrigins, 3)
-	s.create(entry("acme", "one more", numbered(1)...))
-	s.create(entry("acme", "none"))
-	s.refuses(entry("acme", "one", numbered(1)...), store.LimitOrigins, 3)
-	s.create(entry("other", "three", numbered(3)...))
+	s.refuses(newIntegration("acme", "four", numbered(4)...), store.LimitOrigins, 3)
+	two := s.create(newIntegration("acme", "two", numbered(2)...))
+	s.refuses(newIntegration("acme", "two more", numbered(2)...), store.LimitOrigins, 3)
+	s.create(newIntegration("acme", "one more", numbered(1)...))
+	s.create(newIntegration("acme", "none"))
+	s.refuses(newIntegration("acme", "one", numbered(1)...), store.LimitOrigins, 3)
+	s.create(newIntegration("other", "three", numbered(3)...))
 	s.delete(two)
-	s.create(entry("acme", "two again", numbered(2)...))
-	s.refuses(entry("acme", "one", numbered(1)...), store.LimitOrigins, 3)
+	s.create(newIntegration("acme", "two again", numbered(2)...))
+	s.refuses(newIntegration("acme", "one", numbered(1)...), store.LimitOrigins, 3)
 }
 
 func limitsBoundEdits(s *subject) {
-	w, other := s.create(entry("acme", "one", numbered(1)...)), s.create(entry("acme", "other", numbered(1)...))
+	w, other := s.create(newIntegration("acme", "one", numbered(1)...)), s.create(newIntegration("acme", "other", numbered(1)...))
 	resize := func(n int) func(*store.WebIntegration) error {
 		return func(w *store.WebIntegration) error { w.ValidOrigins = numbered(n); return nil }
 	}
-	s.writesNothing("acme", func() {
+	s.wantNoWrite("acme", func() {
 		_, err := s.Edit(s.Context(), "acme", w.ID, resize(3))
 		s.wantLimit(err, store.LimitOrigins, 3)
 	})
@@ -94,19 +94,19 @@ func limitsBoundEdits(s *subject) {
 }
 
 func limitsCountWhatWasReopened(s *subject) {
-	w := s.create(entry("acme", "two", numbered(2)...))
+	w := s.create(newIntegration("acme", "two", numbered(2)...))
 	s.reopen()
-	s.refuses(entry("acme", "two more", numbered(2)...), store.LimitOrigins, 3)
+	s.refuses(newIntegration("acme", "two more", numbered(2)...), store.LimitOrigins, 3)
 	s.delete(w)
 	s.reopen()
-	s.create(entry("acme", "three", numbered(3)...))
+	s.create(newIntegration("acme", "three", numbered(3)...))
 }
 
 func limitsHoldConcurrently(s *subject) {
 	errs := make([]error, 20)
 	var done sync.WaitGroup
 	for i := range errs {
-		done.Go(func() { _, errs[i] = s.Create(s.Context(), entry("acme", "one")) })
+		done.Go(func() { _, errs[i] = s.Create(s.Context(), newIntegration("acme", "one")) })
 	}
 	done.Wait()
 	errs = slices.DeleteFunc(errs, func(err error) bool { return err == nil })

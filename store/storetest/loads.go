@@ -16,14 +16,16 @@ func loadTests() []test {
 	}
 }
 
-// history is what one entry was from which revision on.
-type history []struct {
+// history has the name of one web integration after each write of it.
+type history []named
+
+type named struct {
 	revision uint64
-	name     string // "" after the deletion
+	name     string // empty after the deletion
 }
 
-// at returns the entry's name at revision.
-func (h history) at(revision uint64) (name string) {
+// nameAt returns the name at revision.
+func (h history) nameAt(revision uint64) (name string) {
 	for _, step := range h {
 		if step.revision <= revision {
 			name = step.name
@@ -32,8 +34,8 @@ func (h history) at(revision uint64) (name string) {
 	return name
 }
 
-// loadsSeeOneRevision loads while others write, and then holds each load
-// against what the writers know to have been there at its revision.
+// loadsSeeOneRevision loads during concurrent writes, and then compares each load with
+// what was written up to its revision.
 func loadsSeeOneRevision(s *subject) {
 	const writers = 4
 	histories := make([]map[string]history, writers)
@@ -58,25 +60,23 @@ func loadsSeeOneRevision(s *subject) {
 	}
 	done.Wait()
 	for revision, all := range loads {
-		s.wantAsItWas(revision, all, histories)
+		s.wantHistory(revision, all, histories)
 	}
 	if last != s.revision() {
 		s.Errorf("of %d loads the last is at revision %d, the store at %d", len(loads), last, s.revision())
 	}
 }
 
-// writeHistory creates, edits and deletes, and returns what was when.
+// writeHistory creates, edits and deletes web integrations, and returns their
+// histories.
 func (s *subject) writeHistory() map[string]history {
 	all := map[string]history{}
 	for i := range 10 {
-		w := entry("acme", "created", "https://created.example")
+		w := newIntegration("acme", "created", "https://created.example")
 		var h history
 		note := func(revision uint64, name string, err error) {
 			s.wantError("a write", err, nil)
-			h = append(h, struct {
-				revision uint64
-				name     string
-			}{revision, name})
+			h = append(h, named{revision, name})
 		}
 		got, err := s.Create(s.Context(), w)
 		note(got.Revision, got.Name, err)
@@ -96,16 +96,16 @@ func (s *subject) writeHistory() map[string]history {
 	return all
 }
 
-func (s *subject) wantAsItWas(revision uint64, all map[string]store.WebIntegration, histories []map[string]history) {
+func (s *subject) wantHistory(revision uint64, all map[string]store.WebIntegration, histories []map[string]history) {
 	s.Helper()
 	for _, w := range all {
 		if w.Revision > revision {
-			s.Errorf("a load at revision %d has an entry of %d", revision, w.Revision)
+			s.Errorf("a load at revision %d has a web integration of %d", revision, w.Revision)
 		}
 	}
 	for _, written := range histories {
 		for id, h := range written {
-			if got, want := all[id].Name, h.at(revision); got != want {
+			if got, want := all[id].Name, h.nameAt(revision); got != want {
 				s.Errorf("a load at revision %d has %q, want %q of %v", revision, got, want, h)
 			}
 		}
@@ -113,9 +113,9 @@ func (s *subject) wantAsItWas(revision uint64, all map[string]store.WebIntegrati
 }
 
 func loadsFeedACache(s *subject) {
-	one := s.create(entry("acme", "one", "https://A.example:443/", "not an origin"))
-	two := s.create(entry("acme", "two", "https://b.example"))
-	s.create(entry("other", "three", "https://c.example"))
+	one := s.create(newIntegration("acme", "one", "https://A.example:443/", "not an origin"))
+	two := s.create(newIntegration("acme", "two", "https://b.example"))
+	s.create(newIntegration("other", "three", "https://c.example"))
 	revision, all, err := s.Load(s.Context(), "acme")
 	if err != nil {
 		s.Fatal(err)

@@ -8,22 +8,22 @@ import (
 	"originwarden/store"
 )
 
-// sized creates entries whose valid origins come to these many bytes, in the
-// order of their names.
-func sized(s *subject, bytes ...int) []store.WebIntegration {
+// createSized creates web integrations with so many bytes of valid origins each, and
+// returns them in the order of their names.
+func createSized(s *subject, bytes ...int) []store.WebIntegration {
 	var all []store.WebIntegration
 	for i, n := range bytes {
 		var entries []string
 		for ; n > 0; n -= len(entries[len(entries)-1]) {
 			entries = append(entries, strings.Repeat("o", min(n, 1000)))
 		}
-		all = append(all, s.create(entry("acme", fmt.Sprintf("n%02d", i), entries...)))
+		all = append(all, s.create(newIntegration("acme", fmt.Sprintf("n%02d", i), entries...)))
 	}
 	return all
 }
 
 func pagesEndByBytes(s *subject) {
-	all := sized(s, 100, 100, 100, 0, 0, 500, 100, 0)
+	all := createSized(s, 100, 100, 100, 0, 0, 500, 100, 0)
 	for _, row := range []struct{ bytes, limit, want int }{
 		{0, 100, 8},
 		{901, 100, 8},
@@ -45,23 +45,23 @@ func pagesEndByBytes(s *subject) {
 	}
 }
 
-// pagesOfLargeEntries has more than a store may want to read at once.
+// pagesOfLargeEntries has more bytes than a store may read at once.
 func pagesOfLargeEntries(s *subject) {
 	const large = 700_000
-	all := sized(s, large, large, large, large, 0, large, large, large, 0, 0)
+	all := createSized(s, large, large, large, large, 0, large, large, large, 0, 0)
 	for _, bytes := range []int{0, 1, 2 * large, 3*large + 1} {
 		s.wantWalks(all, 100, bytes)
 	}
 }
 
-// wantWalks walks in both orders by both cursors, and wants each entry once, on
-// pages that are as large as they may be.
+// wantWalks reads all pages in both orders by both cursors, and checks that each web
+// integration is on one page, and that each page is as large as allowed.
 func (s *subject) wantWalks(all []store.WebIntegration, limit, bytes int) {
 	s.Helper()
 	eachOrder(all, func(all []store.WebIntegration, descending bool) {
 		q := store.Query{Descending: descending, Limit: limit, Bytes: bytes}
 		for from := 0; from < len(all); {
-			to := from + fitting(all[from:], limit, bytes)
+			to := from + pageLength(all[from:], limit, bytes)
 			s.wantPage(q, all[from:to], to < len(all), from > 0)
 			q.After, from = all[to-1].ID, to
 		}
@@ -69,7 +69,7 @@ func (s *subject) wantWalks(all []store.WebIntegration, limit, bytes int) {
 		for to := len(all) - 1; to > 0; {
 			before := slices.Clone(all[:to])
 			slices.Reverse(before)
-			from := to - fitting(before, limit, bytes)
+			from := to - pageLength(before, limit, bytes)
 			q.Before = all[to].ID
 			s.wantPage(q, all[from:to], true, from > 0)
 			to = from
@@ -77,8 +77,8 @@ func (s *subject) wantWalks(all []store.WebIntegration, limit, bytes int) {
 	})
 }
 
-// fitting is how many of the entries a page has that begins with them.
-func fitting(all []store.WebIntegration, limit, bytes int) (n int) {
+// pageLength returns the length of a page that begins with these web integrations.
+func pageLength(all []store.WebIntegration, limit, bytes int) (n int) {
 	for sum := 0; n < min(limit, len(all)); {
 		sum += all[n].OriginBytes()
 		if n++; bytes > 0 && sum >= bytes {

@@ -22,32 +22,32 @@ func pageTests() []test {
 	}
 }
 
-// inOrder creates entries whose order by bytes is another one than by case, by
-// locale, by UTF-16 or by length, some of them with one name, and returns them
-// in the order of bytes, then of ids.
-func inOrder(s *subject) []store.WebIntegration {
+// createSorted creates web integrations whose order by bytes differs from that by
+// case, locale, UTF-16 or length, some of them with the same name. It returns them in
+// the order of bytes, then of ids.
+func createSorted(s *subject) []store.WebIntegration {
 	names := []string{
 		"a", "B", "b", "A", "aa", "a b", "a-b", "a0", "a_", "Z", "_", " ", "10", "9", "é", "e\u0301", "ä", "z",
 		"\ufffd", "\U0001f600", "日本", "ａ", "same", "same", "same", "same", "Same", "same ", "~",
 	}
 	var all []store.WebIntegration
 	for _, name := range names {
-		all = append(all, s.create(entry("acme", name, "https://"+fmt.Sprint(len(all))+".example")))
+		all = append(all, s.create(newIntegration("acme", name, "https://"+fmt.Sprint(len(all))+".example")))
 	}
 	for _, id := range []string{"a", "B", "_", "-", "0"} { // in bytes: - 0 B _ a
-		w := entry("acme", "same")
+		w := newIntegration("acme", "same")
 		w.ID = strings.Repeat(id, 32)
 		all = append(all, s.create(w))
 	}
-	s.create(entry("acm", "same"))
-	s.create(entry("acmf", "same"))
+	s.create(newIntegration("acm", "same"))
+	s.create(newIntegration("acmf", "same"))
 	slices.SortFunc(all, func(a, b store.WebIntegration) int {
 		return strings.Compare(a.Name+"\x00"+a.ID, b.Name+"\x00"+b.ID)
 	})
 	return all
 }
 
-// eachOrder runs check with the entries ascending, then descending.
+// eachOrder calls check with the ascending order, then with the descending one.
 func eachOrder(all []store.WebIntegration, check func(all []store.WebIntegration, descending bool)) {
 	check(all, false)
 	descending := slices.Clone(all)
@@ -59,7 +59,7 @@ func (s *subject) wantPage(q store.Query, want []store.WebIntegration, more, les
 	s.Helper()
 	page := s.page("acme", q)
 	if len(page.Integrations) != len(want) || page.More != more || page.Less != less {
-		s.Fatalf("Page(%+v) has %d entries, more %t, less %t; want %d, %t, %t",
+		s.Fatalf("Page(%+v) has %d web integrations, more %t, less %t; want %d, %t, %t",
 			q, len(page.Integrations), page.More, page.Less, len(want), more, less)
 	}
 	for i, w := range want {
@@ -68,7 +68,7 @@ func (s *subject) wantPage(q store.Query, want []store.WebIntegration, more, les
 }
 
 func pagesAreInOrder(s *subject) {
-	eachOrder(inOrder(s), func(all []store.WebIntegration, descending bool) {
+	eachOrder(createSorted(s), func(all []store.WebIntegration, descending bool) {
 		for _, limit := range []int{len(all), len(all) + 1, 1 << 30} {
 			s.wantPage(store.Query{Descending: descending, Limit: limit}, all, false, false)
 		}
@@ -76,7 +76,7 @@ func pagesAreInOrder(s *subject) {
 }
 
 func pagesNeitherSkipNorRepeat(s *subject) {
-	eachOrder(inOrder(s), func(all []store.WebIntegration, descending bool) {
+	eachOrder(createSorted(s), func(all []store.WebIntegration, descending bool) {
 		for _, limit := range []int{1, 2, 3, 7, len(all) - 1, len(all)} {
 			after := ""
 			for from := 0; from < len(all); from += limit {
@@ -90,7 +90,7 @@ func pagesNeitherSkipNorRepeat(s *subject) {
 }
 
 func pagesGoBack(s *subject) {
-	eachOrder(inOrder(s), func(all []store.WebIntegration, descending bool) {
+	eachOrder(createSorted(s), func(all []store.WebIntegration, descending bool) {
 		for _, limit := range []int{1, 2, 3, 7, len(all) - 1, len(all)} {
 			to := len(all) - 1
 			for to > 0 {
@@ -103,10 +103,10 @@ func pagesGoBack(s *subject) {
 	})
 }
 
-// pagesStandChurn walks in both orders by both cursors while entries around
-// those on the pages are created and deleted.
+// pagesStandChurn reads all pages in both orders by both cursors, while neighbours of
+// what is on them are created and deleted.
 func pagesStandChurn(s *subject) {
-	eachOrder(inOrder(s), func(stable []store.WebIntegration, descending bool) {
+	eachOrder(createSorted(s), func(stable []store.WebIntegration, descending bool) {
 		s.walkInChurn(stable, func(cursor string) store.Query {
 			return store.Query{After: cursor, Descending: descending, Limit: 3}
 		})
@@ -121,7 +121,8 @@ func pagesStandChurn(s *subject) {
 	})
 }
 
-// walkInChurn wants each of stable once, in this order, and nothing twice.
+// walkInChurn checks that each of stable is on one page, in this order, and that
+// nothing is on two pages.
 func (s *subject) walkInChurn(stable []store.WebIntegration, next func(cursor string) store.Query) {
 	s.Helper()
 	fixed, seen := map[string]bool{}, map[string]bool{}
@@ -152,15 +153,15 @@ func (s *subject) walkInChurn(stable []store.WebIntegration, next func(cursor st
 		passing = s.churn(passing, names, cursor)
 	}
 	if !slices.EqualFunc(met, stable, func(id string, w store.WebIntegration) bool { return id == w.ID }) {
-		s.Errorf("the walk met %d entries, want the %d that were there all the time, in order", len(met), len(stable))
+		s.Errorf("the walk met %d web integrations, want the %d that were there all the time, in order", len(met), len(stable))
 	}
 	for _, w := range passing {
 		s.delete(w)
 	}
 }
 
-// churn deletes what passes, unless it is the cursor, and creates entries of
-// these names, which come to stand on both sides of the cursor.
+// churn deletes the passing ones except the cursor, and creates others with these
+// names, on both sides of the cursor.
 func (s *subject) churn(passing []store.WebIntegration, names []string, cursor string) (next []store.WebIntegration) {
 	for _, w := range passing {
 		if w.ID == cursor {
@@ -170,13 +171,13 @@ func (s *subject) churn(passing []store.WebIntegration, names []string, cursor s
 		}
 	}
 	for _, name := range names {
-		next = append(next, s.create(entry("acme", name)))
+		next = append(next, s.create(newIntegration("acme", name)))
 	}
 	return next
 }
 
 func pagesFollowARename(s *subject) {
-	a, b, c := s.create(entry("acme", "a")), s.create(entry("acme", "b")), s.create(entry("acme", "c"))
+	a, b, c := s.create(newIntegration("acme", "a")), s.create(newIntegration("acme", "b")), s.create(newIntegration("acme", "c"))
 	a = s.edit(a, func(w *store.WebIntegration) { w.Name = "bb" })
 	s.wantPage(store.Query{Limit: 3}, []store.WebIntegration{b, a, c}, false, false)
 	s.wantPage(store.Query{After: a.ID, Limit: 3}, []store.WebIntegration{c}, false, true)
@@ -185,7 +186,7 @@ func pagesFollowARename(s *subject) {
 
 func pagesOfZero(s *subject) {
 	for range 3 {
-		w := s.create(entry("acme", "a"))
+		w := s.create(newIntegration("acme", "a"))
 		for _, q := range []store.Query{{}, {Descending: true}, {After: w.ID}, {Before: w.ID}} {
 			s.wantPage(q, nil, false, false)
 		}
@@ -193,9 +194,9 @@ func pagesOfZero(s *subject) {
 }
 
 func pagesRefuseUnknownCursors(s *subject) {
-	w := s.create(entry("acme", "a"))
-	foreign := s.create(entry("other", "b"))
-	gone := s.create(entry("acme", "c"))
+	w := s.create(newIntegration("acme", "a"))
+	foreign := s.create(newIntegration("other", "b"))
+	gone := s.create(newIntegration("acme", "c"))
 	s.delete(gone)
 	for _, cursor := range []string{store.NewID(), foreign.ID, gone.ID, w.Name, w.ID[1:], w.ID + " ", "%"} {
 		for _, limit := range []int{0, 10} {

@@ -40,12 +40,12 @@ func revisionsGrow(s *subject) {
 		}
 	}
 	for _, tenant := range []string{"acme", "other", "acme"} {
-		w := s.create(entry(tenant, "one"))
+		w := s.create(newIntegration(tenant, "one"))
 		grown(w.Revision)
 		grown(s.edit(w, func(*store.WebIntegration) {}).Revision)
 		grown(s.edit(w, func(w *store.WebIntegration) { w.ValidOrigins = []string{"https://a.example"} }).Revision)
 		s.reopen()
-		grown(s.create(entry(tenant, "two")).Revision)
+		grown(s.create(newIntegration(tenant, "two")).Revision)
 		grown(s.delete(w))
 		if loaded, _ := s.load("none"); loaded != last {
 			s.Errorf("another tenant loads at revision %d, want %d", loaded, last)
@@ -54,7 +54,7 @@ func revisionsGrow(s *subject) {
 }
 
 func revisionsOutliveDeletions(s *subject) {
-	w := s.create(entry("acme", "one"))
+	w := s.create(newIntegration("acme", "one"))
 	deleted := s.delete(w)
 	s.reopen()
 	if r := s.revision(); r != deleted {
@@ -65,8 +65,8 @@ func revisionsOutliveDeletions(s *subject) {
 	}
 }
 
-// revisionsAreInCommitOrder has many write at once. A write that began after
-// another one was acknowledged has the greater revision, and so has every read.
+// revisionsAreInCommitOrder makes concurrent writes. A write or a read that begins
+// after another write has returned has a greater revision.
 func revisionsAreInCommitOrder(s *subject) {
 	const writers, rounds = 8, 5
 	var acknowledged atomic.Uint64
@@ -86,7 +86,7 @@ func revisionsAreInCommitOrder(s *subject) {
 		done.Go(func() {
 			for range rounds {
 				before := acknowledged.Load()
-				w, err := s.Create(s.Context(), entry("acme", "one"))
+				w, err := s.Create(s.Context(), newIntegration("acme", "one"))
 				take(before, w.Revision, err)
 				before = acknowledged.Load()
 				w, err = s.Edit(s.Context(), "acme", w.ID, func(w *store.WebIntegration) error { w.Name = "two"; return nil })

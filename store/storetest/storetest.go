@@ -1,4 +1,4 @@
-// Package storetest holds every store.Store to the one contract.
+// Package storetest tests a store.Store against its contract.
 package storetest
 
 import (
@@ -13,12 +13,11 @@ import (
 	"originwarden/store"
 )
 
-// Open returns a new, empty store with these limits, and a function that
-// closes it and opens what it left behind. Both stores are closed when t ends.
+// Open returns a new, empty store with these limits, and a function that closes it
+// and opens it again. Both stores are closed when t ends.
 type Open func(t *testing.T, limits store.Limits) (s store.Store, reopen func(t *testing.T) store.Store)
 
-// Run runs the suite. A store passes it unchanged, also under the race
-// detector.
+// Run runs the suite, which every store has to pass, also under the race detector.
 func Run(t *testing.T, open Open) {
 	for _, part := range []struct {
 		name  string
@@ -43,15 +42,14 @@ func Run(t *testing.T, open Open) {
 	}
 }
 
-// test is one of the suite. Zero limits stand for ample ones.
+// test is a test of the suite. Zero limits stand for large ones.
 type test struct {
 	name   string
 	run    func(*subject)
 	limits store.Limits
 }
 
-// subject is the store under test, with shorthands that fail the test where
-// the store must not fail.
+// subject is the store under test. Its methods fail the test if the store fails.
 type subject struct {
 	*testing.T
 	store.Store
@@ -69,8 +67,8 @@ func newSubject(t *testing.T, open Open, limits store.Limits) *subject {
 
 func (s *subject) reopen() { s.Store = s.open(s.T) }
 
-// entry is a web integration of a tenant, not yet created.
-func entry(tenant, name string, origins ...string) store.WebIntegration {
+// newIntegration returns a web integration that is not created yet.
+func newIntegration(tenant, name string, origins ...string) store.WebIntegration {
 	now := time.Unix(1_700_000_000, 0).UTC()
 	return store.WebIntegration{
 		ID: store.NewID(), TenantID: tenant, Name: name, CreatedBy: "ops",
@@ -155,29 +153,36 @@ func (s *subject) position() store.Position {
 	return at
 }
 
-// writesNothing fails if do changes the tenant's web integrations or the
-// revision.
-func (s *subject) writesNothing(tenant string, do func()) {
+// wantNoWrite fails the test if do changes the tenant's web integrations, the
+// position or the revisions of tenants.
+func (s *subject) wantNoWrite(tenant string, do func()) {
 	s.Helper()
-	before, were := s.load(tenant)
+	before := s.contents(tenant)
 	do()
-	after, are := s.load(tenant)
-	if before != after {
-		s.Errorf("the revision went from %d to %d", before, after)
-	}
-	if !reflect.DeepEqual(were, are) {
-		s.Errorf("what was kept went from\n%v to\n%v", were, are)
+	if after := s.contents(tenant); !reflect.DeepEqual(before, after) {
+		s.Errorf("the store went from\n%v to\n%v", before, after)
 	}
 }
 
-// wantSame compares all fields; a nil list is an empty one.
+// contents returns what the store has, and of web integrations those of tenant.
+func (s *subject) contents(tenant string) []any {
+	s.Helper()
+	at, tenants, err := s.Tenants(s.Context())
+	if err != nil {
+		s.Fatalf("Tenants: %v", err)
+	}
+	revision, all := s.load(tenant)
+	return []any{at, tenants, revision, all}
+}
+
+// wantSame compares all fields. A nil list equals an empty one.
 func (s *subject) wantSame(from string, got, want store.WebIntegration) {
 	s.Helper()
 	if len(got.ValidOrigins) == 0 && len(want.ValidOrigins) == 0 {
 		got.ValidOrigins, want.ValidOrigins = nil, nil
 	}
 	if !reflect.DeepEqual(got, want) {
-		s.Errorf("%s:\n got %s\nwant %s", from, brief(got), brief(want))
+		s.Errorf("%s:\n got %s\nwant %s", from, abbreviate(got), abbreviate(want))
 	}
 }
 
@@ -188,76 +193,55 @@ func (s *subject) wantError(from string, got, want error) {
 	}
 }
 
-// brief keeps the report of a long list short.
-func brief(w store.WebIntegration) string {
+// abbreviate formats w without most of a long list.
+func abbreviate(w store.WebIntegration) string {
 	if n := len(w.ValidOrigins); n > 5 {
 		return fmt.Sprintf("%+q… and %d more", w.ValidOrigins[:5], n-5)
 	}
 	return fmt.Sprintf("%+v", w)
 }
 
-// notOurs reports whether err says that the store did not answer.
-func notOurs(err error) bool {
-	var limit *store.LimitError
-	for _, ours := range []error{store.ErrNotFound, store.ErrUnknownCursor, store.ErrExists, store.ErrUnchanged} {
-		if errors.Is(err, ours) {
+// isUnavailable reports whether err says that the store did not answer.
+func isUnavailable(err error) bool {
+	for _, refusal := range []error{store.ErrNotFound, store.ErrUnknownCursor, store.ErrExists, store.ErrUnchanged} {
+		if errors.Is(err, refusal) {
 			return false
 		}
 	}
-	return err != nil && !errors.As(err, &limit)
+	_, refused := errors.AsType[*store.LimitError](err)
+	return err != nil && !refused
 }
 
-// calls are the Store's calls but Close, against the entry w; the creation is
-// of an entry of its own.
-func calls(s store.Store, w store.WebIntegration) map[string]func(context.Context) error {
+// storeCalls returns all calls of a Store but CheckWrites and Close, on the existing
+// web integration w. Create and Batch make another one.
+func storeCalls(s store.Store, w store.WebIntegration) map[string]func(context.Context) error {
+	unchanged := func(*store.WebIntegration) error { return nil }
 	return map[string]func(context.Context) error{
-		"Page": func(ctx context.Context) error {
-			_, err := s.Page(ctx, w.TenantID, store.Query{Limit: 1})
-			return err
-		},
-		"Integration": func(ctx context.Context) error {
-			_, err := s.Integration(ctx, w.TenantID, w.ID)
-			return err
-		},
-		"Create": func(ctx context.Context) error {
-			_, err := s.Create(ctx, entry(w.TenantID, "created beside it"))
-			return err
-		},
-		"Edit": func(ctx context.Context) error {
-			_, err := s.Edit(ctx, w.TenantID, w.ID, func(*store.WebIntegration) error { return nil })
-			return err
-		},
-		"Delete": func(ctx context.Context) error {
-			_, err := s.Delete(ctx, w.TenantID, w.ID, allowed)
-			return err
-		},
+		"Page":        func(ctx context.Context) error { return errorOf(s.Page(ctx, w.TenantID, store.Query{Limit: 1})) },
+		"Integration": func(ctx context.Context) error { return errorOf(s.Integration(ctx, w.TenantID, w.ID)) },
+		"Create":      func(ctx context.Context) error { return errorOf(s.Create(ctx, newIntegration(w.TenantID, "created"))) },
+		"Edit":        func(ctx context.Context) error { return errorOf(s.Edit(ctx, w.TenantID, w.ID, unchanged)) },
+		"Delete":      func(ctx context.Context) error { return errorOf(s.Delete(ctx, w.TenantID, w.ID, allowed)) },
 		"Batch": func(ctx context.Context) error {
-			_, err := s.Batch(ctx, []store.Write{creation(entry(w.TenantID, "made beside it"))})
-			return err
+			return errorOf(s.Batch(ctx, []store.Write{creation(newIntegration(w.TenantID, "created by a batch"))}))
 		},
 		"Load": func(ctx context.Context) error {
 			_, _, err := s.Load(ctx, w.TenantID)
 			return err
 		},
-		"Position": func(ctx context.Context) error {
-			_, err := s.Position(ctx)
-			return err
-		},
+		"Position": func(ctx context.Context) error { return errorOf(s.Position(ctx)) },
 		"Tenants": func(ctx context.Context) error {
 			_, _, err := s.Tenants(ctx)
 			return err
 		},
-		"Watch": func(ctx context.Context) error {
-			return watchOne(ctx, s, w.Revision-1)
-		},
-		"Accept": func(ctx context.Context) error {
-			_, err := s.Accept(ctx)
-			return err
-		},
+		"Watch":  func(ctx context.Context) error { return watchOne(ctx, s, w.Revision-1) },
+		"Accept": func(ctx context.Context) error { return errorOf(s.Accept(ctx)) },
 	}
 }
 
-// watchOne watches until there was a change.
+func errorOf[T any](_ T, err error) error { return err }
+
+// watchOne watches until there is a change.
 func watchOne(ctx context.Context, s store.Store, after uint64) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()

@@ -25,11 +25,11 @@ func writeTests() []test {
 }
 
 func refusesAnIDTwice(s *subject) {
-	w := s.create(entry("acme", "one", "https://one.example"))
+	w := s.create(newIntegration("acme", "one", "https://one.example"))
 	for _, tenant := range []string{"acme", "other"} {
-		again := entry(tenant, "two", "https://two.example")
+		again := newIntegration(tenant, "two", "https://two.example")
 		again.ID = w.ID
-		s.writesNothing("acme", func() {
+		s.wantNoWrite("acme", func() {
 			_, err := s.Create(s.Context(), again)
 			s.wantError("Create", err, store.ErrExists)
 		})
@@ -42,9 +42,9 @@ func refusesAnIDTwice(s *subject) {
 }
 
 func findsNoUnknownID(s *subject) {
-	w := s.create(entry("acme", "one"))
+	w := s.create(newIntegration("acme", "one"))
 	for _, id := range []string{"", "%", store.NewID(), w.ID[:31], w.ID + "x", w.Name} {
-		s.writesNothing("acme", func() {
+		s.wantNoWrite("acme", func() {
 			_, err := s.Integration(s.Context(), "acme", id)
 			s.wantError("Integration", err, store.ErrNotFound)
 			_, err = s.Edit(s.Context(), "acme", id, func(*store.WebIntegration) error { return nil })
@@ -55,7 +55,7 @@ func findsNoUnknownID(s *subject) {
 	}
 }
 
-// spoil changes all that an edit may, and what the list shares with others.
+// spoil changes every field that an edit may change, and the list in place.
 func spoil(w *store.WebIntegration) {
 	w.Name, w.CreatedBy = "spoilt", "spoilt"
 	w.ValidOrigins[0] = "https://spoilt.example"
@@ -63,10 +63,10 @@ func spoil(w *store.WebIntegration) {
 }
 
 func editUnchanged(s *subject) {
-	was := s.create(entry("acme", "one", "https://a.example", "https://b.example"))
-	s.create(entry("acme", "later")) // the entry's revision is not the store's
+	was := s.create(newIntegration("acme", "one", "https://a.example", "https://b.example"))
+	s.create(newIntegration("acme", "later")) // its revision is not the store's
 	for _, unchanged := range []error{store.ErrUnchanged, fmt.Errorf("wrapped: %w", store.ErrUnchanged)} {
-		s.writesNothing("acme", func() {
+		s.wantNoWrite("acme", func() {
 			got, err := s.Edit(s.Context(), "acme", was.ID, func(w *store.WebIntegration) error {
 				spoil(w)
 				return unchanged
@@ -78,9 +78,9 @@ func editUnchanged(s *subject) {
 }
 
 func editFails(s *subject) {
-	was := s.create(entry("acme", "one", "https://a.example", "https://b.example"))
+	was := s.create(newIntegration("acme", "one", "https://a.example", "https://b.example"))
 	for _, refusal := range []error{errors.New("refused"), store.ErrNotFound} {
-		s.writesNothing("acme", func() {
+		s.wantNoWrite("acme", func() {
 			got, err := s.Edit(s.Context(), "acme", was.ID, func(w *store.WebIntegration) error {
 				spoil(w)
 				return refusal
@@ -95,8 +95,8 @@ func editFails(s *subject) {
 }
 
 func editPanics(s *subject) {
-	was := s.create(entry("acme", "one", "https://a.example"))
-	s.writesNothing("acme", func() {
+	was := s.create(newIntegration("acme", "one", "https://a.example"))
+	s.wantNoWrite("acme", func() {
 		defer func() {
 			if recover() == nil {
 				s.Error("the panic was swallowed")
@@ -109,7 +109,7 @@ func editPanics(s *subject) {
 }
 
 func editSeesTheLastEdit(s *subject) {
-	want := s.create(entry("acme", "0"))
+	want := s.create(newIntegration("acme", "0"))
 	for i := range 5 {
 		got := s.edit(want, func(w *store.WebIntegration) {
 			s.wantSame("what the edit sees", *w, want)
@@ -123,12 +123,12 @@ func editSeesTheLastEdit(s *subject) {
 }
 
 func deletesOnce(s *subject) {
-	gone, kept := s.create(entry("acme", "gone", "https://a.example")), s.create(entry("acme", "kept"))
+	gone, kept := s.create(newIntegration("acme", "gone", "https://a.example")), s.create(newIntegration("acme", "kept"))
 	revision := s.delete(gone)
 	if revision <= kept.Revision || revision != s.revision() {
-		s.Errorf("the deletion has revision %d, the store %d, the entry before %d", revision, s.revision(), kept.Revision)
+		s.Errorf("the deletion has revision %d, the store %d, the web integration before %d", revision, s.revision(), kept.Revision)
 	}
-	s.writesNothing("acme", func() {
+	s.wantNoWrite("acme", func() {
 		_, err := s.Delete(s.Context(), "acme", gone.ID, allowed)
 		s.wantError("the second Delete", err, store.ErrNotFound)
 		_, err = s.Integration(s.Context(), "acme", gone.ID)
@@ -144,9 +144,9 @@ func deletesOnce(s *subject) {
 }
 
 func deletionNotAllowed(s *subject) {
-	w := s.create(entry("acme", "one", "https://a.example"))
+	w := s.create(newIntegration("acme", "one", "https://a.example"))
 	refusal := errors.New("refused")
-	s.writesNothing("acme", func() {
+	s.wantNoWrite("acme", func() {
 		_, err := s.Delete(s.Context(), "acme", w.ID, func(seen store.WebIntegration) error {
 			s.wantSame("what allow sees", seen, w)
 			return refusal
@@ -159,7 +159,7 @@ func deletionNotAllowed(s *subject) {
 
 func losesNoConcurrentEdit(s *subject) {
 	const edits = 100
-	w := s.create(entry("acme", "one"))
+	w := s.create(newIntegration("acme", "one"))
 	var done sync.WaitGroup
 	for i := range edits {
 		done.Go(func() {
@@ -175,13 +175,13 @@ func losesNoConcurrentEdit(s *subject) {
 	slices.Sort(got)
 	for i := range edits {
 		if want := fmt.Sprintf("https://%03d.example", i); len(got) != edits || got[i] != want {
-			s.Fatalf("%d entries are kept, the %dth is not %s: %v", len(got), i, want, got)
+			s.Fatalf("%d origins are kept, the %dth is not %s: %v", len(got), i, want, got)
 		}
 	}
 }
 
 func deletesOnceConcurrently(s *subject) {
-	w := s.create(entry("acme", "one"))
+	w := s.create(newIntegration("acme", "one"))
 	errs := make([]error, 10)
 	var done sync.WaitGroup
 	for i := range errs {
