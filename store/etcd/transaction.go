@@ -175,7 +175,8 @@ func (s *Store) addChange(t *transaction, c *change) (fits bool, refusal error) 
 	if !known {
 		totals = c.before.totals
 	}
-	if err := s.updateTotals(&totals, c); err != nil {
+	// While there are removals, the totals are too high. They are written back first.
+	if err := s.updateTotals(&totals, c); err != nil && c.before.removals == nil {
 		return true, err
 	}
 	ops := s.changeOps(c)

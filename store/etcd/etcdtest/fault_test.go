@@ -45,7 +45,7 @@ func TestStore_LosesNothingWithItsMembers(t *testing.T) {
 	})
 	var revisions []uint64
 	for begun := time.Now(); time.Since(begun) < 8*time.Second && !t.Failed(); {
-		revisions = append(revisions, writeInTurns(t, s, 6, 3)...)
+		revisions = append(revisions, writeConcurrently(t, s, 6, 3)...)
 	}
 	close(stop)
 	killing.Wait()

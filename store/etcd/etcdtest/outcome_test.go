@@ -152,8 +152,8 @@ func writesOnceInABadNetwork(t *testing.T, c *etcdtest.Cluster) {
 	o.Endpoints = c.Endpoints()
 	var others []uint64
 	var other sync.WaitGroup
-	other.Go(func() { others = writeInTurns(t, open(t, o), 3, 20) })
-	revisions := writeInTurns(t, s, 6, 8)
+	other.Go(func() { others = writeConcurrently(t, open(t, o), 3, 20) })
+	revisions := writeConcurrently(t, s, 6, 8)
 	close(stop)
 	cutting.Wait()
 	other.Wait()
@@ -161,9 +161,9 @@ func writesOnceInABadNetwork(t *testing.T, c *etcdtest.Cluster) {
 	wantSound(t, c, o)
 }
 
-// writeInTurns has many write to a few tenants at once, each an entry's whole
+// writeConcurrently has many write to a few tenants at once, each an entry's whole
 // life, and returns the revisions.
-func writeInTurns(t *testing.T, s store.Store, writers, rounds int) (revisions []uint64) {
+func writeConcurrently(t *testing.T, s store.Store, writers, rounds int) (revisions []uint64) {
 	ctx := within(t, 2*time.Minute)
 	var mu sync.Mutex
 	var all sync.WaitGroup

@@ -57,9 +57,9 @@ func TestStore_RenewsItsAccess(t *testing.T) {
 	}
 }
 
-// TestStore_WatchesAnewWithAnotherAccess says that a watch does not stay where
+// TestStore_WatchesAgainWithOtherCredentials says that a watch does not stay where
 // the old access was good.
-func TestStore_WatchesAnewWithAnotherAccess(t *testing.T) {
+func TestStore_WatchesAgainWithOtherCredentials(t *testing.T) {
 	t.Parallel()
 	s := open(t, optionsOf(etcdtest.StartCluster(t, 1, nil)))
 	w := create(t, s, entry("acme", "one"))

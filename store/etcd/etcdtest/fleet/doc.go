@@ -1,4 +1,4 @@
 // Package fleet holds several gateways on one etcd cluster, all of them
 // processes, to what they promise together, while they are killed, stopped, cut
-// off and started anew. It has only tests.
+// off and restarted. It has only tests.
 package fleet

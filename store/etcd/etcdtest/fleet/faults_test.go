@@ -193,7 +193,7 @@ func (f *faults) compact(ctx context.Context) {
 	}
 }
 
-// restart ends everything at once, and starts it anew.
+// restart ends everything at once, and restarts it.
 func (f *faults) restart(ctx context.Context) {
 	var all sync.WaitGroup
 	for i := range size {

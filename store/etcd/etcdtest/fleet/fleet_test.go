@@ -135,7 +135,7 @@ func (f *fleet) build(name, module, what string) {
 
 // address returns one on which nobody listens. Every fleet has a host of its own
 // on loopback, and the ports are not among those that the system gives to those
-// who connect: an address stays free when the process that had it is started anew.
+// who connect: an address stays free when the process that had it is restarted.
 func (f *fleet) address() string {
 	for range 1000 {
 		port := 15000 + rand.IntN(15000)

@@ -15,7 +15,7 @@ import (
 
 const startPatience = 60 * time.Second
 
-// process is a program that can be killed, stopped, and started anew.
+// process is a program that can be killed, stopped, and restarted.
 type process struct {
 	starts starter
 	path   string

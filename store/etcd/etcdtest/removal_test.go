@@ -21,8 +21,8 @@ import (
 	"originwarden/store/etcd/etcdtest"
 )
 
-// mostWithdrawn is how many withdrawals there can be until they are written back.
-const mostWithdrawn = 32
+// maxRemovals is the number of removals that can be made until they are written back.
+const maxRemovals = 32
 
 // startSmall starts a cluster that others can fill soon.
 func startSmall(t *testing.T) *etcdtest.Cluster {
@@ -81,7 +81,7 @@ func TestStore_TakesOriginsAwayUnderTheAlarm(t *testing.T) {
 	a := create(t, s, entry("acme", "a", "https://a.example", "https://b.example", "https://a.example", "https://c.example"))
 	b := create(t, s, entry("acme", "b", "https://a.example"))
 	var origins []string
-	for i := range mostWithdrawn + 2 {
+	for i := range maxRemovals + 2 {
 		origins = append(origins, fmt.Sprintf("https://%d.example", i))
 	}
 	g := create(t, s, entry("globex", "g", origins...))
@@ -161,7 +161,7 @@ func TestStore_TakesOriginsAwayUnderTheAlarm(t *testing.T) {
 func wantWrittenBack(t *testing.T, c *etcdtest.Cluster, o etcd.Options) {
 	t.Helper()
 	got, err := raw(t, c).Get(within(t, 10*time.Second), key(o, "w/"), clientv3.WithPrefix(), clientv3.WithCountOnly())
-	if err != nil || got.Count != 2+mostWithdrawn*65 {
+	if err != nil || got.Count != 2+maxRemovals*65 {
 		t.Errorf("the pool has %d keys, %v", got.Count, err)
 	}
 	wantSound(t, c, o)
@@ -188,6 +188,7 @@ func TestStore_AnswersUnderTheAlarmAsWithSpace(t *testing.T) {
 		}
 		makeSpace(t, c, others)
 		pair.writeBackInterrupted(o)
+		wantWrittenBack(t, c, o)
 		pair.create(100)
 		pair.compare()
 		wantWrittenBack(t, c, o)
@@ -333,15 +334,15 @@ func plain(all []store.WebIntegration) string {
 	return text.String()
 }
 
-// TestStore_RefusesMoreWithdrawalsThanThereIsRoomFor has gateways spend the whole
+// TestStore_RefusesMoreRemovalsThanThePoolPermits has gateways use the whole
 // pool at once.
-func TestStore_RefusesMoreWithdrawalsThanThereIsRoomFor(t *testing.T) {
+func TestStore_RefusesMoreRemovalsThanThePoolPermits(t *testing.T) {
 	t.Parallel()
 	c := startSmall(t)
 	o := optionsOf(c)
 	gateways := []*etcd.Store{openWithPool(t, o), open(t, o), open(t, o)}
 	var all []store.WebIntegration
-	for i := range mostWithdrawn + 4 {
+	for i := range maxRemovals + 4 {
 		all = append(all, create(t, gateways[0], entry(fmt.Sprint(i%5), "one", "https://a.example", "https://b.example")))
 	}
 	fillByOthers(t, c)
@@ -363,7 +364,7 @@ func TestStore_RefusesMoreWithdrawalsThanThereIsRoomFor(t *testing.T) {
 	}
 	workers.Wait()
 	slices.Sort(made)
-	if len(made) != mostWithdrawn || len(slices.Compact(slices.Clone(made))) != len(made) {
+	if len(made) != maxRemovals || len(slices.Compact(slices.Clone(made))) != len(made) {
 		t.Errorf("made were %d, at %d", len(made), made)
 	}
 	for _, w := range all {
@@ -386,7 +387,7 @@ func TestStore_RefusesMoreWithdrawalsThanThereIsRoomFor(t *testing.T) {
 }
 
 // TestStore_UndoesNoRevocationMadeMeanwhile has an edit be planned before an
-// origin is withdrawn, and be made when there is space again.
+// origin is removed, and be made when there is space again.
 func TestStore_UndoesNoRevocationMadeMeanwhile(t *testing.T) {
 	t.Parallel()
 	c := startSmall(t)
@@ -410,9 +411,9 @@ func TestStore_UndoesNoRevocationMadeMeanwhile(t *testing.T) {
 	wantWrittenBack(t, c, o)
 }
 
-// TestStore_WithdrawsOnceWhenTheAnswerIsLost cuts the connection when something
-// was withdrawn, and before the answer has come.
-func TestStore_WithdrawsOnceWhenTheAnswerIsLost(t *testing.T) {
+// TestStore_RemovesOnceWhenTheAnswerIsLost cuts the connection after a
+// removal and before its answer.
+func TestStore_RemovesOnceWhenTheAnswerIsLost(t *testing.T) {
 	t.Parallel()
 	c := startSmall(t)
 	s, o, r := relayed(t, c)
@@ -456,7 +457,7 @@ func TestStore_WithdrawsOnceWhenTheAnswerIsLost(t *testing.T) {
 }
 
 // TestStore_FeedsAcrossWritingBack has a feed that was left before anything was
-// withdrawn go on behind it.
+// removed resume after it.
 func TestStore_FeedsAcrossWritingBack(t *testing.T) {
 	t.Parallel()
 	c := startSmall(t)
@@ -503,9 +504,9 @@ func raiseQuota(t *testing.T, c *etcdtest.Cluster) {
 	}
 }
 
-// TestStore_WithdrawsBehindAWriteMadeMeanwhile has an ordinary write be made
-// between the plan of a deletion and its withdrawal.
-func TestStore_WithdrawsBehindAWriteMadeMeanwhile(t *testing.T) {
+// TestStore_RemovesAfterAWriteMadeMeanwhile has an ordinary write be made
+// between the plan of a deletion and its removal.
+func TestStore_RemovesAfterAWriteMadeMeanwhile(t *testing.T) {
 	t.Parallel()
 	c := startSmall(t)
 	o := optionsOf(c)
@@ -530,7 +531,7 @@ func TestStore_WithdrawsBehindAWriteMadeMeanwhile(t *testing.T) {
 }
 
 // TestStore_UndoesNoRevocationByRequestsThatComeLate holds up a gateway that
-// makes the pool, and then one that writes back, while an origin is withdrawn.
+// makes the pool, and then one that writes back, while an origin is removed.
 func TestStore_UndoesNoRevocationByRequestsThatComeLate(t *testing.T) {
 	t.Parallel()
 	c := startSmall(t)
@@ -542,7 +543,7 @@ func TestStore_UndoesNoRevocationByRequestsThatComeLate(t *testing.T) {
 	for i := range 12 {
 		all = append(all, create(t, s, entry("acme", fmt.Sprint(i), "https://a.example", "https://b.example")))
 	}
-	withdraw := func(some []store.WebIntegration) {
+	remove := func(some []store.WebIntegration) {
 		fillByOthers(t, c)
 		for _, w := range some {
 			if _, err := s.Edit(within(t, time.Minute), "acme", w.ID, removing("https://a.example")); err != nil {
@@ -571,7 +572,7 @@ func TestStore_UndoesNoRevocationByRequestsThatComeLate(t *testing.T) {
 		if err := s.CheckWrites(within(t, time.Minute)); err != nil {
 			t.Error(err)
 		}
-		withdraw(all[:8])
+		remove(all[:8])
 	}, func() error { return late.CheckWrites(within(t, time.Minute)) })
 	wantWithout := func(some []store.WebIntegration) {
 		t.Helper()
@@ -582,7 +583,7 @@ func TestStore_UndoesNoRevocationByRequestsThatComeLate(t *testing.T) {
 		}
 	}
 	wantWithout(all[:8])
-	meanwhile(func() { withdraw(all[8:]) }, func() error {
+	meanwhile(func() { remove(all[8:]) }, func() error {
 		_, err := late.Create(within(t, time.Minute), entry("acme", "late"))
 		return err
 	})
