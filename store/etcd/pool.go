@@ -164,8 +164,7 @@ func (s *Store) refillPool(ctx context.Context, view readView) error {
 // putBack puts keys if the view is still the newest. It also puts the key Pool, by
 // which watches recognize the request.
 func (s *Store) putBack(ctx context.Context, view readView, puts ...clientv3.Op) error {
-	request := connection.Request{If: s.ifUnchanged(&view), Then: append(puts, clientv3.OpPut(s.keys.Pool(), ""))}
-	done, err := s.send(ctx, request)
+	done, err := s.send(ctx, connection.Request{If: s.ifUnchanged(&view), Then: append(puts, clientv3.OpPut(s.keys.Pool(), ""))})
 	if err == nil && !done.Succeeded {
 		return errConflict
 	}

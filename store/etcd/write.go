@@ -88,8 +88,7 @@ func (s *Store) Batch(ctx context.Context, writes []store.Write) (refused []erro
 func (s *Store) writeAll(ctx context.Context, writes []store.Write) (refused []error, err error) {
 	limit := maxWrites
 	for len(refused) < len(writes) {
-		next := writes[len(refused):]
-		next = next[:min(limit, len(next))]
+		next := writes[len(refused):min(len(refused)+limit, len(writes))]
 		t, err := s.write(ctx, next, false)
 		switch {
 		case err == nil:

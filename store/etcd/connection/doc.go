@@ -1,4 +1,3 @@
-// Package connection sends requests to the members of an etcd cluster. It retries
-// what was lost, asks another member when one is slow, and knows nothing of what
-// is stored.
+// Package connection sends requests to the members of an etcd cluster. It repeats lost
+// requests, and asks another member when one is slow. It knows no keys or values.
 package connection

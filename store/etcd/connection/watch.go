@@ -29,9 +29,8 @@ var (
 
 // Watch watches the keys with a prefix from the revision that start returns, until
 // ctx ends, start or handle fails, or the member is silent or has no leader. handle
-// takes every response: events, progress, or a failure. The member is asked for its
-// progress every second, so that an idle watch stays within the history that the
-// cluster keeps.
+// takes every response: events, progress, or a failure. Requesting progress every
+// second keeps an idle watch within the history that the cluster has.
 func (c *Cluster) Watch(ctx context.Context, prefix string, start func(context.Context) (from int64, err error), handle func(context.Context, clientv3.WatchResponse) error) error {
 	m := c.hold()
 	defer m.users.Done()
