@@ -123,8 +123,8 @@ func TestReload_OfABadConfigurationChangesNothingAndTellsEveryMistake(t *testing
 func TestReload_TellsWhatWaitsForTheNextStart(t *testing.T) {
 	up := upstream(t, hello)
 	r := serveFile(t, "tenants: [{id: acme, upstream: '"+up+"'}]\n")
-	r.rewrite(t, "tenants: [{id: acme, mode: report, upstream: '"+up+"'}]\nlimits: {header_bytes: 64KiB}\ntimeouts: {idle: 1s}\n")
-	if _, text := r.reload(t); text != `{"tenants":1,"waitForRestart":["limits.header_bytes","timeouts.idle"]}`+"\n" {
+	r.rewrite(t, "tenants: [{id: acme, mode: report, upstream: '"+up+"'}]\ncache: {tenants: 5}\nlog: {access: false}\n")
+	if _, text := r.reload(t); text != `{"tenants":1,"waitForRestart":["cache","log.access"]}`+"\n" {
 		t.Errorf("got %s", text)
 	}
 	if got := r.status(t, "localhost"); got != 200 {
@@ -206,7 +206,7 @@ func TestReload_LetsWhatRunsComeToItsEnd(t *testing.T) {
 	tenant := newBlocking(t)
 	r := serveFile(t, "tenants: [{id: acme, upstream: '"+tenant.url+"'}]\n")
 	answer := tenant.ask(r.running)
-	r.rewrite(t, "tenants: [{id: other, hosts: [other.example], upstream: '"+tenant.url+"'}]\ntimeouts: {upstream_response: 1h}\n")
+	r.rewrite(t, "tenants: [{id: other, hosts: [other.example], upstream: '"+tenant.url+"'}]\ntimeouts: {upstream_response: 1h, idle: 1h}\n")
 	r.reload(t)
 	if got := r.status(t, "127.0.0.1"); got != 421 {
 		t.Errorf("of a tenant that is gone: %d", got)
@@ -244,9 +244,9 @@ func TestReloadCommand_PrintsWhatCameOfIt(t *testing.T) {
 	up := upstream(t, hello)
 	r := serveFile(t, "tenants: [{id: acme, upstream: '"+up+"'}]\n")
 	env := shell("", strings.TrimPrefix(r.bearer, "Authorization: Bearer "))
-	r.rewrite(t, "tenants: [{id: acme, upstream: '"+up+"'}, {id: new, hosts: [new.example], upstream: '"+up+"'}]\ntimeouts: {idle: 1s}\n")
+	r.rewrite(t, "tenants: [{id: acme, upstream: '"+up+"'}, {id: new, hosts: [new.example], upstream: '"+up+"'}]\nlog: {access: false}\n")
 	status, stdout, stderr := execution(t, env, "reload", "--admin", r.admin)
-	if want := r.admin + ": serves 2 tenants by its configuration; these keys wait for a restart: timeouts.idle\n"; status != exitDone || stdout != want || stderr != "" {
+	if want := r.admin + ": serves 2 tenants by its configuration; these keys wait for a restart: log.access\n"; status != exitDone || stdout != want || stderr != "" {
 		t.Errorf("%d %s%s", status, stdout, stderr)
 	}
 	r.rewrite(t, "nonsense: 1\n")

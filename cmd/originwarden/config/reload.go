@@ -18,9 +18,6 @@ func (c *Config) Reloaded(next *Config) (merged *Config, waiting []string) {
 		// The store was opened with these two limits.
 		{"api.limits.integrations", &c.API.Limits.Integrations, &kept.API.Limits.Integrations},
 		{"api.limits.tenant_origins", &c.API.Limits.TenantOrigins, &kept.API.Limits.TenantOrigins},
-		{"limits.header_bytes", &c.Limits.HeaderBytes, &kept.Limits.HeaderBytes},
-		{"timeouts.read_header", &c.Timeouts.ReadHeader, &kept.Timeouts.ReadHeader},
-		{"timeouts.idle", &c.Timeouts.Idle, &kept.Timeouts.Idle},
 		{"log.format", &c.Log.Format, &kept.Log.Format},
 		{"log.access", &c.Log.Access, &kept.Log.Access},
 		{"tracing", &c.Tracing, &kept.Tracing},

@@ -15,9 +15,9 @@ import (
 	"originwarden/proxy"
 )
 
-// admin serves the admin address. It answers GET to everybody who reaches it,
+// adminMux serves the admin address. It answers GET to everybody who reaches it,
 // and nothing to web pages, which could otherwise get there by DNS rebinding.
-type admin struct {
+type adminMux struct {
 	answers func(host string) bool
 	routes  map[string]methods // by path
 }
@@ -28,7 +28,7 @@ func (s *Server) adminHandler(address net.Addr) http.Handler {
 	local := isLoopback(address)
 	level := get(http.HandlerFunc(s.log.Level.Serve))
 	level[http.MethodPut] = s.forOperators(s.log.Level.Change)
-	return &admin{
+	return &adminMux{
 		answers: func(host string) bool { return answersHost(local, s.current.Load().cfg.Admin.Hosts, host) },
 		routes: map[string]methods{
 			"/metrics":      get(s.metrics.Handler()),
@@ -45,7 +45,7 @@ func (s *Server) adminHandler(address net.Addr) http.Handler {
 func get(h http.Handler) methods { return methods{http.MethodGet: h, http.MethodHead: h} }
 
 // ServeHTTP implements http.Handler.
-func (a *admin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (a *adminMux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	route := a.routes[r.URL.EscapedPath()]

@@ -106,6 +106,11 @@ func (s *Server) reconfigure(ctx context.Context) (waiting []string, err error) 
 	s.upstreams.SetTenants(before, cfg)
 	s.limits.Change(cfg.Limits.ConnectionsPerClient, trustedProxies(cfg))
 	s.api.Reconfigure(apiSettings)
+	for _, f := range []*frontend{s.tenants, s.admin} {
+		if old := f.reconfigure(httpSettingsOf(cfg)); old != nil {
+			s.background.Go(func() { f.retire(ctx, old) })
+		}
+	}
 	s.loadNewTenants(ctx)
 	return waiting, nil
 }

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"sync"
-	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
 	"go.uber.org/zap"
@@ -17,12 +15,6 @@ import (
 	"originwarden/cmd/originwarden/tracing"
 	"originwarden/proxy"
 )
-
-// listening is the two listeners and their HTTP servers.
-type listening struct {
-	tenants, admin             net.Listener
-	tenantsServer, adminServer *http.Server
-}
 
 // serve listens and serves until stop ends or a listener fails. When it returns,
 // nothing listens or runs any more.
@@ -37,6 +29,10 @@ func (s *Server) serve(stop, now context.Context) error {
 		return err
 	}
 	defer admin.Close()
+	return s.serveOn(stop, now, tenants, admin)
+}
+
+func (s *Server) serveOn(stop, now context.Context, tenants, admin net.Listener) error {
 	if err := s.build(tenants.Addr()); err != nil {
 		return err
 	}
@@ -45,16 +41,20 @@ func (s *Server) serve(stop, now context.Context) error {
 	s.lists.Subscribe(s.gateway.ListChanged)
 
 	base, cut := context.WithCancel(context.Background())
-	var background sync.WaitGroup
-	defer background.Wait()
+	defer s.background.Wait()
 	defer cut()
-	l, err := s.listen(base, &background, tenants, admin)
-	if err != nil {
+	failed := make(chan error, 2)
+	if err := s.startFrontends(base, tenants, admin, failed); err != nil {
 		return err
 	}
-	s.startBackground(base, &background)
-	err = s.accept(stop, l)
-	return errors.Join(err, s.drain(now, l, cut))
+	s.startBackground(base)
+	s.reportReady()
+	var err error
+	select {
+	case <-stop.Done():
+	case err = <-failed:
+	}
+	return errors.Join(err, s.drain(now, cut))
 }
 
 // build makes what serves at an address.
@@ -74,52 +74,42 @@ func (s *Server) build(at net.Addr) (err error) {
 	return err
 }
 
-// listen returns the HTTP servers of both listeners. Requests have the context
-// base.
-func (s *Server) listen(base context.Context, background *sync.WaitGroup, tenants, admin net.Listener) (*listening, error) {
+// startFrontends serves both listeners. Requests have the context base.
+func (s *Server) startFrontends(base context.Context, tenants, admin net.Listener, failed chan<- error) error {
 	s.requests.handler = http.HandlerFunc(s.serveTenant)
-	l := &listening{
-		admin:         admin,
-		tenantsServer: s.newHTTPServer(base, &s.requests),
-		adminServer:   s.newHTTPServer(base, s.adminHandler(admin.Addr())),
-	}
-	l.tenantsServer.ConnContext = proxy.ConnContext
 	s.limits = proxy.LimitConnections(tenants, s.started.Limits.ConnectionsPerClient, trustedProxies(s.started), !s.started.TLS.Enabled(),
 		func() { s.metrics.Limited("connections_per_client") })
-	l.tenants = s.limits
-	if !s.started.TLS.Enabled() {
-		return l, nil
+	s.tenants = &frontend{listener: s.limits, socket: tenants, failed: failed, build: func(settings httpSettings) *http.Server {
+		server := s.newHTTPServer(base, &s.requests, settings)
+		server.ConnContext = proxy.ConnContext
+		return server
+	}}
+	handler := s.adminHandler(admin.Addr())
+	s.admin = &frontend{listener: admin, socket: admin, failed: failed, build: func(settings httpSettings) *http.Server {
+		return s.newHTTPServer(base, handler, settings)
+	}}
+	if s.started.TLS.Enabled() {
+		certificates, err := credentials.LoadServer(s.started.TLS, s.log.Logger)
+		if err != nil {
+			return err
+		}
+		s.metrics.WatchCertificate("server", certificates.NotAfter)
+		s.tenants.tls = certificates.TLS()
+		s.background.Go(func() { credentials.Follow(base, certificates.Files()...) })
 	}
-	certificates, err := credentials.LoadServer(s.started.TLS, s.log.Logger)
-	if err != nil {
-		return nil, err
-	}
-	s.metrics.WatchCertificate("server", certificates.NotAfter)
-	l.tenantsServer.TLSConfig = certificates.TLS()
-	l.tenantsServer.Protocols.SetHTTP2(true)
-	l.tenantsServer.HTTP2 = &http.HTTP2Config{
-		MaxReadFrameSize: 16 << 10, // the minimum: net/http buffers a whole frame
-		WriteByteTimeout: time.Duration(s.started.Timeouts.BodyProgress),
-	}
-	background.Go(func() { credentials.Follow(base, certificates.Files()...) })
-	return l, nil
+	settings := httpSettingsOf(s.started)
+	s.tenants.start(settings)
+	s.admin.start(settings)
+	return nil
 }
 
-// newHTTPServer returns an HTTP/1.1 server. It sets no time limit for a response,
-// which may be a stream.
-func (s *Server) newHTTPServer(base context.Context, handler http.Handler) *http.Server {
-	const slop = 4 << 10 // that net/http reads beyond MaxHeaderBytes
-	protocols := new(http.Protocols)
-	protocols.SetHTTP1(true)
-	return &http.Server{
-		Handler:                      handler,
-		Protocols:                    protocols,
-		ReadHeaderTimeout:            time.Duration(s.started.Timeouts.ReadHeader),
-		IdleTimeout:                  time.Duration(s.started.Timeouts.Idle),
-		MaxHeaderBytes:               int(s.started.Limits.HeaderBytes) - slop,
-		DisableGeneralOptionsHandler: true,
-		ErrorLog:                     logs.LinesOf(s.log, "serving"),
-		BaseContext:                  func(net.Listener) context.Context { return base },
+func (s *Server) reportReady() {
+	s.readiness.Serve()
+	tenants, admin := s.tenants.listener.Addr(), s.admin.listener.Addr()
+	s.log.Info("ready", zap.Stringer("listen", tenants), zap.Stringer("admin", admin))
+	notify(daemon.SdNotifyReady)
+	if s.options.Ready != nil {
+		s.options.Ready(tenants, admin)
 	}
 }
 
@@ -133,15 +123,15 @@ func (s *Server) serveTenant(w http.ResponseWriter, r *http.Request) {
 
 // startBackground starts what keeps lists, tunnels, settings and credentials
 // current until ctx ends.
-func (s *Server) startBackground(ctx context.Context, background *sync.WaitGroup) {
-	background.Go(func() { s.gateway.Review(ctx) })
-	background.Go(func() { s.gateway.ReviewPeriodically(ctx) })
-	background.Go(func() { s.lists.Run(ctx) })
-	background.Go(func() { s.store.Monitor(ctx) })
-	background.Go(func() { notifyWatchdog(ctx) })
-	background.Go(func() { s.reloadOnRequest(ctx) })
+func (s *Server) startBackground(ctx context.Context) {
+	s.background.Go(func() { s.gateway.Review(ctx) })
+	s.background.Go(func() { s.gateway.ReviewPeriodically(ctx) })
+	s.background.Go(func() { s.lists.Run(ctx) })
+	s.background.Go(func() { s.store.Monitor(ctx) })
+	s.background.Go(func() { notifyWatchdog(ctx) })
+	s.background.Go(func() { s.reloadOnRequest(ctx) })
 	if remote, ok := s.store.Store.(*stores.Etcd); ok {
-		background.Go(func() { credentials.Follow(ctx, s.storeCredentials(remote)) })
+		s.background.Go(func() { credentials.Follow(ctx, s.storeCredentials(remote)) })
 	}
 }
 
@@ -160,31 +150,5 @@ func (s *Server) storeCredentials(remote *stores.Etcd) *credentials.Files {
 		Report: func(problem string) {
 			s.log.Error("the credentials for the store have changed and cannot be used; the old ones are", zap.String("error", logs.Escape(problem, logs.LongestError)))
 		},
-	}
-}
-
-// accept accepts connections until stop ends, or until a listener fails, which is
-// its error.
-func (s *Server) accept(stop context.Context, l *listening) error {
-	failures := make(chan error, 2)
-	go func() {
-		if l.tenantsServer.TLSConfig != nil {
-			failures <- l.tenantsServer.ServeTLS(l.tenants, "", "")
-			return
-		}
-		failures <- l.tenantsServer.Serve(l.tenants)
-	}()
-	go func() { failures <- l.adminServer.Serve(l.admin) }()
-	s.readiness.Serve()
-	s.log.Info("ready", zap.Stringer("listen", l.tenants.Addr()), zap.Stringer("admin", l.admin.Addr()))
-	notify(daemon.SdNotifyReady)
-	if s.options.Ready != nil {
-		s.options.Ready(l.tenants.Addr(), l.admin.Addr())
-	}
-	select {
-	case <-stop.Done():
-		return nil
-	case err := <-failures:
-		return err
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"sync"
 	"sync/atomic"
 
 	"originwarden/api"
@@ -68,8 +69,12 @@ type Server struct {
 	access   *logs.AccessLog
 	tracer   *tracing.Tracer // nil: spans are not exported
 	limits   *proxy.LimitedListener
-	reloads  chan chan<- reloadResult
-	stopping atomic.Bool
+	tenants  *frontend
+	admin    *frontend
+	// background runs until the frontends are closed.
+	background sync.WaitGroup
+	reloads    chan chan<- reloadResult
+	stopping   atomic.Bool
 	// closing makes HTTP/1.1 connections end with their next response.
 	closing atomic.Bool
 }

@@ -45,7 +45,7 @@ func (s *Server) apply(cfg *config.Config) error {
 
 func (s *Server) proxyConfig(cfg *config.Config, upstreamTLS credentials.Upstreams) proxy.Config {
 	return proxy.Config{
-		Tenants:           s.tenants(cfg, upstreamTLS),
+		Tenants:           s.proxyTenants(cfg, upstreamTLS),
 		Lists:             s.lists,
 		CORS:              corsOf(cfg.CORS),
 		OnLoopback:        isLoopback(s.address),
@@ -78,7 +78,7 @@ func corsOf(c config.CORS) proxy.CORS {
 }
 
 // tenants returns those of a configuration, with the API where it is served.
-func (s *Server) tenants(cfg *config.Config, upstreamTLS credentials.Upstreams) []proxy.Tenant {
+func (s *Server) proxyTenants(cfg *config.Config, upstreamTLS credentials.Upstreams) []proxy.Tenant {
 	_, port, _ := net.SplitHostPort(s.address.String())
 	tenants := make([]proxy.Tenant, len(cfg.Tenants))
 	for i := range tenants {

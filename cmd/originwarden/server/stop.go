@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"errors"
-	"net/http"
 	"sync"
 	"time"
 
@@ -17,7 +16,7 @@ var errCutShort = errors.New("stopped at once by a second signal")
 // stops accepting, closes the tunnels, and waits for the requests in progress.
 // Those that do not end in time are cut. The admin address is served until the
 // end.
-func (s *Server) drain(now context.Context, l *listening, cut context.CancelFunc) error {
+func (s *Server) drain(now context.Context, cut context.CancelFunc) error {
 	s.stopping.Store(true)
 	notify(daemon.SdNotifyStopping)
 	s.readiness.Stop()
@@ -32,16 +31,16 @@ func (s *Server) drain(now context.Context, l *listening, cut context.CancelFunc
 	s.closeConnections(ctx, time.Duration(timeouts.ShutdownDelay))
 	var tunnels sync.WaitGroup
 	tunnels.Go(func() { s.gateway.CloseTunnels(ctx) }) // those opened meanwhile too
-	if !shutdown(ctx, deadline.Add(-grace), l.tenantsServer) {
+	if !s.tenants.shutdown(ctx, deadline.Add(-grace)) {
 		s.log.Warn("requests were cut", zap.Duration("drain", limit))
 		cut()
-		shutdown(ctx, deadline, l.tenantsServer)
+		s.tenants.shutdown(ctx, deadline)
 	}
 	tunnels.Wait()
 	s.requests.wait(ctx)
 	s.tracer.Close(ctx)
-	shutdown(ctx, deadline, l.adminServer)
-	err := errors.Join(l.tenantsServer.Close(), l.adminServer.Close())
+	s.admin.shutdown(ctx, deadline)
+	err := errors.Join(s.tenants.close(), s.admin.close())
 	if now.Err() != nil {
 		return errCutShort
 	}
@@ -59,11 +58,4 @@ func (s *Server) closeConnections(ctx context.Context, delay time.Duration) {
 	case <-time.After(delay):
 	case <-ctx.Done():
 	}
-}
-
-// shutdown reports whether all requests of the server ended before the deadline.
-func shutdown(ctx context.Context, deadline time.Time, server *http.Server) bool {
-	ctx, cancel := context.WithDeadline(ctx, deadline)
-	defer cancel()
-	return server.Shutdown(ctx) == nil
 }

@@ -29,7 +29,7 @@ type State struct {
 
 	mu      sync.Mutex
 	serving bool
-	phase   string // why it does not serve; "" is starting
+	stopped bool
 	missing string // why there are no lists, or ""
 }
 
@@ -74,11 +74,11 @@ func (s *State) Serve() {
 	s.serving = true
 }
 
-// Stop marks the gateway as stopping.
+// Stop marks the gateway as stopping, for good.
 func (s *State) Stop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.serving, s.phase = false, "stopping"
+	s.stopped = true
 }
 
 // SetListsError records why the lists could not be loaded, if the store is
@@ -97,8 +97,10 @@ func (s *State) Problem() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
+	case s.stopped:
+		return "stopping"
 	case !s.serving:
-		return cmp.Or(s.phase, "starting")
+		return "starting"
 	case !s.Lists().Loaded:
 		return "there are no lists: " + cmp.Or(s.missing, "the store was not reached yet")
 	}
