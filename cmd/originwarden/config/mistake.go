@@ -50,9 +50,8 @@ type findings struct {
 	mistakes  Mistakes
 }
 
-// reportAt reports a mistake in the value at path, unless it could not be
-// decoded, which was reported before. A default has the position of what
-// surrounds it.
+// reportAt reports a mistake in the value at path, unless it is invalid already.
+// A default has the position of what surrounds it.
 func (f *findings) reportAt(path, format string, args ...any) {
 	if f.isInvalid(path) {
 		return

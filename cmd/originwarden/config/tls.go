@@ -11,8 +11,7 @@ import (
 
 // TLS names the certificates of the listener.
 type TLS struct {
-	// Cert and Key are the first pair, for clients that name no host or an
-	// unknown one. They may be empty if there are Certs.
+	// Cert and Key are the first pair, for clients that name no known host.
 	Cert string `yaml:"cert"`
 	Key  string `yaml:"key"`
 	// Certs are more pairs. A client gets one for the host that it names (SNI).
