@@ -24,13 +24,13 @@ func may() map[string][]string {
 		"escape":          {},
 		"clientaddr":      {},
 		"store":           {"origins"},
-		"store/sqlite":    {"store", "origins", "modernc.org/sqlite", "github.com/gofrs/flock"},
+		"store/sqlite":    {"store", "store/sqlite/sqlitefile", "origins", "modernc.org/sqlite", "github.com/gofrs/flock"},
 		"store/etcd":      {"store", "origins", "store/etcd/connection", "store/etcd/schema", "go.etcd.io/etcd/api/v3", "go.etcd.io/etcd/client/v3", "google.golang.org/grpc"},
 		"store/storetest": {"store", "origins"},
 		"store/transfer":  {"escape", "store", "origins", "github.com/go-json-experiment/json"},
 		"lists":           {"store", "origins", "github.com/hashicorp/golang-lru/v2", "golang.org/x/sync"},
 		"lists/liststest": {"lists", "store", "origins"},
-		"lists/disk":      {"lists", "store", "origins", "modernc.org/sqlite", "github.com/gofrs/flock"},
+		"lists/disk":      {"lists", "store", "origins", "store/sqlite/sqlitefile", "github.com/gofrs/flock"},
 		"api/refusals":    {"origins"},
 		"api":             {"api/auth", "api/refusals", "store", "origins", "envelope", "github.com/go-json-experiment/json"},
 		"api/auth": {"clientaddr", "origins", "envelope", "github.com/go-jose/go-jose/v4",
@@ -44,6 +44,8 @@ func may() map[string][]string {
 
 		"store/etcd/connection": {"go.etcd.io/etcd/api/v3", "go.etcd.io/etcd/client/v3", "google.golang.org/grpc", "go.uber.org/zap"},
 		"store/etcd/schema":     {"store", "origins", "go.etcd.io/etcd/api/v3", "go.etcd.io/etcd/client/v3"},
+
+		"store/sqlite/sqlitefile": {"modernc.org/sqlite", "github.com/gofrs/flock"},
 
 		"cmd/originwarden/logs":        {"cmd/originwarden/config", "api", "origins", "proxy", "envelope", "go.uber.org/zap"},
 		"cmd/originwarden/tracing":     {"clientaddr", "cmd/originwarden/config", "cmd/originwarden/logs", "envelope", "metrics", "proxy", "go.opentelemetry.io/otel", "go.uber.org/zap"},

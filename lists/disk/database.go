@@ -2,11 +2,9 @@ package disk
 
 import (
 	"database/sql"
-	"net/url"
 	"path/filepath"
-	"strings"
 
-	_ "modernc.org/sqlite" // the driver "sqlite"
+	"originwarden/store/sqlite/sqlitefile"
 )
 
 // format is the version of the schema. Other versions must have the column
@@ -48,27 +46,10 @@ const (
 // removed, it might be back after a crash of the machine, and undo the
 // transaction.
 func (d *Disk) connect(name string, pragmas ...string) (*sql.DB, error) {
-	path, err := filepath.Abs(filepath.Join(d.root.Name(), name))
-	if err != nil {
-		return nil, err
-	}
-	if path = filepath.ToSlash(path); !strings.HasPrefix(path, "/") {
-		path = "/" + path // C:/…
-	}
-	dsn := url.URL{Scheme: "file", Path: path, RawQuery: url.Values{
-		"mode": {"rw"},
-		"_pragma": append(pragmas,
-			"busy_timeout(1000)", // for a shell that reads
-			"journal_mode(TRUNCATE)",
-			"synchronous(FULL)",
-			"fullfsync(1)", // macOS: fsync leaves the drive's cache
-			"trusted_schema(0)",
-		),
-	}.Encode()}
-	db, err := sql.Open("sqlite", dsn.String())
-	if err != nil {
-		return nil, err
-	}
-	db.SetMaxOpenConns(1)
-	return db, nil
+	return sqlitefile.Open(filepath.Join(d.root.Name(), name), sqlitefile.ReadWrite, 1, append(pragmas,
+		"busy_timeout(1000)", // for a shell that reads
+		"journal_mode(TRUNCATE)",
+		"synchronous(FULL)",
+		"fullfsync(1)", // macOS: fsync leaves the drive's cache
+	)...)
 }

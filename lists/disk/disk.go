@@ -11,12 +11,11 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"originwarden/store/sqlite/sqlitefile"
 )
 
 const (
-	lockPatience = 5 * time.Second
-	lockInterval = 20 * time.Millisecond
-
 	lockName      = "lists.lock"
 	fileName      = "lists.db"
 	newName       = "lists.new" // of a file that is not complete yet
@@ -81,17 +80,7 @@ func lockDirectory(ctx context.Context, root *os.Root) (*flock.Flock, error) {
 	if err := checkPrivate(info); err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, lockPatience)
-	defer cancel()
-	lock := flock.New(filepath.Join(root.Name(), lockName), flock.SetPermissions(0o600))
-	_, err = lock.TryLockContext(ctx, lockInterval)
-	switch {
-	case err == nil:
-		return lock, nil
-	case ctx.Err() != nil:
-		return nil, fmt.Errorf("it is in use by another process: %w", ctx.Err())
-	}
-	return nil, fmt.Errorf("locking it: %w", withoutPath(err))
+	return sqlitefile.Lock(ctx, filepath.Join(root.Name(), lockName), nil)
 }
 
 // Close releases the directory. What was written stays.

@@ -5,14 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
-
-	_ "modernc.org/sqlite" // the driver "sqlite"
 
 	"originwarden/store"
+	"originwarden/store/sqlite/sqlitefile"
 )
 
 // locateFile returns the absolute path of the file without symbolic links, so that
@@ -65,30 +62,12 @@ func requireFile(path string) error {
 
 var errEmpty = fmt.Errorf("%w: the file is empty", store.ErrMissing)
 
-// connect returns a pool of connections to the file, every one of which is
-// held to the pragmas: SQLite forgets them with the connection, and
-// database/sql replaces connections as it sees fit.
+// connect returns a pool of connections to the file that sync what they write.
 func connect(path string, connections int, pragmas ...string) (*sql.DB, error) {
-	pragmas = append(pragmas,
+	return sqlitefile.Open(path, sqlitefile.ReadWrite, connections, append(pragmas,
 		"busy_timeout(5000)", // for a shell that writes; bounded by the call's context too
 		"foreign_keys(1)",
 		"fullfsync(1)", // macOS: fsync leaves the drive's cache
 		"checkpoint_fullfsync(1)",
-		"trusted_schema(0)",
-	)
-	name := filepath.ToSlash(path)
-	if !strings.HasPrefix(name, "/") {
-		name = "/" + name // C:/…
-	}
-	dsn := url.URL{Scheme: "file", Path: name, RawQuery: url.Values{
-		"_pragma": pragmas,
-		"mode":    {"rw"}, // a file that has gone is an error, not a new one
-	}.Encode()}
-	db, err := sql.Open("sqlite", dsn.String())
-	if err != nil {
-		return nil, err
-	}
-	db.SetMaxOpenConns(connections)
-	db.SetMaxIdleConns(connections)
-	return db, nil
+	)...)
 }

@@ -2,21 +2,15 @@ package sqlite
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"sync"
-	"time"
 
 	"github.com/gofrs/flock"
 
 	"originwarden/store"
-)
-
-const (
-	lockPatience = 5 * time.Second
-	lockInterval = 20 * time.Millisecond
+	"originwarden/store/sqlite/sqlitefile"
 )
 
 // fileLock keeps other processes, and other Stores of this one, from using a
@@ -30,31 +24,13 @@ type fileLock struct {
 	file  fs.FileInfo
 }
 
-func newFlock(path string) *flock.Flock { return flock.New(path, flock.SetPermissions(0o600)) }
-
-// acquire takes the lock of the database. Where another process has it, inUse
-// says whether to wait; nil is yes.
-func acquire(ctx context.Context, path string, inUse func() bool) (*fileLock, error) {
-	if err := ctx.Err(); err != nil {
+// acquireLock locks the database. InUse is that of sqlitefile.Lock.
+func acquireLock(ctx context.Context, path string, inUse func() bool) (*fileLock, error) {
+	lock, err := sqlitefile.Lock(ctx, path+".lock", inUse)
+	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, lockPatience)
-	defer cancel()
-	lock := newFlock(path + ".lock")
-	taken, err := lock.TryLock()
-	if err == nil && !taken {
-		if inUse != nil && !inUse() {
-			return nil, ErrInUse
-		}
-		_, err = lock.TryLockContext(ctx, lockInterval)
-	}
-	switch {
-	case err == nil:
-		return &fileLock{flock: lock}, nil
-	case errors.Is(err, ctx.Err()):
-		return nil, ErrInUse
-	}
-	return nil, fmt.Errorf("locking it: %w", err)
+	return &fileLock{flock: lock}, nil
 }
 
 // remember looks at the file, and writes into it which store it belongs to: a
@@ -79,7 +55,7 @@ func (l *fileLock) check() (renewed bool, err error) {
 	if err == nil && os.SameFile(file, l.file) {
 		return false, nil
 	}
-	next := newFlock(l.flock.Path())
+	next := sqlitefile.NewLock(l.flock.Path())
 	taken, err := next.TryLock()
 	switch {
 	case err != nil:

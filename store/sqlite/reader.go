@@ -6,12 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
 	"os"
-	"path/filepath"
-	"strings"
 
 	"originwarden/store"
+	"originwarden/store/sqlite/sqlitefile"
 )
 
 // Reader reads a file as it was at one moment: all calls see the same state. It may
@@ -41,7 +39,8 @@ func openReader(ctx context.Context, path string) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	db, err := sql.Open("sqlite", readOnly(path))
+	// It does not write the log back into the file either.
+	db, err := sqlitefile.Open(path, sqlitefile.ReadOnly, 1, "query_only(1)", "busy_timeout(5000)")
 	if err != nil {
 		return nil, err
 	}
@@ -73,20 +72,6 @@ func locateExisting(path string) (string, error) {
 		return "", errors.New("it is not a regular file")
 	}
 	return path, nil
-}
-
-// readOnly is a connection to the file that could not write to it, and does not
-// write its log back into it either.
-func readOnly(path string) string {
-	name := filepath.ToSlash(path)
-	if !strings.HasPrefix(name, "/") {
-		name = "/" + name // C:/…
-	}
-	dsn := url.URL{Scheme: "file", Path: name, RawQuery: url.Values{
-		"_pragma": {"query_only(1)", "busy_timeout(5000)", "trusted_schema(0)"},
-		"mode":    {"ro"},
-	}.Encode()}
-	return dsn.String()
 }
 
 // beginReading begins the transaction, if the file has the current schema.

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"originwarden/store"
+	"originwarden/store/sqlite/sqlitefile"
 )
 
 // Options are the options of Open.
@@ -28,7 +29,7 @@ type Options struct {
 }
 
 // ErrInUse is wrapped by the error of Open if another process has the file open.
-var ErrInUse = errors.New("it is in use by another process")
+var ErrInUse = sqlitefile.ErrInUse
 
 // Store is a store.Store in a SQLite file. It may be used concurrently. Reads do not
 // wait for writes, but writes wait for each other.
@@ -89,7 +90,7 @@ func open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	lock, err := acquire(ctx, path, o.InUse)
+	lock, err := acquireLock(ctx, path, o.InUse)
 	if err != nil {
 		return nil, err
 	}
