@@ -80,7 +80,7 @@ func (q *listQuery) setParameter(name, value string) (problem string) {
 	case "endingBefore":
 		q.Before = value
 	}
-	if (name == "startingAfter" || name == "endingBefore") && !isID(value) {
+	if (name == "startingAfter" || name == "endingBefore") && !store.IsID(value) {
 		return unknownCursor
 	}
 	return ""

@@ -3,6 +3,8 @@ package api
 import (
 	"net/http"
 	"strings"
+
+	"originwarden/store"
 )
 
 const (
@@ -42,7 +44,7 @@ func resourceAt(path string) resource {
 		}}
 	}
 	id, below := strings.CutPrefix(rest, "/")
-	if !ok || !below || !isID(id) {
+	if !ok || !below || !store.IsID(id) {
 		return resource{pattern: "none"}
 	}
 	return resource{collection + "/{id}", []route{
@@ -51,10 +53,4 @@ func resourceAt(path string) resource {
 		{http.MethodPatch, true, (*tenantRequest).patchIntegration},
 		{http.MethodDelete, true, (*tenantRequest).deleteIntegration},
 	}, id}
-}
-
-// isID reports whether s has the form of a web integration's id.
-func isID(s string) bool {
-	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
-	return len(s) == 32 && strings.Trim(s, alphabet) == ""
 }

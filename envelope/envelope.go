@@ -1,7 +1,5 @@
-// Package envelope is the error document that the API and the gateway both
-// answer with, and the trace id that ties an answer to its log line.
-//
-// It knows HTTP and JSON and nothing of origins, lists or tenants.
+// Package envelope has the error document of the API and the gateway, and the
+// trace id that connects a response with its log line.
 package envelope
 
 import (
@@ -10,24 +8,24 @@ import (
 	"strconv"
 )
 
-// Error is one mistake or failure, in the form of Qlik Cloud's APIs.
+// Error is one error, in the form of Qlik Cloud's APIs.
 type Error struct {
-	// Code is stable and meant for programs.
+	// Code is for programs, and stable.
 	Code string `json:"code"`
-	// Title is the short text that belongs to Code.
+	// Title is the text that belongs to Code.
 	Title string `json:"title"`
-	// Detail tells this occurrence, for people. It never holds what came from
-	// inside (paths, SQL, addresses).
+	// Detail explains this occurrence, for people. It never has internals, such as
+	// paths, SQL or addresses.
 	Detail string `json:"detail,omitempty"`
-	// Status repeats the HTTP status as a string; Write fills it in.
+	// Status is the HTTP status as a string. Write sets it.
 	Status string `json:"status"`
-	// Source says which part of the request is at fault.
+	// Source is the part of the request that is invalid, or nil.
 	Source *Source `json:"source,omitempty"`
-	// Meta holds further members that belong to Code.
+	// Meta has further members that depend on Code.
 	Meta map[string]any `json:"meta,omitempty"`
 }
 
-// Source names the part of a request that an Error is about: one of both.
+// Source is the part of a request that an Error is about. One field is set.
 type Source struct {
 	// Pointer is a JSON Pointer (RFC 6901) into the request's body.
 	Pointer string `json:"pointer,omitempty"`
@@ -35,20 +33,20 @@ type Source struct {
 	Parameter string `json:"parameter,omitempty"`
 }
 
-// Document is the body of every error answer.
+// Document is the body of every error response.
 type Document struct {
 	Errors  []Error `json:"errors"`
 	TraceID string  `json:"traceId"`
 }
 
-// Write answers with status and a Document of errs. Headers that belong to the
-// error (Allow, Retry-After, WWW-Authenticate) are set by the caller before.
+// Write sends a response with status and a Document of errs. The caller has set
+// the headers that belong to the error: Allow, Retry-After, WWW-Authenticate.
 func Write(w http.ResponseWriter, traceID string, status int, errs ...Error) {
 	for i := range errs {
 		errs[i].Status = strconv.Itoa(status)
 	}
 	body, err := json.Marshal(Document{Errors: errs, TraceID: traceID})
-	if err != nil { // only an unmarshalable Meta, which is a mistake in this program
+	if err != nil { // Meta cannot be encoded, which is a bug
 		panic(err)
 	}
 	h := w.Header()

@@ -5,17 +5,17 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"math/rand/v2"
+	"strings"
 )
 
 type traceKey struct{}
 
-// WithTraceID returns a context that carries id to TraceID.
+// WithTraceID returns a context from which TraceID returns id.
 func WithTraceID(ctx context.Context, id string) context.Context {
 	return context.WithValue(ctx, traceKey{}, id)
 }
 
-// TraceID returns the trace id of the request that ctx belongs to, or "" if
-// none was set.
+// TraceID returns the trace id of the request that ctx belongs to, or "".
 func TraceID(ctx context.Context) string {
 	id, _ := ctx.Value(traceKey{}).(string)
 	return id
@@ -30,9 +30,8 @@ func NewTraceID() string {
 	return hex.EncodeToString(raw[:])
 }
 
-// ParseTraceparent returns the trace id of the values of a request's
-// traceparent lines (W3C Trace Context, section 3.2), and whether there was
-// exactly one line and it was valid.
+// ParseTraceparent returns the trace id in a request's traceparent lines (W3C
+// Trace Context, section 3.2), and whether there is exactly one and it is valid.
 func ParseTraceparent(lines []string) (traceID string, ok bool) {
 	if len(lines) != 1 {
 		return "", false
@@ -47,26 +46,12 @@ func ParseTraceparent(lines []string) (traceID string, ok bool) {
 		return "", false
 	}
 	traceID, parentID := v[3:35], v[36:52]
-	if !isHex(version) || !isHex(traceID) || !isHex(parentID) || !isHex(v[53:55]) || allZero(traceID) || allZero(parentID) {
+	if !isHex(version) || !isHex(traceID) || !isHex(parentID) || !isHex(v[53:55]) || isZero(traceID) || isZero(parentID) {
 		return "", false
 	}
 	return traceID, true
 }
 
-func isHex(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
-			return false
-		}
-	}
-	return true
-}
+func isHex(s string) bool { return strings.Trim(s, "0123456789abcdef") == "" }
 
-func allZero(s string) bool {
-	for i := range len(s) {
-		if s[i] != '0' {
-			return false
-		}
-	}
-	return true
-}
+func isZero(s string) bool { return strings.Trim(s, "0") == "" }

@@ -41,6 +41,12 @@ func NewID() string {
 	}
 }
 
+// IsID reports whether s has the form of the id of a web integration.
+func IsID(s string) bool {
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
+	return len(s) == 32 && strings.Trim(s, alphabet) == ""
+}
+
 // MaxNameLength is the greatest length of a name, in characters.
 const MaxNameLength = 256
 

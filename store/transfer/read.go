@@ -199,7 +199,7 @@ func (r *reader) readIntegration(text []byte) {
 
 // checkIntegration checks a web integration by the rules of the API.
 func (r *reader) checkIntegration(l *integrationLine) {
-	if !isID(l.ID) {
+	if !store.IsID(l.ID) {
 		r.addMistake("the id %.80q is not 32 characters of A-Z a-z 0-9 _ -", l.ID)
 	} else if first, taken := r.ids[l.ID]; taken {
 		r.addMistake("the id %s comes a second time, first in line %d", l.ID, first)
@@ -234,11 +234,4 @@ func (r *reader) checkTenant(id string) {
 	if t := r.file.Tenants[len(r.file.Tenants)-1]; t.ID != id {
 		r.addMistake("the web integration is of tenant %.80q, and stands among those of %.80q", id, t.ID)
 	}
-}
-
-// isID reports whether id is one that the API takes.
-func isID(id string) bool {
-	return len(id) == 32 && !strings.ContainsFunc(id, func(c rune) bool {
-		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_' && c != '-'
-	})
 }
