@@ -1,6 +1,6 @@
-// Package store is what a tenant's web integrations are and how they are kept:
-// the entry and its validation, and the Store that every database implements.
+// Package store defines web integrations, their validation, and the Store that every
+// database implements.
 //
-// It imports no database and no HTTP. Implementations are its subpackages, and
-// store/storetest holds them all to one contract.
+// It imports no database and no HTTP. Implementations are subpackages, and
+// store/storetest tests them all against one contract.
 package store

@@ -6,11 +6,11 @@ import (
 	"fmt"
 )
 
-// ErrReplaced is wrapped by every call of a store whose file was removed, or
-// replaced by another one, while it was open.
+// ErrReplaced is wrapped by the errors of a store whose file was removed or replaced
+// while it was open.
 var ErrReplaced = errors.New("the store's file was removed or replaced")
 
-// Cause is why a store makes no write. It is one of Causes.
+// Cause is why a write fails. It is one of Causes.
 type Cause string
 
 // The causes.
@@ -25,12 +25,12 @@ const (
 	CauseOther       Cause = "other"
 )
 
-// Causes returns all of them.
+// Causes returns all causes.
 func Causes() []Cause {
 	return []Cause{CauseNoSpace, CauseReadOnly, CauseDenied, CauseReplaced, CauseReset, CauseDamaged, CauseUnreachable, CauseOther}
 }
 
-// Text says it to people, without internals.
+// Text describes the cause to people, without internals.
 func (c Cause) Text() string {
 	switch c {
 	case CauseNoSpace:
@@ -54,10 +54,10 @@ func (c Cause) Text() string {
 // WriteError says why a write failed.
 type WriteError struct {
 	Cause Cause
-	// NotMade says that the write has not happened and will not. If it is false,
-	// nobody knows.
+	// NotMade says that the write has not happened and will not. If it is false, the
+	// outcome is unknown.
 	NotMade bool
-	// Err is what the store says about it, which is for operators.
+	// Err is the error of the store. It is meant for operators.
 	Err error
 }
 
@@ -71,7 +71,7 @@ func (e *WriteError) Error() string {
 // Unwrap returns Err.
 func (e *WriteError) Unwrap() error { return e.Err }
 
-// cause is that of e, or "" for nil.
+// cause returns e.Cause, or "" if e is nil.
 func (e *WriteError) cause() Cause {
 	if e == nil {
 		return ""
@@ -79,8 +79,8 @@ func (e *WriteError) cause() Cause {
 	return e.Cause
 }
 
-// CauseOf returns the cause that err tells of by a *WriteError or another error
-// of this package, or by the end of its context. Otherwise it is CauseOther.
+// CauseOf returns the cause of err if it is a *WriteError, another error of this
+// package, or that of a context. Otherwise it returns CauseOther.
 func CauseOf(err error) Cause {
 	if failed, ok := errors.AsType[*WriteError](err); ok {
 		return failed.Cause

@@ -8,58 +8,57 @@ import (
 	"time"
 )
 
-// Monitored is a Store of which is known whether it makes writes: by those that
-// it is asked for, and by checks in between. Its fields are set before its use;
-// its methods may be used concurrently, but for Monitor, which runs once at a
-// time.
+// Monitored is a Store that records whether writes succeed, and checks it regularly.
+// Its fields are set before use. Its methods may be used concurrently, except that
+// only one Monitor runs at a time.
 type Monitored struct {
 	Store
-	// Timeout ends each check.
+	// Timeout limits each check.
 	Timeout time.Duration
-	// Report, if there is one, is told why writes fail when they begin to, or
-	// fail for another cause, and nil when they do not any more. It is called
+	// Report, if it is not nil, is called with the error when writes begin to fail
+	// or the cause changes, and with nil when they succeed again. It may be called
 	// concurrently.
 	Report func(*WriteError)
 
 	mu       sync.Mutex
 	failures map[Cause]uint64
 	problem  *WriteError
-	failed   time.Time // the last write that did
+	failed   time.Time // when a write last failed
 }
 
-// WriteStatus is what is known of the writes of a Monitored.
+// WriteStatus is the status of a Monitored's writes.
 type WriteStatus struct {
-	// Failures counts the writes that failed, by cause.
+	// Failures are the numbers of failed writes, by cause.
 	Failures map[Cause]uint64
 	// Problem is why writes fail now, or nil.
 	Problem *WriteError
 }
 
 const (
-	checkAgain = 5 * time.Second // while writes fail
-	checkIdle  = time.Minute
-	// problemShown is how long a write that failed is a problem at least, so that
-	// whoever asks every 15 seconds sees it.
-	problemShown = 15 * time.Second
+	checkFailing = 5 * time.Second // the interval of checks while writes fail
+	checkIdle    = time.Minute
+	// minProblem is how long a failed write is a problem at least, so that a monitor
+	// that polls every 15 seconds sees it.
+	minProblem = 15 * time.Second
 )
 
-// WriteStatus returns what is known.
+// WriteStatus returns the current status.
 func (m *Monitored) WriteStatus() WriteStatus {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return WriteStatus{maps.Clone(m.failures), m.problem}
 }
 
-// Monitor checks whether writes can be made until ctx ends: every minute, and
-// every five seconds while they cannot.
+// Monitor checks writes until ctx ends: every minute, and every five seconds while
+// they fail.
 func (m *Monitored) Monitor(ctx context.Context) {
-	tick := time.NewTicker(checkAgain)
+	tick := time.NewTicker(checkFailing)
 	defer tick.Stop()
 	var checked time.Time
 	for {
 		if m.WriteStatus().Problem != nil || time.Since(checked) >= checkIdle {
 			checked = time.Now()
-			m.check(ctx)
+			m.checkWrites(ctx)
 		}
 		select {
 		case <-tick.C:
@@ -69,21 +68,21 @@ func (m *Monitored) Monitor(ctx context.Context) {
 	}
 }
 
-func (m *Monitored) check(ctx context.Context) {
+func (m *Monitored) checkWrites(ctx context.Context) {
 	limited, cancel := context.WithTimeout(ctx, m.Timeout)
 	defer cancel()
 	err := m.CheckWrites(limited)
 	if ctx.Err() == nil {
-		m.note(err)
+		m.recordOutcome(err)
 	}
 }
 
-// note takes the outcome of a check.
-func (m *Monitored) note(err error) {
+// recordOutcome records the outcome of a write or a check.
+func (m *Monitored) recordOutcome(err error) {
 	failed, _ := errors.AsType[*WriteError](err)
 	m.mu.Lock()
 	was := m.problem
-	if failed != nil || time.Since(m.failed) >= problemShown {
+	if failed != nil || time.Since(m.failed) >= minProblem {
 		m.problem = failed
 	}
 	is := m.problem
@@ -93,8 +92,8 @@ func (m *Monitored) note(err error) {
 	}
 }
 
-// count takes the outcome of a write.
-func (m *Monitored) count(err error) {
+// countFailure counts and records a write if it failed.
+func (m *Monitored) countFailure(err error) {
 	failed, ok := errors.AsType[*WriteError](err)
 	if !ok {
 		return
@@ -106,36 +105,36 @@ func (m *Monitored) count(err error) {
 	m.failures[failed.Cause]++
 	m.failed = time.Now()
 	m.mu.Unlock()
-	m.note(err)
+	m.recordOutcome(err)
 }
 
 // Create implements Store.
 func (m *Monitored) Create(ctx context.Context, w WebIntegration) (WebIntegration, error) {
 	w, err := m.Store.Create(ctx, w)
-	m.count(err)
+	m.countFailure(err)
 	return w, err
 }
 
 // Edit implements Store.
 func (m *Monitored) Edit(ctx context.Context, tenant, id string, edit func(*WebIntegration) error) (WebIntegration, error) {
 	w, err := m.Store.Edit(ctx, tenant, id, edit)
-	m.count(err)
+	m.countFailure(err)
 	return w, err
 }
 
 // Delete implements Store.
 func (m *Monitored) Delete(ctx context.Context, tenant, id string, allow func(WebIntegration) error) (uint64, error) {
 	revision, err := m.Store.Delete(ctx, tenant, id, allow)
-	m.count(err)
+	m.countFailure(err)
 	return revision, err
 }
 
-// Position implements Store. A follower asks for it every second, and so finds
-// out first that the file was replaced.
+// Position implements Store. It is called every second, so it is often the first call
+// that fails because the file was replaced.
 func (m *Monitored) Position(ctx context.Context) (Position, error) {
 	at, err := m.Store.Position(ctx)
 	if errors.Is(err, ErrReplaced) {
-		m.note(&WriteError{Cause: CauseReplaced, NotMade: true, Err: err})
+		m.recordOutcome(&WriteError{Cause: CauseReplaced, NotMade: true, Err: err})
 	}
 	return at, err
 }

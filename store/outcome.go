@@ -2,15 +2,14 @@ package store
 
 import "errors"
 
-// Refusal is an error with which a function that was given to Edit or Delete
-// keeps the write from being made.
+// Refusal is an error of a function that was passed to Edit or Delete and prevented
+// the write.
 type Refusal interface {
 	error
 	RefusesWrite()
 }
 
-// IsOutcomeUnknown reports whether the write that returned err may have happened
-// all the same.
+// IsOutcomeUnknown reports whether the write that returned err may have happened.
 func IsOutcomeUnknown(err error) bool {
 	if failed, ok := errors.AsType[*WriteError](err); ok {
 		return !failed.NotMade

@@ -8,42 +8,40 @@ import (
 	"originwarden/origins"
 )
 
-// What a Store's calls fail with, beside a *LimitError, a *WriteError and what
-// the functions that were handed in return. Any other error says that the store
-// did not answer: what was read is nothing, and whether a write happened is not
-// known.
+// The errors of a Store, besides *LimitError, *WriteError and those of functions that
+// are passed in. Any other error means that the store did not answer. The outcome of
+// the write is then unknown.
 var (
 	// ErrNotFound: the tenant has no web integration of that id.
 	ErrNotFound = errors.New("web integration not found")
-	// ErrUnknownCursor: a page begins at an id that the tenant does not have.
+	// ErrUnknownCursor: the tenant has no web integration with the id of the cursor.
 	ErrUnknownCursor = errors.New("unknown cursor")
-	// ErrExists: the id is taken, by whichever tenant.
+	// ErrExists: some tenant has a web integration with that id.
 	ErrExists = errors.New("web integration exists")
-	// ErrUnchanged is returned by an Edit's function that wants nothing written.
+	// ErrUnchanged is returned by the function of an Edit that changes nothing.
 	ErrUnchanged = errors.New("web integration unchanged")
-	// ErrCompacted: the history after that revision is not kept any more.
+	// ErrCompacted: the history after that revision is no longer available.
 	ErrCompacted = errors.New("history compacted")
-	// ErrMissing: there is no store, and none is to be made.
+	// ErrMissing: there is no store, and none may be created.
 	ErrMissing = errors.New("there is no store")
 	// ErrReset is wrapped by every *ResetError.
 	ErrReset = errors.New("the store was reset")
 )
 
-// Limits bound what one tenant may keep. Both are positive. Only a write that
-// adds is held to them, so a tenant that has more than it may, because they
-// were lowered, can shrink in steps.
+// Limits are the limits of one tenant. Both are positive. They apply only to writes
+// that add, so that a tenant that exceeds lowered limits can shrink in steps.
 type Limits struct {
-	Integrations int // web integrations of a tenant
-	Origins      int // entries over all web integrations of a tenant
+	Integrations int // web integrations
+	Origins      int // entries, summed over all web integrations
 }
 
-// What a LimitError is about.
+// The values of LimitError.What.
 const (
 	LimitIntegrations = "web integrations"
 	LimitOrigins      = "valid origins"
 )
 
-// LimitError says that a write would exceed one of the Limits.
+// LimitError is returned by a write that would exceed one of the Limits.
 type LimitError struct {
 	What string // LimitIntegrations or LimitOrigins
 	Max  int
@@ -55,20 +53,19 @@ func (e *LimitError) Error() string {
 
 // Position is a moment in the history of one store.
 type Position struct {
-	// Store is the identity of the store: random, made with it and kept by it.
-	// Revisions of different stores do not compare.
+	// Store is the identity of the store, a random name that it gets when it is
+	// created. Revisions of different stores cannot be compared.
 	Store string
-	// Revision is that of the last write, or 0 when there was none.
+	// Revision is that of the last write, or 0 if there was none.
 	Revision uint64
 }
 
-// ResetError says that what answers is not the store that was there before, or
-// not with all that it had: it was emptied, replaced, or restored from a
-// backup. Nothing is read from it and nothing written to it until an operator
-// has it accepted.
+// ResetError says that the store is another one than before, or an older state of it:
+// it was emptied, replaced, or restored from a backup. It is neither read nor written
+// until an operator accepts it.
 type ResetError struct {
-	Known Position // the newest that was seen
-	Found Position // what is there; an empty store may have no identity yet
+	Known Position // the newest known position
+	Found Position // the current one; an empty store may have no identity yet
 }
 
 func (e *ResetError) Error() string {
@@ -86,117 +83,108 @@ func (e *ResetError) Unwrap() error { return ErrReset }
 
 // Store keeps the web integrations of all tenants. It may be used concurrently.
 //
-// Every commit that changes something takes the next revision: one counter for
-// the whole store, strictly increasing in the order of the commits, which
-// begins above 0 and survives a reopen. A write is a commit of its own, but in a
-// Batch. A write that has returned without an
-// error survives the end of the process and of the machine. A tenant that was
-// never written to is one without web integrations.
+// Every commit that changes something gets the next revision, a counter of the whole
+// store that begins above 0, increases with every commit, and survives a reopen. Every
+// write outside a Batch is its own commit. A write that has returned without an error
+// is durable. A tenant that was never written to has no web integrations.
 //
-// Calls end when their context does; then, as after any error that is none of
-// this package's, it is not known whether a write happened. A *WriteError says
-// whether it is, and is what a write fails with if the store cannot make it.
+// Calls end with their context. Then, and after any error that is not one of this
+// package, the outcome of a write is unknown. If the store cannot make a write, it
+// fails with a *WriteError, which says whether the outcome is known.
 //
-// Every call but Accept fails with a *ResetError while the store is not the one
-// that it was, and from when it was older than it was seen before, also if it
-// has come as far again.
+// Every call but Accept fails with a *ResetError while the store is another one, and
+// once it was found at an older state, even if it has the known revision again.
 type Store interface {
-	// Page reads a part of the tenant's web integrations. The error is
-	// ErrUnknownCursor for a cursor that is no id of this tenant, also on a
-	// page of 0. The cost is that of the page, whatever the tenant has beside
-	// it.
+	// Page reads a page of the tenant's web integrations. It fails with
+	// ErrUnknownCursor if the cursor is not an id of this tenant, even with a limit
+	// of 0. The cost depends only on the size of the page.
 	Page(ctx context.Context, tenant string, q Query) (Page, error)
 
 	// Integration reads one web integration, or fails with ErrNotFound.
 	Integration(ctx context.Context, tenant, id string) (WebIntegration, error)
 
-	// Create keeps w as it is, but for its Revision, and returns it with the
-	// one it got. Its strings are valid UTF-8; a nil list is an empty one. The
-	// error is ErrExists or a *LimitError.
+	// Create stores w with the next revision, and returns it with that revision. Its
+	// strings are valid UTF-8. A nil list is stored as an empty one. The error is
+	// ErrExists or a *LimitError.
 	Create(ctx context.Context, w WebIntegration) (WebIntegration, error)
 
-	// Edit runs edit on the tenant's web integration inside the write, so that
-	// no other write comes between what edit sees and what is kept. Edits of
-	// the id, the tenant or the revision are ignored. An error of edit is
-	// returned as it is, with nothing written; after ErrUnchanged that is
-	// success, and the result is the web integration as it was. Else the error
-	// is ErrNotFound or a *LimitError. edit may run several times, and calls
-	// no Store.
+	// Edit runs edit on the tenant's web integration inside the write, so that no
+	// other write comes in between. Changes of the id, the tenant or the revision
+	// are ignored. If edit fails, nothing is written, and Edit returns that error,
+	// except that after ErrUnchanged it returns the web integration and no error.
+	// Otherwise the error is ErrNotFound or a *LimitError. edit may run several
+	// times, and must not call a Store.
 	Edit(ctx context.Context, tenant, id string, edit func(*WebIntegration) error) (WebIntegration, error)
 
-	// Delete removes the tenant's web integration if allow, which sees it
-	// inside the write, returns nil; otherwise its error is returned. The
-	// result is the revision of the deletion. The error is ErrNotFound, also
-	// for the second deletion. allow may run several times, and calls no Store.
+	// Delete deletes the tenant's web integration if allow, which runs inside the
+	// write, returns nil. Otherwise it returns the error of allow. The result is the
+	// revision of the deletion. The error is ErrNotFound, also for a second
+	// deletion. allow may run several times, and must not call a Store.
 	Delete(ctx context.Context, tenant, id string, allow func(WebIntegration) error) (revision uint64, err error)
 
-	// Batch makes the writes in their order, with as few commits as the store
-	// can: each is of writes that follow one another, and happens wholly or not
-	// at all. Those of one commit may share a revision. The result has what each
-	// write was refused with, or nil: an error of its Make, ErrExists if another
-	// tenant has the id, or a *LimitError. A write that is refused keeps no other
-	// one from being made. After an error of Batch itself the result ends with
-	// the last write that is known to be made or refused; whether those behind it
-	// were made is not known.
+	// Batch makes the writes in their order, in as few commits as possible. Each
+	// commit makes consecutive writes, all or none of them, which may share a
+	// revision. The result has an error for each write that was refused, and nil for
+	// the others: the error of Make, ErrExists if another tenant has the id, or a
+	// *LimitError. A refused write does not affect the others. After an error of
+	// Batch itself, the result ends with the last write of known outcome.
 	Batch(ctx context.Context, writes []Write) (refused []error, err error)
 
-	// CheckWrites fails with the *WriteError with which a write would fail now,
-	// as far as that can be found out without one: it changes nothing that any
-	// call returns.
+	// CheckWrites returns the *WriteError that a write would fail with now, as far as
+	// that can be known without a write. It changes nothing that any call returns.
 	CheckWrites(ctx context.Context) error
 
-	// Load reads all web integrations of the tenant at one revision of the
-	// store, in no order.
+	// Load reads all web integrations of the tenant at one revision of the store, in
+	// any order.
 	Load(ctx context.Context, tenant string) (revision uint64, all []WebIntegration, err error)
 
-	// Position is that of the last write that has returned, or a later one.
+	// Position returns that of the last write that has returned, or a later one.
 	Position(ctx context.Context) (Position, error)
 
-	// Tenants returns, for every tenant that was ever written to, the revision
-	// of its last write, read together at one position.
+	// Tenants returns the revision of the last write of every tenant that was ever
+	// written to, and the position at which they were read.
 	Tenants(ctx context.Context) (Position, map[string]uint64, error)
 
-	// Watch calls changed with every change after the revision: each once, in
-	// the order of the commits, without gaps. Changes that were known together
-	// come in one call, the last of them with the greatest revision. It returns
-	// when ctx ends, with its error; with ErrCompacted, if what came after the
-	// revision is not known any more; or with another error, after which a new
-	// Watch goes on from the last change that was handed over. A position that
-	// the store has not reached yet is waited for.
+	// Watch calls changed with every change after the revision: each once, in the
+	// order of the commits, without gaps. One call may have several changes, the last
+	// of them with the greatest revision. Watch returns the error of ctx when that
+	// ends, and ErrCompacted if the changes after the revision are no longer known.
+	// After any other error a new Watch can resume after the last change. If the
+	// store has not reached the revision yet, Watch waits for it.
 	Watch(ctx context.Context, after uint64, changed func([]origins.Change)) error
 
-	// Accept takes the store as it is now, whatever was known of it, and
-	// returns its position.
+	// Accept accepts the store as it is now, even after a reset, and returns its
+	// position.
 	Accept(ctx context.Context) (Position, error)
 
-	// Close ends the use of the store, after the calls that run.
+	// Close waits for the running calls and closes the store.
 	Close() error
 }
 
-// Query selects a page. The order is by name, in the order of its bytes, then
-// by id, so that pages neither repeat nor skip entries of one name.
+// Query selects a page of web integrations, which are sorted by the bytes of their
+// names, then by id, so that pages neither repeat nor skip any of the same name.
 type Query struct {
-	// After and Before are ids; the page begins behind the one or ends before
-	// the other. At most one is set.
+	// After and Before are ids. The page begins after the one or ends before the
+	// other. At most one is set.
 	After, Before string
-	// Descending turns the order around; After and Before follow it.
+	// Descending reverses the order, also for After and Before.
 	Descending bool
-	// Limit is the greatest number of entries on the page. A page of 0 has
-	// neither a next nor a previous one.
+	// Limit is the maximum number of web integrations. If it is 0, the page has
+	// neither More nor Less.
 	Limit int
-	// Bytes ends a page early, with the entry by which the valid origins on it
-	// come to so many bytes: it has one entry at least, and exceeds Bytes by less
-	// than the last one. The store reads no more than that at once. 0 is no bound.
+	// Bytes ends the page with the first web integration by which its valid origins
+	// have at least so many bytes in all. The store reads no more than that at once.
+	// 0 is no limit.
 	Bytes int
 }
 
-// Full reports whether a page ends with entries of so many bytes.
+// Full reports whether a page with so many bytes of valid origins is full.
 func (q *Query) Full(bytes int) bool { return q.Bytes > 0 && bytes >= q.Bytes }
 
-// Page is some of a tenant's web integrations, in the order asked for.
+// Page is a page of a tenant's web integrations, in the order of the Query.
 type Page struct {
 	Integrations []WebIntegration
-	// More and Less say that there are entries behind the last one, and before
-	// the first one, of this page. An empty page has neither.
+	// More and Less say that there are others after the last one and before the
+	// first one of this page. They are false on an empty page.
 	More, Less bool
 }

@@ -22,15 +22,15 @@ type WebIntegration struct {
 	CreatedBy string
 	// Created and LastUpdated are in UTC, whole seconds.
 	Created, LastUpdated time.Time
-	// ValidOrigins are the entries as they were written; origins.ParseEntry
-	// gives what they match.
+	// ValidOrigins are the entries as they were written. origins.ParseEntry returns
+	// their canonical form.
 	ValidOrigins []string
 	// Revision is the store's revision of the last change.
 	Revision uint64
 }
 
-// NewID returns a random id of 192 bits, less those by which it would begin with
-// a hyphen: command lines take that for a flag.
+// NewID returns a random id of 192 bits. It never begins with a hyphen, because
+// command lines would take it for a flag.
 func NewID() string {
 	for {
 		var raw [24]byte
@@ -47,10 +47,10 @@ func IsID(s string) bool {
 	return len(s) == 32 && strings.Trim(s, alphabet) == ""
 }
 
-// MaxNameLength is the greatest length of a name, in characters.
+// MaxNameLength is the maximum length of a name, in characters.
 const MaxNameLength = 256
 
-// NameProblem says what is wrong with a name, or "" when nothing is.
+// NameProblem returns what is wrong with a name, or "".
 func NameProblem(name string) string {
 	switch {
 	case name == "":
@@ -65,8 +65,7 @@ func NameProblem(name string) string {
 	return ""
 }
 
-// OriginProblems says what is wrong with which of the entries, by their index.
-// It is empty when nothing is.
+// OriginProblems returns the errors of invalid entries, by their index.
 func OriginProblems(entries []string) map[int]error {
 	problems := map[int]error{}
 	for i, entry := range entries {
@@ -77,7 +76,7 @@ func OriginProblems(entries []string) map[int]error {
 	return problems
 }
 
-// OriginBytes is the length of the valid origins, in bytes.
+// OriginBytes returns the length of the valid origins, in bytes.
 func (w *WebIntegration) OriginBytes() int {
 	bytes := 0
 	for _, entry := range w.ValidOrigins {
@@ -86,8 +85,7 @@ func (w *WebIntegration) OriginBytes() int {
 	return bytes
 }
 
-// Part is the web integration as a list needs it. An entry that is kept but
-// does not parse lists nothing.
+// Part returns the web integration's part of a list, without invalid entries.
 func (w *WebIntegration) Part() origins.Part {
 	p := origins.Part{ID: w.ID, Revision: w.Revision, Origins: make([]string, 0, len(w.ValidOrigins))}
 	for _, entry := range w.ValidOrigins {
@@ -98,14 +96,12 @@ func (w *WebIntegration) Part() origins.Part {
 	return p
 }
 
-// Change is what the last write of the web integration changed in its tenant's
-// list.
+// Change returns the change of the tenant's list by the last write.
 func (w *WebIntegration) Change() origins.Change {
 	return origins.Change{Tenant: w.TenantID, Part: w.Part()}
 }
 
-// Deletion is what the deletion of a web integration at revision changes in
-// its tenant's list.
+// Deletion returns the change of the tenant's list by a deletion at revision.
 func Deletion(tenant, id string, revision uint64) origins.Change {
 	return origins.Change{Tenant: tenant, Part: origins.Part{ID: id, Revision: revision}, Deleted: true}
 }
