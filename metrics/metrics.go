@@ -24,8 +24,8 @@ const namespace = "originwarden"
 
 // Labels of requests that are counted under no tenant's own name.
 const (
-	OtherTenants = "_other" // of the tenants beyond Config.Tenants
-	NoTenant     = "_none"  // the host belongs to nobody
+	otherTenants = "_other" // of the tenants beyond Config.Tenants
+	noTenant     = "_none"  // the host belongs to nobody
 )
 
 // Config says what is observed.

@@ -22,7 +22,7 @@ type tenants struct {
 func (m *Metrics) Label(ids []string) {
 	before := m.tenants.Load()
 	if before == nil {
-		before = &tenants{other: m.newTenant(OtherTenants), none: m.newTenant(NoTenant)}
+		before = &tenants{other: m.newTenant(otherTenants), none: m.newTenant(noTenant)}
 	}
 	now := &tenants{labelled: make(map[string]*tenant, len(ids)), other: before.other, none: before.none}
 	for _, id := range ids {

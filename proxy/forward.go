@@ -28,11 +28,6 @@ const (
 // first.
 const CauseClient = "client"
 
-// Causes returns all values of Exchange.UpstreamCause but the empty one.
-func Causes() []string {
-	return []string{causeConnect, causeTimeout, causeReset, causeProtocol, causeClient, CauseLoop}
-}
-
 // newForwarder returns the one reverse proxy of all tenants.
 func newForwarder(errorLog *log.Logger) *httputil.ReverseProxy {
 	if errorLog == nil {

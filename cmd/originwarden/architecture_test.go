@@ -47,12 +47,14 @@ func may() map[string][]string {
 
 		"store/sqlite/sqlitefile": {"modernc.org/sqlite", "github.com/gofrs/flock"},
 
+		"cmd/originwarden/atomicfile": {},
+
 		"cmd/originwarden/logs":        {"cmd/originwarden/config", "api", "origins", "proxy", "envelope", "go.uber.org/zap"},
 		"cmd/originwarden/tracing":     {"clientaddr", "cmd/originwarden/config", "cmd/originwarden/logs", "envelope", "metrics", "proxy", "go.opentelemetry.io/otel", "go.uber.org/zap"},
 		"cmd/originwarden/config":      {"origins", "go.uber.org/zap", "go.yaml.in/yaml/v3"},
 		"cmd/originwarden/credentials": {"cmd/originwarden/config", "go.uber.org/zap"},
 		"cmd/originwarden/stores":      {"cmd/originwarden/config", "cmd/originwarden/credentials", "store", "store/etcd", "store/sqlite"},
-		"cmd/originwarden/server": {"api", "api/auth", "api/refusals", "envelope", "escape", "lists", "lists/disk", "metrics", "origins", "proxy", "store", "store/etcd", "store/sqlite",
+		"cmd/originwarden/server": {"cmd/originwarden/atomicfile", "api", "api/auth", "api/refusals", "envelope", "escape", "lists", "lists/disk", "metrics", "origins", "proxy", "store", "store/etcd", "store/sqlite",
 			"cmd/originwarden/config", "cmd/originwarden/credentials", "cmd/originwarden/logs", "cmd/originwarden/stores", "cmd/originwarden/tracing",
 			"cmd/originwarden/server/readiness", "cmd/originwarden/server/upstreams",
 			"github.com/coreos/go-systemd/v22", "golang.org/x/sys", "go.uber.org/zap"},
@@ -64,7 +66,7 @@ func may() map[string][]string {
 		"cmd/originwarden/cli/connection":     {"api/client", "escape", "cmd/originwarden/cli/command", "github.com/spf13/cobra"},
 		"cmd/originwarden/cli/webintegration": {"api/client", "escape", "cmd/originwarden/cli/command", "cmd/originwarden/cli/connection", "github.com/spf13/cobra"},
 		"cmd/originwarden/cli/admin":          {"api/client", "escape", "cmd/originwarden/cli/command", "cmd/originwarden/cli/connection", "github.com/spf13/cobra"},
-		"cmd/originwarden/cli/importexport": {"api/client", "escape", "origins", "store", "store/sqlite", "store/transfer", "cmd/originwarden/config", "cmd/originwarden/stores",
+		"cmd/originwarden/cli/importexport": {"cmd/originwarden/atomicfile", "api/client", "escape", "origins", "store", "store/sqlite", "store/transfer", "cmd/originwarden/config", "cmd/originwarden/stores",
 			"cmd/originwarden/cli/command", "cmd/originwarden/cli/connection", "github.com/spf13/cobra", "golang.org/x/sync"},
 		"cmd/originwarden/cli": {"api/auth", "escape", "origins", "store", "store/sqlite",
 			"cmd/originwarden/config", "cmd/originwarden/demo", "cmd/originwarden/logs", "cmd/originwarden/server",

@@ -58,7 +58,7 @@ func appendFields(b []byte, header http.Header) []byte {
 			if name == "User-Agent" && value == "" { // httputil's way to say none
 				continue
 			}
-			b = appendField(b, Spell(name), value)
+			b = appendField(b, spell(name), value)
 		}
 	}
 	return b

@@ -29,7 +29,7 @@ func (s Spelling) Apply(header map[string][]string) {
 // Respell gives the fields of header the names of their standards.
 func Respell(header map[string][]string) {
 	for name, values := range header {
-		if spelled := Spell(name); spelled != name {
+		if spelled := spell(name); spelled != name {
 			delete(header, name)
 			header[spelled] = values
 		}
@@ -41,17 +41,17 @@ func Respell(header map[string][]string) {
 func RespellWebSocket(header map[string][]string) {
 	for name, values := range header {
 		canonical := http.CanonicalHeaderKey(name)
-		if spelled := Spell(canonical); strings.HasPrefix(canonical, "Sec-Websocket-") && spelled != name {
+		if spelled := spell(canonical); strings.HasPrefix(canonical, "Sec-Websocket-") && spelled != name {
 			delete(header, name)
 			header[spelled] = values
 		}
 	}
 }
 
-// Spell returns a canonical name of a header field as its standard spells it,
+// spell returns a canonical name of a header field as its standard spells it,
 // where http.CanonicalHeaderKey does otherwise. Names are compared in any case,
 // but some peers compare bytes.
-func Spell(canonical string) string {
+func spell(canonical string) string {
 	if name, ok := standard(canonical); ok {
 		return name
 	}

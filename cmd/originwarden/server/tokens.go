@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"originwarden/api/auth"
+	"originwarden/cmd/originwarden/atomicfile"
 	"originwarden/cmd/originwarden/config"
 )
 
@@ -65,7 +66,10 @@ func loadAdminToken(path string, log *zap.Logger) (auth.Token, error) {
 	made := errors.Is(err, fs.ErrNotExist)
 	if made {
 		text = auth.NewToken()
-		err = writeToken(path, text)
+		err = atomicfile.Write(path, func(w io.Writer) error {
+			_, err := io.WriteString(w, text+"\n")
+			return err
+		})
 	}
 	if err != nil {
 		return auth.Token{}, fmt.Errorf("the admin token: %w", err)
@@ -92,21 +96,4 @@ func readToken(path string, log *zap.Logger) (string, error) {
 		return "", fmt.Errorf("%s holds none; when it is removed, the next start makes one", path)
 	}
 	return token, nil
-}
-
-// writeToken writes the whole file or none. os.CreateTemp gives it mode 0600.
-func writeToken(path, token string) error {
-	f, err := os.CreateTemp(filepath.Dir(path), AdminTokenName+"-*")
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteString(token + "\n")
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		os.Remove(f.Name())
-	}
-	return err
 }

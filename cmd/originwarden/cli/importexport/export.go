@@ -5,12 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
+	"originwarden/cmd/originwarden/atomicfile"
 	"originwarden/cmd/originwarden/cli/command"
 	"originwarden/cmd/originwarden/cli/connection"
 	"originwarden/escape"
@@ -69,7 +67,7 @@ func (e *export) run(ctx context.Context) error {
 		return nil
 	}
 	count := 0
-	err = replaceFile(e.output, func(to io.Writer) (err error) {
+	err = atomicfile.Write(e.output, func(to io.Writer) (err error) {
 		count, err = order.Write(ctx, from, to)
 		return err
 	})
@@ -108,29 +106,4 @@ func (p *place) openSource(ctx context.Context) (source, error) {
 		return source{}, err
 	}
 	return source{s, s.Store.Close}, nil
-}
-
-// replaceFile writes a file whole or not at all. os.CreateTemp gives it mode
-// 0600.
-func replaceFile(name string, write func(io.Writer) error) error {
-	if found, err := os.Stat(name); err == nil && !found.Mode().IsRegular() {
-		return fmt.Errorf("%s exists and is not a regular file", name)
-	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	f, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+"-*")
-	if err != nil {
-		return err
-	}
-	if err = write(f); err == nil {
-		err = f.Sync()
-	}
-	err = errors.Join(err, f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), name)
-	}
-	if err != nil {
-		os.Remove(f.Name())
-	}
-	return err
 }
