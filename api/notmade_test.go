@@ -18,8 +18,8 @@ func TestWrite_ThatFailsSaysWhetherItWasMade(t *testing.T) {
 	}{
 		{"no space", &store.WriteError{Cause: store.CauseNoSpace, NotMade: true, Err: errInside}, "The write was not made: the store has no space left.", false},
 		{"replaced", &store.WriteError{Cause: store.CauseReplaced, NotMade: true, Err: errInside}, "The write was not made: the store's file was removed or replaced.", false},
-		{"unreachable before it was sent", &store.WriteError{Cause: store.CauseUnreachable, NotMade: true, Err: errInside}, "The write was not made: the store does not answer.", false},
-		{"unreachable afterwards", &store.WriteError{Cause: store.CauseUnreachable, Err: errInside}, "It is not known whether the write was made: the store does not answer.", true},
+		{"unreachable before it was sent", &store.WriteError{Cause: store.CauseUnreachable, NotMade: true, Err: errInside}, "The write was not made: the store is unreachable.", false},
+		{"unreachable afterwards", &store.WriteError{Cause: store.CauseUnreachable, Err: errInside}, "It is not known whether the write was made: the store is unreachable.", true},
 		{"a disk that fails at the end", &store.WriteError{Cause: store.CauseDamaged, Err: errInside}, "It is not known whether the write was made: the store is damaged, or its disk fails.", true},
 		{"what nobody classified", errInside, "It is not known whether the write was made: the store fails.", true},
 	} {

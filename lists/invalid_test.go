@@ -14,7 +14,7 @@ import (
 	"originwarden/store"
 )
 
-var errNoAnswer = errors.New("the store does not answer")
+var errNoAnswer = errors.New("the store is unreachable")
 
 // writeWithoutAnswer makes a write whose outcome nobody knows.
 func (g *gateway) writeWithoutAnswer(write func(ctx context.Context) (origins.Change, error)) {

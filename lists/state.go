@@ -48,16 +48,16 @@ type Event string
 
 // The events.
 const (
-	StoreLost    Event = "the store does not answer"           // with the error; loaded lists are served on
-	StoreBack    Event = "the store answers again"             // without an error
+	StoreLost    Event = "the store is unreachable"            // with the error; loaded lists are served on
+	StoreBack    Event = "the store is reachable again"        // without an error
 	StoreReset   Event = "the store was reset"                 // with a *store.ResetError; the lists are kept
-	ResetTaken   Event = "the store was taken as it is"        // without an error
-	FeedBroken   Event = "the feed of changes has to catch up" // with the error
-	ListsBehind  Event = "lists could not be read anew"        // with the error; the others are kept up to date
-	ChangeMissed Event = "the feed had missed a change"        // with an error that names the tenant
+	ResetTaken   Event = "the store was accepted"              // without an error
+	FeedBroken   Event = "the feed of changes was interrupted" // with the error
+	ListsBehind  Event = "loading lists failed"                // with the error; the others are kept up to date
+	ChangeMissed Event = "the feed missed a change"            // with an error that names the tenant
 	ListsLoaded  Event = "the lists were loaded"               // with an error if some could not be read
-	ListsNotKept Event = "the lists could not be kept on disk" // with the error
-	ListsKept    Event = "the lists are kept on disk again"    // without an error
+	ListsNotKept Event = "saving the lists to disk failed"     // with the error
+	ListsKept    Event = "the lists are saved to disk again"   // without an error
 )
 
 func (c *Cache) report(event Event, err error) {

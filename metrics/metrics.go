@@ -99,7 +99,7 @@ func (m *Metrics) registerFixed() {
 		append(proxy.Limits(), LimitConnections, api.LimitTier1, api.LimitTier2, api.LimitFailed, api.LimitInFlight))
 	m.apiErrors = m.fixed(counters("api_errors_total", "Requests to the lists' API that were answered with an error.", "code"), api.Codes())
 	m.spans = m.fixed(counters("trace_spans_total", "Spans that were made, by what became of them.", "outcome"), SpanOutcomes())
-	m.reloads = m.fixed(counters("config_reloads_total", "How often the configuration was read again.", "outcome"), []string{"ok", "failed"})
+	m.reloads = m.fixed(counters("config_reloads_total", "How often the configuration was reloaded.", "outcome"), []string{"ok", "failed"})
 }
 
 func buildInfo(cfg Config) prometheus.Collector {

@@ -46,7 +46,7 @@ func (c Cause) Text() string {
 	case CauseDamaged:
 		return "the store is damaged, or its disk fails"
 	case CauseUnreachable:
-		return "the store does not answer"
+		return "the store is unreachable"
 	}
 	return "the store fails"
 }

@@ -32,7 +32,7 @@ func Apply(c *lists.Cache, change origins.Change) {
 // whether it happened.
 func Invalidate(c *lists.Cache, tenant string) {
 	_ = c.Write(context.Background(), tenant, func(context.Context) (origins.Change, error) {
-		return origins.Change{}, errors.New("the store does not answer")
+		return origins.Change{}, errors.New("the store is unreachable")
 	})
 }
 

@@ -87,7 +87,7 @@ func TestServe_WarnsOfAnAdminTokenThatOthersCanRead(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, adminTokenName), []byte(auth.NewToken()), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	const warning = "others can read the admin token"
+	const warning = "other users can read the admin token"
 	if r := serving(t, dir, oneTenant("http://127.0.0.1:1")); strings.Contains(r.stderr.String(), warning) {
 		t.Errorf("nobody else can read it:\n%s", r.stderr)
 	}

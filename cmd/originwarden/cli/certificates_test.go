@@ -98,11 +98,11 @@ func TestServe_WarnsOfCertificatesThatWillBeRefused(t *testing.T) {
 	configuration := func(host string) string {
 		return fmt.Sprintf("tenants: [{id: acme, hosts: [%s], upstream: 'http://127.0.0.1:1'}]\ntls: {cert: %q, key: %q}\n", host, pair.Cert, pair.Key)
 	}
-	const line = `"level":"warn".*"certificates will be refused","problems":1,"first":\["no certificate in tls is for the host \\"b.example\\": clients will refuse it"\]`
+	const line = `"level":"warn".*"certificates will be rejected","problems":1,"first":\["no certificate in tls is for the host \\"b.example\\": clients will refuse it"\]`
 	r := serving(t, dir, configuration("b.example"))
 	r.await(t, r.stderr, line)
 	f := serveFile(t, configuration("a.example"))
-	if strings.Contains(f.stderr.String(), "certificates will be refused") {
+	if strings.Contains(f.stderr.String(), "certificates will be rejected") {
 		t.Errorf("it warns of a certificate that is for the host:\n%s", f.stderr)
 	}
 	f.rewrite(t, configuration("b.example"))

@@ -129,7 +129,7 @@ func TestServe_WarnsOfAnotherStoreBesideItsOrigins(t *testing.T) {
 	leave(t, dir, "list.db")
 	cfg := writeConfig(t, oneTenant(upstream(t, hello), "store: {url: 'sqlite:"+filepath.Join(dir, "lists.db")+"'}"))
 	r := start(t, Environment{}, "serve", "--config", cfg, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--origin", "https://a.example")
-	found := r.await(t, r.stderr, `"level":"warn","ts":"[^"]*","msg":"the store is new, empty but for the origins of --origin","store":"[^"]*","before":"([^"]*)"`)
+	found := r.await(t, r.stderr, `"level":"warn","ts":"[^"]*","msg":"the store is new and has only the origins of --origin","store":"[^"]*","before":"([^"]*)"`)
 	if want := filepath.Join(dir, "list.db") + " is beside it"; found[1] != want {
 		t.Errorf("it warns of %q, want %q", found[1], want)
 	}

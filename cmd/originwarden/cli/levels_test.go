@@ -48,9 +48,9 @@ func TestLogLevel_ChangesWhileTheServiceRuns(t *testing.T) {
 	expect(`400 `, "PUT", "/log-level", `{"level":"none"}`, token)
 	for _, call := range []string{`"PUT","path":"/log-level","query":"","status":200`, `"PUT","path":"/log-level","query":"for=10m","status":200`, `"POST","path":"/resync","query":"accept=true","status":200`,
 		`"POST","path":"/reload","query":"","status":[0-9]+`, `"PUT","path":"/log-level","query":"","status":400`} {
-		r.await(t, r.stderr, `"level":"warn".*"msg":"an operator asked for a change","subject":"[^"]+","client":"127\.0\.0\.1:[0-9]+","method":`+call)
+		r.await(t, r.stderr, `"level":"warn".*"msg":"a change was requested at the admin address","subject":"[^"]+","client":"127\.0\.0\.1:[0-9]+","method":`+call)
 	}
-	if n := strings.Count(r.stderr.String(), "an operator asked for a change"); n != 5 {
+	if n := strings.Count(r.stderr.String(), "a change was requested at the admin address"); n != 5 {
 		t.Errorf("%d calls are told: those that were refused change nothing", n)
 	}
 	expect(`200 {"level":"debug","until":"20`, "GET", "/log-level", "")

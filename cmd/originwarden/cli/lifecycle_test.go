@@ -64,7 +64,7 @@ func TestServe_LetsRequestsEndBeforeItDoes(t *testing.T) {
 	if status := r.wait(t); status != exitDone {
 		t.Errorf("exit status %d:\n%s", status, r.stderr)
 	}
-	if strings.Contains(r.stderr.String(), "requests were cut") {
+	if strings.Contains(r.stderr.String(), "requests were cut off") {
 		t.Error(r.stderr)
 	}
 }
@@ -80,7 +80,7 @@ func TestServe_CutsWhatDoesNotEndInTime(t *testing.T) {
 		if got := <-answer; got.text == "hello" {
 			t.Errorf("%s: the request was answered", drain)
 		}
-		if !strings.Contains(r.stderr.String(), `"requests were cut"`) {
+		if !strings.Contains(r.stderr.String(), `"requests were cut off"`) {
 			t.Errorf("%s: %s", drain, r.stderr)
 		}
 	}

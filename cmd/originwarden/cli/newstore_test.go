@@ -9,7 +9,7 @@ import (
 	"originwarden/cmd/originwarden/server/readiness"
 )
 
-const newStoreLine = `"level":"warn","ts":"[^"]*","msg":"the store is new, empty: no origin is listed","store":"sqlite:([^"]*)"(?:,"before":"([^"]*)")?`
+const newStoreLine = `"level":"warn","ts":"[^"]*","msg":"the store is new and empty: no origin is listed","store":"sqlite:([^"]*)"(?:,"before":"([^"]*)")?`
 
 // leave makes a store of this name in dir that lists an origin.
 func leave(t *testing.T, dir, name string) {
@@ -58,7 +58,7 @@ func TestServe_SaysThatItHadAnotherStore(t *testing.T) {
 			t.Errorf("%s: it warns of %q", row.rule, found)
 		}
 		var d readiness.Document
-		if getJSON(t, r.admin+"/readyz", &d); !d.Ready || d.Problem != "the store is new, empty, and there was another one: "+want {
+		if getJSON(t, r.admin+"/readyz", &d); !d.Ready || d.Problem != "the store is new and empty, but there was another one: "+want {
 			t.Errorf("%s: %+v", row.rule, d)
 		}
 		succeeds(t, shell(r.tenants, adminTokenIn(t, dir)), "web-integration", "create", "--name", "n", "--validOrigins", "https://a.example")

@@ -113,7 +113,7 @@ func TestReload_OfABadConfigurationChangesNothingAndTellsEveryMistake(t *testing
 	if got := r.status(t, "localhost"); got != 403 {
 		t.Errorf("afterwards: %d", got)
 	}
-	r.await(t, r.stderr, `the configuration was not taken`)
+	r.await(t, r.stderr, `reloading the configuration failed`)
 	_, metrics := send(t, "GET", r.admin+"/metrics", "")
 	if !strings.Contains(metrics, `originwarden_config_reloads_total{outcome="failed"} 1`) || !strings.Contains(metrics, "originwarden_config_last_reload_successful 0") {
 		t.Errorf("the metrics are\n%s", metrics)
@@ -137,7 +137,7 @@ func TestReload_ComesWithTheSignal(t *testing.T) {
 	r := serveFile(t, "tenants: [{id: acme, upstream: '"+up+"'}]\n")
 	r.rewrite(t, "tenants: [{id: acme, mode: report, upstream: '"+up+"'}]\n")
 	r.hangups <- syscall.SIGHUP
-	r.await(t, r.stderr, `the configuration was read again`)
+	r.await(t, r.stderr, `the configuration was reloaded`)
 	if got := r.status(t, "localhost"); got != 200 {
 		t.Errorf("afterwards: %d", got)
 	}

@@ -35,6 +35,6 @@ func TestReload_KeepsTheKeysOfTheIssuer(t *testing.T) {
 			t.Errorf("%s a reload: %d %s, and the issuer was asked %d times, not twice in all", when, response.StatusCode, text, asked.Load())
 		}
 		hangups <- syscall.SIGHUP
-		r.await(t, r.stderr, `the configuration was read again`)
+		r.await(t, r.stderr, `the configuration was reloaded`)
 	}
 }

@@ -25,6 +25,6 @@ func TestReload_KeepsWhatIsLeftOfRateLimits(t *testing.T) {
 	}
 	fail("before a reload", 429)
 	hangups <- syscall.SIGHUP
-	r.await(t, r.stderr, `the configuration was read again`)
+	r.await(t, r.stderr, `the configuration was reloaded`)
 	fail("after a reload", 429)
 }

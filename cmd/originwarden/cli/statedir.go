@@ -82,7 +82,7 @@ func (p listsPlace) flags() []config.Flag {
 func (p listsPlace) prepare(log *logs.Logger) error {
 	if p.passedBy != "" {
 		file := config.Default().Store.URL.Path
-		log.Warn("the lists are those in the working directory, where versions before kept them", zap.String("file", file),
+		log.Warn("using the lists in the working directory, where earlier versions stored them", zap.String("file", file),
 			zap.String("fix", "move "+file+"* and "+server.AdminTokenName+" to "+p.passedBy+" while no gateway runs, or start with --data ."))
 	}
 	if p.dir == "" {

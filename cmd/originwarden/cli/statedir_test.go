@@ -102,7 +102,7 @@ func TestServe_GoesOnWithListsInTheWorkingDirectory(t *testing.T) {
 	}
 	r.end(t)
 	dir := filepath.Join(state, "originwarden")
-	if text := r.stderr.String(); !strings.Contains(text, `"msg":"the lists are those in the working directory, where versions before kept them","file":"originwarden.db","fix":"move `) || !strings.Contains(text, dir) {
+	if text := r.stderr.String(); !strings.Contains(text, `"msg":"using the lists in the working directory, where earlier versions stored them","file":"originwarden.db","fix":"move `) || !strings.Contains(text, dir) {
 		t.Errorf("it does not say so:\n%s", text)
 	}
 	if got := files(t, state); got != "" {

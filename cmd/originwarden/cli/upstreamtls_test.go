@@ -15,7 +15,7 @@ import (
 
 const (
 	tlsTaken  = `"the TLS files of upstreams have changed"`
-	tlsBroken = `"the TLS files of upstreams could not be read again; the old ones are used"`
+	tlsBroken = `"reloading the TLS files of upstreams failed; the old ones are used"`
 )
 
 // rotation is a way to replace files of a folder by those of another one.

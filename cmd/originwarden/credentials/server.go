@@ -62,7 +62,7 @@ func (s Server) Files() (all []*Files) {
 			Names: []string{c.files.Cert, c.files.Key},
 			Apply: c.reload,
 			Report: func(problem string) {
-				c.log.Error("the certificate could not be read again; the old one is used", zap.String("cert", c.files.Cert), zap.String("error", problem))
+				c.log.Error("reloading the certificate failed; the old one is used", zap.String("cert", c.files.Cert), zap.String("error", problem))
 			},
 		})
 	}

@@ -76,7 +76,7 @@ func (u Upstreams) Files(apply func(old, now *tls.Config), log *zap.Logger) (fil
 			Names: []string{of.files.CA, of.files.Cert, of.files.Key},
 			Apply: func(context.Context) error { return of.reload(apply, log) },
 			Report: func(problem string) {
-				log.Error("the TLS files of upstreams could not be read again; the old ones are used", zap.String("error", problem))
+				log.Error("reloading the TLS files of upstreams failed; the old ones are used", zap.String("error", problem))
 			},
 		})
 	}

@@ -30,7 +30,7 @@ func (s *Server) forOperators(serve http.HandlerFunc) http.Handler {
 		}
 		answer := &statusWriter{ResponseWriter: w, status: http.StatusOK}
 		serve(answer, r)
-		s.log.Warn("an operator asked for a change", zap.String("subject", logs.Escape(caller.Subject(), logs.LongestName)), zap.String("client", r.RemoteAddr),
+		s.log.Warn("a change was requested at the admin address", zap.String("subject", logs.Escape(caller.Subject(), logs.LongestName)), zap.String("client", r.RemoteAddr),
 			zap.String("method", r.Method), zap.String("path", r.URL.Path), zap.String("query", logs.Escape(r.URL.RawQuery, logs.LongestError)),
 			zap.Int("status", answer.status))
 	})

@@ -95,7 +95,7 @@ func (s *Server) loadNewTenants(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(s.started.Store.Timeout))
 	defer cancel()
 	if err := s.lists.Preload(ctx); err != nil {
-		s.log.Warn("reading the lists of new tenants", zap.Error(err))
+		s.log.Warn("loading the lists of new tenants failed", zap.Error(err))
 	}
 }
 
@@ -128,5 +128,5 @@ func (s *Server) restore(saved *lists.Snapshot) {
 		return
 	}
 	s.lists.Restore(saved)
-	s.log.Info("took the lists on disk", zap.Int("lists", len(saved.Lists)), zap.Uint64("revision", saved.At.Revision), zap.Time("confirmed", saved.Confirmed))
+	s.log.Info("using the lists on disk", zap.Int("lists", len(saved.Lists)), zap.Uint64("revision", saved.At.Revision), zap.Time("confirmed", saved.Confirmed))
 }

@@ -90,10 +90,10 @@ func (s *Server) monitor(opened store.Store) *store.Monitored {
 
 func (s *Server) logWrites(err *store.WriteError) {
 	if err == nil {
-		s.log.Info("the store makes writes again")
+		s.log.Info("writes to the store succeed again")
 		return
 	}
-	s.log.Error("the store makes no writes", zap.String("cause", string(err.Cause)), zap.String("error", logs.Escape(err.Error(), logs.LongestError)))
+	s.log.Error("writes to the store fail", zap.String("cause", string(err.Cause)), zap.String("error", logs.Escape(err.Error(), logs.LongestError)))
 }
 
 // logRefusedToken logs why an access token was refused, which its sender does not
@@ -115,5 +115,5 @@ func (s *Server) logAPIFailure(ctx context.Context, err error) {
 	if !s.log.Sampler(sampled, maxAPIFailures).Passes(sampled) {
 		return
 	}
-	s.log.Error("the API could not answer", zap.String("trace_id", envelope.TraceID(ctx)), zap.String("error", logs.Escape(err.Error(), logs.LongestError)))
+	s.log.Error("an API request failed", zap.String("trace_id", envelope.TraceID(ctx)), zap.String("error", logs.Escape(err.Error(), logs.LongestError)))
 }

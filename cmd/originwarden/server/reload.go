@@ -74,9 +74,9 @@ func (s *Server) reload(ctx context.Context) reloadResult {
 	defer notify(daemon.SdNotifyReady)
 	waiting, err := s.reconfigure(ctx)
 	if err != nil {
-		s.log.Error("the configuration was not taken, the old one goes on", zap.Error(err))
+		s.log.Error("reloading the configuration failed; the previous one stays in force", zap.Error(err))
 	} else {
-		s.log.Info("the configuration was read again", zap.Int("tenants", len(s.current.Load().tenants)), zap.Strings("wait_for_restart", waiting))
+		s.log.Info("the configuration was reloaded", zap.Int("tenants", len(s.current.Load().tenants)), zap.Strings("wait_for_restart", waiting))
 	}
 	s.metrics.Reloaded(err == nil)
 	return reloadResult{waiting, err}

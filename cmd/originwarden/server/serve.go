@@ -148,7 +148,7 @@ func (s *Server) storeCredentials(remote *stores.Etcd) *credentials.Files {
 			return err
 		},
 		Report: func(problem string) {
-			s.log.Error("the credentials for the store have changed and cannot be used; the old ones are", zap.String("error", logs.Escape(problem, logs.LongestError)))
+			s.log.Error("the new credentials for the store cannot be used; the old ones are used", zap.String("error", logs.Escape(problem, logs.LongestError)))
 		},
 	}
 }

@@ -32,7 +32,7 @@ func (s *Server) drain(now context.Context, cut context.CancelFunc) error {
 	var tunnels sync.WaitGroup
 	tunnels.Go(func() { s.gateway.CloseTunnels(ctx) }) // those opened meanwhile too
 	if !s.tenants.shutdown(ctx, deadline.Add(-grace)) {
-		s.log.Warn("requests were cut", zap.Duration("drain", limit))
+		s.log.Warn("requests were cut off", zap.Duration("drain", limit))
 		cut()
 		s.tenants.shutdown(ctx, deadline)
 	}

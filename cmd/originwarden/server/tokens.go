@@ -74,7 +74,7 @@ func loadAdminToken(path string, log *zap.Logger) (auth.Token, error) {
 	if err != nil {
 		return auth.Token{}, fmt.Errorf("the admin token: %w", err)
 	}
-	log.Warn("no tokens are configured: the admin token in a file is in use", zap.String("file", path), zap.Bool("made", made))
+	log.Warn("no tokens are configured: using the admin token in a file", zap.String("file", path), zap.Bool("made", made))
 	return auth.Token{Subject: "admin", Tenant: "*", Role: auth.Admin, SHA256: sha256.Sum256([]byte(text))}, nil
 }
 
@@ -85,7 +85,7 @@ func readToken(path string, log *zap.Logger) (string, error) {
 	}
 	defer f.Close()
 	if stat, err := f.Stat(); err == nil && stat.Mode()&0o077 != 0 && runtime.GOOS != "windows" {
-		log.Warn("others can read the admin token", zap.String("file", path), zap.Stringer("mode", stat.Mode()))
+		log.Warn("other users can read the admin token", zap.String("file", path), zap.Stringer("mode", stat.Mode()))
 	}
 	text, err := io.ReadAll(io.LimitReader(f, 1<<10))
 	if err != nil {

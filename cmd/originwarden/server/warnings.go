@@ -64,7 +64,7 @@ func exceedsOrigins(ctx context.Context, cfg *config.Config) bool {
 // logWarnings logs what is probably a mistake in cfg.
 func (s *Server) logWarnings(cfg *config.Config) {
 	if tenant := cfg.WithoutHosts(); tenant != "" && !isLoopback(s.address) {
-		s.log.Warn("a tenant without hosts takes every host, and pages can reach it by DNS rebinding",
+		s.log.Warn("a tenant without hosts serves every host, so pages can reach it by DNS rebinding",
 			zap.String("tenant", tenant), zap.String("fix", everyHostFix))
 	}
 	if n, most := len(cfg.Tenants), cfg.Cache.Tenants; n > most {
@@ -73,7 +73,7 @@ func (s *Server) logWarnings(cfg *config.Config) {
 	}
 	const most = 20 // problems in a line
 	if problems := cfg.CertificateWarnings(time.Now()); len(problems) > 0 {
-		s.log.Warn("certificates will be refused", zap.Int("problems", len(problems)), zap.Strings("first", problems[:min(most, len(problems))]))
+		s.log.Warn("certificates will be rejected", zap.Int("problems", len(problems)), zap.Strings("first", problems[:min(most, len(problems))]))
 	}
 }
 
@@ -106,9 +106,9 @@ func (s *Server) warnOfNewStore() {
 	}
 	switch {
 	case len(s.options.StartList.Origins) == 0:
-		s.log.Warn("the store is new, empty: no origin is listed", fields...)
+		s.log.Warn("the store is new and empty: no origin is listed", fields...)
 	case s.readiness.Earlier != "":
-		s.log.Warn("the store is new, empty but for the origins of --origin", fields...)
+		s.log.Warn("the store is new and has only the origins of --origin", fields...)
 	}
 }
 

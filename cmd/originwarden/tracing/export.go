@@ -65,7 +65,7 @@ func (e *spanExporter) end(err error, n int) {
 		e.count(metrics.SpansExported, n)
 		if e.failing {
 			e.failing = false
-			e.log.Info("the collector takes spans again", zap.Int64("lost", e.lost.Swap(0)))
+			e.log.Info("exporting spans succeeds again", zap.Int64("lost", e.lost.Swap(0)))
 		}
 		return
 	}
@@ -73,7 +73,7 @@ func (e *spanExporter) end(err error, n int) {
 	e.lost.Add(int64(n))
 	if now := time.Now(); !e.failing || now.Sub(e.lostReported) >= lostReportedEvery {
 		e.failing, e.lostReported = true, now
-		e.log.Warn("the collector does not take spans", zap.Int64("lost", e.lost.Swap(0)), zap.String("error", logs.ErrorText(err)))
+		e.log.Warn("exporting spans failed", zap.Int64("lost", e.lost.Swap(0)), zap.String("error", logs.ErrorText(err)))
 	}
 }
 

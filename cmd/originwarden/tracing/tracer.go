@@ -86,7 +86,7 @@ func (t *Tracer) Close(ctx context.Context) {
 	defer cancel()
 	defer context.AfterFunc(ctx, t.exporter.giveUp)()
 	if err := t.provider.Shutdown(ctx); err != nil && !errors.Is(err, ctx.Err()) {
-		t.exporter.log.Warn("tracing did not end in order: " + logs.ErrorText(err))
+		t.exporter.log.Warn("tracing did not shut down cleanly: " + logs.ErrorText(err))
 	}
 	t.exporter.reportLost()
 }

@@ -149,10 +149,10 @@ func (s *State) warnings(held lists.State, write *store.WriteError) (all []strin
 	if problem := storeProblem(held, write); problem != "" {
 		all = append(all, problem)
 	} else if s.Earlier != "" && held.InForce.Store != "" && held.InForce.Revision == 0 {
-		all = append(all, "the store is new, empty, and there was another one: "+s.Earlier)
+		all = append(all, "the store is new and empty, but there was another one: "+s.Earlier)
 	}
 	if held.NotKept != nil {
-		all = append(all, "the lists could not be kept on disk: "+logs.Escape(held.NotKept.Error(), logs.LongestError))
+		all = append(all, "saving the lists to disk failed: "+logs.Escape(held.NotKept.Error(), logs.LongestError))
 	}
 	return all
 }
@@ -166,7 +166,7 @@ func storeProblem(held lists.State, write *store.WriteError) string {
 	case write != nil && (held.Up || write.Cause != store.CauseUnreachable):
 		return "no writes: " + logs.Escape(write.Error(), logs.LongestError)
 	case !held.Up:
-		return "the store does not answer"
+		return "the store is unreachable"
 	}
 	return ""
 }

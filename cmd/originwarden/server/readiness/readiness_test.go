@@ -41,7 +41,7 @@ func TestReadiness_TellsWhatIsWrongWithTheStore(t *testing.T) {
 		writes.Problem = nil
 		state.Up = false
 		time.Sleep(5 * time.Second) // of the bubble's time
-		expect("without the store", 200, `{"ready":true,"revision":7,"age":5,"problem":"the store does not answer","store":{"up":false,"identity":"one","revision":8},"upstreams":[{"tenant":"acme","up":null}]}`)
+		expect("without the store", 200, `{"ready":true,"revision":7,"age":5,"problem":"the store is unreachable","store":{"up":false,"identity":"one","revision":8},"upstreams":[{"tenant":"acme","up":null}]}`)
 		state.Up, state.Reset = true, &store.ResetError{Known: state.InForce, Found: store.Position{Store: "two", Revision: 1}}
 		expect("reset", 200, `{"ready":true,"revision":7,"age":5,"problem":"the store was reset: it is another one, at revision 1, than that known at revision 7","store":{"up":true,"identity":"one","revision":8,"reset":{"identity":"two","revision":1}},"upstreams":[{"tenant":"acme","up":null}]}`)
 		ready.Stop()
@@ -61,7 +61,7 @@ func TestReadiness_TellsThatTheListsAreNotKeptOnDisk(t *testing.T) {
 	}
 	expect("at first", "")
 	state.NotKept = errors.New("no space left on device")
-	expect("when the disk is full", "the lists could not be kept on disk: no space left on device")
+	expect("when the disk is full", "saving the lists to disk failed: no space left on device")
 	state.Up = false
-	expect("when the store is away besides", "the store does not answer; the lists could not be kept on disk: no space left on device")
+	expect("when the store is away besides", "the store is unreachable; saving the lists to disk failed: no space left on device")
 }
