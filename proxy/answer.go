@@ -1,13 +1,13 @@
 package proxy
 
 import (
-	"io"
 	"net/http"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
+	"originwarden/proxy/fields"
 	"originwarden/proxy/http1"
 )
 
@@ -82,12 +82,12 @@ func (a *answer) WriteHeader(status int) {
 		return
 	}
 	a.status, a.pending = status, true
-	limitAnnounced(header)
+	fields.LimitAnnounced(header)
 	a.dressFinal(header)
 	a.exchange.leaveConnection(header)
 	a.name(header)
 	a.ResponseWriter.WriteHeader(status)
-	a.exchange.body.extend()
+	a.exchange.body.Extend()
 }
 
 // name keeps net/http from saying what the tenant did not, and gives the fields
@@ -116,7 +116,7 @@ func (a *answer) hint(status int, header http.Header) {
 		return
 	}
 	if a.dress != untouched {
-		stripCORS(header)
+		fields.StripCORS(header)
 	}
 	a.limit()
 	a.ResponseWriter.WriteHeader(status)
@@ -127,11 +127,19 @@ func (a *answer) dressFinal(header http.Header) {
 	if a.dress == untouched {
 		return
 	}
-	stripCORS(header)
+	fields.StripCORS(header)
 	a.mergeVary(header)
 	if a.dress == shared {
 		a.share(header)
 	}
+}
+
+func (a *answer) mergeVary(header http.Header) {
+	if lines := header["Vary"]; len(lines) > 0 {
+		header["Vary"] = []string{fields.MergeVary(lines)}
+		return
+	}
+	header["Vary"] = a.stamps.vary
 }
 
 // share sets the headers of a CORS response (Fetch, section 3.3.3). The bytes
@@ -171,7 +179,7 @@ func (a *answer) limited(write func() (int, error)) (int, error) {
 		return n, err
 	}
 	a.unlimit()
-	a.exchange.body.extend()
+	a.exchange.body.Extend()
 	return n, nil
 }
 
@@ -221,25 +229,13 @@ func (a *answer) flushPending() {
 	}
 }
 
-// flushingBody is the body of a tenant of HTTP/2, which is waited for.
-type flushingBody struct {
-	io.ReadCloser
-	answer *answer
-}
-
-// Read implements io.Reader.
-func (b flushingBody) Read(p []byte) (int, error) {
-	b.answer.flushPending()
-	return b.ReadCloser.Read(p)
-}
-
 // SetWriteDeadline is for http.ResponseController. Over HTTP/2 a deadline resets
 // the stream, but the frame that does so waits behind what the client does not
 // read: with one that has passed, such a connection is ended.
 func (a *answer) SetWriteDeadline(deadline time.Time) error {
 	err := a.control.SetWriteDeadline(deadline)
 	if !a.exchange.http1 && !deadline.IsZero() && !deadline.After(time.Now()) {
-		a.exchange.conn.cutStalled()
+		a.exchange.conn.CutStalled()
 	}
 	return err
 }

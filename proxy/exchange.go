@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"originwarden/origins"
+	"originwarden/proxy/downstream"
 	"originwarden/proxy/http1"
 )
 
@@ -86,12 +87,11 @@ type exchange struct {
 	bodyLength int64 // negative is unknown
 	http1      bool
 	http10     bool
-	body       *body // nil without limits, or without a body
-	entered    bool  // counts among the tenant's requests in flight
+	body       *downstream.Body // nil: it has none, or it is not read
+	entered    bool             // counts among the tenant's requests in flight
 
-	conn      *clientConn // nil: unknown
-	http1Only bool        // it is not sent to the tenant by HTTP/2
-	forwarded bool        // the answer is the tenant's
+	conn      *downstream.Conn // nil: unknown
+	forwarded bool             // the answer is the tenant's
 	spelling  http1.Spelling
 
 	traceparent [1]string // the line that the tenant gets
@@ -112,7 +112,7 @@ func (g *Gateway) begin(w http.ResponseWriter, r *http.Request) *exchange {
 		bodyLength: r.ContentLength,
 		http1:      r.ProtoMajor == 1,
 		http10:     !r.ProtoAtLeast(1, 1),
-		conn:       clientConnOf(r.Context()),
+		conn:       downstream.ConnOf(r.Context()),
 	}
 	x.answer = answer{ResponseWriter: w, exchange: x, stamps: &settings.stamps, origin: r.Header["Origin"],
 		progress: settings.Timeouts.Progress, control: http.NewResponseController(w)}
@@ -170,10 +170,10 @@ func (x *exchange) answersPreflight() bool {
 // session is what belongs to the client's connection alone, or nil. Over HTTP/2 a
 // connection may be that of many clients.
 func (x *exchange) session() *http1.Session {
-	if x.conn == nil || !x.http1 {
+	if !x.http1 {
 		return nil
 	}
-	return &x.conn.session
+	return x.conn.Session()
 }
 
 // context returns the context for whoever answers r. net/http ends that of r when
@@ -185,7 +185,7 @@ func (x *exchange) context(r *http.Request) (ctx context.Context, release func()
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
 	stop := context.AfterFunc(r.Context(), func() {
-		x.conn.awaitGone(ctx)
+		x.conn.AwaitGone(ctx)
 		cancel()
 	})
 	return ctx, func() {
@@ -215,9 +215,9 @@ func (x *exchange) end(ctx context.Context) {
 func (x *exchange) nameCut() {
 	switch {
 	case x.Limit != "":
-	case x.answer.stalled, x.body != nil && x.body.stalled():
+	case x.answer.stalled, x.body.IsStalled():
 		x.Limit = limitProgress
-	case (x.Cut || x.UpstreamCause == causeClient) && x.conn.isCut():
+	case (x.Cut || x.UpstreamCause == CauseClient) && x.conn.IsCut():
 		x.Limit = limitDrain
 	}
 }
@@ -225,8 +225,8 @@ func (x *exchange) nameCut() {
 // measure fills in what the exchange came to so far.
 func (x *exchange) measure() {
 	x.Status, x.Sent = x.answer.status, x.answer.sent
-	if x.body != nil && x.Status != http.StatusSwitchingProtocols {
-		x.Received = x.body.read.Load()
+	if x.Status != http.StatusSwitchingProtocols {
+		x.Received = x.body.Received()
 	}
 	x.Duration = time.Since(x.Start)
 	if x.Gateway = x.Duration; !x.asked.IsZero() {

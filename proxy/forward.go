@@ -5,28 +5,20 @@ import (
 	"errors"
 	"io"
 	"log"
-	"net"
 	"net/http"
 	"net/http/httputil"
 	"sync"
-	"syscall"
 	"time"
 
 	"originwarden/origins"
-)
-
-// Why a tenant could not answer.
-const (
-	causeConnect  = "connect"  // refused, no route, no such name
-	causeTimeout  = "timeout"  // to connect, or to answer
-	causeReset    = "reset"    // the connection was cut before the answer
-	causeProtocol = "protocol" // the answer is not HTTP, or switches protocols unasked
-	causeClient   = CauseClient
+	"originwarden/proxy/fields"
+	"originwarden/proxy/http1"
+	"originwarden/proxy/upstream"
 )
 
 // CauseClient is the one cause that is none of the tenant's: the client was gone
 // first.
-const CauseClient = "client"
+const CauseClient = upstream.CauseClient
 
 // newForwarder returns the one reverse proxy of all tenants.
 func newForwarder(errorLog *log.Logger) *httputil.ReverseProxy {
@@ -49,7 +41,10 @@ type toItsTenant struct{}
 // RoundTrip implements http.RoundTripper.
 func (toItsTenant) RoundTrip(r *http.Request) (*http.Response, error) {
 	x := exchangeOf(r.Context())
-	return x.tenant.transport.roundTrip(x, r)
+	sent := &http1.Exchange{Request: r, Target: x.target.bytes(), Session: x.session(), BeforeWait: x.answer.flushPending}
+	res, err := x.tenant.upstream.Do(sent, x.Kind == origins.WebSocket)
+	x.spelling = sent.Spelling
+	return res, err
 }
 
 // toTenant hands the request on and sees the answer through.
@@ -58,7 +53,7 @@ func (x *exchange) toTenant(r *http.Request) {
 		r.Header.Del("Upgrade") // httputil would ask the tenant for it
 	}
 	x.settings.forward.ServeHTTP(&x.answer, x.withBody(r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))))
-	x.answer.finish()
+	fields.LimitTrailers(x.answer.Header(), x.answer.dress != untouched)
 }
 
 // rewrite makes the request that the tenant gets: the client's Host, path and
@@ -66,8 +61,7 @@ func (x *exchange) toTenant(r *http.Request) {
 // about who sent it.
 func rewrite(p *httputil.ProxyRequest) {
 	x := exchangeOf(p.In.Context())
-	upstream := x.tenant.Upstream
-	p.Out.URL.Scheme, p.Out.URL.Host = upstream.Scheme, upstream.Host
+	p.Out.URL.Scheme, p.Out.URL.Host = x.tenant.Upstream.Scheme, x.tenant.Upstream.Host
 	x.target.write(p.Out, p.In.URL)
 	p.Out.Trailer = nil // a trailer would bring fields past those who look at the header
 
@@ -75,7 +69,7 @@ func rewrite(p *httputil.ProxyRequest) {
 	if origin := p.In.Header["Origin"]; origin != nil {
 		header["Origin"] = origin
 	}
-	x.dropUntrusted(header)
+	fields.DropUntrusted(header, x.settings.trusted.Contains(x.peer))
 	x.forwardedHeaders(header, p.In)
 	x.continueTrace(header)
 	x.markSent(header, p.In)
@@ -112,42 +106,11 @@ func failed(_ http.ResponseWriter, r *http.Request, err error) {
 		x.refuse(problem)
 		return
 	}
-	if x.UpstreamCause = causeOf(r.Context(), err); x.UpstreamCause == causeTimeout {
+	if x.UpstreamCause = upstream.CauseOf(r.Context(), err); x.UpstreamCause == upstream.CauseTimeout {
 		x.refuse(upstreamTimeout)
 		return
 	}
 	x.refuse(upstreamUnreachable)
-}
-
-// problemOfBody is the answer when it was the client's body that failed.
-func (x *exchange) problemOfBody(err error) *problem {
-	switch {
-	case x.body == nil:
-		return nil
-	case errors.Is(err, errBodyTooLarge):
-		return bodyTooLarge
-	case errors.Is(err, errBodyStalled), x.body.stalled():
-		return bodyStalled
-	case errors.Is(err, errBodyBroken):
-		return bodyBroken
-	}
-	return nil
-}
-
-func causeOf(ctx context.Context, err error) string {
-	var timeout net.Error
-	var dial *net.OpError
-	switch {
-	case ctx.Err() != nil:
-		return causeClient
-	case errors.As(err, &timeout) && timeout.Timeout():
-		return causeTimeout
-	case errors.As(err, &dial) && dial.Op == "dial":
-		return causeConnect
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
-		return causeReset
-	}
-	return causeProtocol
 }
 
 // buffers is a pool of copy buffers. Arrays, because a slice would be

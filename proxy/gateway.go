@@ -36,8 +36,8 @@ func New(cfg Config) (*Gateway, error) {
 
 // Close closes the connections to tenants that no request uses.
 func (g *Gateway) Close() {
-	for _, t := range g.settings.Load().transports {
-		t.closeIdle()
+	for _, u := range g.settings.Load().upstreams {
+		u.CloseIdle()
 	}
 }
 
@@ -93,7 +93,7 @@ func (g *Gateway) handOn(x *exchange, r *http.Request) {
 		x.refuse(overloaded)
 	default:
 		x.entered = true
-		defer x.tenant.transport.used()
+		defer x.tenant.upstream.Release()
 		defer x.leave()
 		x.toTenant(r)
 	}

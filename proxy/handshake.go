@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"originwarden/origins"
+	"originwarden/proxy/fields"
 	"originwarden/proxy/http1"
 	"originwarden/proxy/tunnel"
 )
@@ -104,7 +105,7 @@ func (x *exchange) dressHandshake(header http.Header) {
 	}
 	header["Connection"], header["Upgrade"] = []string{"Upgrade"}, []string{"websocket"}
 	if x.answer.dress != untouched {
-		stripCORS(header)
+		fields.StripCORS(header)
 		x.answer.mergeVary(header)
 	}
 	x.spelling.Apply(header)

@@ -31,9 +31,9 @@ func (g *Gateway) swapSettings(cfg Config) error {
 		return err
 	}
 	g.settings.Store(now)
-	for route, transport := range before.transports {
-		if now.transports[route] != transport {
-			transport.retire()
+	for route, upstream := range before.upstreams {
+		if now.upstreams[route] != upstream {
+			upstream.Retire()
 		}
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"originwarden/origins"
+	"originwarden/proxy/upstream"
 )
 
 // Tenant is an HTTP API behind the gateway.
@@ -65,7 +66,7 @@ func (m Mode) String() string {
 type tenant struct {
 	*Tenant
 	apiPolicy origins.Policy
-	transport *transport
+	upstream  *upstream.Upstream
 	inFlight  *atomic.Int64
 	mark      [1]string // of what was sent to it, as a header's lines
 }
@@ -113,7 +114,7 @@ func (s *settings) addTenants(before *settings) error {
 	var errs []error
 	for i := range s.Tenants {
 		t := newTenant(&s.Tenants[i], before.hosts.byID[s.Tenants[i].ID])
-		t.transport = s.transportOf(t.Tenant, before)
+		t.upstream = s.upstreamOf(t.Tenant, before)
 		errs = append(errs, s.hosts.add(t)...)
 	}
 	return errors.Join(errs...)

@@ -24,6 +24,7 @@ import (
 	"originwarden/lists/liststest"
 	"originwarden/origins"
 	"originwarden/proxy"
+	"originwarden/proxy/downstream"
 )
 
 const (
@@ -107,8 +108,8 @@ func newWorld(t testing.TB, o options) *world {
 	go gateway.Review(t.Context())
 	w.gateway = httptest.NewUnstartedServer(gateway)
 	w.gateway.Config.DisableGeneralOptionsHandler = true
-	w.gateway.Config.ConnContext = proxy.ConnContext
-	w.gateway.Listener = proxy.LimitConnections(w.gateway.Listener, 0, nil, true, nil)
+	w.gateway.Config.ConnContext = downstream.ConnContext
+	w.gateway.Listener = downstream.Limit(w.gateway.Listener, 0, nil, true, nil)
 	switch o.protocol {
 	case http1TLS:
 		w.gateway.StartTLS()

@@ -13,7 +13,7 @@ import (
 	"originwarden/cmd/originwarden/logs"
 	"originwarden/cmd/originwarden/stores"
 	"originwarden/cmd/originwarden/tracing"
-	"originwarden/proxy"
+	"originwarden/proxy/downstream"
 )
 
 // serve listens and serves until stop ends or a listener fails. When it returns,
@@ -77,11 +77,11 @@ func (s *Server) build(at net.Addr) (err error) {
 // startFrontends serves both listeners. Requests have the context base.
 func (s *Server) startFrontends(base context.Context, tenants, admin net.Listener, failed chan<- error) error {
 	s.requests.handler = http.HandlerFunc(s.serveTenant)
-	s.limits = proxy.LimitConnections(tenants, s.started.Limits.ConnectionsPerClient, trustedProxies(s.started), !s.started.TLS.Enabled(),
+	s.limits = downstream.Limit(tenants, s.started.Limits.ConnectionsPerClient, trustedProxies(s.started), !s.started.TLS.Enabled(),
 		func() { s.metrics.Limited("connections_per_client") })
 	s.tenants = &frontend{listener: s.limits, socket: tenants, failed: failed, build: func(settings httpSettings) *http.Server {
 		server := s.newHTTPServer(base, &s.requests, settings)
-		server.ConnContext = proxy.ConnContext
+		server.ConnContext = downstream.ConnContext
 		return server
 	}}
 	handler := s.adminHandler(admin.Addr())

@@ -22,6 +22,7 @@ import (
 	"originwarden/lists/disk"
 	"originwarden/metrics"
 	"originwarden/proxy"
+	"originwarden/proxy/downstream"
 	"originwarden/store"
 )
 
@@ -68,7 +69,7 @@ type Server struct {
 	metrics  *metrics.Metrics
 	access   *logs.AccessLog
 	tracer   *tracing.Tracer // nil: spans are not exported
-	limits   *proxy.LimitedListener
+	limits   *downstream.Listener
 	tenants  *frontend
 	admin    *frontend
 	// background runs until the frontends are closed.

@@ -1,4 +1,4 @@
-package proxy_test
+package downstream_test
 
 import (
 	"bufio"
@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"originwarden/proxy"
+	"originwarden/proxy/downstream"
 )
 
 // listenLimited serves 200 on a limited listener and returns its address.
@@ -23,7 +23,7 @@ func listenLimited(t *testing.T, perClient int, trusted []netip.Prefix, refused 
 		t.Fatal(err)
 	}
 	server := &http.Server{Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})}
-	go server.Serve(proxy.LimitConnections(listener, perClient, trusted, true, refused))
+	go server.Serve(downstream.Limit(listener, perClient, trusted, true, refused))
 	t.Cleanup(func() { server.Close() })
 	return listener.Addr().String()
 }
@@ -45,7 +45,7 @@ func ask(t *testing.T, address string) (net.Conn, int) {
 	return conn, res.StatusCode
 }
 
-func TestLimitConnections_HoldsEachClientToItsNumber(t *testing.T) {
+func TestListener_HoldsEachClientToItsNumber(t *testing.T) {
 	var refused atomic.Int32
 	address := listenLimited(t, 2, nil, func() { refused.Add(1) })
 	first, status := ask(t, address)
@@ -64,7 +64,7 @@ func TestLimitConnections_HoldsEachClientToItsNumber(t *testing.T) {
 	t.Errorf("after one has left, the next got %d", status)
 }
 
-func TestLimitConnections_DoesNotCountTrustedProxies(t *testing.T) {
+func TestListener_DoesNotCountTrustedProxies(t *testing.T) {
 	address := listenLimited(t, 1, []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, nil)
 	for range 5 {
 		if _, status := ask(t, address); status != 200 {
@@ -73,7 +73,7 @@ func TestLimitConnections_DoesNotCountTrustedProxies(t *testing.T) {
 	}
 }
 
-func TestLimitConnections_OfZeroIsNone(t *testing.T) {
+func TestListener_OfZeroIsNone(t *testing.T) {
 	address := listenLimited(t, 0, nil, nil)
 	for range 3 {
 		if _, status := ask(t, address); status != 200 {
@@ -83,12 +83,12 @@ func TestLimitConnections_OfZeroIsNone(t *testing.T) {
 }
 
 // net/http closes some connections twice.
-func TestLimitConnections_CountsACloseOnce(t *testing.T) {
+func TestListener_CountsACloseOnce(t *testing.T) {
 	inner, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	limited := proxy.LimitConnections(inner, 1, nil, true, nil)
+	limited := downstream.Limit(inner, 1, nil, true, nil)
 	defer limited.Close()
 	connect := func() net.Conn {
 		conn, err := net.Dial("tcp", inner.Addr().String())
@@ -125,12 +125,12 @@ func TestLimitConnections_CountsACloseOnce(t *testing.T) {
 }
 
 // Who speaks TLS could not read an answer without.
-func TestLimitConnections_SaysNothingBeforeTLS(t *testing.T) {
+func TestListener_SaysNothingBeforeTLS(t *testing.T) {
 	inner, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	limited := proxy.LimitConnections(inner, 1, nil, false, nil)
+	limited := downstream.Limit(inner, 1, nil, false, nil)
 	defer limited.Close()
 	go func() {
 		for {

@@ -1,0 +1,141 @@
+package downstream
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Why the body of a request could not be read to its end.
+var (
+	ErrTooLarge = errors.New("the request's body is larger than permitted")
+	ErrStalled  = errors.New("the request's body made no progress")
+	ErrBroken   = errors.New("the request's body broke off")
+)
+
+// Body is the body of a request, limited in size and by progress. Its methods,
+// other than Read and Close, are for any goroutine, and do nothing for a nil Body.
+type Body struct {
+	io.ReadCloser
+	control  *http.ResponseController
+	left     int64         // bytes that may still come; negative is no limit
+	progress time.Duration // for each read; 0 is no limit
+	received atomic.Int64
+	due      atomic.Int64 // when the read that waits has to have ended, in Unix nanoseconds; 0 is none
+	whole    atomic.Bool
+
+	reading sync.Mutex // held while a read is under way
+	timing  sync.Mutex // held while a deadline is set
+	over    bool       // under timing: no further read may begin
+}
+
+// NewBody returns body with at most limit bytes, each read of which may take
+// progress at most; 0 is no limit. Deadlines are set by control.
+func NewBody(body io.ReadCloser, control *http.ResponseController, limit int64, progress time.Duration) *Body {
+	if limit == 0 {
+		limit = -1
+	}
+	return &Body{ReadCloser: body, control: control, left: limit, progress: progress}
+}
+
+// Read fails with one of the errors above, or io.EOF. A deadline does not
+// outlast the read: net/http watches the connection afterwards, and a stream of
+// HTTP/2 is reset by a deadline while the tenant takes its time.
+func (b *Body) Read(p []byte) (int, error) {
+	b.reading.Lock()
+	defer b.reading.Unlock()
+	if b.whole.Load() {
+		// The transport reads once more, and net/http may have closed the body by
+		// then, with the answer's header, which would be cut for that.
+		return 0, io.EOF
+	}
+	if !b.startTimer(false) {
+		return 0, http.ErrBodyReadAfterClose
+	}
+	n, err := b.ReadCloser.Read(p)
+	b.received.Add(int64(n))
+	if err == nil || err == io.EOF {
+		b.stopTimer()
+	}
+	if b.left >= 0 {
+		if b.left -= int64(n); b.left < 0 {
+			return 0, ErrTooLarge
+		}
+	}
+	switch {
+	case err == nil:
+		return n, nil
+	case err == io.EOF:
+		b.whole.Store(true)
+		return n, io.EOF
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return n, ErrStalled
+	}
+	return n, fmt.Errorf("%w: %w", ErrBroken, err)
+}
+
+// startTimer limits the read that begins, or, to extend it, the one that waits. It
+// reports whether reads may begin.
+func (b *Body) startTimer(extend bool) bool {
+	b.timing.Lock()
+	defer b.timing.Unlock()
+	if b.progress > 0 && !b.over && (!extend || b.due.Load() != 0) {
+		deadline := time.Now().Add(b.progress)
+		b.due.Store(deadline.UnixNano())
+		b.control.SetReadDeadline(deadline)
+	}
+	return !b.over
+}
+
+func (b *Body) stopTimer() {
+	b.timing.Lock()
+	defer b.timing.Unlock()
+	if b.progress > 0 && !b.over {
+		b.due.Store(0)
+		b.control.SetReadDeadline(time.Time{})
+	}
+}
+
+// Extend gives the read that waits its full time again, because the answer has
+// made progress: a body that is quiet meanwhile has not stalled.
+func (b *Body) Extend() {
+	if b != nil && b.progress > 0 && b.due.Load() != 0 {
+		b.startTimer(true)
+	}
+}
+
+// Interrupt ends the read that is under way, and lets no other begin.
+func (b *Body) Interrupt() {
+	b.timing.Lock()
+	b.over = true
+	b.control.SetReadDeadline(time.Unix(1, 0))
+	b.timing.Unlock()
+	b.reading.Lock()
+	defer b.reading.Unlock()
+}
+
+// IsStalled reports whether a read has outlasted its time. net/http cancels the
+// request's context before that read returns.
+func (b *Body) IsStalled() bool {
+	if b == nil {
+		return false
+	}
+	due := b.due.Load()
+	return due != 0 && time.Now().UnixNano() >= due
+}
+
+// IsWhole reports whether the body was read to its end.
+func (b *Body) IsWhole() bool { return b != nil && b.whole.Load() }
+
+// Received returns how many bytes were read.
+func (b *Body) Received() int64 {
+	if b == nil {
+		return 0
+	}
+	return b.received.Load()
+}

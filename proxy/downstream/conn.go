@@ -1,0 +1,162 @@
+package downstream
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"originwarden/proxy/http1"
+)
+
+// Conn is a connection of a client, with all that net/http can do with one of TCP,
+// and what belongs to this client alone. A nil Conn is an unknown one.
+type Conn struct {
+	*net.TCPConn
+	leave   func() // no longer counts the connection; nil: it was not counted
+	session http1.Session
+	broken  atomic.Bool // a read or write failed, other than by the end of what the client sends
+	lingers atomic.Bool // the client may be sending still when it is closed
+	closed  atomic.Bool
+	writing atomic.Int64    // when the write that is under way began, in Unix nanoseconds; 0 is none
+	cut     <-chan struct{} // closed when the server cuts what runs; nil before ConnContext
+}
+
+type connKey struct{}
+
+// ConnContext is for http.Server: ConnOf returns the connection of a request if its
+// listener is a Listener. Otherwise nothing belongs to a client for longer than a
+// request, and a client that ends its sending side counts as gone.
+func ConnContext(ctx context.Context, conn net.Conn) context.Context {
+	if over, ok := conn.(interface{ NetConn() net.Conn }); ok {
+		conn = over.NetConn()
+	}
+	c, ok := conn.(*Conn)
+	if !ok {
+		return ctx
+	}
+	c.cut = ctx.Done()
+	return context.WithValue(ctx, connKey{}, c)
+}
+
+// ConnOf returns the connection of the request with the context ctx, or nil.
+func ConnOf(ctx context.Context) *Conn {
+	c, _ := ctx.Value(connKey{}).(*Conn)
+	return c
+}
+
+// Session returns what belongs to the client of the connection alone, or nil.
+func (c *Conn) Session() *http1.Session {
+	if c == nil {
+		return nil
+	}
+	return &c.session
+}
+
+// SetLingering says whether the client may still be sending when the connection is
+// closed.
+func (c *Conn) SetLingering(lingers bool) {
+	if c != nil {
+		c.lingers.Store(lingers)
+	}
+}
+
+// Read implements net.Conn.
+func (c *Conn) Read(p []byte) (int, error) {
+	n, err := c.TCPConn.Read(p)
+	if err != nil && err != io.EOF && !errors.Is(err, os.ErrDeadlineExceeded) {
+		c.broken.Store(true)
+	}
+	return n, err
+}
+
+// Write implements net.Conn. net/http gives up a connection after an error.
+func (c *Conn) Write(p []byte) (int, error) {
+	c.writing.Store(time.Now().UnixNano())
+	n, err := c.TCPConn.Write(p)
+	c.writing.Store(0)
+	if err != nil {
+		c.broken.Store(true)
+	}
+	return n, err
+}
+
+// writeStalls is how long a write lasts to a client that does not read.
+const writeStalls = 500 * time.Millisecond
+
+// CutStalled closes the connection if its client does not read.
+func (c *Conn) CutStalled() {
+	if c == nil {
+		return
+	}
+	if began := c.writing.Load(); began != 0 && time.Now().UnixNano()-began >= int64(writeStalls) {
+		c.TCPConn.Close() // TLS would replace a deadline, for its last alert
+	}
+}
+
+// How long Close waits for a client that is still sending.
+const (
+	lingerQuiet = 2 * time.Second  // without a byte
+	lingerTotal = 15 * time.Second // in all
+)
+
+// Close implements net.Conn. A connection that is closed with bytes unread is
+// reset, and the answer may be lost with it (RFC 9112, section 9.6): what a client
+// still sends is read and discarded for a while.
+func (c *Conn) Close() error {
+	if c.closed.Swap(true) {
+		return c.TCPConn.Close()
+	}
+	if c.leave != nil {
+		defer c.leave()
+	}
+	c.session.Close()
+	if c.lingers.Load() && !c.IsCut() && c.CloseWrite() == nil {
+		c.discard(time.Now().Add(lingerTotal))
+	}
+	return c.TCPConn.Close()
+}
+
+func (c *Conn) discard(until time.Time) {
+	buffer := make([]byte, 16<<10)
+	for now := time.Now(); now.Before(until) && !c.IsCut(); now = time.Now() {
+		c.SetReadDeadline(now.Add(min(lingerQuiet, until.Sub(now))))
+		if _, err := c.TCPConn.Read(buffer); err != nil {
+			return
+		}
+	}
+}
+
+const goneInterval = time.Second // between checks of a client that has ended its sending side
+
+// AwaitGone returns when the client is gone, when the server cuts what runs, or
+// when ctx ends. A client that has only ended its sending side waits for its answer.
+func (c *Conn) AwaitGone(ctx context.Context) {
+	ticker := time.NewTicker(goneInterval)
+	defer ticker.Stop()
+	for !c.broken.Load() && !isGone(c.TCPConn) {
+		select {
+		case <-ticker.C:
+		case <-c.cut:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// IsCut reports whether the server has cut what runs.
+func (c *Conn) IsCut() bool {
+	if c == nil {
+		return false
+	}
+	select {
+	case <-c.cut:
+		return true
+	default:
+		return false
+	}
+}

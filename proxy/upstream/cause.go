@@ -1,0 +1,36 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"syscall"
+)
+
+// Why a server did not answer.
+const (
+	causeConnect  = "connect"  // refused, no route, no such name
+	CauseTimeout  = "timeout"  // to connect, or to answer
+	causeReset    = "reset"    // the connection was cut before the answer
+	causeProtocol = "protocol" // the answer is not HTTP, or switches protocols unasked
+	CauseClient   = "client"   // the client was gone first
+)
+
+// CauseOf names the error of a request with the context ctx: one of the causes
+// above.
+func CauseOf(ctx context.Context, err error) string {
+	var timeout net.Error
+	var dial *net.OpError
+	switch {
+	case ctx.Err() != nil:
+		return CauseClient
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return CauseTimeout
+	case errors.As(err, &dial) && dial.Op == "dial":
+		return causeConnect
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return causeReset
+	}
+	return causeProtocol
+}
