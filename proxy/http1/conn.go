@@ -21,13 +21,13 @@ type conn struct {
 	reader   *bufio.Reader // of the conn itself
 	probe    *probe
 
-	personal   bool          // the server takes it for a user: it belongs to one client
+	personal   bool          // it authenticates a user: it belongs to one client
 	announced  time.Duration // how long the server keeps it idle; 0 is unknown
 	idleSince  time.Time
-	beforeWait func() // nil: nobody
+	beforeWait func() // may be nil
 }
 
-// Read is for the reader alone, which calls it when it has nothing left.
+// Read is for the reader alone, which calls it when its buffer is empty.
 func (c *conn) Read(p []byte) (int, error) {
 	if c.beforeWait != nil {
 		c.beforeWait()
@@ -55,8 +55,8 @@ func (c *conn) isAlive() bool {
 	if _, ok := c.Conn.(*net.TCPConn); ok {
 		return true
 	}
-	// TLS may have read more than was asked for. A read without time returns just
-	// that.
+	// TLS may have read more than was asked for. A read whose deadline has passed
+	// returns only that.
 	var b [1]byte
 	c.SetReadDeadline(time.Unix(1, 0))
 	_, err := c.Conn.Read(b[:])
@@ -113,7 +113,7 @@ func (t *roundTrip) run() (*http.Response, error) {
 	} else {
 		t.limitAnswer()
 	}
-	head, err := t.finalHead()
+	head, err := t.readFinalHead()
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +121,7 @@ func (t *roundTrip) run() (*http.Response, error) {
 	return t.response(head)
 }
 
-// limitAnswer is called when the request has been sent, for whatever was.
+// limitAnswer is called when the request has been sent, as far as it was.
 func (t *roundTrip) limitAnswer() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -137,11 +137,11 @@ func (t *roundTrip) endLimit() {
 		t.SetReadDeadline(time.Time{})
 	}
 	t.mu.Unlock()
-	t.upload.ask() // for nothing: it is too late
+	t.upload.ask() // it is too late: the upload ends without having begun
 }
 
-// end is called when the answer has been read to its end (whole), or is not read
-// any more.
+// end is called when the answer has been read to its end (whole), or is no longer
+// read.
 func (t *roundTrip) end(whole bool) {
 	t.beforeWait = nil
 	switch {

@@ -9,17 +9,17 @@ import (
 )
 
 const (
-	refusedFor   = time.Second // how long a server that refuses connections is tried
+	refusedFor   = time.Second // how long to retry a server that refuses connections
 	refusedPause = 10 * time.Millisecond
 )
 
-// refusal remembers since when a server refuses connections, so that only the
-// first second of an outage makes requests wait.
-type refusal struct{ since atomic.Int64 } // in Unix nanoseconds; 0 is not
+// refusal is since when a server refuses connections, so that only the first
+// second of an outage makes requests wait.
+type refusal struct{ since atomic.Int64 } // in Unix nanoseconds; 0 if it does not
 
-// goesOn takes in that a connection was refused now, and reports whether it is
-// worth while to try again.
-func (r *refusal) goesOn() bool {
+// mayRetry notes that a connection was refused now, and reports whether to try
+// again.
+func (r *refusal) mayRetry() bool {
 	now := time.Now().UnixNano()
 	if r.since.CompareAndSwap(0, now) {
 		return true
@@ -33,8 +33,8 @@ func (r *refusal) end() {
 	}
 }
 
-// dial opens a connection. A server that starts refuses connections for a
-// moment, and nothing was sent to it.
+// dial opens a connection. It retries a server that refuses it, as a server that
+// starts does for a moment: nothing was sent to it yet.
 func (u *Upstream) dial(ctx context.Context) (*conn, error) {
 	for pause := refusedPause; ; pause *= 2 {
 		raw, err := u.config.Dial(ctx)
@@ -42,13 +42,13 @@ func (u *Upstream) dial(ctx context.Context) (*conn, error) {
 			u.refusal.end()
 			return u.newConn(raw), nil
 		}
-		if !errors.Is(err, syscall.ECONNREFUSED) || !u.refusal.goesOn() || !sleep(ctx, min(pause, refusedFor/10)) {
+		if !errors.Is(err, syscall.ECONNREFUSED) || !u.refusal.mayRetry() || !sleep(ctx, min(pause, refusedFor/10)) {
 			return nil, err
 		}
 	}
 }
 
-// sleep reports whether it has slept for d.
+// sleep reports whether it slept for d, and did not end early with ctx.
 func sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

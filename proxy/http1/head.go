@@ -11,10 +11,10 @@ import (
 	"strings"
 )
 
-// maxHead is the size of a header in bytes: far more than browsers take.
+// maxHead is the size of a header in bytes, far more than browsers accept.
 const maxHead = 256 << 10
 
-// ProtocolError says what is wrong with an answer, and nothing of what is in it.
+// ProtocolError says what is wrong with an answer, without quoting it.
 type ProtocolError struct{ Problem string }
 
 func (e *ProtocolError) Error() string { return "malformed answer: " + e.Problem }
@@ -37,9 +37,9 @@ type head struct {
 	spelling Spelling
 }
 
-// finalHead reads heads up to the final one, or that of a 101, and tells the
+// readFinalHead reads heads up to the final one, or that of a 101, and reports the
 // informational ones.
-func (t *roundTrip) finalHead() (*head, error) {
+func (t *roundTrip) readFinalHead() (*head, error) {
 	if _, err := t.reader.Peek(1); err != nil {
 		return nil, t.lostBeforeAnswer(err)
 	}
@@ -61,8 +61,7 @@ func (t *roundTrip) finalHead() (*head, error) {
 	}
 }
 
-// lostBeforeAnswer is the error of a connection that ended where an answer would
-// begin.
+// lostBeforeAnswer returns the error of a connection on which no answer began.
 func (t *roundTrip) lostBeforeAnswer(err error) error {
 	if isLoss(err) {
 		return &lostError{err: err}
@@ -70,14 +69,14 @@ func (t *roundTrip) lostBeforeAnswer(err error) error {
 	return err
 }
 
-// readHead reads a head of left bytes at most, and takes off what it read.
+// readHead reads a head of left bytes at most, and subtracts what it read.
 func readHead(from *bufio.Reader, left *int) (*head, error) {
 	line, cut := readLine(from, left)
 	h, err := parseStatusLine(string(line))
 	switch {
 	case cut != nil && (err == nil || cut != io.ErrUnexpectedEOF):
 		return nil, cut
-	case err != nil: // also where it ends early: no more bytes would mend it
+	case err != nil: // also of a line that ends early: more bytes would not make it valid
 		return nil, err
 	}
 	h.header, h.spelling, err = readFields(from, left)
@@ -101,9 +100,8 @@ func parseStatusLine(line string) (*head, error) {
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
-// readFields reads fields up to the empty line. A folded one becomes one line, and
-// white space before a colon is taken away, as a proxy has to (RFC 9112, sections
-// 5.1 and 5.2).
+// readFields reads fields up to the empty line. It joins folded lines and removes
+// white space before a colon, as a proxy has to (RFC 9112, sections 5.1 and 5.2).
 func readFields(from *bufio.Reader, left *int) (http.Header, Spelling, error) {
 	header := make(http.Header, 16)
 	var spelling Spelling
@@ -155,9 +153,9 @@ func unfold(values []string, line []byte) error {
 	return nil
 }
 
-// readLine reads a line without its end. A bare LF ends one too (RFC 9112, section
-// 2.2). What it returns is good until the next read. With io.ErrUnexpectedEOF, it is
-// what there was of the line.
+// readLine reads a line without its end. A bare LF ends a line too (RFC 9112,
+// section 2.2). The line is valid until the next read. With io.ErrUnexpectedEOF it
+// is the part of the line that came.
 func readLine(from *bufio.Reader, left *int) ([]byte, error) {
 	line, err := from.ReadSlice('\n')
 	if errors.Is(err, bufio.ErrBufferFull) {
@@ -175,13 +173,13 @@ func readLine(from *bufio.Reader, left *int) ([]byte, error) {
 	return bytes.TrimSuffix(line[:len(line)-1], []byte{'\r'}), nil
 }
 
-// readLongLine reads on where the reader's buffer is too small for the line.
+// readLongLine reads the rest of a line for which the reader's buffer is too small.
 func readLongLine(from *bufio.Reader, line []byte, limit int) ([]byte, error) {
 	long := bytes.Clone(line)
 	for {
 		more, err := from.ReadSlice('\n')
 		if long = append(long, more...); len(long) > limit {
-			return long, nil // too long is all there is to say
+			return long, nil // the caller sees that it is too long
 		}
 		if !errors.Is(err, bufio.ErrBufferFull) {
 			return long, err

@@ -11,24 +11,24 @@ const (
 	// fresh is how long after its last answer a connection may carry a request
 	// that is not repeatable, unless the server has announced its own limit
 	// (Keep-Alive). No server closes a connection sooner, so that none closes it
-	// at the moment in which the request is on its way.
+	// while the request is on its way.
 	fresh = 50 * time.Millisecond
 )
 
-// idleConns are the connections of an upstream that no request uses. Those used
-// last are taken first.
+// idleConns are the connections of an upstream that no request uses. The last one
+// used is taken first.
 type idleConns struct {
 	timeout time.Duration // 0: none
 
 	mu      sync.Mutex
 	conns   []*conn // in the order of their last use
-	retired bool    // what comes back is closed
+	retired bool    // connections that come back are closed
 	sweeper *time.Timer
 }
 
-// take returns a connection that was alive just now, or nil. Where the one that
-// was used last is too old for a request that is not repeatable, so are the
-// others: the new one takes its place.
+// take returns a connection that was alive just now, or nil. If the last one used
+// is too old for a request that is not repeatable, so are the others: a new one
+// takes its place.
 func (i *idleConns) take(repeatable bool) *conn {
 	for c := i.pop(); c != nil; c = i.pop() {
 		age := time.Since(c.idleSince)
@@ -95,12 +95,12 @@ func (i *idleConns) sweepLater() {
 // sweep closes the connections that were kept for long enough, and those that
 // the server has closed.
 func (i *idleConns) sweep() {
-	for _, c := range i.expired() {
+	for _, c := range i.takeExpired() {
 		c.Close()
 	}
 }
 
-func (i *idleConns) expired() (gone []*conn) {
+func (i *idleConns) takeExpired() (gone []*conn) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	kept := i.conns[:0]

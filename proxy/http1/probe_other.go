@@ -4,10 +4,10 @@ package http1
 
 import "net"
 
-// probe tells whether the peer of an idle connection is still there.
+// probe finds out whether the peer of an idle connection is still there.
 type probe struct{}
 
 func newProbe(net.Conn) *probe { return nil }
 
-// isLoud cannot be told here without reading.
+// isLoud is unknown here without reading.
 func (*probe) isLoud() bool { return false }

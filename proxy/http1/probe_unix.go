@@ -7,9 +7,9 @@ import (
 	"syscall"
 )
 
-// probe tells whether the peer of an idle connection is still there.
+// probe finds out whether the peer of an idle connection is still there.
 type probe struct {
-	raw   syscall.RawConn // nil: nobody knows
+	raw   syscall.RawConn // nil: unknown
 	peek  func(fd uintptr) bool
 	quiet bool // what peek found
 }
@@ -30,5 +30,5 @@ func newProbe(c net.Conn) *probe {
 }
 
 // isLoud reports whether the peer has closed the connection or sent something, as
-// far as that can be told without reading.
+// far as that is known without reading.
 func (p *probe) isLoud() bool { return p.raw != nil && (p.raw.Read(p.peek) != nil || !p.quiet) }

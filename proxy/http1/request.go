@@ -40,8 +40,8 @@ func expectsBody(method string) bool {
 	return false
 }
 
-// appendFields appends header, sorted by name. What delimits a message is said
-// by appendRequest alone.
+// appendFields appends header, sorted by name, without the fields that delimit a
+// message, which appendRequest writes.
 func appendFields(b []byte, header http.Header) []byte {
 	var room [32]string
 	names := room[:0]
@@ -55,7 +55,7 @@ func appendFields(b []byte, header http.Header) []byte {
 			continue
 		}
 		for _, value := range header[name] {
-			if name == "User-Agent" && value == "" { // httputil's way to say none
+			if name == "User-Agent" && value == "" { // how httputil says that there is none
 				continue
 			}
 			b = appendField(b, spell(name), value)

@@ -6,11 +6,10 @@ import (
 	"net/http/httputil"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 )
 
-// unknownLength is the length of a body that is not said.
+// unknownLength is the length of a body whose end is not announced.
 const unknownLength = -1
 
 // response returns the answer of a head, with a body that ends the exchange.
@@ -23,7 +22,8 @@ func (t *roundTrip) response(h *head) (*http.Response, error) {
 		Header: h.header, Request: t.exchange.Request,
 	}
 	if h.status == http.StatusSwitchingProtocols {
-		return t.switched(res)
+		res.ContentLength, res.Body = unknownLength, &upgraded{roundTrip: t}
+		return res, nil
 	}
 	length, chunked, err := framing(h)
 	if err != nil {
@@ -38,14 +38,6 @@ func (t *roundTrip) response(h *head) (*http.Response, error) {
 		return res, nil
 	}
 	res.Body = t.body(res, chunked)
-	return res, nil
-}
-
-// switched makes a connection that speaks another protocol the body of its
-// answer.
-func (t *roundTrip) switched(res *http.Response) (*http.Response, error) {
-	res.ContentLength = unknownLength
-	res.Body = &upgraded{roundTrip: t}
 	return res, nil
 }
 
@@ -75,36 +67,32 @@ func hasNoBody(method string, status int) bool {
 	return method == http.MethodHead || status == http.StatusNoContent || status == http.StatusNotModified
 }
 
-// mayFollow reports whether an answer that has no body speaks of one, which some
-// servers send then. That of HEAD, and the length in a 304, are those of another
-// answer (RFC 9110, section 8.6).
+// mayFollow reports whether an answer that has no body announces one, which some
+// servers send then. The length in an answer to HEAD, or in a 304, is that of
+// another answer (RFC 9110, section 8.6).
 func mayFollow(method string, status int, length int64, chunked bool) bool {
 	return method != http.MethodHead && (chunked || length > 0 && status == http.StatusNoContent)
 }
 
-// framing tells how the body is delimited, and takes a Transfer-Encoding out of
-// the header, which is none of the next connection's business. Chunks count
-// before a length, which may not be handed on then (RFC 9112, section 6.3).
+// framing returns how the body is delimited, and removes Transfer-Encoding from
+// the header, because it does not concern the next connection. Chunks override a
+// length, which must not be forwarded then (RFC 9112, section 6.3).
 func framing(h *head) (length int64, chunked bool, err error) {
-	if codings := h.header["Transfer-Encoding"]; codings != nil {
-		delete(h.header, "Transfer-Encoding")
-		if len(codings) > 1 {
-			return 0, false, errCoding
-		}
-		if !strings.EqualFold(codings[0], "identity") {
-			if !strings.EqualFold(codings[0], "chunked") {
-				return 0, false, errCoding
-			}
-			delete(h.header, "Content-Length")
-			return unknownLength, true, nil
-		}
+	codings := h.header["Transfer-Encoding"]
+	delete(h.header, "Transfer-Encoding")
+	switch {
+	case len(codings) == 0, len(codings) == 1 && strings.EqualFold(codings[0], "identity"):
+		length, err = contentLength(h.header)
+		return length, false, err
+	case len(codings) == 1 && strings.EqualFold(codings[0], "chunked"):
+		delete(h.header, "Content-Length")
+		return unknownLength, true, nil
 	}
-	length, err = contentLength(h.header)
-	return length, false, err
+	return 0, false, errCoding
 }
 
-// contentLength returns the length that header says, or unknownLength. The same
-// length said several times is said once (RFC 9110, section 8.6).
+// contentLength returns the length in header, or unknownLength. A length that is
+// repeated counts once (RFC 9110, section 8.6).
 func contentLength(header http.Header) (int64, error) {
 	lines := header["Content-Length"]
 	if len(lines) == 0 {
@@ -135,8 +123,8 @@ func closes(h *head) bool {
 	return h.minor == 0 && !HasToken(h.header["Connection"], "keep-alive")
 }
 
-// announcedIdle is what Keep-Alive says about the time that a server keeps an idle
-// connection, or 0.
+// announcedIdle returns how long the server keeps an idle connection, as Keep-Alive
+// says, or 0.
 func announcedIdle(header http.Header) time.Duration {
 	for _, line := range header["Keep-Alive"] {
 		for parameter := range strings.SplitSeq(line, ",") {
@@ -149,7 +137,7 @@ func announcedIdle(header http.Header) time.Duration {
 	return 0
 }
 
-// announcedTrailers takes the Trailer line out of header and returns its names
+// announcedTrailers removes the Trailer line from header and returns its names
 // without values, as http.Response has them.
 func announcedTrailers(header http.Header) http.Header {
 	lines := header["Trailer"]
@@ -188,116 +176,4 @@ func HasToken(lines []string, token string) bool {
 		}
 	}
 	return false
-}
-
-// body is the body of an answer. It is read by one goroutine at a time.
-type body struct {
-	trip     *roundTrip
-	from     io.Reader
-	keep     bool           // the connection outlasts the answer
-	length   int64          // bytes still to come; negative is unknown
-	response *http.Response // of chunks, which end with its trailer
-	err      error          // of all reads to come
-	finished sync.Once
-}
-
-// Read implements io.Reader.
-func (b *body) Read(p []byte) (int, error) {
-	if b.err != nil {
-		return 0, b.err
-	}
-	n, err := b.from.Read(p)
-	if b.length >= 0 {
-		if b.length -= int64(n); b.length == 0 {
-			err = io.EOF
-		} else if err == io.EOF {
-			err = io.ErrUnexpectedEOF
-		}
-	}
-	if err == io.EOF && b.response != nil {
-		err = b.readTrailer()
-	}
-	if err != nil {
-		b.fail(err)
-	}
-	return n, b.err
-}
-
-// fail ends the reading: at the end of the body, or before it.
-func (b *body) fail(err error) {
-	if b.finish(err == io.EOF); err != io.EOF {
-		err = b.trip.explain(b.explain(err))
-	}
-	b.err = err
-}
-
-// explain hides what httputil quotes of a chunk that it cannot read.
-func (b *body) explain(err error) error {
-	if b.response == nil || err == io.ErrUnexpectedEOF || isLoss(err) {
-		return err
-	}
-	if _, isNet := err.(interface{ Timeout() bool }); isNet {
-		return err
-	}
-	return errChunk
-}
-
-// readTrailer reads the fields behind the last chunk.
-func (b *body) readTrailer() error {
-	left := maxHead
-	trailer, _, err := readFields(b.trip.reader, &left)
-	if err != nil {
-		return err
-	}
-	for name, values := range trailer {
-		if !mayTrail(name) {
-			continue
-		}
-		if b.response.Trailer == nil {
-			b.response.Trailer = http.Header{}
-		}
-		b.response.Trailer[name] = values
-	}
-	return io.EOF
-}
-
-func (b *body) finish(whole bool) {
-	b.finished.Do(func() { b.trip.end(whole && b.keep) })
-}
-
-// Close implements io.Closer. What has not been read of the body ends the
-// connection.
-func (b *body) Close() error {
-	b.finish(false)
-	if b.err == nil {
-		b.err = http.ErrBodyReadAfterClose
-	}
-	return nil
-}
-
-// upgraded is a connection after a 101.
-type upgraded struct {
-	*roundTrip
-	closed sync.Once
-}
-
-// Read returns first what came with the answer.
-func (u *upgraded) Read(p []byte) (int, error) { return u.reader.Read(p) }
-
-// CloseWrite ends the direction to the server.
-func (u *upgraded) CloseWrite() error {
-	half, ok := u.Conn.(interface{ CloseWrite() error })
-	if !ok {
-		return io.ErrClosedPipe
-	}
-	return half.CloseWrite()
-}
-
-// Close implements io.Closer.
-func (u *upgraded) Close() (err error) {
-	u.closed.Do(func() {
-		u.unwatch()
-		err = u.conn.Close()
-	})
-	return err
 }

@@ -6,17 +6,16 @@ import (
 	"sync"
 )
 
-// Session has the connections that belong to one client, because their servers
-// take them for a user: NTLM and Negotiate authenticate a connection, not a
-// request (RFC 4559, section 6). Its zero value has none; it may be used
-// concurrently.
+// Session has the connections that belong to one client, because they authenticate
+// a user: NTLM and Negotiate authenticate a connection, not a request (RFC 4559,
+// section 6). The zero Session has none. It may be used concurrently.
 type Session struct {
 	mu     sync.Mutex
 	closed bool
 	conns  []*conn // one for each upstream at most
 }
 
-// maxSession is the number of upstreams at which one client may be somebody.
+// maxSession is the number of upstreams to which one client has a connection.
 const maxSession = 8
 
 // take returns the client's connection to u if it is alive, or nil.
@@ -87,9 +86,9 @@ func Authenticates(header http.Header) bool {
 	return false
 }
 
-// hasConnectionScheme reports whether a list of challenges, or credentials, have
-// such a scheme. What looks like one inside of another's parameter counts too:
-// that costs no more than a connection.
+// hasConnectionScheme reports whether a list of challenges, or credentials, has
+// such a scheme. One inside another's parameter counts too: that only costs a
+// connection.
 func hasConnectionScheme(line string) bool {
 	for element := range strings.SplitSeq(line, ",") {
 		scheme := firstWord(strings.Trim(element, " \t"))
@@ -102,8 +101,7 @@ func hasConnectionScheme(line string) bool {
 	return false
 }
 
-// firstWord is s up to the first byte that anybody takes for white space: readers
-// differ.
+// firstWord returns s up to the first byte that some parser reads as white space.
 func firstWord(s string) string {
 	for i := range len(s) {
 		if s[i] <= ' ' || s[i] >= 0x7f {

@@ -5,14 +5,14 @@ import (
 	"strings"
 )
 
-// Spelling has the names that a server spelled otherwise than
-// http.CanonicalHeaderKey does.
+// Spelling has the names that a server spelled differently from
+// http.CanonicalHeaderKey.
 type Spelling []spelled
 
 type spelled struct{ canonical, name string }
 
-// Apply gives the fields of header their names as the server spelled them, but
-// for those that net/http looks at under their canonical names.
+// Apply gives the fields of header the names that the server used, except those
+// that net/http looks up by their canonical names.
 func (s Spelling) Apply(header map[string][]string) {
 	for _, field := range s {
 		switch field.canonical {
@@ -36,8 +36,8 @@ func Respell(header map[string][]string) {
 	}
 }
 
-// RespellWebSocket gives the fields of a handshake (RFC 6455) the names of the
-// standard, however they are spelled: some clients compare bytes.
+// RespellWebSocket gives the fields of a handshake the names of RFC 6455: some
+// clients compare bytes.
 func RespellWebSocket(header map[string][]string) {
 	for name, values := range header {
 		canonical := http.CanonicalHeaderKey(name)
@@ -46,14 +46,4 @@ func RespellWebSocket(header map[string][]string) {
 			header[spelled] = values
 		}
 	}
-}
-
-// spell returns a canonical name of a header field as its standard spells it,
-// where http.CanonicalHeaderKey does otherwise. Names are compared in any case,
-// but some peers compare bytes.
-func spell(canonical string) string {
-	if name, ok := standard(canonical); ok {
-		return name
-	}
-	return canonical
 }

@@ -11,15 +11,15 @@ import (
 	"time"
 )
 
-// upload sends the body of a request beside the reading of its answer, which may
-// come first.
+// upload sends the body of a request while its answer is read, which may come
+// first.
 type upload struct {
 	trip *roundTrip
-	// proceed is closed when the server has asked for the body, of which it was
-	// told (Expect); nil does not wait.
+	// proceed is closed when the server has asked for the body that Expect
+	// announced; nil does not wait.
 	proceed chan struct{}
 	asked   sync.Once
-	over    chan struct{} // closed when nothing is sent any more
+	over    chan struct{} // closed when nothing more is sent
 
 	read   atomic.Bool // the client's body has been read to its end
 	whole  bool        // and sent; when over
@@ -27,7 +27,7 @@ type upload struct {
 }
 
 // expectPatience is how long a server may take to ask for a body, or to refuse
-// it: servers that know nothing of Expect wait for the body (RFC 9110, section
+// it: servers that do not know Expect wait for the body (RFC 9110, section
 // 10.1.1).
 const expectPatience = time.Second
 
@@ -41,14 +41,14 @@ func newUpload(t *roundTrip) *upload {
 	return u
 }
 
-// ask lets a body begin that waits to be asked for.
+// ask lets a body begin that waits for the server to ask for it.
 func (u *upload) ask() {
 	if u != nil && u.proceed != nil {
 		u.asked.Do(func() { close(u.proceed) })
 	}
 }
 
-// run sends the body. A server that does not take it may have answered, so that
+// run sends the body. A server that does not read it may have answered, so that
 // the connection is left open to be read. A body that cannot be read ends the
 // exchange.
 func (u *upload) run() {
@@ -67,8 +67,8 @@ func (u *upload) run() {
 	u.trip.limitAnswer()
 }
 
-// mayBegin reports whether the body is sent: when the server asks for it, or says
-// nothing for too long.
+// mayBegin waits until the server asks for the body, or has not answered in time,
+// and reports whether to send it.
 func (u *upload) mayBegin() bool {
 	timer := time.NewTimer(expectPatience)
 	defer timer.Stop()
@@ -93,7 +93,7 @@ func (u *upload) sendChunks(r *http.Request) error {
 	return out.Flush()
 }
 
-// flushingWriter sends each chunk with what delimits it.
+// flushingWriter sends each chunk at once.
 type flushingWriter struct {
 	io.Writer
 	out *bufio.Writer
@@ -134,8 +134,8 @@ func (u *upload) copy(to io.Writer, body io.Reader, length int64) error {
 	return nil
 }
 
-// patientWriter gives the server as long to take some of a body as it has to
-// answer, so that one that hangs holds nobody.
+// patientWriter gives the server as long to receive a part of a body as it has to
+// answer, so that a server that hangs does not block the client.
 type patientWriter struct{ trip *roundTrip }
 
 func (w patientWriter) Write(b []byte) (int, error) {
@@ -160,8 +160,8 @@ func (u *upload) readError() error {
 // uploadPatience is for the last bytes of a body that was read to its end.
 const uploadPatience = 50 * time.Millisecond
 
-// isDone reports whether the whole body was sent. It waits for what may be on its
-// way while its answer is there already.
+// isDone reports whether the whole body was sent. It waits for the last bytes if
+// the answer came before them.
 func (u *upload) isDone() bool {
 	if u == nil {
 		return true

@@ -36,8 +36,8 @@ func New(config Config) *Upstream {
 	return u
 }
 
-// Exchange is a request for an upstream, and what there is to know of its
-// answer beside the http.Response. It is used once.
+// Exchange is a request for an upstream, and what its answer has beside the
+// http.Response.
 type Exchange struct {
 	// Request is sent with its method, Host, Header, Body, ContentLength and
 	// Trailer. Its URL is not used. Its context ends the exchange.
@@ -48,8 +48,8 @@ type Exchange struct {
 	// Session has the connections that belong to the client alone; nil makes one
 	// that ends with the exchange.
 	Session *Session
-	// BeforeWait is called before the exchange waits for more of the answer's
-	// body, by whoever reads it; nil is nobody.
+	// BeforeWait, unless nil, is called before a read of the answer's body waits
+	// for the server.
 	BeforeWait func()
 	// Spelling is how the server spelled names of the answer's header. It is set
 	// when Do returns.
@@ -67,10 +67,10 @@ const maxAttempts = 3
 // A request is sent again when its connection is lost before the answer begins,
 // if nothing of it was sent, or if it is safe (RFC 9110, section 9.2.1) and has
 // no body. A server that refuses the connection is tried for up to a second.
-// Informational answers are told to the request's httptrace.ClientTrace.
+// Informational answers are reported to the request's httptrace.ClientTrace.
 func (u *Upstream) Do(x *Exchange) (*http.Response, error) {
 	for attempt := 1; ; attempt++ {
-		c, err := u.connection(x, attempt > 1)
+		c, err := u.connectionFor(x, attempt > 1)
 		if err != nil {
 			return nil, err
 		}
@@ -82,9 +82,9 @@ func (u *Upstream) Do(x *Exchange) (*http.Response, error) {
 	}
 }
 
-// connection returns the one that belongs to the client, one that was kept
-// (unless a new one is asked for), or a new one.
-func (u *Upstream) connection(x *Exchange, fresh bool) (*conn, error) {
+// connectionFor returns the client's own connection, one that was kept (unless
+// fresh), or a new one.
+func (u *Upstream) connectionFor(x *Exchange, fresh bool) (*conn, error) {
 	if c := x.Session.take(u); c != nil {
 		return c, nil
 	}

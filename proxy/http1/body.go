@@ -1,0 +1,119 @@
+package http1
+
+import (
+	"io"
+	"net/http"
+	"sync"
+)
+
+// body is the body of an answer. It is read by one goroutine at a time.
+type body struct {
+	trip     *roundTrip
+	from     io.Reader
+	keep     bool           // the connection outlasts the answer
+	length   int64          // bytes still to come; negative is unknown
+	response *http.Response // of chunks, which end with its trailer
+	err      error          // of all reads to come
+	finished sync.Once
+}
+
+// Read implements io.Reader.
+func (b *body) Read(p []byte) (int, error) {
+	if b.err != nil {
+		return 0, b.err
+	}
+	n, err := b.from.Read(p)
+	if b.length >= 0 {
+		if b.length -= int64(n); b.length == 0 {
+			err = io.EOF
+		} else if err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+	}
+	if err == io.EOF && b.response != nil {
+		err = b.readTrailer()
+	}
+	if err != nil {
+		b.fail(err)
+	}
+	return n, b.err
+}
+
+// fail ends the reading: at the end of the body, or before it.
+func (b *body) fail(err error) {
+	if b.finish(err == io.EOF); err != io.EOF {
+		err = b.trip.explain(b.withoutQuote(err))
+	}
+	b.err = err
+}
+
+// withoutQuote replaces an error in which httputil quotes an invalid chunk.
+func (b *body) withoutQuote(err error) error {
+	if b.response == nil || err == io.ErrUnexpectedEOF || isLoss(err) {
+		return err
+	}
+	if _, isNet := err.(interface{ Timeout() bool }); isNet {
+		return err
+	}
+	return errChunk
+}
+
+// readTrailer reads the fields after the last chunk.
+func (b *body) readTrailer() error {
+	left := maxHead
+	trailer, _, err := readFields(b.trip.reader, &left)
+	if err != nil {
+		return err
+	}
+	for name, values := range trailer {
+		if !mayTrail(name) {
+			continue
+		}
+		if b.response.Trailer == nil {
+			b.response.Trailer = http.Header{}
+		}
+		b.response.Trailer[name] = values
+	}
+	return io.EOF
+}
+
+func (b *body) finish(whole bool) {
+	b.finished.Do(func() { b.trip.end(whole && b.keep) })
+}
+
+// Close implements io.Closer. It closes the connection if the body was not read to
+// its end.
+func (b *body) Close() error {
+	b.finish(false)
+	if b.err == nil {
+		b.err = http.ErrBodyReadAfterClose
+	}
+	return nil
+}
+
+// upgraded is a connection after a 101.
+type upgraded struct {
+	*roundTrip
+	closed sync.Once
+}
+
+// Read returns first what came with the answer.
+func (u *upgraded) Read(p []byte) (int, error) { return u.reader.Read(p) }
+
+// CloseWrite ends the direction to the server.
+func (u *upgraded) CloseWrite() error {
+	half, ok := u.Conn.(interface{ CloseWrite() error })
+	if !ok {
+		return io.ErrClosedPipe
+	}
+	return half.CloseWrite()
+}
+
+// Close implements io.Closer.
+func (u *upgraded) Close() (err error) {
+	u.closed.Do(func() {
+		u.unwatch()
+		err = u.conn.Close()
+	})
+	return err
+}
