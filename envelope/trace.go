@@ -30,6 +30,24 @@ func NewTraceID() string {
 	return hex.EncodeToString(raw[:])
 }
 
+// NewTraceparent returns the value of a traceparent line with random ids, which are
+// never all zero.
+func NewTraceparent(sampled bool) string {
+	var ids [24]byte
+	binary.BigEndian.PutUint64(ids[0:], rand.Uint64())
+	binary.BigEndian.PutUint64(ids[8:], rand.Uint64()|1)
+	binary.BigEndian.PutUint64(ids[16:], rand.Uint64()|1)
+	const form = "00-................................-................-00"
+	var line [len(form)]byte
+	copy(line[:], form)
+	hex.Encode(line[3:], ids[:16])
+	hex.Encode(line[36:], ids[16:])
+	if sampled {
+		line[54] = '1'
+	}
+	return string(line[:])
+}
+
 // ParseTraceparent returns the trace id in a request's traceparent lines (W3C
 // Trace Context, section 3.2), and whether there is exactly one and it is valid.
 func ParseTraceparent(lines []string) (traceID string, ok bool) {

@@ -2,25 +2,27 @@ package proxy
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
+	"originwarden/origins"
 	"originwarden/proxy/fields"
 	"originwarden/proxy/http1"
 )
 
-// dress is what the gateway does to the headers of an answer.
-type dress uint8
+// corsFields says which CORS headers an answer has.
+type corsFields uint8
 
 const (
-	bare      dress = iota // no CORS headers, whoever set them
-	shared                 // ours for the origin, and no others
-	untouched              // whatever the tenant says
+	corsNone      corsFields = iota
+	corsShared               // ours for the origin, and no others
+	corsUntouched            // those of the tenant
 )
 
-// stamps are the header values that answers have in common, made once.
+// stamps are the header values that answers have in common.
 type stamps struct {
 	credentials   []string // nil: none
 	expose        []string // nil: none
@@ -49,23 +51,55 @@ func newStamps(c CORS) stamps {
 	return s
 }
 
-// answer is the response of one exchange. Whoever writes it, every status
-// leaves dressed: headers that were set before httputil runs would go out with
-// the tenant's 103 and be cleared from the final response.
+// answerPreflight answers an allowed preflight (Fetch, section 3.3.4) without the
+// tenant. It lists the requested headers by name, because "*" means nothing to a
+// credentialed request.
+func (x *exchange) answerPreflight(r *http.Request) {
+	stamps := &x.settings.stamps
+	x.answer.cors = corsUntouched
+	header := x.answer.Header()
+	header["Access-Control-Allow-Origin"] = x.answer.origin[:1:1]
+	if stamps.credentials != nil {
+		header["Access-Control-Allow-Credentials"] = stamps.credentials
+	}
+	header["Access-Control-Allow-Methods"] = stamps.methods
+	if names := requestedHeaders(r); names != "" {
+		header["Access-Control-Allow-Headers"] = []string{names}
+	}
+	header["Access-Control-Max-Age"] = stamps.maxAge
+	header["Vary"] = stamps.varyPreflight
+	header["Cache-Control"] = stamps.noStore
+	x.answer.WriteHeader(http.StatusNoContent)
+}
+
+// requestedHeaders returns the names of Access-Control-Request-Headers, each once,
+// in lower case.
+func requestedHeaders(r *http.Request) string {
+	var names []string
+	for name, ok := range origins.RequestHeaders(r.Header["Access-Control-Request-Headers"]) {
+		if name = strings.ToLower(name); ok && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+// answer is the response of one exchange. It sets the CORS headers when a status is
+// written: headers that were set before httputil runs would be sent with the
+// tenant's 103 and be cleared from the final response.
 type answer struct {
 	http.ResponseWriter
 	exchange *exchange
-	dress    dress
-	stamps   *stamps
+	cors     corsFields
 	origin   []string // the request's Origin lines
-	status   int      // that was sent, 0 before
+	status   int      // 0 until it was sent
 	sent     int64    // bytes of the body
 
 	progress time.Duration // for each write; 0 is no limit
 	control  *http.ResponseController
-	stalled  bool // a write was ended by progress
+	stalled  bool // a write exceeded progress
 
-	// writing is held for each write and flush: httputil flushes by a timer, too.
+	// writing is held for each write and flush: httputil also flushes by a timer.
 	writing sync.Mutex
 	pending bool // something was written and not flushed
 }
@@ -78,24 +112,24 @@ func (a *answer) WriteHeader(status int) {
 	}
 	header := a.Header()
 	if status >= 100 && status < 200 {
-		a.hint(status, header)
+		a.sendInformational(status, header)
 		return
 	}
 	a.status, a.pending = status, true
 	fields.LimitAnnounced(header)
-	a.dressFinal(header)
+	a.setCORS(header)
 	a.exchange.leaveConnection(header)
-	a.name(header)
+	a.nameFields(header)
 	a.ResponseWriter.WriteHeader(status)
 	a.exchange.body.Extend()
 }
 
-// name keeps net/http from saying what the tenant did not, and gives the fields
-// of an HTTP/1 answer their names: the tenant's, or those of the standards.
-func (a *answer) name(header http.Header) {
+// nameFields keeps net/http from adding fields to a tenant's answer, and spells the
+// names of fields in an HTTP/1 answer as the tenant or the standards do.
+func (a *answer) nameFields(header http.Header) {
 	if a.exchange.forwarded {
 		for _, invented := range [...]string{"Content-Type", "Date"} {
-			if _, said := header[invented]; !said {
+			if _, set := header[invented]; !set {
 				header[invented] = nil
 			}
 		}
@@ -109,28 +143,28 @@ func (a *answer) name(header http.Header) {
 	}
 }
 
-// hint sends an informational status, which net/http writes at once. A client of
-// HTTP/1.0 would take it for the answer (RFC 9110, section 15.2).
-func (a *answer) hint(status int, header http.Header) {
+// sendInformational sends an informational status, which net/http writes at once.
+// A client of HTTP/1.0 would read it as the answer (RFC 9110, section 15.2).
+func (a *answer) sendInformational(status int, header http.Header) {
 	if a.exchange.http10 {
 		return
 	}
-	if a.dress != untouched {
+	if a.cors != corsUntouched {
 		fields.StripCORS(header)
 	}
-	a.limit()
+	a.startWriteTimer()
 	a.ResponseWriter.WriteHeader(status)
-	a.unlimit()
+	a.stopWriteTimer()
 }
 
-func (a *answer) dressFinal(header http.Header) {
-	if a.dress == untouched {
+func (a *answer) setCORS(header http.Header) {
+	if a.cors == corsUntouched {
 		return
 	}
 	fields.StripCORS(header)
 	a.mergeVary(header)
-	if a.dress == shared {
-		a.share(header)
+	if a.cors == corsShared {
+		a.addCORS(header)
 	}
 }
 
@@ -139,18 +173,18 @@ func (a *answer) mergeVary(header http.Header) {
 		header["Vary"] = []string{fields.MergeVary(lines)}
 		return
 	}
-	header["Vary"] = a.stamps.vary
+	header["Vary"] = a.exchange.settings.stamps.vary
 }
 
-// share sets the headers of a CORS response (Fetch, section 3.3.3). The bytes
-// of the origin are those that came, because browsers compare bytes.
-func (a *answer) share(header http.Header) {
+// addCORS sets the headers of a CORS response (Fetch, section 3.3.3). It echoes the
+// bytes of the origin, because browsers compare bytes.
+func (a *answer) addCORS(header http.Header) {
 	header["Access-Control-Allow-Origin"] = a.origin[:1:1]
-	if a.stamps.credentials != nil {
-		header["Access-Control-Allow-Credentials"] = a.stamps.credentials
+	if a.exchange.settings.stamps.credentials != nil {
+		header["Access-Control-Allow-Credentials"] = a.exchange.settings.stamps.credentials
 	}
-	if a.stamps.expose != nil {
-		header["Access-Control-Expose-Headers"] = a.stamps.expose
+	if a.exchange.settings.stamps.expose != nil {
+		header["Access-Control-Expose-Headers"] = a.exchange.settings.stamps.expose
 	}
 }
 
@@ -160,7 +194,7 @@ func (a *answer) Write(b []byte) (int, error) {
 	if a.status == 0 {
 		a.WriteHeader(http.StatusOK)
 	}
-	n, err := a.limited(func() (int, error) { return a.ResponseWriter.Write(b) })
+	n, err := a.writeLimited(func() (int, error) { return a.ResponseWriter.Write(b) })
 	a.pending = true
 	if a.exchange.Method != http.MethodHead {
 		a.sent += int64(n)
@@ -168,23 +202,22 @@ func (a *answer) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// limited gives a client that reads nothing so long for a write and no longer. A
-// deadline that outlasts it would end an HTTP/2 stream that has nothing to say
-// for a while.
-func (a *answer) limited(write func() (int, error)) (int, error) {
-	began := a.limit()
+// writeLimited limits how long a write may take, for clients that do not read. A
+// deadline that outlasts the write would end an HTTP/2 stream that is quiet for a
+// while.
+func (a *answer) writeLimited(write func() (int, error)) (int, error) {
+	began := a.startWriteTimer()
 	n, err := write()
 	if err != nil {
 		a.stalled = a.progress > 0 && time.Since(began) >= a.progress
 		return n, err
 	}
-	a.unlimit()
+	a.stopWriteTimer()
 	a.exchange.body.Extend()
 	return n, nil
 }
 
-// limit begins the time for a write.
-func (a *answer) limit() (began time.Time) {
+func (a *answer) startWriteTimer() (began time.Time) {
 	if a.progress > 0 {
 		began = time.Now()
 		a.control.SetWriteDeadline(began.Add(a.progress))
@@ -192,21 +225,21 @@ func (a *answer) limit() (began time.Time) {
 	return began
 }
 
-func (a *answer) unlimit() {
+func (a *answer) stopWriteTimer() {
 	if a.progress > 0 {
 		a.control.SetWriteDeadline(time.Time{})
 	}
 }
 
-// limitRest leaves a limit for what net/http still has to send when the handler
-// has returned, of HTTP/1. A connection's next exchange begins with unlimit.
-func (a *answer) limitRest() {
+// limitRemainder leaves a limit for what net/http still has to send over HTTP/1
+// after the handler has returned. The connection's next exchange removes it.
+func (a *answer) limitRemainder() {
 	if a.exchange.http1 && a.status != http.StatusSwitchingProtocols {
-		a.limit()
+		a.startWriteTimer()
 	}
 }
 
-// FlushError dresses the header that a flush would send by itself.
+// FlushError is for http.ResponseController. It writes the header first.
 func (a *answer) FlushError() error {
 	a.writing.Lock()
 	defer a.writing.Unlock()
@@ -217,12 +250,12 @@ func (a *answer) FlushError() error {
 		return nil
 	}
 	a.pending = false
-	_, err := a.limited(func() (int, error) { return 0, a.control.Flush() })
+	_, err := a.writeLimited(func() (int, error) { return 0, a.control.Flush() })
 	return err
 }
 
-// flushPending sends what was written before the tenant is waited for. Whoever
-// writes next gets the error.
+// flushPending sends what was written, before the gateway waits for the tenant. The
+// next write returns the error.
 func (a *answer) flushPending() {
 	if a.status != 0 {
 		a.FlushError()
@@ -230,8 +263,8 @@ func (a *answer) flushPending() {
 }
 
 // SetWriteDeadline is for http.ResponseController. Over HTTP/2 a deadline resets
-// the stream, but the frame that does so waits behind what the client does not
-// read: with one that has passed, such a connection is ended.
+// the stream, but the frame for that waits behind what the client does not read:
+// if the deadline has passed, such a connection is closed.
 func (a *answer) SetWriteDeadline(deadline time.Time) error {
 	err := a.control.SetWriteDeadline(deadline)
 	if !a.exchange.http1 && !deadline.IsZero() && !deadline.After(time.Now()) {
@@ -240,5 +273,5 @@ func (a *answer) SetWriteDeadline(deadline time.Time) error {
 	return err
 }
 
-// Unwrap gives http.ResponseController the way to deadlines and hijacking.
+// Unwrap is for http.ResponseController, for deadlines and hijacking.
 func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }

@@ -11,7 +11,7 @@ import (
 // limitBody holds the body of r to the limits, or returns the problem if its
 // Content-Length exceeds them.
 func (x *exchange) limitBody(r *http.Request) *problem {
-	if !x.hasBody {
+	if x.bodyLength == 0 {
 		return nil
 	}
 	limit := x.settings.BodyBytes
@@ -73,7 +73,7 @@ func (x *exchange) leaveConnection(header http.Header) {
 	if !x.http1 {
 		return
 	}
-	unread := x.hasBody && !x.body.IsWhole()
+	unread := x.bodyLength != 0 && !x.body.IsWhole()
 	if unread && x.body == nil {
 		x.answer.control.SetReadDeadline(time.Now().Add(leftoverPatience))
 	}
@@ -90,5 +90,5 @@ func (x *exchange) leaveConnection(header http.Header) {
 // isLeftover reports whether the request has a body that was not read, and that is
 // short enough to keep the connection.
 func (x *exchange) isLeftover() bool {
-	return x.hasBody && x.body == nil && !x.http10 && x.bodyLength >= 0 && x.bodyLength <= leftoverBytes
+	return x.body == nil && !x.http10 && x.bodyLength > 0 && x.bodyLength <= leftoverBytes
 }

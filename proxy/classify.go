@@ -10,16 +10,15 @@ import (
 	"originwarden/proxy/http1"
 )
 
-// integrationID is the name by which a request names a web integration: of a
-// header, or of a query parameter, which is all that a WebSocket in a browser
-// can send.
+// A request names a web integration by a header or by a query parameter, which is
+// all that a WebSocket in a browser can send.
 const (
 	integrationHeader    = "Qlik-Web-Integration-Id"
 	integrationParameter = "qlik-web-integration-id"
 )
 
-// question is what the decision needs to know of r.
-func question(x *exchange, r *http.Request) origins.Request {
+// decisionRequest returns what the decision needs to know of r.
+func decisionRequest(x *exchange, r *http.Request) origins.Request {
 	q := origins.Request{
 		Kind:         x.Kind,
 		Method:       r.Method,
@@ -59,8 +58,8 @@ func isIntegrationParameter(key string) bool {
 	return strings.IndexByte(key, '%') >= 0 && len(key) <= 3*len(integrationParameter) && unescapeQuery(key) == integrationParameter
 }
 
-// unescapeQuery decodes s, or returns it as it is when that is not possible:
-// then it equals nothing that was ever encoded.
+// unescapeQuery decodes s, or returns it unchanged if it is invalid: then it equals
+// no decoded name or id.
 func unescapeQuery(s string) string {
 	if decoded, err := url.QueryUnescape(s); err == nil {
 		return decoded
@@ -68,9 +67,9 @@ func unescapeQuery(s string) string {
 	return s
 }
 
-// classify tells what kind of request r is, or why it is refused in every mode.
-func classify(r *http.Request) (origins.Kind, *problem) {
-	switch protocol := upgrade(r); {
+// requestKind returns the kind of r, or why it is refused in every mode.
+func requestKind(r *http.Request) (origins.Kind, *problem) {
+	switch protocol := upgradeProtocols(r); {
 	case protocol == "":
 	case !isProtocol(protocol):
 		return origins.Actual, upgradeRefused
@@ -80,17 +79,17 @@ func classify(r *http.Request) (origins.Kind, *problem) {
 		}
 		return origins.WebSocket, nil
 	}
-	// RFC 9110, section 7.8: a server may ignore an Upgrade. Clients that offer
-	// h2c with every request count on it.
+	// Other upgrades are ignored (RFC 9110, section 7.8). Clients that offer h2c
+	// with every request rely on that.
 	if r.Method == http.MethodOptions && r.Header["Origin"] != nil && r.Header["Access-Control-Request-Method"] != nil {
 		return origins.Preflight, nil
 	}
 	return origins.Actual, nil
 }
 
-// upgrade returns the protocols that r asks to switch to, or "". An Upgrade
-// that Connection does not name is not meant for us (RFC 9110, section 7.6.1).
-func upgrade(r *http.Request) string {
+// upgradeProtocols returns the protocols that r asks to switch to, or "". An
+// Upgrade that Connection does not name does not count (RFC 9110, section 7.6.1).
+func upgradeProtocols(r *http.Request) string {
 	lines := r.Header["Upgrade"]
 	if len(lines) == 0 || !http1.HasToken(r.Header["Connection"], "upgrade") {
 		return ""
@@ -103,8 +102,8 @@ func isProtocol(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == ',' || r >= 0x7f })
 }
 
-// isHandshake holds an upgrade to websocket to RFC 6455, section 4.1. The
-// version is left to the tenant, which answers the ones it speaks.
+// isHandshake reports whether an upgrade to websocket is valid (RFC 6455, section
+// 4.1). The tenant checks the version.
 func isHandshake(r *http.Request) bool {
 	keys := r.Header["Sec-Websocket-Key"]
 	if r.Method != http.MethodGet || !r.ProtoAtLeast(1, 1) || r.ProtoMajor != 1 || r.ContentLength != 0 || len(keys) != 1 {

@@ -9,8 +9,8 @@ import (
 	"originwarden/origins"
 )
 
-// Lists returns the list of a tenant that is configured, within a time limit of
-// its own. ListChanged has to be called whenever one has changed.
+// Lists returns the list of a configured tenant, within a time limit of its own.
+// ListChanged has to be called whenever a list has changed.
 type Lists interface {
 	List(ctx context.Context, tenant string) (*origins.List, error)
 }
@@ -30,33 +30,32 @@ type Config struct {
 	URLBytes int
 	// BodyBytes is the largest body of a request; 0 is no limit.
 	BodyBytes int64
-	// InFlightPerTenant is how many requests a tenant answers at once, tunnels
-	// not counted; 0 is no limit.
+	// InFlightPerTenant is how many requests a tenant answers at once, without
+	// tunnels; 0 is no limit.
 	InFlightPerTenant int
 	Timeouts          Timeouts
-	// Observe is called once for every exchange, when it has ended; nil is
-	// nobody. It must not keep the Exchange. The context is the request's.
+	// Observe, unless nil, is called once for every exchange, when it has ended.
+	// It must not keep the Exchange. The context is the request's.
 	Observe func(context.Context, *Exchange)
-	// Opened is called for a tunnel when the client has the answer to its
-	// handshake; nil is nobody. It must not keep the Exchange.
+	// Opened, unless nil, is called for a tunnel when the answer to its handshake
+	// was sent. It must not keep the Exchange.
 	Opened func(context.Context, *Exchange)
-	// Relayed is called for bytes that a tunnel has passed on, with how many
-	// came from the client and from the tenant; nil is nobody. It must not block.
+	// Relayed, unless nil, is called for bytes that a tunnel has passed on, with how
+	// many came from the client and from the tenant. It must not block.
 	Relayed func(tenant string, received, sent int)
-	// Sampled is the share of traces that begin here whose traceparent says that
-	// they are sampled, from 0 to 1.
+	// Sampled is the share of the traces that begin here that are marked as sampled
+	// in traceparent, from 0 to 1.
 	Sampled float64
-	// ErrorLog gets what httputil has to say about broken connections; nil
-	// discards it.
+	// ErrorLog is where httputil reports broken connections; nil discards that.
 	ErrorLog *log.Logger
 }
 
-// CORS is what allowed answers tell browsers.
+// CORS is what allowed answers say to browsers.
 type CORS struct {
 	Credentials   bool
 	Methods       []string      // answered to a preflight
-	ExposeHeaders []string      // what scripts may read of an answer
-	MaxAge        time.Duration // how long a browser may keep a preflight's answer
+	ExposeHeaders []string      // headers of an answer that scripts may read
+	MaxAge        time.Duration // how long a browser may cache a preflight's answer
 }
 
 // Timeouts of an exchange; 0 is none.

@@ -1,7 +1,7 @@
-// Package proxy is the request path: it finds the tenant by host, tells what
-// kind of request it has, asks package origins for the decision, and obeys it.
-// A refused request is answered here, a preflight too; everything else goes to
-// the tenant, or to the API that the tenant's host also serves.
+// Package proxy is the request path: it finds the tenant by host, determines the
+// kind of the request, asks package origins for the decision, and obeys it. It
+// answers refused requests and preflights itself, and forwards all others to the
+// tenant, or to the API on the tenant's host.
 //
 // It decides nothing about origins itself, keeps no lists, and knows the API
 // only as an http.Handler.

@@ -11,8 +11,8 @@ import (
 	"originwarden/proxy/http1"
 )
 
-// Exchange is one request and its answer, as the observer gets to know it when
-// it has ended. Method and Path are the client's bytes.
+// Exchange is one request and its answer, as the observer gets it when it has
+// ended. Method and Path are the client's bytes.
 type Exchange struct {
 	Tenant  string // "" where no tenant has the host
 	Kind    origins.Kind
@@ -25,12 +25,12 @@ type Exchange struct {
 	Mode     Mode
 	Method   string
 	Path     string // raw, without the query
-	// Origin is what came as Origin; "" where none or several lines did.
+	// Origin is the value of Origin; "" if there was no line, or several.
 	Origin string
 	Client netip.Addr
 	// TraceID is the request's, from its traceparent or new.
 	TraceID string
-	// Status is what was sent; 0 when the client was gone before.
+	// Status is what was sent; 0 if the client was gone before.
 	Status int
 	// Sent is the answer's body in bytes; of a tunnel, what the tenant sent.
 	Sent int64
@@ -41,31 +41,30 @@ type Exchange struct {
 	// Duration is from the request's header to the end of the answer or tunnel;
 	// Answer ends with a tunnel's handshake instead.
 	Duration, Answer time.Duration
-	// Gateway is the part of Duration before the tenant was asked.
+	// Gateway is the part of Duration before the request was sent to the tenant.
 	Gateway time.Duration
-	// Upstream is from handing the request to the tenant until its answer's
-	// header; 0 when the tenant was not asked.
+	// Upstream is from sending the request to the tenant until its answer's
+	// header; 0 if it was not sent.
 	Upstream time.Duration
 	// UpstreamCause is why the tenant could not answer: one of Causes, or "".
 	UpstreamCause string
 	// TunnelEnd is why a tunnel ended: one of TunnelEnds, or "" of none.
 	TunnelEnd string
-	// Nearest is what the list of a tenant with Debug has nearest to an origin
-	// that was refused.
+	// Nearest is the entry nearest to a refused origin, of a tenant with Debug.
 	Nearest origins.Miss
-	// OwnHost says that an origin was refused, as one that is not listed, which has
-	// the host that the request was sent to: perhaps the tenant's own pages at an
-	// address that its public origins lack.
+	// OwnHost says that an origin was refused as not listed that has the host that
+	// the request was sent to: perhaps of the tenant's own pages, at an address that
+	// its public origins lack.
 	OwnHost bool
-	// Limit is the one that the request ran into, of Limits, or "".
+	// Limit is the limit that the request exceeded: one of Limits, or "".
 	Limit string
 	// API says that the API answered.
 	API bool
 	// Attached is what the API has attached by Attach, or nil.
 	Attached any
-	// Cut says that the answer ended before its end, or was never sent.
+	// Cut says that the answer was not sent to its end.
 	Cut bool
-	// Err is what went wrong inside, for the operator; nil when nothing did.
+	// Err is an internal error, for the operator, or nil.
 	Err error
 }
 
@@ -82,23 +81,22 @@ type exchange struct {
 	api        bool
 	scheme     string // public
 	peer       netip.Addr
-	asked      time.Time // when the tenant was
-	hasBody    bool
-	bodyLength int64 // negative is unknown
+	sentAt     time.Time // to the tenant
+	bodyLength int64     // of the request; negative is unknown
 	http1      bool
 	http10     bool
 	body       *downstream.Body // nil: it has none, or it is not read
-	entered    bool             // counts among the tenant's requests in flight
+	entered    bool             // it counts as in flight
 
 	conn      *downstream.Conn // nil: unknown
 	forwarded bool             // the answer is the tenant's
 	spelling  http1.Spelling
 
 	traceparent [1]string // the line that the tenant gets
-	begun       bool      // the trace begins here
+	traceBegun  bool      // the request had none
 }
 
-func (g *Gateway) begin(w http.ResponseWriter, r *http.Request) *exchange {
+func (g *Gateway) beginExchange(w http.ResponseWriter, r *http.Request) *exchange {
 	target := rawTarget(r)
 	changes := g.tunnels.Changes()
 	settings := g.settings.Load()
@@ -108,38 +106,37 @@ func (g *Gateway) begin(w http.ResponseWriter, r *http.Request) *exchange {
 		settings:   settings,
 		changes:    changes,
 		target:     target,
-		hasBody:    r.ContentLength != 0,
 		bodyLength: r.ContentLength,
 		http1:      r.ProtoMajor == 1,
 		http10:     !r.ProtoAtLeast(1, 1),
 		conn:       downstream.ConnOf(r.Context()),
 	}
-	x.answer = answer{ResponseWriter: w, exchange: x, stamps: &settings.stamps, origin: r.Header["Origin"],
+	x.answer = answer{ResponseWriter: w, exchange: x, origin: r.Header["Origin"],
 		progress: settings.Timeouts.Progress, control: http.NewResponseController(w)}
 	if x.http1 {
-		x.answer.unlimit()
+		x.answer.stopWriteTimer()
 	}
 	x.peer, x.Client, x.scheme = sender(r, settings.trusted)
 	if len(x.answer.origin) == 1 {
 		x.Origin = x.answer.origin[0]
 	}
-	x.trace(r.Header["Traceparent"])
+	x.setTrace(r.Header["Traceparent"])
 	return x
 }
 
-// settle takes in the decision and with it the headers of the answer.
-func (x *exchange) settle(reason origins.Reason) {
+// applyDecision sets what follows from the decision.
+func (x *exchange) applyDecision(reason origins.Reason) {
 	x.Reason, x.Decision, x.Verdict = reason.String(), reason, reason.Verdict()
 	x.Mode, x.API = x.mode(), x.api
 	switch {
 	case x.Mode == Report:
-		x.answer.dress = untouched
+		x.answer.cors = corsUntouched
 	case reason == origins.Listed || reason == origins.SameOrigin && x.answer.origin[0] != "null":
-		x.answer.dress = shared
+		x.answer.cors = corsShared
 	}
 }
 
-// mode is the tenant's, but the API's own path is always enforced.
+// mode returns the tenant's mode, but always Enforce for the API.
 func (x *exchange) mode() Mode {
 	if x.api {
 		return Enforce
@@ -154,7 +151,7 @@ func (x *exchange) policy() *origins.Policy {
 	return &x.tenant.Policy
 }
 
-// passes reports whether the request goes on, given the mode.
+// passes reports whether the request is forwarded, given the mode.
 func (x *exchange) passes() bool {
 	if x.Verdict == origins.Allowed {
 		return true
@@ -167,8 +164,8 @@ func (x *exchange) answersPreflight() bool {
 	return x.Kind == origins.Preflight && x.Verdict == origins.Allowed && x.Mode != Report
 }
 
-// session is what belongs to the client's connection alone, or nil. Over HTTP/2 a
-// connection may be that of many clients.
+// session returns what belongs to the client's connection alone, or nil. Over
+// HTTP/2 many clients may share a connection.
 func (x *exchange) session() *http1.Session {
 	if !x.http1 {
 		return nil
@@ -176,10 +173,10 @@ func (x *exchange) session() *http1.Session {
 	return x.conn.Session()
 }
 
-// context returns the context for whoever answers r. net/http ends that of r when
-// a client of HTTP/1 has ended its sending side, which does not say that it does
-// not read. It has to be released.
-func (x *exchange) context(r *http.Request) (ctx context.Context, release func()) {
+// answerContext returns the context in which r is answered. net/http ends that of r
+// when a client of HTTP/1 has ended its sending side, although it may still read.
+// It has to be released.
+func (x *exchange) answerContext(r *http.Request) (ctx context.Context, release func()) {
 	if x.conn == nil || !x.http1 {
 		return r.Context(), func() {}
 	}
@@ -194,25 +191,27 @@ func (x *exchange) context(r *http.Request) (ctx context.Context, release func()
 	}
 }
 
-// leave gives the tenant's place to another request, once.
-func (x *exchange) leave() {
+// endRequest no longer counts the request as in flight.
+func (x *exchange) endRequest() {
 	if x.entered {
 		x.entered = false
 		x.tenant.inFlight.Add(-1)
 	}
 }
 
-// end reports the exchange. One that a panic cut has not come to its end.
-func (x *exchange) end(ctx context.Context) {
-	x.answer.limitRest()
-	x.nameCut()
+// endExchange reports the exchange, which was cut if the handler panicked.
+func (x *exchange) endExchange(ctx context.Context) {
+	x.answer.limitRemainder()
+	x.setLimitOfCut()
 	x.abandonBody()
-	x.measure()
-	x.settings.Observe(ctx, &x.Exchange)
+	x.measureExchange()
+	if x.settings.Observe != nil {
+		x.settings.Observe(ctx, &x.Exchange)
+	}
 }
 
-// nameCut says which limit ended the exchange, where none has said so yet.
-func (x *exchange) nameCut() {
+// setLimitOfCut sets the limit that ended the exchange, unless it is known.
+func (x *exchange) setLimitOfCut() {
 	switch {
 	case x.Limit != "":
 	case x.answer.stalled, x.body.IsStalled():
@@ -222,15 +221,15 @@ func (x *exchange) nameCut() {
 	}
 }
 
-// measure fills in what the exchange came to so far.
-func (x *exchange) measure() {
+// measureExchange sets the sizes and durations so far.
+func (x *exchange) measureExchange() {
 	x.Status, x.Sent = x.answer.status, x.answer.sent
 	if x.Status != http.StatusSwitchingProtocols {
 		x.Received = x.body.Received()
 	}
 	x.Duration = time.Since(x.Start)
-	if x.Gateway = x.Duration; !x.asked.IsZero() {
-		x.Gateway = x.asked.Sub(x.Start)
+	if x.Gateway = x.Duration; !x.sentAt.IsZero() {
+		x.Gateway = x.sentAt.Sub(x.Start)
 	}
 	if x.Answer = x.Duration; x.Status == http.StatusSwitchingProtocols {
 		x.Answer = x.Gateway + x.Upstream

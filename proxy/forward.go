@@ -16,8 +16,7 @@ import (
 	"originwarden/proxy/upstream"
 )
 
-// CauseClient is the one cause that is none of the tenant's: the client was gone
-// first.
+// CauseClient is the cause that is not the tenant's: the client was gone first.
 const CauseClient = upstream.CauseClient
 
 // newForwarder returns the one reverse proxy of all tenants.
@@ -26,20 +25,20 @@ func newForwarder(errorLog *log.Logger) *httputil.ReverseProxy {
 		errorLog = log.New(io.Discard, "", 0)
 	}
 	return &httputil.ReverseProxy{
-		Rewrite:        rewrite,
-		Transport:      toItsTenant{},
-		ModifyResponse: received,
-		ErrorHandler:   failed,
+		Rewrite:        rewriteRequest,
+		Transport:      tenantTransport{},
+		ModifyResponse: handleResponse,
+		ErrorHandler:   handleError,
 		BufferPool:     &buffers{},
 		ErrorLog:       errorLog,
 	}
 }
 
-// toItsTenant sends each request by the transport of its tenant.
-type toItsTenant struct{}
+// tenantTransport sends each request to the upstream of its tenant.
+type tenantTransport struct{}
 
 // RoundTrip implements http.RoundTripper.
-func (toItsTenant) RoundTrip(r *http.Request) (*http.Response, error) {
+func (tenantTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	x := exchangeOf(r.Context())
 	sent := &http1.Exchange{Request: r, Target: x.target.bytes(), Session: x.session(), BeforeWait: x.answer.flushPending}
 	res, err := x.tenant.upstream.Do(sent, x.Kind == origins.WebSocket)
@@ -47,41 +46,40 @@ func (toItsTenant) RoundTrip(r *http.Request) (*http.Response, error) {
 	return res, err
 }
 
-// toTenant hands the request on and sees the answer through.
-func (x *exchange) toTenant(r *http.Request) {
+// forwardToTenant sends the request to the tenant and its answer to the client.
+func (x *exchange) forwardToTenant(r *http.Request) {
 	if x.Kind != origins.WebSocket {
 		r.Header.Del("Upgrade") // httputil would ask the tenant for it
 	}
 	x.settings.forward.ServeHTTP(&x.answer, x.withBody(r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))))
-	fields.LimitTrailers(x.answer.Header(), x.answer.dress != untouched)
+	fields.LimitTrailers(x.answer.Header(), x.answer.cors != corsUntouched)
 }
 
-// rewrite makes the request that the tenant gets: the client's Host, path and
-// query byte for byte, its Origin whatever Connection names, and our own word
-// about who sent it.
-func rewrite(p *httputil.ProxyRequest) {
+// rewriteRequest makes the request that the tenant gets: with the client's Host,
+// path and query byte for byte, its Origin even if Connection names that, and our
+// fields about the client.
+func rewriteRequest(p *httputil.ProxyRequest) {
 	x := exchangeOf(p.In.Context())
 	p.Out.URL.Scheme, p.Out.URL.Host = x.tenant.Upstream.Scheme, x.tenant.Upstream.Host
 	x.target.write(p.Out, p.In.URL)
-	p.Out.Trailer = nil // a trailer would bring fields past those who look at the header
+	p.Out.Trailer = nil // trailers would bypass the checks of the header
 
 	header := p.Out.Header
 	if origin := p.In.Header["Origin"]; origin != nil {
 		header["Origin"] = origin
 	}
 	fields.DropUntrusted(header, x.settings.trusted.Contains(x.peer))
-	x.forwardedHeaders(header, p.In)
+	x.setForwarded(header, p.In)
 	x.continueTrace(header)
 	x.markSent(header, p.In)
-	x.asked = time.Now()
+	x.sentAt = time.Now()
 }
 
-// received runs when the tenant's header has arrived. A WebSocket is taken
-// over from httputil here, which loses bytes and leaks connections on
-// upgrades.
-func received(res *http.Response) error {
+// handleResponse runs when the tenant's header has arrived. It takes WebSockets over
+// from httputil, which loses bytes and leaks connections on upgrades.
+func handleResponse(res *http.Response) error {
 	x := exchangeOf(res.Request.Context())
-	x.Upstream = time.Since(x.asked)
+	x.Upstream = time.Since(x.sentAt)
 	switch {
 	case res.StatusCode != http.StatusSwitchingProtocols:
 		x.forwarded = true
@@ -92,14 +90,14 @@ func received(res *http.Response) error {
 	return x.openTunnel(res)
 }
 
-// failed answers when the tenant did not.
-func failed(_ http.ResponseWriter, r *http.Request, err error) {
+// handleError answers when the tenant did not.
+func handleError(_ http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, errTunnelled) {
 		return
 	}
 	x := exchangeOf(r.Context())
-	if x.Upstream == 0 && !x.asked.IsZero() {
-		x.Upstream = time.Since(x.asked)
+	if x.Upstream == 0 && !x.sentAt.IsZero() {
+		x.Upstream = time.Since(x.sentAt)
 	}
 	x.Err = err
 	if problem := x.problemOfBody(err); problem != nil {
@@ -113,8 +111,8 @@ func failed(_ http.ResponseWriter, r *http.Request, err error) {
 	x.refuse(upstreamUnreachable)
 }
 
-// buffers is a pool of copy buffers. Arrays, because a slice would be
-// allocated anew to be put back.
+// buffers is a pool of copy buffers. It holds arrays, because putting a slice back
+// allocates.
 type buffers struct{ pool sync.Pool }
 
 const bufferSize = 32 << 10

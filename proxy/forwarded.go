@@ -2,12 +2,51 @@ package proxy
 
 import (
 	"net/http"
+	"net/netip"
 	"strings"
+
+	"originwarden/clientaddr"
 )
 
-// forwardedHeaders sets X-Forwarded-For, -Host and -Proto. What came of
-// X-Forwarded-For is kept only from a trusted proxy.
-func (x *exchange) forwardedHeaders(header http.Header, in *http.Request) {
+// sender returns the peer of the connection that r came by, the client behind
+// trusted proxies, and the scheme that the client used.
+func sender(r *http.Request, trusted clientaddr.Proxies) (peer, client netip.Addr, scheme string) {
+	scheme = "http"
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	peer = clientaddr.Parse(r.RemoteAddr)
+	if !trusted.Contains(peer) {
+		return peer, peer, scheme
+	}
+	return peer, trusted.Client(peer, r.Header["X-Forwarded-For"]), forwardedScheme(r.Header["X-Forwarded-Proto"], scheme)
+}
+
+// forwardedScheme returns the scheme in X-Forwarded-Proto. Some proxies write wss
+// for a WebSocket. A proxy that appends has written the rightmost value; the client
+// may have written the others.
+func forwardedScheme(lines []string, otherwise string) string {
+	switch strings.ToLower(rightmost(lines)) {
+	case "https", "wss":
+		return "https"
+	case "http", "ws":
+		return "http"
+	}
+	return otherwise
+}
+
+// rightmost returns the last element of comma-separated lines, or "".
+func rightmost(lines []string) string {
+	if len(lines) == 0 {
+		return ""
+	}
+	last := lines[len(lines)-1]
+	return strings.Trim(last[strings.LastIndexByte(last, ',')+1:], " \t")
+}
+
+// setForwarded sets X-Forwarded-For, -Host and -Proto. It keeps the X-Forwarded-For
+// of a trusted proxy only.
+func (x *exchange) setForwarded(header http.Header, in *http.Request) {
 	chain := ""
 	if x.peer.IsValid() {
 		chain = x.peer.String()

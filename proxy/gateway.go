@@ -41,20 +41,20 @@ func (g *Gateway) Close() {
 	}
 }
 
-// ServeHTTP answers r, or hands it to the tenant of its host.
+// ServeHTTP answers r, or forwards it to the tenant of its host.
 //
-// The server it runs under sets DisableGeneralOptionsHandler, so that no
-// request is answered without having come through here.
+// The http.Server sets DisableGeneralOptionsHandler, so that no request is
+// answered without it.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := g.begin(w, r)
-	defer x.end(r.Context())
-	g.answer(x, r)
+	x := g.beginExchange(w, r)
+	defer x.endExchange(r.Context())
+	g.answerRequest(x, r)
 	x.Cut = false
 }
 
-func (g *Gateway) answer(x *exchange, r *http.Request) {
+func (g *Gateway) answerRequest(x *exchange, r *http.Request) {
 	if x.target.path == "*" && r.Method == http.MethodOptions {
-		// Of the server as a whole (RFC 9110, section 9.3.7), which has no list.
+		// It concerns the server as a whole (RFC 9110, section 9.3.7), which has no list.
 		x.Reason, x.Verdict = reasonServer, origins.Allowed
 		x.answer.WriteHeader(http.StatusNoContent)
 		return
@@ -63,10 +63,10 @@ func (g *Gateway) answer(x *exchange, r *http.Request) {
 		x.refuse(problem)
 		return
 	}
-	x.settle(g.decide(x, r))
+	x.applyDecision(g.decide(x, r))
 	switch {
 	case x.answersPreflight():
-		x.preflight(r)
+		x.answerPreflight(r)
 		return
 	case !x.passes():
 		x.refuse(x.refusal())
@@ -76,34 +76,35 @@ func (g *Gateway) answer(x *exchange, r *http.Request) {
 		x.refuse(problem)
 		return
 	}
-	g.handOn(x, r)
+	g.forwardRequest(x, r)
 }
 
-// handOn gives a request that passes to whoever answers it.
-func (g *Gateway) handOn(x *exchange, r *http.Request) {
-	ctx, release := x.context(r)
+// forwardRequest passes an allowed request to the API or to the tenant.
+func (g *Gateway) forwardRequest(x *exchange, r *http.Request) {
+	ctx, release := x.answerContext(r)
 	defer release()
 	r = r.WithContext(ctx)
 	switch {
 	case x.api:
-		x.tenant.API.ServeHTTP(&x.answer, x.settled(r))
+		x.tenant.API.ServeHTTP(&x.answer, x.apiRequest(r))
 	case x.tenant.hasSent(r):
-		x.refuseLoop()
-	case !x.tenant.enter(int64(x.settings.InFlightPerTenant)):
+		x.UpstreamCause, x.Err = CauseLoop, errLoop
+		x.refuse(loopDetected)
+	case !x.tenant.startRequest(int64(x.settings.InFlightPerTenant)):
 		x.refuse(overloaded)
 	default:
 		x.entered = true
 		defer x.tenant.upstream.Release()
-		defer x.leave()
-		x.toTenant(r)
+		defer x.endRequest()
+		x.forwardToTenant(r)
 	}
 }
 
 // reasonServer is the reason of OPTIONS *, which is answered without a tenant.
 const reasonServer = "options_asterisk"
 
-// admit finds the tenant and the kind of request, or says why r is no request
-// for a tenant at all.
+// admit finds the tenant and the kind of request, or returns why r is not a request
+// for a tenant.
 func (x *exchange) admit(r *http.Request) *problem {
 	if p := forbiddenMethod(r.Method); p != nil {
 		return p
@@ -115,11 +116,11 @@ func (x *exchange) admit(r *http.Request) *problem {
 		return badHost
 	}
 	if x.tenant = x.settings.hosts.find(r.Host); x.tenant == nil {
-		return x.settings.hosts.unknown()
+		return x.settings.hosts.unknownHost()
 	}
 	x.Tenant = x.tenant.ID
 	x.api = x.tenant.owns(x.target.path)
-	kind, p := classify(r)
+	kind, p := requestKind(r)
 	x.Kind = kind
 	if p != nil {
 		return p
@@ -127,20 +128,18 @@ func (x *exchange) admit(r *http.Request) *problem {
 	return x.target.problem(r)
 }
 
-// decide asks for the list only where the decision needs it.
+// decide loads the list only if the decision needs it.
 func (g *Gateway) decide(x *exchange, r *http.Request) origins.Reason {
 	policy := x.policy()
-	x.request = question(x, r)
+	x.request = decisionRequest(x, r)
 	if reason, decided := policy.Screen(&x.request); decided {
 		return reason
 	}
 	list, err := g.lists.List(r.Context(), x.tenant.ID)
-	if err != nil && r.Context().Err() != nil { // whoever sends no more may still read
+	if err != nil && r.Context().Err() != nil { // a client that sends no more may still read
 		list, err = g.lists.List(context.WithoutCancel(r.Context()), x.tenant.ID)
 	}
-	if err != nil {
-		x.Err = err
-	}
+	x.Err = err
 	reason := policy.DecideByList(&x.request, list)
 	x.OwnHost = isOwnHost(reason, x.Origin, r.Host)
 	if x.tenant.Debug && (reason == origins.OriginNotListed || reason == origins.OriginNotInWebIntegration) {
@@ -149,9 +148,9 @@ func (g *Gateway) decide(x *exchange, r *http.Request) origins.Reason {
 	return reason
 }
 
-// settled is r as the API's handler gets it: with the client's address, the
-// public scheme and host, and the trace id.
-func (x *exchange) settled(r *http.Request) *http.Request {
+// apiRequest returns r for the API, with the client's address, the public scheme
+// and host, and the trace id.
+func (x *exchange) apiRequest(r *http.Request) *http.Request {
 	ctx := envelope.WithTraceID(r.Context(), x.TraceID)
 	out := r.WithContext(context.WithValue(ctx, exchangeKey{}, x))
 	u := *r.URL
@@ -160,22 +159,30 @@ func (x *exchange) settled(r *http.Request) *http.Request {
 	return x.withBody(out)
 }
 
-// publicHost is the host that the client used. X-Forwarded-Host selects nothing;
-// a trusted proxy may say by it which of the tenant's hosts that was.
+// publicHost returns the host that the client used. A trusted proxy may name, by
+// X-Forwarded-Host, which of the tenant's hosts that was, but not select a tenant.
 func (x *exchange) publicHost(r *http.Request) string {
-	said := rightmost(r.Header["X-Forwarded-Host"])
-	if said == "" || !x.settings.trusted.Contains(x.peer) || x.settings.hosts.byName[canonicalHost(said)] != x.tenant {
+	host := rightmost(r.Header["X-Forwarded-Host"])
+	if host == "" || !x.settings.trusted.Contains(x.peer) || x.settings.hosts.byName[HostName(host)] != x.tenant {
 		return r.Host
 	}
-	if _, err := url.Parse("//" + said); err != nil {
+	if _, err := url.Parse("//" + host); err != nil {
 		return r.Host
 	}
-	return said
+	return host
 }
 
 type exchangeKey struct{}
 
-// exchangeOf returns the exchange of a request on its way to the tenant or its API.
+// exchangeOf returns the exchange of a request to the tenant or its API.
 func exchangeOf(ctx context.Context) *exchange {
 	return ctx.Value(exchangeKey{}).(*exchange)
+}
+
+// Attach sets Exchange.Attached to v for the request with the context ctx, from the
+// API of a Tenant, before that returns.
+func Attach(ctx context.Context, v any) {
+	if x, ok := ctx.Value(exchangeKey{}).(*exchange); ok {
+		x.Attached = v
+	}
 }

@@ -72,15 +72,17 @@ func (x *exchange) openTunnel(res *http.Response) error {
 		return err
 	}
 	defer client.Close()
-	x.leave() // tunnels are no requests in flight
+	x.endRequest() // tunnels are no requests in flight
 	x.answer.status = http.StatusSwitchingProtocols
-	x.dressHandshake(res.Header)
+	x.cleanHandshake(res.Header)
 	if err := writeHandshake(client, res.Header); err != nil {
 		x.TunnelEnd = tunnel.EndClient
 		return errTunnelled
 	}
-	x.measure()
-	x.settings.Opened(res.Request.Context(), &x.Exchange)
+	x.measureExchange()
+	if x.settings.Opened != nil {
+		x.settings.Opened(res.Request.Context(), &x.Exchange)
+	}
 	// What came with the handshake is in the reader's buffer.
 	early, _ := buffered.Reader.Peek(buffered.Reader.Buffered())
 	x.Received, x.answer.sent, x.TunnelEnd = x.gateway.tunnels.Relay(tunnel.Tunnel{
@@ -92,9 +94,9 @@ func (x *exchange) openTunnel(res *http.Response) error {
 	return errTunnelled
 }
 
-// dressHandshake leaves of the tenant's 101 what is meant for the client. A
-// handshake is no CORS request, so it gets no CORS headers of ours.
-func (x *exchange) dressHandshake(header http.Header) {
+// cleanHandshake removes from the tenant's 101 what is not meant for the client. A
+// handshake is not a CORS request, so it gets no CORS headers of ours.
+func (x *exchange) cleanHandshake(header http.Header) {
 	for _, line := range header["Connection"] {
 		for name := range strings.SplitSeq(line, ",") {
 			header.Del(strings.TrimSpace(name))
@@ -104,7 +106,7 @@ func (x *exchange) dressHandshake(header http.Header) {
 		header.Del(name)
 	}
 	header["Connection"], header["Upgrade"] = []string{"Upgrade"}, []string{"websocket"}
-	if x.answer.dress != untouched {
+	if x.answer.cors != corsUntouched {
 		fields.StripCORS(header)
 		x.answer.mergeVary(header)
 	}

@@ -1,7 +1,10 @@
 package proxy
 
 import (
+	"fmt"
 	"net/http"
+	"net/netip"
+	"strings"
 
 	"originwarden/origins"
 )
@@ -10,37 +13,110 @@ import (
 // has.
 const AnyHost = "*"
 
-// takesOthers reports whether a tenant of these hosts takes those that no other
-// has.
-func takesOthers(hosts []string) bool {
+// takesRest reports whether a tenant with these hosts takes those that no other
+// tenant has.
+func takesRest(hosts []string) bool {
 	return len(hosts) == 0 || len(hosts) == 1 && hosts[0] == AnyHost
 }
 
-// other returns the tenant of a host that none has by name, or nil. On a loopback
-// listener a page reaches the gateway by DNS rebinding, with a name of its own:
-// there, that tenant has to say that it wants every name.
-func (h *hosts) other(name string) *tenant {
-	if h.keepsToLoopback() && !origins.IsLoopbackName(name) {
+// hosts finds the tenant of a Host.
+type hosts struct {
+	byID   map[string]*tenant
+	byName map[string]*tenant
+	rest   *tenant // of all other hosts; may be nil
+
+	onLoopback bool
+}
+
+// add adds the hosts of t, and returns an error for each that another tenant has.
+func (h *hosts) add(t *tenant) (taken []error) {
+	h.byID[t.ID] = t
+	if takesRest(t.Hosts) {
+		if h.rest != nil {
+			taken = append(taken, fmt.Errorf("tenants %s and %s both take the hosts that no other has", h.rest.ID, t.ID))
+		}
+		h.rest = t
+		return taken
+	}
+	for _, name := range t.Hosts {
+		name = normalizeName(name)
+		if other := h.byName[name]; other != nil {
+			taken = append(taken, fmt.Errorf("tenants %s and %s both have the host %s", other.ID, t.ID, name))
+		}
+		h.byName[name] = t
+	}
+	return taken
+}
+
+// find returns the tenant of a Host header's value, or nil, also if that is not a
+// host.
+func (h *hosts) find(host string) *tenant {
+	if t := h.byName[host]; t != nil {
+		return t
+	}
+	name := HostName(host)
+	switch t := h.byName[name]; {
+	case name == "":
+		return nil
+	case t != nil:
+		return t
+	case h.isLoopbackOnly() && !origins.IsLoopbackName(name):
 		return nil
 	}
 	return h.rest
 }
 
-func (h *hosts) keepsToLoopback() bool {
-	return h.loopbackOnly && h.rest != nil && len(h.rest.Hosts) == 0
+// isLoopbackOnly reports whether the tenant of the other hosts has only loopback
+// names. A page reaches a loopback listener by DNS rebinding, with a name of its
+// own, unless the tenant asks for all names.
+func (h *hosts) isLoopbackOnly() bool {
+	return h.onLoopback && h.rest != nil && len(h.rest.Hosts) == 0
 }
 
-// unknown is the answer to a host that no tenant has.
-func (h *hosts) unknown() *problem {
-	if h.keepsToLoopback() {
+// unknownHost returns the answer to a host that no tenant has.
+func (h *hosts) unknownHost() *problem {
+	if h.isLoopbackOnly() {
 		return hostNotLoopback
 	}
 	return tenantUnknown
 }
 
-var hostNotLoopback = &problem{status: http.StatusMisdirectedRequest, code: tenantUnknown.code, title: tenantUnknown.title,
-	detail: "No tenant has this host. On a loopback address, a tenant without hosts has localhost and 127.0.0.1 only: its operator adds the host to its hosts."}
+// hasOtherHost reports whether r names several hosts. net/http refuses two Host
+// lines and removes the only one, but leaves those of HTTP/2, beside :authority
+// (RFC 9113, section 8.3.1).
+func hasOtherHost(r *http.Request) bool {
+	lines := r.Header["Host"]
+	return len(lines) > 1 || len(lines) == 1 && lines[0] != r.Host
+}
 
-// HostName returns the name that a Host header has, in lower case and without
-// port, brackets and one trailing dot; "" is no host.
-func HostName(host string) string { return canonicalHost(host) }
+// HostName returns the name in a Host header (RFC 9110, section 7.2), in lower case
+// and without port, brackets and one trailing dot, or "" if host is not a host.
+func HostName(host string) string {
+	name, port, hasPort := host, "", false
+	if strings.HasPrefix(host, "[") {
+		inner, behind, closed := strings.Cut(host[1:], "]")
+		if addr, err := netip.ParseAddr(inner); !closed || err != nil || !addr.Is6() || addr.Zone() != "" {
+			return ""
+		}
+		name = inner
+		if behind, port, hasPort = strings.Cut(behind, ":"); behind != "" {
+			return ""
+		}
+	} else if name, port, hasPort = strings.Cut(host, ":"); strings.ContainsFunc(name, isForbidden) {
+		return ""
+	}
+	if hasPort && strings.Trim(port, "0123456789") != "" {
+		return ""
+	}
+	return normalizeName(name)
+}
+
+// normalizeName returns the form that HostName returns of a name without port and
+// brackets.
+func normalizeName(name string) string { return strings.ToLower(strings.TrimSuffix(name, ".")) }
+
+// isForbidden reports whether c is a forbidden domain code point (URL), or not
+// ASCII.
+func isForbidden(c rune) bool {
+	return c <= ' ' || c >= 0x7f || strings.ContainsRune(`#%/:<>?@[\]^|`, c)
+}

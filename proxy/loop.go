@@ -7,24 +7,23 @@ import (
 	"strings"
 )
 
-// loopHeader tells who has forwarded a request, so that a loop ends (RFC 8586).
-// Via would tell it too (RFC 9110, section 7.6.3), but servers such as nginx do not
-// compress their answer to a request that has one.
+// loopHeader names those that have forwarded a request, to detect loops (RFC 8586).
+// Via does so too (RFC 9110, section 7.6.3), but servers such as nginx do not
+// compress their answer to a request that has it.
 const loopHeader = "Cdn-Loop"
 
-// CauseLoop is the one cause for which the tenant was not asked: the request has
-// come back from there.
+// CauseLoop is the cause of a request that was not sent to the tenant, because it
+// has come back from there.
 const CauseLoop = "loop"
 
 var errLoop = errors.New("the request has come back to the gateway: the upstream leads to the gateway itself")
 
-// newMark returns the name under which this process, and no other one, sends
-// requests to one of its tenants. A tenant that asks another one by the same
-// gateway makes no loop.
+// newMark returns a unique name for requests that this process sends to one of its
+// tenants. A tenant that calls another one by the same gateway is not a loop.
 func newMark() string { return "originwarden-" + rand.Text()[:16] }
 
-// hasSent reports whether r was sent to the tenant before. The mark is random,
-// so that nothing else contains it.
+// hasSent reports whether r was sent to the tenant before. Nothing else contains
+// the mark, which is random.
 func (t *tenant) hasSent(r *http.Request) bool {
 	for _, line := range r.Header[loopHeader] {
 		if strings.Contains(line, t.mark[0]) {
@@ -34,13 +33,8 @@ func (t *tenant) hasSent(r *http.Request) bool {
 	return false
 }
 
-// refuseLoop answers a request that has come back.
-func (x *exchange) refuseLoop() {
-	x.UpstreamCause, x.Err = CauseLoop, errLoop
-	x.refuse(loopDetected)
-}
-
-// markSent adds the tenant's mark to those that came, whatever Connection names.
+// markSent adds the tenant's mark to those in the request, even if Connection names
+// the field.
 func (x *exchange) markSent(header http.Header, in *http.Request) {
 	if before := in.Header[loopHeader]; before != nil {
 		header[loopHeader] = []string{strings.Join(before, ", ") + ", " + x.tenant.mark[0]}

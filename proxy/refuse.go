@@ -9,8 +9,8 @@ import (
 	"originwarden/proxy/http1"
 )
 
-// problem is an answer that the gateway gives by itself: a refusal, or why a
-// request is none for a tenant, or why the tenant could not answer.
+// problem is an answer of the gateway itself: a refusal, or why a request is not
+// for a tenant, or why the tenant could not answer.
 type problem struct {
 	status int
 	code   string
@@ -26,7 +26,7 @@ const (
 	limitBody     = "body_bytes"
 	limitProgress = "body_progress"
 	limitInFlight = "in_flight_per_tenant"
-	limitDrain    = "drain" // the server ends what runs
+	limitDrain    = "drain" // the server cuts what runs
 )
 
 // Limits returns all values of Exchange.Limit but the empty one.
@@ -34,59 +34,64 @@ func Limits() []string {
 	return []string{limitURL, limitBody, limitProgress, limitInFlight, limitDrain}
 }
 
-// Where people find what to do next. A client is told no more: what was sent, and
-// what is listed, is for those who may see it.
+// Where to read on. A client learns no more: what was sent and what is listed is
+// not for everyone.
 const (
 	nextOfRefusal = " What to do: docs/decision.md#the-reasons, and for the tenant's administrators: originwarden refused."
+	ownHostDetail = " It has the host that the request was sent to: if that is an address of the tenant itself, and only then, its operator adds the origin to public_origins."
 	nextOfHost    = " What to do: docs/decision.md#what-looks-like-the-decision-and-is-not."
 )
 
-// refusalOf is the answer to a refused request. Never 401: browser clients
-// answer that by navigating to a login page.
-func refusalOf(reason origins.Reason) *problem {
-	p := &problem{status: http.StatusForbidden, code: reason.String(), title: "Origin refused", detail: explain(reason)}
-	switch reason {
+// refusal returns the answer to a request that the decision refused. It is never
+// 401: browser clients answer that by navigating to a login page.
+func (x *exchange) refusal() *problem {
+	p := &problem{status: http.StatusForbidden, code: x.Reason, title: "Origin refused", detail: explain(x.Decision) + nextOfRefusal}
+	switch x.Decision {
 	case origins.OriginRepeated:
 		p.status = http.StatusBadRequest
 	case origins.ListUnavailable, origins.ListStale:
 		p.status, p.header = http.StatusServiceUnavailable, [2]string{"Retry-After", "1"}
 	}
+	if x.OwnHost {
+		p.detail += ownHostDetail
+	}
 	return p
 }
 
-// explain tells a reason in a sentence that holds nothing of the request.
+// explain returns a reason for a refusal as a sentence that has nothing of the
+// request.
 func explain(reason origins.Reason) string {
 	switch reason {
 	case origins.OriginNotListed:
-		return "No web integration of this tenant lists the origin." + nextOfRefusal
+		return "No web integration of this tenant lists the origin."
 	case origins.OriginMalformed:
-		return "The Origin is not the serialization of an origin that can be listed." + nextOfRefusal
+		return "The Origin is not the serialization of an origin that can be listed."
 	case origins.OriginOpaque:
-		return "The origin is opaque (null), which no list can hold." + nextOfRefusal
+		return "The origin is opaque (null), which no list can hold."
 	case origins.OriginRepeated:
-		return "The request has several Origin lines." + nextOfRefusal
+		return "The request has several Origin lines."
 	case origins.OriginRequired:
-		return "This request needs an Origin." + nextOfRefusal
+		return "This request needs an Origin."
 	case origins.WebIntegrationUnknown:
-		return "The tenant has no web integration of the given id." + nextOfRefusal
+		return "The tenant has no web integration of the given id."
 	case origins.OriginNotInWebIntegration:
-		return "The given web integration does not list the origin." + nextOfRefusal
+		return "The given web integration does not list the origin."
 	case origins.WebIntegrationAmbiguous:
-		return "The request names several web integrations." + nextOfRefusal
+		return "The request names several web integrations."
 	case origins.MethodNotAllowed:
-		return "The preflight asks for a method that is not allowed." + nextOfRefusal
+		return "The preflight asks for a method that is not allowed."
 	case origins.HeaderNotAllowed:
-		return "The preflight asks for a header that is not allowed." + nextOfRefusal
+		return "The preflight asks for a header that is not allowed."
 	case origins.ListUnavailable:
-		return "The tenant's list could not be had." + nextOfRefusal
+		return "The tenant's list could not be had."
 	case origins.ListStale:
-		return "The tenant's list is older than it may be." + nextOfRefusal
+		return "The tenant's list is older than it may be."
 	}
 	return ""
 }
 
-// What is no request for a tenant, or could not be answered by it. None of
-// them is changed.
+// Why a request is not for a tenant, or was not answered by it. They are not
+// changed.
 var (
 	tenantUnknown = &problem{status: http.StatusMisdirectedRequest, code: "TENANT_UNKNOWN", title: "Tenant unknown",
 		detail: "No tenant has this host." + nextOfHost}
@@ -100,6 +105,8 @@ var (
 		detail: "The request's body broke off."}
 	overloaded = &problem{status: http.StatusServiceUnavailable, code: "OVERLOADED", title: "Tenant overloaded",
 		detail: "The tenant has as many requests in flight as it may have.", header: [2]string{"Retry-After", "1"}, limit: limitInFlight}
+	hostNotLoopback = &problem{status: http.StatusMisdirectedRequest, code: tenantUnknown.code, title: tenantUnknown.title,
+		detail: "No tenant has this host. On a loopback address, a tenant without hosts has localhost and 127.0.0.1 only: its operator adds the host to its hosts."}
 	badTarget = &problem{status: http.StatusBadRequest, code: "BAD_REQUEST", title: "Bad Request",
 		detail: "The request target is no path, or has characters that no URL has."}
 	badHost = &problem{status: http.StatusBadRequest, code: "BAD_REQUEST", title: "Bad Request",
@@ -120,9 +127,9 @@ var (
 		detail: "The request has come back to this gateway: the upstream of the tenant leads here."}
 )
 
-// forbiddenMethod refuses the methods that make tunnels or loops of a proxy,
-// in any case: some tenants read methods so. HTTP/2 delimits methods otherwise
-// than a request line, so they may be no tokens.
+// forbiddenMethod returns the answer to a method that is never forwarded, or nil.
+// Some tenants read methods in any case. Those of HTTP/2 may not be tokens, because
+// it delimits them by length.
 func forbiddenMethod(method string) *problem {
 	switch strings.ToUpper(method) {
 	case http.MethodConnect, http.MethodTrace, "TRACK":
@@ -136,16 +143,16 @@ func forbiddenMethod(method string) *problem {
 	return nil
 }
 
-// hint is what a tenant with Debug adds to a refusal.
-func (x *exchange) hint() map[string]any {
+// refusalHint returns what a tenant with Debug adds to a refusal.
+func (x *exchange) refusalHint() map[string]any {
 	if x.Nearest.Relation == "" {
 		return nil
 	}
 	return map[string]any{"nearest": map[string]any{"relation": x.Nearest.Relation, "entry": x.Nearest.Entry}}
 }
 
-// refuse answers with p, in the envelope and never to be stored. Nothing of
-// the request is in it but the trace id.
+// refuse answers with p, in the envelope and not to be stored. It repeats nothing
+// of the request but the trace id.
 func (x *exchange) refuse(p *problem) {
 	if x.Reason == "" {
 		x.Reason = strings.ToLower(p.code)
@@ -153,9 +160,38 @@ func (x *exchange) refuse(p *problem) {
 	x.Limit = p.limit
 	header := x.answer.Header()
 	clear(header)
-	header["Cache-Control"] = x.answer.stamps.noStore
+	header["Cache-Control"] = x.settings.stamps.noStore
 	if p.header[0] != "" {
 		header[p.header[0]] = []string{p.header[1]}
 	}
-	envelope.Write(&x.answer, x.TraceID, p.status, envelope.Error{Code: p.code, Title: p.title, Detail: p.detail, Meta: x.hint()})
+	envelope.Write(&x.answer, x.TraceID, p.status, envelope.Error{Code: p.code, Title: p.title, Detail: p.detail, Meta: x.refusalHint()})
+}
+
+// isOwnHost reports whether an origin was refused that has the host and the port
+// that its request was sent to. Browsers send Origin for the tenant's own pages
+// too: with POST, and for scripts that are marked crossorigin. It stays refused,
+// because a page that rebinds its name has that host too, and only the operator
+// knows the tenant's addresses.
+func isOwnHost(reason origins.Reason, origin, host string) bool {
+	if reason != origins.OriginNotListed && reason != origins.OriginNotInWebIntegration {
+		return false
+	}
+	scheme, authority, _ := strings.Cut(origin, "://")
+	defaultPort := ""
+	switch scheme {
+	case "http":
+		defaultPort = "80"
+	case "https":
+		defaultPort = "443"
+	}
+	name := HostName(host)
+	return defaultPort != "" && name != "" && name == HostName(authority) && portOf(host, defaultPort) == portOf(authority, defaultPort)
+}
+
+// portOf returns the port of a valid host, or defaultPort if it has none.
+func portOf(host, defaultPort string) string {
+	if colon := strings.LastIndexByte(host, ':'); colon > strings.LastIndexByte(host, ']') && colon < len(host)-1 {
+		return host[colon+1:]
+	}
+	return defaultPort
 }

@@ -2,9 +2,10 @@ package proxy
 
 import (
 	"cmp"
-	"context"
+	"crypto/tls"
 	"net/http/httputil"
 	"net/url"
+	"slices"
 
 	"originwarden/clientaddr"
 	"originwarden/proxy/upstream"
@@ -31,20 +32,7 @@ func compile(cfg Config, before *settings) (*settings, error) {
 		trusted:   cfg.TrustedProxies,
 		forward:   newForwarder(cfg.ErrorLog),
 	}
-	s.fillHooks()
 	return s, s.addTenants(before)
-}
-
-func (s *settings) fillHooks() {
-	if s.Observe == nil {
-		s.Observe = func(context.Context, *Exchange) {}
-	}
-	if s.Opened == nil {
-		s.Opened = func(context.Context, *Exchange) {}
-	}
-	if s.Relayed == nil {
-		s.Relayed = func(string, int, int) {}
-	}
 }
 
 // upstreamOf returns the way to the upstream of a tenant: the one before, if there
@@ -59,4 +47,55 @@ func (s *settings) upstreamOf(t *Tenant, before *settings) *upstream.Upstream {
 	}
 	s.upstreams[route] = known
 	return known
+}
+
+// Reconfigure serves by cfg from now on, or returns every mistake in its tenants
+// at once and changes nothing. Exchanges that have begun keep the Config that they
+// began with.
+//
+// A tenant keeps its requests in flight, its tunnels, and its connections if its
+// upstream, its UpstreamTLS (the same pointer) and the timeouts that apply to them
+// are the same. Other connections are closed when no request uses them. Every
+// tunnel is decided on again; those of a tenant that is gone are closed.
+func (g *Gateway) Reconfigure(cfg Config) error {
+	g.reconfiguring.Lock()
+	defer g.reconfiguring.Unlock()
+	if err := g.swapSettings(cfg); err != nil {
+		return err
+	}
+	g.tunnels.ReviewAll()
+	return nil
+}
+
+// swapSettings is called with reconfiguring held.
+func (g *Gateway) swapSettings(cfg Config) error {
+	before := g.settings.Load()
+	now, err := compile(cfg, before)
+	if err != nil {
+		return err
+	}
+	g.settings.Store(now)
+	for route, upstream := range before.upstreams {
+		if now.upstreams[route] != upstream {
+			upstream.Retire()
+		}
+	}
+	return nil
+}
+
+// RenewTLS has new connections to the upstreams of the tenants whose UpstreamTLS is
+// old use now. Neither is nil. Older connections are closed when no request uses
+// them, and tunnels stay open. No TLS session is resumed, so that certificates are
+// shown and verified again.
+func (g *Gateway) RenewTLS(old, now *tls.Config) {
+	g.reconfiguring.Lock()
+	defer g.reconfiguring.Unlock()
+	cfg := g.settings.Load().Config
+	cfg.Tenants = slices.Clone(cfg.Tenants)
+	for i := range cfg.Tenants {
+		if t := &cfg.Tenants[i]; t.UpstreamTLS == old {
+			t.UpstreamTLS = now
+		}
+	}
+	g.swapSettings(cfg) // the same tenants have no mistakes
 }

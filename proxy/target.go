@@ -6,16 +6,15 @@ import (
 	"strings"
 )
 
-// target is what a request asks for, as the client wrote it. The path is decided
-// on; the tenant gets both.
+// target is the request target as the client wrote it. The decision is on the path;
+// the tenant gets both.
 type target struct {
 	path  string
 	query string // with its question mark, or ""
 }
 
-// rawTarget takes the path from the request line, in origin-form or in
-// absolute-form (RFC 9112, section 3.2). net/url keeps only what it decodes to
-// where the bytes are not what it would have written itself.
+// rawTarget returns the target in the request line, which is in origin-form or in
+// absolute-form (RFC 9112, section 3.2). net/url does not keep all bytes.
 func rawTarget(r *http.Request) target {
 	raw := r.RequestURI
 	if !strings.HasPrefix(raw, "/") {
@@ -29,7 +28,7 @@ func rawTarget(r *http.Request) target {
 	return target{path: raw}
 }
 
-// bytes is the target in origin-form.
+// bytes returns the target in origin-form.
 func (t target) bytes() string {
 	if t.path == "" {
 		return "/" + t.query
@@ -37,9 +36,9 @@ func (t target) bytes() string {
 	return t.path + t.query
 }
 
-// problem reports a target of another form than the two, and one that cannot be
-// sent on byte for byte. HTTP/2 delimits it otherwise than a request line, in
-// which a space would end it.
+// problem returns the answer to a target of another form, or to one that cannot be
+// forwarded byte for byte, or nil. A space would end it in a request line, but not
+// in HTTP/2.
 func (t target) problem(r *http.Request) *problem {
 	switch {
 	case t.path != "" && t.path[0] != '/',
@@ -50,17 +49,17 @@ func (t target) problem(r *http.Request) *problem {
 	return nil
 }
 
-// isAbsoluteForm reports whether a target that has a scheme is a URL of a host,
-// where a target may be one: HTTP/2 has :scheme and :authority instead. User
-// info would hide which host that is (RFC 9110, section 4.2.4).
+// isAbsoluteForm reports whether a target that has a scheme is a URL of a host. It is
+// not in HTTP/2, which has :scheme and :authority. User info could disguise the
+// host (RFC 9110, section 4.2.4).
 func isAbsoluteForm(r *http.Request) bool {
 	u := r.URL
 	return r.ProtoMajor == 1 && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.User == nil
 }
 
-// write puts the path and the query of in, byte for byte, into the URL of the
-// request to a tenant of HTTP/2. net/http takes a path that begins with two
-// slashes for a host, and takes the host of the request off again.
+// write sets the path and the query of in, byte for byte, in the URL of the request
+// to a tenant of HTTP/2. net/http reads a path that begins with two slashes as a
+// host, and removes the host of the request again.
 func (t target) write(out *http.Request, in *url.URL) {
 	u := out.URL
 	u.Path, u.RawPath = in.Path, in.RawPath

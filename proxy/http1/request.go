@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // appendRequest appends the head of the request: its line, Host, the fields by
@@ -33,11 +34,7 @@ func appendRequest(b []byte, x *Exchange) []byte {
 // expectsBody reports whether a request of method without a body says so (RFC
 // 9110, section 8.6).
 func expectsBody(method string) bool {
-	switch method {
-	case http.MethodPost, http.MethodPut, http.MethodPatch:
-		return true
-	}
-	return false
+	return method == http.MethodPost || method == http.MethodPut || method == http.MethodPatch
 }
 
 // appendFields appends header, sorted by name, without the fields that delimit a
@@ -86,15 +83,7 @@ func IsToken(s string) bool {
 }
 
 func isTokenByte(c byte) bool {
-	switch {
-	case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
-		return true
-	}
-	switch c {
-	case '!', '#', '$', '%', '&', '\'', '*', '+', '-', '.', '^', '_', '`', '|', '~':
-		return true
-	}
-	return false
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
 }
 
 // isValue reports whether s has none of the bytes that end a field's line, or

@@ -159,11 +159,7 @@ func announcedTrailers(header http.Header) http.Header {
 // mayTrail reports whether a field may stand in a trailer: not what delimits
 // messages (RFC 9110, section 6.5.1).
 func mayTrail(name string) bool {
-	switch name {
-	case "Transfer-Encoding", "Content-Length", "Trailer":
-		return false
-	}
-	return IsToken(name)
+	return name != "Transfer-Encoding" && name != "Content-Length" && name != "Trailer" && IsToken(name)
 }
 
 // HasToken reports whether the comma-separated lines have token, in any case.

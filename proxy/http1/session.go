@@ -91,7 +91,11 @@ func Authenticates(header http.Header) bool {
 // connection.
 func hasConnectionScheme(line string) bool {
 	for element := range strings.SplitSeq(line, ",") {
-		scheme := firstWord(strings.Trim(element, " \t"))
+		// The scheme ends at the first byte that some parser reads as white space.
+		scheme := strings.Trim(element, " \t")
+		if end := strings.IndexFunc(scheme, func(c rune) bool { return c <= ' ' || c >= 0x7f }); end >= 0 {
+			scheme = scheme[:end]
+		}
 		for _, known := range [...]string{"NTLM", "Negotiate", "Kerberos", "Nego2", "CredSSP"} {
 			if strings.EqualFold(scheme, known) {
 				return true
@@ -99,14 +103,4 @@ func hasConnectionScheme(line string) bool {
 		}
 	}
 	return false
-}
-
-// firstWord returns s up to the first byte that some parser reads as white space.
-func firstWord(s string) string {
-	for i := range len(s) {
-		if s[i] <= ' ' || s[i] >= 0x7f {
-			return s[:i]
-		}
-	}
-	return s
 }

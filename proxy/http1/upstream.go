@@ -117,11 +117,7 @@ func (x *Exchange) isRepeatable() bool { return isSafe(x.Request.Method) && !has
 
 // isSafe reports whether method is safe (RFC 9110, section 9.2.1).
 func isSafe(method string) bool {
-	switch method {
-	case http.MethodGet, http.MethodHead, http.MethodOptions:
-		return true
-	}
-	return false
+	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions
 }
 
 func hasBody(r *http.Request) bool {

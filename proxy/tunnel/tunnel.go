@@ -51,8 +51,8 @@ type Tunnel struct {
 	Idle     time.Duration // the longest time without a byte; 0 is no limit
 	Lifetime time.Duration // the longest time in all; 0 is no limit
 
-	// Relayed is called for bytes that were passed on, with how many came from the
-	// client and from the tenant. It must not block.
+	// Relayed, unless nil, is called for bytes that were passed on, with how many
+	// came from the client and from the tenant. It must not block.
 	Relayed func(tenant string, received, sent int)
 }
 
@@ -73,6 +73,9 @@ type relay struct {
 }
 
 func newRelay(t Tunnel) *relay {
+	if t.Relayed == nil {
+		t.Relayed = func(string, int, int) {}
+	}
 	return &relay{Tunnel: t, opened: time.Now(), toClient: direction{to: t.Client}, toUpstream: direction{to: t.Upstream, masked: true}}
 }
 
