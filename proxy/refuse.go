@@ -45,7 +45,7 @@ const (
 // refusal returns the answer to a request that the decision refused. It is never
 // 401: browser clients answer that by navigating to a login page.
 func (x *exchange) refusal() *problem {
-	p := &problem{status: http.StatusForbidden, code: x.Reason, title: "Origin refused", detail: explain(x.Decision) + nextOfRefusal}
+	p := &problem{status: http.StatusForbidden, code: x.Reason, title: "Origin refused", detail: explain(x.Decision)}
 	switch x.Decision {
 	case origins.OriginRepeated:
 		p.status = http.StatusBadRequest
@@ -63,29 +63,29 @@ func (x *exchange) refusal() *problem {
 func explain(reason origins.Reason) string {
 	switch reason {
 	case origins.OriginNotListed:
-		return "No web integration of this tenant lists the origin."
+		return "No web integration of this tenant lists the origin." + nextOfRefusal
 	case origins.OriginMalformed:
-		return "The Origin is not the serialization of an origin that can be listed."
+		return "The Origin is not the serialization of an origin that can be listed." + nextOfRefusal
 	case origins.OriginOpaque:
-		return "The origin is opaque (null), which no list can hold."
+		return "The origin is opaque (null), which no list can hold." + nextOfRefusal
 	case origins.OriginRepeated:
-		return "The request has several Origin lines."
+		return "The request has several Origin lines." + nextOfRefusal
 	case origins.OriginRequired:
-		return "This request needs an Origin."
+		return "This request needs an Origin." + nextOfRefusal
 	case origins.WebIntegrationUnknown:
-		return "The tenant has no web integration of the given id."
+		return "The tenant has no web integration of the given id." + nextOfRefusal
 	case origins.OriginNotInWebIntegration:
-		return "The given web integration does not list the origin."
+		return "The given web integration does not list the origin." + nextOfRefusal
 	case origins.WebIntegrationAmbiguous:
-		return "The request names several web integrations."
+		return "The request names several web integrations." + nextOfRefusal
 	case origins.MethodNotAllowed:
-		return "The preflight asks for a method that is not allowed."
+		return "The preflight asks for a method that is not allowed." + nextOfRefusal
 	case origins.HeaderNotAllowed:
-		return "The preflight asks for a header that is not allowed."
+		return "The preflight asks for a header that is not allowed." + nextOfRefusal
 	case origins.ListUnavailable:
-		return "The tenant's list could not be had."
+		return "The tenant's list could not be had." + nextOfRefusal
 	case origins.ListStale:
-		return "The tenant's list is older than it may be."
+		return "The tenant's list is older than it may be." + nextOfRefusal
 	}
 	return ""
 }
