@@ -46,7 +46,7 @@ type Exchange struct {
 	// Upstream is from sending the request to the tenant until its answer's
 	// header; 0 if it was not sent.
 	Upstream time.Duration
-	// UpstreamCause is why the tenant could not answer: one of Causes, or "".
+	// UpstreamCause is why the tenant did not answer, or "".
 	UpstreamCause string
 	// TunnelEnd is why a tunnel ended: one of TunnelEnds, or "" of none.
 	TunnelEnd string
