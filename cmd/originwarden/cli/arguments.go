@@ -6,19 +6,19 @@ import (
 	"originwarden/cmd/originwarden/cli/command"
 )
 
-// commandBeforeFlag is the error of flags that could not be parsed. A group of
-// commands does not know the flags of one that it does not have: that is what is
-// told then.
-func commandBeforeFlag(cmd *cobra.Command, err error) error {
+// preferCommandError returns the error of flags that could not be parsed. If a group
+// of commands does not have the named command, its flags are unknown only because
+// of that.
+func preferCommandError(cmd *cobra.Command, err error) error {
 	if unknown := command.OnlyCommands(cmd, cmd.Flags().Args()); cmd.HasSubCommands() && unknown != nil {
 		return unknown
 	}
 	return err
 }
 
-// nameUnknown has the commands that cobra adds by itself tell of an unknown name
-// as the others do.
-func nameUnknown(root *cobra.Command) {
+// rejectUnknownNames has the commands that cobra adds report an unknown name like
+// the others.
+func rejectUnknownNames(root *cobra.Command) {
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
 	for _, cmd := range root.Commands() {

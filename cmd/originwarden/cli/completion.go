@@ -2,26 +2,26 @@ package cli
 
 import "github.com/spf13/cobra"
 
-// completeBelow tells the completion of shells what cobra cannot know: the values
-// of flags, and that most commands take no files.
-func completeBelow(cmd *cobra.Command) {
+// setCompletions has shells complete the values of flags, and no files for the
+// commands below cmd that read none.
+func setCompletions(cmd *cobra.Command) {
 	for _, below := range cmd.Commands() {
-		completeBelow(below)
+		setCompletions(below)
 	}
 	for flag, values := range flagValues() {
 		if cmd.LocalFlags().Lookup(flag) != nil {
-			panicOn(cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)))
+			cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
 		}
 	}
 	if cmd.LocalFlags().Lookup("data") != nil {
-		panicOn(cmd.MarkFlagDirname("data"))
+		cmd.MarkFlagDirname("data")
 	}
 	if !cmd.HasSubCommands() && cmd.ValidArgsFunction == nil && cmd.Name() != "import" {
 		cmd.ValidArgsFunction = cobra.NoFileCompletions
 	}
 }
 
-// flagValues are those of the flags that take no others.
+// flagValues returns the values of the flags that accept no others.
 func flagValues() map[string][]string {
 	return map[string][]string{
 		"mode":       {"enforce", "headers", "report"},
@@ -30,12 +30,5 @@ func flagValues() map[string][]string {
 		"sort":       {"name", "+name", "-name"},
 		"op":         {"replace"},
 		"path":       {"/name", "/validOrigins"},
-	}
-}
-
-// panicOn panics upon the mistakes of this program.
-func panicOn(err error) {
-	if err != nil {
-		panic(err)
 	}
 }

@@ -1,3 +1,3 @@
-// Package cli is the command line of originwarden: its commands, and what they
-// print.
+// Package cli is the command line of originwarden. Commands that call servers are in
+// packages below it.
 package cli

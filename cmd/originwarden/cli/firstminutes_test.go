@@ -67,7 +67,7 @@ func TestServe_TellsWhoBeginsWhatComesNext(t *testing.T) {
 	r.await(t, r.stderr, `\tinfo\tready\t{`) // the log is written by itself
 	text := r.stderr.String()
 	token := filepath.Join(state, "originwarden", adminTokenName)
-	if !strings.Contains(text, "with the token of an administrator in "+token+".\n") {
+	if !strings.Contains(text, "and an administrator's token in "+token+".\n") {
 		t.Errorf("it tells\n%s", text)
 	}
 	if strings.Count(r.stdout.String(), "\n") != 1 {
@@ -175,7 +175,7 @@ func TestServe_TellsAtOnceThatItsDatabaseIsInUse(t *testing.T) {
 	env.Terminal = true
 	began := time.Now()
 	status, stdout, stderr := execution(t, env, args...)
-	if status != exitFailed || stdout != "" || !strings.HasSuffix(stderr, "it is in use by another process, perhaps another gateway: stop that, or keep the lists of this one elsewhere with --data or --store\n") {
+	if status != exitFailed || stdout != "" || !strings.HasSuffix(stderr, "it is in use by another process, perhaps another gateway: stop that one, or keep the lists of this one elsewhere with --data or --store\n") {
 		t.Errorf("exit status %d\n%s%s", status, stdout, stderr)
 	}
 	if waited := time.Since(began); waited > 4*time.Second { // of the five that it has otherwise

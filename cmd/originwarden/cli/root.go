@@ -27,7 +27,7 @@ func ThisProcess() Environment {
 		Stderr:   os.Stderr,
 		Getenv:   os.Getenv,
 		Listen:   net.Listen,
-		Program:  thisProgram(),
+		Program:  programName(),
 		Terminal: isTerminal(os.Stderr),
 		Signals: func() (<-chan os.Signal, func()) {
 			c := make(chan os.Signal, 2)
@@ -62,10 +62,11 @@ const (
 	exitUsage  = 2 // of the command line or the configuration
 )
 
-// execute runs the command that args name and returns the exit status.
+// Execute runs the command that args name, and returns the exit status: 0 done, 1
+// failed, 2 a mistake in the command line or the configuration.
 func Execute(env Environment, args ...string) int {
 	root := newRoot(env)
-	root.SetArgs(append([]string{}, args...)) // never nil, which stands for os.Args
+	root.SetArgs(append([]string{}, args...)) // nil would mean os.Args
 	called, err := root.ExecuteC()
 	_, mistakes := errors.AsType[config.Mistakes](err)
 	switch {
@@ -77,7 +78,7 @@ func Execute(env Environment, args ...string) int {
 	case mistakes:
 		fmt.Fprintln(env.Stderr, err)
 	default:
-		fmt.Fprintf(env.Stderr, "originwarden: %v\n%s --help tells how it is used\n", err, called.CommandPath())
+		fmt.Fprintf(env.Stderr, "originwarden: %v\nrun %s --help for usage\n", err, called.CommandPath())
 	}
 	return exitUsage
 }
@@ -93,12 +94,12 @@ func newRoot(env Environment) *cobra.Command {
 		SilenceUsage:  true,
 	}
 	root.SetVersionTemplate("{{.Version}}")
-	root.SetFlagErrorFunc(commandBeforeFlag)
+	root.SetFlagErrorFunc(preferCommandError)
 	root.SetOut(env.Stdout)
 	root.SetErr(env.Stderr)
 	root.AddCommand(newServe(env), newDemo(env), newToken(env), webintegration.New(env), webintegration.NewRefused(env), admin.NewReload(env),
 		importexport.NewExport(env), importexport.NewImport(env), admin.NewWait(env), admin.NewResync(env), admin.NewHealth(), newVersion(env))
-	nameUnknown(root)
-	completeBelow(root)
+	rejectUnknownNames(root)
+	setCompletions(root)
 	return root
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	stdlog "log"
@@ -15,16 +16,16 @@ import (
 	"originwarden/cmd/originwarden/server"
 )
 
-// serveCommand is what serve is told to do.
+// serveCommand is the command serve with its flags.
 type serveCommand struct {
 	env     Environment
-	file    string // of the configuration, or ""
+	file    string // the configuration file, or ""
 	data    string
 	origins []string
 	check   bool
 
-	place listsPlace
-	flags []config.Flag
+	directory listsDirectory
+	flags     []config.Flag // that override the file
 }
 
 func newServe(env Environment) *cobra.Command {
@@ -35,8 +36,8 @@ func newServe(env Environment) *cobra.Command {
 		Long: "Run the gateway. Without a configuration file, --upstream is enough: one tenant,\n" +
 			"called default, takes the names of this machine (localhost, 127.0.0.1), or every host\n" +
 			"where --listen is not on loopback. Its lists are kept in --data DIR, or else in\n" +
-			"~/.local/state/originwarden, or what is usual instead. A file originwarden.db in the\n" +
-			"working directory, where versions before kept them, goes on to be used.",
+			"~/.local/state/originwarden, or the usual place of the system. A file originwarden.db in\n" +
+			"the working directory, where earlier versions kept them, is still used.",
 		Example: "  originwarden serve --upstream http://127.0.0.1:3000 --origin http://localhost:5173\n" +
 			"  originwarden serve --config originwarden.yaml",
 		Args: command.NoArguments,
@@ -57,7 +58,7 @@ func newServe(env Environment) *cobra.Command {
 	return cmd
 }
 
-// run checks what serve is told, and does it.
+// run runs the command, once its flags are parsed.
 func (s *serveCommand) run(cmd *cobra.Command) error {
 	flags := cmd.Flags()
 	if !flags.Changed("config") {
@@ -66,11 +67,11 @@ func (s *serveCommand) run(cmd *cobra.Command) error {
 	if flags.Changed("data") && s.data == "" {
 		return errors.New("--data: it is empty")
 	}
-	s.place = placeOfLists(s.env.Getenv, s.data, s.file != "" || flags.Changed("store"))
-	s.flags = append(overrides(cmd), s.place.flags()...)
+	s.directory = chooseListsDirectory(s.env.Getenv, s.data, s.file != "" || flags.Changed("store"))
+	s.flags = append(overrides(cmd), s.directory.flags()...)
 	s.origins = webintegration.ParseOrigins(s.origins)
 	if s.check {
-		return s.tellOfConfiguration(cmd.Context())
+		return s.checkConfiguration(cmd.Context())
 	}
 	sockets, err := activatedSockets(s.env)
 	if err != nil {
@@ -89,7 +90,7 @@ func (s *serveCommand) run(cmd *cobra.Command) error {
 
 func (s *serveCommand) load() (*config.Config, error) { return config.Load(s.file, s.flags...) }
 
-// overrides are the flags of cmd that take the place of the file's values.
+// overrides returns the flags of cmd that override values of the file.
 func overrides(cmd *cobra.Command) []config.Flag {
 	var given []config.Flag
 	for _, name := range []string{"listen", "admin-listen", "upstream", "store", "mode", "log-format"} {
@@ -100,12 +101,12 @@ func overrides(cmd *cobra.Command) []config.Flag {
 	return given
 }
 
-// serve runs the gateway of cfg until it is told to stop.
+// serve runs the gateway of cfg until a signal stops it.
 func (s *serveCommand) serve(cfg *config.Config, sockets passedSockets) error {
 	env := s.env
 	stop, now, end := env.Stopping()
 	defer end()
-	log := logs.NewNonblocking(forReader(cfg.Log, env.Terminal), env.Stderr)
+	log := logs.NewNonblocking(resolveFormat(cfg.Log, env.Terminal), env.Stderr)
 	defer log.Close()
 	// net/http logs mistakes of some tenants there.
 	lines := logs.LinesOf(log, "net/http")
@@ -115,16 +116,16 @@ func (s *serveCommand) serve(cfg *config.Config, sockets passedSockets) error {
 	// A hangup during the start would end the process otherwise.
 	hangups, release := env.Hangups()
 	defer release()
-	if err := s.place.prepare(log); err != nil {
+	if err := s.directory.prepare(log); err != nil {
 		return err
 	}
 	build := thisBuild()
-	return withHintOfStore(server.New(cfg, server.Options{
+	return addStoreHint(server.New(cfg, server.Options{
 		Log:          log,
 		Version:      build.version,
 		Commit:       build.commit,
 		Listen:       listener(env.Listen, sockets),
-		Ready:        func(tenants, admin net.Addr) { s.tellReady(cfg, tenants, admin) },
+		Ready:        func(tenants, admin net.Addr) { s.printReady(cfg, tenants, admin) },
 		Load:         s.load,
 		Reload:       hangups,
 		WaitForStore: !env.Terminal,
@@ -132,11 +133,31 @@ func (s *serveCommand) serve(cfg *config.Config, sockets passedSockets) error {
 	}).Run(stop, now))
 }
 
-// tellReady prints one line for programs, and what comes next for somebody who
-// begins.
-func (s *serveCommand) tellReady(cfg *config.Config, tenants, admin net.Addr) {
+// printReady prints a line for programs, and on a terminal what a beginner does
+// next.
+func (s *serveCommand) printReady(cfg *config.Config, tenants, admin net.Addr) {
 	fmt.Fprintf(s.env.Stdout, "originwarden ready listen=%s admin=%s\n", tenants, admin)
 	if s.env.Terminal && s.file == "" {
 		newStartGuide(s.env.Program, cfg, tenants, len(s.origins) > 0).print(s.env.Stderr)
 	}
+}
+
+// checkConfiguration reports what would prevent a start on this machine, and the
+// warnings of a start.
+func (s *serveCommand) checkConfiguration(ctx context.Context) error {
+	cfg, warnings, err := config.Check(s.file, s.flags...)
+	for _, w := range warnings {
+		fmt.Fprintf(s.env.Stderr, "originwarden: warning: %s\n", w)
+	}
+	if err == nil {
+		err = checkStartList(cfg, s.origins)
+	}
+	if err != nil {
+		return err
+	}
+	for _, w := range server.Warnings(ctx, cfg) {
+		fmt.Fprintf(s.env.Stderr, "originwarden: warning: %s\n", w)
+	}
+	_, err = fmt.Fprintln(s.env.Stdout, "configuration is valid")
+	return command.Failed(err)
 }

@@ -76,6 +76,6 @@ func listener(listen command.Listen, passed passedSockets) func(key, address str
 			return sockets[0], nil
 		}
 		l, err := listen("tcp", address)
-		return l, withHintOfAddress(err, names[key].flag)
+		return l, addAddressHint(err, names[key].flag)
 	}
 }

@@ -15,23 +15,22 @@ import (
 	"originwarden/escape"
 )
 
-// startGuide is what serve prints on a terminal when there is no configuration
-// file.
+// startGuide is what serve prints on a terminal if there is no configuration file.
 type startGuide struct {
-	Program           string // as a shell calls it
+	Program           string // for a shell
 	Upstream, Gateway string // URLs
-	Access            string // the flags that say where and by which right
-	Listed            bool   // there are origins of --origin
+	Access            string // the flags for the server and the token
+	Listed            bool   // --origin has origins
 	Directory         string // of the lists and the token
 	Token             string // the file
 }
 
 const startGuideText = `
-In front of {{.Upstream}} is now {{.Gateway}}. Next, in another shell, list {{if .Listed}}more origins{{else}}the origin of your page{{end}}:
+{{.Gateway}} is now in front of {{.Upstream}}. Next, in another shell, list {{if .Listed}}more origins{{else}}the origin of your page{{end}}:
   {{.Program}} web-integration create --name "my page" --validOrigins {{if .Listed}}https://more.example{{else}}http://localhost:5173{{end}} {{.Access}}
 See which origins were refused:
   {{.Program}} refused {{.Access}}
-The lists are in {{.Directory}}, with the token of an administrator in {{.Token}}.
+The lists are in {{.Directory}}, and an administrator's token in {{.Token}}.
 {{if not .Listed}}To list an origin at the start: --origin http://localhost:5173. {{end}}Ctrl-C stops.
 
 `
@@ -47,22 +46,23 @@ func newStartGuide(program string, cfg *config.Config, tenants net.Addr, listed 
 		Program:   program,
 		Upstream:  cfg.Tenants[0].Upstream.String(),
 		Gateway:   gateway,
-		Access:    "--server " + gateway + " --token-file " + quotedForShell(token),
+		Access:    "--server " + gateway + " --token-file " + quoteForShell(token),
 		Listed:    listed,
 		Directory: escape.Text(directory),
 		Token:     escape.Text(token),
 	}
 }
 
-// print writes the guide to out. A reader who is gone needs none.
+// print writes the guide to out at once, and ignores errors: the gateway runs
+// without a reader.
 func (g startGuide) print(out io.Writer) {
 	var text strings.Builder
 	template.Must(template.New("guide").Parse(startGuideText)).Execute(&text, g)
 	io.WriteString(out, text.String())
 }
 
-// quotedForShell returns the name of a file as a shell of this system takes it.
-func quotedForShell(name string) string {
+// quoteForShell quotes the name of a file for a shell of this system.
+func quoteForShell(name string) string {
 	switch {
 	case regexp.MustCompile(`^[\w./:\\@+-]+$`).MatchString(name):
 		return name
@@ -72,10 +72,10 @@ func quotedForShell(name string) string {
 	return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
 }
 
-// thisProgram is how this program was called.
-func thisProgram() string {
+// programName returns how to call this program from a shell.
+func programName() string {
 	if strings.Contains(os.Args[0], "go-build") {
 		return "go run ./cmd/originwarden"
 	}
-	return quotedForShell(os.Args[0])
+	return quoteForShell(os.Args[0])
 }

@@ -16,37 +16,37 @@ import (
 	"originwarden/cmd/originwarden/server"
 )
 
-// listsPlace is where a start without a configuration file keeps the lists.
-type listsPlace struct {
-	dir string // that is made if it is missing; "" is where the configuration says
-	// passedBy is the directory that is not used, because versions before have
-	// left their lists in the working directory.
-	passedBy string
+// listsDirectory is where a start without a configuration file keeps the lists.
+type listsDirectory struct {
+	path string // made if it is missing; "" is where the configuration says
+	// unused is the default that is not used because an earlier version left its
+	// lists in the working directory.
+	unused string
 }
 
-// placeOfLists returns the directory of --data, or else the user's own, unless the
-// lists are configured to be elsewhere or are in the working directory already.
-func placeOfLists(getenv func(string) string, data string, configured bool) listsPlace {
+// chooseListsDirectory returns the directory of --data, or else the user's own,
+// unless the lists are configured to be elsewhere or are in the working directory
+// already.
+func chooseListsDirectory(getenv func(string) string, data string, configured bool) listsDirectory {
 	switch dir := stateDirectory(runtime.GOOS, getenv); {
 	case data != "":
-		return listsPlace{dir: data}
+		return listsDirectory{path: data}
 	case configured || dir == "":
-		return listsPlace{}
-	case isThere(config.Default().Store.URL.Path):
-		return listsPlace{passedBy: dir}
+		return listsDirectory{}
+	case mayExist(config.Default().Store.URL.Path):
+		return listsDirectory{unused: dir}
 	default:
-		return listsPlace{dir: dir}
+		return listsDirectory{path: dir}
 	}
 }
 
-// isThere reports whether there is something of that name, or may be.
-func isThere(name string) bool {
+func mayExist(name string) bool {
 	_, err := os.Lstat(name)
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
-// stateDirectory is where a program of this name keeps what outlives it: that of
-// systemd's unit, or the user's. It is "" where there is neither.
+// stateDirectory returns the state directory of the systemd unit, or else the
+// user's, or "" if there is neither.
 func stateDirectory(system string, getenv func(string) string) string {
 	const name = "originwarden"
 	if of, _, _ := strings.Cut(getenv("STATE_DIRECTORY"), ":"); of != "" {
@@ -70,25 +70,25 @@ func stateDirectory(system string, getenv func(string) string) string {
 	return filepath.Join(append(parent, name)...)
 }
 
-// flags are what the place comes to for the configuration.
-func (p listsPlace) flags() []config.Flag {
-	if p.dir == "" {
+// flags returns the directory as a flag of the configuration.
+func (d listsDirectory) flags() []config.Flag {
+	if d.path == "" {
 		return nil
 	}
-	return []config.Flag{{Name: "data", Value: p.dir}}
+	return []config.Flag{{Name: "data", Value: d.path}}
 }
 
-// prepare makes the directory, and says where the lists are if that may surprise.
-func (p listsPlace) prepare(log *logs.Logger) error {
-	if p.passedBy != "" {
+// prepare makes the directory, and warns if the lists are not in the default one.
+func (d listsDirectory) prepare(log *logs.Logger) error {
+	if d.unused != "" {
 		file := config.Default().Store.URL.Path
 		log.Warn("using the lists in the working directory, where earlier versions stored them", zap.String("file", file),
-			zap.String("fix", "move "+file+"* and "+server.AdminTokenName+" to "+p.passedBy+" while no gateway runs, or start with --data ."))
+			zap.String("fix", "move "+file+"* and "+server.AdminTokenName+" to "+d.unused+" while no gateway runs, or start with --data ."))
 	}
-	if p.dir == "" {
+	if d.path == "" {
 		return nil
 	}
-	if err := os.MkdirAll(p.dir, 0o700); err != nil {
+	if err := os.MkdirAll(d.path, 0o700); err != nil {
 		return fmt.Errorf("making the directory for the lists: %w: name another one with --data", err)
 	}
 	return nil

@@ -19,8 +19,8 @@ func newToken(env Environment) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "token",
 		Short: "Make a token for the API: print it, and the line for the configuration",
-		Long: "Make a token for the API. The first line is the token, for the one who uses it;\n" +
-			"the second one, which holds only its hash, belongs under api.tokens in the configuration.",
+		Long: "Make a token for the API. The first line is the token, for its user. The second one has\n" +
+			"only its hash, and belongs under api.tokens in the configuration.",
 		Args: command.NoArguments,
 		RunE: func(*cobra.Command, []string) error {
 			if err := checkToken(subject, tenant, role); err != nil {
@@ -31,7 +31,7 @@ func newToken(env Environment) *cobra.Command {
 			return command.Failed(err)
 		},
 	}
-	cmd.Flags().StringVar(&subject, "subject", "admin", "whom the token is for; it becomes createdBy of what is made with it")
+	cmd.Flags().StringVar(&subject, "subject", "admin", "who uses the token; it becomes createdBy of what is created with it")
 	cmd.Flags().StringVar(&tenant, "tenant", "*", "the tenant's id, or * for all")
 	cmd.Flags().StringVar(&role, "role", "admin", "admin, or reader for reading only")
 	return cmd
@@ -50,7 +50,7 @@ func checkToken(subject, tenant, role string) error {
 	return nil
 }
 
-// tokenLine is an element of api.tokens. A JSON string is a YAML string too.
+// tokenLine returns an element of api.tokens. A JSON string is also a YAML string.
 func tokenLine(token, subject, tenant, role string) string {
 	quoted := func(s string) []byte {
 		text, _ := json.Marshal(s)

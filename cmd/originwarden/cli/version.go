@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"runtime/debug"
 
@@ -9,37 +10,26 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// build is what this program was made from.
-type build struct {
-	version string // of the module, "(devel)" outside of a release
-	commit  string // "unknown" when it was built without version control
-	goVersion,
-	platform string
-}
+// build is what the Go command recorded in this program.
+type build struct{ version, commit, goVersion, platform string }
 
-// thisBuild reads what the Go command has left in the program.
 func thisBuild() build {
-	b := build{version: "unknown", commit: "unknown", goVersion: "unknown"}
 	read, ok := debug.ReadBuildInfo()
 	if !ok {
-		return b
+		return build{version: "unknown", commit: "unknown", goVersion: "unknown"}
 	}
-	b.version, b.goVersion = read.Main.Version, read.GoVersion
 	settings := map[string]string{}
 	for _, setting := range read.Settings {
 		settings[setting.Key] = setting.Value
 	}
-	if revision := settings["vcs.revision"]; revision != "" {
-		b.commit = revision
-	}
+	commit := cmp.Or(settings["vcs.revision"], "unknown")
 	if settings["vcs.modified"] == "true" {
-		b.commit += " and changes"
+		commit += " and changes"
 	}
-	b.platform = settings["GOOS"] + "/" + settings["GOARCH"]
-	return b
+	return build{read.Main.Version, commit, read.GoVersion, settings["GOOS"] + "/" + settings["GOARCH"]}
 }
 
-// String is the lines that the program tells its version with.
+// String returns the output of version.
 func (b build) String() string {
 	return fmt.Sprintf("originwarden %s\ncommit %s\n%s %s\n", b.version, b.commit, b.goVersion, b.platform)
 }
@@ -49,9 +39,6 @@ func newVersion(env Environment) *cobra.Command {
 		Use:   "version",
 		Short: "Print the version, the commit and the Go version",
 		Args:  command.NoArguments,
-		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprint(env.Stdout, thisBuild())
-			return command.Failed(err)
-		},
+		RunE:  func(*cobra.Command, []string) error { return env.Print([]byte(thisBuild().String())) },
 	}
 }

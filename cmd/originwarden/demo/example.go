@@ -4,11 +4,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
 	"path/filepath"
-	"strconv"
 	"time"
 
 	"originwarden/api/auth"
@@ -125,19 +125,13 @@ func (e *Example) guide(tenants, admin net.Addr) guide {
 		OtherAlias: other[1],
 		Token:      e.token,
 		Program:    e.Program,
-		Preflight:  "-H 'Access-Control-Request-Method: PUT' -H 'Access-Control-Request-Headers: content-type'",
 	}
 }
 
-func portOf(at net.Addr) int {
-	_, port, _ := net.SplitHostPort(at.String())
-	number, _ := strconv.Atoi(port)
-	return number
-}
+func portOf(at net.Addr) int { return at.(*net.TCPAddr).Port }
 
 // pageOrigins returns the origins of a page on this machine by both names that its
 // listener and its Content-Security-Policy have.
 func pageOrigins(at net.Addr) []string {
-	port := strconv.Itoa(portOf(at))
-	return []string{"http://localhost:" + port, "http://127.0.0.1:" + port}
+	return []string{fmt.Sprintf("http://localhost:%d", portOf(at)), fmt.Sprintf("http://127.0.0.1:%d", portOf(at))}
 }

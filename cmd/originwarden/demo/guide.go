@@ -10,7 +10,6 @@ type guide struct {
 	Gateway, Admin string // URLs without a path
 	Listed, Other  string // origins of the pages
 	OtherAlias     string // the other page's origin by its second name
-	Preflight      string // the headers of a preflight, for curl
 	Token          string
 	Program        string // the command that runs originwarden
 }
@@ -24,8 +23,8 @@ Open both in a browser and press their buttons:
   {{.Other}}  is not: its requests never reach the tenant
 
 Or paste into another shell. Preflights of the listed page (204) and of the other one (403):
-  curl -i -X OPTIONS {{.Gateway}}/api/orders/1 -H 'Origin: {{.Listed}}' {{.Preflight}}
-  curl -i -X OPTIONS {{.Gateway}}/api/orders/1 -H 'Origin: {{.Other}}' {{.Preflight}}
+  curl -i -X OPTIONS {{.Gateway}}/api/orders/1 -H 'Origin: {{.Listed}}' -H 'Access-Control-Request-Method: PUT' -H 'Access-Control-Request-Headers: content-type'
+  curl -i -X OPTIONS {{.Gateway}}/api/orders/1 -H 'Origin: {{.Other}}' -H 'Access-Control-Request-Method: PUT' -H 'Access-Control-Request-Headers: content-type'
 
 Requests of the listed page (200) and of the other one (403):
   curl -i {{.Gateway}}/api/orders -H 'Origin: {{.Listed}}'

@@ -22,19 +22,15 @@ const (
 	maxAnswer = 1 << 20 // bytes
 )
 
-// gateways sends requests to the admin addresses of gateways.
-type gateways struct{ client http.Client }
-
-// newGateways limits each request to timeout. The caller has to call close.
-func newGateways(timeout time.Duration) *gateways {
-	return &gateways{http.Client{
+// newClient returns a client whose requests take no longer than timeout. It
+// follows no redirects, which would hand on a token.
+func newClient(timeout time.Duration) *http.Client {
+	return &http.Client{
 		Transport:     http.DefaultTransport.(*http.Transport).Clone(),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Timeout:       timeout,
-	}}
+	}
 }
-
-func (g *gateways) close() { g.client.CloseIdleConnections() }
 
 // answer is a gateway's answer.
 type answer struct {
@@ -44,7 +40,7 @@ type answer struct {
 
 // send sends a request for a path at an admin address, with the token unless that
 // is empty.
-func (g *gateways) send(ctx context.Context, method, admin, path, token string) (answer, error) {
+func send(ctx context.Context, c *http.Client, method, admin, path, token string) (answer, error) {
 	request, err := http.NewRequestWithContext(ctx, method, strings.TrimRight(admin, "/")+path, nil)
 	if err != nil {
 		return answer{}, err
@@ -53,7 +49,7 @@ func (g *gateways) send(ctx context.Context, method, admin, path, token string) 
 	if token != "" {
 		request.Header.Set("Authorization", "Bearer "+token)
 	}
-	response, err := g.client.Do(request)
+	response, err := c.Do(request)
 	if failed, ok := errors.AsType[*url.Error](err); ok {
 		return answer{}, failed.Err // messages name the address themselves
 	}
@@ -69,8 +65,8 @@ func (g *gateways) send(ctx context.Context, method, admin, path, token string) 
 }
 
 // post sends a POST and decodes the answer into document.
-func (g *gateways) post(ctx context.Context, admin, path, token string, document any) error {
-	a, err := g.send(ctx, http.MethodPost, admin, path, token)
+func post(ctx context.Context, c *http.Client, admin, path, token string, document any) error {
+	a, err := send(ctx, c, http.MethodPost, admin, path, token)
 	switch {
 	case err != nil:
 		return err

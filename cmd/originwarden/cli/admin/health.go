@@ -51,9 +51,9 @@ func NewHealth() *cobra.Command {
 }
 
 func checkHealth(ctx context.Context, admin, path string, timeout time.Duration) error {
-	g := newGateways(timeout)
-	defer g.close()
-	a, err := g.send(ctx, http.MethodGet, admin, path, "")
+	c := newClient(timeout)
+	defer c.CloseIdleConnections()
+	a, err := send(ctx, c, http.MethodGet, admin, path, "")
 	if err != nil || a.status == http.StatusOK {
 		return err
 	}

@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
@@ -13,47 +14,45 @@ import (
 	"originwarden/escape"
 )
 
-// operation is a command that has gateways do something, for which it needs an
-// operator's token.
-type operation struct {
-	env    command.Environment
-	token  connection.Token
-	admins []string
-	// do has one gateway do it, and returns what to print.
-	do func(ctx context.Context, g *gateways, admin, token string) (text string, err error)
-}
+// operation has one gateway do something for an operator, whose token it sends,
+// and returns what to print.
+type operation func(ctx context.Context, c *http.Client, admin, token string) (text string, err error)
 
 // operationTimeout leaves time to read all lists again.
 const operationTimeout = time.Minute
 
-// complete adds the flags and what runs to cmd.
-func (o *operation) complete(cmd *cobra.Command) *cobra.Command {
+// complete has cmd run the operation at the gateways of its flags.
+func (do operation) complete(env command.Environment, cmd *cobra.Command) *cobra.Command {
+	var admins []string
+	var token connection.Token
 	cmd.Args = command.NoArguments
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) }
-	cmd.Flags().StringSliceVar(&o.admins, "admin", []string{defaultURL}, urlUsage+"; may be repeated, and be several with commas")
-	o.token.Define(cmd)
+	cmd.Flags().StringSliceVar(&admins, "admin", []string{defaultURL}, urlUsage+"; may be repeated, and be several with commas")
+	token.Define(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := checkURLs(admins...); err != nil {
+			return err
+		}
+		text, err := token.Read(env)
+		if err != nil {
+			return err
+		}
+		return do.runAll(cmd.Context(), env, admins, text)
+	}
 	return cmd
 }
 
-// run asks every gateway, also if others fail.
-func (o *operation) run(ctx context.Context) error {
-	if err := checkURLs(o.admins...); err != nil {
-		return err
-	}
-	token, err := o.token.Read(o.env)
-	if err != nil {
-		return err
-	}
-	g := newGateways(operationTimeout)
-	defer g.close()
+// runAll asks every gateway, also if others fail.
+func (do operation) runAll(ctx context.Context, env command.Environment, admins []string, token string) error {
+	c := newClient(operationTimeout)
+	defer c.CloseIdleConnections()
 	var failures []error
-	for _, admin := range o.admins {
-		text, err := o.do(ctx, g, admin, token)
+	for _, admin := range admins {
+		text, err := do(ctx, c, admin, token)
 		if err != nil {
 			failures = append(failures, connection.Failure(admin, err))
 			continue
 		}
-		if err := o.env.Print([]byte(escape.Text(admin+": "+text) + "\n")); err != nil {
+		if err := env.Print([]byte(escape.Text(admin+": "+text) + "\n")); err != nil {
 			return err
 		}
 	}
@@ -63,17 +62,16 @@ func (o *operation) run(ctx context.Context) error {
 // NewResync returns the command resync.
 func NewResync(env command.Environment) *cobra.Command {
 	var accept bool
-	resync := func(ctx context.Context, g *gateways, admin, token string) (string, error) {
+	var resync operation = func(ctx context.Context, c *http.Client, admin, token string) (string, error) {
 		path := "/resync"
 		if accept {
 			path += "?accept=true"
 		}
 		var r readiness
-		err := g.post(ctx, admin, path, token, &r)
+		err := post(ctx, c, admin, path, token, &r)
 		return fmt.Sprintf("in step with store %s at revision %d", r.Store.Identity, r.Revision), err
 	}
-	o := &operation{env: env, do: resync}
-	cmd := o.complete(&cobra.Command{
+	cmd := resync.complete(env, &cobra.Command{
 		Use:   "resync [--accept] [--admin URL]...",
 		Short: "Have gateways compare with their store now, and accept one that was reset",
 		Long: "Have gateways compare with their store now. A gateway does not use a store that came\n" +
@@ -90,8 +88,7 @@ func NewResync(env command.Environment) *cobra.Command {
 
 // NewReload returns the command reload.
 func NewReload(env command.Environment) *cobra.Command {
-	o := &operation{env: env, do: reload}
-	return o.complete(&cobra.Command{
+	return operation(reload).complete(env, &cobra.Command{
 		Use:   "reload [--admin URL]...",
 		Short: "Have gateways read their configuration again",
 		Long: "Have gateways read their configuration again, as the signal SIGHUP does: tenants,\n" +
@@ -102,12 +99,12 @@ func NewReload(env command.Environment) *cobra.Command {
 	})
 }
 
-func reload(ctx context.Context, g *gateways, admin, token string) (string, error) {
+func reload(ctx context.Context, c *http.Client, admin, token string) (string, error) {
 	var document struct {
 		Tenants        int      `json:"tenants"`
 		WaitForRestart []string `json:"waitForRestart"`
 	}
-	if err := g.post(ctx, admin, "/reload", token, &document); err != nil {
+	if err := post(ctx, c, admin, "/reload", token, &document); err != nil {
 		return "", err
 	}
 	text := fmt.Sprintf("serves %d tenants by its configuration", document.Tenants)

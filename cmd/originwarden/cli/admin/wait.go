@@ -76,17 +76,16 @@ func NewWait(env command.Environment) *cobra.Command {
 func (w *wait) run(ctx context.Context) ([]observation, error) {
 	ctx, cancel := context.WithTimeout(ctx, w.timeout)
 	defer cancel()
-	g := newGateways(pollTimeout)
-	defer g.close()
+	c := newClient(pollTimeout)
+	defer c.CloseIdleConnections()
 	observed := make([]observation, len(w.admins))
 	agreed := time.Now()
 	for {
-		w.poll(ctx, g, observed)
-		conflict := w.conflict(observed)
+		w.poll(ctx, c, observed)
+		lacking, conflict := w.compare(observed)
 		if conflict == nil {
 			agreed = time.Now()
 		}
-		lacking := w.countLacking(observed)
 		switch {
 		case conflict != nil && (ctx.Err() != nil || time.Since(agreed) > settling):
 			return nil, conflict
@@ -111,11 +110,11 @@ type observation struct {
 }
 
 // poll asks each gateway once. It ignores the errors of requests that ctx ended.
-func (w *wait) poll(ctx context.Context, g *gateways, observed []observation) {
+func (w *wait) poll(ctx context.Context, c *http.Client, observed []observation) {
 	var polling sync.WaitGroup
 	for i, admin := range w.admins {
 		polling.Go(func() {
-			r, err := g.readiness(ctx, admin)
+			r, err := askReadiness(ctx, c, admin)
 			switch {
 			case err == nil:
 				observed[i] = observation{last: r}
@@ -127,9 +126,8 @@ func (w *wait) poll(ctx context.Context, g *gateways, observed []observation) {
 	polling.Wait()
 }
 
-// readiness asks a gateway for its readiness.
-func (g *gateways) readiness(ctx context.Context, admin string) (*readiness, error) {
-	a, err := g.send(ctx, http.MethodGet, admin, "/readyz", "")
+func askReadiness(ctx context.Context, c *http.Client, admin string) (*readiness, error) {
+	a, err := send(ctx, c, http.MethodGet, admin, "/readyz", "")
 	switch {
 	case err != nil:
 		return nil, err
@@ -140,41 +138,32 @@ func (g *gateways) readiness(ctx context.Context, admin string) (*readiness, err
 	return r, a.decode(r)
 }
 
-// isCurrent reports whether the last answer is recent and has a revision that
-// counts.
+// isCurrent reports whether the last attempt found a revision of a store that was
+// not reset.
 func (o *observation) isCurrent() bool {
-	return o.last != nil && o.err == nil && o.last.hasRevision()
+	return o.last != nil && o.err == nil && o.last.Store.Identity != "" && o.last.Store.Reset == nil
 }
 
-// countLacking returns how many gateways do not have the revision.
-func (w *wait) countLacking(observed []observation) (lacking int) {
-	for i := range observed {
-		if !observed[i].isCurrent() || observed[i].last.Revision < w.revision {
-			lacking++
-		}
-	}
-	return lacking
-}
-
-// conflict returns an error if gateways use another store than the wanted one, or
-// different stores.
-func (w *wait) conflict(observed []observation) error {
+// compare returns how many gateways do not have the revision, and an error if
+// gateways use another store than the wanted one, or different stores.
+func (w *wait) compare(observed []observation) (lacking int, conflict error) {
 	wanted := w.identity
 	for i := range observed {
-		if !observed[i].isCurrent() {
-			continue
+		o := &observed[i]
+		if !o.isCurrent() || o.last.Revision < w.revision {
+			lacking++
 		}
-		identity := observed[i].last.Store.Identity
 		switch {
+		case !o.isCurrent() || o.last.Store.Identity == wanted:
 		case wanted == "":
-			wanted = identity
-		case identity != wanted && w.identity != "":
-			return fmt.Errorf("a gateway uses another store than %s:\n%s", escape.Text(w.identity), w.list(observed))
-		case identity != wanted:
-			return fmt.Errorf("the gateways do not share a store, so their revisions cannot be compared:\n%s", w.list(observed))
+			wanted = o.last.Store.Identity
+		case w.identity != "":
+			conflict = fmt.Errorf("a gateway uses another store than %s:\n%s", escape.Text(w.identity), w.list(observed))
+		default:
+			conflict = fmt.Errorf("the gateways do not share a store, so their revisions cannot be compared:\n%s", w.list(observed))
 		}
 	}
-	return nil
+	return lacking, conflict
 }
 
 // list returns a line for each gateway.
@@ -197,4 +186,30 @@ func (o observation) String() string {
 		return o.last.String() + ", then " + o.err.Error()
 	}
 	return o.last.String()
+}
+
+// readiness is what the commands read of the answer of /readyz.
+type readiness struct {
+	Revision uint64   `json:"revision"`
+	Age      *float64 `json:"age"` // seconds; nil: never confirmed
+	Problem  string   `json:"problem"`
+	Store    struct {
+		Identity string    `json:"identity"`
+		Reset    *struct{} `json:"reset"`
+	} `json:"store"`
+}
+
+// String returns a line for the output of wait.
+func (r *readiness) String() string {
+	parts := []string{"no revision yet"}
+	if r.Store.Identity != "" {
+		parts[0] = fmt.Sprintf("revision %d of store %s", r.Revision, r.Store.Identity)
+	}
+	if r.Age != nil {
+		parts = append(parts, fmt.Sprintf("confirmed %.1fs before", *r.Age))
+	}
+	if r.Problem != "" {
+		parts = append(parts, r.Problem)
+	}
+	return strings.Join(parts, ", ")
 }

@@ -11,7 +11,6 @@ import (
 	"originwarden/cmd/originwarden/stores"
 	"originwarden/escape"
 	"originwarden/store"
-	"originwarden/store/sqlite"
 	"originwarden/store/transfer"
 )
 
@@ -35,10 +34,8 @@ func (p *place) openDestination(ctx context.Context, dryRun bool) (destination, 
 	switch {
 	case err != nil:
 		return destination{}, err
-	case dryRun && cfg.Store.URL.Remote():
-		return readRemoteStore(ctx, cfg)
 	case dryRun:
-		return readFile(ctx, cfg)
+		return openToRead(ctx, cfg)
 	}
 	s, err := openStore(ctx, cfg)
 	if err != nil {
@@ -60,38 +57,26 @@ func (p *place) warnOfNewStore(ctx context.Context, s *transfer.StoreTarget, cfg
 	return stores.WithHint(err)
 }
 
-// readFile opens a SQLite file for a dry run, which also works while a gateway
-// uses it. A missing file that an import would create is empty.
-func readFile(ctx context.Context, cfg *config.Config) (destination, error) {
-	r, err := sqlite.OpenReader(ctx, cfg.Store.URL.Path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist) && cfg.Store.Create != config.CreateNever:
+// openToRead opens a store for a dry run: a SQLite file also while a gateway uses
+// it. A missing store that an import would create is empty.
+func openToRead(ctx context.Context, cfg *config.Config) (destination, error) {
+	from, err := openStoreToRead(ctx, cfg)
+	creates := cfg.Store.Create != config.CreateNever
+	if errors.Is(err, fs.ErrNotExist) && creates && !cfg.Store.URL.Remote() {
 		return destination{load: loadNothing, close: closeNothing}, nil
-	case err != nil:
-		return destination{}, command.Failed(err)
 	}
-	return destination{load: r.Load, close: r.Close}, nil
+	load := func(ctx context.Context, tenant string) (uint64, []store.WebIntegration, error) {
+		revision, all, err := from.Load(ctx, tenant)
+		if errors.Is(err, store.ErrMissing) && creates {
+			return loadNothing(ctx, tenant)
+		}
+		return revision, all, stores.WithHint(err)
+	}
+	return destination{load: load, close: from.close}, err
 }
 
 func loadNothing(context.Context, string) (uint64, []store.WebIntegration, error) {
 	return 0, nil, nil
-}
-
-// readRemoteStore opens a store on other machines for a dry run. A missing store
-// that an import would create is empty.
-func readRemoteStore(ctx context.Context, cfg *config.Config) (destination, error) {
-	s, err := openExistingStore(ctx, cfg)
-	if err != nil {
-		return destination{}, err
-	}
-	load := func(ctx context.Context, tenant string) (uint64, []store.WebIntegration, error) {
-		revision, all, err := s.Load(ctx, tenant)
-		if errors.Is(err, store.ErrMissing) && cfg.Store.Create != config.CreateNever {
-			return 0, nil, nil
-		}
-		return revision, all, stores.WithHint(err)
-	}
-	return destination{load: load, close: s.Store.Close}, nil
 }
 
 // applyAll implements the function of a destination.

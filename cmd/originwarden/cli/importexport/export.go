@@ -11,6 +11,7 @@ import (
 	"originwarden/cmd/originwarden/atomicfile"
 	"originwarden/cmd/originwarden/cli/command"
 	"originwarden/cmd/originwarden/cli/connection"
+	"originwarden/cmd/originwarden/config"
 	"originwarden/escape"
 	"originwarden/store/sqlite"
 	"originwarden/store/transfer"
@@ -88,12 +89,19 @@ type source struct {
 func (p *place) openSource(ctx context.Context) (source, error) {
 	if p.isServer() {
 		s, err := p.openServer()
-		return source{&serverSource{server: s}, closeNothing}, err
+		return source{s, closeNothing}, err
 	}
 	cfg, err := p.loadConfig()
 	if err != nil {
 		return source{}, err
 	}
+	return openStoreToRead(ctx, cfg)
+}
+
+// openStoreToRead opens a store without creating or changing it. If it does not
+// exist, the error is fs.ErrNotExist, or calls of the source fail with
+// store.ErrMissing.
+func openStoreToRead(ctx context.Context, cfg *config.Config) (source, error) {
 	if !cfg.Store.URL.Remote() {
 		r, err := sqlite.OpenReader(ctx, cfg.Store.URL.Path)
 		if err != nil {
@@ -101,7 +109,9 @@ func (p *place) openSource(ctx context.Context) (source, error) {
 		}
 		return source{r, r.Close}, nil
 	}
-	s, err := openExistingStore(ctx, cfg)
+	reading := *cfg
+	reading.Store.Create = config.CreateNever
+	s, err := openStore(ctx, &reading)
 	if err != nil {
 		return source{}, err
 	}

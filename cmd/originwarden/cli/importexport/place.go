@@ -44,23 +44,19 @@ func (p *place) isServer() bool { return p.server.Server != "" }
 
 // resolve completes the place from the environment.
 func (p *place) resolve() error {
+	if p.isServer() || p.config != "" {
+		return nil
+	}
 	config, server := p.env.Getenv("ORIGINWARDEN_CONFIG"), p.env.Getenv("ORIGINWARDEN_SERVER")
-	named := p.config != "" || p.store != ""
 	switch {
-	case p.isServer():
-		return nil
-	case !named && config != "" && server != "":
+	case p.store != "":
+		server = ""
+	case config != "" && server != "":
 		return errors.New("both ORIGINWARDEN_CONFIG and ORIGINWARDEN_SERVER are set: give --config, --store or --server")
-	case !named && server != "":
-		p.server.Server = server
-		return nil
-	}
-	if p.config == "" {
-		p.config = config
-	}
-	if p.config == "" && p.store == "" {
+	case config == "" && server == "":
 		return errors.New("there is no place: give --store, --config or --server")
 	}
+	p.config, p.server.Server = config, server
 	return nil
 }
 
@@ -76,7 +72,7 @@ func (p *place) loadConfig() (*config.Config, error) {
 // openServer returns the server of the place.
 func (p *place) openServer() (*server, error) {
 	c, err := p.server.Client(p.env)
-	return &server{c}, err
+	return &server{client: c}, err
 }
 
 func closeNothing() error { return nil }
@@ -91,12 +87,4 @@ func openStore(ctx context.Context, cfg *config.Config) (*transfer.StoreTarget, 
 		return nil, command.Failed(err)
 	}
 	return &transfer.StoreTarget{Store: opened, Timeout: max(storeTimeout, time.Duration(cfg.Store.Timeout)), Origins: cfg.API.Limits.Origins}, nil
-}
-
-// openExistingStore opens a store on other machines without creating it: calls
-// fail with store.ErrMissing if it does not exist.
-func openExistingStore(ctx context.Context, cfg *config.Config) (*transfer.StoreTarget, error) {
-	reading := *cfg
-	reading.Store.Create = config.CreateNever
-	return openStore(ctx, &reading)
 }

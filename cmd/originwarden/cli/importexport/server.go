@@ -16,7 +16,10 @@ import (
 
 // server is a server of the API as a place. Its web integrations belong to one
 // tenant, whose id may differ from that in a file.
-type server struct{ client *client.Client }
+type server struct {
+	client  *client.Client
+	tenants map[string][]store.WebIntegration // as Tenants read them, for Load
+}
 
 // maxReadings limits how often a server is read that others write to meanwhile.
 const maxReadings = 10
@@ -58,37 +61,24 @@ func (s *server) readOnce(ctx context.Context) ([]store.WebIntegration, error) {
 
 // hasRepeatedID takes web integrations ordered by id.
 func hasRepeatedID(all []store.WebIntegration) bool {
-	for i := 1; i < len(all); i++ {
-		if all[i-1].ID == all[i].ID {
-			return true
-		}
-	}
-	return false
-}
-
-// serverSource is a server that is exported. It keeps what Tenants read for Load.
-type serverSource struct {
-	server  *server
-	tenants map[string][]store.WebIntegration
+	distinct := slices.CompactFunc(slices.Clone(all), func(a, b store.WebIntegration) bool { return a.ID == b.ID })
+	return len(distinct) < len(all)
 }
 
 // Tenants implements transfer.Source.
-func (s *serverSource) Tenants(ctx context.Context) (store.Position, map[string]uint64, error) {
-	all, err := s.server.readAll(ctx)
-	if err != nil {
-		return store.Position{}, nil, err
-	}
+func (s *server) Tenants(ctx context.Context) (store.Position, map[string]uint64, error) {
+	all, err := s.readAll(ctx)
 	s.tenants = map[string][]store.WebIntegration{}
 	revisions := map[string]uint64{}
 	for _, w := range all {
 		s.tenants[w.TenantID] = append(s.tenants[w.TenantID], w)
 		revisions[w.TenantID] = 0
 	}
-	return store.Position{}, revisions, nil
+	return store.Position{}, revisions, err
 }
 
 // Load implements transfer.Source.
-func (s *serverSource) Load(_ context.Context, tenant string) (uint64, []store.WebIntegration, error) {
+func (s *server) Load(_ context.Context, tenant string) (uint64, []store.WebIntegration, error) {
 	return 0, s.tenants[tenant], nil
 }
 

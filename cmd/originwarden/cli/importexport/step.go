@@ -44,10 +44,14 @@ func formatStep(s transfer.Step) []byte {
 
 // formatDifferences returns a line for each difference.
 func formatDifferences(was, is *store.WebIntegration) (lines []string) {
-	from, to := formatFields(was), formatFields(is)
-	for i, name := range []string{"name", "createdBy", "created", "lastUpdated"} {
-		if from[i] != to[i] {
-			lines = append(lines, fmt.Sprintf("%s %s -> %s", name, from[i], to[i]))
+	for _, field := range []struct{ name, was, is string }{
+		{"name", strconv.Quote(was.Name), strconv.Quote(is.Name)},
+		{"createdBy", strconv.Quote(was.CreatedBy), strconv.Quote(is.CreatedBy)},
+		{"created", was.Created.Format(time.RFC3339), is.Created.Format(time.RFC3339)},
+		{"lastUpdated", was.LastUpdated.Format(time.RFC3339), is.LastUpdated.Format(time.RFC3339)},
+	} {
+		if field.was != field.is {
+			lines = append(lines, fmt.Sprintf("%s %s -> %s", field.name, field.was, field.is))
 		}
 	}
 	added, removed := subtract(is.ValidOrigins, was.ValidOrigins), subtract(was.ValidOrigins, is.ValidOrigins)
@@ -61,10 +65,6 @@ func formatDifferences(was, is *store.WebIntegration) (lines []string) {
 		lines = append(lines, "the order of the origins")
 	}
 	return lines
-}
-
-func formatFields(w *store.WebIntegration) [4]string {
-	return [4]string{strconv.Quote(w.Name), strconv.Quote(w.CreatedBy), w.Created.Format(time.RFC3339), w.LastUpdated.Format(time.RFC3339)}
 }
 
 // subtract returns the entries of list that are not in other, counting repeated

@@ -12,7 +12,6 @@ import (
 
 	"originwarden/api/client"
 	"originwarden/cmd/originwarden/cli/command"
-	"originwarden/cmd/originwarden/cli/connection"
 )
 
 func (s *session) newCreate() *cobra.Command {
@@ -32,19 +31,14 @@ func (s *session) newCreate() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			c, err := s.flags.Client(s.env)
-			if err != nil {
-				return err
-			}
 			create := wanted.create
 			if upsert {
 				create = wanted.upsert
 			}
-			created, err := create(cmd.Context(), c)
-			if err != nil {
-				return connection.Failure("creating "+wanted.Name, err)
-			}
-			return s.env.Print(s.output.formatOne(created))
+			return s.call("creating "+wanted.Name, func(c *client.Client) ([]byte, error) {
+				created, err := create(cmd.Context(), c)
+				return s.output.formatOne(created), err
+			})
 		},
 	}
 	flags := cmd.Flags()

@@ -11,7 +11,6 @@ import (
 
 	"originwarden/api/client"
 	"originwarden/cmd/originwarden/cli/command"
-	"originwarden/cmd/originwarden/cli/connection"
 )
 
 // maxPage is the size of the API's largest page.
@@ -27,11 +26,12 @@ func (s *session) newList() *cobra.Command {
 			if cmd.Flags().Changed("limit") && wanted.Limit < 1 {
 				return errors.New("--limit: it is at least 1")
 			}
-			c, err := s.flags.Client(s.env)
-			if err != nil {
-				return err
-			}
-			return s.printList(cmd.Context(), c, wanted)
+			return s.call("listing web integrations", func(c *client.Client) ([]byte, error) {
+				if s.output.raw {
+					return s.readPage(cmd.Context(), c, wanted)
+				}
+				return s.readList(cmd.Context(), c, wanted)
+			})
 		},
 	}
 	flags := cmd.Flags()
@@ -43,12 +43,9 @@ func (s *session) newList() *cobra.Command {
 	return cmd
 }
 
-// printList prints as many as wanted.Limit, or all if that is 0, and warns of
-// those that it leaves out. With --raw it prints one page.
-func (s *session) printList(ctx context.Context, c *client.Client, wanted client.ListOptions) error {
-	if s.output.raw {
-		return s.printPage(ctx, c, wanted)
-	}
+// readList returns as many as wanted.Limit, or all if that is 0, and warns of
+// those that it leaves out.
+func (s *session) readList(ctx context.Context, c *client.Client, wanted client.ListOptions) ([]byte, error) {
 	limit := cmp.Or(wanted.Limit, math.MaxInt)
 	wanted.Limit = min(limit, maxPage)
 	read := readFirst
@@ -56,21 +53,18 @@ func (s *session) printList(ctx context.Context, c *client.Client, wanted client
 		read = readLast
 	}
 	all, more, err := read(ctx, c, wanted, limit)
-	if err != nil {
-		return connection.Failure("listing web integrations", err)
-	}
 	if more {
 		s.warnOfMore("there are more web integrations than these %d; without --limit all are printed", len(all))
 	}
-	return s.env.Print(s.output.formatList(all))
+	return s.output.formatList(all), err
 }
 
-// printPage prints one page as the server wrote it.
-func (s *session) printPage(ctx context.Context, c *client.Client, wanted client.ListOptions) error {
+// readPage returns one page as the server wrote it.
+func (s *session) readPage(ctx context.Context, c *client.Client, wanted client.ListOptions) ([]byte, error) {
 	wanted.Limit = min(wanted.Limit, maxPage)
 	page, err := c.Page(ctx, wanted)
 	if err != nil {
-		return connection.Failure("listing web integrations", err)
+		return nil, err
 	}
 	further := page.Next
 	if wanted.EndingBefore != "" {
@@ -79,7 +73,7 @@ func (s *session) printPage(ctx context.Context, c *client.Client, wanted client
 	if further != "" {
 		s.warnOfMore("there are more web integrations than the %d of this page", len(page.WebIntegrations))
 	}
-	return s.env.Print(page.Raw)
+	return page.Raw, nil
 }
 
 func (s *session) warnOfMore(format string, shown int) {

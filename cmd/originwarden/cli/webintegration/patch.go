@@ -1,17 +1,16 @@
 package webintegration
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"originwarden/api/client"
 	"originwarden/cmd/originwarden/cli/command"
-	"originwarden/cmd/originwarden/cli/connection"
 )
 
 func (s *session) newPatch() *cobra.Command {
@@ -30,15 +29,10 @@ func (s *session) newPatch() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			c, err := s.flags.Client(s.env)
-			if err != nil {
-				return err
-			}
-			answer, err := c.Patch(cmd.Context(), args[0], operations, entityTag(ifMatch))
-			if err != nil {
-				return connection.Failure("changing "+args[0], err)
-			}
-			return s.env.Print(s.output.formatWrite("changed", args[0], answer))
+			return s.call("changing "+args[0], func(c *client.Client) ([]byte, error) {
+				response, err := c.Patch(cmd.Context(), args[0], operations, entityTag(ifMatch))
+				return s.output.formatWrite("changed", args[0], response), err
+			})
 		},
 	}
 	wanted.defineFlags(cmd)
@@ -80,7 +74,7 @@ func (p *patch) operations(stdin io.Reader) ([]client.Operation, error) {
 		}
 		return operations, nil
 	case p.path == "":
-		if err := decodeJSON([]byte(p.body), &operations); err != nil {
+		if err := decodeJSON(strings.NewReader(p.body), &operations); err != nil {
 			return nil, fmt.Errorf("--body: %w", err)
 		}
 		return operations, nil
@@ -92,21 +86,19 @@ func (p *patch) operations(stdin io.Reader) ([]client.Operation, error) {
 	return []client.Operation{{Op: p.op, Path: p.path, Value: p.values[0]}}, nil
 }
 
-// maxFile is in bytes, and far more than a server accepts.
-const maxFile = 16 << 20
-
 func readJSON(name string, stdin io.Reader, into any) error {
-	text, err := command.ReadFile(name, stdin, maxFile)
+	f, err := command.OpenInput(name, stdin)
 	if err != nil {
 		return err
 	}
-	return decodeJSON(text, into)
+	defer f.Close()
+	return decodeJSON(f, into)
 }
 
 // decodeJSON decodes one JSON value without unknown members: ignoring them could
 // ignore what was meant.
-func decodeJSON(text []byte, into any) error {
-	decoder := json.NewDecoder(bytes.NewReader(text))
+func decodeJSON(from io.Reader, into any) error {
+	decoder := json.NewDecoder(from)
 	decoder.DisallowUnknownFields()
 	decoder.UseNumber()
 	if err := decoder.Decode(into); err != nil {

@@ -9,7 +9,6 @@ import (
 
 	"originwarden/api/client"
 	"originwarden/cmd/originwarden/cli/command"
-	"originwarden/cmd/originwarden/cli/connection"
 )
 
 // NewRefused returns the command refused.
@@ -25,15 +24,10 @@ func NewRefused(env command.Environment) *cobra.Command {
 			"administrator's token.",
 		Args: command.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := s.flags.Client(s.env)
-			if err != nil {
-				return err
-			}
-			refused, answer, err := c.RefusedOrigins(cmd.Context())
-			if err != nil {
-				return connection.Failure("reading the refused origins", err)
-			}
-			return s.env.Print(s.output.formatRefused(refused, answer))
+			return s.call("reading the refused origins", func(c *client.Client) ([]byte, error) {
+				refused, response, err := c.RefusedOrigins(cmd.Context())
+				return s.output.formatRefused(refused, response), err
+			})
 		},
 	}
 	s.flags.Define(cmd)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"originwarden/api/client"
 	"originwarden/cmd/originwarden/cli/command"
 	"originwarden/cmd/originwarden/cli/connection"
 )
@@ -41,21 +42,30 @@ func New(env command.Environment) *cobra.Command {
 	return cmd
 }
 
+// call calls the server and prints what do returns. doing names the call in an
+// error.
+func (s *session) call(doing string, do func(*client.Client) ([]byte, error)) error {
+	c, err := s.flags.Client(s.env)
+	if err != nil {
+		return err
+	}
+	text, err := do(c)
+	if err != nil {
+		return connection.Failure(doing, err)
+	}
+	return s.env.Print(text)
+}
+
 func (s *session) newGet() *cobra.Command {
 	return &cobra.Command{
 		Use:   "get ID",
 		Short: "Print one web integration",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := s.flags.Client(s.env)
-			if err != nil {
-				return err
-			}
-			read, err := c.Get(cmd.Context(), args[0])
-			if err != nil {
-				return connection.Failure("reading "+args[0], err)
-			}
-			return s.env.Print(s.output.formatOne(read))
+			return s.call("reading "+args[0], func(c *client.Client) ([]byte, error) {
+				read, err := c.Get(cmd.Context(), args[0])
+				return s.output.formatOne(read), err
+			})
 		},
 	}
 }

@@ -1,0 +1,76 @@
+package command
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// OnlyCommands is the Args of a command that is a group of others.
+func OnlyCommands(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	err := fmt.Errorf("unknown command %q for %q", args[0], cmd.CommandPath())
+	cmd.SuggestionsMinimumDistance = 2
+	if like := cmd.SuggestionsFor(args[0]); len(like) > 0 {
+		err = fmt.Errorf("%w; did you mean %s?", err, strings.Join(like, " or "))
+	}
+	return err
+}
+
+// NoArguments is the Args of a command that takes flags alone.
+func NoArguments(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%s takes no arguments, and %q is one", cmd.Name(), args[0])
+}
+
+// ShowHelp is the RunE of a command that is a group of others.
+func ShowHelp(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+
+// failure is the error of a command that was called correctly.
+type failure struct{ error }
+
+// Unwrap returns what failed.
+func (f failure) Unwrap() error { return f.error }
+
+// Failed returns err, if it is not nil, as the failure of a command that was
+// called correctly. Any other error of a command is a mistake in how it was
+// called.
+func Failed(err error) error {
+	if err == nil {
+		return nil
+	}
+	return failure{err}
+}
+
+// IsFailure reports whether err is one of Failed.
+func IsFailure(err error) bool {
+	_, is := errors.AsType[failure](err)
+	return is
+}
+
+// JoinFailures returns the failures as one, or the first error that is a mistake
+// in how the command was called.
+func JoinFailures(failures []error) error {
+	for _, err := range failures {
+		if !IsFailure(err) {
+			return err
+		}
+	}
+	return Failed(errors.Join(failures...))
+}
+
+// OpenInput opens a file, or stdin if its name is "-".
+func OpenInput(name string, stdin io.Reader) (io.ReadCloser, error) {
+	if name == "-" {
+		return io.NopCloser(stdin), nil
+	}
+	return os.Open(name)
+}
