@@ -55,15 +55,14 @@ func activatedSockets(env Environment) (passedSockets, error) {
 	return passed, passedSockets(passed).check()
 }
 
-// Exit statuses.
+// Exit statuses of Execute.
 const (
 	exitDone   = 0
 	exitFailed = 1
-	exitUsage  = 2 // of the command line or the configuration
+	exitUsage  = 2 // a mistake in the command line or the configuration
 )
 
-// Execute runs the command that args name, and returns the exit status: 0 done, 1
-// failed, 2 a mistake in the command line or the configuration.
+// Execute runs the command that args name and returns the exit status.
 func Execute(env Environment, args ...string) int {
 	root := newRoot(env)
 	root.SetArgs(append([]string{}, args...)) // nil would mean os.Args
@@ -102,4 +101,63 @@ func newRoot(env Environment) *cobra.Command {
 	rejectUnknownNames(root)
 	setCompletions(root)
 	return root
+}
+
+// preferCommandError returns the error of flags that could not be parsed. If a group
+// of commands does not have the named command, its flags are unknown only because
+// of that.
+func preferCommandError(cmd *cobra.Command, err error) error {
+	if unknown := command.OnlyCommands(cmd, cmd.Flags().Args()); cmd.HasSubCommands() && unknown != nil {
+		return unknown
+	}
+	return err
+}
+
+// rejectUnknownNames has the commands that cobra adds report an unknown name like
+// the others.
+func rejectUnknownNames(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		switch cmd.Name() {
+		case "completion":
+			cmd.Args, cmd.RunE = command.OnlyCommands, command.ShowHelp
+		case "help":
+			cmd.Args = func(_ *cobra.Command, args []string) error {
+				found, rest, _ := root.Find(args)
+				return command.OnlyCommands(found, rest)
+			}
+		}
+	}
+}
+
+// setCompletions has shells complete the values of flags, and no files for the
+// commands below cmd that read none.
+func setCompletions(cmd *cobra.Command) {
+	for _, below := range cmd.Commands() {
+		setCompletions(below)
+	}
+	for flag, values := range flagValues() {
+		if cmd.LocalFlags().Lookup(flag) != nil {
+			cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+		}
+	}
+	if cmd.LocalFlags().Lookup("data") != nil {
+		cmd.MarkFlagDirname("data")
+	}
+	if !cmd.HasSubCommands() && cmd.ValidArgsFunction == nil && cmd.Name() != "import" {
+		cmd.ValidArgsFunction = cobra.NoFileCompletions
+	}
+}
+
+// flagValues returns the values of the flags that accept no others.
+func flagValues() map[string][]string {
+	return map[string][]string{
+		"mode":       {"enforce", "headers", "report"},
+		"log-format": {"auto", "json", "console"},
+		"role":       {"admin", "reader"},
+		"sort":       {"name", "+name", "-name"},
+		"op":         {"replace"},
+		"path":       {"/name", "/validOrigins"},
+	}
 }

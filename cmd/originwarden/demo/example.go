@@ -103,7 +103,7 @@ func (e *Example) runGateway(stop, now context.Context) error {
 		Listen: e.Listen,
 		Ready: func(tenants, admin net.Addr) {
 			e.servePages(stop, portOf(tenants))
-			e.guide(tenants, admin).print(e.Stdout)
+			e.printGuide(tenants, admin)
 		},
 		StartList: server.StartList{Name: "demo", Origins: pageOrigins(e.listed.Addr())},
 	}).Run(stop, now)
@@ -113,19 +113,6 @@ func (e *Example) servePages(ctx context.Context, gateway int) {
 	listed, other := portOf(e.listed.Addr()), portOf(e.other.Addr())
 	e.sites.serve(ctx, e.listed, Page(PageOptions{GatewayPort: gateway, OtherPort: other, Listed: true}))
 	e.sites.serve(ctx, e.other, Page(PageOptions{GatewayPort: gateway, OtherPort: listed}))
-}
-
-func (e *Example) guide(tenants, admin net.Addr) guide {
-	listed, other := pageOrigins(e.listed.Addr()), pageOrigins(e.other.Addr())
-	return guide{
-		Gateway:    "http://" + server.LocalAddress(tenants),
-		Admin:      "http://" + server.LocalAddress(admin),
-		Listed:     listed[0],
-		Other:      other[0],
-		OtherAlias: other[1],
-		Token:      e.token,
-		Program:    e.Program,
-	}
 }
 
 func portOf(at net.Addr) int { return at.(*net.TCPAddr).Port }

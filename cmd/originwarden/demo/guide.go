@@ -1,18 +1,11 @@
 package demo
 
 import (
-	"io"
+	"net"
 	"text/template"
-)
 
-// guide is what the demo prints.
-type guide struct {
-	Gateway, Admin string // URLs without a path
-	Listed, Other  string // origins of the pages
-	OtherAlias     string // the other page's origin by its second name
-	Token          string
-	Program        string // the command that runs originwarden
-}
+	"originwarden/cmd/originwarden/server"
+)
 
 // guideText has commands for a POSIX shell on the lines that begin with spaces and
 // curl or id.
@@ -45,8 +38,15 @@ The same lists from a shell:
 Operators have {{.Admin}}/metrics and {{.Admin}}/readyz. Ctrl-C ends the demo.
 `
 
-// print writes the guide to out, and ignores errors: the example runs without a
-// reader.
-func (g guide) print(out io.Writer) {
-	template.Must(template.New("guide").Parse(guideText)).Execute(out, g)
+// printGuide ignores errors: the example runs without a reader.
+func (e *Example) printGuide(tenants, admin net.Addr) {
+	listed, other := pageOrigins(e.listed.Addr()), pageOrigins(e.other.Addr())
+	template.Must(template.New("guide").Parse(guideText)).Execute(e.Stdout, map[string]string{
+		"Gateway": "http://" + server.LocalAddress(tenants),
+		"Admin":   "http://" + server.LocalAddress(admin),
+		"Listed":  listed[0],
+		"Other":   other[0], "OtherAlias": other[1],
+		"Token":   e.token,
+		"Program": e.Program,
+	})
 }

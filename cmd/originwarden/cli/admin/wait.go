@@ -66,9 +66,7 @@ func NewWait(env command.Environment) *cobra.Command {
 	flags.DurationVar(&w.timeout, "timeout", 30*time.Second, "how long to wait at most")
 	flags.StringVar(&w.identity, "identity", "", "the identity that the store has to have, as in /readyz and in exports")
 	flags.BoolVarP(&verbose, "verbose", "v", false, "print what each gateway has in the end")
-	if err := cmd.MarkFlagRequired("revision"); err != nil {
-		panic(err)
-	}
+	cmd.MarkFlagRequired("revision")
 	return cmd
 }
 
