@@ -6,47 +6,19 @@ import (
 	"originwarden/lists"
 )
 
-// cacheCollector reads a cache's figures when Prometheus asks.
-type cacheCollector struct {
-	lists *lists.Cache
-
-	tenants, origins, hits, misses, evictions, loads *prometheus.Desc
-}
-
-func newCacheCollector(cache *lists.Cache) *cacheCollector {
-	desc := func(name, help string, labels ...string) *prometheus.Desc {
-		return prometheus.NewDesc(prometheus.BuildFQName(namespace, "cache", name), help, labels, nil)
-	}
-	return &cacheCollector{
-		lists:     cache,
-		tenants:   desc("tenants", "Tenants whose list is in the cache."),
-		origins:   desc("origins", "Origins over all lists in the cache."),
-		hits:      desc("hits_total", "Lists that were in the cache."),
-		misses:    desc("misses_total", "Lists that were not in the cache."),
-		evictions: desc("evictions_total", "Lists that were put out of the cache by its bounds."),
-		loads:     desc("loads_total", "Lists read from the store.", "outcome"),
-	}
-}
-
-// Describe implements prometheus.Collector.
-func (c *cacheCollector) Describe(out chan<- *prometheus.Desc) {
-	prometheus.DescribeByCollect(c, out)
-}
-
-// Collect implements prometheus.Collector.
-func (c *cacheCollector) Collect(out chan<- prometheus.Metric) {
-	s := c.lists.Stats()
-	gauge := func(d *prometheus.Desc, v int) {
-		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, float64(v))
-	}
-	counter := func(d *prometheus.Desc, v uint64, labels ...string) {
-		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), labels...)
-	}
-	gauge(c.tenants, s.Tenants)
-	gauge(c.origins, s.Origins)
-	counter(c.hits, s.Hits)
-	counter(c.misses, s.Misses)
-	counter(c.evictions, s.Evictions)
-	counter(c.loads, s.Loads, "ok")
-	counter(c.loads, s.FailedLoads, "failed")
+// watchCache shows the cache's sizes and counts.
+func (m *Metrics) watchCache(cache *lists.Cache) {
+	watch(m, cache.Stats,
+		gauge("cache_tenants", "Tenants whose list is cached.", func(s lists.Stats) float64 { return float64(s.Tenants) }),
+		gauge("cache_origins", "Origins in all cached lists.", func(s lists.Stats) float64 { return float64(s.Origins) }),
+		counter("cache_hits_total", "Requests for a list that was cached.", func(s lists.Stats) uint64 { return s.Hits }),
+		counter("cache_misses_total", "Requests for a list that was not cached.", func(s lists.Stats) uint64 { return s.Misses }),
+		counter("cache_evictions_total", "Lists evicted because the cache was full.", func(s lists.Stats) uint64 { return s.Evictions }),
+		metric[lists.Stats]{
+			newDesc("cache_loads_total", "Lists read from the store.", "outcome"), prometheus.CounterValue,
+			func(s lists.Stats, emit emitFunc) {
+				emit(float64(s.Loads), "ok")
+				emit(float64(s.FailedLoads), "failed")
+			},
+		})
 }

@@ -1,40 +1,41 @@
 package metrics
 
 import (
+	"slices"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"originwarden/origins"
 )
 
-// otherValue stands for a value that a label does not have. There is none,
-// unless this program was changed in one place and not in the other.
+// otherValue replaces an unknown value of a label, which is a mistake in this
+// program.
 const otherValue = "other"
 
-// fixed are the counters of a label with few values, which are all there from
-// the start: a rate is known from the first event on.
+// fixed are counters by a label of which all values are known. All exist from the
+// start, so that Prometheus sees the first event as an increase.
 type fixed struct {
-	by    map[string]prometheus.Counter
-	other func() prometheus.Counter
+	vec    *prometheus.CounterVec
+	values []string
 }
 
-// fixed registers vec, whose only label has the values.
-func (m *Metrics) fixed(vec *prometheus.CounterVec, values []string) *fixed {
+// newFixed registers vec, whose only label has the values.
+func (m *Metrics) newFixed(vec *prometheus.CounterVec, values []string) *fixed {
 	m.registry.MustRegister(vec)
-	f := &fixed{by: map[string]prometheus.Counter{}, other: func() prometheus.Counter { return vec.WithLabelValues(otherValue) }}
 	for _, value := range values {
-		f.by[value] = vec.WithLabelValues(value)
+		vec.WithLabelValues(value)
 	}
-	return f
+	return &fixed{vec, values}
 }
 
 func (f *fixed) of(value string) prometheus.Counter {
-	if c, ok := f.by[value]; ok {
-		return c
+	if !slices.Contains(f.values, value) {
+		value = otherValue
 	}
-	return f.other()
+	return f.vec.WithLabelValues(value)
 }
 
-// byKind are the histograms of each kind of request.
+// byKind are histograms by the kind of request.
 type byKind [origins.WebSocket + 1]prometheus.Observer
 
 func (m *Metrics) histogramsByKind(name, help string) (all byKind) {

@@ -1,7 +1,6 @@
-// Package metrics shows Prometheus what the gateway and the cache report. It
-// observes and is never asked by what it observes. No label holds what a
-// client sent: tenants come from the configuration, everything else from fixed
-// sets.
+// Package metrics serves Prometheus metrics of the gateway, the API and the
+// lists. What it observes does not depend on it. No label holds what a client
+// sent: tenants come from the configuration, everything else from fixed sets.
 package metrics
 
 import (
@@ -22,10 +21,10 @@ import (
 
 const namespace = "originwarden"
 
-// Labels of requests that are counted under no tenant's own name.
+// Tenant labels of requests without a tenant's own label.
 const (
 	otherTenants = "_other" // of the tenants beyond Config.Tenants
-	noTenant     = "_none"  // the host belongs to nobody
+	noTenant     = "_none"  // the host is no tenant's
 )
 
 // Config says what is observed.
@@ -37,8 +36,7 @@ type Config struct {
 	Version, Revision string
 }
 
-// Metrics are the collectors on a registry of their own. They may be used
-// concurrently.
+// Metrics are collectors and their registry. They may be used concurrently.
 type Metrics struct {
 	registry *prometheus.Registry
 	tenants  atomic.Pointer[tenants]
@@ -59,47 +57,47 @@ type Metrics struct {
 	lastReload     prometheus.Gauge
 }
 
-// New returns metrics that have seen nothing yet.
+// New returns metrics that have counted nothing.
 func New(cfg Config) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
 		requests: counters("requests_total",
-			"Requests by what was decided about them.", "tenant", "kind", "verdict", "reason"),
+			"Requests by decision.", "tenant", "kind", "verdict", "reason"),
 		upstream: histograms("upstream_duration_seconds",
-			"Time from handing a request to the tenant until the header of its answer.", "tenant"),
+			"Time from sending a request to the tenant until the header of its response.", "tenant"),
 		upstreamErrors: counters("upstream_errors_total",
 			"Requests that the tenant could not answer.", "tenant", "cause"),
 		ownHost: counters("own_host_refused_total",
-			"Requests of a refused origin that has the host they were sent to.", "tenant"),
+			"Refused requests whose origin has the host that they were sent to.", "tenant"),
 		received: counters("request_bytes_total",
-			"Bytes of requests' bodies, as far as they were read, and what clients sent over WebSockets.", "tenant"),
+			"Bytes of request bodies that were read, and of what clients sent over WebSockets.", "tenant"),
 		sent: counters("response_bytes_total",
-			"Bytes of answers' bodies, and what tenants sent over WebSockets.", "tenant"),
-		api: counters("api_requests_total", "Requests to the lists' API.", "route", "method", "code"),
+			"Bytes of response bodies, and of what tenants sent over WebSockets.", "tenant"),
+		api: counters("api_requests_total", "Requests to the API.", "route", "method", "code"),
 		lastReload: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "config_last_reload_successful",
-			Help: "Whether the configuration is the one that was read last; 1 while it was only read at the start."}),
+			Help: "Whether the last reload of the configuration succeeded; 1 before the first."}),
 	}
 	m.lastReload.Set(1)
 	m.registry.MustRegister(m.requests, m.upstream, m.upstreamErrors, m.ownHost, m.received, m.sent, m.api, m.lastReload,
-		newCacheCollector(cfg.Lists), buildInfo(cfg),
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+		buildInfo(cfg), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.registerFixed()
+	m.watchCache(cfg.Lists)
 	m.Label(cfg.Tenants)
 	return m
 }
 
-// registerFixed adds what has all its series from the start.
+// registerFixed adds the metrics that have all their series from the start.
 func (m *Metrics) registerFixed() {
 	m.duration = m.histogramsByKind("request_duration_seconds",
-		"Time from a request's header to the end of its answer; of a WebSocket, to the end of its handshake.")
+		"Time from a request's header to the end of its response; of a WebSocket, to the end of its handshake.")
 	m.gateway = m.histogramsByKind("gateway_duration_seconds",
-		"Time from a request's header until it was answered here or handed to the tenant.")
-	m.tunnelsClosed = m.fixed(counters("tunnels_closed_total", "WebSockets that have ended.", "cause"), proxy.TunnelEnds())
-	m.limited = m.fixed(counters("limited_total", "Requests and connections that ran into a limit.", "limit"),
+		"Time from a request's header until it was answered here or sent to the tenant.")
+	m.tunnelsClosed = m.newFixed(counters("tunnels_closed_total", "Closed WebSockets.", "cause"), proxy.TunnelEnds())
+	m.limited = m.newFixed(counters("limited_total", "Requests and connections that exceeded a limit.", "limit"),
 		append(proxy.Limits(), LimitConnections, api.LimitTier1, api.LimitTier2, api.LimitFailed, api.LimitInFlight))
-	m.apiErrors = m.fixed(counters("api_errors_total", "Requests to the lists' API that were answered with an error.", "code"), api.Codes())
-	m.spans = m.fixed(counters("trace_spans_total", "Spans that were made, by what became of them.", "outcome"), SpanOutcomes())
-	m.reloads = m.fixed(counters("config_reloads_total", "How often the configuration was reloaded.", "outcome"), []string{"ok", "failed"})
+	m.apiErrors = m.newFixed(counters("api_errors_total", "Requests to the API that were answered with an error.", "code"), api.Codes())
+	m.spans = m.newFixed(counters("trace_spans_total", "Spans by what happened to them.", "outcome"), SpanOutcomes())
+	m.reloads = m.newFixed(counters("config_reloads_total", "How often the configuration was reloaded.", "outcome"), []string{"ok", "failed"})
 }
 
 func buildInfo(cfg Config) prometheus.Collector {
@@ -111,17 +109,17 @@ func buildInfo(cfg Config) prometheus.Collector {
 	return info
 }
 
-// Handler serves the metrics in the formats that Prometheus asks for: native
-// histograms to whoever takes protobuf, and classic ones to everybody.
+// Handler serves the metrics in the format that the client accepts. Only protobuf
+// has native histograms.
 func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry})
 }
 
-// Gatherer is what Handler serves.
+// Gatherer returns what Handler serves.
 func (m *Metrics) Gatherer() prometheus.Gatherer { return m.registry }
 
-// Observe counts an exchange that has ended. It allocates nothing for one like
-// others before.
+// Observe counts an exchange that has ended. It allocates nothing unless it adds a
+// series.
 func (m *Metrics) Observe(x *proxy.Exchange) {
 	t := m.tenant(x.Tenant)
 	t.requests.of(combination{x.Kind, x.Verdict, x.Reason}).Inc()
@@ -130,13 +128,13 @@ func (m *Metrics) Observe(x *proxy.Exchange) {
 	if x.Upstream > 0 {
 		t.upstream().Observe(x.Upstream.Seconds())
 	}
-	if x.TunnelEnd == "" { // whose bytes were counted as they passed
-		t.relayed(x.Received, x.Sent)
+	if x.TunnelEnd == "" { // a tunnel's bytes were counted by Relayed
+		t.countBytes(x.Received, x.Sent)
 	}
-	m.observeTrouble(t, x)
+	m.observeRareEvents(t, x)
 }
 
-func (m *Metrics) observeTrouble(t *tenant, x *proxy.Exchange) {
+func (m *Metrics) observeRareEvents(t *tenant, x *proxy.Exchange) {
 	if x.UpstreamCause != "" {
 		m.upstreamErrors.WithLabelValues(t.label, x.UpstreamCause).Inc()
 	}
@@ -151,12 +149,13 @@ func (m *Metrics) observeTrouble(t *tenant, x *proxy.Exchange) {
 	}
 }
 
-// Relayed counts bytes that a WebSocket has passed on, by who sent them.
+// Relayed counts bytes of a WebSocket that were received from the client and sent
+// to it.
 func (m *Metrics) Relayed(tenant string, received, sent int) {
-	m.tenant(tenant).relayed(int64(received), int64(sent))
+	m.tenant(tenant).countBytes(int64(received), int64(sent))
 }
 
-// ObserveAPI counts a request to the lists' API that was answered.
+// ObserveAPI counts a request to the API that was answered.
 func (m *Metrics) ObserveAPI(o api.Outcome) {
 	m.api.WithLabelValues(o.Route, o.Method, strconv.Itoa(o.Status)).Inc()
 	if o.Code != "" {
@@ -167,50 +166,46 @@ func (m *Metrics) ObserveAPI(o api.Outcome) {
 	}
 }
 
-// LimitConnections is the limit of connections that one client may have.
+// LimitConnections is the limit of connections for each client.
 const LimitConnections = "connections_per_client"
 
-// Limited counts what ran into a limit: one of proxy.Limits, LimitConnections,
-// or one of the API's.
+// Limited counts a request or connection that exceeded a limit: one of
+// proxy.Limits, LimitConnections, or one of the API's.
 func (m *Metrics) Limited(limit string) { m.limited.of(limit).Inc() }
 
-// Reloaded counts an attempt to take over a changed configuration.
+// Reloaded counts a reload of the configuration.
 func (m *Metrics) Reloaded(ok bool) {
 	m.lastReload.Set(oneIf(ok))
+	outcome := "failed"
 	if ok {
-		m.reloads.of("ok").Inc()
-		return
+		outcome = "ok"
 	}
-	m.reloads.of("failed").Inc()
+	m.reloads.of(outcome).Inc()
 }
 
-// What becomes of spans.
+// Outcomes of spans.
 const (
-	SpansExported = "exported" // the collector has them
-	SpansFailed   = "failed"   // the collector did not take them
-	SpansDropped  = "dropped"  // too many waited for the collector
+	SpansExported = "exported" // accepted by the collector
+	SpansFailed   = "failed"   // not accepted by the collector
+	SpansDropped  = "dropped"  // the queue for the collector was full
 )
 
-// SpanOutcomes returns what becomes of spans.
+// SpanOutcomes returns the outcomes of spans.
 func SpanOutcomes() []string { return []string{SpansExported, SpansFailed, SpansDropped} }
 
-// Spans counts spans by what became of them.
+// Spans counts n spans with an outcome.
 func (m *Metrics) Spans(outcome string, n int) { m.spans.of(outcome).Add(float64(n)) }
 
-// nativeReset is how often a native histogram may forget all that it counted to
-// keep to its bound; then it becomes coarser.
-const nativeReset = time.Hour
-
-// histograms span from what a decision takes to what a slow tenant takes. The
-// classic buckets are for who does not scrape native histograms, whose buckets
-// are 10% wide.
+// histograms returns histograms for the time of a decision up to that of a slow
+// tenant. They have classic buckets too, for a Prometheus that does not scrape
+// native histograms.
 func histograms(name, help, label string) *prometheus.HistogramVec {
 	return prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Namespace: namespace, Name: name, Help: help,
 		Buckets:                         []float64{.00001, .00005, .0001, .0005, .001, .005, .01, .05, .1, .5, 1, 5, 10, 60},
 		NativeHistogramBucketFactor:     1.1,
 		NativeHistogramMaxBucketNumber:  160,
-		NativeHistogramMinResetDuration: nativeReset,
+		NativeHistogramMinResetDuration: time.Hour, // if resets are more frequent, buckets are merged
 	}, []string{label})
 }
 

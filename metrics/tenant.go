@@ -10,15 +10,15 @@ import (
 	"originwarden/origins"
 )
 
-// tenants are those with a label, and who stands for the others. They are not
-// changed.
+// tenants are those with a label, and the tenants that stand for all others. It is
+// immutable.
 type tenants struct {
 	labelled    map[string]*tenant
 	other, none *tenant
 }
 
-// Label gives the tenants a label each, and takes away the series of those that
-// had one and are not among them.
+// Label gives each of the tenants a label, and deletes the series of those that had
+// one before.
 func (m *Metrics) Label(ids []string) {
 	before := m.tenants.Load()
 	if before == nil {
@@ -33,12 +33,12 @@ func (m *Metrics) Label(ids []string) {
 	m.tenants.Store(now)
 	for id := range before.labelled {
 		if now.labelled[id] == nil {
-			m.forget(id)
+			m.deleteSeries(id)
 		}
 	}
 }
 
-func (m *Metrics) forget(id string) {
+func (m *Metrics) deleteSeries(id string) {
 	label := prometheus.Labels{"tenant": id}
 	for _, vec := range []*prometheus.CounterVec{m.requests, m.upstreamErrors, m.ownHost, m.received, m.sent} {
 		vec.DeletePartialMatch(label)
@@ -46,7 +46,7 @@ func (m *Metrics) forget(id string) {
 	m.upstream.DeletePartialMatch(label)
 }
 
-// tenant returns that of an id; "" is nobody's host.
+// tenant returns the tenant with the id; "" is the host of none.
 func (m *Metrics) tenant(id string) *tenant {
 	all := m.tenants.Load()
 	if t, ok := all.labelled[id]; ok {
@@ -58,9 +58,8 @@ func (m *Metrics) tenant(id string) *tenant {
 	return all.other
 }
 
-// tenant holds the series of a tenant, so that no exchange looks them up by
-// their labels. A series begins with what it counts: most tenants have few of
-// those that could be.
+// tenant holds a tenant's series, so that no exchange looks them up by their
+// labels. A series is created when it is used: most tenants need few.
 type tenant struct {
 	label          string
 	requests       combinations
@@ -80,7 +79,7 @@ func (m *Metrics) newTenant(label string) *tenant {
 	}
 }
 
-func (t *tenant) relayed(received, sent int64) {
+func (t *tenant) countBytes(received, sent int64) {
 	if received > 0 {
 		t.received().Add(float64(received))
 	}
@@ -89,21 +88,21 @@ func (t *tenant) relayed(received, sent int64) {
 	}
 }
 
-// combination is what a tenant's requests are told apart by.
+// combination is the labels of a tenant's requests.
 type combination struct {
 	kind    origins.Kind
 	verdict origins.Verdict
 	reason  string
 }
 
-// combinations are the counters of those that occurred.
+// combinations are the counters of those that have occurred.
 type combinations struct {
 	create func(combination) prometheus.Counter
 	known  atomic.Pointer[map[combination]prometheus.Counter] // replaced, never changed
 	adding sync.Mutex
 }
 
-// mostCombinations is far more than there are.
+// mostCombinations is far more than can occur.
 const mostCombinations = 256
 
 func (c *combinations) of(which combination) prometheus.Counter {
