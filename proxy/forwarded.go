@@ -5,7 +5,7 @@ import (
 	"net/netip"
 	"strings"
 
-	"originwarden/clientaddr"
+	"originwarden/envelope/clientaddr"
 )
 
 // sender returns the peer of the connection that r came by, the client behind

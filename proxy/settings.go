@@ -7,7 +7,7 @@ import (
 	"net/url"
 	"slices"
 
-	"originwarden/clientaddr"
+	"originwarden/envelope/clientaddr"
 	"originwarden/proxy/upstream"
 )
 

@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"originwarden/clientaddr"
+	"originwarden/envelope/clientaddr"
 )
 
 // Settings can change while an Authenticator is in use.

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"originwarden/escape"
+	"originwarden/envelope/escape"
 )
 
 // What an *Error is, by its status.

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"originwarden/clientaddr"
+	"originwarden/envelope/clientaddr"
 )
 
 // Listener limits how many connections a client address (of IPv6, a /64) has at a

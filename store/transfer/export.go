@@ -12,7 +12,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
-	"originwarden/escape"
+	"originwarden/envelope/escape"
 	"originwarden/store"
 )
 

@@ -13,7 +13,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
-	"originwarden/escape"
+	"originwarden/envelope/escape"
 	"originwarden/origins"
 	"originwarden/store"
 )

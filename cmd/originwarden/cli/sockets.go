@@ -8,7 +8,7 @@ import (
 
 	"originwarden/cmd/originwarden/cli/command"
 	"originwarden/cmd/originwarden/config"
-	"originwarden/escape"
+	"originwarden/envelope/escape"
 )
 
 // Names of the sockets that systemd may pass (FileDescriptorName= of a socket

@@ -12,7 +12,7 @@ import (
 
 	"originwarden/cmd/originwarden/config"
 	"originwarden/cmd/originwarden/server"
-	"originwarden/escape"
+	"originwarden/envelope/escape"
 )
 
 // startGuide is what serve prints on a terminal if there is no configuration file.

@@ -14,7 +14,7 @@ import (
 	"originwarden/cmd/originwarden/config"
 	"originwarden/cmd/originwarden/credentials"
 	"originwarden/envelope"
-	"originwarden/escape"
+	"originwarden/envelope/escape"
 )
 
 var (

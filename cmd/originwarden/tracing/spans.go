@@ -12,9 +12,9 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 
-	"originwarden/clientaddr"
 	"originwarden/cmd/originwarden/config"
 	"originwarden/envelope"
+	"originwarden/envelope/clientaddr"
 )
 
 // traced makes the spans of the requests to a gateway: one of the request, and

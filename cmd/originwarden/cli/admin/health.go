@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"originwarden/cmd/originwarden/cli/command"
-	"originwarden/escape"
+	"originwarden/envelope/escape"
 )
 
 // NewHealth returns the command health.

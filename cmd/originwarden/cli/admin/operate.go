@@ -11,7 +11,7 @@ import (
 
 	"originwarden/cmd/originwarden/cli/command"
 	"originwarden/cmd/originwarden/cli/connection"
-	"originwarden/escape"
+	"originwarden/envelope/escape"
 )
 
 // operation has one gateway do something for an operator, whose token it sends,

@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"originwarden/cmd/originwarden/cli/command"
-	"originwarden/escape"
+	"originwarden/envelope/escape"
 )
 
 const (

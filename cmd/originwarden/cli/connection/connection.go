@@ -17,7 +17,7 @@ import (
 
 	"originwarden/api/client"
 	"originwarden/cmd/originwarden/cli/command"
-	"originwarden/escape"
+	"originwarden/envelope/escape"
 )
 
 // Flags are the flags of a command that calls the API.

@@ -9,7 +9,7 @@ import (
 
 	"originwarden/api/client"
 	"originwarden/cmd/originwarden/cli/command"
-	"originwarden/escape"
+	"originwarden/envelope/escape"
 )
 
 // Failure returns why a call of a server failed, and what to do about it if that

@@ -9,7 +9,7 @@ import (
 	"originwarden/cmd/originwarden/cli/command"
 	"originwarden/cmd/originwarden/config"
 	"originwarden/cmd/originwarden/stores"
-	"originwarden/escape"
+	"originwarden/envelope/escape"
 	"originwarden/store"
 	"originwarden/store/transfer"
 )

@@ -12,7 +12,7 @@ import (
 	"originwarden/cmd/originwarden/cli/command"
 	"originwarden/cmd/originwarden/cli/connection"
 	"originwarden/cmd/originwarden/config"
-	"originwarden/escape"
+	"originwarden/envelope/escape"
 	"originwarden/store/sqlite"
 	"originwarden/store/transfer"
 )

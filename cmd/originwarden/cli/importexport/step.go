@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"time"
 
-	"originwarden/escape"
+	"originwarden/envelope/escape"
 	"originwarden/store"
 	"originwarden/store/transfer"
 )

@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"originwarden/api/client"
-	"originwarden/escape"
+	"originwarden/envelope/escape"
 )
 
 // output is the format of what a command prints: a table, unless one of these is

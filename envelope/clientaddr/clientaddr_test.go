@@ -4,7 +4,7 @@ import (
 	"net/netip"
 	"testing"
 
-	"originwarden/clientaddr"
+	"originwarden/envelope/clientaddr"
 )
 
 func TestParse_TakesAnAddressWithAndWithoutPort(t *testing.T) {

@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"testing"
 
-	"originwarden/escape"
+	"originwarden/envelope/escape"
 )
 
 func TestTextAndJSON_EscapeWhatDoesNotPrint(t *testing.T) {
