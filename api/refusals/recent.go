@@ -18,7 +18,7 @@ import (
 // be used concurrently.
 type Recent struct {
 	mu      sync.Mutex
-	tenants map[string]*counters
+	tenants map[string][]*counter // at most maxRefusals of each
 }
 
 // Request is a request that was refused.
@@ -51,17 +51,6 @@ const (
 	maxPathLength = 256 // bytes
 )
 
-// counters are the refusals of one tenant.
-type counters struct {
-	all   []counter   // at most maxRefusals
-	index map[key]int // into all
-}
-
-type key struct {
-	origin string
-	reason origins.Reason
-}
-
 // counter is a refusal with its weight: its count plus the weight of the one
 // that it replaced.
 type counter struct {
@@ -71,11 +60,15 @@ type counter struct {
 
 // Record counts a refused request of a tenant that exists.
 func (r *Recent) Record(tenant string, request Request) {
-	path := truncate(request.Path, maxPathLength)
-	k := key{truncate(request.Origin, origins.MaxLength), request.Reason}
+	origin, path := truncate(request.Origin, origins.MaxLength), truncate(request.Path, maxPathLength)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	c := r.of(tenant).counter(k, request.Time)
+	c := r.find(tenant, origin, request.Reason)
+	if c == nil {
+		c = r.add(tenant)
+		// The origin is copied, since it would keep the whole header in memory.
+		c.Refusal = Refusal{Origin: strings.Clone(origin), Reason: request.Reason, First: request.Time}
+	}
 	c.Count++
 	c.weight++
 	c.Last, c.OwnHost = request.Time, request.OwnHost
@@ -88,10 +81,8 @@ func (r *Recent) Record(tenant string, request Request) {
 func (r *Recent) Of(tenant string) []Refusal {
 	var all []Refusal
 	r.mu.Lock()
-	if cs := r.tenants[tenant]; cs != nil {
-		for i := range cs.all {
-			all = append(all, cs.all[i].Refusal)
-		}
+	for _, c := range r.tenants[tenant] {
+		all = append(all, c.Refusal)
 	}
 	r.mu.Unlock()
 	slices.SortFunc(all, func(a, b Refusal) int {
@@ -100,48 +91,31 @@ func (r *Recent) Of(tenant string) []Refusal {
 	return all
 }
 
-func (r *Recent) of(tenant string) *counters {
+// find returns the counter of an origin and a reason, or nil.
+func (r *Recent) find(tenant, origin string, reason origins.Reason) *counter {
+	for _, c := range r.tenants[tenant] {
+		if c.Reason == reason && c.Origin == origin {
+			return c
+		}
+	}
+	return nil
+}
+
+// add returns the counter for another refusal. If the tenant has too many, it is
+// that of the least weight, and of several the oldest.
+func (r *Recent) add(tenant string) *counter {
 	if r.tenants == nil {
-		r.tenants = map[string]*counters{}
+		r.tenants = map[string][]*counter{}
 	}
-	if r.tenants[tenant] == nil {
-		r.tenants[tenant] = &counters{index: map[key]int{}}
+	all := r.tenants[tenant]
+	if len(all) < maxRefusals {
+		r.tenants[tenant] = append(all, new(counter))
+		return r.tenants[tenant][len(all)]
 	}
-	return r.tenants[tenant]
-}
-
-// counter returns the counter for k, which is new if there is none.
-func (cs *counters) counter(k key, now time.Time) *counter {
-	i, found := cs.index[k]
-	if !found {
-		k.origin = strings.Clone(k.origin) // the header goes with its request
-		i = cs.add(counter{Refusal: Refusal{Origin: k.origin, Reason: k.reason, First: now}})
-		cs.index[k] = i
-	}
-	return &cs.all[i]
-}
-
-// add adds a counter, which may replace another, and returns its index.
-func (cs *counters) add(c counter) (i int) {
-	if len(cs.all) < maxRefusals {
-		cs.all = append(cs.all, c)
-		return len(cs.all) - 1
-	}
-	i = cs.lightest()
-	old := &cs.all[i]
-	delete(cs.index, key{old.Origin, old.Reason})
-	c.weight = old.weight
-	*old = c
-	return i
-}
-
-// lightest returns the index of the counter of the least weight, and of several
-// that of the oldest.
-func (cs *counters) lightest() (lightest int) {
-	for i := range cs.all {
-		c, l := &cs.all[i], &cs.all[lightest]
-		if c.weight < l.weight || c.weight == l.weight && c.Last.Before(l.Last) {
-			lightest = i
+	lightest := all[0]
+	for _, c := range all {
+		if c.weight < lightest.weight || c.weight == lightest.weight && c.Last.Before(lightest.Last) {
+			lightest = c
 		}
 	}
 	return lightest
