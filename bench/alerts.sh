@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Has Prometheus watch a gateway under load by what deploy/ ships, takes away the
-# tenant, the configuration, the directory of the lists on disk, the store's space,
-# the store, the issuer of tokens, the certificate and the gateway itself, one after the
-# other, and holds the alerts to it: those that belong to it fire and end, and no
-# others do. Only times are shorter than in deploy/. About three minutes.
+# Tests the alerts of deploy/ with Prometheus and a gateway under load. It breaks, one
+# after the other, the tenant, the configuration, the directory of the lists on disk,
+# the store's space, the store, the issuer of tokens, the certificate and the gateway
+# itself. Each time, exactly the expected alerts must fire, and then end. Only the
+# times are shorter than in deploy/. Takes about three minutes.
 # Usage: bench/alerts.sh. Needs Debian's prometheus, wrk, curl and openssl.
 source "$(dirname "$0")/gateway.sh"
 go build -o "$work/originwarden" ./cmd/originwarden
@@ -16,7 +16,7 @@ fail() { say "$*"; tail -n 5 "$work"/*.log; exit 1; }
 "$work/tenant" >"$work/tenant.out" &
 tenant=$!
 started+=("$tenant")
-trap 'kill -CONT "$tenant" 2>/dev/null || true; cleanup' EXIT # what is stopped does not end
+trap 'kill -CONT "$tenant" 2>/dev/null || true; cleanup' EXIT # a stopped process does not handle SIGTERM
 upstream=$(await "$work/tenant.out" :)
 
 port=$((20000 + RANDOM % 10000))
@@ -48,7 +48,7 @@ store: {url: "etcd://127.0.0.1:$port/originwarden"}
 cache: {snapshot_dir: "$work/lists"}
 api:
   tokens: [{subject: ops, tenant: "*", role: admin, sha256: $(printf alerts | sha256sum | cut -d' ' -f1)}]
-  oidc: {issuer: "http://127.0.0.1:1", audience: nobody} # which is away
+  oidc: {issuer: "http://127.0.0.1:1", audience: nobody} # unreachable
 timeouts: {upstream_response: 2s}
 log: {access: false}
 $1
@@ -73,13 +73,13 @@ prometheus --config.file="$work/prometheus/prometheus.yml" --storage.tsdb.path="
   --enable-feature=native-histograms --web.listen-address="$watcher" 2>"$work/prometheus.log" &
 started+=($!)
 
-# alerts STATE: those that are in it, pending or firing.
+# alerts STATE: prints the alerts that are in STATE, pending or firing.
 alerts() {
   curl -sf "http://$watcher/api/v1/query" --data-urlencode "query=ALERTS{alertstate=\"$1\"}" |
     grep -o '"alertname":"[^"]*"' | cut -d'"' -f4 | sort -u | paste -sd' ' || true
 }
-# expect ALERTS...: waits until exactly these fire, and tells what was seen on the
-# way. None are expected for some time.
+# expect ALERTS...: waits until exactly these fire, for some time if there are none,
+# and prints each change on the way.
 expect() {
   local want=$* firing pending seen=- same=0
   for _ in $(seq 120); do
@@ -99,9 +99,9 @@ expect() {
     [ "$same" -lt 6 ] || { before=$want; return 0; }
     sleep 0.25
   done
-  fail "it is not exactly ${want:-nothing} that fires"
+  fail "firing instead of exactly ${want:-no alert}: ${firing:--}"
 }
-# passes: a listed origin's request, whatever else is the matter.
+# passes: fails unless a request of a listed origin succeeds.
 passes() {
   local status
   status=$(curl -sk -o /dev/null -w '%{http_code}' -H 'Origin: https://listed.example' "https://$listen/")
@@ -109,21 +109,21 @@ passes() {
 }
 before=''
 
-# Prometheus looks for targets only some seconds after its start.
+# Prometheus discovers targets only some seconds after its start.
 for _ in $(seq 200); do
   curl -sf "http://$watcher/api/v1/query?query=up==1" | grep -q '"metric":{' && break || sleep 0.1
 done
 sleep 3
 wrk -t1 -c4 -d300s -H 'Origin: https://listed.example' "https://$listen/" >"$work/wrk.out" &
 started+=($!)
-say 'all is well'
+say 'no problem'
 expect
 passes
 
 say 'the tenant stops'
 kill -STOP "$tenant"
 expect OriginwardenTenantDown OriginwardenTenantFailing
-say 'the tenant goes on'
+say 'the tenant continues'
 kill -CONT "$tenant"
 expect
 passes
@@ -133,21 +133,21 @@ write_configuration 'nonsense: 1'
 kill -HUP "$gateway"
 expect OriginwardenReloadFailed
 passes
-say 'and has none'
+say 'the mistake is fixed'
 write_configuration ''
 kill -HUP "$gateway"
 expect
 
-say 'the lists cannot be kept on disk'
+say 'the lists cannot be written to disk'
 rm -r "$work/lists"
 touch "$work/lists"
 expect OriginwardenSnapshotFailing
 passes
-say 'and can again'
+say 'the lists can be written again'
 rm "$work/lists"
 expect
 
-# etcd COMMAND JSON: asks the member itself.
+# etcd COMMAND JSON: sends a request to the etcd member.
 etcd() { curl -s "http://127.0.0.1:$port/v3/$1" -d "$2"; }
 say 'the store has no space'
 printf '{"key":"ZmlsbA==","value":"%s"}' "$(head -c 300000 /dev/zero | base64 -w0)" >"$work/fill.json"
@@ -159,7 +159,7 @@ answer=$(curl -sk "https://$listen/api/v1/web-integrations" -H "Authorization: B
 expect OriginwardenWritesFail
 passes
 curl -sf "http://$admin/readyz" | grep -q '"ready":true.*"write_problem":"no_space"' || fail "$(curl -s "http://$admin/readyz")"
-say 'the store has space'
+say 'the store has space again'
 read -r id revision <<<"$(etcd kv/range '{"key":"ZmlsbA==","keys_only":true}' | sed 's/.*"member_id":"\([0-9]*\)", *"revision":"\([0-9]*\)".*/\1 \2/')"
 for step in "kv/compaction {\"revision\":$revision,\"physical\":true}" 'maintenance/defragment {}' "maintenance/alarm {\"action\":\"DEACTIVATE\",\"memberID\":\"$id\",\"alarm\":\"NOSPACE\"}"; do
   etcd "${step%% *}" "${step#* }" >/dev/null
@@ -178,7 +178,7 @@ start_member
 expect
 passes
 
-say 'the issuer of a token is away'
+say 'the issuer of a token is unreachable'
 while :; do
   curl -sk -o /dev/null -H 'Authorization: Bearer eyJhbGciOiJSUzI1NiJ9.e30.e30' "https://$listen/api/v1/web-integrations" || true
   sleep 0.2
@@ -187,18 +187,18 @@ asker=$!
 started+=("$asker")
 expect OriginwardenAPIFailing
 kill "$asker"
-say 'nobody asks for it'
+say 'no more requests with its tokens'
 expect
-say 'the certificate ends soon'
+say 'the certificate expires soon'
 certificate 3
 expect OriginwardenCertificateExpiring
-say 'it was renewed'
+say 'the certificate is renewed'
 certificate 90
 expect
 passes
 
 say 'the gateway ends'
 kill -TERM "$gateway"
-wait "$gateway" || fail "it ended with $?"
+wait "$gateway" || fail "it exited with $?"
 expect OriginwardenDown
 say 'every alert fired when it should, and ended'

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# How soon a change made at one gateway is in force at the others, and what a
-# burst of changes does to the request path: three members of an etcd cluster and
+# Measures how soon a change made at one gateway is in force at the others, and how
+# a burst of changes affects requests. Runs an etcd cluster of three members and
 # three gateways on this machine, with their data on its disk.
 # Usage: bench/fleet.sh [TENANTS [CHANGES [SECONDS]]], 10000, 1000 and 10 by default.
-# It fails only when a change is lost or a request is not served: times are for
-# reading, on a machine that does nothing else.
+# It fails only if a change is lost or a request is not served. The times are
+# meaningful only on an otherwise idle machine.
 source "$(dirname "$0")/gateway.sh"
 tenants=${1:-10000} changes=${2:-1000} seconds=${3:-10}
 
@@ -13,13 +13,13 @@ go build -o "$work/tenant" ./bench/tenant
 go build -o "$work/fleet" ./bench/fleet
 (cd store/etcd/etcdtest && go build -o "$work/member" ./member)
 
-# patiently FILE PATTERN: await, for a machine that is busy.
+# patiently FILE PATTERN: like await, but waits longer, for a busy machine.
 patiently() {
   for _ in 1 2 3 4 5; do await "$1" "$2" 2>/dev/null && return; done
   await "$1" "$2"
 }
 
-# free_port: one that nobody has, and that is given to nobody who only connects.
+# free_port: sets $port to an unused port below the range of outgoing connections.
 taken=' '
 free_port() {
   while :; do

@@ -1,5 +1,5 @@
-# Sourced by the scripts beside it: builds the gateway and a tenant into $work,
-# and starts both on loopback. Everything that was started ends with the script.
+# Sourced by the other scripts here: builds the gateway and a tenant in $work, and
+# starts both on loopback. All processes that it started end with the script.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 work=$(mktemp -d)
@@ -12,7 +12,7 @@ cleanup() {
 trap cleanup EXIT
 trap 'exit 1' INT TERM
 
-# await FILE PATTERN: prints the first line of FILE that has PATTERN.
+# await FILE PATTERN: waits for a line in FILE that matches PATTERN, and prints it.
 await() {
   for _ in $(seq 200); do
     if line=$(grep -m1 -E "$2" "$1" 2>/dev/null); then
@@ -25,9 +25,8 @@ await() {
   return 1
 }
 
-# start_gateway CONFIGURATION: sets $listen, $admin, $gateway and $token. The
-# tenant is the only one unless $others, and takes every host unless $hosts, say
-# otherwise.
+# start_gateway CONFIGURATION: sets $listen, $admin, $gateway and $token. $others
+# adds tenants; $hosts sets the tenant's hosts, instead of all.
 start_gateway() {
   go build -o "$work/originwarden" ./cmd/originwarden
   go build -o "$work/tenant" ./bench/tenant
@@ -49,7 +48,7 @@ start_gateway() {
   token=$(cat "$work/admin-token")
 }
 
-# list ORIGIN: makes a web integration that lists ORIGIN, prints its id.
+# list ORIGIN: creates a web integration that lists ORIGIN, and prints its id.
 list() {
   curl -sf "http://$listen/api/v1/web-integrations" -H "Authorization: Bearer $token" -H 'Content-Type: application/json' \
     -d "{\"name\":\"bench\",\"validOrigins\":[\"$1\"]}" | sed -n 's/.*"id":"\([^"]*\)".*/\1/p'

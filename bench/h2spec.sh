@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Holds the listener's HTTP/2 to h2spec. Usage: bench/h2spec.sh
+# Tests the listener's HTTP/2 with h2spec. Usage: bench/h2spec.sh
 #
-# Three of its cases fail in Go's net/http, which gives no say in them; the
-# script fails on any other, and also when one of the three begins to pass:
+# Three cases fail because of Go's net/http and cannot be changed by its users. The
+# script fails if any other case fails, or if one of the three passes:
 #   6.5.3/1    duplicate settings in one frame close the connection, which is
 #              stricter than RFC 9113, section 6.5.3 ("processed in order")
-#   8.1.2.2/1  a connection-specific header is answered with 400 instead of a
-#   8.1.2.2/2  stream error, as RFC 9113, section 8.1.1 permits; so is TE
+#   8.1.2.2/1  a connection-specific header and TE get 400 instead of a stream
+#   8.1.2.2/2  error, as RFC 9113, section 8.1.1 permits
 source "$(dirname "$0")/gateway.sh"
 known='6.5.3/1 8.1.2.2/1 8.1.2.2/2'
 
@@ -16,7 +16,7 @@ start_gateway "$(printf 'tls: {cert: "%s/cert.pem", key: "%s/key.pem"}\nlog: {ac
 
 "$work/h2spec" -t -k -h localhost -p "${listen##*:}" -j "$work/report.xml" >"$work/h2spec.out" 2>&1 || true
 tail -n 2 "$work/h2spec.out"
-# A case is its section and its number there.
+# A case is written as its section and its number in the section.
 failed=$(awk '
   /^Failures:/ { on = 1 }
   on && /^ *[0-9.]+\. / { section = $1; sub(/\.$/, "", section) }
@@ -26,4 +26,4 @@ if [ "$failed" != "$known" ]; then
   echo "failed: ${failed:-none}; known: $known"
   exit 1
 fi
-echo "only what net/http leaves no say in: $failed"
+echo "only the known cases of net/http fail: $failed"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Has a gateway read its configuration again while wrk asks it as fast as it can:
-# a hundred times, each with another mode, and no request may fail.
+# Reloads a gateway's configuration a hundred times under load by wrk, each time
+# with another mode. No request may fail.
 # Usage: bench/reload.sh [TIMES]. Needs wrk.
 source "$(dirname "$0")/gateway.sh"
 times=${1:-100}

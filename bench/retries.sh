@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# What becomes of requests while their tenant is killed and started again, and
-# when it closes its idle connections. Usage: bench/retries.sh [FLAGS], which are
-# those of bench/retries. It fails when more than 10 GETs of 20,000 fail, or any
-# POST does or arrives twice.
+# Counts failed requests while their tenant is killed and restarted, and while it
+# closes idle connections. Usage: bench/retries.sh [FLAGS], with the flags of
+# bench/retries. It fails if more than 10 of 20,000 GETs fail, or if any POST fails
+# or arrives twice.
 source "$(dirname "$0")/gateway.sh"
 go build -o "$work/retries" ./bench/retries
 start_gateway 'log: {level: error}'
-kill "${started[0]}" && wait "${started[0]}" || true # the first tenant: others follow at its address
+kill "${started[0]}" && wait "${started[0]}" || true # the first tenant; bench/retries starts others at its address
 "$work/retries" -gateway "$listen" -tenant "$tenant" -program "$work/tenant" "$@"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Restarts two gateways behind HAProxy, one after the other, while wrk asks them
-# as fast as it can: no request may fail. HAProxy repeats nothing that it has
-# sent. Usage: bench/rolling.sh [ROUNDS]. Needs haproxy and wrk.
+# Restarts two gateways behind HAProxy, one after the other, under load by wrk. No
+# request may fail. HAProxy does not retry requests that it has sent.
+# Usage: bench/rolling.sh [ROUNDS]. Needs haproxy and wrk.
 source "$(dirname "$0")/gateway.sh"
 rounds=${1:-2}
 go build -o "$work/originwarden" ./cmd/originwarden
@@ -10,7 +10,7 @@ go build -o "$work/tenant" ./bench/tenant
 started+=($!)
 tenant=$(await "$work/tenant.out" :)
 
-# serve NAME: starts a gateway, at the addresses that it had, and sets its pid.
+# serve NAME: starts a gateway, at its previous addresses if any, and sets its pid.
 declare -A pid listens admins
 serve() {
   cat >"$work/$1.yaml" <<YAML
@@ -65,7 +65,7 @@ for _ in $(seq "$rounds"); do
   for name in a b; do
     sleep 2
     kill -TERM "${pid[$name]}"
-    wait "${pid[$name]}" || { echo "gateway $name ended with $?"; cat "$work/$name.log"; exit 1; }
+    wait "${pid[$name]}" || { echo "gateway $name exited with $?"; cat "$work/$name.log"; exit 1; }
     serve "$name"
     sleep 1
   done

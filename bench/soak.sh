@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# A soak of the gateway with refused floods, list changes and WebSockets.
+# A soak test of the gateway with floods of refused requests, changes of lists, and
+# WebSockets.
 # Usage: bench/soak.sh [DURATION], ten minutes by default.
 source "$(dirname "$0")/gateway.sh"
 go build -o "$work/soak" ./bench/soak

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Everything about deploy/ that can be checked on a machine without a container
-# engine, a cluster or systemd. Usage: deploy/check.sh, as root, who may change
-# the root and install Debian's packages.
+# Checks all of deploy/ that can be checked without a container engine, a cluster
+# or a running systemd. Usage: deploy/check.sh, as root, because it uses chroot and
+# installs Debian packages.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -22,7 +22,7 @@ promtool test rules prometheus/rules/originwarden_test.yml
 step 'the queries of dashboard and alerts, by Prometheus'
 ORIGINWARDEN_PROMETHEUS=required go test -count=1 -run Prometheus .
 
-# Names in the unit are those of a machine where it is installed.
+# The unit names a program that exists only where it is installed.
 step 'the unit, by systemd-analyze'
 units=$(mktemp -d)
 trap 'rm -rf "$units"' EXIT
@@ -36,7 +36,7 @@ verify() { # IGNORED
 verify nothing
 systemd-analyze security --offline=true --threshold=20 "$units/originwarden.service" 2>&1 | tail -n 1
 cp -r systemd/originwarden.service.d "$units"
-# Before 253, the drop-in is not for this machine; the rest of it has to be right.
+# systemd before 253 does not know the type in the drop-in; all else has to be valid.
 version=$(systemctl --version | awk 'NR == 1 { print $2 }')
 ignored=nothing
 [ "${version%%[!0-9]*}" -ge 253 ] || ignored='Failed to parse service type, ignoring: notify-reload'

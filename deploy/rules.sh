@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Prints the alerts with links to the runbooks as you publish them: URL is where
-# the files of docs/ are. With --kubernetes they are a PrometheusRule.
+# Prints the alerts with links to the runbooks at URL, where you publish the files
+# of docs/. With --kubernetes, prints them as a PrometheusRule.
 # Usage: deploy/rules.sh [--kubernetes] URL
 set -euo pipefail
 rules="$(dirname "$0")/prometheus/rules/originwarden.yml"
