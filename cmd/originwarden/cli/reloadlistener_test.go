@@ -92,3 +92,21 @@ func requestEverything(t *testing.T, conn io.Writer) {
 		t.Fatal(err)
 	}
 }
+
+func TestReload_KeepsTheConnectionsToTenantsWithUnchangedTLSFiles(t *testing.T) {
+	ca := newAuthority(t, t.TempDir())
+	m := newMutual(t, ca, "http/1.1")
+	r := serveFile(t, fmt.Sprintf("tenants: [{id: acme, upstream: %q, upstream_tls: %s}]\n", m.URL, tlsOf(ca.secret(t))))
+	send(t, "GET", r.tenants, "")
+	if response, text := r.reload(t); response.StatusCode != 200 {
+		t.Fatal(text)
+	}
+	if response, text := send(t, "GET", r.tenants, ""); response.StatusCode != 200 {
+		t.Fatal(text)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if n := len(m.states); n != 1 {
+		t.Errorf("the tenant has seen %d connections, want 1", n)
+	}
+}

@@ -6,8 +6,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"originwarden/cmd/originwarden/logs"
 	"os"
 	"time"
+
+	"go.uber.org/zap"
 )
 
 // Files are files whose contents are in use.
@@ -16,8 +19,9 @@ type Files struct {
 	// Apply reads the files and uses them if they have changed. It is called when
 	// they may have, and again for as long as it fails.
 	Apply func(context.Context) error
-	// Report is called once for each change and reason when Apply fails.
-	Report func(problem string)
+	// Log gets Failure once for each change and reason when Apply fails.
+	Log     *zap.Logger
+	Failure string
 
 	seen    [sha256.Size]byte // zero: not read yet
 	problem string            // reported last, or "" after a success
@@ -56,7 +60,7 @@ func (f *Files) check(ctx context.Context) {
 		f.problem = ""
 	case ctx.Err() == nil && (changed || err.Error() != f.problem):
 		f.problem = err.Error()
-		f.Report(f.problem)
+		f.Log.Error(f.Failure, zap.String("error", logs.Escape(f.problem, logs.LongestError)))
 	}
 }
 

@@ -31,7 +31,7 @@ func LoadServer(files config.TLS, log *zap.Logger) (Server, error) {
 		if err != nil {
 			return nil, err
 		}
-		c := &certificate{files: pair, log: log}
+		c := &certificate{files: pair, log: log.With(zap.String("cert", pair.Cert))}
 		c.current.Store(loaded)
 		all = append(all, c)
 	}
@@ -59,11 +59,10 @@ func (s Server) choose(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 func (s Server) Files() (all []*Files) {
 	for _, c := range s {
 		all = append(all, &Files{
-			Names: []string{c.files.Cert, c.files.Key},
-			Apply: c.reload,
-			Report: func(problem string) {
-				c.log.Error("reloading the certificate failed; the old one is used", zap.String("cert", c.files.Cert), zap.String("error", problem))
-			},
+			Names:   []string{c.files.Cert, c.files.Key},
+			Apply:   c.reload,
+			Log:     c.log,
+			Failure: "reloading the certificate failed; the old one is used",
 		})
 	}
 	return all
@@ -76,7 +75,7 @@ func (c *certificate) reload(context.Context) error {
 	}
 	if old := c.current.Load(); !slices.EqualFunc(old.Certificate, read.Certificate, slices.Equal) {
 		c.current.Store(read)
-		c.log.Info("the certificate has changed", zap.String("cert", c.files.Cert), zap.Time("not_after", read.Leaf.NotAfter))
+		c.log.Info("the certificate has changed", zap.Time("not_after", read.Leaf.NotAfter))
 	}
 	return nil
 }

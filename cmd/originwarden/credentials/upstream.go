@@ -73,11 +73,10 @@ func (u Upstreams) Files(apply func(old, now *tls.Config), log *zap.Logger) (fil
 	for _, of := range u {
 		log := log.With(zap.Strings("tenants", of.tenants[:min(most, len(of.tenants))]), zap.String("ca", of.files.CA), zap.String("cert", of.files.Cert))
 		files = append(files, &Files{
-			Names: []string{of.files.CA, of.files.Cert, of.files.Key},
-			Apply: func(context.Context) error { return of.reload(apply, log) },
-			Report: func(problem string) {
-				log.Error("reloading the TLS files of upstreams failed; the old ones are used", zap.String("error", problem))
-			},
+			Names:   []string{of.files.CA, of.files.Cert, of.files.Key},
+			Apply:   func(context.Context) error { return of.reload(apply, log) },
+			Log:     log,
+			Failure: "reloading the TLS files of upstreams failed; the old ones are used",
 		})
 	}
 	return files

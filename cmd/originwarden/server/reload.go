@@ -35,13 +35,12 @@ func (s *Server) reloadOnRequest(ctx context.Context) {
 		var done chan<- reloadResult
 		select {
 		case <-ctx.Done():
+			stopChecks()
+			return
 		case <-s.options.Reload:
 		case done = <-s.reloads:
 		}
 		stopChecks()
-		if ctx.Err() != nil {
-			return
-		}
 		result := s.reload(ctx)
 		if done != nil {
 			done <- result
@@ -143,16 +142,12 @@ func (s *Server) serveReload(w http.ResponseWriter, r *http.Request) {
 }
 
 // requestReload waits for the result of a reload. ctx ends when the gateway stops.
-func (s *Server) requestReload(ctx context.Context) (result reloadResult) {
+func (s *Server) requestReload(ctx context.Context) reloadResult {
 	done := make(chan reloadResult, 1)
 	select {
 	case s.reloads <- done:
-		select {
-		case result = <-done:
-			return result
-		case <-ctx.Done():
-		}
+		return <-done
 	case <-ctx.Done():
+		return reloadResult{err: errStopping}
 	}
-	return reloadResult{err: errStopping}
 }

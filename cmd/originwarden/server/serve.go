@@ -131,24 +131,6 @@ func (s *Server) startBackground(ctx context.Context) {
 	s.background.Go(func() { notifyWatchdog(ctx) })
 	s.background.Go(func() { s.reloadOnRequest(ctx) })
 	if remote, ok := s.store.Store.(*stores.Etcd); ok {
-		s.background.Go(func() { credentials.Follow(ctx, s.storeCredentials(remote)) })
-	}
-}
-
-// storeCredentials returns the files of the store's credentials. The cluster may
-// refuse what they contain; then it is tried again.
-func (s *Server) storeCredentials(remote *stores.Etcd) *credentials.Files {
-	return &credentials.Files{
-		Names: remote.CredentialFiles(),
-		Apply: func(ctx context.Context) error {
-			changed, err := remote.Renew(ctx)
-			if changed {
-				s.log.Info("the credentials for the store have changed", zap.Stringer("store", s.started.Store.URL))
-			}
-			return err
-		},
-		Report: func(problem string) {
-			s.log.Error("the new credentials for the store cannot be used; the old ones are used", zap.String("error", logs.Escape(problem, logs.LongestError)))
-		},
+		s.background.Go(func() { credentials.Follow(ctx, remote.Credentials(s.log.Logger)) })
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"originwarden/api"
+	"originwarden/api/auth"
 	"originwarden/api/refusals"
 	"originwarden/cmd/originwarden/config"
 	"originwarden/cmd/originwarden/logs"
@@ -54,13 +55,13 @@ type Server struct {
 	started *config.Config // as it was at the start
 	current atomic.Pointer[settings]
 
-	store     *store.Monitored
-	lists     *lists.Cache
-	disk      *disk.Disk // nil: lists are not kept on disk
-	refusals  refusals.Recent
-	token     adminToken
-	readiness readiness.State
-	upstreams upstreams.Tracker
+	store      *store.Monitored
+	lists      *lists.Cache
+	disk       *disk.Disk // nil: lists are not kept on disk
+	refusals   refusals.Recent
+	adminToken []auth.Token // of the file, once it was needed
+	readiness  readiness.State
+	upstreams  upstreams.Tracker
 
 	address  net.Addr // of the tenants' listener
 	gateway  *proxy.Gateway

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync"
 
 	"go.uber.org/zap"
 
@@ -22,13 +21,6 @@ import (
 // AdminTokenName is the file beside the store's that holds the token which is
 // made when none is configured.
 const AdminTokenName = "admin-token"
-
-// adminToken is the token of the file, once it was needed.
-type adminToken struct {
-	once  sync.Once
-	token auth.Token
-	err   error
-}
 
 var errNoTokens = errors.New("there is neither a token nor an issuer, which a store that is no file needs")
 
@@ -52,16 +44,16 @@ func (s *Server) tokens(cfg *config.Config) ([]auth.Token, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.token.once.Do(func() {
-		s.token.token, s.token.err = loadAdminToken(filepath.Join(filepath.Dir(file), AdminTokenName), s.log.Logger)
-	})
-	return []auth.Token{s.token.token}, s.token.err
+	if s.adminToken == nil {
+		s.adminToken, err = loadAdminToken(filepath.Join(filepath.Dir(file), AdminTokenName), s.log.Logger)
+	}
+	return s.adminToken, err
 }
 
-// loadAdminToken returns the token of the file at path, and makes both if there
-// is no such file. The caller holds the lock of the store, so that no other
+// loadAdminToken returns the token of the file at path, and no other. It makes both
+// if there is no such file. The caller holds the lock of the store, so that no other
 // process does the same.
-func loadAdminToken(path string, log *zap.Logger) (auth.Token, error) {
+func loadAdminToken(path string, log *zap.Logger) ([]auth.Token, error) {
 	text, err := readToken(path, log)
 	made := errors.Is(err, fs.ErrNotExist)
 	if made {
@@ -72,10 +64,10 @@ func loadAdminToken(path string, log *zap.Logger) (auth.Token, error) {
 		})
 	}
 	if err != nil {
-		return auth.Token{}, fmt.Errorf("the admin token: %w", err)
+		return nil, fmt.Errorf("the admin token: %w", err)
 	}
 	log.Warn("no tokens are configured: using the admin token in a file", zap.String("file", path), zap.Bool("made", made))
-	return auth.Token{Subject: "admin", Tenant: "*", Role: auth.Admin, SHA256: sha256.Sum256([]byte(text))}, nil
+	return []auth.Token{{Subject: "admin", Tenant: "*", Role: auth.Admin, SHA256: sha256.Sum256([]byte(text))}}, nil
 }
 
 func readToken(path string, log *zap.Logger) (string, error) {

@@ -10,6 +10,8 @@ import (
 	"originwarden/cmd/originwarden/config"
 	"originwarden/cmd/originwarden/credentials"
 	"originwarden/store/etcd"
+
+	"go.uber.org/zap"
 )
 
 // Etcd is a store whose password and certificates can change.
@@ -19,29 +21,34 @@ type Etcd struct {
 	access atomic.Pointer[etcd.Access] // in use
 }
 
-// CredentialFiles returns the names of the files that Renew reads. "" is none.
-func (s *Etcd) CredentialFiles() []string {
-	files := s.cfg.Etcd
-	return []string{files.PasswordFile, files.CA, files.Cert, files.Key}
-}
-
 // TLS returns the settings in use, or nil.
 func (s *Etcd) TLS() *tls.Config { return s.access.Load().TLS }
 
-// Renew reads the credentials again and uses them if they have changed and the
-// cluster accepts them.
-func (s *Etcd) Renew(ctx context.Context) (changed bool, err error) {
+// Credentials returns the files of the credentials, to follow. If the cluster
+// refuses what they contain, it is tried again.
+func (s *Etcd) Credentials(log *zap.Logger) *credentials.Files {
+	files := s.cfg.Etcd
+	return &credentials.Files{
+		Names:   []string{files.PasswordFile, files.CA, files.Cert, files.Key},
+		Apply:   func(ctx context.Context) error { return s.renew(ctx, log) },
+		Log:     log,
+		Failure: "the new credentials for the store cannot be used; the old ones are used",
+	}
+}
+
+func (s *Etcd) renew(ctx context.Context, log *zap.Logger) error {
 	read, err := readAccess(s.cfg)
 	if err != nil || sameAccess(read, *s.access.Load()) {
-		return false, err
+		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(s.cfg.Timeout))
 	defer cancel()
-	if err := s.Store.Renew(ctx, read); err != nil {
-		return false, err
+	if err := s.Renew(ctx, read); err != nil {
+		return err
 	}
 	s.access.Store(&read)
-	return true, nil
+	log.Info("the credentials for the store have changed", zap.Stringer("store", s.cfg.URL))
+	return nil
 }
 
 func sameAccess(a, b etcd.Access) bool {

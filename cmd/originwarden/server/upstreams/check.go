@@ -20,7 +20,7 @@ func (u *Tracker) Check(ctx context.Context, cfg *config.Config, tlsOf func(*con
 	defer checks.Wait()
 	for i := range cfg.Tenants {
 		t := &cfg.Tenants[i]
-		if of := u.tenants()[t.ID].upstream; of != nil && t.UpstreamCheck.Path != "" {
+		if of := u.tenants()[t.ID]; of != nil && t.UpstreamCheck.Path != "" {
 			checks.Go(func() { of.checkPeriodically(ctx, t, tlsOf) })
 		}
 	}

@@ -16,20 +16,15 @@ import (
 // Tracker holds the last known state of each tenant's upstream. The zero value
 // has no tenants. It may be used concurrently.
 type Tracker struct {
-	byTenant atomic.Pointer[map[string]tracked]
+	byTenant atomic.Pointer[map[string]*upstream]
 }
 
-// tracked is one tenant's upstream.
-type tracked struct {
-	*upstream
+// upstream is one tenant's.
+type upstream struct {
+	last atomic.Pointer[result]
 	// validity is how long the last result is reported as a metric. A failure of
 	// the last request is no alarm long after it.
 	validity time.Duration
-}
-
-// upstream is replaced when the tenant's URL changes.
-type upstream struct {
-	last atomic.Pointer[result]
 }
 
 // result is what the last request or check found.
@@ -51,7 +46,7 @@ func validity(t *config.Tenant) time.Duration {
 // SetTenants tracks the tenants of cfg and no others. Results of tenants whose
 // upstream is the same as in before are kept; before may be nil.
 func (u *Tracker) SetTenants(before, cfg *config.Config) {
-	old, next := u.tenants(), make(map[string]tracked, len(cfg.Tenants))
+	old, next := u.tenants(), make(map[string]*upstream, len(cfg.Tenants))
 	addresses := map[string]string{}
 	if before != nil {
 		for _, t := range before.Tenants {
@@ -60,16 +55,15 @@ func (u *Tracker) SetTenants(before, cfg *config.Config) {
 	}
 	for i := range cfg.Tenants {
 		t := &cfg.Tenants[i]
-		kept := old[t.ID].upstream
-		if kept == nil || addresses[t.ID] != t.Upstream.String() {
-			kept = &upstream{}
+		next[t.ID] = &upstream{validity: validity(t)}
+		if kept := old[t.ID]; kept != nil && addresses[t.ID] == t.Upstream.String() {
+			next[t.ID].last.Store(kept.last.Load())
 		}
-		next[t.ID] = tracked{kept, validity(t)}
 	}
 	u.byTenant.Store(&next)
 }
 
-func (u *Tracker) tenants() map[string]tracked {
+func (u *Tracker) tenants() map[string]*upstream {
 	if all := u.byTenant.Load(); all != nil {
 		return *all
 	}
@@ -79,7 +73,7 @@ func (u *Tracker) tenants() map[string]tracked {
 // Observe records the result of a forwarded request. It costs next to nothing
 // while results stay the same.
 func (u *Tracker) Observe(x *proxy.Exchange) {
-	of := u.tenants()[x.Tenant].upstream
+	of := u.tenants()[x.Tenant]
 	switch {
 	case of == nil, x.UpstreamCause == proxy.CauseClient, x.UpstreamCause == proxy.CauseLoop:
 	case x.UpstreamCause != "":
