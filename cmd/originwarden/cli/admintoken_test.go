@@ -72,7 +72,7 @@ func TestServe_RefusesAnAdminTokenThatIsNone(t *testing.T) {
 			t.Fatal(err)
 		}
 		status, stdout, stderr := execution(t, deaf(t), "serve", "--upstream", "http://127.0.0.1:1", "--store", "sqlite:"+filepath.Join(dir, "lists.db"))
-		want := "originwarden: the admin token: " + file + " holds none; when it is removed, the next start makes one\n"
+		want := "originwarden: the admin token: " + file + " contains no token: remove the file, and the next start makes one\n"
 		if status != exitFailed || stdout != "" || stderr != want {
 			t.Errorf("%.20q: exit status %d, %q and\n%s", content, status, stdout, stderr)
 		}

@@ -22,7 +22,7 @@ import (
 // made when none is configured.
 const AdminTokenName = "admin-token"
 
-var errNoTokens = errors.New("there is neither a token nor an issuer, which a store that is no file needs")
+var errNoTokens = errors.New("there are no tokens and no issuer: with a store that is not a file, one of them is required")
 
 // tokens returns those of a configuration, or else the one of the file.
 func (s *Server) tokens(cfg *config.Config) ([]auth.Token, error) {
@@ -85,7 +85,7 @@ func readToken(path string, log *zap.Logger) (string, error) {
 	}
 	token := strings.TrimSpace(string(text))
 	if !auth.IsToken(token) {
-		return "", fmt.Errorf("%s holds none; when it is removed, the next start makes one", path)
+		return "", fmt.Errorf("%s contains no token: remove the file, and the next start makes one", path)
 	}
 	return token, nil
 }
