@@ -48,7 +48,7 @@ func (t *tenantRequest) listRefused(w *responseWriter, r *http.Request) error {
 
 func newRefusedOrigin(r refusals.Refusal, list *origins.List) refusedOrigin {
 	d := refusedOrigin{
-		Origin: r.Origin, Reason: r.Reason.String(), Count: r.Count, Path: r.Path, OwnHost: r.OwnHost,
+		Origin: r.Origin, Reason: string(r.Reason), Count: r.Count, Path: r.Path, OwnHost: r.OwnHost,
 		First: r.First.UTC().Truncate(time.Second), Last: r.Last.UTC().Truncate(time.Second),
 	}
 	if !origins.WellFormed(r.Origin) || r.Reason == origins.MethodNotAllowed || r.Reason == origins.HeaderNotAllowed {

@@ -16,10 +16,10 @@ func TestDecision_ExplainsEveryReason(t *testing.T) {
 		told[reasonOf(t, row)] = origins.Refused
 	}
 	for _, reason := range origins.Reasons() {
-		if told[reason.String()] != reason.Verdict() {
-			t.Errorf("%s is %s, and the document says %q", reason, reason.Verdict(), told[reason.String()])
+		if told[string(reason)] != reason.Verdict() {
+			t.Errorf("%s is %s, and the document says %q", reason, reason.Verdict(), told[string(reason)])
 		}
-		delete(told, reason.String())
+		delete(told, string(reason))
 	}
 	for reason := range told {
 		t.Errorf("it has %s, which is no reason", reason)

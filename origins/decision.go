@@ -3,6 +3,8 @@ package origins
 import (
 	"slices"
 	"strings"
+
+	"golang.org/x/net/http/httpguts"
 )
 
 // Policy holds the operator's settings for one tenant. It must not change once it
@@ -118,7 +120,7 @@ func (p *Policy) Screen(r *Request) (reason Reason, decided bool) {
 	case !WellFormed(r.Origin[0]):
 		return OriginMalformed, true
 	}
-	return undecided, false
+	return "", false
 }
 
 // DecideByList decides about a request that Screen did not decide about.
@@ -243,7 +245,7 @@ func RequestHeaders(lines []string) func(yield func(name string, ok bool) bool) 
 				name, line, more = strings.Cut(line, ",")
 				name = strings.Trim(name, " \t")
 				seen++
-				if seen > maxRequestHeaders || len(name) > maxRequestHeaderLength || !isToken(name) {
+				if seen > maxRequestHeaders || len(name) > maxRequestHeaderLength || name != "" && !httpguts.ValidHeaderFieldName(name) {
 					yield("", false)
 					return
 				}
@@ -253,15 +255,4 @@ func RequestHeaders(lines []string) func(yield func(name string, ok bool) bool) 
 			}
 		}
 	}
-}
-
-// isToken reports whether s is empty or a token (RFC 9110, section 5.6.2).
-func isToken(s string) bool {
-	for i := range len(s) {
-		c := s[i] | 0x20
-		if !isLower(c) && !isDigit(s[i]) && strings.IndexByte("!#$%&'*+-.^_`|~", s[i]) < 0 {
-			return false
-		}
-	}
-	return true
 }

@@ -249,14 +249,14 @@ func TestReason_StringsAndVerdictsAreTheContract(t *testing.T) {
 	}
 	got := origins.Reasons()
 	for _, r := range got {
-		if want[r.String()] != r.Verdict() {
-			t.Errorf("%v is %v, want %q", r, r.Verdict(), want[r.String()])
+		if want[string(r)] != r.Verdict() {
+			t.Errorf("%v is %v, want %q", r, r.Verdict(), want[string(r)])
 		}
 	}
 	if len(got) != len(want) {
 		t.Errorf("%d reasons, want %d", len(got), len(want))
 	}
-	if (origins.Reason(0)).Verdict() != origins.Refused {
+	if (origins.Reason("")).Verdict() != origins.Refused {
 		t.Error("the zero reason is allowed")
 	}
 }

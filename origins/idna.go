@@ -91,13 +91,8 @@ func isReadAsWritten(profile *idna.Profile, host, name, decoded string) bool {
 
 // splitLabels splits at the full stop and at the characters that UTS 46 maps to it.
 func splitLabels(host string) []string {
-	return strings.Split(strings.Map(func(r rune) rune {
-		switch r {
-		case '\u3002', '\uff0e', '\uff61':
-			return '.'
-		}
-		return r
-	}, host), ".")
+	stops := strings.NewReplacer("\u3002", ".", "\uff0e", ".", "\uff61", ".")
+	return strings.Split(stops.Replace(host), ".")
 }
 
 const (

@@ -1,6 +1,9 @@
 package origins
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Miss is the entry of a list that is most like a refused origin. Wrong refusals
 // are mostly due to another scheme, port or label.
@@ -57,27 +60,18 @@ func (l *List) Nearest(origin string) Miss {
 	return nearest
 }
 
+// nearerThan reports whether m is nearer than other, or the first of two that are
+// equally near, so that the result is stable. The zero Miss is the farthest.
 func (m Miss) nearerThan(other Miss) bool {
-	if m.Relation.distance() != other.Relation.distance() {
-		return m.Relation.distance() < other.Relation.distance()
+	if m.Relation == other.Relation {
+		return m.Entry < other.Entry
 	}
-	return m.Relation != "" && m.Entry < other.Entry // so that the result is stable
+	return m.Relation != "" && m.Relation.distance() < other.Relation.distance()
 }
 
+// distance orders the relations that relationBetween returns.
 func (r Relation) distance() int {
-	switch r {
-	case OtherIntegration:
-		return 0
-	case OtherScheme:
-		return 1
-	case OtherCase:
-		return 2
-	case OtherPort:
-		return 3
-	case OtherLabel:
-		return 4
-	}
-	return 5
+	return slices.Index([]Relation{OtherScheme, OtherCase, OtherPort, OtherLabel, ""}, r)
 }
 
 // relationBetween compares an origin with an entry.

@@ -2,47 +2,43 @@ package origins
 
 // Reason is why a request is allowed or refused. Its string is the same in bodies,
 // log lines and metric labels.
-type Reason uint8
+type Reason string
 
 // The reasons. The zero value is none of them, and its verdict is Refused.
 const (
-	undecided Reason = iota
-
 	// Listed: the tenant's list contains the origin.
-	Listed
+	Listed Reason = "listed"
 	// SameOrigin: the origin is one of the tenant's public origins.
-	SameOrigin
+	SameOrigin Reason = "same_origin"
 	// NoOrigin: the request has no Origin, so it is not a CORS request.
-	NoOrigin
+	NoOrigin Reason = "no_origin"
 	// PathExempt: a POST to a path of PostFromAnywhere.
-	PathExempt
+	PathExempt Reason = "path_exempt"
 
 	// OriginNotListed: a well-formed origin that is not in the list.
-	OriginNotListed
+	OriginNotListed Reason = "origin_not_listed"
 	// OriginMalformed: no browser sends such an Origin.
-	OriginMalformed
+	OriginMalformed Reason = "origin_malformed"
 	// OriginOpaque: the Origin is null, which any page can have.
-	OriginOpaque
+	OriginOpaque Reason = "origin_opaque"
 	// OriginRepeated: several Origin lines.
-	OriginRepeated
+	OriginRepeated Reason = "origin_repeated"
 	// OriginRequired: no Origin, where the tenant requires one.
-	OriginRequired
+	OriginRequired Reason = "origin_required"
 	// WebIntegrationUnknown: the tenant has no web integration of that id.
-	WebIntegrationUnknown
+	WebIntegrationUnknown Reason = "web_integration_unknown"
 	// OriginNotInWebIntegration: that web integration does not contain the origin.
-	OriginNotInWebIntegration
+	OriginNotInWebIntegration Reason = "origin_not_in_web_integration"
 	// WebIntegrationAmbiguous: the request names different ids.
-	WebIntegrationAmbiguous
+	WebIntegrationAmbiguous Reason = "web_integration_ambiguous"
 	// MethodNotAllowed: the preflight asks for a method that is not allowed.
-	MethodNotAllowed
+	MethodNotAllowed Reason = "method_not_allowed"
 	// HeaderNotAllowed: the preflight asks for a header that is not allowed.
-	HeaderNotAllowed
+	HeaderNotAllowed Reason = "header_not_allowed"
 	// ListUnavailable: the list is unavailable.
-	ListUnavailable
+	ListUnavailable Reason = "list_unavailable"
 	// ListStale: the list was last confirmed too long ago.
-	ListStale
-
-	reasonCount
+	ListStale Reason = "list_stale"
 )
 
 // Verdict is whether a request is allowed.
@@ -55,50 +51,12 @@ const (
 
 // Reasons returns all reasons.
 func Reasons() []Reason {
-	all := make([]Reason, 0, reasonCount-1)
-	for r := undecided + 1; r < reasonCount; r++ {
-		all = append(all, r)
+	return []Reason{
+		Listed, SameOrigin, NoOrigin, PathExempt,
+		OriginNotListed, OriginMalformed, OriginOpaque, OriginRepeated, OriginRequired,
+		WebIntegrationUnknown, OriginNotInWebIntegration, WebIntegrationAmbiguous,
+		MethodNotAllowed, HeaderNotAllowed, ListUnavailable, ListStale,
 	}
-	return all
-}
-
-// String returns the reason as it appears in bodies, logs and metric labels.
-func (r Reason) String() string {
-	switch r {
-	case Listed:
-		return "listed"
-	case SameOrigin:
-		return "same_origin"
-	case NoOrigin:
-		return "no_origin"
-	case PathExempt:
-		return "path_exempt"
-	case OriginNotListed:
-		return "origin_not_listed"
-	case OriginMalformed:
-		return "origin_malformed"
-	case OriginOpaque:
-		return "origin_opaque"
-	case OriginRepeated:
-		return "origin_repeated"
-	case OriginRequired:
-		return "origin_required"
-	case WebIntegrationUnknown:
-		return "web_integration_unknown"
-	case OriginNotInWebIntegration:
-		return "origin_not_in_web_integration"
-	case WebIntegrationAmbiguous:
-		return "web_integration_ambiguous"
-	case MethodNotAllowed:
-		return "method_not_allowed"
-	case HeaderNotAllowed:
-		return "header_not_allowed"
-	case ListUnavailable:
-		return "list_unavailable"
-	case ListStale:
-		return "list_stale"
-	}
-	return "undecided"
 }
 
 // Verdict returns Allowed for Listed, SameOrigin, NoOrigin and PathExempt, and

@@ -126,7 +126,7 @@ func (g *Gateway) beginExchange(w http.ResponseWriter, r *http.Request) *exchang
 
 // applyDecision sets what follows from the decision.
 func (x *exchange) applyDecision(reason origins.Reason) {
-	x.Reason, x.Decision, x.Verdict = reason.String(), reason, reason.Verdict()
+	x.Reason, x.Decision, x.Verdict = string(reason), reason, reason.Verdict()
 	x.Mode, x.API = x.mode(), x.api
 	switch {
 	case x.Mode == Report:

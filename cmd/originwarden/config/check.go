@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/net/http/httpguts"
+
 	"originwarden/origins"
 )
 
@@ -98,7 +100,7 @@ func (c *checker) checkCORS() {
 	for i, method := range c.CORS.Methods {
 		path := elementPath("cors.methods", i)
 		switch {
-		case method == "*" || !isToken(method):
+		case method == "*" || !httpguts.ValidHeaderFieldName(method):
 			c.reportAt(path, "%.80q is not the name of a method", method)
 		case slices.Contains([]string{"CONNECT", "TRACE", "TRACK"}, strings.ToUpper(method)): // Fetch, forbidden method
 			c.reportAt(path, "the method %s is never forwarded", method)
@@ -118,16 +120,9 @@ func (c *checker) checkCORS() {
 }
 
 func (c *checker) checkHeaderName(path, header string) {
-	if !isToken(header) {
+	if !httpguts.ValidHeaderFieldName(header) {
 		c.reportAt(path, "%.80q is not the name of a header", header)
 	}
-}
-
-// isToken reports whether s is a token (RFC 9110, section 5.6.2).
-func isToken(s string) bool {
-	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
-		return r <= ' ' || r >= 0x7f || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r)
-	})
 }
 
 func (c *checker) checkTokens() {

@@ -28,7 +28,7 @@ func (s *Server) observe(ctx context.Context, x *proxy.Exchange) {
 }
 
 func (s *Server) recordRefusal(x *proxy.Exchange) {
-	if x.Verdict != origins.Refused || x.Decision == 0 {
+	if x.Verdict != origins.Refused || x.Decision == "" {
 		return
 	}
 	s.refusals.Record(x.Tenant, refusals.Request{Origin: x.Origin, Reason: x.Decision, Path: x.Path, OwnHost: x.OwnHost, Time: x.Start})
