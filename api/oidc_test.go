@@ -133,6 +133,9 @@ func TestAccessToken_CannotBeReadTwoWays(t *testing.T) {
 		"a doubled issuer":                  strings.Replace(good, `{`, `{"iss":"x",`, 1),
 		"a claim doubled within another":    strings.Replace(good, `{`, `{"x":{"y":1,"y":2},`, 1),
 		"a doubled claim of no meaning":     strings.Replace(good, `{`, `{"x":1,"x":1,`, 1),
+		"the issuer with a long s behind":   strings.Replace(good, `"iss":"`+i.url+`"`, `"iss":"x","iſs":"`+i.url+`"`, 1),
+		"the audience in another case":      strings.Replace(good, `"aud":"`+audience+`"`, `"aud":"x","Aud":"`+audience+`"`, 1),
+		"the end in another case":           strings.Replace(good, `"exp":`, `"exp":1,"EXP":`, 1),
 		"the issuer in another case behind": strings.Replace(good, `"iss":"`+i.url+`"`, `"iss":"x","ISS":"`+i.url+`"`, 1),
 		"invalid UTF-8":                     strings.Replace(good, "alice", "al\xffice", 1),
 		"a lone surrogate":                  strings.Replace(good, "alice", `\ud800`, 1),
@@ -187,6 +190,29 @@ func TestAccessToken_FailsLikeAnyOther(t *testing.T) {
 	}
 }
 
+func TestAccessToken_ThatIsRefusedTellsTheOperatorWhy(t *testing.T) {
+	i := newIdentity(t)
+	var refused error
+	config := i.config()
+	config.Observe = func(_ context.Context, o api.Outcome) { refused = o.Refused }
+	acme := api.New(config).Tenant("acme")
+	for _, tt := range []struct{ token, why string }{
+		{i.token(t, changes{"iss": "x"}), "different provider"},
+		{i.token(t, changes{"aud": "x"}), "audience"},
+		{i.token(t, changes{"exp": 1}), "expired"},
+		{i.token(t, changes{"nbf": time.Now().Unix() + 100}), "not valid yet"},
+		{i.token(t, changes{"cnf": nil}), "not a bearer token"},
+		{i.token(t, changes{"sub": ""}), "subject"},
+		{signed(t, ellipticKey(t, "first"), i.claims(nil), nil), "signature"},
+		{forged(`{"alg":"none"}`, i.claims(nil), nil), "algorithm"},
+	} {
+		request{path: collection, token: tt.token}.expect(t, acme, 401)
+		if refused == nil || !strings.Contains(refused.Error(), tt.why) {
+			t.Errorf("%v, want %q", refused, tt.why)
+		}
+	}
+}
+
 func TestAccessToken_ThatIsRefusedIsNotQuoted(t *testing.T) {
 	const secret = "s3cr3t"
 	i := newIdentity(t)
@@ -198,6 +224,7 @@ func TestAccessToken_ThatIsRefusedIsNotQuoted(t *testing.T) {
 	tokens := []string{
 		forged(`{"alg":"s3cr3t"}`, i.claims(nil), nil), forged(`{"s3cr3t":1,"s3cr3t":1}`, i.claims(nil), nil), forged(`s3cr3t`, nil, nil),
 		forged(`{"alg":"ES256","kid":"s3cr3t"}`, i.claims(nil), nil), forged(`{"alg":"ES256","jwk":"s3cr3t"}`, i.claims(nil), nil),
+		forged(`{"alg":"ES256","jwk":{"kty":"s3cr3t"}}`, i.claims(nil), nil), forged(`{"alg":"ES256","jwk":{"kty":"EC","crv":"s3cr3t"}}`, i.claims(nil), nil),
 		"s3cr3t.s3cr3t.s3cr3t", signed(t, first, []byte("s3cr3t"), nil), signed(t, first, []byte(`{"s3cr3t":1,"s3cr3t":1}`), nil),
 		signed(t, first, i.claims(nil), map[string]any{"typ": secret}), signed(t, first, i.claims(nil), map[string]any{"crit": []string{secret}, secret: 1}),
 	}

@@ -3,8 +3,10 @@ package auth
 import (
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/coreos/go-oidc/v3/oidc"
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -26,32 +28,38 @@ func parseMembers(text []byte) (members, error) {
 // grant is what a verified access token permits, and how long.
 type grant struct {
 	principal
-	expires float64       // in seconds since 1970
+	expires time.Time
 	by      *oidcVerifier // by whose settings
 }
 
 // leeway is the permitted difference between the issuer's clock and ours (RFC
-// 7519, section 4.1.4), in seconds.
-const leeway = 30
+// 7519, section 4.1.4).
+const leeway = 30 * time.Second
 
-func (g *grant) isExpired(now time.Time) bool { return unixSeconds(now) >= g.expires+leeway }
+// expiryTime returns the earliest expiry of a valid token. The nanosecond makes a
+// token invalid at its very expiry too, which go-oidc permits.
+func expiryTime() time.Time { return time.Now().Add(1 - leeway) }
 
-func unixSeconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
+func (g *grant) isExpired() bool { return g.expires.Before(expiryTime()) }
 
-// checkClaims checks the claims of a token and returns what they grant.
-func (v *oidcVerifier) checkClaims(payload []byte, now time.Time) (grant, error) {
+// grantOf returns what a token that go-oidc has verified grants. It checks the
+// claims that go-oidc does not check strictly or at all.
+func (v *oidcVerifier) grantOf(token *oidc.IDToken) (grant, error) {
+	var payload jsontext.Value
+	_ = token.Claims(&payload) // leaves it empty on errors
 	claims, err := parseMembers(payload)
 	if err != nil {
 		return grant{}, errors.New("the token's claims are not a JSON object")
 	}
-	expires, err := claims.checkTimes(now)
-	if err != nil {
+	if err := claims.checkForm(); err != nil {
 		return grant{}, err
 	}
 	subject := claims.stringAt("sub")
 	switch {
-	case v.Audience == "" || claims.stringAt("iss") != v.Issuer || !claims.hasString("aud", v.Audience):
-		return grant{}, errors.New("the token is of another issuer or audience")
+	case !claims.hasString("aud", v.Audience): // go-oidc permits null in it, and its name in any case
+		return grant{}, errors.New("the token's audience is not a string or a list of strings")
+	case float64(time.Now().Add(leeway).UnixMilli())/1000 < claims.numberAt("nbf"): // go-oidc permits five minutes
+		return grant{}, errors.New("the token is not valid yet")
 	case claims["cnf"] != nil:
 		// The token is bound to a key that a bearer need not have (RFC 7800, RFC 9449).
 		return grant{}, errors.New("the token is not a bearer token")
@@ -62,26 +70,25 @@ func (v *oidcVerifier) checkClaims(payload []byte, now time.Time) (grant, error)
 	if claims.hasString(v.RoleClaim, v.AdminRole) {
 		holder.role = Admin
 	}
-	return grant{holder, expires, v}, nil
+	return grant{holder, token.Expiry, v}, nil
 }
 
-// checkTimes returns when the token expires, in seconds since 1970, if it is
-// valid now. A token without an expiry is invalid.
-func (m members) checkTimes(now time.Time) (expires float64, err error) {
-	expires, ok := numberOf(m["exp"])
-	if !ok {
-		return 0, errors.New("the token has no expiry")
+// checkForm refuses what go-oidc accepts because it uses encoding/json: names in
+// any case, and times that are strings or null.
+func (m members) checkForm() error {
+	for name := range m {
+		for _, exact := range []string{"iss", "exp"} {
+			if name != exact && strings.EqualFold(name, exact) {
+				return errors.New("the token has a claim " + exact + " in another case")
+			}
+		}
 	}
-	if (&grant{expires: expires}).isExpired(now) {
-		return 0, errors.New("the token has expired")
+	for _, name := range []string{"exp", "iat", "nbf"} {
+		if m[name] != nil && m[name].Kind() != '0' {
+			return errors.New("the token's " + name + " is not a number")
+		}
 	}
-	if _, ok := numberOf(m["iat"]); m["iat"] != nil && !ok {
-		return 0, errors.New("the token's issue time is not a number")
-	}
-	if from, ok := numberOf(m["nbf"]); m["nbf"] != nil && (!ok || unixSeconds(now) < from-leeway) {
-		return 0, errors.New("the token is not valid yet")
-	}
-	return expires, nil
+	return nil
 }
 
 // stringAt returns a member that is a string, and "" for any other.
@@ -103,7 +110,8 @@ func (m members) hasString(name, s string) bool {
 	return slices.ContainsFunc(list, func(element *string) bool { return *element == s })
 }
 
-// numberOf returns the number that a valid JSON value is.
-func numberOf(v jsontext.Value) (n float64, ok bool) {
-	return n, v.Kind() == '0' && json.Unmarshal(v, &n) == nil
+// numberAt returns a member that is a number, and 0 for any other.
+func (m members) numberAt(name string) (n float64) {
+	_ = json.Unmarshal(m[name], &n) // leaves 0 for anything else
+	return n
 }

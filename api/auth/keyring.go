@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"sync/atomic"
 	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
 )
 
 const (
@@ -34,6 +36,17 @@ type keyring struct {
 
 func newKeyring(i *issuer, log func(context.Context, error)) *keyring {
 	return &keyring{issuer: i, log: log, fetching: make(chan struct{}, 1)}
+}
+
+// VerifySignature implements oidc.KeySet by the keys that are held. There must
+// be some.
+func (k *keyring) VerifySignature(ctx context.Context, token string) ([]byte, error) {
+	header, err := parseTokenHeader(token)
+	if err != nil {
+		return nil, err
+	}
+	matching := oidc.StaticKeySet{PublicKeys: k.held.Load().matchingKeys(header)}
+	return matching.VerifySignature(ctx, token)
 }
 
 // currentKeys returns the keys, and fetches them first if there are none or they

@@ -75,7 +75,7 @@ func (k *keys) matchingKeys(header tokenHeader) []crypto.PublicKey {
 	var matching []crypto.PublicKey
 	for _, key := range k.public {
 		named := header.keyID == "" || header.keyID == key.KeyID
-		if named && (key.Algorithm == "" || key.Algorithm == string(header.algorithm)) {
+		if named && (key.Algorithm == "" || key.Algorithm == header.algorithm) {
 			matching = append(matching, key.Key)
 		}
 	}
@@ -93,7 +93,7 @@ func (k *keys) inheritGrants(older *keys) {
 // signed it, it has not expired, and by granted it.
 func (k *keys) grantedHolder(by *oidcVerifier, hash [sha256.Size]byte) (principal, bool) {
 	g, ok := k.granted.Get(hash)
-	if !ok || g.by != by || g.isExpired(time.Now()) {
+	if !ok || g.by != by || g.isExpired() {
 		return principal{}, false
 	}
 	return g.principal, true

@@ -3,12 +3,12 @@ package auth
 import (
 	"cmp"
 	"context"
-	"crypto"
 	"crypto/sha256"
 	"errors"
+	"strings"
 	"time"
 
-	"github.com/go-jose/go-jose/v4"
+	"github.com/coreos/go-oidc/v3/oidc"
 )
 
 // OIDC configures access tokens of an OpenID Connect issuer: signed JSON Web
@@ -19,8 +19,8 @@ import (
 // fetched without a proxy, whatever the environment says, and only over https,
 // or http on this machine.
 type OIDC struct {
-	// Issuer is the URL in the tokens' iss, to the byte. "" turns access tokens
-	// off.
+	// Issuer is the URL in the tokens' iss, to the byte, but Google's may lack the
+	// scheme. "" turns access tokens off.
 	Issuer string
 	// Audience has to be in a token's aud. If it is "", no token is accepted.
 	Audience string
@@ -39,6 +39,7 @@ type OIDC struct {
 type oidcVerifier struct {
 	OIDC
 	keys      *keyring
+	tokens    *oidc.IDTokenVerifier
 	verifying chan struct{} // of the Authenticator
 }
 
@@ -52,21 +53,25 @@ func (a *Authenticator) newVerifier(o OIDC, before *oidcVerifier) *oidcVerifier 
 	o.TenantClaim = cmp.Or(o.TenantClaim, "tenantId")
 	o.RoleClaim = cmp.Or(o.RoleClaim, "roles")
 	o.AdminRole = cmp.Or(o.AdminRole, "TenantAdmin")
+	var keys *keyring
 	switch {
 	case before == nil || before.Issuer != o.Issuer:
-		return &oidcVerifier{o, newKeyring(newIssuer(o.Issuer), a.log), a.verifying}
+		keys = newKeyring(newIssuer(o.Issuer), a.log)
 	case before.OIDC != o:
-		return &oidcVerifier{o, before.keys, a.verifying}
+		keys = before.keys
+	default:
+		return before
 	}
-	return before
+	checks := &oidc.Config{ClientID: o.Audience, SupportedSigningAlgs: algorithms(), Now: expiryTime}
+	return &oidcVerifier{o, keys, oidc.NewVerifier(o.Issuer, keys, checks), a.verifying}
 }
 
 // algorithms returns the asymmetric ones. Without the others no public key can
 // be used as a secret.
-func algorithms() []jose.SignatureAlgorithm {
-	return []jose.SignatureAlgorithm{
-		jose.RS256, jose.RS384, jose.RS512, jose.PS256, jose.PS384, jose.PS512,
-		jose.ES256, jose.ES384, jose.ES512, jose.EdDSA,
+func algorithms() []string {
+	return []string{
+		oidc.RS256, oidc.RS384, oidc.RS512, oidc.PS256, oidc.PS384, oidc.PS512,
+		oidc.ES256, oidc.ES384, oidc.ES512, oidc.EdDSA,
 	}
 }
 
@@ -104,11 +109,11 @@ func (v *oidcVerifier) verifyToken(ctx context.Context, token string, hash [sha2
 		}
 		defer func() { <-v.verifying }()
 	}
-	payload, err := verifySignature(token, held.matchingKeys(header))
+	verified, err := v.tokens.Verify(ctx, token)
 	if err != nil {
-		return principal{}, err
+		return principal{}, trimToken(err)
 	}
-	granted, err := v.checkClaims(payload, time.Now())
+	granted, err := v.grantOf(verified)
 	if err != nil {
 		return principal{}, err
 	}
@@ -149,17 +154,11 @@ func (v *oidcVerifier) keysFor(ctx context.Context, header tokenHeader, waits bo
 	return v.keys.newerKeys(ctx, before, waits) // than before, so that keys that were just fetched are not fetched again
 }
 
-// verifySignature returns the payload of a token that one of the keys signed.
-// Errors do not quote the token.
-func verifySignature(token string, public []crypto.PublicKey) ([]byte, error) {
-	signed, err := jose.ParseSignedCompact(token, algorithms())
-	if err != nil {
-		return nil, errors.New("the token is malformed")
+// trimToken returns an error of go-oidc up to what it quotes of the token.
+func trimToken(err error) error {
+	text := err.Error()
+	if quote := strings.IndexAny(text, `"'`); quote >= 0 {
+		text = text[:quote]
 	}
-	for _, key := range public {
-		if payload, err := signed.Verify(key); err == nil {
-			return payload, nil
-		}
-	}
-	return nil, errors.New("the token is signed by none of the issuer's keys")
+	return errors.New("verifying the token: " + strings.TrimRight(text, " :"))
 }

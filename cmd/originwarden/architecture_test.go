@@ -33,7 +33,7 @@ func may() map[string][]string {
 		"lists/disk":          {"lists", "store", "origins", "store/sqlite/sqlitefile", "github.com/gofrs/flock"},
 		"api/refusals":        {"origins"},
 		"api":                 {"api/auth", "api/refusals", "store", "origins", "envelope", "github.com/go-json-experiment/json"},
-		"api/auth": {"envelope/clientaddr", "origins", "envelope", "github.com/go-jose/go-jose/v4",
+		"api/auth": {"envelope/clientaddr", "origins", "envelope", "github.com/coreos/go-oidc/v3", "github.com/go-jose/go-jose/v4",
 			"github.com/go-json-experiment/json", "github.com/hashicorp/golang-lru/v2", "golang.org/x/time/rate"},
 		"api/client":       {"envelope/escape"},
 		"proxy":            {"envelope/clientaddr", "origins", "envelope", "proxy/downstream", "proxy/fields", "proxy/http1", "proxy/tunnel", "proxy/upstream"},
