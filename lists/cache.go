@@ -148,11 +148,11 @@ func (c *Cache) List(ctx context.Context, tenant string) (*origins.List, error) 
 
 func (c *Cache) isStale(e entry) bool {
 	most := c.config.MaxStaleness
-	return most > 0 && time.Since(c.confirmation(e)) > most
+	return most > 0 && time.Since(c.confirmedAt(e)) > most
 }
 
-// confirmation is when the entry's list was last known to be the store's.
-func (c *Cache) confirmation(e entry) time.Time {
+// confirmedAt is when the entry's list was last known to be the store's.
+func (c *Cache) confirmedAt(e entry) time.Time {
 	if all := c.confirmed.Load(); all != nil && all.After(e.confirmed) {
 		return *all
 	}

@@ -11,7 +11,7 @@ import (
 // Write runs commit, which makes one write to the store and returns what that
 // changed, and brings the change into the tenant's list. When it returns nil,
 // every later List contains the change. The error is that of commit; if the
-// write may have happened all the same, the list is read again as soon as the
+// writeLists may have happened all the same, the list is read again as soon as the
 // store answers. The end of ctx does not end commit, whose own context ends
 // after Config.Timeout.
 func (c *Cache) Write(ctx context.Context, tenant string, commit func(context.Context) (origins.Change, error)) error {
@@ -21,11 +21,11 @@ func (c *Cache) Write(ctx context.Context, tenant string, commit func(context.Co
 	change, err := commit(ctx)
 	switch {
 	case err == nil:
-		if !c.apply(change, epoch) {
-			c.drop(tenant) // of which nobody knows whether it has the change
+		if !c.applyChange(change, epoch) {
+			c.dropList(tenant) // of which nobody knows whether it has the change
 		}
 	case store.IsOutcomeUnknown(err):
-		c.invalidate(tenant)
+		c.invalidateList(tenant)
 		c.refreshSoon()
 	default:
 		return err
@@ -34,17 +34,17 @@ func (c *Cache) Write(ctx context.Context, tenant string, commit func(context.Co
 	return err
 }
 
-// apply brings a change of the store of an epoch into the tenant's list, if that
+// applyChange brings a change of the store of an epoch into the tenant's list, if that
 // is cached or being loaded. It reports whether the lists are still of that
 // store.
-func (c *Cache) apply(change origins.Change, epoch uint64) bool {
+func (c *Cache) applyChange(change origins.Change, epoch uint64) bool {
 	c.changing.Lock()
 	defer c.changing.Unlock()
 	if c.epoch.Load() != epoch {
 		return false
 	}
 	c.mu.Lock()
-	c.loading[change.Tenant].add(change)
+	c.loading[change.Tenant].noteChange(change)
 	e, ok := c.lists.Peek(change.Tenant)
 	c.mu.Unlock()
 	if !ok {
@@ -57,7 +57,7 @@ func (c *Cache) apply(change origins.Change, epoch uint64) bool {
 	e.list = next
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.install(change.Tenant, e)
+	c.installList(change.Tenant, e)
 	if next.Deletions() > maxDeletions { // which a list that is read again need not remember
 		c.invalid[change.Tenant] = struct{}{}
 		c.refreshSoon()
@@ -65,9 +65,9 @@ func (c *Cache) apply(change origins.Change, epoch uint64) bool {
 	return true
 }
 
-// invalidate has the tenant's list read again, as after a write of which nobody
+// invalidateList has the tenant's list read again, as after a write of which nobody
 // knows whether it happened. It reports whether there is a list.
-func (c *Cache) invalidate(tenant string) (cached bool) {
+func (c *Cache) invalidateList(tenant string) (cached bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if p := c.loading[tenant]; p != nil {
@@ -77,8 +77,8 @@ func (c *Cache) invalidate(tenant string) (cached bool) {
 	return c.lists.Contains(tenant)
 }
 
-// drop removes the tenant's list, which is loaded when it is asked for.
-func (c *Cache) drop(tenant string) {
+// dropList removes the tenant's list, which is loaded when it is asked for.
+func (c *Cache) dropList(tenant string) {
 	c.changing.Lock()
 	defer c.changing.Unlock()
 	c.mu.Lock()
@@ -105,7 +105,7 @@ func (c *Cache) refreshSoon() {
 // that is done. Either way the list may have changed.
 func (c *Cache) refreshList(ctx context.Context, tenant string) error {
 	defer c.notify(tenant)
-	if !c.invalidate(tenant) && c.forgetInvalid(tenant) {
+	if !c.invalidateList(tenant) && c.forgetInvalid(tenant) {
 		return nil
 	}
 	select {
@@ -117,7 +117,7 @@ func (c *Cache) refreshList(ctx context.Context, tenant string) error {
 }
 
 // forgetInvalid reports whether the tenant has no list that would have to be
-// read again: the next one is loaded after this.
+// readList again: the next one is loaded after this.
 func (c *Cache) forgetInvalid(tenant string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -15,25 +15,25 @@ import (
 // store was. Before Run it tells whether the store can be reached and its lists
 // be read, so that none that was restored and is old is served.
 func (c *Cache) CatchUp(ctx context.Context) error {
-	if err := c.reach(ctx, true); err != nil {
+	if err := c.reachStore(ctx, true); err != nil {
 		return err
 	}
-	return c.complete(ctx)
+	return c.loadMissing(ctx)
 }
 
-// reach finds the store, and from where the feed can go on: where it was, or,
+// reachStore finds the store, and from where the feed can go on: where it was, or,
 // if asked for or needed, where the lists were compared.
-func (c *Cache) reach(ctx context.Context, compare bool) error {
+func (c *Cache) reachStore(ctx context.Context, compare bool) error {
 	c.refreshing.Lock()
 	defer c.refreshing.Unlock()
-	_, err := c.position(ctx)
+	_, err := c.storePosition(ctx)
 	if c.config.AcceptReset && errors.Is(err, store.ErrReset) {
 		_, err = c.acceptStore(ctx)
 	}
 	if err != nil || c.isKnown() && !compare {
 		return err
 	}
-	return c.compare(ctx)
+	return c.compareWithStore(ctx)
 }
 
 func (c *Cache) isKnown() bool {
@@ -42,10 +42,10 @@ func (c *Cache) isKnown() bool {
 	return c.progress.known
 }
 
-// compare finds the tenants that have changed since the feed was left, and goes
+// compareWithStore finds the tenants that have changed since the feed was left, and goes
 // on from there. A tenant that the store does not have any more was another
 // store's, and may have tunnels.
-func (c *Cache) compare(ctx context.Context) error {
+func (c *Cache) compareWithStore(ctx context.Context) error {
 	epoch := c.epoch.Load()
 	at, revisions, err := c.askTenants(ctx)
 	if err != nil {
@@ -59,27 +59,27 @@ func (c *Cache) compare(ctx context.Context) error {
 	}
 	for tenant := range p.seen {
 		if _, has := revisions[tenant]; !has || p.restored {
-			c.invalidate(tenant)
+			c.invalidateList(tenant)
 		}
 	}
 	for tenant, revision := range revisions {
 		if revision > p.fed.Revision {
-			c.invalidate(tenant)
+			c.invalidateList(tenant)
 		}
 	}
 	if p.restored {
 		p.restored = false
 		for _, tenant := range c.tenants() {
-			c.invalidate(tenant)
+			c.invalidateList(tenant)
 		}
 	}
-	c.continueFrom(at, revisions)
+	c.continueFeedFrom(at, revisions)
 	return nil
 }
 
-// continueFrom has the feed go on from a position, if it has not come further
+// continueFeedFrom has the feed go on from a position, if it has not come further
 // meanwhile. It is called with progress held.
-func (c *Cache) continueFrom(at store.Position, revisions map[string]uint64) {
+func (c *Cache) continueFeedFrom(at store.Position, revisions map[string]uint64) {
 	p := &c.progress
 	if p.known && p.fed.Revision >= at.Revision {
 		return
@@ -89,11 +89,11 @@ func (c *Cache) continueFrom(at store.Position, revisions map[string]uint64) {
 	}
 	maps.Copy(p.seen, revisions)
 	p.known, p.fed = true, at
-	c.advance()
+	c.advancePosition()
 }
 
 func (c *Cache) askTenants(ctx context.Context) (at store.Position, revisions map[string]uint64, err error) {
-	at, err = c.ask(ctx, func(ctx context.Context) (at store.Position, err error) {
+	at, err = c.callStore(ctx, func(ctx context.Context) (at store.Position, err error) {
 		at, revisions, err = c.config.Store.Tenants(ctx)
 		return at, err
 	})
@@ -119,8 +119,8 @@ func (c *Cache) revalidate(ctx context.Context) error {
 		}
 		is, last := list.Revision(), revisions[tenant]
 		if is < last || was.Revision() > max(last, was.CompleteTo()) || was.CompleteTo() > at.Revision {
-			c.report(ChangeMissed, fmt.Errorf("the list of tenant %q is at revision %d, its last write at %d", tenant, is, last))
-			c.invalidate(tenant)
+			c.reportEvent(ChangeMissed, fmt.Errorf("the list of tenant %q is at revision %d, its last write at %d", tenant, is, last))
+			c.invalidateList(tenant)
 		}
 	}
 	return nil
@@ -131,7 +131,7 @@ func (c *Cache) revalidate(ctx context.Context) error {
 // on again.
 func (c *Cache) findMissedChanges(revisions map[string]uint64) {
 	for tenant, last := range c.noteMissed(revisions) {
-		c.report(ChangeMissed, fmt.Errorf("the feed did not tell of the write of tenant %q at revision %d", tenant, last))
+		c.reportEvent(ChangeMissed, fmt.Errorf("the feed did not tell of the write of tenant %q at revision %d", tenant, last))
 	}
 }
 
@@ -144,7 +144,7 @@ func (c *Cache) noteMissed(revisions map[string]uint64) map[string]uint64 {
 	for tenant, last := range revisions {
 		if p.seen[tenant] < last {
 			p.seen[tenant], missed[tenant] = last, last
-			c.invalidate(tenant)
+			c.invalidateList(tenant)
 		}
 	}
 	return missed
@@ -171,27 +171,27 @@ func (c *Cache) cachedLists() map[string]*origins.List {
 	return lists
 }
 
-// complete brings in force what the feed has come past: it reads the lists that
+// loadMissing brings in force what the feed has come past: it reads the lists that
 // are invalid, and those that are loaded in advance.
-func (c *Cache) complete(ctx context.Context) error {
+func (c *Cache) loadMissing(ctx context.Context) error {
 	c.refreshing.Lock()
 	defer c.refreshing.Unlock()
-	err := errors.Join(c.readInvalid(ctx), c.preload(ctx))
+	err := errors.Join(c.readInvalidLists(ctx), c.preload(ctx))
 	c.progress.mu.Lock()
 	defer c.progress.mu.Unlock()
-	c.advance()
+	c.advancePosition()
 	return err
 }
 
-// refreshInvalid reads the lists that are invalid.
-func (c *Cache) refreshInvalid(ctx context.Context) error {
+// refreshInvalidLists reads the lists that are invalid.
+func (c *Cache) refreshInvalidLists(ctx context.Context) error {
 	c.refreshing.Lock()
 	defer c.refreshing.Unlock()
-	return c.readInvalid(ctx)
+	return c.readInvalidLists(ctx)
 }
 
-// readInvalid is called with refreshing held.
-func (c *Cache) readInvalid(ctx context.Context) error {
+// readInvalidLists is called with refreshing held.
+func (c *Cache) readInvalidLists(ctx context.Context) error {
 	return readLists(ctx, c.invalidTenants(), parallelReads, c.refreshList)
 }
 

@@ -13,18 +13,18 @@ import (
 
 // Await returns when the revision is in force, or ctx has ended.
 func (c *Cache) Await(ctx context.Context, revision uint64) error {
-	return c.await(ctx, func(p *progress) bool { return p.state.InForce.Revision >= revision })
+	return c.awaitProgress(ctx, func(p *progress) bool { return p.state.InForce.Revision >= revision })
 }
 
 // Apply brings in a change that was committed.
 func (c *Cache) Apply(change origins.Change) {
-	c.apply(change, c.epoch.Load())
+	c.applyChange(change, c.epoch.Load())
 	c.notify(change.Tenant)
 }
 
 // Invalidate has the tenant's list read again.
 func (c *Cache) Invalidate(tenant string) {
-	c.invalidate(tenant)
+	c.invalidateList(tenant)
 	c.notify(tenant)
 }
 
@@ -39,7 +39,7 @@ func (c *Cache) Confirm(at time.Time) { c.confirmed.Store(&at) }
 
 // RestoreList brings in one list of a snapshot.
 func (c *Cache) RestoreList(tenant string, l *origins.List, confirmed time.Time) {
-	c.restore(tenant, entry{l, confirmed})
+	c.restoreList(tenant, entry{l, confirmed})
 }
 
 // StartOver drops the lists, as those of another store.
@@ -55,7 +55,7 @@ func (c *Cache) Peek(tenant string) (l *origins.List, confirmed time.Time, ok bo
 	if !ok {
 		return nil, time.Time{}, false
 	}
-	return e.list, c.confirmation(e), true
+	return e.list, c.confirmedAt(e), true
 }
 
 // Tenants returns those whose lists are cached.

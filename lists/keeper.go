@@ -51,7 +51,7 @@ var (
 
 func newKeeper(disk Disk, cache *Cache) *keeper {
 	return &keeper{
-		disk: disk, cache: cache, report: cache.report,
+		disk: disk, cache: cache, report: cache.reportEvent,
 		state: func() (store.Position, time.Time) {
 			s := cache.State()
 			return s.InForce, s.Confirmed
@@ -91,14 +91,14 @@ func (k *keeper) run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
-			k.write(&last)
+			k.writeLists(&last)
 			return
 		case <-ticks.C:
 			if k.isDue(&last) {
-				k.write(&last)
+				k.writeLists(&last)
 			}
 		case done := <-k.flushes:
-			done <- k.writeNow(&last)
+			done <- k.writeChanges(&last)
 		}
 	}
 }
@@ -159,12 +159,12 @@ func (k *keeper) isDue(last *attempt) bool {
 	return since >= keepRefresh && (at != last.at || !confirmed.Equal(last.confirmed))
 }
 
-// write writes the lists as they are now. It reports whether they are those of
+// writeLists writes the lists as they are now. It reports whether they are those of
 // a store.
-func (k *keeper) write(last *attempt) bool {
+func (k *keeper) writeLists(last *attempt) bool {
 	next := *last
 	installs := k.cache.installs.Load() // what is installed from here on is for the next one
-	s, ok := k.snapshot()
+	s, ok := k.takeSnapshot()
 	if !ok {
 		return false
 	}
@@ -174,30 +174,30 @@ func (k *keeper) write(last *attempt) bool {
 	case next.err == nil:
 		next.installs, next.invalid = installs, false
 	case last.invalid || last.mayBeBehind(installs):
-		next.err, next.invalid = k.invalidate(next.err)
+		next.err, next.invalid = k.invalidateDisk(next.err)
 	}
-	k.note(last, next)
+	k.noteAttempt(last, next)
 	return true
 }
 
-// invalidate adds to why lists could not be written what that has come to.
-func (k *keeper) invalidate(why error) (err error, invalid bool) {
+// invalidateList adds to why lists could not be written what that has come to.
+func (k *keeper) invalidateDisk(why error) (err error, invalid bool) {
 	if err := k.disk.Invalidate(); err != nil {
 		return fmt.Errorf("%w; %w", why, err), false
 	}
 	return fmt.Errorf("%w; the one before is invalid now", why), true
 }
 
-// writeNow is flush within run.
-func (k *keeper) writeNow(last *attempt) error {
+// writeChanges is flush within run.
+func (k *keeper) writeChanges(last *attempt) error {
 	if !last.mayBeBehind(k.cache.installs.Load()) {
 		return nil
 	}
-	if !k.write(last) {
+	if !k.writeLists(last) {
 		next := *last
-		next.err, next.invalid = k.invalidate(errNoPosition)
+		next.err, next.invalid = k.invalidateDisk(errNoPosition)
 		next.ended = time.Time{} // a write is due as soon as there is a position
-		k.note(last, next)
+		k.noteAttempt(last, next)
 	}
 	if last.invalid {
 		return nil
@@ -205,8 +205,8 @@ func (k *keeper) writeNow(last *attempt) error {
 	return last.err
 }
 
-// note makes next the last attempt, and reports what is new about it.
-func (k *keeper) note(last *attempt, next attempt) {
+// noteAttempt makes next the last attempt, and reports what is new about it.
+func (k *keeper) noteAttempt(last *attempt, next attempt) {
 	was := *last
 	*last = next
 	k.mu.Lock()
@@ -220,9 +220,9 @@ func (k *keeper) note(last *attempt, next attempt) {
 	}
 }
 
-// snapshot reads the position first: the lists may be newer, but never older. It
+// takeSnapshot reads the position first: the lists may be newer, but never older. It
 // reports whether the lists are those of a store.
-func (k *keeper) snapshot() (*Snapshot, bool) {
+func (k *keeper) takeSnapshot() (*Snapshot, bool) {
 	at, confirmed := k.state()
 	s := &Snapshot{At: at, Confirmed: confirmed, Lists: k.cache.cachedLists()}
 	after, _ := k.state()

@@ -25,7 +25,7 @@ type pendingChanges struct {
 	invalid bool // the read may have missed something
 }
 
-func (p *pendingChanges) add(change origins.Change) {
+func (p *pendingChanges) noteChange(change origins.Change) {
 	switch {
 	case p == nil:
 	case len(p.changes) == maxPending:
@@ -57,7 +57,7 @@ func (c *Cache) awaitLoad(ctx context.Context, tenant string) (*origins.List, er
 // startLoad begins to load the tenant's list, or joins the load that runs.
 func (c *Cache) startLoad(ctx context.Context, tenant string) <-chan singleflight.Result {
 	return c.loads.DoChan(tenant, func() (any, error) {
-		return c.load(context.WithoutCancel(ctx), tenant)
+		return c.loadList(context.WithoutCancel(ctx), tenant)
 	})
 }
 
@@ -71,20 +71,20 @@ func (c *Cache) recentFailure(tenant string) error {
 	return nil
 }
 
-// load reads the tenant's list and installs it, with the changes that were
+// loadList reads the tenant's list and installs it, with the changes that were
 // committed meanwhile.
-func (c *Cache) load(ctx context.Context, tenant string) (*origins.List, error) {
+func (c *Cache) loadList(ctx context.Context, tenant string) (*origins.List, error) {
 	for range maxReads {
 		if current, ok := c.currentList(tenant); ok {
 			return current, nil // a load ended between our miss and our start
 		}
 		c.collectChanges(tenant)
 		began := time.Now()
-		l, err := c.read(ctx, tenant)
+		l, err := c.readList(ctx, tenant)
 		if err != nil {
-			return nil, c.fail(tenant, err)
+			return nil, c.noteFailure(tenant, err)
 		}
-		installed, replaced := c.settle(tenant, l, began)
+		installed, replaced := c.installLoaded(tenant, l, began)
 		if installed == nil {
 			continue
 		}
@@ -94,11 +94,11 @@ func (c *Cache) load(ctx context.Context, tenant string) (*origins.List, error) 
 		}
 		return installed, nil
 	}
-	return nil, c.fail(tenant, errors.New("the list changes faster than it is read"))
+	return nil, c.noteFailure(tenant, errors.New("the list changes faster than it is read"))
 }
 
-// read reads the tenant's list from the store.
-func (c *Cache) read(ctx context.Context, tenant string) (*origins.List, error) {
+// readList reads the tenant's list from the store.
+func (c *Cache) readList(ctx context.Context, tenant string) (*origins.List, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
 	defer cancel()
 	revision, all, err := c.config.Store.Load(ctx, tenant)
@@ -134,7 +134,7 @@ func (c *Cache) collectChanges(tenant string) {
 	c.loading[tenant] = &pendingChanges{}
 }
 
-func (c *Cache) fail(tenant string, err error) error {
+func (c *Cache) noteFailure(tenant string, err error) error {
 	err = fmt.Errorf("%w: %w", ErrUnavailable, err)
 	c.failures.Add(1)
 	c.mu.Lock()
@@ -144,10 +144,10 @@ func (c *Cache) fail(tenant string, err error) error {
 	return err
 }
 
-// settle applies to a list that was read the changes that arrived meanwhile, and
+// installLoaded applies to a list that was read the changes that arrived meanwhile, and
 // installs it. It returns nil if the list has to be read again. Replaced says
 // that there was another list before, by which somebody may have decided.
-func (c *Cache) settle(tenant string, l *origins.List, began time.Time) (installed *origins.List, replaced bool) {
+func (c *Cache) installLoaded(tenant string, l *origins.List, began time.Time) (installed *origins.List, replaced bool) {
 	c.changing.Lock()
 	defer c.changing.Unlock()
 	c.mu.Lock()
@@ -165,16 +165,16 @@ func (c *Cache) settle(tenant string, l *origins.List, began time.Time) (install
 	_, cached := c.lists.Peek(tenant)
 	_, invalid := c.invalid[tenant]
 	delete(c.invalid, tenant)
-	c.install(tenant, entry{list: l, confirmed: began})
+	c.installList(tenant, entry{list: l, confirmed: began})
 	// Whoever asks from now on may do so after a change that l does not have,
 	// and must not join this load if l is evicted.
 	c.loads.Forget(tenant)
 	return l, cached || invalid
 }
 
-// install makes e the tenant's list and evicts what exceeds the bounds. It is
+// installList makes e the tenant's list and evicts what exceeds the bounds. It is
 // called with changing and mu held.
-func (c *Cache) install(tenant string, e entry) {
+func (c *Cache) installList(tenant string, e entry) {
 	if old, ok := c.lists.Peek(tenant); ok {
 		c.origins -= old.list.Len()
 	} else if c.lists.Len() == c.config.Bounds.Tenants {

@@ -47,7 +47,7 @@ func (c *Cache) Preload(ctx context.Context) error {
 	c.progress.state.Loaded = true
 	c.progress.mu.Unlock()
 	if ctx.Err() == nil {
-		c.report(ListsLoaded, err)
+		c.reportEvent(ListsLoaded, err)
 	}
 	return err
 }

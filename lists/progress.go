@@ -40,9 +40,9 @@ func (c *Cache) fedPosition() store.Position {
 	return c.progress.fed
 }
 
-// advance moves the position in force to where the feed is, if the lists are.
+// advancePosition moves the position in force to where the feed is, if the lists are.
 // It is called with progress held, after anything that this depends on.
-func (c *Cache) advance() {
+func (c *Cache) advancePosition() {
 	p := &c.progress
 	if p.preloaded && !c.anyInvalid() {
 		p.state.InForce = p.fed
@@ -64,11 +64,11 @@ func (c *Cache) anyInvalid() bool {
 func (c *Cache) awaitFeed(ctx context.Context, revision uint64) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.config.Timeout, errSilent)
 	defer cancel()
-	return c.await(ctx, func(p *progress) bool { return p.fed.Revision >= revision })
+	return c.awaitProgress(ctx, func(p *progress) bool { return p.fed.Revision >= revision })
 }
 
-// await returns when reached, which is called with progress held, reports true.
-func (c *Cache) await(ctx context.Context, reached func(*progress) bool) error {
+// awaitProgress returns when reached, which is called with progress held, reports true.
+func (c *Cache) awaitProgress(ctx context.Context, reached func(*progress) bool) error {
 	p := &c.progress
 	for {
 		p.mu.Lock()
@@ -96,7 +96,7 @@ func (c *Cache) applyFeed(changes []origins.Change, epoch uint64) {
 		return
 	}
 	for _, change := range lastOfEach(changes) {
-		if !c.apply(change, epoch) {
+		if !c.applyChange(change, epoch) {
 			return
 		}
 		c.notify(change.Tenant)
@@ -111,7 +111,7 @@ func (c *Cache) applyFeed(changes []origins.Change, epoch uint64) {
 		p.seen[change.Tenant] = change.Revision
 	}
 	p.fed.Revision = max(p.fed.Revision, changes[len(changes)-1].Revision)
-	c.advance()
+	c.advancePosition()
 }
 
 func lastOfEach(changes []origins.Change) []origins.Change {

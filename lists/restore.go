@@ -24,14 +24,14 @@ type Snapshot struct {
 // Restore brings in lists that were kept elsewhere, before anything else is
 // called. They are served until the store is reached, and all read again then:
 // whether it has the same writes up to that position, and not others after a
-// restore from a backup, nobody here remembers. A snapshot without a position is
+// restoreList from a backup, nobody here remembers. A snapshot without a position is
 // none.
 func (c *Cache) Restore(s *Snapshot) {
 	if s.At == (store.Position{}) {
 		return
 	}
 	for tenant, list := range s.Lists {
-		c.restore(tenant, entry{list, s.Confirmed})
+		c.restoreList(tenant, entry{list, s.Confirmed})
 	}
 	p := &c.progress
 	p.mu.Lock()
@@ -47,14 +47,14 @@ func (c *Cache) Restore(s *Snapshot) {
 	c.confirmed.Store(&s.Confirmed)
 }
 
-// restore leaves a list that is there, or being loaded, which is newer.
-func (c *Cache) restore(tenant string, e entry) {
+// restoreList leaves a list that is there, or being loaded, which is newer.
+func (c *Cache) restoreList(tenant string, e entry) {
 	c.changing.Lock()
 	defer c.changing.Unlock()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.lists.Contains(tenant) && c.loading[tenant] == nil {
-		c.install(tenant, e)
+		c.installList(tenant, e)
 	}
 }
 
@@ -62,7 +62,7 @@ func (c *Cache) restore(tenant string, e entry) {
 // one before is dropped, and loaded from what is there when it is asked for. A
 // store that was not reset stays as it is.
 func (c *Cache) Accept(ctx context.Context) (store.Position, error) {
-	at, err := c.position(ctx)
+	at, err := c.storePosition(ctx)
 	if errors.Is(err, store.ErrReset) {
 		at, err = c.acceptStore(ctx)
 	}
@@ -86,7 +86,7 @@ func (c *Cache) acceptStore(ctx context.Context) (store.Position, error) {
 	for _, tenant := range c.startOver(at) {
 		c.notify(tenant)
 	}
-	c.report(ResetTaken, nil)
+	c.reportEvent(ResetTaken, nil)
 	return at, nil
 }
 

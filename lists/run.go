@@ -30,13 +30,13 @@ func (c *Cache) Run(ctx context.Context) {
 	validated, pause := time.Now(), leastPause
 	for {
 		began := time.Now()
-		err := c.follow(ctx, &validated)
+		err := c.followFeed(ctx, &validated)
 		if ctx.Err() != nil {
 			return
 		}
 		c.noteEnd(err)
 		if errors.Is(err, errFeed) || errors.Is(err, errSilent) {
-			_ = c.refreshInvalid(ctx) // the store may answer all the same
+			_ = c.refreshInvalidLists(ctx) // the store may answer all the same
 		}
 		if time.Since(began) > mostPause {
 			pause = leastPause
@@ -56,17 +56,17 @@ func (c *Cache) awaitRetry(ctx context.Context, pause time.Duration) {
 	}
 }
 
-// follow follows the feed until it breaks, or the store is accepted as it is.
+// followFeed follows the feed until it breaks, or the store is accepted as it is.
 // Validated is when the lists were last compared with the store.
-func (c *Cache) follow(ctx context.Context, validated *time.Time) error {
-	if err := c.reach(ctx, false); err != nil {
+func (c *Cache) followFeed(ctx context.Context, validated *time.Time) error {
+	if err := c.reachStore(ctx, false); err != nil {
 		return err
 	}
 	ctx, end := context.WithCancelCause(ctx)
 	var feed sync.WaitGroup
 	defer feed.Wait()
 	defer end(nil)
-	from, epoch, err := c.resume(end)
+	from, epoch, err := c.resumeFeed(end)
 	if err != nil {
 		return err
 	}
@@ -74,15 +74,15 @@ func (c *Cache) follow(ctx context.Context, validated *time.Time) error {
 		err := c.config.Store.Watch(ctx, from, func(changes []origins.Change) { c.applyFeed(changes, epoch) })
 		end(fmt.Errorf("%w: %w", errFeed, err))
 	})
-	err = c.attend(ctx, validated)
+	err = c.attendFeed(ctx, validated)
 	if cause := context.Cause(ctx); cause != nil {
 		return cause // what broke off made the call fail
 	}
 	return err
 }
 
-// resume returns from where the feed has to go on, and of which epoch it is.
-func (c *Cache) resume(end context.CancelCauseFunc) (from, epoch uint64, err error) {
+// resumeFeed returns from where the feed has to go on, and of which epoch it is.
+func (c *Cache) resumeFeed(end context.CancelCauseFunc) (from, epoch uint64, err error) {
 	p := &c.progress
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -96,9 +96,9 @@ func (c *Cache) resume(end context.CancelCauseFunc) (from, epoch uint64, err err
 	return p.fed.Revision, c.epoch.Load(), nil
 }
 
-// attend compares with the store from time to time while the feed runs.
-func (c *Cache) attend(ctx context.Context, validated *time.Time) error {
-	beats := time.NewTicker(c.beat())
+// attendFeed compares with the store from time to time while the feed runs.
+func (c *Cache) attendFeed(ctx context.Context, validated *time.Time) error {
+	beats := time.NewTicker(c.beatInterval())
 	defer beats.Stop()
 	for {
 		if every := c.config.Revalidate; every > 0 && time.Since(*validated) >= every {
@@ -107,7 +107,7 @@ func (c *Cache) attend(ctx context.Context, validated *time.Time) error {
 			}
 			*validated = time.Now()
 		}
-		if err := c.confirm(ctx); err != nil {
+		if err := c.confirmLists(ctx); err != nil {
 			return err
 		}
 		select {
@@ -120,26 +120,26 @@ func (c *Cache) attend(ctx context.Context, validated *time.Time) error {
 	}
 }
 
-// beat is short enough that no list is stale between two of them.
-func (c *Cache) beat() time.Duration {
+// beatInterval is short enough that no list is stale between two of them.
+func (c *Cache) beatInterval() time.Duration {
 	if most := c.config.MaxStaleness; most > 0 {
 		return min(beatPause, max(most/4, time.Millisecond))
 	}
 	return beatPause
 }
 
-// confirm asks for the store's position and waits until it is in force. That
+// confirmLists asks for the store's position and waits until it is in force. That
 // some lists cannot be read does not end the feed of the others.
-func (c *Cache) confirm(ctx context.Context) error {
+func (c *Cache) confirmLists(ctx context.Context) error {
 	began := time.Now()
-	at, err := c.position(ctx)
+	at, err := c.storePosition(ctx)
 	if err != nil {
 		return err
 	}
 	if err := c.awaitFeed(ctx, at.Revision); err != nil {
 		return err
 	}
-	err = c.complete(ctx)
+	err = c.loadMissing(ctx)
 	switch {
 	case ctx.Err() != nil || errors.Is(err, store.ErrReset):
 		return err
@@ -152,14 +152,14 @@ func (c *Cache) confirm(ctx context.Context) error {
 	return nil
 }
 
-func (c *Cache) position(ctx context.Context) (store.Position, error) {
-	return c.ask(ctx, c.config.Store.Position)
+func (c *Cache) storePosition(ctx context.Context) (store.Position, error) {
+	return c.callStore(ctx, c.config.Store.Position)
 }
 
-// ask makes a call that tells the store's position. That has to be one that
+// callStore makes a call that tells the store's position. That has to be one that
 // the store can have come to from where it is known here, also when the store
 // itself remembers none.
-func (c *Cache) ask(ctx context.Context, call func(context.Context) (store.Position, error)) (store.Position, error) {
+func (c *Cache) callStore(ctx context.Context, call func(context.Context) (store.Position, error)) (store.Position, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
 	defer cancel()
 	known := c.fedPosition()

@@ -60,7 +60,7 @@ const (
 	ListsKept    Event = "the lists are saved to disk again"   // without an error
 )
 
-func (c *Cache) report(event Event, err error) {
+func (c *Cache) reportEvent(event Event, err error) {
 	if c.config.Report != nil {
 		c.config.Report(event, err)
 	}
@@ -76,18 +76,18 @@ func (c *Cache) noteAnswer(at store.Position) {
 	}
 	p.mu.Unlock()
 	if c.endTrouble(StoreLost) || c.endTrouble(StoreReset) {
-		c.report(StoreBack, nil)
+		c.reportEvent(StoreBack, nil)
 	}
 }
 
 // noteEnd notes why a session with the store has ended.
 func (c *Cache) noteEnd(err error) {
 	if !errors.Is(err, errAccepted) {
-		c.reportTrouble(c.classify(err), err)
+		c.reportTrouble(c.classifyEnd(err), err)
 	}
 }
 
-func (c *Cache) classify(err error) Event {
+func (c *Cache) classifyEnd(err error) Event {
 	p := &c.progress
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -114,7 +114,7 @@ func (c *Cache) reportTrouble(event Event, err error) {
 	c.progress.trouble = event
 	c.progress.mu.Unlock()
 	if !reported {
-		c.report(event, err)
+		c.reportEvent(event, err)
 	}
 }
 
