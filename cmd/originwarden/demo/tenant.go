@@ -2,7 +2,6 @@ package demo
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -75,54 +74,41 @@ func (t *tenant) list(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, orders)
 }
 
+// replace accepts only JSON: browsers send a preflight before a media type that is
+// not CORS-safelisted.
 func (t *tenant) replace(w http.ResponseWriter, r *http.Request) {
-	g, status, err := readGoods(w, r)
-	if err != nil {
-		writeError(w, status, err)
-		return
+	var g goods
+	mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	switch {
+	case mediaType != "application/json":
+		writeError(w, http.StatusUnsupportedMediaType, "the content type must be application/json")
+	case err != nil:
+		writeError(w, http.StatusRequestEntityTooLarge, fmt.Sprintf("the body must have at most %d bytes", maxBody))
+	case json.Unmarshal(body, &g) != nil || g.Item == "" || g.Quantity < 1:
+		writeError(w, http.StatusBadRequest, "the body must have an item and a quantity of at least 1")
+	default:
+		t.put(w, r.PathValue("id"), g)
 	}
-	replaced, ok := t.put(r.PathValue("id"), g)
-	if !ok {
-		writeError(w, http.StatusNotFound, errors.New("there is no such order"))
-		return
-	}
-	writeJSON(w, http.StatusOK, replaced)
 }
 
-func (t *tenant) put(id string, g goods) (order, bool) {
+func (t *tenant) put(w http.ResponseWriter, id string, g goods) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for i := range t.orders {
-		if strconv.Itoa(t.orders[i].ID) == id {
-			t.orders[i].goods = g
-			return t.orders[i], true
-		}
+	i := slices.IndexFunc(t.orders, func(o order) bool { return strconv.Itoa(o.ID) == id })
+	if i < 0 {
+		writeError(w, http.StatusNotFound, "there is no such order")
+		return
 	}
-	return order{}, false
-}
-
-// readGoods takes JSON only: a media type that is not CORS-safelisted makes
-// browsers ask by a preflight first.
-func readGoods(w http.ResponseWriter, r *http.Request) (g goods, status int, err error) {
-	if media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); media != "application/json" {
-		return g, http.StatusUnsupportedMediaType, errors.New("the content type must be application/json")
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	if err != nil {
-		return g, http.StatusRequestEntityTooLarge, fmt.Errorf("the body must have at most %d bytes", maxBody)
-	}
-	if json.Unmarshal(body, &g) != nil || g.Item == "" || g.Quantity < 1 {
-		return g, http.StatusBadRequest, errors.New("the body must have an item and a quantity of at least 1")
-	}
-	return g, http.StatusOK, nil
+	t.orders[i].goods = g
+	writeJSON(w, http.StatusOK, t.orders[i])
 }
 
 // streamEvents sends an event at once and then one a second.
 func streamEvents(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
-	tick := time.NewTicker(eventEvery)
-	defer tick.Stop()
+	tick := time.Tick(eventEvery)
 	for n := 1; ; n++ {
 		fmt.Fprintf(w, "id: %d\ndata: {\"event\":%d}\n\n", n, n)
 		if http.NewResponseController(w).Flush() != nil {
@@ -131,7 +117,7 @@ func streamEvents(w http.ResponseWriter, r *http.Request) {
 		select {
 		case <-r.Context().Done():
 			return
-		case <-tick.C:
+		case <-tick:
 		}
 	}
 }
@@ -153,8 +139,8 @@ func echo(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func writeError(w http.ResponseWriter, status int, err error) {
-	writeJSON(w, status, map[string]string{"error": err.Error()})
+func writeError(w http.ResponseWriter, status int, text string) {
+	writeJSON(w, status, map[string]string{"error": text})
 }
 
 func writeJSON(w http.ResponseWriter, status int, body any) {
