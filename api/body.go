@@ -66,7 +66,10 @@ func decodeCreation(body []byte, maxOrigins int) (store.WebIntegration, error) {
 	var w store.WebIntegration
 	var problems, more []envelope.Error
 	if given.Name == nil {
-		problems = append(problems, missingFields("name"))
+		problems = append(problems, envelope.Error{
+			Code: "WEBINTEGRATIONS-5", Title: "Missing required fields",
+			Meta: map[string]any{"requiredFields": []string{"name"}},
+		})
 	} else {
 		w.Name, problems = decodeName(given.Name)
 	}

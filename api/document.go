@@ -25,7 +25,7 @@ type integrationDocument struct {
 // links are absolute, because clients follow them verbatim. A page that does not
 // exist has no object.
 type links struct {
-	Self link  `json:"self"`
+	Self *link `json:"self"`
 	Next *link `json:"next,omitzero"`
 	Prev *link `json:"prev,omitzero"`
 }

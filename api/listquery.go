@@ -131,18 +131,16 @@ func (d pageData) MarshalJSONTo(to *jsontext.Encoder) error {
 func (q *listQuery) pageLinks(page store.Page, base string) links {
 	all := links{Self: newLink(base, q.parameters)}
 	if page.More {
-		next := q.cursorLink(base, "startingAfter", page.Integrations[len(page.Integrations)-1].ID)
-		all.Next = &next
+		all.Next = q.cursorLink(base, "startingAfter", page.Integrations[len(page.Integrations)-1].ID)
 	}
 	if page.Less {
-		prev := q.cursorLink(base, "endingBefore", page.Integrations[0].ID)
-		all.Prev = &prev
+		all.Prev = q.cursorLink(base, "endingBefore", page.Integrations[0].ID)
 	}
 	return all
 }
 
 // cursorLink returns the link to the same query from another cursor.
-func (q *listQuery) cursorLink(base, cursor, id string) link {
+func (q *listQuery) cursorLink(base, cursor, id string) *link {
 	parameters := maps.Clone(q.parameters)
 	parameters.Del("startingAfter")
 	parameters.Del("endingBefore")
@@ -150,9 +148,9 @@ func (q *listQuery) cursorLink(base, cursor, id string) link {
 	return newLink(base, parameters)
 }
 
-func newLink(base string, parameters url.Values) link {
+func newLink(base string, parameters url.Values) *link {
 	if len(parameters) == 0 {
-		return link{base}
+		return &link{base}
 	}
-	return link{base + "?" + parameters.Encode()}
+	return &link{base + "?" + parameters.Encode()}
 }

@@ -140,14 +140,6 @@ func isNotMade(err error) bool {
 	return !store.IsOutcomeUnknown(err)
 }
 
-// missingFields is the error for required members that are not in a body.
-func missingFields(names ...string) envelope.Error {
-	return envelope.Error{
-		Code: "WEBINTEGRATIONS-5", Title: "Missing required fields",
-		Meta: map[string]any{"requiredFields": names},
-	}
-}
-
 // invalidProperty is the error for a property of a web integration, also as the
 // value of a patch.
 func invalidProperty(pointer, detail string) envelope.Error {

@@ -68,16 +68,14 @@ func (s *slots) acquire(ctx context.Context, key slotKey) (*slot, error) {
 }
 
 func (s *slot) waitAcquired(ctx context.Context) error {
-	timeout, ticker := time.NewTimer(maxSlotWait), time.NewTicker(checkInterval)
-	defer timeout.Stop()
-	defer ticker.Stop()
+	timeout, tick := time.After(maxSlotWait), time.Tick(checkInterval)
 	for {
 		select {
 		case <-s.acquired:
 			return nil
-		case <-ticker.C:
+		case <-tick:
 			s.slots.interruptSlow(s.key.tenant)
-		case <-timeout.C:
+		case <-timeout:
 			return tooManyInFlight()
 		case <-ctx.Done():
 			return ctx.Err()

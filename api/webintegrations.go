@@ -58,7 +58,7 @@ func (t *tenantRequest) createIntegration(w *responseWriter, r *http.Request) er
 	}
 	document := newDocument(&created)
 	self := collectionURL(r) + "/" + created.ID
-	document.Links = &links{Self: link{self}}
+	document.Links = &links{Self: &link{self}}
 	w.Header().Set("Location", self)
 	w.Header().Set("ETag", etag(created.Revision))
 	w.setRevision(created.Revision)

@@ -44,10 +44,8 @@ func endsWithin(ctx context.Context, d time.Duration) bool {
 
 // waitFor returns after d, or with the error of ctx when that ends.
 func waitFor(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
 	select {
-	case <-timer.C:
+	case <-time.After(d):
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
