@@ -45,16 +45,14 @@ func openReader(ctx context.Context, path string) (*Reader, error) {
 		return nil, err
 	}
 	conn, err := db.Conn(ctx)
-	if err == nil {
-		err = beginReading(ctx, conn)
-	}
 	if err != nil {
-		if conn != nil {
-			conn.Close()
-		}
 		return nil, errors.Join(explain(err), db.Close())
 	}
-	return &Reader{db, conn}, nil
+	r := &Reader{db, conn}
+	if err := beginReading(ctx, conn); err != nil {
+		return nil, errors.Join(explain(err), r.Close())
+	}
+	return r, nil
 }
 
 // locateExisting is locateFile for a file that has to exist.
@@ -76,23 +74,17 @@ func locateExisting(path string) (string, error) {
 
 // beginReading begins the transaction, if the file has the current schema.
 func beginReading(ctx context.Context, conn *sql.Conn) error {
-	files, err := fs.Glob(migrations, "migrations/*.sql")
-	if err != nil {
-		return err
-	}
 	if _, err := conn.ExecContext(ctx, "BEGIN"); err != nil {
 		return err
 	}
-	version, err := schemaVersion(ctx, conn)
+	version, pending, err := schemaVersion(ctx, conn)
 	switch {
 	case err != nil:
 		return err
 	case version == 0:
 		return errors.New("it is empty: no originwarden has used it yet")
-	case version < len(files):
-		return fmt.Errorf("its schema is version %d, written by an older originwarden; the next start of serve brings it to version %d", version, len(files))
-	case version > len(files):
-		return fmt.Errorf("its schema is version %d, written by a newer originwarden; this one knows %d", version, len(files))
+	case len(pending) > 0:
+		return fmt.Errorf("its schema is version %d, written by an older originwarden; the next start of serve brings it to version %d", version, version+len(pending))
 	}
 	return nil
 }

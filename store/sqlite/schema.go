@@ -27,58 +27,60 @@ var migrations embed.FS
 // schema. It does not write to the file of another application, nor to an empty
 // file if mustExist is true.
 func prepareSchema(ctx context.Context, writer *sql.DB, mustExist bool) error {
-	files, err := fs.Glob(migrations, "migrations/*.sql")
-	if err != nil {
-		return err
-	}
 	conn, err := writer.Conn(ctx)
 	if err != nil {
 		return explain(err)
 	}
 	defer conn.Close()
-	version, err := schemaVersion(ctx, conn)
+	version, pending, err := schemaVersion(ctx, conn)
 	if err != nil {
 		return explain(err)
 	}
 	if version == 0 && mustExist {
 		return errEmpty
 	}
-	if version > len(files) {
-		return fmt.Errorf("its schema is version %d, written by a newer originwarden; this one knows %d", version, len(files))
-	}
 	if err := useLog(ctx, conn); err != nil {
 		return explain(err)
 	}
-	for ; version < len(files); version++ {
-		if err := migrate(ctx, conn, files[version], version+1); err != nil {
-			return fmt.Errorf("bringing the schema to version %d: %w", version+1, err)
+	for _, file := range pending {
+		version++
+		if err := migrate(ctx, conn, file, version); err != nil {
+			return fmt.Errorf("bringing the schema to version %d: %w", version, err)
 		}
 	}
 	return nil
 }
 
-// schemaVersion returns the version of the schema, or 0 for a new file. It fails if
-// the file is damaged or not ours.
-func schemaVersion(ctx context.Context, conn *sql.Conn) (version int, err error) {
+// schemaVersion returns the version of the schema, or 0 for a new file, and the
+// migrations that it lacks. It fails if the file is damaged, not ours, or of a newer
+// version.
+func schemaVersion(ctx context.Context, conn *sql.Conn) (version int, pending []string, err error) {
+	files, err := fs.Glob(migrations, "migrations/*.sql")
+	if err != nil {
+		return 0, nil, err
+	}
 	var application, tables int
 	var check string
 	err = conn.QueryRowContext(ctx, `SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema)
 		FROM pragma_application_id, pragma_user_version`).Scan(&application, &version, &tables)
 	switch {
 	case err != nil:
-		return 0, err
+		return 0, nil, err
 	case application == 0 && version == 0 && tables == 0:
-		return 0, nil
+		return 0, files, nil
 	case application != applicationID:
-		return 0, errors.New("it is the database of another application")
+		return 0, nil, errors.New("it is the database of another application")
 	}
 	if err := conn.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&check); err != nil {
-		return 0, err
+		return 0, nil, err
 	}
-	if check != "ok" {
-		return 0, errors.New("it is damaged: " + strings.Join(strings.Fields(check), " "))
+	switch {
+	case check != "ok":
+		return 0, nil, errors.New("it is damaged: " + strings.Join(strings.Fields(check), " "))
+	case version > len(files):
+		return 0, nil, fmt.Errorf("its schema is version %d, written by a newer originwarden; this one knows %d", version, len(files))
 	}
-	return version, nil
+	return version, files[version:], nil
 }
 
 // useLog turns on the write-ahead log, which the file remembers.

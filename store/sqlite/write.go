@@ -32,25 +32,23 @@ func (s *Store) Create(ctx context.Context, w store.WebIntegration) (store.WebIn
 
 // Edit implements store.Store. edit runs once.
 func (s *Store) Edit(ctx context.Context, tenant, id string, edit func(*store.WebIntegration) error) (store.WebIntegration, error) {
-	var was store.WebIntegration
-	var is *store.WebIntegration
+	var w store.WebIntegration
 	err := s.write(ctx, func(conn *sql.Conn) (change origins.Change, err error) {
-		if was, err = readIntegration(ctx, conn, tenant, id); err != nil {
+		if w, err = readIntegration(ctx, conn, tenant, id); err != nil {
 			return change, err
 		}
-		is = clone(&was)
+		is := clone(&w)
 		if err := edit(is); err != nil {
 			return change, err
 		}
-		return s.replace(ctx, conn, &was, is)
+		change, err = s.replace(ctx, conn, &w, is)
+		w = *is
+		return change, err
 	})
-	switch {
-	case errors.Is(err, store.ErrUnchanged):
-		return was, nil
-	case err != nil:
+	if err != nil && !errors.Is(err, store.ErrUnchanged) {
 		return store.WebIntegration{}, err
 	}
-	return *is, nil
+	return w, nil
 }
 
 // Delete implements store.Store. allow runs once.
