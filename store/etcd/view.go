@@ -96,10 +96,7 @@ func (s *Store) readAnyStore(ctx context.Context, ops ...clientv3.Op) (view read
 		found = all[len(own):]
 		return s.readRemovals(ctx, &view, all.first(2), all.first(3))
 	})
-	if err != nil {
-		return readView{}, nil, err
-	}
-	return view, found, nil
+	return view, found, err
 }
 
 // readAt runs reading operations at the revision of a view.

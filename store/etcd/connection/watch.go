@@ -92,11 +92,10 @@ func (m *members) startWatch(ctx context.Context, prefix string, start func(cont
 
 // requestProgress requests the progress of the member until ctx ends.
 func (s *stream) requestProgress(ctx context.Context) {
-	ticker := time.NewTicker(progressInterval)
-	defer ticker.Stop()
+	tick := time.Tick(progressInterval)
 	for {
 		select {
-		case <-ticker.C:
+		case <-tick:
 			_ = s.RequestProgress(ctx) // a failure shows as silence
 		case <-ctx.Done():
 			return
@@ -107,12 +106,9 @@ func (s *stream) requestProgress(ctx context.Context) {
 // handleResponses hands over the responses until there is an error.
 func (c *Cluster) handleResponses(ctx context.Context, s *stream, handle func(context.Context, clientv3.WatchResponse) error) error {
 	silence := max(time.Duration(c.silence.Load()), minSilence)
-	timer := time.NewTimer(silence)
-	defer timer.Stop()
 	for {
-		timer.Reset(silence)
 		select {
-		case <-timer.C:
+		case <-time.After(silence):
 			c.silence.Store(int64(min(2*silence, maxSilence)))
 			return errSilent
 		case response, ok := <-s.responses:
