@@ -11,7 +11,7 @@ import (
 // Write runs commit, which makes one write to the store and returns what that
 // changed, and brings the change into the tenant's list. When it returns nil,
 // every later List contains the change. The error is that of commit; if the
-// writeLists may have happened all the same, the list is read again as soon as the
+// write may have happened all the same, the list is read again as soon as the
 // store answers. The end of ctx does not end commit, whose own context ends
 // after Config.Timeout.
 func (c *Cache) Write(ctx context.Context, tenant string, commit func(context.Context) (origins.Change, error)) error {
@@ -117,7 +117,7 @@ func (c *Cache) refreshList(ctx context.Context, tenant string) error {
 }
 
 // forgetInvalid reports whether the tenant has no list that would have to be
-// readList again: the next one is loaded after this.
+// read again: the next one is loaded after this.
 func (c *Cache) forgetInvalid(tenant string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -180,7 +180,8 @@ func (k *keeper) writeLists(last *attempt) bool {
 	return true
 }
 
-// invalidateList adds to why lists could not be written what that has come to.
+// invalidateDisk invalidates what was written before, and adds that to why the lists
+// could not be written.
 func (k *keeper) invalidateDisk(why error) (err error, invalid bool) {
 	if err := k.disk.Invalidate(); err != nil {
 		return fmt.Errorf("%w; %w", why, err), false

@@ -24,7 +24,7 @@ type Snapshot struct {
 // Restore brings in lists that were kept elsewhere, before anything else is
 // called. They are served until the store is reached, and all read again then:
 // whether it has the same writes up to that position, and not others after a
-// restoreList from a backup, nobody here remembers. A snapshot without a position is
+// restore from a backup, nobody here remembers. A snapshot without a position is
 // none.
 func (c *Cache) Restore(s *Snapshot) {
 	if s.At == (store.Position{}) {
