@@ -190,18 +190,13 @@ func (c *Cache) tenants() []string {
 	return c.lists.Keys()
 }
 
-// peek returns what is cached of the tenant without counting as a use.
-func (c *Cache) peek(tenant string) (entry, bool) {
+// peek returns the tenant's entry without counting as a use.
+func (c *Cache) peek(tenant string) (e entry, cached, invalid bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.lists.Peek(tenant)
-}
-
-func (c *Cache) isInvalid(tenant string) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	_, invalid := c.invalid[tenant]
-	return invalid
+	e, cached = c.lists.Peek(tenant)
+	_, invalid = c.invalid[tenant]
+	return e, cached, invalid
 }
 
 // Stats are a cache's sizes now and its counts since it was made.

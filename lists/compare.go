@@ -113,11 +113,11 @@ func (c *Cache) revalidate(ctx context.Context) error {
 	}
 	c.findMissedChanges(revisions)
 	for tenant, was := range before {
-		list := c.validList(tenant)
-		if list == nil {
+		e, cached, invalid := c.peek(tenant)
+		if !cached || invalid {
 			continue
 		}
-		is, last := list.Revision(), revisions[tenant]
+		is, last := e.list.Revision(), revisions[tenant]
 		if is < last || was.Revision() > max(last, was.CompleteTo()) || was.CompleteTo() > at.Revision {
 			c.reportEvent(ChangeMissed, fmt.Errorf("the list of tenant %q is at revision %d, its last write at %d", tenant, is, last))
 			c.invalidateList(tenant)
@@ -150,21 +150,10 @@ func (c *Cache) noteMissed(revisions map[string]uint64) map[string]uint64 {
 	return missed
 }
 
-// validList returns the tenant's list if it is cached and not invalid, or nil.
-func (c *Cache) validList(tenant string) *origins.List {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	e, cached := c.lists.Peek(tenant)
-	if _, invalid := c.invalid[tenant]; !cached || invalid {
-		return nil
-	}
-	return e.list
-}
-
 func (c *Cache) cachedLists() map[string]*origins.List {
 	lists := map[string]*origins.List{}
 	for _, tenant := range c.tenants() {
-		if e, cached := c.peek(tenant); cached {
+		if e, cached, _ := c.peek(tenant); cached {
 			lists[tenant] = e.list
 		}
 	}

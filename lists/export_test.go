@@ -29,7 +29,10 @@ func (c *Cache) Invalidate(tenant string) {
 }
 
 // IsInvalid reports whether the tenant's list has to be read again.
-func (c *Cache) IsInvalid(tenant string) bool { return c.isInvalid(tenant) }
+func (c *Cache) IsInvalid(tenant string) bool {
+	_, _, invalid := c.peek(tenant)
+	return invalid
+}
 
 // Refresh reads the tenant's list again.
 func (c *Cache) Refresh(ctx context.Context, tenant string) error { return c.refreshList(ctx, tenant) }
@@ -51,7 +54,7 @@ func (c *Cache) StartOver() {
 
 // Peek returns the tenant's list as it is cached, and when it was confirmed.
 func (c *Cache) Peek(tenant string) (l *origins.List, confirmed time.Time, ok bool) {
-	e, ok := c.peek(tenant)
+	e, ok, _ := c.peek(tenant)
 	if !ok {
 		return nil, time.Time{}, false
 	}

@@ -66,7 +66,7 @@ func newKeeper(disk Disk, cache *Cache) *keeper {
 // could not be kept, also when ctx ends before. Without a Config.Disk there is
 // nothing to write.
 func (c *Cache) Keep(ctx context.Context, tenant string) error {
-	if c.isInvalid(tenant) {
+	if _, _, invalid := c.peek(tenant); invalid {
 		if err := c.refreshList(ctx, tenant); err != nil {
 			return err
 		}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // preload calls Preload until it has succeeded, once for each store.
@@ -59,23 +61,18 @@ const parallelReads = 16
 // that could not be read is an error.
 func readLists(ctx context.Context, tenants []string, mostFailures int, read func(ctx context.Context, tenant string) error) error {
 	var failed readFailures
-	var readers sync.WaitGroup
-	next := make(chan string)
-	for range min(parallelReads, len(tenants)) {
-		readers.Go(func() {
-			for tenant := range next {
-				failed.note(tenant, read(ctx, tenant))
-			}
-		})
-	}
+	var readers errgroup.Group
+	readers.SetLimit(parallelReads)
 	for _, tenant := range tenants {
 		if ctx.Err() != nil || failed.number() >= mostFailures {
 			break
 		}
-		next <- tenant
+		readers.Go(func() error {
+			failed.note(tenant, read(ctx, tenant))
+			return nil
+		})
 	}
-	close(next)
-	readers.Wait()
+	_ = readers.Wait()
 	return errors.Join(failed.err(), context.Cause(ctx))
 }
 
