@@ -32,7 +32,7 @@ type Bounds struct {
 	Origins int // origins over all lists; one list alone may exceed it
 }
 
-// Config is what a Cache works with. Store, Bounds and Timeout are required.
+// Config configures a Cache.
 type Config struct {
 	Store  Store
 	Bounds Bounds
@@ -46,14 +46,14 @@ type Config struct {
 	Revalidate time.Duration
 	// AcceptReset accepts a store that was reset, as Accept does.
 	AcceptReset bool
-	// Tenants returns those whose lists are loaded as soon as the store is
-	// reached, as far as Bounds allow. Nil is none.
+	// Tenants returns the tenants whose lists are loaded once the store is reached,
+	// as far as Bounds allow. It may be nil.
 	Tenants func() []string
 	// Disk, if there is one, keeps the lists while Run runs, for Restore at the
 	// next start.
 	Disk Disk
-	// Report is told what happens, for a log. It is called from the methods
-	// that reach the store, and must not call them. Nil is nobody.
+	// Report, if not nil, is called with each event, from methods that call the
+	// Store. It must not call those.
 	Report func(Event, error)
 }
 
@@ -74,8 +74,8 @@ type Cache struct {
 	origins int
 	loading map[string]*pendingChanges
 	failed  *simplelru.LRU[string, failedLoad]
-	// invalid are tenants whose list may lack a change. It is served until it
-	// could be read again, which Run does, and the next List.
+	// invalid holds the tenants whose list may lack a change. The list is served
+	// until Run or the next List has read it again.
 	invalid map[string]struct{}
 
 	confirmed atomic.Pointer[time.Time] // of all lists
@@ -89,8 +89,8 @@ type Cache struct {
 	refreshing sync.Mutex // one reads invalid lists at a time; taken before all others
 	progress   progress
 	keeper     *keeper       // nil without a Disk
-	retry      chan struct{} // has room for one: there is reason not to wait
-	refresh    chan struct{} // has room for one: a list became invalid
+	retry      chan struct{} // buffered; a value makes Run retry at once
+	refresh    chan struct{} // buffered; a value makes Run read invalid lists
 
 	subscribing sync.Mutex
 	subscribers atomic.Pointer[[]func(tenant string)]
@@ -98,9 +98,8 @@ type Cache struct {
 
 // entry is a cached list.
 type entry struct {
-	list *origins.List
-	// confirmed is when the list was the store's, whatever was confirmed since.
-	confirmed time.Time
+	list      *origins.List
+	confirmed time.Time // when the list was read; Cache.confirmed may be later
 }
 
 // New returns an empty cache. It panics if a bound is not positive.
@@ -123,9 +122,9 @@ func New(config Config) *Cache {
 	return c
 }
 
-// List returns the tenant's list. If it is not cached it is loaded, once however
-// many wait for it. The error is ErrUnavailable with that of the store or of
-// ctx; a failed load is not tried again for a second.
+// List returns the tenant's list, and loads it if it is not cached. Concurrent
+// calls share one load. The error wraps ErrUnavailable. After a failure, List fails
+// for a second without a new attempt.
 func (c *Cache) List(ctx context.Context, tenant string) (*origins.List, error) {
 	c.mu.Lock()
 	e, ok := c.lists.Get(tenant)
@@ -151,6 +150,10 @@ func (c *Cache) isStale(e entry) bool {
 	return most > 0 && time.Since(c.confirmedAt(e)) > most
 }
 
+// allStale reports whether the lists are stale that were not read after
+// c.confirmed.
+func (c *Cache) allStale() bool { return c.isStale(entry{}) }
+
 // confirmedAt is when the entry's list was last known to be the store's.
 func (c *Cache) confirmedAt(e entry) time.Time {
 	if all := c.confirmed.Load(); all != nil && all.After(e.confirmed) {
@@ -159,11 +162,10 @@ func (c *Cache) confirmedAt(e entry) time.Time {
 	return e.confirmed
 }
 
-// Subscribe has notify called with the tenant after every change of its list:
-// also when the list is not cached, or was loaded with the change before, when
-// it became invalid or was read again, and every second while lists are stale.
-// A load of a list that was not cached notifies nobody. Whoever changes a list
-// waits for notify.
+// Subscribe registers notify, which is called whenever a tenant's list may have
+// changed: after a change, even of a list that is not cached, when a list became
+// invalid or was read again, and every second while lists are stale. The first load
+// of a list does not call it. A change waits until notify returns.
 func (c *Cache) Subscribe(notify func(tenant string)) {
 	c.subscribing.Lock()
 	defer c.subscribing.Unlock()

@@ -8,12 +8,10 @@ import (
 	"originwarden/store"
 )
 
-// Write runs commit, which makes one write to the store and returns what that
-// changed, and brings the change into the tenant's list. When it returns nil,
-// every later List contains the change. The error is that of commit; if the
-// write may have happened all the same, the list is read again as soon as the
-// store answers. The end of ctx does not end commit, whose own context ends
-// after Config.Timeout.
+// Write runs commit, which makes one write and returns its change, and applies the
+// change to the list. When it returns nil, every later List contains the change.
+// Otherwise it returns commit's error; if the outcome is unknown, the list is read
+// again. commit's context ends after Config.Timeout, not with ctx.
 func (c *Cache) Write(ctx context.Context, tenant string, commit func(context.Context) (origins.Change, error)) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.config.Timeout)
 	defer cancel()
@@ -22,7 +20,7 @@ func (c *Cache) Write(ctx context.Context, tenant string, commit func(context.Co
 	switch {
 	case err == nil:
 		if !c.applyChange(change, epoch) {
-			c.dropList(tenant) // of which nobody knows whether it has the change
+			c.dropList(tenant) // the list may lack the change
 		}
 	case store.IsOutcomeUnknown(err):
 		c.invalidateList(tenant)
@@ -34,8 +32,8 @@ func (c *Cache) Write(ctx context.Context, tenant string, commit func(context.Co
 	return err
 }
 
-// applyChange brings a change of the store of an epoch into the tenant's list, if that
-// is cached or being loaded. It reports whether the lists are still of that
+// applyChange applies a change from the store of an epoch to the tenant's list, if
+// that is cached or being loaded. It reports whether the lists are still of that
 // store.
 func (c *Cache) applyChange(change origins.Change, epoch uint64) bool {
 	c.changing.Lock()
@@ -58,15 +56,15 @@ func (c *Cache) applyChange(change origins.Change, epoch uint64) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.installList(change.Tenant, e)
-	if next.Deletions() > maxDeletions { // which a list that is read again need not remember
+	if next.Deletions() > maxDeletions { // reading the list again forgets them
 		c.invalid[change.Tenant] = struct{}{}
 		c.refreshSoon()
 	}
 	return true
 }
 
-// invalidateList has the tenant's list read again, as after a write of which nobody
-// knows whether it happened. It reports whether there is a list.
+// invalidateList marks the tenant's list to be read again, and reports whether it
+// is cached.
 func (c *Cache) invalidateList(tenant string) (cached bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -93,7 +91,7 @@ func (c *Cache) dropList(tenant string) {
 	}
 }
 
-// refreshSoon has Run read invalid lists without waiting for its next beat.
+// refreshSoon makes Run read invalid lists at once.
 func (c *Cache) refreshSoon() {
 	select {
 	case c.refresh <- struct{}{}:
@@ -116,8 +114,8 @@ func (c *Cache) refreshList(ctx context.Context, tenant string) error {
 	}
 }
 
-// forgetInvalid reports whether the tenant has no list that would have to be
-// read again: the next one is loaded after this.
+// forgetInvalid reports whether the tenant has no list to read again: the next one
+// is loaded after this.
 func (c *Cache) forgetInvalid(tenant string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -11,19 +11,18 @@ import (
 	"originwarden/store"
 )
 
-// CatchUp compares the lists with the store, and returns when they are where the
-// store was. Before Run it tells whether the store can be reached and its lists
-// be read, so that none that was restored and is old is served.
+// CatchUp compares the lists with the store and returns when they are up to date.
+// Called before Run, it ensures that no outdated restored list is served.
 func (c *Cache) CatchUp(ctx context.Context) error {
-	if err := c.reachStore(ctx, true); err != nil {
+	if err := c.connect(ctx, true); err != nil {
 		return err
 	}
-	return c.loadMissing(ctx)
+	return c.readMissing(ctx)
 }
 
-// reachStore finds the store, and from where the feed can go on: where it was, or,
-// if asked for or needed, where the lists were compared.
-func (c *Cache) reachStore(ctx context.Context, compare bool) error {
+// connect reaches the store and finds where the feed continues. If compare is set,
+// or that is unknown, it compares the lists with the store.
+func (c *Cache) connect(ctx context.Context, compare bool) error {
 	c.refreshing.Lock()
 	defer c.refreshing.Unlock()
 	_, err := c.storePosition(ctx)
@@ -42,9 +41,9 @@ func (c *Cache) isKnown() bool {
 	return c.progress.known
 }
 
-// compareWithStore finds the tenants that have changed since the feed was left, and goes
-// on from there. A tenant that the store does not have any more was another
-// store's, and may have tunnels.
+// compareWithStore invalidates the lists of tenants that changed after the feed's
+// position, and moves the position. A tenant that is not in the store belonged to
+// another store and may still have tunnels.
 func (c *Cache) compareWithStore(ctx context.Context) error {
 	epoch := c.epoch.Load()
 	at, revisions, err := c.askTenants(ctx)
@@ -77,8 +76,8 @@ func (c *Cache) compareWithStore(ctx context.Context) error {
 	return nil
 }
 
-// continueFeedFrom has the feed go on from a position, if it has not come further
-// meanwhile. It is called with progress held.
+// continueFeedFrom makes the feed continue from a position, unless it is already
+// further. It is called with progress held.
 func (c *Cache) continueFeedFrom(at store.Position, revisions map[string]uint64) {
 	p := &c.progress
 	if p.known && p.fed.Revision >= at.Revision {
@@ -100,8 +99,8 @@ func (c *Cache) askTenants(ctx context.Context) (at store.Position, revisions ma
 	return at, revisions, err
 }
 
-// revalidate finds the tenants whose last write the feed has come past and not
-// told of, and the lists that lack it or have one that the store never had.
+// revalidate looks for writes that the feed missed, and for lists that lack a write
+// or have one that the store does not.
 func (c *Cache) revalidate(ctx context.Context) error {
 	before := c.cachedLists()
 	at, revisions, err := c.askTenants(ctx)
@@ -126,12 +125,11 @@ func (c *Cache) revalidate(ctx context.Context) error {
 	return nil
 }
 
-// findMissedChanges finds what the feed has dropped. The tenant's list may have
-// it all the same, by a load, or not be cached, and its tunnels not be decided
-// on again.
+// findMissedChanges reports the writes that the feed missed. Even if the list has
+// them by now, the tunnels must be reviewed.
 func (c *Cache) findMissedChanges(revisions map[string]uint64) {
 	for tenant, last := range c.noteMissed(revisions) {
-		c.reportEvent(ChangeMissed, fmt.Errorf("the feed did not tell of the write of tenant %q at revision %d", tenant, last))
+		c.reportEvent(ChangeMissed, fmt.Errorf("the feed missed the write of tenant %q at revision %d", tenant, last))
 	}
 }
 
@@ -160,9 +158,9 @@ func (c *Cache) cachedLists() map[string]*origins.List {
 	return lists
 }
 
-// loadMissing brings in force what the feed has come past: it reads the lists that
-// are invalid, and those that are loaded in advance.
-func (c *Cache) loadMissing(ctx context.Context) error {
+// readMissing reads the invalid lists and preloads the others, so that the feed's
+// position comes into force.
+func (c *Cache) readMissing(ctx context.Context) error {
 	c.refreshing.Lock()
 	defer c.refreshing.Unlock()
 	err := errors.Join(c.readInvalidLists(ctx), c.preload(ctx))

@@ -13,10 +13,9 @@ import (
 // Disk keeps a Snapshot. It is a disk.Disk, which has the contract. Its methods
 // are not called concurrently.
 type Disk interface {
-	// Write makes s what is kept. After an error that is s, or what was kept
-	// before.
+	// Write replaces the snapshot on disk by s. After an error the disk has either.
 	Write(s *Snapshot) error
-	// Invalidate makes what is kept no snapshot any more. It needs no space.
+	// Invalidate makes the snapshot on disk unusable. It needs no space.
 	Invalidate() error
 }
 
@@ -27,8 +26,8 @@ type keeper struct {
 	// state returns the position in force, and when it was confirmed.
 	state  func() (store.Position, time.Time)
 	report func(Event, error)
-	// restored is what installs was when the cache had all that was read from
-	// the disk and nothing else, or 0.
+	// restored is the value of installs when the cache held exactly the lists from
+	// the disk, or 0.
 	restored uint64
 
 	flushes chan chan error
@@ -45,8 +44,8 @@ const (
 )
 
 var (
-	errKeeperEnded = errors.New("the lists are not kept on disk any more: the gateway stops")
-	errNoPosition  = errors.New("they are not known to be those of the store")
+	errKeeperEnded = errors.New("the lists are no longer saved to disk: the gateway is stopping")
+	errNoPosition  = errors.New("the lists were not yet compared with the store")
 )
 
 func newKeeper(disk Disk, cache *Cache) *keeper {
@@ -60,11 +59,9 @@ func newKeeper(disk Disk, cache *Cache) *keeper {
 	}
 }
 
-// Keep returns when the disk has every change of the tenant's list before the
-// call, or no snapshot at all: no start without the store undoes the change. A
-// list that may lack a write is read again first. The error says that the lists
-// could not be kept, also when ctx ends before. Without a Config.Disk there is
-// nothing to write.
+// Keep returns when the disk has every earlier change of the tenant's list, or no
+// snapshot, so that a start without the store cannot undo a change. It first reads
+// a list that may lack a write. It does nothing else without a Config.Disk.
 func (c *Cache) Keep(ctx context.Context, tenant string) error {
 	if _, _, invalid := c.peek(tenant); invalid {
 		if err := c.refreshList(ctx, tenant); err != nil {
@@ -180,8 +177,8 @@ func (k *keeper) writeLists(last *attempt) bool {
 	return true
 }
 
-// invalidateDisk invalidates what was written before, and adds that to why the lists
-// could not be written.
+// invalidateDisk invalidates the snapshot after the error why, and returns why with
+// the result.
 func (k *keeper) invalidateDisk(why error) (err error, invalid bool) {
 	if err := k.disk.Invalidate(); err != nil {
 		return fmt.Errorf("%w; %w", why, err), false

@@ -112,8 +112,8 @@ func (c *Cache) readList(ctx context.Context, tenant string) (*origins.List, err
 	return origins.NewList(revision, parts), nil
 }
 
-// currentList returns the cached list if it needs no load. Then the load that
-// asks has ended: whoever invalidates the list from now on must not join it.
+// currentList returns the cached list if it needs no load. It then ends the sharing
+// of this load, so that a later caller starts a new one.
 func (c *Cache) currentList(tenant string) (*origins.List, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -144,9 +144,9 @@ func (c *Cache) noteFailure(tenant string, err error) error {
 	return err
 }
 
-// installLoaded applies to a list that was read the changes that arrived meanwhile, and
-// installs it. It returns nil if the list has to be read again. Replaced says
-// that there was another list before, by which somebody may have decided.
+// installLoaded applies to a list that was read the changes that arrived meanwhile,
+// and installs it. It returns nil if the list has to be read again. replaced
+// reports whether an earlier list may have been used for decisions.
 func (c *Cache) installLoaded(tenant string, l *origins.List, began time.Time) (installed *origins.List, replaced bool) {
 	c.changing.Lock()
 	defer c.changing.Unlock()
@@ -166,8 +166,7 @@ func (c *Cache) installLoaded(tenant string, l *origins.List, began time.Time) (
 	_, invalid := c.invalid[tenant]
 	delete(c.invalid, tenant)
 	c.installList(tenant, entry{list: l, confirmed: began})
-	// Whoever asks from now on may do so after a change that l does not have,
-	// and must not join this load if l is evicted.
+	// Later callers must not join this load: they may need a newer change.
 	c.loads.Forget(tenant)
 	return l, cached || invalid
 }

@@ -27,8 +27,8 @@ func (c *Cache) preload(ctx context.Context) error {
 }
 
 // Preload loads the lists of Config.Tenants that are not cached, as far as the
-// bounds allow: beyond them a list would only evict another one. One that cannot
-// be read keeps nobody from the others, but is an error.
+// bounds allow: beyond them a list would only evict another one. It goes on after a
+// list that cannot be read, and returns the error.
 func (c *Cache) Preload(ctx context.Context) error {
 	if c.config.Tenants == nil {
 		return nil
@@ -56,9 +56,8 @@ func (c *Cache) Preload(ctx context.Context) error {
 
 const parallelReads = 16
 
-// readLists calls read for all tenants, some at a time and in no order, until so
-// many could not be read that the store seems to fail, and not their lists. One
-// that could not be read is an error.
+// readLists calls read for each tenant, several at a time. It stops after
+// mostFailures failures, when the store itself seems to fail.
 func readLists(ctx context.Context, tenants []string, mostFailures int, read func(ctx context.Context, tenant string) error) error {
 	var failed readFailures
 	var readers errgroup.Group

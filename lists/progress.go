@@ -20,7 +20,7 @@ type progress struct {
 	preloaded bool
 	// restored says that the lists came from the disk.
 	restored bool
-	// seen is the last write of each tenant that the store has told of.
+	// seen has the last known write of each tenant.
 	seen    map[string]uint64
 	trouble Event                   // what was reported last, until it is over
 	endFeed context.CancelCauseFunc // of the feed that runs or ran last
@@ -29,7 +29,7 @@ type progress struct {
 
 var (
 	errFeed     = errors.New("the feed ended")
-	errSilent   = errors.New("the feed does not tell what the store has")
+	errSilent   = errors.New("the feed lags behind the store")
 	errAccepted = errors.New("the store was accepted as it is")
 )
 
@@ -40,11 +40,11 @@ func (c *Cache) fedPosition() store.Position {
 	return c.progress.fed
 }
 
-// advancePosition moves the position in force to where the feed is, if the lists are.
-// It is called with progress held, after anything that this depends on.
+// advancePosition moves the position in force to the feed's, if the lists have
+// reached it. It is called with progress held, after anything that this depends on.
 func (c *Cache) advancePosition() {
 	p := &c.progress
-	if p.preloaded && !c.anyInvalid() {
+	if p.preloaded && !c.hasInvalid() {
 		p.state.InForce = p.fed
 	}
 	p.state.Newest = max(p.state.Newest, p.fed.Revision)
@@ -54,13 +54,13 @@ func (c *Cache) advancePosition() {
 	}
 }
 
-func (c *Cache) anyInvalid() bool {
+func (c *Cache) hasInvalid() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return len(c.invalid) > 0
 }
 
-// awaitFeed gives the feed as long as a call may take.
+// awaitFeed waits until the feed has reached the revision, at most Config.Timeout.
 func (c *Cache) awaitFeed(ctx context.Context, revision uint64) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.config.Timeout, errSilent)
 	defer cancel()
@@ -89,8 +89,8 @@ func (c *Cache) awaitProgress(ctx context.Context, reached func(*progress) bool)
 	}
 }
 
-// applyFeed brings in what the feed of an epoch's store tells. Of several
-// changes of one web integration the last is enough.
+// applyFeed applies changes from the feed. Of several changes of one web
+// integration it applies the last.
 func (c *Cache) applyFeed(changes []origins.Change, epoch uint64) {
 	if len(changes) == 0 {
 		return

@@ -145,7 +145,7 @@ func TestAccept_TakesTheListsThatAreThere(t *testing.T) {
 		}
 		g.wantGone("acme", "https://new.example")
 		g.wantListed("new", "https://n.example")
-		g.wantEvents(lists.StoreReset, lists.ResetTaken, lists.ListsLoaded)
+		g.wantEvents(lists.StoreReset, lists.StoreAccepted, lists.ListsLoaded)
 	})
 }
 
@@ -167,7 +167,7 @@ func TestAccept_EndsTheFeedOfTheStoreBefore(t *testing.T) {
 		if took := time.Since(began); took != 0 {
 			t.Errorf("it took %v", took)
 		}
-		g.wantEvents(lists.ResetTaken)
+		g.wantEvents(lists.StoreAccepted)
 	})
 }
 
@@ -219,7 +219,7 @@ func TestAcceptReset_TakesTheStoreByItself(t *testing.T) {
 		if told := g.takeChanged(); !slices.Equal(told, []string{"acme", "new", "not cached", "other"}) {
 			t.Errorf("told of %q", told)
 		}
-		g.wantEvents(lists.ResetTaken)
+		g.wantEvents(lists.StoreAccepted)
 	})
 }
 
@@ -278,7 +278,7 @@ func TestAccept_ComparesAgainWhatWasBeingCompared(t *testing.T) {
 		close(read)
 		g.await(w.Revision)
 		g.wantListed("acme", "https://new.example")
-		g.wantEvents(lists.ResetTaken)
+		g.wantEvents(lists.StoreAccepted)
 	})
 }
 

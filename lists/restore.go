@@ -21,11 +21,10 @@ type Snapshot struct {
 	Lists map[string]*origins.List
 }
 
-// Restore brings in lists that were kept elsewhere, before anything else is
-// called. They are served until the store is reached, and all read again then:
-// whether it has the same writes up to that position, and not others after a
-// restore from a backup, nobody here remembers. A snapshot without a position is
-// none.
+// Restore installs lists that were kept elsewhere, before any other call. They are
+// served until the store is reached, and then read again: a store restored from a
+// backup may have other writes at the same revisions. A snapshot without a position
+// is ignored.
 func (c *Cache) Restore(s *Snapshot) {
 	if s.At == (store.Position{}) {
 		return
@@ -47,7 +46,7 @@ func (c *Cache) Restore(s *Snapshot) {
 	c.confirmed.Store(&s.Confirmed)
 }
 
-// restoreList leaves a list that is there, or being loaded, which is newer.
+// restoreList installs e unless the list is cached or being loaded, and so newer.
 func (c *Cache) restoreList(tenant string, e entry) {
 	c.changing.Lock()
 	defer c.changing.Unlock()
@@ -58,9 +57,9 @@ func (c *Cache) restoreList(tenant string, e entry) {
 	}
 }
 
-// Accept takes a store that was reset as it is: every list that came from the
-// one before is dropped, and loaded from what is there when it is asked for. A
-// store that was not reset stays as it is.
+// Accept accepts a store that was reset: the lists of the previous store are
+// dropped, and loaded when they are asked for. A store that was not reset stays as
+// it is.
 func (c *Cache) Accept(ctx context.Context) (store.Position, error) {
 	at, err := c.storePosition(ctx)
 	if errors.Is(err, store.ErrReset) {
@@ -86,13 +85,12 @@ func (c *Cache) acceptStore(ctx context.Context) (store.Position, error) {
 	for _, tenant := range c.startOver(at) {
 		c.notify(tenant)
 	}
-	c.reportEvent(ResetTaken, nil)
+	c.reportEvent(StoreAccepted, nil)
 	return at, nil
 }
 
-// startOver drops what came from another store than that which is at this
-// position, and ends the feed of that one. It returns the tenants whose lists
-// were dropped.
+// startOver drops the lists of the previous store, ends its feed, and returns the
+// tenants of the lists.
 func (c *Cache) startOver(at store.Position) []string {
 	c.changing.Lock()
 	defer c.changing.Unlock()

@@ -27,10 +27,10 @@ func (c *Cache) Run(ctx context.Context) {
 	if c.keeper != nil {
 		running.Go(func() { c.keeper.run(ctx) })
 	}
-	validated, pause := time.Now(), leastPause
+	revalidated, pause := time.Now(), leastPause
 	for {
 		began := time.Now()
-		err := c.followFeed(ctx, &validated)
+		err := c.followFeed(ctx, &revalidated)
 		if ctx.Err() != nil {
 			return
 		}
@@ -57,9 +57,9 @@ func (c *Cache) awaitRetry(ctx context.Context, pause time.Duration) {
 }
 
 // followFeed follows the feed until it breaks, or the store is accepted as it is.
-// Validated is when the lists were last compared with the store.
-func (c *Cache) followFeed(ctx context.Context, validated *time.Time) error {
-	if err := c.reachStore(ctx, false); err != nil {
+// revalidated is when the lists were last compared with the store.
+func (c *Cache) followFeed(ctx context.Context, revalidated *time.Time) error {
+	if err := c.connect(ctx, false); err != nil {
 		return err
 	}
 	ctx, end := context.WithCancelCause(ctx)
@@ -74,14 +74,14 @@ func (c *Cache) followFeed(ctx context.Context, validated *time.Time) error {
 		err := c.config.Store.Watch(ctx, from, func(changes []origins.Change) { c.applyFeed(changes, epoch) })
 		end(fmt.Errorf("%w: %w", errFeed, err))
 	})
-	err = c.attendFeed(ctx, validated)
+	err = c.confirmPeriodically(ctx, revalidated)
 	if cause := context.Cause(ctx); cause != nil {
 		return cause // what broke off made the call fail
 	}
 	return err
 }
 
-// resumeFeed returns from where the feed has to go on, and of which epoch it is.
+// resumeFeed returns the revision at which the feed continues, and its epoch.
 func (c *Cache) resumeFeed(end context.CancelCauseFunc) (from, epoch uint64, err error) {
 	p := &c.progress
 	p.mu.Lock()
@@ -96,16 +96,17 @@ func (c *Cache) resumeFeed(end context.CancelCauseFunc) (from, epoch uint64, err
 	return p.fed.Revision, c.epoch.Load(), nil
 }
 
-// attendFeed compares with the store from time to time while the feed runs.
-func (c *Cache) attendFeed(ctx context.Context, validated *time.Time) error {
+// confirmPeriodically compares with the store from time to time while the feed
+// runs.
+func (c *Cache) confirmPeriodically(ctx context.Context, revalidated *time.Time) error {
 	beats := time.NewTicker(c.beatInterval())
 	defer beats.Stop()
 	for {
-		if every := c.config.Revalidate; every > 0 && time.Since(*validated) >= every {
+		if every := c.config.Revalidate; every > 0 && time.Since(*revalidated) >= every {
 			if err := c.revalidate(ctx); err != nil {
 				return err
 			}
-			*validated = time.Now()
+			*revalidated = time.Now()
 		}
 		if err := c.confirmLists(ctx); err != nil {
 			return err
@@ -139,7 +140,7 @@ func (c *Cache) confirmLists(ctx context.Context) error {
 	if err := c.awaitFeed(ctx, at.Revision); err != nil {
 		return err
 	}
-	err = c.loadMissing(ctx)
+	err = c.readMissing(ctx)
 	switch {
 	case ctx.Err() != nil || errors.Is(err, store.ErrReset):
 		return err
@@ -156,9 +157,8 @@ func (c *Cache) storePosition(ctx context.Context) (store.Position, error) {
 	return c.callStore(ctx, c.config.Store.Position)
 }
 
-// callStore makes a call that tells the store's position. That has to be one that
-// the store can have come to from where it is known here, also when the store
-// itself remembers none.
+// callStore makes a call that returns the store's position, and fails with a
+// *store.ResetError if that contradicts the known position.
 func (c *Cache) callStore(ctx context.Context, call func(context.Context) (store.Position, error)) (store.Position, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
 	defer cancel()
@@ -174,8 +174,8 @@ func (c *Cache) callStore(ctx context.Context, call func(context.Context) (store
 	return at, nil
 }
 
-// notifyWhileStale has everybody decide again while lists are older than they
-// may be: nothing else happens then.
+// notifyWhileStale notifies of every tenant each second while lists are stale,
+// because nothing else would.
 func (c *Cache) notifyWhileStale(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -185,7 +185,7 @@ func (c *Cache) notifyWhileStale(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		if c.isStale(entry{}) && c.config.Tenants != nil {
+		if c.allStale() && c.config.Tenants != nil {
 			for _, tenant := range c.config.Tenants() {
 				c.notify(tenant)
 			}

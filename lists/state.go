@@ -11,9 +11,9 @@ import (
 type State struct {
 	// Loaded says that lists were restored, or those of Config.Tenants loaded.
 	Loaded bool
-	// InForce is the position of which every change is in force here: no list
-	// that is returned from now on lacks one of them. It is zero until there is
-	// one, and again after a store was accepted until its lists are loaded.
+	// InForce is the position up to which every change is in force: every later
+	// List contains it. It is zero until there is one, and again after a store was
+	// accepted until its lists are loaded.
 	InForce store.Position
 	// Confirmed is when that was last known to be the store's newest. The zero
 	// value is never.
@@ -48,16 +48,16 @@ type Event string
 
 // The events.
 const (
-	StoreLost    Event = "the store is unreachable"            // with the error; loaded lists are served on
-	StoreBack    Event = "the store is reachable again"        // without an error
-	StoreReset   Event = "the store was reset"                 // with a *store.ResetError; the lists are kept
-	ResetTaken   Event = "the store was accepted"              // without an error
-	FeedBroken   Event = "the feed of changes was interrupted" // with the error
-	ListsBehind  Event = "loading lists failed"                // with the error; the others are kept up to date
-	ChangeMissed Event = "the feed missed a change"            // with an error that names the tenant
-	ListsLoaded  Event = "the lists were loaded"               // with an error if some could not be read
-	ListsNotKept Event = "saving the lists to disk failed"     // with the error
-	ListsKept    Event = "the lists are saved to disk again"   // without an error
+	StoreLost     Event = "the store is unreachable"            // with the error; loaded lists are served on
+	StoreBack     Event = "the store is reachable again"        // without an error
+	StoreReset    Event = "the store was reset"                 // with a *store.ResetError; the lists are kept
+	StoreAccepted Event = "the store was accepted"              // without an error
+	FeedBroken    Event = "the feed of changes was interrupted" // with the error
+	ListsBehind   Event = "loading lists failed"                // with the error; the others are kept up to date
+	ChangeMissed  Event = "the feed missed a change"            // with an error that names the tenant
+	ListsLoaded   Event = "the lists were loaded"               // with an error if some could not be read
+	ListsNotKept  Event = "saving the lists to disk failed"     // with the error
+	ListsKept     Event = "the lists are saved to disk again"   // without an error
 )
 
 func (c *Cache) reportEvent(event Event, err error) {
@@ -107,7 +107,7 @@ func (c *Cache) classifyEnd(err error) Event {
 	}
 }
 
-// reportTrouble reports what was not reported last.
+// reportTrouble reports event unless it is the current trouble.
 func (c *Cache) reportTrouble(event Event, err error) {
 	c.progress.mu.Lock()
 	reported := c.progress.trouble == event
@@ -118,7 +118,7 @@ func (c *Cache) reportTrouble(event Event, err error) {
 	}
 }
 
-// endTrouble reports whether that was the trouble, which is over.
+// endTrouble ends event if it is the current trouble, and reports whether it was.
 func (c *Cache) endTrouble(event Event) bool {
 	c.progress.mu.Lock()
 	defer c.progress.mu.Unlock()

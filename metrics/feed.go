@@ -37,7 +37,7 @@ func (m *Metrics) WatchFeed(state func() Feed) {
 			},
 		},
 		gauge("store_revision", "Newest revision reported by the store.", func(f Feed) float64 { return float64(f.Newest) }),
-		gauge("revision_in_force", "Revision of which every change is in force.", func(f Feed) float64 { return float64(f.InForce) }),
+		gauge("revision_in_force", "Newest revision up to which every change is in force.", func(f Feed) float64 { return float64(f.InForce) }),
 		gauge("store_up", "Whether the store answered last.", func(f Feed) float64 { return oneIf(f.Up) }),
 		gauge("store_reset", "Whether the store was emptied, restored to an older state or replaced, and is not accepted yet.",
 			func(f Feed) float64 { return oneIf(f.Reset) }),

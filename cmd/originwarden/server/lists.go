@@ -46,7 +46,7 @@ func (s *Server) logLists(event lists.Event, err error) {
 		s.log.Error(string(event), zap.Error(err))
 	case lists.StoreReset:
 		s.log.Error(string(event)+": its lists are not taken, those from before are served, and the API refuses writes; see originwarden resync", zap.Error(err))
-	case lists.ResetTaken:
+	case lists.StoreAccepted:
 		s.log.Warn(string(event))
 	default:
 		s.log.Warn(string(event), zap.Error(err))
