@@ -17,13 +17,13 @@ import (
 type corsFields uint8
 
 const (
-	corsNone      corsFields = iota
-	corsShared               // ours for the origin, and no others
-	corsUntouched            // those of the tenant
+	corsNone   corsFields = iota
+	corsShared            // ours for the origin, and no others
+	corsKept              // those already in the header
 )
 
-// stamps are the header values that answers have in common.
-type stamps struct {
+// fixedValues are header values that are the same in every response.
+type fixedValues struct {
 	credentials   []string // nil: none
 	expose        []string // nil: none
 	methods       []string
@@ -33,8 +33,8 @@ type stamps struct {
 	noStore       []string
 }
 
-func newStamps(c CORS) stamps {
-	s := stamps{
+func newFixedValues(c CORS) fixedValues {
+	s := fixedValues{
 		methods: []string{strings.Join(c.Methods, ", ")},
 		maxAge:  []string{strconv.Itoa(int(c.MaxAge / time.Second))},
 
@@ -55,20 +55,20 @@ func newStamps(c CORS) stamps {
 // tenant. It lists the requested headers by name, because "*" means nothing to a
 // credentialed request.
 func (x *exchange) answerPreflight(r *http.Request) {
-	stamps := &x.settings.stamps
-	x.answer.cors = corsUntouched
+	fixed := &x.settings.fixed
+	x.answer.cors = corsKept
 	header := x.answer.Header()
 	header["Access-Control-Allow-Origin"] = x.answer.origin[:1:1]
-	if stamps.credentials != nil {
-		header["Access-Control-Allow-Credentials"] = stamps.credentials
+	if fixed.credentials != nil {
+		header["Access-Control-Allow-Credentials"] = fixed.credentials
 	}
-	header["Access-Control-Allow-Methods"] = stamps.methods
+	header["Access-Control-Allow-Methods"] = fixed.methods
 	if names := requestedHeaders(r); names != "" {
 		header["Access-Control-Allow-Headers"] = []string{names}
 	}
-	header["Access-Control-Max-Age"] = stamps.maxAge
-	header["Vary"] = stamps.varyPreflight
-	header["Cache-Control"] = stamps.noStore
+	header["Access-Control-Max-Age"] = fixed.maxAge
+	header["Vary"] = fixed.varyPreflight
+	header["Cache-Control"] = fixed.noStore
 	x.answer.WriteHeader(http.StatusNoContent)
 }
 
@@ -118,7 +118,7 @@ func (a *answer) WriteHeader(status int) {
 	a.status, a.pending = status, true
 	fields.LimitAnnounced(header)
 	a.setCORS(header)
-	a.exchange.leaveConnection(header)
+	a.exchange.prepareConnection(header)
 	a.nameFields(header)
 	a.ResponseWriter.WriteHeader(status)
 	a.exchange.body.Extend()
@@ -149,7 +149,7 @@ func (a *answer) sendInformational(status int, header http.Header) {
 	if a.exchange.http10 {
 		return
 	}
-	if a.cors != corsUntouched {
+	if a.cors != corsKept {
 		fields.StripCORS(header)
 	}
 	a.startWriteTimer()
@@ -158,7 +158,7 @@ func (a *answer) sendInformational(status int, header http.Header) {
 }
 
 func (a *answer) setCORS(header http.Header) {
-	if a.cors == corsUntouched {
+	if a.cors == corsKept {
 		return
 	}
 	fields.StripCORS(header)
@@ -173,18 +173,18 @@ func (a *answer) mergeVary(header http.Header) {
 		header["Vary"] = []string{fields.MergeVary(lines)}
 		return
 	}
-	header["Vary"] = a.exchange.settings.stamps.vary
+	header["Vary"] = a.exchange.settings.fixed.vary
 }
 
 // addCORS sets the headers of a CORS response (Fetch, section 3.3.3). It echoes the
 // bytes of the origin, because browsers compare bytes.
 func (a *answer) addCORS(header http.Header) {
 	header["Access-Control-Allow-Origin"] = a.origin[:1:1]
-	if a.exchange.settings.stamps.credentials != nil {
-		header["Access-Control-Allow-Credentials"] = a.exchange.settings.stamps.credentials
+	if a.exchange.settings.fixed.credentials != nil {
+		header["Access-Control-Allow-Credentials"] = a.exchange.settings.fixed.credentials
 	}
-	if a.exchange.settings.stamps.expose != nil {
-		header["Access-Control-Expose-Headers"] = a.exchange.settings.stamps.expose
+	if a.exchange.settings.fixed.expose != nil {
+		header["Access-Control-Expose-Headers"] = a.exchange.settings.fixed.expose
 	}
 }
 

@@ -22,9 +22,8 @@ func (x *exchange) limitBody(r *http.Request) *problem {
 	return nil
 }
 
-// withBody puts the limited body into a copy of r that is handed on. The
-// server's own request keeps the body by whose type net/http knows what to do
-// with the rest of it.
+// withBody sets the limited body in out, a copy of the server's request. net/http
+// must find its own body in the original.
 func (x *exchange) withBody(out *http.Request) *http.Request {
 	if x.body != nil {
 		out.Body = x.body
@@ -67,9 +66,9 @@ func (x *exchange) abandonBody() {
 	}
 }
 
-// leaveConnection is called before the header of an answer. Over HTTP/1 it may
-// come before the end of the request's body.
-func (x *exchange) leaveConnection(header http.Header) {
+// prepareConnection decides, before the header is sent, whether the connection can
+// be kept.
+func (x *exchange) prepareConnection(header http.Header) {
 	if !x.http1 {
 		return
 	}

@@ -9,13 +9,13 @@ import (
 	"originwarden/origins"
 )
 
-// Lists returns the list of a configured tenant, within a time limit of its own.
-// ListChanged has to be called whenever a list has changed.
+// Lists provides the lists of the configured tenants, within a time limit of its
+// own. Call ListChanged after every change of a list.
 type Lists interface {
 	List(ctx context.Context, tenant string) (*origins.List, error)
 }
 
-// Config is what a Gateway serves by. It is not changed after New or Reconfigure.
+// Config configures a Gateway. It is not changed after New or Reconfigure.
 type Config struct {
 	Tenants []Tenant
 	// Lists has the list of every tenant. Reconfigure does not read it.
@@ -43,8 +43,8 @@ type Config struct {
 	// Relayed, unless nil, is called for bytes that a tunnel has passed on, with how
 	// many came from the client and from the tenant. It must not block.
 	Relayed func(tenant string, received, sent int)
-	// Sampled is the share of the traces that begin here that are marked as sampled
-	// in traceparent, from 0 to 1.
+	// Sampled is the share of new traces that are marked as sampled, from 0 to 1. It
+	// is used only if no tracing handler has set traceparent.
 	Sampled float64
 	// ErrorLog is where httputil reports broken connections; nil discards that.
 	ErrorLog *log.Logger

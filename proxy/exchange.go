@@ -17,8 +17,8 @@ type Exchange struct {
 	Tenant  string // "" where no tenant has the host
 	Kind    origins.Kind
 	Verdict origins.Verdict
-	// Reason is that of the decision, or the code of the problem, in lower
-	// case, for which the request was refused before one. It is one of Reasons.
+	// Reason is the reason of the decision, or the code of the problem that came
+	// before it, in lower case. It is one of Reasons.
 	Reason string
 	// Decision is the decision's reason; 0 where there was none.
 	Decision origins.Reason
@@ -38,8 +38,8 @@ type Exchange struct {
 	// tunnel, what the client sent after the handshake.
 	Received int64
 	Start    time.Time
-	// Duration is from the request's header to the end of the answer or tunnel;
-	// Answer ends with a tunnel's handshake instead.
+	// Duration ends with the response or the tunnel, Answer with the response or
+	// the tunnel's handshake. Both begin with the request's header.
 	Duration, Answer time.Duration
 	// Gateway is the part of Duration before the request was sent to the tenant.
 	Gateway time.Duration
@@ -52,13 +52,13 @@ type Exchange struct {
 	TunnelEnd string
 	// Nearest is the entry nearest to a refused origin, of a tenant with Debug.
 	Nearest origins.Miss
-	// OwnHost says that an origin was refused as not listed that has the host that
-	// the request was sent to: perhaps of the tenant's own pages, at an address that
-	// its public origins lack.
+	// OwnHost reports whether a refused origin has the host that the request was
+	// sent to. It may be one of the tenant's own pages, missing from its public
+	// origins.
 	OwnHost bool
 	// Limit is the limit that the request exceeded: one of Limits, or "".
 	Limit string
-	// API says that the API answered.
+	// API reports whether the path belongs to the API, if there was a decision.
 	API bool
 	// Attached is what the API has attached by Attach, or nil.
 	Attached any
@@ -78,7 +78,6 @@ type exchange struct {
 	target     target
 	request    origins.Request
 	changes    uint64 // of lists and settings, before settings was read
-	api        bool
 	scheme     string // public
 	peer       netip.Addr
 	sentAt     time.Time // to the tenant
@@ -86,7 +85,7 @@ type exchange struct {
 	http1      bool
 	http10     bool
 	body       *downstream.Body // nil: it has none, or it is not read
-	entered    bool             // it counts as in flight
+	counted    bool             // it counts as in flight
 
 	conn      *downstream.Conn // nil: unknown
 	forwarded bool             // the answer is the tenant's
@@ -127,10 +126,10 @@ func (g *Gateway) beginExchange(w http.ResponseWriter, r *http.Request) *exchang
 // applyDecision sets what follows from the decision.
 func (x *exchange) applyDecision(reason origins.Reason) {
 	x.Reason, x.Decision, x.Verdict = string(reason), reason, reason.Verdict()
-	x.Mode, x.API = x.mode(), x.api
+	x.Mode = x.mode()
 	switch {
 	case x.Mode == Report:
-		x.answer.cors = corsUntouched
+		x.answer.cors = corsKept
 	case reason == origins.Listed || reason == origins.SameOrigin && x.answer.origin[0] != "null":
 		x.answer.cors = corsShared
 	}
@@ -138,14 +137,14 @@ func (x *exchange) applyDecision(reason origins.Reason) {
 
 // mode returns the tenant's mode, but always Enforce for the API.
 func (x *exchange) mode() Mode {
-	if x.api {
+	if x.API {
 		return Enforce
 	}
 	return x.tenant.Mode
 }
 
 func (x *exchange) policy() *origins.Policy {
-	if x.api {
+	if x.API {
 		return &x.tenant.apiPolicy
 	}
 	return &x.tenant.Policy
@@ -193,8 +192,8 @@ func (x *exchange) answerContext(r *http.Request) (ctx context.Context, release 
 
 // endRequest no longer counts the request as in flight.
 func (x *exchange) endRequest() {
-	if x.entered {
-		x.entered = false
+	if x.counted {
+		x.counted = false
 		x.tenant.inFlight.Add(-1)
 	}
 }

@@ -40,7 +40,7 @@ type tenantTransport struct{}
 // RoundTrip implements http.RoundTripper.
 func (tenantTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	x := exchangeOf(r.Context())
-	sent := &http1.Exchange{Request: r, Target: x.target.bytes(), Session: x.session(), BeforeWait: x.answer.flushPending}
+	sent := &http1.Exchange{Request: r, Target: x.target.originForm(), Session: x.session(), BeforeWait: x.answer.flushPending}
 	res, err := x.tenant.upstream.Do(sent, x.Kind == origins.WebSocket)
 	x.spelling = sent.Spelling
 	return res, err
@@ -52,7 +52,7 @@ func (x *exchange) forwardToTenant(r *http.Request) {
 		r.Header.Del("Upgrade") // httputil would ask the tenant for it
 	}
 	x.settings.forward.ServeHTTP(&x.answer, x.withBody(r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))))
-	fields.LimitTrailers(x.answer.Header(), x.answer.cors != corsUntouched)
+	fields.LimitTrailers(x.answer.Header(), x.answer.cors != corsKept)
 }
 
 // rewriteRequest makes the request that the tenant gets: with the client's Host,
@@ -61,7 +61,7 @@ func (x *exchange) forwardToTenant(r *http.Request) {
 func rewriteRequest(p *httputil.ProxyRequest) {
 	x := exchangeOf(p.In.Context())
 	p.Out.URL.Scheme, p.Out.URL.Host = x.tenant.Upstream.Scheme, x.tenant.Upstream.Host
-	x.target.write(p.Out, p.In.URL)
+	x.target.setURL(p.Out, p.In.URL)
 	p.Out.Trailer = nil // trailers would bypass the checks of the header
 
 	header := p.Out.Header
@@ -90,7 +90,7 @@ func handleResponse(res *http.Response) error {
 	return x.openTunnel(res)
 }
 
-// handleError answers when the tenant did not.
+// handleError sends the response if the tenant sent none.
 func handleError(_ http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, errTunnelled) {
 		return

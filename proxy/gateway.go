@@ -21,8 +21,8 @@ type Gateway struct {
 	reconfiguring sync.Mutex
 }
 
-// New returns a gateway that serves by cfg, or every mistake in its tenants at
-// once.
+// New returns a gateway with the configuration cfg. The error lists all mistakes in
+// its tenants.
 func New(cfg Config) (*Gateway, error) {
 	s, err := compile(cfg, new(settings))
 	if err != nil {
@@ -85,7 +85,7 @@ func (g *Gateway) forwardRequest(x *exchange, r *http.Request) {
 	defer release()
 	r = r.WithContext(ctx)
 	switch {
-	case x.api:
+	case x.API:
 		x.tenant.API.ServeHTTP(&x.answer, x.apiRequest(r))
 	case x.tenant.hasSent(r):
 		x.UpstreamCause, x.Err = CauseLoop, errLoop
@@ -93,7 +93,7 @@ func (g *Gateway) forwardRequest(x *exchange, r *http.Request) {
 	case !x.tenant.startRequest(int64(x.settings.InFlightPerTenant)):
 		x.refuse(overloaded)
 	default:
-		x.entered = true
+		x.counted = true
 		defer x.tenant.upstream.Release()
 		defer x.endRequest()
 		x.forwardToTenant(r)
@@ -106,26 +106,26 @@ const reasonServer = "options_asterisk"
 // admit finds the tenant and the kind of request, or returns why r is not a request
 // for a tenant.
 func (x *exchange) admit(r *http.Request) *problem {
-	if p := forbiddenMethod(r.Method); p != nil {
+	if p := checkMethod(r.Method); p != nil {
 		return p
 	}
 	if limit := x.settings.URLBytes; limit > 0 && len(r.RequestURI) > limit {
 		return urlTooLong
 	}
-	if hasOtherHost(r) {
+	if namesSeveralHosts(r) {
 		return badHost
 	}
 	if x.tenant = x.settings.hosts.find(r.Host); x.tenant == nil {
 		return x.settings.hosts.unknownHost()
 	}
 	x.Tenant = x.tenant.ID
-	x.api = x.tenant.owns(x.target.path)
 	kind, p := requestKind(r)
 	x.Kind = kind
-	if p != nil {
-		return p
+	if p == nil {
+		p = x.target.check(r)
 	}
-	return x.target.problem(r)
+	x.API = p == nil && x.tenant.owns(x.target.path)
+	return p
 }
 
 // decide loads the list only if the decision needs it.
@@ -141,7 +141,7 @@ func (g *Gateway) decide(x *exchange, r *http.Request) origins.Reason {
 	}
 	x.Err = err
 	reason := policy.DecideByList(&x.request, list)
-	x.OwnHost = isOwnHost(reason, x.Origin, r.Host)
+	x.OwnHost = isRefusedOwnHost(reason, x.Origin, r.Host)
 	if x.tenant.Debug && (reason == origins.OriginNotListed || reason == origins.OriginNotInWebIntegration) {
 		x.Nearest = list.Nearest(x.request.Origin[0])
 	}
@@ -159,8 +159,8 @@ func (x *exchange) apiRequest(r *http.Request) *http.Request {
 	return x.withBody(out)
 }
 
-// publicHost returns the host that the client used. A trusted proxy may name, by
-// X-Forwarded-Host, which of the tenant's hosts that was, but not select a tenant.
+// publicHost returns the host that the client used. A trusted proxy may set it with
+// X-Forwarded-Host, to another host of the same tenant only.
 func (x *exchange) publicHost(r *http.Request) string {
 	host := rightmost(r.Header["X-Forwarded-Host"])
 	if host == "" || !x.settings.trusted.Contains(x.peer) || x.settings.hosts.byName[HostName(host)] != x.tenant {

@@ -269,7 +269,7 @@ func TestNew_ReportsEveryHostThatIsTakenTwice(t *testing.T) {
 		{ID: "b", Hosts: []string{"ONE.example", "two.example."}},
 		{ID: "c"}, {ID: "d"},
 	}})
-	for _, want := range []string{"a and b both have the host one.example", "a and b both have the host two.example", "c and d both take the hosts that no other has"} {
+	for _, want := range []string{"a and b both have the host one.example", "a and b both have the host two.example", "c and d are both the default tenant"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q in it", err, want)
 		}

@@ -19,8 +19,7 @@ import (
 // Tunnels returns how many tunnels each tenant has that has any.
 func (g *Gateway) Tunnels() map[string]int { return g.tunnels.Counts() }
 
-// ListChanged says that the tenant's list may list less than before. It only
-// makes a note for Review.
+// ListChanged marks the tenant for Review, because its list may have shrunk.
 func (g *Gateway) ListChanged(tenant string) { g.tunnels.ListChanged(tenant) }
 
 // Review decides again about the open tunnels of every tenant whose list has
@@ -106,7 +105,7 @@ func (x *exchange) cleanHandshake(header http.Header) {
 		header.Del(name)
 	}
 	header["Connection"], header["Upgrade"] = []string{"Upgrade"}, []string{"websocket"}
-	if x.answer.cors != corsUntouched {
+	if x.answer.cors != corsKept {
 		fields.StripCORS(header)
 		x.answer.mergeVary(header)
 	}

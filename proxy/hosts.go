@@ -9,21 +9,20 @@ import (
 	"originwarden/origins"
 )
 
-// AnyHost, alone among the Hosts of a Tenant, is every host that no other tenant
-// has.
+// AnyHost, as the only element of Tenant.Hosts, matches every host that no other
+// tenant has.
 const AnyHost = "*"
 
-// takesRest reports whether a tenant with these hosts takes those that no other
-// tenant has.
-func takesRest(hosts []string) bool {
+// isDefault reports whether a tenant with these hosts is the default tenant.
+func isDefault(hosts []string) bool {
 	return len(hosts) == 0 || len(hosts) == 1 && hosts[0] == AnyHost
 }
 
 // hosts finds the tenant of a Host.
 type hosts struct {
-	byID   map[string]*tenant
-	byName map[string]*tenant
-	rest   *tenant // of all other hosts; may be nil
+	byID     map[string]*tenant
+	byName   map[string]*tenant
+	fallback *tenant // of all other hosts; may be nil
 
 	onLoopback bool
 }
@@ -31,11 +30,11 @@ type hosts struct {
 // add adds the hosts of t, and returns an error for each that another tenant has.
 func (h *hosts) add(t *tenant) (taken []error) {
 	h.byID[t.ID] = t
-	if takesRest(t.Hosts) {
-		if h.rest != nil {
-			taken = append(taken, fmt.Errorf("tenants %s and %s both take the hosts that no other has", h.rest.ID, t.ID))
+	if isDefault(t.Hosts) {
+		if h.fallback != nil {
+			taken = append(taken, fmt.Errorf("tenants %s and %s are both the default tenant", h.fallback.ID, t.ID))
 		}
-		h.rest = t
+		h.fallback = t
 		return taken
 	}
 	for _, name := range t.Hosts {
@@ -63,14 +62,14 @@ func (h *hosts) find(host string) *tenant {
 	case h.isLoopbackOnly() && !origins.IsLoopbackName(name):
 		return nil
 	}
-	return h.rest
+	return h.fallback
 }
 
 // isLoopbackOnly reports whether the tenant of the other hosts has only loopback
 // names. A page reaches a loopback listener by DNS rebinding, with a name of its
 // own, unless the tenant asks for all names.
 func (h *hosts) isLoopbackOnly() bool {
-	return h.onLoopback && h.rest != nil && len(h.rest.Hosts) == 0
+	return h.onLoopback && h.fallback != nil && len(h.fallback.Hosts) == 0
 }
 
 // unknownHost returns the answer to a host that no tenant has.
@@ -81,10 +80,10 @@ func (h *hosts) unknownHost() *problem {
 	return tenantUnknown
 }
 
-// hasOtherHost reports whether r names several hosts. net/http refuses two Host
+// namesSeveralHosts reports whether r names several hosts. net/http refuses two Host
 // lines and removes the only one, but leaves those of HTTP/2, beside :authority
 // (RFC 9113, section 8.3.1).
-func hasOtherHost(r *http.Request) bool {
+func namesSeveralHosts(r *http.Request) bool {
 	lines := r.Header["Host"]
 	return len(lines) > 1 || len(lines) == 1 && lines[0] != r.Host
 }

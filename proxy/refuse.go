@@ -127,10 +127,10 @@ var (
 		detail: "The request has come back to this gateway: the upstream of the tenant leads here."}
 )
 
-// forbiddenMethod returns the answer to a method that is never forwarded, or nil.
+// checkMethod returns the answer to a method that is never forwarded, or nil.
 // Some tenants read methods in any case. Those of HTTP/2 may not be tokens, because
 // it delimits them by length.
-func forbiddenMethod(method string) *problem {
+func checkMethod(method string) *problem {
 	switch strings.ToUpper(method) {
 	case http.MethodConnect, http.MethodTrace, "TRACK":
 		return methodNotForwarded
@@ -160,19 +160,19 @@ func (x *exchange) refuse(p *problem) {
 	x.Limit = p.limit
 	header := x.answer.Header()
 	clear(header)
-	header["Cache-Control"] = x.settings.stamps.noStore
+	header["Cache-Control"] = x.settings.fixed.noStore
 	if p.header[0] != "" {
 		header[p.header[0]] = []string{p.header[1]}
 	}
 	envelope.Write(&x.answer, x.TraceID, p.status, envelope.Error{Code: p.code, Title: p.title, Detail: p.detail, Meta: x.refusalHint()})
 }
 
-// isOwnHost reports whether an origin was refused that has the host and the port
-// that its request was sent to. Browsers send Origin for the tenant's own pages
+// isRefusedOwnHost reports whether the refused origin has the host and port that
+// the request was sent to. Browsers send Origin for the tenant's own pages
 // too: with POST, and for scripts that are marked crossorigin. It stays refused,
 // because a page that rebinds its name has that host too, and only the operator
 // knows the tenant's addresses.
-func isOwnHost(reason origins.Reason, origin, host string) bool {
+func isRefusedOwnHost(reason origins.Reason, origin, host string) bool {
 	if reason != origins.OriginNotListed && reason != origins.OriginNotInWebIntegration {
 		return false
 	}

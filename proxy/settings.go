@@ -17,7 +17,7 @@ type settings struct {
 	Config
 	hosts     hosts
 	upstreams map[upstream.Route]*upstream.Upstream // of all tenants
-	stamps    stamps
+	fixed     fixedValues
 	trusted   clientaddr.Proxies
 	forward   *httputil.ReverseProxy
 }
@@ -28,7 +28,7 @@ func compile(cfg Config, before *settings) (*settings, error) {
 	s := &settings{
 		Config:    cfg,
 		upstreams: map[upstream.Route]*upstream.Upstream{},
-		stamps:    newStamps(cfg.CORS),
+		fixed:     newFixedValues(cfg.CORS),
 		trusted:   cfg.TrustedProxies,
 		forward:   newForwarder(cfg.ErrorLog),
 	}
@@ -83,8 +83,7 @@ func (g *Gateway) swapSettings(cfg Config) error {
 	return nil
 }
 
-// RenewTLS has new connections to the upstreams of the tenants whose UpstreamTLS is
-// old use now. Neither is nil. Older connections are closed when no request uses
+// RenewTLS replaces old by now in the tenants that use it. Neither is nil. Older connections are closed when no request uses
 // them, and tunnels stay open. No TLS session is resumed, so that certificates are
 // shown and verified again.
 func (g *Gateway) RenewTLS(old, now *tls.Config) {

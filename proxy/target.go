@@ -28,18 +28,18 @@ func rawTarget(r *http.Request) target {
 	return target{path: raw}
 }
 
-// bytes returns the target in origin-form.
-func (t target) bytes() string {
+// originForm returns the target in origin-form.
+func (t target) originForm() string {
 	if t.path == "" {
 		return "/" + t.query
 	}
 	return t.path + t.query
 }
 
-// problem returns the answer to a target of another form, or to one that cannot be
+// check returns the answer to a target of another form, or to one that cannot be
 // forwarded byte for byte, or nil. A space would end it in a request line, but not
 // in HTTP/2.
-func (t target) problem(r *http.Request) *problem {
+func (t target) check(r *http.Request) *problem {
 	switch {
 	case t.path != "" && t.path[0] != '/',
 		r.URL.Scheme != "" && !isAbsoluteForm(r),
@@ -57,10 +57,10 @@ func isAbsoluteForm(r *http.Request) bool {
 	return r.ProtoMajor == 1 && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.User == nil
 }
 
-// write sets the path and the query of in, byte for byte, in the URL of the request
+// setURL sets the path and the query of in, byte for byte, in the URL of the request
 // to a tenant of HTTP/2. net/http reads a path that begins with two slashes as a
 // host, and removes the host of the request again.
-func (t target) write(out *http.Request, in *url.URL) {
+func (t target) setURL(out *http.Request, in *url.URL) {
 	u := out.URL
 	u.Path, u.RawPath = in.Path, in.RawPath
 	u.RawQuery, u.ForceQuery = in.RawQuery, in.ForceQuery

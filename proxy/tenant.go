@@ -68,8 +68,8 @@ type tenant struct {
 	mark      [1]string // of what was sent to it, as a header's lines
 }
 
-// enter counts a request among those in flight, unless there are limit of them
-// already; 0 is no limit.
+// startRequest counts a request as in flight, or returns false if there are limit
+// of them; 0 is no limit.
 func (t *tenant) startRequest(limit int64) bool {
 	if n := t.inFlight.Add(1); limit > 0 && n > limit {
 		t.inFlight.Add(-1)

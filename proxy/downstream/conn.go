@@ -27,9 +27,9 @@ type Conn struct {
 
 type connKey struct{}
 
-// ConnContext is for http.Server: ConnOf returns the connection of a request if its
-// listener is a Listener. Otherwise nothing belongs to a client for longer than a
-// request, and a client that ends its sending side counts as gone.
+// ConnContext is for http.Server.ConnContext. It lets ConnOf find connections of a
+// Listener. On other connections, sessions end with the request, and a client that
+// closes its sending side counts as gone.
 func ConnContext(ctx context.Context, conn net.Conn) context.Context {
 	if over, ok := conn.(interface{ NetConn() net.Conn }); ok {
 		conn = over.NetConn()

@@ -35,9 +35,9 @@ func Limit(l net.Listener, perClient int, trusted []netip.Prefix, plain bool, re
 	return &Listener{Listener: l, plain: plain, refused: refused, perClient: perClient, trusted: trusted, open: map[netip.Prefix]int{}}
 }
 
-// Change sets other limits for the connections to come. Those that did not count
+// SetLimits changes the limits for new connections. Those that did not count
 // when they were accepted do not count later.
-func (l *Listener) Change(perClient int, trusted []netip.Prefix) {
+func (l *Listener) SetLimits(perClient int, trusted []netip.Prefix) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.perClient, l.trusted = perClient, trusted

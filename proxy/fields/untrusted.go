@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// DropUntrusted removes what a tenant must not believe of the peer that sent
-// header, which is a trusted proxy or not.
+// DropUntrusted removes the fields that a tenant would trust but the peer must not
+// set. trusted says whether the peer is a trusted proxy.
 func DropUntrusted(header http.Header, trusted bool) {
 	for name := range header {
 		if isNeverForwarded(name) || !trusted && isProxyField(name) {

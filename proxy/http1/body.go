@@ -34,13 +34,13 @@ func (b *body) Read(p []byte) (int, error) {
 		err = b.readTrailer()
 	}
 	if err != nil {
-		b.fail(err)
+		b.stop(err)
 	}
 	return n, b.err
 }
 
-// fail ends the reading: at the end of the body, or before it.
-func (b *body) fail(err error) {
+// stop ends the body with err, which is io.EOF at its end.
+func (b *body) stop(err error) {
 	if b.finish(err == io.EOF); err != io.EOF {
 		err = b.trip.explain(b.withoutQuote(err))
 	}

@@ -49,7 +49,7 @@ func (u *Upstream) newConn(raw net.Conn) *conn {
 // isAlive reports whether the server has neither closed the idle connection nor
 // sent anything, which would be the answer to no request.
 func (c *conn) isAlive() bool {
-	if c.probe.isLoud() {
+	if c.probe.hasInputOrEnd() {
 		return false
 	}
 	if _, ok := c.Conn.(*net.TCPConn); ok {
@@ -121,7 +121,8 @@ func (t *roundTrip) run() (*http.Response, error) {
 	return t.response(head)
 }
 
-// limitAnswer is called when the request has been sent, as far as it was.
+// limitAnswer starts the time limit for the response, after the request or what
+// could be sent of it.
 func (t *roundTrip) limitAnswer() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -137,7 +138,7 @@ func (t *roundTrip) endLimit() {
 		t.SetReadDeadline(time.Time{})
 	}
 	t.mu.Unlock()
-	t.upload.ask() // it is too late: the upload ends without having begun
+	t.upload.proceedNow() // too late: run sends nothing
 }
 
 // end is called when the answer has been read to its end (whole), or is no longer

@@ -13,23 +13,23 @@ const (
 	refusedPause = 10 * time.Millisecond
 )
 
-// refusal is since when a server refuses connections, so that only the first
-// second of an outage makes requests wait.
-type refusal struct{ since atomic.Int64 } // in Unix nanoseconds; 0 if it does not
+// outage is the time since which a server refuses connections. Only requests in its
+// first second wait.
+type outage struct{ since atomic.Int64 } // in Unix nanoseconds; 0 if it does not
 
 // mayRetry notes that a connection was refused now, and reports whether to try
 // again.
-func (r *refusal) mayRetry() bool {
+func (o *outage) mayRetry() bool {
 	now := time.Now().UnixNano()
-	if r.since.CompareAndSwap(0, now) {
+	if o.since.CompareAndSwap(0, now) {
 		return true
 	}
-	return now-r.since.Load() < int64(refusedFor)
+	return now-o.since.Load() < int64(refusedFor)
 }
 
-func (r *refusal) end() {
-	if r.since.Load() != 0 {
-		r.since.Store(0)
+func (o *outage) end() {
+	if o.since.Load() != 0 {
+		o.since.Store(0)
 	}
 }
 
@@ -39,10 +39,10 @@ func (u *Upstream) dial(ctx context.Context) (*conn, error) {
 	for pause := refusedPause; ; pause *= 2 {
 		raw, err := u.config.Dial(ctx)
 		if err == nil {
-			u.refusal.end()
+			u.outage.end()
 			return u.newConn(raw), nil
 		}
-		if !errors.Is(err, syscall.ECONNREFUSED) || !u.refusal.mayRetry() || !sleep(ctx, min(pause, refusedFor/10)) {
+		if !errors.Is(err, syscall.ECONNREFUSED) || !u.outage.mayRetry() || !sleep(ctx, min(pause, refusedFor/10)) {
 			return nil, err
 		}
 	}

@@ -51,7 +51,7 @@ func (t *roundTrip) readFinalHead() (*head, error) {
 			return h, err
 		}
 		if h.status == http.StatusContinue {
-			t.upload.ask()
+			t.upload.proceedNow()
 		}
 		if trace != nil && trace.Got1xxResponse != nil {
 			if err := trace.Got1xxResponse(h.status, textproto.MIMEHeader(h.header)); err != nil {

@@ -32,7 +32,7 @@ type idleConns struct {
 func (i *idleConns) take(repeatable bool) *conn {
 	for c := i.pop(); c != nil; c = i.pop() {
 		age := time.Since(c.idleSince)
-		tooOld := !repeatable && age >= c.unsafeFor()
+		tooOld := !repeatable && age >= c.freshFor()
 		if !tooOld && !i.isExpired(age) && c.isAlive() {
 			return c
 		}
@@ -43,9 +43,9 @@ func (i *idleConns) take(repeatable bool) *conn {
 	return nil
 }
 
-// unsafeFor is for how long after its last answer the connection may carry a
+// freshFor returns how long after its last response the connection may carry a
 // request that is not repeatable.
-func (c *conn) unsafeFor() time.Duration { return max(fresh, c.announced/2) }
+func (c *conn) freshFor() time.Duration { return max(fresh, c.announced/2) }
 
 func (i *idleConns) isExpired(age time.Duration) bool { return i.timeout > 0 && age >= i.timeout }
 

@@ -9,5 +9,5 @@ type probe struct{}
 
 func newProbe(net.Conn) *probe { return nil }
 
-// isLoud is unknown here without reading.
-func (*probe) isLoud() bool { return false }
+// hasInputOrEnd is unknown here without reading.
+func (*probe) hasInputOrEnd() bool { return false }

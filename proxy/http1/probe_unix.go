@@ -29,6 +29,6 @@ func newProbe(c net.Conn) *probe {
 	return p
 }
 
-// isLoud reports whether the peer has closed the connection or sent something, as
+// hasInputOrEnd reports whether the peer has closed the connection or sent something, as
 // far as that is known without reading.
-func (p *probe) isLoud() bool { return p.raw != nil && (p.raw.Read(p.peek) != nil || !p.quiet) }
+func (p *probe) hasInputOrEnd() bool { return p.raw != nil && (p.raw.Read(p.peek) != nil || !p.quiet) }

@@ -34,14 +34,14 @@ func (t *roundTrip) response(h *head) (*http.Response, error) {
 	res.ContentLength = length
 	if hasNoBody(t.exchange.Request.Method, h.status) {
 		res.Body = http.NoBody
-		t.end(!res.Close && !mayFollow(t.exchange.Request.Method, h.status, length, chunked))
+		t.end(!res.Close && !mayHaveUnexpectedBody(t.exchange.Request.Method, h.status, length, chunked))
 		return res, nil
 	}
 	res.Body = t.body(res, chunked)
 	return res, nil
 }
 
-// body returns the answer's body, held to its framing.
+// body returns the response's body, delimited by its framing.
 func (t *roundTrip) body(res *http.Response, chunked bool) io.ReadCloser {
 	b := &body{trip: t, keep: !res.Close, length: res.ContentLength}
 	t.beforeWait = t.exchange.BeforeWait
@@ -67,10 +67,10 @@ func hasNoBody(method string, status int) bool {
 	return method == http.MethodHead || status == http.StatusNoContent || status == http.StatusNotModified
 }
 
-// mayFollow reports whether an answer that has no body announces one, which some
+// mayHaveUnexpectedBody reports whether an answer that has no body announces one, which some
 // servers send then. The length in an answer to HEAD, or in a 304, is that of
 // another answer (RFC 9110, section 8.6).
-func mayFollow(method string, status int, length int64, chunked bool) bool {
+func mayHaveUnexpectedBody(method string, status int, length int64, chunked bool) bool {
 	return method != http.MethodHead && (chunked || length > 0 && status == http.StatusNoContent)
 }
 

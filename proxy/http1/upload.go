@@ -41,8 +41,8 @@ func newUpload(t *roundTrip) *upload {
 	return u
 }
 
-// ask lets a body begin that waits for the server to ask for it.
-func (u *upload) ask() {
+// proceedNow lets run send a body that waits for 100 Continue.
+func (u *upload) proceedNow() {
 	if u != nil && u.proceed != nil {
 		u.asked.Do(func() { close(u.proceed) })
 	}

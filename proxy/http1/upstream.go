@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Config is what an Upstream is made of.
+// Config configures an Upstream.
 type Config struct {
 	// Dial opens a connection to the server, with TLS where that is spoken.
 	Dial func(context.Context) (net.Conn, error)
@@ -24,9 +24,9 @@ type Config struct {
 // Upstream is a server, with the connections to it that are kept for the next
 // requests. It may be used concurrently.
 type Upstream struct {
-	config  Config
-	idle    idleConns
-	refusal refusal
+	config Config
+	idle   idleConns
+	outage outage
 }
 
 // New returns an Upstream without connections.

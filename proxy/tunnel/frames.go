@@ -63,8 +63,8 @@ func (f *frames) begin() {
 func (f *frames) between() bool { return !f.ended && f.have == 0 && f.payload == 0 }
 
 // direction is one way of a tunnel: a writer that knows where the frames
-// begin. What is written after its end is discarded, so that whoever copies
-// goes on to read: a connection that is closed with bytes unread is reset, and
+// begin. What is written after end is discarded, so that the peer is still read: a
+// connection that is closed with bytes unread is reset, and
 // the close frame may be lost with it.
 type direction struct {
 	to     io.Writer

@@ -8,8 +8,7 @@ import (
 	"time"
 )
 
-// ListChanged says that the tenant's list may list less than before. It only
-// makes a note for Review.
+// ListChanged marks the tenant for Review, because its list may have shrunk.
 func (s *Set) ListChanged(tenant string) {
 	s.changes.Add(1)
 	s.mu.Lock()

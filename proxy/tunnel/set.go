@@ -10,7 +10,7 @@ import (
 	"originwarden/origins"
 )
 
-// Config is what a Set is made of.
+// Config configures a Set.
 type Config struct {
 	// List returns the list of a tenant, within a time limit of its own.
 	List func(ctx context.Context, tenant string) (*origins.List, error)

@@ -80,7 +80,7 @@ func (u *Upstream) doHTTP2(x *http1.Exchange) (*http.Response, error) {
 	return res, nil
 }
 
-// waitingBody is a body of HTTP/2, of which each read may wait.
+// waitingBody calls beforeWait before each read of an HTTP/2 body.
 type waitingBody struct {
 	io.ReadCloser
 	beforeWait func()
@@ -116,9 +116,8 @@ func (u *Upstream) dial(ctx context.Context) (net.Conn, error) {
 	return conn, nil
 }
 
-// agreeOnHTTP2 keeps the first connection on which the upstream has agreed on
-// HTTP/2. Another one would wait for a request of much later, and be closed by
-// then without notice.
+// agreeOnHTTP2 keeps the first connection on which HTTP/2 was negotiated and closes
+// others, which could idle until the server closes them.
 func (u *Upstream) agreeOnHTTP2(conn *tls.Conn) {
 	if !u.speaks.CompareAndSwap(speaksUnknown, speaksHTTP2) && !u.speaks.CompareAndSwap(speaksHTTP1, speaksHTTP2) {
 		conn.Close()

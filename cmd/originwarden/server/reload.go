@@ -103,7 +103,7 @@ func (s *Server) reconfigure(ctx context.Context) (waiting []string, err error) 
 	s.metrics.Label(labelled(cfg))
 	s.log.Level.Configure(zapcore.Level(cfg.Log.Level))
 	s.upstreams.SetTenants(before, cfg)
-	s.limits.Change(cfg.Limits.ConnectionsPerClient, trustedProxies(cfg))
+	s.tenantListener.SetLimits(cfg.Limits.ConnectionsPerClient, trustedProxies(cfg))
 	s.api.Reconfigure(apiSettings)
 	for _, f := range []*frontend{s.tenants, s.admin} {
 		if old := f.reconfigure(httpSettingsOf(cfg)); old != nil {

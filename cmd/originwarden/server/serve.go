@@ -77,9 +77,9 @@ func (s *Server) build(at net.Addr) (err error) {
 // startFrontends serves both listeners. Requests have the context base.
 func (s *Server) startFrontends(base context.Context, tenants, admin net.Listener, failed chan<- error) error {
 	s.requests.handler = http.HandlerFunc(s.serveTenant)
-	s.limits = downstream.Limit(tenants, s.started.Limits.ConnectionsPerClient, trustedProxies(s.started), !s.started.TLS.Enabled(),
+	s.tenantListener = downstream.Limit(tenants, s.started.Limits.ConnectionsPerClient, trustedProxies(s.started), !s.started.TLS.Enabled(),
 		func() { s.metrics.Limited("connections_per_client") })
-	s.tenants = &frontend{listener: s.limits, socket: tenants, failed: failed, build: func(settings httpSettings) *http.Server {
+	s.tenants = &frontend{listener: s.tenantListener, socket: tenants, failed: failed, build: func(settings httpSettings) *http.Server {
 		server := s.newHTTPServer(base, &s.requests, settings)
 		server.ConnContext = downstream.ConnContext
 		return server

@@ -63,16 +63,16 @@ type Server struct {
 	readiness  readiness.State
 	upstreams  upstreams.Tracker
 
-	address  net.Addr // of the tenants' listener
-	gateway  *proxy.Gateway
-	api      *api.API
-	requests inFlight
-	metrics  *metrics.Metrics
-	access   *logs.AccessLog
-	tracer   *tracing.Tracer // nil: spans are not exported
-	limits   *downstream.Listener
-	tenants  *frontend
-	admin    *frontend
+	address        net.Addr // of the tenants' listener
+	gateway        *proxy.Gateway
+	api            *api.API
+	requests       inFlight
+	metrics        *metrics.Metrics
+	access         *logs.AccessLog
+	tracer         *tracing.Tracer // nil: spans are not exported
+	tenantListener *downstream.Listener
+	tenants        *frontend
+	admin          *frontend
 	// background runs until the frontends are closed.
 	background sync.WaitGroup
 	reloads    chan chan<- reloadResult
