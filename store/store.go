@@ -20,7 +20,8 @@ var (
 	ErrExists = errors.New("web integration exists")
 	// ErrUnchanged is returned by the function of an Edit that changes nothing.
 	ErrUnchanged = errors.New("web integration unchanged")
-	// ErrCompacted: the history after that revision is no longer available.
+	// ErrCompacted: the changes after that revision cannot be told one by one: read
+	// all lists again.
 	ErrCompacted = errors.New("history compacted")
 	// ErrMissing: there is no store, and none may be created.
 	ErrMissing = errors.New("there is no store")
@@ -71,11 +72,11 @@ type ResetError struct {
 func (e *ResetError) Error() string {
 	switch {
 	case e.Found.Store != e.Known.Store:
-		return fmt.Sprintf("%v: it is another one, at revision %d, than that known at revision %d", ErrReset, e.Found.Revision, e.Known.Revision)
+		return fmt.Sprintf("%v: it is a different store, at revision %d; the known one was at %d", ErrReset, e.Found.Revision, e.Known.Revision)
 	case e.Found.Revision < e.Known.Revision:
 		return fmt.Sprintf("%v: it is at revision %d, and was at %d", ErrReset, e.Found.Revision, e.Known.Revision)
 	}
-	return fmt.Sprintf("%v: it was taken back behind revision %d, and has come to %d in another way", ErrReset, e.Known.Revision, e.Found.Revision)
+	return fmt.Sprintf("%v: it was rolled back before revision %d and has since reached %d with other writes", ErrReset, e.Known.Revision, e.Found.Revision)
 }
 
 // Unwrap returns ErrReset.

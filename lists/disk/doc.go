@@ -12,6 +12,7 @@
 // not restore a truncated file from its rollback journal, and Read does not even
 // ask it to.
 //
-// The digests are against accidents. Whoever may write to the directory may
-// write lists, and so Open refuses one that others may write to.
+// The digests detect accidents, not attacks. A user who can write to the
+// directory can list origins, so Open refuses a directory that others may write
+// to.
 package disk

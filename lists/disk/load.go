@@ -9,7 +9,7 @@ import (
 	"originwarden/origins"
 )
 
-// loading is a tenant of which not all rows were read yet.
+// loading is a tenant whose rows are still being read.
 type loading struct {
 	tenant
 	revision uint64 // up to which the list is complete
@@ -49,7 +49,7 @@ func readLists(db *sql.DB) (map[string]*origins.List, *contents, error) {
 	return lists, c, nil
 }
 
-// scanRow reads a row of which the digest is right.
+// scanRow reads a row and verifies its digest.
 func scanRow(rows *sql.Rows) (r row, w written, err error) {
 	var revision int64
 	var own []byte
@@ -72,7 +72,7 @@ func (t *loading) add(r row, w written) error {
 		t.integrations[r.integration] = w
 		t.changes = append(t.changes, r.change())
 	default:
-		return fmt.Errorf("row %d is there twice", w.id)
+		return fmt.Errorf("duplicate row %d", w.id)
 	}
 	return nil
 }

@@ -69,7 +69,7 @@ func (d *Disk) checkFile() error {
 	case err != nil:
 		return err
 	case !info.Mode().IsRegular():
-		return errors.New("it is no regular file")
+		return errors.New("it is not a regular file")
 	case info.Size() == 0:
 		return errInvalidated
 	}
@@ -78,7 +78,7 @@ func (d *Disk) checkFile() error {
 	}
 	f, err := d.root.OpenFile(fileName, os.O_WRONLY, 0) // as Invalidate does
 	if err != nil {
-		return fmt.Errorf("changes since may be missing, for it may not be written to: %v", withoutPath(err))
+		return fmt.Errorf("it is not writable, so later changes may be missing: %v", withoutPath(err))
 	}
 	return f.Close()
 }

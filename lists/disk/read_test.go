@@ -170,7 +170,7 @@ func TestRead_SaysWhatIsNotOurs(t *testing.T) {
 	if err := errors.Join(os.Remove(file), os.Mkdir(file, 0o700)); err != nil {
 		t.Fatal(err)
 	}
-	if err := wantRefused(t, d, "a directory"); !strings.Contains(err.Error(), "no regular file") {
+	if err := wantRefused(t, d, "a directory"); !strings.Contains(err.Error(), "not a regular file") {
 		t.Error(err)
 	}
 }

@@ -17,7 +17,7 @@ import (
 
 // errConflict reports that a write was not made, and will not be, since its
 // preconditions no longer hold.
-var errConflict = errors.New("etcd: written to meanwhile")
+var errConflict = errors.New("etcd: conflicting write")
 
 // commit makes a planned transaction and sets its revision. The error is
 // errConflict or a *store.WriteError.

@@ -25,9 +25,9 @@ func (v *readView) freeSlots() int {
 	return 0 // there is no pool
 }
 
-// applyRemovals removes entries from a list as it is kept, and reports whether
-// there were any. Until they are written back, the web integration has the revision
-// of the store, which increases with every removal.
+// applyRemovals removes the removed entries from w and reports whether there were
+// any. Until they are written back, the web integration has the revision of the
+// store, which increases with every removal.
 func (v *readView) applyRemovals(w *store.WebIntegration) bool {
 	if v.removals == nil {
 		return false
@@ -92,7 +92,7 @@ func (p *preconditions) lacks(hash uint64) bool {
 
 // errOvertaken reports that another process changed the web integration between
 // two removals.
-var errOvertaken = errors.New("etcd: written to while origins were removed one by one")
+var errOvertaken = errors.New("etcd: another write came between the removals")
 
 // commitRemovals makes the one change of a transaction by removals, one after
 // another, so that some may be made when it fails. It returns refusal if removals

@@ -10,11 +10,8 @@ import (
 	"originwarden/store"
 )
 
-// For the tests outside the package.
-var (
-	Encode = encode
-	Decode = decode
-)
+// Encode is for the tests outside the package.
+var Encode = encode
 
 // ReadQueries are the statements that reads are made of, by name.
 func ReadQueries() map[string]string {

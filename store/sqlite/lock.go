@@ -14,8 +14,8 @@ import (
 )
 
 // fileLock keeps other processes, and other Stores of this one, from using a
-// database. The kernel releases it with the process. Its file may be removed or
-// replaced by those who do not know what it is for: then it keeps nobody away.
+// database. The kernel releases it with the process. Other programs may remove or
+// replace its file; then it excludes nobody.
 type fileLock struct {
 	mark string // what its file has, once there is a store
 
@@ -33,11 +33,10 @@ func acquireLock(ctx context.Context, path string, inUse func() bool) (*fileLock
 	return &fileLock{flock: lock}, nil
 }
 
-// remember looks at the file, and writes into it which store it belongs to: a
-// lock that says so outlives the database that it was for. One that says nothing
-// may be from a start that failed. Windows lets nobody write to a file that is
-// locked, and the mark is missing there.
-func (l *fileLock) remember() (err error) {
+// markFile writes into the file which store it belongs to, so that this is known
+// when the database is gone. A lock without that may be from a start that failed.
+// On Windows nobody can write to a locked file, and the mark is missing.
+func (l *fileLock) markFile() (err error) {
 	_ = os.WriteFile(l.flock.Path(), []byte(l.mark+"\n"), 0o600)
 	if l.file, err = os.Stat(l.flock.Path()); err == nil {
 		os.SameFile(l.file, l.file) // Windows reads what identifies a file at the first comparison
@@ -65,7 +64,7 @@ func (l *fileLock) check() (renewed bool, err error) {
 	}
 	_ = l.flock.Close()
 	l.flock = next
-	return true, l.remember()
+	return true, l.markFile()
 }
 
 // Close releases the lock.

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -21,7 +20,7 @@ func scanIntegration(row interface{ Scan(...any) error }) (store.WebIntegration,
 	var entries string
 	err := row.Scan(&w.ID, &w.TenantID, &w.Name, &w.CreatedBy, &created, &updated, &w.Revision, &entries)
 	if err == nil {
-		w.ValidOrigins, err = decode(entries)
+		w.ValidOrigins, err = store.DecodeEntries(entries)
 	}
 	if err != nil {
 		return store.WebIntegration{}, fmt.Errorf("sqlite: reading a web integration: %w", err)
@@ -43,19 +42,4 @@ func encode(entries []string) (string, error) {
 	}
 	text, err := json.Marshal(entries)
 	return string(text), err
-}
-
-// decode parses a JSON array of strings. It splits an array without escapes and
-// spaces, which encode mostly returns, instead of parsing it: a list that is loaded
-// for a request may have a million entries.
-func decode(text string) (entries []string, err error) {
-	if n := len(text); n >= 4 && text[:2] == `["` && text[n-2:] == `"]` && strings.IndexByte(text, '\\') < 0 {
-		entries = strings.Split(text[2:n-2], `","`)
-		if strings.Count(text, `"`) == 2*len(entries) {
-			return entries, nil
-		}
-	}
-	entries = nil
-	err = json.Unmarshal([]byte(text), &entries)
-	return entries, err
 }

@@ -155,7 +155,7 @@ func (s *Store) holdFiles(ctx context.Context, name string) (err error) {
 		return explain(err)
 	}
 	s.lock.mark = at.Store
-	if err := s.lock.remember(); err != nil {
+	if err := s.lock.markFile(); err != nil {
 		return err
 	}
 	if s.contents, err = trackContents(s.path, s.held); err != nil {

@@ -327,7 +327,7 @@ func FuzzDecode_GivesBackWhatWasEncoded(f *testing.F) {
 			if err != nil {
 				continue
 			}
-			if got, err := sqlite.Decode(text); err != nil || !slices.Equal(got, entries) {
+			if got, err := store.DecodeEntries(text); err != nil || !slices.Equal(got, entries) {
 				t.Errorf("%q is encoded as %s and decoded as %q, %v", entries, text, got, err)
 			}
 		}

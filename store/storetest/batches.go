@@ -32,7 +32,7 @@ func deletion(w store.WebIntegration) store.Write {
 	return store.Write{Tenant: w.TenantID, ID: w.ID, Make: func(*store.WebIntegration) (*store.WebIntegration, error) { return nil, nil }}
 }
 
-func edition(w store.WebIntegration, edit func(*store.WebIntegration)) store.Write {
+func editing(w store.WebIntegration, edit func(*store.WebIntegration)) store.Write {
 	return store.Write{Tenant: w.TenantID, ID: w.ID, Make: func(was *store.WebIntegration) (*store.WebIntegration, error) {
 		edit(was)
 		return was, nil
@@ -77,7 +77,7 @@ func batchMakesEveryWrite(s *subject) {
 	edited.Name, edited.ValidOrigins = "edited", []string{"https://edited.example", "https://b.example"}
 	s.batch([]store.Write{
 		creation(one),
-		edition(kept, func(w *store.WebIntegration) {
+		editing(kept, func(w *store.WebIntegration) {
 			s.wantSame("what Make sees", *w, kept)
 			*w = edited
 			w.ID, w.TenantID, w.Revision = "another", "other", 1<<40
@@ -131,10 +131,10 @@ func batchRefusesOne(s *subject) {
 		creation(first),
 		refusedWrite(w, refusal),
 		refusedWrite(w, store.ErrNotFound),
-		edition(w, func(w *store.WebIntegration) { w.ValidOrigins = numbered(4) }),
+		editing(w, func(w *store.WebIntegration) { w.ValidOrigins = numbered(4) }),
 		creation(third),
 		creation(fourth),
-		edition(w, func(w *store.WebIntegration) { w.Name = "renamed" }),
+		editing(w, func(w *store.WebIntegration) { w.Name = "renamed" }),
 	}, store.ErrExists, nil, refusal, store.ErrNotFound, &store.LimitError{What: store.LimitOrigins, Max: 3},
 		nil, &store.LimitError{What: store.LimitIntegrations, Max: 2})
 	_, others := s.load("other")
@@ -152,12 +152,12 @@ func batchIsInOrder(s *subject) {
 	s.batch([]store.Write{
 		creation(moved),
 		creation(third),
-		edition(w, func(w *store.WebIntegration) { w.ValidOrigins = numbered(1) }),
-		edition(full, func(w *store.WebIntegration) { w.ValidOrigins = numbered(2) }),
+		editing(w, func(w *store.WebIntegration) { w.ValidOrigins = numbered(1) }),
+		editing(full, func(w *store.WebIntegration) { w.ValidOrigins = numbered(2) }),
 		deletion(w),
 		creation(moved),
 		creation(third),
-		edition(moved, func(w *store.WebIntegration) { w.Name += " and edited" }),
+		editing(moved, func(w *store.WebIntegration) { w.Name += " and edited" }),
 	}, store.ErrExists, &store.LimitError{What: store.LimitIntegrations, Max: 2})
 	_, others := s.load("other")
 	if _, all := s.load("acme"); len(all) != 2 || len(all[full.ID].ValidOrigins) != 2 || all[third.ID].Name != "third" || others[moved.ID].Name != "moved and edited" {
@@ -209,8 +209,8 @@ func batchLosesNoOtherWrite(s *subject) {
 	const rounds = 10
 	var done sync.WaitGroup
 	for range rounds {
-		done.Go(func() { batch(edition(a, count), edition(b, count)) })
-		done.Go(func() { batch(edition(b, count), edition(a, count), edition(b, count)) })
+		done.Go(func() { batch(editing(a, count), editing(b, count)) })
+		done.Go(func() { batch(editing(b, count), editing(a, count), editing(b, count)) })
 		done.Go(func() {
 			_, err := s.Edit(s.Context(), "a", a.ID, func(w *store.WebIntegration) error { count(w); return nil })
 			s.wantError("Edit", err, nil)
@@ -232,7 +232,7 @@ func batchPanics(s *subject) {
 				s.Error("the panic was swallowed")
 			}
 		}()
-		_, _ = s.Batch(s.Context(), []store.Write{creation(newIntegration("acme", "two")), edition(w, func(*store.WebIntegration) { panic("edit") })})
+		_, _ = s.Batch(s.Context(), []store.Write{creation(newIntegration("acme", "two")), editing(w, func(*store.WebIntegration) { panic("edit") })})
 	})
 	s.edit(w, func(w *store.WebIntegration) { w.Name = "two" })
 	s.batch([]store.Write{deletion(w)})

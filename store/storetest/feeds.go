@@ -16,7 +16,7 @@ func feedTests() []test {
 	return []test{
 		{name: "HaveEveryChange", run: feedHasEveryChange},
 		{name: "HaveEachOnceInTheOrderOfTheCommits", run: feedIsInOrder},
-		{name: "GoOnWhereTheyWereLeft", run: feedGoesOn},
+		{name: "GoOnWhereTheyWereLeft", run: feedResumes},
 		{name: "EndWithTheirContext", run: feedEnds},
 		{name: "ReachEveryWatcher", run: feedReachesAll},
 		{name: "AddUpToWhatIsKept", run: feedAddsUp},
@@ -150,7 +150,7 @@ func revisionsOf(changes []origins.Change) (revisions []uint64) {
 	return revisions
 }
 
-func feedGoesOn(s *subject) {
+func feedResumes(s *subject) {
 	one := s.create(newIntegration("acme", "one"))
 	first := s.watch(one.Revision - 1)
 	s.changesUntil(first, one.Revision)

@@ -15,7 +15,7 @@ func limitTests() []test {
 		{name: "BoundTheIntegrations", run: limitsBoundIntegrations, limits: few},
 		{name: "BoundTheOrigins", run: limitsBoundOrigins, limits: small},
 		{name: "BoundWhatAnEditAdds", run: limitsBoundEdits, limits: small},
-		{name: "CountWhatWasReopened", run: limitsCountWhatWasReopened, limits: small},
+		{name: "CountWhatWasReopened", run: limitsSurviveReopening, limits: small},
 		{name: "HoldHoweverManyCreate", run: limitsHoldConcurrently, limits: store.Limits{Integrations: 5, Origins: 100}},
 	}
 }
@@ -93,7 +93,7 @@ func limitsBoundEdits(s *subject) {
 	s.wantError("an edit up to what a deletion freed", err, nil)
 }
 
-func limitsCountWhatWasReopened(s *subject) {
+func limitsSurviveReopening(s *subject) {
 	w := s.create(newIntegration("acme", "two", numbered(2)...))
 	s.reopen()
 	s.refuses(newIntegration("acme", "two more", numbered(2)...), store.LimitOrigins, 3)

@@ -13,7 +13,7 @@ func pageTests() []test {
 		{name: "AreInTheOrderOfBytesThenIDs", run: pagesAreInOrder},
 		{name: "NeitherSkipNorRepeat", run: pagesNeitherSkipNorRepeat},
 		{name: "GoBackTheWayTheyCame", run: pagesGoBack},
-		{name: "NeitherSkipNorRepeatWhileOthersComeAndGo", run: pagesStandChurn},
+		{name: "NeitherSkipNorRepeatWhileOthersComeAndGo", run: pagesSurviveChurn},
 		{name: "FollowARename", run: pagesFollowARename},
 		{name: "EndByBytes", run: pagesEndByBytes},
 		{name: "OfLargeEntries", run: pagesOfLargeEntries},
@@ -103,9 +103,9 @@ func pagesGoBack(s *subject) {
 	})
 }
 
-// pagesStandChurn reads all pages in both orders by both cursors, while neighbours of
+// pagesSurviveChurn reads all pages in both orders by both cursors, while neighbours of
 // what is on them are created and deleted.
-func pagesStandChurn(s *subject) {
+func pagesSurviveChurn(s *subject) {
 	eachOrder(createSorted(s), func(stable []store.WebIntegration, descending bool) {
 		s.walkInChurn(stable, func(cursor string) store.Query {
 			return store.Query{After: cursor, Descending: descending, Limit: 3}

@@ -72,7 +72,7 @@ func (e Export) selectTenants(revisions map[string]uint64) ([]string, error) {
 	}
 	for _, tenant := range e.Tenants {
 		if _, known := revisions[tenant]; !known {
-			return nil, fmt.Errorf("there is nothing of a tenant %q, and never was", tenant)
+			return nil, fmt.Errorf("the store never had a tenant %q", tenant)
 		}
 	}
 	return slices.Compact(slices.Sorted(slices.Values(e.Tenants))), nil

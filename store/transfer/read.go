@@ -102,7 +102,7 @@ func (r *reader) readLine(text []byte) {
 		r.readHeader(text)
 		r.stopped = len(r.mistakes) > 0
 	case r.ended:
-		r.addMistake("something follows the last line")
+		r.addMistake("unexpected line after the last one")
 		r.stopped = true
 	case !r.decode(text, &kind):
 	case kind.End != nil:
@@ -138,7 +138,7 @@ func (r *reader) readHeader(text []byte) {
 	err := json.Unmarshal(text, &h)
 	switch {
 	case err != nil || h.Originwarden != export:
-		r.addMistake("the file is no export: its first line is not one that originwarden export writes")
+		r.addMistake("the file is not an export: its first line is not one that originwarden export writes")
 		return
 	case h.Version != Version:
 		r.addMistake("the file is of version %d, and this originwarden reads version %d", h.Version, Version)
@@ -148,7 +148,7 @@ func (r *reader) readHeader(text []byte) {
 	switch {
 	case !r.decodeAll(text, &h):
 	case h.Exported == nil:
-		r.addMistake("the first line does not tell when the file was exported")
+		r.addMistake("the first line does not say when the file was exported")
 	default:
 		r.file.Header = Header{Store: h.Store, Server: h.Server, Revision: h.Revision, Exported: h.Exported.UTC()}
 	}
@@ -176,7 +176,7 @@ func (r *reader) readEnd(text []byte) {
 	}
 	switch {
 	case !e.End || e.Integrations == nil:
-		r.addMistake("the last line does not tell how many web integrations there are")
+		r.addMistake("the last line does not say how many web integrations there are")
 	case *e.Integrations != r.count:
 		r.addMistake("the file has %d web integrations, and %d were exported", r.count, *e.Integrations)
 	}

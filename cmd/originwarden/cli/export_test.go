@@ -161,7 +161,7 @@ func TestExport_TellsWhyItCannot(t *testing.T) {
 		{"no such file", []string{"--store", "sqlite:" + dir + "/missing.db"}, exitFailed, "missing.db: file does not exist\n"},
 		{"no such directory", []string{"--store", "sqlite:" + dir + "/missing/lists.db"}, exitFailed, "/missing does not exist\n"},
 		{"no database", []string{"--store", "sqlite:" + foreign}, exitFailed, "it is not a SQLite database\n"},
-		{"no such tenant", []string{"--store", a.url(), "--tenant", "acme,globex"}, exitFailed, `exporting: there is nothing of a tenant "globex", and never was` + "\n"},
+		{"no such tenant", []string{"--store", a.url(), "--tenant", "acme,globex"}, exitFailed, `exporting: the store never had a tenant "globex"` + "\n"},
 		{"no such directory for the output", []string{"--store", a.url(), "--output", dir + "/missing/out"}, exitFailed, "no such file or directory\n"},
 		{"a directory for the output", []string{"--store", a.url(), "--output", dir}, exitFailed, " exists and is not a regular file\n"},
 		{"a server that refuses", []string{"--server", refuses}, exitFailed, "403 Forbidden\n"},

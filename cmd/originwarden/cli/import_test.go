@@ -148,7 +148,7 @@ func TestImport_TakesNothingOfAFileWithAMistake(t *testing.T) {
 		{"and in a line", string(good[:len(good)-5]), "line 5: the line cannot be read"},
 		{"another version", strings.Replace(string(good), `"version":1`, `"version":2`, 1), "line 1: the file is of version 2"},
 		{"nothing", "", "line 1: the file is cut off"},
-		{"hostile text", "\x1b[2J\u009b\n", "line 1: the file is no export"},
+		{"hostile text", "\x1b[2J\u009b\n", "line 1: the file is not an export"},
 	} {
 		dir := t.TempDir()
 		status, stdout, stderr := execution(t, Environment{}, "import", "--store", "sqlite:"+filepath.Join(dir, "lists.db"), saved(t, row.text))

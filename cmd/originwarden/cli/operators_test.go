@@ -21,7 +21,7 @@ func inForce(revision int, identity string) string {
 	return fmt.Sprintf(`{"ready":true,"revision":%d,"age":0.25,"store":{"up":true,"identity":"%s","revision":%[1]d}}`, revision, identity)
 }
 
-const resetInForce = `{"ready":true,"revision":12,"age":9,"problem":"the store was reset: it is another one, at revision 1, than that known at revision 12","store":{"up":true,"identity":"one","revision":12,"reset":{"identity":"two","revision":1}}}`
+const resetInForce = `{"ready":true,"revision":12,"age":9,"problem":"the store was reset: it is a different store, at revision 1; the known one was at 12","store":{"up":true,"identity":"one","revision":12,"reset":{"identity":"two","revision":1}}}`
 
 func TestOperators_AreCalledWrongly(t *testing.T) {
 	for _, row := range []struct{ args, stderr string }{
@@ -114,7 +114,7 @@ func TestWait_ReturnsWhenAllHaveTheRevision(t *testing.T) {
 		{"one that is none", []string{gatewayWith(t, 200, "<html>")}, "", exitFailed, "its answer is not that of a gateway: invalid character '<'"},
 		{"one of another kind", []string{gatewayWith(t, 200, `{"revision":99}`)}, "", exitFailed, ": no revision yet\n"},
 		{"one that refuses", []string{gatewayWith(t, 403, inForce(12, "one"))}, "", exitFailed, ": it answers 403 Forbidden\n"},
-		{"one whose store was reset", []string{gatewayWith(t, 200, resetInForce)}, "", exitFailed, "revision 12 of store one, confirmed 9.0s before, the store was reset: it is another one"},
+		{"one whose store was reset", []string{gatewayWith(t, 200, resetInForce)}, "", exitFailed, "revision 12 of store one, confirmed 9.0s before, the store was reset: it is a different store"},
 		{"which is no conflict", []string{gatewayWith(t, 200, resetInForce), at(12, "two")}, "", exitFailed, "is not in force at 1 of 2 gateways"},
 		{"different stores", []string{at(12, "one"), at(12, "two")}, "", exitFailed, "the gateways do not share a store, so their revisions cannot be compared:\n  …: revision 12 of store one, …\n  …: revision 12 of store two"},
 		{"another store", []string{at(12, "one")}, "--identity two", exitFailed, "a gateway uses another store than two:\n  …: revision 12 of store one"},

@@ -29,7 +29,7 @@ func TestResync_AsksEveryGateway(t *testing.T) {
 		})
 	}
 	well := gateway(200, inForce(7, "one"))
-	reset := gateway(409, `{"errors":[{"code":"STORE_RESET","title":"The store was reset","detail":"the store was reset: it is another one, at revision 1, than that known at revision 7","status":"409"}],"traceId":"t"}`)
+	reset := gateway(409, `{"errors":[{"code":"STORE_RESET","title":"The store was reset","detail":"the store was reset: it is a different store, at revision 1; the known one was at 7","status":"409"}],"traceId":"t"}`)
 	away := gateway(503, `{"errors":[{"code":"STORE_UNAVAILABLE","title":"The store does not answer","detail":"dial\u001b","status":"503"}],"traceId":"t"}`)
 	unknown := gateway(401, `{"errors":[{"code":"AUTH-1","title":"Unauthorized","status":"401"}],"traceId":"t"}`)
 	none := gateway(404, "<html>")
@@ -40,7 +40,7 @@ func TestResync_AsksEveryGateway(t *testing.T) {
 		stdout, stderr string
 	}{
 		{"nothing to do", []string{well}, exitDone, well + ": in step with store one at revision 7\n", ""},
-		{"a reset", []string{reset}, exitFailed, "", "originwarden: " + reset + ": the store was reset: it is another one, at revision 1, than that known at revision 7; its lists are not used. To accept it as it is: originwarden resync --accept\n"},
+		{"a reset", []string{reset}, exitFailed, "", "originwarden: " + reset + ": the store was reset: it is a different store, at revision 1; the known one was at 7; its lists are not used. To accept it as it is: originwarden resync --accept\n"},
 		{"no store", []string{away}, exitFailed, "", away + ": 503 Service Unavailable\n  The store does not answer: dial\\x1b (STORE_UNAVAILABLE)\n  trace id t\n"},
 		{"another token", []string{unknown}, exitFailed, "", unknown + ": 401 Unauthorized\n  Unauthorized (AUTH-1)\n"},
 		{"another server", []string{none}, exitFailed, "", none + ": 404 Not Found: it is no gateway"},

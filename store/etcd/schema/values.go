@@ -101,8 +101,8 @@ func Decode(tenant, id string, kv *mvccpb.KeyValue) (store.WebIntegration, error
 	var v integrationValue
 	err := json.Unmarshal([]byte(first), &v)
 	var entries []string
-	if err == nil {
-		entries, err = decodeList(list)
+	if err == nil && list != "" {
+		entries, err = store.DecodeEntries(list)
 	}
 	if err != nil {
 		return store.WebIntegration{}, fmt.Errorf("etcd: reading %q at revision %d: %w", kv.Key, kv.ModRevision, err)
@@ -112,22 +112,4 @@ func Decode(tenant, id string, kv *mvccpb.KeyValue) (store.WebIntegration, error
 		Created: v.Created.UTC(), LastUpdated: v.LastUpdated.UTC(),
 		ValidOrigins: entries, Revision: uint64(kv.ModRevision),
 	}, nil
-}
-
-// decodeList decodes a JSON array of strings. An array without escapes or spaces,
-// as Encode writes nearly all of them, is split rather than parsed: a request may
-// wait for a list of a million entries.
-func decodeList(text string) (entries []string, err error) {
-	if text == "" {
-		return nil, nil
-	}
-	if n := len(text); n >= 4 && text[:2] == `["` && text[n-2:] == `"]` && strings.IndexByte(text, '\\') < 0 {
-		entries = strings.Split(text[2:n-2], `","`)
-		if strings.Count(text, `"`) == 2*len(entries) {
-			return entries, nil
-		}
-	}
-	entries = nil
-	err = json.Unmarshal([]byte(text), &entries)
-	return entries, err
 }

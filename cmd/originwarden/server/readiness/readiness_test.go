@@ -43,7 +43,7 @@ func TestReadiness_TellsWhatIsWrongWithTheStore(t *testing.T) {
 		time.Sleep(5 * time.Second) // of the bubble's time
 		expect("without the store", 200, `{"ready":true,"revision":7,"age":5,"problem":"the store is unreachable","store":{"up":false,"identity":"one","revision":8},"upstreams":[{"tenant":"acme","up":null}]}`)
 		state.Up, state.Reset = true, &store.ResetError{Known: state.InForce, Found: store.Position{Store: "two", Revision: 1}}
-		expect("reset", 200, `{"ready":true,"revision":7,"age":5,"problem":"the store was reset: it is another one, at revision 1, than that known at revision 7","store":{"up":true,"identity":"one","revision":8,"reset":{"identity":"two","revision":1}},"upstreams":[{"tenant":"acme","up":null}]}`)
+		expect("reset", 200, `{"ready":true,"revision":7,"age":5,"problem":"the store was reset: it is a different store, at revision 1; the known one was at 7","store":{"up":true,"identity":"one","revision":8,"reset":{"identity":"two","revision":1}},"upstreams":[{"tenant":"acme","up":null}]}`)
 		ready.Stop()
 		expect("in the end", 503, `{"ready":false,"revision":7,"age":5,"problem":"stopping","store":{"up":true,"identity":"one","revision":8,"reset":{"identity":"two","revision":1}},"upstreams":[{"tenant":"acme","up":null}]}`)
 	})
