@@ -53,7 +53,7 @@ func isOneOf(mediaTypes, lines []string) bool {
 }
 
 // decodeCreation decodes what a client may set of a new web integration. The
-// error tells all problems with its values.
+// error lists all problems with its values.
 func decodeCreation(body []byte, maxOrigins int) (store.WebIntegration, error) {
 	var given struct {
 		Name         jsontext.Value `json:"name"`

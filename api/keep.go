@@ -23,9 +23,9 @@ func (e *keepError) Unwrap() error { return e.err }
 // detail says in the response what happened to the write.
 func (e *keepError) detail() string {
 	if e.made {
-		return "The write was made and is in force at this gateway, but its lists are not kept on disk: a start without the store may undo it."
+		return "The write was made and is in force at this gateway, but its lists could not be saved to disk: a restart without the store may undo it."
 	}
-	return "The write was not made, and the lists in force at this gateway are not kept on disk: a start without the store may undo earlier writes."
+	return "The write was not made, and the lists in force at this gateway could not be saved to disk: a restart without the store may undo earlier writes."
 }
 
 // writeAndKeep makes a write that may remove origins from the list, and keeps the

@@ -20,7 +20,7 @@ type patch struct {
 }
 
 // decodePatch decodes a JSON Patch whose operations replace the name or the valid
-// origins. The error tells all problems with them.
+// origins. The error lists all problems with them.
 func decodePatch(body []byte, maxOrigins int) (*patch, error) {
 	document := jsontext.Value(body)
 	if !document.IsValid() {

@@ -110,11 +110,11 @@ func (w *responseWriter) sendJSON(status int, document any) error {
 type uploadBody struct {
 	io.ReadCloser
 	response *responseWriter
-	piece    int // bytes read of a piece; the client is waited for until it is complete
+	piece    int // bytes of the current piece; the wait for the client ends when it is complete
 }
 
-// Read implements io.Reader. Of a client that is too slow it returns the error
-// that the response tells.
+// Read implements io.Reader. If the client is too slow, it returns the error to
+// send.
 func (u *uploadBody) Read(p []byte) (int, error) {
 	if u.piece == 0 {
 		u.response.slot.beginWait(func() { u.response.controller().SetReadDeadline(time.Unix(1, 0)) })

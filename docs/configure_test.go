@@ -158,7 +158,7 @@ func waitsForRestart(t *testing.T, key string) bool {
 	t.Helper()
 	before, after := defaults(t), defaults(t)
 	change(leaves(reflect.ValueOf(after).Elem(), "")[key])
-	_, waiting := before.Reloaded(after)
+	_, waiting := before.Merge(after)
 	return len(waiting) > 0
 }
 

@@ -32,7 +32,7 @@ func ParseEntry(entry string) (string, error) {
 	}
 	switch {
 	case scheme == "file" || strings.HasPrefix(scheme, "file:"):
-		return "", &EntryError{"has the scheme file, whose origin browsers keep opaque"}
+		return "", &EntryError{"has the scheme file, for which browsers send null"}
 	case !found:
 		return "", &EntryError{"has no scheme: an origin is scheme://host or scheme://host:port"}
 	case !isScheme(scheme):
@@ -75,9 +75,9 @@ func entryProblem(entry string) string {
 	case strings.ContainsFunc(entry, isSpaceOrControl):
 		return "has a space or a control character"
 	case strings.EqualFold(entry, opaque):
-		return "is the opaque origin, which any page can take on"
+		return "is the opaque origin null, which any page can have"
 	case strings.Contains(entry, "*"):
-		return "has a wildcard: every origin is listed by its own name"
+		return "has a wildcard: list each origin by name"
 	}
 	return ""
 }

@@ -1,5 +1,4 @@
-// Package clientaddr tells clients apart by their address, also behind trusted
-// proxies.
+// Package clientaddr identifies clients by address, also behind trusted proxies.
 package clientaddr
 
 import (

@@ -57,10 +57,10 @@ func TestConnection_ReachesAServerOfTLS(t *testing.T) {
 		{"a file that is not there", []string{"-s", here, "--cacert", empty + "x"}, exitUsage, "--cacert: open "},
 		{"both", []string{"-s", here, "--cacert", cacert, "--insecure"}, exitUsage, "[cacert insecure]"},
 		{"two ways to an address", []string{"-s", here, "--host", "a.test", "--resolve", "a.test:1:127.0.0.1"}, exitUsage, "[host resolve]"},
-		{"a host that is none", []string{"-s", here, "--host", "https://a.test"}, exitUsage, `--host: "https://a.test" is no host`},
+		{"a host that is none", []string{"-s", here, "--host", "https://a.test"}, exitUsage, `--host: "https://a.test" is not a host`},
 		{"a host at no server", []string{"-s", "here", "--host", "a.test"}, exitUsage, "the server is not a URL"},
-		{"too many repetitions", []string{"-s", here, "--retry", "11"}, exitUsage, "--retry: it is 0 to 10"},
-		{"too short an interval", []string{"-s", here, "--interval", "0"}, exitUsage, "--interval: it is at least 1"},
+		{"too many repetitions", []string{"-s", here, "--retry", "11"}, exitUsage, "--retry must be 0 to 10"},
+		{"too short an interval", []string{"-s", here, "--interval", "0"}, exitUsage, "--interval must be at least 1"},
 	} {
 		status, stdout, stderr := execution(t, o.env, append([]string{"web-integration", "get", "-q", w.ID}, row.args...)...)
 		if status != row.status || (stdout == w.ID+"\n") != (status == exitDone) || !isPart(stderr, row.stderr) {

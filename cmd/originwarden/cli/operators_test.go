@@ -27,17 +27,17 @@ func TestOperators_AreCalledWrongly(t *testing.T) {
 	for _, row := range []struct{ args, stderr string }{
 		{"wait", `required flag(s) "revision" not set`},
 		{"wait --revision -1", "--revision"},
-		{"wait --revision 1 x", `wait takes no arguments, and "x" is one`},
-		{"wait --revision 1 --admin 10.0.0.1:9090", `--admin: "10.0.0.1:9090" is no URL such as http://127.0.0.1:9090`},
-		{"wait --revision 1 --admin http://a,ftp://b", `--admin: "ftp://b" is no URL`},
+		{"wait --revision 1 x", `wait takes no arguments, but got "x"`},
+		{"wait --revision 1 --admin 10.0.0.1:9090", `--admin: "10.0.0.1:9090" is not a URL such as http://127.0.0.1:9090`},
+		{"wait --revision 1 --admin http://a,ftp://b", `--admin: "ftp://b" is not a URL`},
 		{"wait --revision 1 --admin http://u:p@a", "--admin: "},
 		{"wait --revision 1 --admin http://a?x", "--admin: "},
 		{"wait --revision 1 --admin=", "--admin: "},
-		{"wait --revision 1 --timeout 0s", "--timeout: it has to be more than 0"},
+		{"wait --revision 1 --timeout 0s", "--timeout must be more than 0"},
 		{"wait --revision 1 --timeout 5", "--timeout"},
-		{"health --admin a", `--admin: "a" is no URL`},
-		{"health --timeout -1s", "--timeout: it has to be more than 0"},
-		{"resync --admin a", `--admin: "a" is no URL`},
+		{"health --admin a", `--admin: "a" is not a URL`},
+		{"health --timeout -1s", "--timeout must be more than 0"},
+		{"resync --admin a", `--admin: "a" is not a URL`},
 		{"resync", "there is no token: set ORIGINWARDEN_TOKEN, or give --token-file"},
 		{"resync --token secret", "unknown flag: --token"},
 	} {
@@ -195,9 +195,9 @@ func TestWait_OfAGateway(t *testing.T) {
 func TestCommands_TellTheAdminAddressFromTheTenants(t *testing.T) {
 	r := serving(t, t.TempDir(), oneTenant(upstream(t, func(w http.ResponseWriter, _ *http.Request) { http.NotFound(w, nil) })))
 	hosts := serving(t, t.TempDir(), "tenants: [{id: acme, hosts: [acme.example.com], upstream: 'http://127.0.0.1:1'}]")
-	const noAdmin = "it is no gateway's admin address (admin.listen)"
+	const noAdmin = "this is not a gateway's admin address (admin.listen)"
 	for _, row := range []struct{ args, stderr string }{
-		{"web-integration ls --server " + r.admin, "Not found: This is a gateway's admin address. The lists' API is on the tenants' hosts"},
+		{"web-integration ls --server " + r.admin, "Not found: This is the gateway's admin address. The API is on the tenants' hosts"},
 		{"web-integration create --name n --server " + r.admin, "This is a gateway's admin address."},
 		{"refused --server " + r.admin, "This is a gateway's admin address."},
 		{"export --server " + r.admin, "This is a gateway's admin address."},

@@ -43,7 +43,7 @@ func TestResync_AsksEveryGateway(t *testing.T) {
 		{"a reset", []string{reset}, exitFailed, "", "originwarden: " + reset + ": the store was reset: it is a different store, at revision 1; the known one was at 7; its lists are not used. To accept it as it is: originwarden resync --accept\n"},
 		{"no store", []string{away}, exitFailed, "", away + ": 503 Service Unavailable\n  The store does not answer: dial\\x1b (STORE_UNAVAILABLE)\n  trace id t\n"},
 		{"another token", []string{unknown}, exitFailed, "", unknown + ": 401 Unauthorized\n  Unauthorized (AUTH-1)\n"},
-		{"another server", []string{none}, exitFailed, "", none + ": 404 Not Found: it is no gateway"},
+		{"another server", []string{none}, exitFailed, "", none + ": 404 Not Found: this is not a gateway"},
 		{"no gateway", []string{"http://127.0.0.1:1"}, exitFailed, "", "http://127.0.0.1:1: dial tcp 127.0.0.1:1: "},
 		{"several", []string{away, well, reset, well}, exitFailed, well + ": in step with store one at revision 7\n" + well + ": in step with store one at revision 7\n",
 			"originwarden: " + away + ": 503…\n" + reset + ": the store was reset"},

@@ -66,7 +66,7 @@ func (s *serveCommand) run(cmd *cobra.Command) error {
 		s.file = s.env.Getenv("ORIGINWARDEN_CONFIG")
 	}
 	if flags.Changed("data") && s.data == "" {
-		return errors.New("--data: it is empty")
+		return errors.New("--data must not be empty")
 	}
 	s.directory = chooseListsDirectory(s.env.Getenv, s.data, s.file != "" || flags.Changed("store"))
 	s.flags = append(overrides(cmd), s.directory.flags()...)

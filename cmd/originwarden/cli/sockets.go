@@ -29,7 +29,7 @@ func takeSockets() (map[string][]net.Listener, error) {
 		listener, err := net.FileListener(file)
 		file.Close()
 		if err != nil {
-			return nil, fmt.Errorf("the socket that systemd handed over called %s does not listen: %w", escape.Text(file.Name()), err)
+			return nil, fmt.Errorf("the socket that systemd passed, named %s, does not listen: %w", escape.Text(file.Name()), err)
 		}
 		sockets[file.Name()] = append(sockets[file.Name()], listener)
 	}
@@ -42,9 +42,9 @@ func (p passedSockets) check() error {
 	for name, sockets := range p {
 		switch {
 		case name != socketTenants && name != socketAdmin:
-			return fmt.Errorf("systemd handed over a socket called %s: FileDescriptorName is %s or %s", escape.Text(name), socketTenants, socketAdmin)
+			return fmt.Errorf("systemd passed a socket named %s: FileDescriptorName is %s or %s", escape.Text(name), socketTenants, socketAdmin)
 		case len(sockets) != 1:
-			return fmt.Errorf("systemd handed over %d sockets called %s: there is to be one", len(sockets), name)
+			return fmt.Errorf("systemd passed %d sockets named %s: want one", len(sockets), name)
 		}
 	}
 	return nil

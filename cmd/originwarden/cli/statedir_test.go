@@ -144,7 +144,7 @@ func TestServe_KeepsItsListsWhereItIsTold(t *testing.T) {
 	}
 	const up = "serve --upstream http://127.0.0.1:1 "
 	for args, want := range map[string]string{
-		up + "--data= --check":                                    "--data: it is empty",
+		up + "--data= --check":                                    "--data must not be empty",
 		up + "--data a --store sqlite:b.db --check":               "[data store]",
 		up + "--data a?b --check":                                 `--data: "sqlite:` + filepath.Join("a?b", "originwarden.db") + `" is not a store`,
 		up + "--log-format xml --check":                           `--log-format: "xml" is not one of json, console, auto`,

@@ -42,7 +42,7 @@ func checkToken(subject, tenant, role string) error {
 		return fmt.Errorf("--role: %w", err)
 	}
 	if tenant != "*" && !origins.IsTenantID(tenant) {
-		return fmt.Errorf("--tenant: %q is no tenant id", tenant)
+		return fmt.Errorf("--tenant: %q is not a tenant id", tenant)
 	}
 	if !origins.IsSubject(subject) {
 		return errors.New("--subject: it is empty, too long, or has a control character")

@@ -233,7 +233,7 @@ func TestWebIntegration_IsCalledWrongly(t *testing.T) {
 		stderr string
 	}{
 		{"lss", `unknown command "lss" for "originwarden web-integration"`},
-		{"ls x", `ls takes no arguments, and "x" is one`},
+		{"ls x", `ls takes no arguments, but got "x"`},
 		{"ls --limit 0", "--limit: it is at least 1"},
 		{"ls --limit -1", "--limit: it is at least 1"},
 		{"ls --limit abc", "--limit"},
@@ -246,8 +246,8 @@ func TestWebIntegration_IsCalledWrongly(t *testing.T) {
 		{"rm a b --if-match 1", "--if-match is for one id"},
 		{"create", "there is no name: give --name"},
 		{"create --validOrigins https://a.example", "there is no name: give --name"},
-		{"create x --name n", `create takes no arguments, and "x" is one`},
-		{"create -f " + broken, "--file: something follows the JSON"},
+		{"create x --name n", `create takes no arguments, but got "x"`},
+		{"create -f " + broken, "--file: unexpected data after the JSON value"},
 		{"create -f " + unknown, `--file: json: unknown field "tenantId"`},
 		{"create -f " + broken + ".missing", "--file: open "},
 		{"patch", "accepts 1 arg(s), received 0"},
@@ -256,7 +256,7 @@ func TestWebIntegration_IsCalledWrongly(t *testing.T) {
 		{"patch x --value n", "[path value]"},
 		{"patch x --op replace", "[path body file]"},
 		{"patch x --path /name --value n --body []", "[path body]"},
-		{"patch x --path /name --value a --value b", "--value: only /validOrigins has several"},
+		{"patch x --path /name --value a --value b", "--value can be repeated only for /validOrigins"},
 		{"patch x --body {}", "--body: json: cannot unmarshal object"},
 		{"patch x --body [", "--body: unexpected EOF"},
 		{"patch x --body [] --file " + broken, "[body file]"},

@@ -46,7 +46,7 @@ func TestWebIntegrationCreate_UpsertsOnlyWhatItsNameTells(t *testing.T) {
 	}
 	first, second := o.make("Twice", "https://a.example"), o.make("Twice")
 	status, stdout, stderr := execution(t, o.env, "web-integration", "create", "--upsert", "--name", "Twice", "--validOrigins", "https://b.example")
-	if status != exitFailed || stdout != "" || !strings.Contains(stderr, "creating Twice: there are 2 of that name") ||
+	if status != exitFailed || stdout != "" || !strings.Contains(stderr, "creating Twice: 2 web integrations have that name") ||
 		!strings.Contains(stderr, first.ID) || !strings.Contains(stderr, second.ID) {
 		t.Errorf("exit status %d\n%s%s", status, stdout, stderr)
 	}

@@ -2,9 +2,9 @@ package config
 
 import "reflect"
 
-// Reloaded returns what next amounts to in a process that was started with c,
-// and the changed keys that apply only after a restart. The others apply at once.
-func (c *Config) Reloaded(next *Config) (merged *Config, waiting []string) {
+// Merge returns next with the keys that need a restart set as in c, and the names
+// of those that differ.
+func (c *Config) Merge(next *Config) (merged *Config, waiting []string) {
 	kept := *next
 	for _, k := range []struct {
 		name       string

@@ -20,7 +20,7 @@ func TestReloaded_KeepsWhatAProcessCannotChange(t *testing.T) {
 	was := parsed(t, oneTenant)
 	next := parsed(t, "tenants: [{id: b, upstream: 'http://up.example'}]\nlisten: :1\nadmin: {listen: ':2', hosts: [ops.example]}\nstore: {timeout: 9s}\ncache: {tenants: 9}\n"+
 		"api: {limits: {integrations: 9, origins: 8, tenant_origins: 9}}\nlimits: {header_bytes: 9KiB, url_bytes: 9}\ntimeouts: {read_header: 9s, idle: 9s, drain: 9s}\nlog: {level: debug, format: console, access: false}\nmetrics: {tenants: 9}\n")
-	got, waiting := was.Reloaded(next)
+	got, waiting := was.Merge(next)
 	want := []string{"listen", "admin.listen", "store", "cache", "api.limits.integrations", "api.limits.tenant_origins", "log.format", "log.access"}
 	if !slices.Equal(waiting, want) {
 		t.Errorf("%q wait for the next start, want %q", waiting, want)
@@ -37,7 +37,7 @@ func TestReloaded_KeepsWhatAProcessCannotChange(t *testing.T) {
 func TestReloaded_OfTheSameWaitsForNothing(t *testing.T) {
 	was := parsed(t, oneTenant)
 	for _, text := range []string{"", "tls: {certs: []}\n", "admin: {hosts: []}\n", "tracing: {otlp: ''}\n", "store: {etcd: {ca: ''}}\n"} {
-		if _, waiting := was.Reloaded(parsed(t, oneTenant+text)); waiting != nil {
+		if _, waiting := was.Merge(parsed(t, oneTenant+text)); waiting != nil {
 			t.Errorf("%q: %q wait for the next start", text, waiting)
 		}
 	}

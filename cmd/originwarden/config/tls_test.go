@@ -71,7 +71,7 @@ func TestReloaded_KeepsTheCertificates(t *testing.T) {
 	pair := "{cert: " + own.Cert + ", key: " + own.Key + "}"
 	was := parsed(t, oneTenant+"tls: {certs: ["+pair+"]}\n")
 	for _, tls := range []string{pair, "{certs: [" + pair + ", " + pair + "]}", "{}"} {
-		got, waiting := was.Reloaded(parsed(t, oneTenant+"tls: "+tls+"\n"))
+		got, waiting := was.Merge(parsed(t, oneTenant+"tls: "+tls+"\n"))
 		if !slices.Equal(waiting, []string{"tls"}) || len(got.TLS.KeyPairs()) != 1 {
 			t.Errorf("%s: %q wait for the next start, and it has %v", tls, waiting, got.TLS)
 		}

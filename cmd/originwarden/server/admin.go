@@ -56,7 +56,7 @@ func (a *adminMux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusForbidden, "ORIGIN_REFUSED", "Origin refused", "")
 	case route == nil:
 		refuse(w, http.StatusNotFound, "NOT_FOUND", "Not found",
-			"This is a gateway's admin address. The lists' API is on the tenants' hosts, at the address that the key listen names.")
+			"This is the gateway's admin address. The API is on the tenants' hosts, at the address in the key listen.")
 	case route[r.Method] == nil:
 		w.Header().Set("Allow", strings.Join(slices.Sorted(maps.Keys(route)), ", "))
 		refuse(w, http.StatusMethodNotAllowed, "METHOD_NOT_ALLOWED", "Method not allowed", "")

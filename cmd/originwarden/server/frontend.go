@@ -118,9 +118,9 @@ func (f *frontend) start(settings httpSettings) {
 	}()
 }
 
-// reconfigure serves new connections by settings, and returns the server that
+// replaceServer serves new connections by settings, and returns the server that
 // they replace, or nil if nothing changes. Connections wait meanwhile.
-func (f *frontend) reconfigure(settings httpSettings) (old *http.Server) {
+func (f *frontend) replaceServer(settings httpSettings) (old *http.Server) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	socket, ok := f.socket.(interface{ SetDeadline(time.Time) error }) // as those of package net
@@ -166,7 +166,7 @@ func (f *frontend) close() (err error) {
 	return err
 }
 
-// stop ends reconfigure, and returns all servers, the one in use last.
+// stop ends replaceServer, and returns all servers, the one in use last.
 func (f *frontend) stop() []*http.Server {
 	f.mu.Lock()
 	defer f.mu.Unlock()

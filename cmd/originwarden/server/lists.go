@@ -45,7 +45,7 @@ func (s *Server) logLists(event lists.Event, err error) {
 	case lists.ListsNotKept:
 		s.log.Error(string(event), zap.Error(err))
 	case lists.StoreReset:
-		s.log.Error(string(event)+": its lists are not taken, those from before are served, and the API refuses writes; see originwarden resync", zap.Error(err))
+		s.log.Error(string(event)+": the gateway keeps its previous lists and the API refuses writes; see originwarden resync", zap.Error(err))
 	case lists.StoreAccepted:
 		s.log.Warn(string(event))
 	default:
@@ -57,8 +57,8 @@ func (s *Server) logLists(event lists.Event, err error) {
 // without it.
 const startTimeout = 5 * time.Second
 
-// loadLists loads the lists. Without a remote store the gateway starts all the
-// same, and keeps trying.
+// loadLists loads the lists. If a remote store is unreachable, the gateway starts
+// without it and keeps trying.
 func (s *Server) loadLists(ctx context.Context) error {
 	if !s.started.Store.URL.Remote() {
 		if err := s.lists.CatchUp(ctx); err != nil {

@@ -91,7 +91,7 @@ func (s *Server) reconfigure(ctx context.Context) (waiting []string, err error) 
 	if err != nil {
 		return nil, err
 	}
-	cfg, waiting := s.started.Reloaded(read)
+	cfg, waiting := s.started.Merge(read)
 	apiSettings, err := s.apiSettings(cfg)
 	if err != nil {
 		return nil, err
@@ -106,7 +106,7 @@ func (s *Server) reconfigure(ctx context.Context) (waiting []string, err error) 
 	s.tenantListener.SetLimits(cfg.Limits.ConnectionsPerClient, trustedProxies(cfg))
 	s.api.Reconfigure(apiSettings)
 	for _, f := range []*frontend{s.tenants, s.admin} {
-		if old := f.reconfigure(httpSettingsOf(cfg)); old != nil {
+		if old := f.replaceServer(httpSettingsOf(cfg)); old != nil {
 			s.background.Go(func() { f.retire(ctx, old) })
 		}
 	}
@@ -114,8 +114,8 @@ func (s *Server) reconfigure(ctx context.Context) (waiting []string, err error) 
 	return waiting, nil
 }
 
-// Reloaded is the answer of /reload.
-type Reloaded struct {
+// ReloadResponse is the answer of /reload.
+type ReloadResponse struct {
 	Tenants int `json:"tenants"`
 	// WaitForRestart are keys whose new value needs a restart.
 	WaitForRestart []string `json:"waitForRestart"`
@@ -135,13 +135,14 @@ func (s *Server) serveReload(w http.ResponseWriter, r *http.Request) {
 		envelope.Write(w, envelope.NewTraceID(), http.StatusUnprocessableEntity, all...)
 	case result.err != nil:
 		envelope.Write(w, envelope.NewTraceID(), http.StatusInternalServerError,
-			envelope.Error{Code: "RELOAD_FAILED", Title: "The configuration was not taken", Detail: escape.Text(result.err.Error())})
+			envelope.Error{Code: "RELOAD_FAILED", Title: "Reloading failed", Detail: escape.Text(result.err.Error())})
 	default:
-		writeJSON(w, Reloaded{len(s.current.Load().tenants), append([]string{}, result.waiting...)})
+		writeJSON(w, ReloadResponse{len(s.current.Load().tenants), append([]string{}, result.waiting...)})
 	}
 }
 
-// requestReload waits for the result of a reload. ctx ends when the gateway stops.
+// requestReload waits for the result of a reload. ctx ends when the gateway stops,
+// or the client hangs up and reads no error.
 func (s *Server) requestReload(ctx context.Context) reloadResult {
 	done := make(chan reloadResult, 1)
 	select {

@@ -1,5 +1,6 @@
 // Package server runs the gateway of a configuration: its store and lists, its
-// two listeners, reload and stop. It reads no environment and no signals.
+// two listeners, reload and stop. It takes no signals; of the environment it
+// reads only what systemd sets.
 package server
 
 import (

@@ -30,7 +30,6 @@ func (s *Server) apply(cfg *config.Config) error {
 	if err != nil {
 		return err
 	}
-	s.logWarnings(cfg)
 	if s.gateway == nil {
 		s.gateway, err = proxy.New(s.proxyConfig(cfg, upstreamTLS))
 	} else {
@@ -40,6 +39,7 @@ func (s *Server) apply(cfg *config.Config) error {
 		return err
 	}
 	s.current.Store(&settings{cfg, tenantIDs(cfg), s.tracer.Handler(s.gateway, cfg, trustedProxies(cfg)), upstreamTLS})
+	s.logWarnings(cfg)
 	return nil
 }
 
@@ -77,7 +77,7 @@ func corsOf(c config.CORS) proxy.CORS {
 	return proxy.CORS{Credentials: c.Credentials, Methods: c.Methods, ExposeHeaders: c.ExposeHeaders, MaxAge: time.Duration(c.MaxAge)}
 }
 
-// tenants returns those of a configuration, with the API where it is served.
+// proxyTenants returns the tenants of cfg, with the API where it is enabled.
 func (s *Server) proxyTenants(cfg *config.Config, upstreamTLS credentials.Upstreams) []proxy.Tenant {
 	_, port, _ := net.SplitHostPort(s.address.String())
 	tenants := make([]proxy.Tenant, len(cfg.Tenants))

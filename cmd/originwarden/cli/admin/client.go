@@ -94,7 +94,7 @@ func (a answer) refusal() error {
 	}
 	switch {
 	case len(document.Errors) == 0 || document.Errors[0].Code == "TENANT_UNKNOWN":
-		return fmt.Errorf("%s: it is no gateway's admin address (admin.listen), but perhaps the tenants'", a.statusText())
+		return fmt.Errorf("%s: this is not a gateway's admin address (admin.listen); it may be the address for tenants (listen)", a.statusText())
 	case document.Errors[0].Code == "STORE_RESET":
 		return errors.New(document.Errors[0].Detail + "; its lists are not used. To accept it as it is: originwarden resync --accept")
 	}
@@ -114,7 +114,7 @@ func checkURLs(admins ...string) error {
 		u, err := url.Parse(admin)
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" ||
 			u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
-			return fmt.Errorf("--admin: %q is no URL such as %s", admin, defaultURL)
+			return fmt.Errorf("--admin: %q is not a URL such as %s", admin, defaultURL)
 		}
 	}
 	return nil

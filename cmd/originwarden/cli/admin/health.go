@@ -31,7 +31,7 @@ func NewHealth() *cobra.Command {
 				return err
 			}
 			if timeout <= 0 {
-				return errors.New("--timeout: it has to be more than 0")
+				return errors.New("--timeout must be more than 0")
 			}
 			path := "/healthz"
 			if ready {

@@ -51,7 +51,7 @@ func NewWait(env command.Environment) *cobra.Command {
 				return err
 			}
 			if w.timeout <= 0 {
-				return errors.New("--timeout: it has to be more than 0")
+				return errors.New("--timeout must be more than 0")
 			}
 			observed, err := w.run(cmd.Context())
 			if err != nil || !verbose {

@@ -28,7 +28,7 @@ func NoArguments(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%s takes no arguments, and %q is one", cmd.Name(), args[0])
+	return fmt.Errorf("%s takes no arguments, but got %q", cmd.Name(), args[0])
 }
 
 // ShowHelp is the RunE of a command that is a group of others.

@@ -51,7 +51,7 @@ func replaceHost(server, host string) (string, addresses, error) {
 	}
 	parsed, err := url.Parse("//" + host)
 	if err != nil || parsed.Host != host || parsed.Hostname() == "" {
-		return "", nil, fmt.Errorf("--host: %q is no host such as tenant.example.com", host)
+		return "", nil, fmt.Errorf("--host: %q is not a host such as tenant.example.com", host)
 	}
 	address := hostPort(u)
 	u.Host = host

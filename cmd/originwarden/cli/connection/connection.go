@@ -59,9 +59,9 @@ func (f *Flags) Client(env command.Environment) (*client.Client, error) {
 	}
 	switch {
 	case f.retry < 0 || f.retry > 10:
-		return nil, errors.New("--retry: it is 0 to 10")
+		return nil, errors.New("--retry must be 0 to 10")
 	case f.interval < 1:
-		return nil, errors.New("--interval: it is at least 1")
+		return nil, errors.New("--interval must be at least 1")
 	}
 	server, transport, err := f.transport(server)
 	if err != nil {

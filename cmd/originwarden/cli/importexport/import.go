@@ -119,7 +119,7 @@ func (i *importer) parseRenames() (map[string]string, error) {
 		case !ok || from == "":
 			return nil, fmt.Errorf("--tenant: %q is not FROM=TO", rename)
 		case !origins.IsTenantID(to):
-			return nil, fmt.Errorf("--tenant: %q is no tenant id", to)
+			return nil, fmt.Errorf("--tenant: %q is not a tenant id", to)
 		case twice:
 			return nil, fmt.Errorf("--tenant: %q is given twice", from)
 		}
@@ -149,7 +149,7 @@ func (i *importer) renameTenants(file *transfer.File, renames map[string]string)
 		}
 		used[t.ID] = from
 		if !origins.IsTenantID(t.ID) {
-			return command.Failed(fmt.Errorf("the file has a tenant %q, which is no valid id here: give it another id with --tenant", from))
+			return command.Failed(fmt.Errorf("the file has a tenant %q, which is not a valid id here: give it another id with --tenant", from))
 		}
 		for j := range t.Integrations {
 			t.Integrations[j].TenantID = t.ID

@@ -109,7 +109,7 @@ func findByName(ctx context.Context, at *client.Client, name string) (id string,
 	case 1:
 		return ids[0], nil
 	}
-	return "", fmt.Errorf("there are %d of that name, and --upsert does not say which is meant: %s", len(ids), strings.Join(ids, ", "))
+	return "", fmt.Errorf("%d web integrations have that name; patch one by id: %s", len(ids), strings.Join(ids, ", "))
 }
 
 // update changes the origins of a web integration, unless they are equal or none

@@ -81,7 +81,7 @@ func (p *patch) operations(stdin io.Reader) ([]client.Operation, error) {
 	case p.path == "/validOrigins":
 		return []client.Operation{{Op: p.op, Path: p.path, Value: ParseOrigins(p.values)}}, nil
 	case len(p.values) > 1:
-		return nil, errors.New("--value: only /validOrigins has several")
+		return nil, errors.New("--value can be repeated only for /validOrigins")
 	}
 	return []client.Operation{{Op: p.op, Path: p.path, Value: p.values[0]}}, nil
 }
@@ -105,7 +105,7 @@ func decodeJSON(from io.Reader, into any) error {
 		return err
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("something follows the JSON")
+		return errors.New("unexpected data after the JSON value")
 	}
 	return nil
 }
