@@ -3,8 +3,6 @@ package origins
 import (
 	"slices"
 	"strings"
-
-	"golang.org/x/net/http/httpguts"
 )
 
 // Policy holds the operator's settings for one tenant. It must not change once it
@@ -245,7 +243,7 @@ func RequestHeaders(lines []string) func(yield func(name string, ok bool) bool) 
 				name, line, more = strings.Cut(line, ",")
 				name = strings.Trim(name, " \t")
 				seen++
-				if seen > maxRequestHeaders || len(name) > maxRequestHeaderLength || name != "" && !httpguts.ValidHeaderFieldName(name) {
+				if seen > maxRequestHeaders || len(name) > maxRequestHeaderLength || name != "" && !IsToken(name) {
 					yield("", false)
 					return
 				}

@@ -19,7 +19,7 @@ import (
 // row of its own.
 func may() map[string][]string {
 	return map[string][]string{
-		"origins":             {"golang.org/x/net/http/httpguts", "golang.org/x/net/idna"},
+		"origins":             {"golang.org/x/net/idna"},
 		"envelope":            {},
 		"envelope/escape":     {},
 		"envelope/clientaddr": {},
@@ -54,7 +54,7 @@ func may() map[string][]string {
 
 		"cmd/originwarden/logs":        {"cmd/originwarden/config", "api", "origins", "proxy", "envelope", "go.uber.org/zap"},
 		"cmd/originwarden/tracing":     {"envelope/clientaddr", "cmd/originwarden/config", "cmd/originwarden/logs", "envelope", "metrics", "proxy", "go.opentelemetry.io/otel", "go.uber.org/zap"},
-		"cmd/originwarden/config":      {"origins", "go.uber.org/zap", "go.yaml.in/yaml/v3", "golang.org/x/net/http/httpguts"},
+		"cmd/originwarden/config":      {"origins", "go.uber.org/zap", "go.yaml.in/yaml/v3"},
 		"cmd/originwarden/credentials": {"cmd/originwarden/config", "cmd/originwarden/logs", "go.uber.org/zap"},
 		"cmd/originwarden/stores":      {"cmd/originwarden/config", "cmd/originwarden/credentials", "store", "store/etcd", "store/sqlite", "go.uber.org/zap"},
 		"cmd/originwarden/server": {"cmd/originwarden/atomicfile", "api", "api/auth", "api/refusals", "envelope", "envelope/escape", "lists", "lists/disk", "metrics", "origins", "proxy", "proxy/downstream", "store", "store/etcd", "store/sqlite",

@@ -29,7 +29,7 @@ func NewAccessLog(log *Logger, all bool) *AccessLog {
 	return &AccessLog{log: log, refused: log.Sampler("refused requests", refusedFirst), all: all}
 }
 
-// Observe writes the line of x. Nothing is made up when the level is off.
+// Observe writes the line of x. It builds nothing if the level is off.
 func (l *AccessLog) Observe(x *proxy.Exchange) {
 	level := zapcore.InfoLevel
 	if HasFailed(x) {

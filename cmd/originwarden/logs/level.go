@@ -33,8 +33,8 @@ func newLevel(configured zapcore.Level) *Level {
 	return &Level{AtomicLevel: zap.NewAtomicLevelAt(configured), configured: configured}
 }
 
-// Configure takes over the level of a configuration, in the place of any other,
-// if it is not the one of the configuration before.
+// Configure sets the configured level. If that has changed, it replaces any other
+// level.
 func (l *Level) Configure(level zapcore.Level) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

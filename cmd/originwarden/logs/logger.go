@@ -111,9 +111,9 @@ func (w lineWriter) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// Escape returns s as it is if it is printable ASCII of at most limit bytes.
-// Otherwise what is left of its first limit bytes is escaped, so that it is
-// harmless on a terminal too.
+// Escape returns s unchanged if it is printable ASCII of at most limit bytes;
+// otherwise it escapes its first limit bytes, so that they are harmless on a
+// terminal too.
 func Escape(s string, limit int) string {
 	cut := len(s) > limit
 	if cut {

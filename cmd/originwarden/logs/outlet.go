@@ -6,9 +6,8 @@ import (
 	"time"
 )
 
-// outlet hands lines on to a writer without waiting for it: whoever reads the log
-// may stall, and no request is to stall with it. It keeps some lines meanwhile,
-// and drops those beyond. It may be used concurrently, and has to be closed.
+// outlet writes lines in the background, so that a slow reader of the log delays
+// no request. It buffers some lines and drops the rest. It may be used concurrently, and has to be closed.
 type outlet struct {
 	to io.Writer
 	// dropped is called for each line that is, and reportLost with how many were once

@@ -93,8 +93,8 @@ func (e *spanExporter) reportLost() {
 	}
 }
 
-// processor returns what hands spans to the exporter in batches, of which a
-// bounded number waits: a collector that is slow or gone slows down no request.
+// processor returns a processor that exports spans in batches from a bounded
+// queue: a collector that is slow or gone slows down no request.
 func (e *spanExporter) processor() sdk.SpanProcessor {
 	return &spanProcessor{sdk.NewBatchSpanProcessor(e, sdk.WithMaxQueueSize(mostSpansWaiting)), e}
 }

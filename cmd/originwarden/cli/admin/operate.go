@@ -82,7 +82,7 @@ func NewResync(env command.Environment) *cobra.Command {
 		Example: "  originwarden resync --admin http://10.0.0.1:9090,http://10.0.0.2:9090\n" +
 			"  originwarden resync --accept --admin http://10.0.0.1:9090 --admin http://10.0.0.2:9090",
 	})
-	cmd.Flags().BoolVar(&accept, "accept", false, "accept a store that was reset as it is")
+	cmd.Flags().BoolVar(&accept, "accept", false, "accept the store in its current state after a reset")
 	return cmd
 }
 
