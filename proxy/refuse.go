@@ -37,9 +37,9 @@ func Limits() []string {
 // Where to read on. A client learns no more: what was sent and what is listed is
 // not for everyone.
 const (
-	nextOfRefusal = " What to do: docs/decision.md#the-reasons, and for the tenant's administrators: originwarden refused."
-	ownHostDetail = " It has the host that the request was sent to: if that is an address of the tenant itself, and only then, its operator adds the origin to public_origins."
-	nextOfHost    = " What to do: docs/decision.md#what-looks-like-the-decision-and-is-not."
+	nextOfRefusal = " What to do: see docs/decision.md#the-reasons. The tenant's administrators can run: originwarden refused."
+	ownHostDetail = " Its host is the one that the request was sent to. If that is the tenant's own address, its operator should add the origin to public_origins."
+	nextOfHost    = " What to do: see docs/decision.md#what-looks-like-the-decision-and-is-not."
 )
 
 // refusal returns the answer to a request that the decision refused. It is never
@@ -83,9 +83,9 @@ func explain(reason origins.Reason) string {
 	case origins.HeaderNotAllowed:
 		return "The preflight asks for a header that is not allowed." + nextOfRefusal
 	case origins.ListUnavailable:
-		return "The tenant's list could not be had." + nextOfRefusal
+		return "The tenant's list is unavailable." + nextOfRefusal
 	case origins.ListStale:
-		return "The tenant's list is older than it may be." + nextOfRefusal
+		return "The tenant's list is out of date." + nextOfRefusal
 	}
 	return ""
 }
@@ -96,23 +96,23 @@ var (
 	tenantUnknown = &problem{status: http.StatusMisdirectedRequest, code: "TENANT_UNKNOWN", title: "Tenant unknown",
 		detail: "No tenant has this host." + nextOfHost}
 	urlTooLong = &problem{status: http.StatusRequestURITooLong, code: "URL_TOO_LONG", title: "URL too long",
-		detail: "The request target is longer than this gateway takes.", limit: limitURL}
+		detail: "The request target is too long.", limit: limitURL}
 	bodyTooLarge = &problem{status: http.StatusRequestEntityTooLarge, code: "BODY_TOO_LARGE", title: "Body too large",
-		detail: "The request's body is larger than this gateway takes.", limit: limitBody}
+		detail: "The request's body is too large.", limit: limitBody}
 	bodyStalled = &problem{status: http.StatusRequestTimeout, code: "BODY_TIMEOUT", title: "Body timed out",
 		detail: "The request's body made no progress.", limit: limitProgress}
 	bodyBroken = &problem{status: http.StatusBadRequest, code: "BAD_REQUEST", title: "Bad Request",
-		detail: "The request's body broke off."}
+		detail: "The request's body is incomplete."}
 	overloaded = &problem{status: http.StatusServiceUnavailable, code: "OVERLOADED", title: "Tenant overloaded",
-		detail: "The tenant has as many requests in flight as it may have.", header: [2]string{"Retry-After", "1"}, limit: limitInFlight}
+		detail: "The tenant has too many requests in flight.", header: [2]string{"Retry-After", "1"}, limit: limitInFlight}
 	hostNotLoopback = &problem{status: http.StatusMisdirectedRequest, code: tenantUnknown.code, title: tenantUnknown.title,
-		detail: "No tenant has this host. On a loopback address, a tenant without hosts has localhost and 127.0.0.1 only: its operator adds the host to its hosts."}
+		detail: "No tenant has this host. On a loopback address, a tenant without hosts serves localhost and 127.0.0.1 only: its operator should add the host to its hosts."}
 	badTarget = &problem{status: http.StatusBadRequest, code: "BAD_REQUEST", title: "Bad Request",
-		detail: "The request target is no path, or has characters that no URL has."}
+		detail: "The request target is not a path, or has characters that a URL cannot have."}
 	badHost = &problem{status: http.StatusBadRequest, code: "BAD_REQUEST", title: "Bad Request",
 		detail: "The request names several hosts."}
 	badMethod = &problem{status: http.StatusBadRequest, code: "BAD_REQUEST", title: "Bad Request",
-		detail: "The method has characters that no method has."}
+		detail: "The method is not a valid token."}
 	upgradeRefused = &problem{status: http.StatusBadRequest, code: "UPGRADE_REFUSED", title: "Upgrade refused",
 		detail: "The only upgrade is a WebSocket handshake."}
 	methodNotForwarded = &problem{status: http.StatusMethodNotAllowed, code: "METHOD_NOT_ALLOWED", title: "Method not allowed",
@@ -124,7 +124,7 @@ var (
 	upstreamTimeout = &problem{status: http.StatusGatewayTimeout, code: "UPSTREAM_TIMEOUT", title: "Tenant timed out",
 		detail: "The tenant did not answer in time."}
 	loopDetected = &problem{status: http.StatusLoopDetected, code: "LOOP_DETECTED", title: "Loop detected",
-		detail: "The request has come back to this gateway: the upstream of the tenant leads here."}
+		detail: "The request has come back to this gateway: the tenant's upstream leads to the gateway itself."}
 )
 
 // checkMethod returns the answer to a method that is never forwarded, or nil.

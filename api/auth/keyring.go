@@ -34,10 +34,6 @@ type keyring struct {
 	failure  error         // of the last fetch
 }
 
-func newKeyring(i *issuer, log func(context.Context, error)) *keyring {
-	return &keyring{issuer: i, log: log, fetching: make(chan struct{}, 1)}
-}
-
 // VerifySignature implements oidc.KeySet by the keys that are held. There must
 // be some.
 func (k *keyring) VerifySignature(ctx context.Context, token string) ([]byte, error) {

@@ -56,7 +56,7 @@ func (a *Authenticator) newVerifier(o OIDC, before *oidcVerifier) *oidcVerifier 
 	var keys *keyring
 	switch {
 	case before == nil || before.Issuer != o.Issuer:
-		keys = newKeyring(newIssuer(o.Issuer), a.log)
+		keys = &keyring{issuer: newIssuer(o.Issuer), log: a.log, fetching: make(chan struct{}, 1)}
 	case before.OIDC != o:
 		keys = before.keys
 	default:

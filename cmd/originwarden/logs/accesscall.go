@@ -31,13 +31,7 @@ func verdictOf(x *proxy.Exchange) (verdict origins.Verdict, reason string) {
 
 // addCall adds who asked the API for what, and what that has changed.
 func addCall(into zapcore.ObjectEncoder, c *api.Call) {
-	for _, text := range []struct{ name, value string }{
-		{"issuer", c.Issuer}, {"subject", c.Subject}, {"integration", c.Integration},
-	} {
-		if text.value != "" {
-			into.AddString(text.name, Escape(text.value, LongestName))
-		}
-	}
+	addTexts(into, "issuer", Escape(c.Issuer, LongestName), "subject", Escape(c.Subject, LongestName), "integration", Escape(c.Integration, LongestName))
 	if c.Change != nil {
 		zap.Inline((*changeLine)(c.Change)).AddTo(into)
 	}
@@ -49,9 +43,7 @@ type changeLine api.Change
 // MarshalLogObject implements zapcore.ObjectMarshaler.
 func (c *changeLine) MarshalLogObject(into zapcore.ObjectEncoder) error {
 	into.AddString("name", Escape(c.Name, LongestName))
-	if c.OldName != "" {
-		into.AddString("old_name", Escape(c.OldName, LongestName))
-	}
+	addTexts(into, "old_name", Escape(c.OldName, LongestName))
 	into.AddInt("added", c.Added)
 	into.AddInt("removed", c.Removed)
 	if c.Added > 0 {

@@ -2,11 +2,12 @@ package logs_test
 
 import (
 	"fmt"
+	"testing"
+
 	"originwarden/api"
 	"originwarden/cmd/originwarden/config"
 	"originwarden/origins"
 	"originwarden/proxy"
-	"testing"
 )
 
 func TestAccessLog_WarnsOfWhatTheAPICouldNotAnswer(t *testing.T) {

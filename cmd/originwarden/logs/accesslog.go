@@ -104,19 +104,22 @@ func (x *accessLine) addExceptional(into zapcore.ObjectEncoder) {
 			into.AddBool(flag.name, true)
 		}
 	}
-	for _, text := range []struct{ name, value string }{
-		{"origin", Escape(x.Origin, origins.MaxLength)}, {"tunnel_end", x.TunnelEnd}, {"limit", x.Limit},
-		{"nearest", x.Nearest.Entry}, {"nearest_is", string(x.Nearest.Relation)}, {"upstream_cause", x.UpstreamCause},
-	} {
-		if text.value != "" {
-			into.AddString(text.name, text.value)
-		}
-	}
+	addTexts(into, "origin", Escape(x.Origin, origins.MaxLength), "tunnel_end", x.TunnelEnd, "limit", x.Limit,
+		"nearest", x.Nearest.Entry, "nearest_is", string(x.Nearest.Relation), "upstream_cause", x.UpstreamCause)
 	if x.OwnHost {
 		into.AddString("fix", ownHostFix)
 	}
 	if x.Err != nil {
 		into.AddString("error", ErrorText(x.Err))
+	}
+}
+
+// addTexts adds pairs of name and value, but no empty values.
+func addTexts(into zapcore.ObjectEncoder, pairs ...string) {
+	for i := 0; i < len(pairs); i += 2 {
+		if pairs[i+1] != "" {
+			into.AddString(pairs[i], pairs[i+1])
+		}
 	}
 }
 

@@ -29,10 +29,6 @@ type Level struct {
 	until      time.Time   // when back ends
 }
 
-func newLevel(configured zapcore.Level) *Level {
-	return &Level{AtomicLevel: zap.NewAtomicLevelAt(configured), configured: configured}
-}
-
 // Configure sets the configured level. If that has changed, it replaces any other
 // level.
 func (l *Level) Configure(level zapcore.Level) {

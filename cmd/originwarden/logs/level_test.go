@@ -5,12 +5,13 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"originwarden/cmd/originwarden/config"
-	"originwarden/cmd/originwarden/logs"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"originwarden/cmd/originwarden/config"
+	"originwarden/cmd/originwarden/logs"
 
 	"go.uber.org/zap/zapcore"
 )

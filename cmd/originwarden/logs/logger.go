@@ -41,7 +41,8 @@ func NewNonblocking(cfg config.Log, stderr io.Writer) *Logger {
 
 // New returns a Logger that writes to stderr. It has to be closed.
 func New(cfg config.Log, stderr io.Writer) *Logger {
-	l := &Logger{Level: newLevel(zapcore.Level(cfg.Level)), samplers: map[string]*Sampler{}}
+	level := zapcore.Level(cfg.Level)
+	l := &Logger{Level: &Level{AtomicLevel: zap.NewAtomicLevelAt(level), configured: level}, samplers: map[string]*Sampler{}}
 	out := zapcore.Lock(zapcore.AddSync(stderr))
 	l.Logger = zap.New(zapcore.NewCore(newEncoder(cfg.Format), out, l.Level), zap.ErrorOutput(out))
 	l.Level.changed = func(level zapcore.Level, lasting time.Duration) {

@@ -32,7 +32,7 @@ func (s *Server) adminHandler(address net.Addr) http.Handler {
 		answers: func(host string) bool { return answersHost(local, s.current.Load().cfg.Admin.Hosts, host) },
 		routes: map[string]methods{
 			"/metrics":      get(s.metrics.Handler()),
-			"/healthz":      get(http.HandlerFunc(serveHealth)),
+			"/healthz":      get(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, map[string]bool{"healthy": true}) })),
 			"/readyz":       get(&s.readiness),
 			"/openapi.yaml": get(http.HandlerFunc(serveOpenAPI)),
 			"/log-level":    level,
@@ -83,11 +83,6 @@ func answersHost(local bool, hosts []string, host string) bool {
 func serveOpenAPI(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/yaml") // RFC 9512
 	w.Write(api.OpenAPI())
-}
-
-// serveHealth answers as long as the process can.
-func serveHealth(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, map[string]bool{"healthy": true})
 }
 
 func writeJSON(w http.ResponseWriter, document any) {

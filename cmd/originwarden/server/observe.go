@@ -83,11 +83,6 @@ func writeCauses() []string {
 	return all
 }
 
-// monitor returns opened as a store that reports whether its writes succeed.
-func (s *Server) monitor(opened store.Store) *store.Monitored {
-	return &store.Monitored{Store: opened, Timeout: time.Duration(s.started.Store.Timeout), Report: s.logWrites}
-}
-
 func (s *Server) logWrites(err *store.WriteError) {
 	if err == nil {
 		s.log.Info("writes to the store succeed again")

@@ -10,6 +10,7 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"originwarden/api"
 	"originwarden/api/auth"
@@ -114,7 +115,7 @@ func (s *Server) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.store = s.monitor(opened)
+	s.store = &store.Monitored{Store: opened, Timeout: time.Duration(s.started.Store.Timeout), Report: s.logWrites}
 	s.lists = s.newLists()
 	s.readiness.Lists, s.readiness.Writes, s.readiness.Upstreams = s.lists.State, s.store.WriteStatus, s.upstreams.Statuses
 	s.upstreams.SetTenants(nil, s.started)

@@ -2,9 +2,10 @@ package server
 
 import (
 	"io"
+	"testing"
+
 	"originwarden/cmd/originwarden/config"
 	"originwarden/cmd/originwarden/logs"
-	"testing"
 )
 
 // TestServer_MakesNoAdminTokenBesideACluster is about a reload that would change
