@@ -84,9 +84,7 @@ func badRequest(status int, detail string) *refusal {
 }
 
 // invalidBody is the response to a body that is not the expected JSON.
-func invalidBody() *refusal {
-	return badRequest(http.StatusBadRequest, "Error parsing request body")
-}
+func invalidBody() *refusal { return badRequest(http.StatusBadRequest, "Error parsing request body") }
 
 func overLimit(limit *store.LimitError) *refusal {
 	if limit.What == store.LimitOrigins {

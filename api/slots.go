@@ -27,9 +27,7 @@ const (
 type slotKey struct{ issuer, subject, tenant string }
 
 // tooManyInFlight is the error of a request that gets or keeps no slot.
-func tooManyInFlight() error {
-	return &auth.RateLimitError{Limit: LimitInFlight, Wait: time.Second}
-}
+func tooManyInFlight() error { return &auth.RateLimitError{Limit: LimitInFlight, Wait: time.Second} }
 
 // slots bounds the requests under way that need memory. A request holds a slot
 // until its response is sent. So that clients that do not read cannot hold all of

@@ -47,6 +47,4 @@ func (m *Metrics) histogramsByKind(name, help string) (all byKind) {
 	return all
 }
 
-func (b *byKind) of(k origins.Kind) prometheus.Observer {
-	return b[min(int(k), len(b)-1)]
-}
+func (b *byKind) of(k origins.Kind) prometheus.Observer { return b[min(int(k), len(b)-1)] }

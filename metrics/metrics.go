@@ -115,9 +115,6 @@ func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry})
 }
 
-// Gatherer returns what Handler serves.
-func (m *Metrics) Gatherer() prometheus.Gatherer { return m.registry }
-
 // Observe counts an exchange that has ended. It allocates nothing unless it adds a
 // series.
 func (m *Metrics) Observe(x *proxy.Exchange) {

@@ -70,7 +70,8 @@ const ambiguous = "\u1e9e\U0001171e"
 // name or decoded. The profile accepts xn-- as an empty label and decodes A-labels
 // that contain Unicode. Browsers refuse both.
 func isReadAsWritten(profile *idna.Profile, host, name, decoded string) bool {
-	labels := splitLabels(host)
+	stops := strings.NewReplacer("\u3002", ".", "\uff0e", ".", "\uff61", ".") // UTS 46 maps these to it
+	labels := strings.Split(stops.Replace(host), ".")
 	aLabels, uLabels := strings.Split(name, "."), strings.Split(decoded, ".")
 	if len(labels) != len(aLabels) || len(labels) != len(uLabels) {
 		return false
@@ -87,12 +88,6 @@ func isReadAsWritten(profile *idna.Profile, host, name, decoded string) bool {
 		}
 	}
 	return true
-}
-
-// splitLabels splits at the full stop and at the characters that UTS 46 maps to it.
-func splitLabels(host string) []string {
-	stops := strings.NewReplacer("\u3002", ".", "\uff0e", ".", "\uff61", ".")
-	return strings.Split(stops.Replace(host), ".")
 }
 
 const (

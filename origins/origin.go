@@ -154,9 +154,7 @@ func isHost(host string) bool {
 	return true
 }
 
-func isLabelByte(c byte) bool {
-	return isLower(c) || isDigit(c) || c == '-' || c == '_'
-}
+func isLabelByte(c byte) bool { return isLower(c) || isDigit(c) || c == '-' || c == '_' }
 
 // isNumber reports whether the URL standard reads a host with this last label,
 // which is not empty, as an IPv4 address ("ends in a number checker").

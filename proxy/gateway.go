@@ -175,9 +175,7 @@ func (x *exchange) publicHost(r *http.Request) string {
 type exchangeKey struct{}
 
 // exchangeOf returns the exchange of a request to the tenant or its API.
-func exchangeOf(ctx context.Context) *exchange {
-	return ctx.Value(exchangeKey{}).(*exchange)
-}
+func exchangeOf(ctx context.Context) *exchange { return ctx.Value(exchangeKey{}).(*exchange) }
 
 // Attach sets Exchange.Attached to v for the request with the context ctx, from the
 // API of a Tenant, before that returns.

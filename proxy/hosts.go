@@ -14,9 +14,7 @@ import (
 const AnyHost = "*"
 
 // isDefault reports whether a tenant with these hosts is the default tenant.
-func isDefault(hosts []string) bool {
-	return len(hosts) == 0 || len(hosts) == 1 && hosts[0] == AnyHost
-}
+func isDefault(hosts []string) bool { return len(hosts) == 0 || len(hosts) == 1 && hosts[0] == AnyHost }
 
 // hosts finds the tenant of a Host.
 type hosts struct {

@@ -95,9 +95,7 @@ type Operation struct {
 }
 
 // ReplaceName returns the operation that renames a web integration.
-func ReplaceName(name string) Operation {
-	return Operation{Op: "replace", Path: "/name", Value: name}
-}
+func ReplaceName(name string) Operation { return Operation{Op: "replace", Path: "/name", Value: name} }
 
 // ReplaceValidOrigins returns the operation that replaces the valid origins of a
 // web integration.

@@ -122,6 +122,4 @@ func (r *Recent) add(tenant string) *counter {
 }
 
 // truncate returns at most n bytes of s, in valid UTF-8.
-func truncate(s string, n int) string {
-	return strings.ToValidUTF8(s[:min(n, len(s))], "\uFFFD")
-}
+func truncate(s string, n int) string { return strings.ToValidUTF8(s[:min(n, len(s))], "\uFFFD") }

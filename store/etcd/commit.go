@@ -139,9 +139,7 @@ func (s *Store) tryPut(ctx context.Context) error {
 }
 
 // notMade returns the error of a write that was not sent, or was refused.
-func notMade(err error) error {
-	return &store.WriteError{Cause: causeOf(err), NotMade: true, Err: err}
-}
+func notMade(err error) error { return &store.WriteError{Cause: causeOf(err), NotMade: true, Err: err} }
 
 // maybeMade returns the error of a write whose outcome is unknown.
 func maybeMade(err error) error {

@@ -41,9 +41,7 @@ const (
 )
 
 // UnmarshalText implements encoding.TextUnmarshaler.
-func (r *Role) UnmarshalText(text []byte) error {
-	return choose(r, text, "reader", "admin")
-}
+func (r *Role) UnmarshalText(text []byte) error { return choose(r, text, "reader", "admin") }
 
 // Creation says whether a missing store is created.
 type Creation uint8
@@ -54,9 +52,7 @@ const (
 )
 
 // UnmarshalText implements encoding.TextUnmarshaler.
-func (c *Creation) UnmarshalText(text []byte) error {
-	return choose(c, text, "auto", "never")
-}
+func (c *Creation) UnmarshalText(text []byte) error { return choose(c, text, "auto", "never") }
 
 // Level is the least severe level that is logged.
 type Level zapcore.Level
@@ -81,9 +77,7 @@ const (
 )
 
 // UnmarshalText implements encoding.TextUnmarshaler.
-func (f *Format) UnmarshalText(text []byte) error {
-	return choose(f, text, "json", "console", "auto")
-}
+func (f *Format) UnmarshalText(text []byte) error { return choose(f, text, "json", "console", "auto") }
 
 // choose sets a value to the index of text among the names, which are in the
 // order of its constants.

@@ -15,9 +15,7 @@ import (
 
 // Load reads the file, or starts from the defaults if its name is empty, and
 // applies the flags. The error is Mistakes.
-func Load(file string, flags ...Flag) (*Config, error) {
-	return load(file, flags, (*checker).check)
-}
+func Load(file string, flags ...Flag) (*Config, error) { return load(file, flags, (*checker).check) }
 
 // LoadStore is Load for a command that opens the store and serves nothing:
 // tenants and tokens may be missing.

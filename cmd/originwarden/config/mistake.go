@@ -17,9 +17,7 @@ type Mistake struct {
 	line int // by which mistakes are sorted
 }
 
-func (m Mistake) String() string {
-	return strings.TrimPrefix(m.Where+": "+m.Message, ": ")
-}
+func (m Mistake) String() string { return strings.TrimPrefix(m.Where+": "+m.Message, ": ") }
 
 // Mistakes are all that is wrong with a configuration: those of the file in the
 // order of its lines, then those of the flags.
@@ -90,8 +88,6 @@ func (f *findings) sorted() Mistakes {
 }
 
 // parentPath returns tenants[0] for tenants[0].id, and tenants for that.
-func parentPath(path string) string {
-	return path[:max(strings.LastIndexAny(path, ".["), 0)]
-}
+func parentPath(path string) string { return path[:max(strings.LastIndexAny(path, ".["), 0)] }
 
 func elementPath(path string, i int) string { return fmt.Sprintf("%s[%d]", path, i) }

@@ -38,7 +38,8 @@ func (s *Etcd) Credentials(log *zap.Logger) *credentials.Files {
 
 func (s *Etcd) renew(ctx context.Context, log *zap.Logger) error {
 	read, err := readAccess(s.cfg)
-	if err != nil || sameAccess(read, *s.access.Load()) {
+	used := s.access.Load()
+	if err != nil || read.Username == used.Username && read.Password == used.Password && credentials.SameTLS(read.TLS, used.TLS) {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(s.cfg.Timeout))
@@ -49,10 +50,6 @@ func (s *Etcd) renew(ctx context.Context, log *zap.Logger) error {
 	s.access.Store(&read)
 	log.Info("the credentials for the store have changed", zap.Stringer("store", s.cfg.URL))
 	return nil
-}
-
-func sameAccess(a, b etcd.Access) bool {
-	return a.Username == b.Username && a.Password == b.Password && credentials.SameTLS(a.TLS, b.TLS)
 }
 
 func readAccess(cfg config.Store) (etcd.Access, error) {

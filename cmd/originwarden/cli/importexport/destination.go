@@ -75,9 +75,7 @@ func openToRead(ctx context.Context, cfg *config.Config) (destination, error) {
 	return destination{load: load, close: from.close}, err
 }
 
-func loadNothing(context.Context, string) (uint64, []store.WebIntegration, error) {
-	return 0, nil, nil
-}
+func loadNothing(context.Context, string) (uint64, []store.WebIntegration, error) { return 0, nil, nil }
 
 // applyAll implements the function of a destination.
 func (s *server) applyAll(ctx context.Context, steps []transfer.Step) (refused []error, err error) {
