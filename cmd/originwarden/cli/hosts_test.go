@@ -109,7 +109,7 @@ func TestServe_RefusesAPageThatRebindsItsNameAtEveryDoor(t *testing.T) {
 	for _, mode := range []string{"enforce", "headers", "report"} {
 		r := serving(t, t.TempDir(), fmt.Sprintf("tenants: [{id: acme, mode: %s, upstream: '%s'}]", mode, up))
 		for _, door := range doors {
-			if got, text := askHost(t, r.tenants, door.line+" HTTP/1.1", page, door.headers); got != 421 || !strings.Contains(text, `"code":"TENANT_UNKNOWN"`) || !strings.Contains(text, "adds the host to its hosts") {
+			if got, text := askHost(t, r.tenants, door.line+" HTTP/1.1", page, door.headers); got != 421 || !strings.Contains(text, `"code":"TENANT_UNKNOWN"`) || !strings.Contains(text, "should add the host to its hosts") {
 				t.Errorf("%s in %s: %d %s", door.rule, mode, got, text)
 			}
 		}

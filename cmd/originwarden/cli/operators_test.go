@@ -198,9 +198,9 @@ func TestCommands_TellTheAdminAddressFromTheTenants(t *testing.T) {
 	const noAdmin = "this is not a gateway's admin address (admin.listen)"
 	for _, row := range []struct{ args, stderr string }{
 		{"web-integration ls --server " + r.admin, "Not found: This is the gateway's admin address. The API is on the tenants' hosts"},
-		{"web-integration create --name n --server " + r.admin, "This is a gateway's admin address."},
-		{"refused --server " + r.admin, "This is a gateway's admin address."},
-		{"export --server " + r.admin, "This is a gateway's admin address."},
+		{"web-integration create --name n --server " + r.admin, "This is the gateway's admin address."},
+		{"refused --server " + r.admin, "This is the gateway's admin address."},
+		{"export --server " + r.admin, "This is the gateway's admin address."},
 		{"reload --admin " + r.tenants, r.tenants + ": 404 Not Found: " + noAdmin},
 		{"resync --admin " + r.tenants, r.tenants + ": 404 Not Found: " + noAdmin},
 		{"reload --admin " + hosts.tenants, "421 Misdirected Request: " + noAdmin},

@@ -130,10 +130,10 @@ func TestActivation_RefusesWhatNoUnitShouldHandOver(t *testing.T) {
 		names   string
 		stderr  string
 	}{
-		{"a name of nothing", []*os.File{first}, "web", "a socket called web"},
-		{"no name", []*os.File{first}, "", "a socket called LISTEN_FD_3"},
-		{"two of a name", []*os.File{first, second}, "tenants:tenants", "2 sockets called tenants"},
-		{"a socket of datagrams", []*os.File{datagrams}, "tenants", "called tenants does not listen"},
+		{"a name of nothing", []*os.File{first}, "web", "a socket named web"},
+		{"no name", []*os.File{first}, "", "a socket named LISTEN_FD_3"},
+		{"two of a name", []*os.File{first, second}, "tenants:tenants", "2 sockets named tenants"},
+		{"a socket of datagrams", []*os.File{datagrams}, "tenants", "named tenants, does not listen"},
 	} {
 		p := underSystemd{sockets: row.sockets, names: row.names}.serve(t, serveArgs("http://127.0.0.1:1")[1:]...)
 		if status := p.wait(t); status != exitFailed || !strings.Contains(p.stderr.String(), row.stderr) || p.stdout.String() != "" {
