@@ -31,7 +31,7 @@ func feedsNoForeignDeletion(t *testing.T, c *etcdtest.Cluster) {
 		}
 		err := w.end(t)
 		var reset *store.ResetError
-		if part == "" && !errors.As(err, &reset) || part != "" && !strings.Contains(fmt.Sprint(err), "something else") {
+		if part == "" && !errors.As(err, &reset) || part != "" && !strings.Contains(fmt.Sprint(err), "a program other than originwarden") {
 			t.Errorf("the watch of an emptied %q ended with %v", part, err)
 		}
 		if n := len(w.changes); n > 0 {
