@@ -31,8 +31,8 @@ type Outcome struct {
 	// LimitFailed, LimitInFlight or "". A response that LimitInFlight cut off has
 	// the status with which it began.
 	Limit string
-	// Refused is why an access token was not accepted, which its sender is not
-	// told; nil otherwise. It may quote the token's claims.
+	// Refused is why an access token was not accepted, or nil. The response does not
+	// contain it. It may quote the token's claims.
 	Refused error
 	Call    Call
 }

@@ -13,8 +13,8 @@ import (
 type progress struct {
 	mu    sync.Mutex
 	state State // without Confirmed and NotKept
-	// known says that the feed goes on from fed. Up to there the lists lack
-	// nothing but what those of invalid tenants may lack.
+	// known says that the feed continues from fed. Up to there, only the lists of
+	// invalid tenants may lack changes.
 	known     bool
 	fed       store.Position
 	preloaded bool

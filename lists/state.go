@@ -18,7 +18,7 @@ type State struct {
 	// Confirmed is when that was last known to be the store's newest. The zero
 	// value is never.
 	Confirmed time.Time
-	// Newest is the newest revision that the store told.
+	// Newest is the newest revision that the store reported.
 	Newest uint64
 	// Up says that the store answered last.
 	Up bool

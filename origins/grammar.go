@@ -40,8 +40,8 @@ func IsLoopbackName(name string) bool {
 	return err == nil && addr.Unmap().IsLoopback()
 }
 
-// IsSecureURL reports whether nobody on the network can change what is fetched
-// from a URL: it is one of https, or of http on this machine.
+// IsSecureURL reports whether location is an https URL, or an http URL on this
+// machine, so that nobody on the network can change what is fetched from it.
 func IsSecureURL(location string) bool {
 	u, err := url.Parse(location)
 	if err != nil {

@@ -83,9 +83,9 @@ func (g *Gateway) swapSettings(cfg Config) error {
 	return nil
 }
 
-// RenewTLS replaces old by now in the tenants that use it. Neither is nil. Older connections are closed when no request uses
-// them, and tunnels stay open. No TLS session is resumed, so that certificates are
-// shown and verified again.
+// RenewTLS replaces old by now in the tenants that use it. Neither is nil. Older
+// connections are closed when no request uses them, and tunnels stay open. No TLS
+// session is resumed, so that certificates are sent and verified again.
 func (g *Gateway) RenewTLS(old, now *tls.Config) {
 	g.reconfiguring.Lock()
 	defer g.reconfiguring.Unlock()

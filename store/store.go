@@ -20,8 +20,8 @@ var (
 	ErrExists = errors.New("web integration exists")
 	// ErrUnchanged is returned by the function of an Edit that changes nothing.
 	ErrUnchanged = errors.New("web integration unchanged")
-	// ErrCompacted: the changes after that revision cannot be told one by one: read
-	// all lists again.
+	// ErrCompacted: the feed cannot deliver the changes after that revision one by
+	// one. Read all lists again.
 	ErrCompacted = errors.New("history compacted")
 	// ErrMissing: there is no store, and none may be created.
 	ErrMissing = errors.New("there is no store")

@@ -28,8 +28,7 @@ func Apply(c *lists.Cache, change origins.Change) {
 	_ = c.Write(context.Background(), change.Tenant, func(context.Context) (origins.Change, error) { return change, nil })
 }
 
-// Invalidate has a list read again, as after a write of which nobody knows
-// whether it happened.
+// Invalidate makes a list invalid, as a write of unknown outcome does.
 func Invalidate(c *lists.Cache, tenant string) {
 	_ = c.Write(context.Background(), tenant, func(context.Context) (origins.Change, error) {
 		return origins.Change{}, errors.New("the store is unreachable")

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bufio"
 	"crypto/tls"
 	"fmt"
 	"io"
@@ -36,6 +37,23 @@ func TestReload_ChangesWhatNewConnectionsMayDo(t *testing.T) {
 				t.Errorf("%q, %v", text, err)
 			}
 		})
+	}
+}
+
+func TestReload_KeepsTheConnectionsOfClientsThatItDoesNotConcern(t *testing.T) {
+	tenants := "tenants: [{id: acme, upstream: '" + upstream(t, hello) + "'}]\n"
+	r := serveFile(t, tenants)
+	conn := dial(t, r.running)
+	answers := bufio.NewReader(conn)
+	for _, after := range []string{"timeouts: {body_progress: 1h}\n", "limits: {url_bytes: 1KiB}\n", ""} {
+		io.WriteString(conn, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+		response, err := http.ReadResponse(answers, nil)
+		if err != nil {
+			t.Fatalf("before the reload of %q: %v", after, err)
+		}
+		io.Copy(io.Discard, response.Body)
+		r.rewrite(t, tenants+after)
+		r.reload(t)
 	}
 }
 

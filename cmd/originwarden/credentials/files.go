@@ -6,16 +6,17 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
-	"originwarden/cmd/originwarden/logs"
 	"os"
 	"time"
 
 	"go.uber.org/zap"
+
+	"originwarden/cmd/originwarden/logs"
 )
 
 // Files are files whose contents are in use.
 type Files struct {
-	Names []string // "" is none
+	Names []string // "" is ignored
 	// Apply reads the files and uses them if they have changed. It is called when
 	// they may have, and again for as long as it fails.
 	Apply func(context.Context) error

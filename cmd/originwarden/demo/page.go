@@ -10,7 +10,7 @@ import (
 //go:embed page.html page.css page.js
 var pageFiles embed.FS
 
-// PageOptions are what a page is told; the rest it reads from its own URL.
+// PageOptions configure a page. It reads the rest from its own URL.
 type PageOptions struct {
 	// GatewayPort is where the page calls the gateway, on the host name by
 	// which the page was opened.
@@ -53,8 +53,8 @@ func Page(o PageOptions) http.Handler {
 	})
 }
 
-// file serves an embedded file. Its type is told here, because some machines
-// have another idea of .js than browsers accept.
+// file serves an embedded file. It sets the type, because some machines map .js to
+// one that browsers reject.
 func file(name, contentType string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", contentType)

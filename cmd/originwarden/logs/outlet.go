@@ -7,7 +7,8 @@ import (
 )
 
 // outlet writes lines in the background, so that a slow reader of the log delays
-// no request. It buffers some lines and drops the rest. It may be used concurrently, and has to be closed.
+// no request. It buffers some lines and drops the rest. It may be used concurrently,
+// and has to be closed.
 type outlet struct {
 	to io.Writer
 	// dropped is called for each line that is, and reportLost with how many were once

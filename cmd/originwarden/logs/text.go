@@ -27,8 +27,8 @@ func unquoted(text string) string {
 	return text
 }
 
-// lineText is what is logged of a line. Where it is none of those that are
-// known, that is what comes before the first colon.
+// lineText returns the part of a line that is logged: of an unknown line, only what
+// precedes the first colon, because the rest may quote a client.
 func lineText(line string) string {
 	const stackBegins = "\ngoroutine "
 	line, stack, panicked := strings.Cut(strings.TrimSuffix(line, "\n"), stackBegins)

@@ -123,6 +123,9 @@ func (f *frontend) start(settings httpSettings) {
 func (f *frontend) replaceServer(settings httpSettings) (old *http.Server) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.tls == nil {
+		settings.progress = f.settings.progress // of HTTP/2 alone
+	}
 	socket, ok := f.socket.(interface{ SetDeadline(time.Time) error }) // as those of package net
 	if !ok || f.stopped || settings == f.settings {
 		return nil

@@ -47,7 +47,7 @@ func (s *Server) drain(now context.Context, cut context.CancelFunc) error {
 	return err
 }
 
-// closeConnections goes on accepting for delay, and closes each connection after
+// closeConnections accepts connections for delay, and closes each one after
 // its response, so that clients connect to another gateway.
 func (s *Server) closeConnections(ctx context.Context, delay time.Duration) {
 	if delay == 0 {

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	boundsConsequence = "a list that is not in memory is read for its next request, which is refused (503) while the store is away"
+	boundsConsequence = "a list that is not in memory is loaded for the next request that needs it, which is refused (503) while the store is unavailable"
 	everyHostFix      = `set its hosts, or hosts: ["*"] if that is meant`
 )
 
@@ -22,7 +22,7 @@ const (
 // before it listens. The lists in a cluster are not read.
 func Warnings(ctx context.Context, cfg *config.Config) (all []string) {
 	if tenant := cfg.WithoutHosts(); tenant != "" && !cfg.OnLoopback() {
-		all = append(all, fmt.Sprintf("tenant %s has no hosts, and listen (%s) is not on loopback: it takes every host, and pages can reach it by DNS rebinding: %s",
+		all = append(all, fmt.Sprintf("tenant %s has no hosts, and listen (%s) is not on loopback: it serves every host, so pages can reach it by DNS rebinding: %s",
 			tenant, cfg.Listen, everyHostFix))
 	}
 	if n, most := len(cfg.Tenants), cfg.Cache.Tenants; n > most {

@@ -38,7 +38,7 @@ func (f *Flags) Define(cmd *cobra.Command) {
 	f.Token.Define(cmd)
 	flags.IntVar(&f.retry, "retry", 0, "how often to repeat a request that got no answer, or 502, 503 or 504, at most 10; a create only if there was no connection")
 	flags.IntVar(&f.interval, "interval", 1, "seconds between repetitions, at least 1")
-	flags.BoolVar(&f.insecure, "insecure", false, "accept any certificate of the server: whoever is in between can read the token")
+	flags.BoolVar(&f.insecure, "insecure", false, "accept any certificate of the server: others on the network can read the token")
 	flags.StringVar(&f.cacert, "cacert", "", "a file with the authorities that sign the server's certificate, instead of the system's")
 	flags.StringVar(&f.host, "host", "", "the tenant's host to ask for; the server's URL then only says where to connect to, as http://127.0.0.1:8080")
 	flags.StringArrayVar(&f.resolve, "resolve", nil, "HOST:PORT:ADDRESS connects to an address instead of what a host's name resolves to, as in curl; may be repeated")

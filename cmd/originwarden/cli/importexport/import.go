@@ -202,7 +202,7 @@ func (i *importer) compareTenants(ctx context.Context, all []transfer.Tenant) ([
 	return slices.Concat(steps...), err
 }
 
-// applySteps applies the steps. It goes on after errors that concern one step alone.
+// applySteps applies the steps. It continues after errors that concern one step.
 func (i *importer) applySteps(ctx context.Context, steps []transfer.Step) {
 	refused, err := i.to.applyAll(ctx, steps)
 	for n, refusal := range refused {

@@ -113,7 +113,7 @@ func findByName(ctx context.Context, at *client.Client, name string) (id string,
 }
 
 // update changes the origins of a web integration, unless they are equal or none
-// are given. It does not overwrite what somebody else changes meanwhile.
+// are given. It does not overwrite a concurrent change.
 func (c creation) update(ctx context.Context, at *client.Client, id string) (client.WebIntegration, error) {
 	found, err := at.Get(ctx, id)
 	if err != nil || c.ValidOrigins == nil || slices.Equal(found.ValidOrigins, c.ValidOrigins) {
