@@ -88,14 +88,15 @@ func TestServe_WarnsOfAnAdminTokenThatOthersCanRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	const warning = "other users can read the admin token"
-	if r := serving(t, dir, oneTenant("http://127.0.0.1:1")); strings.Contains(r.stderr.String(), warning) {
+	r := serving(t, dir, oneTenant("http://127.0.0.1:1"))
+	r.await(t, r.stderr, `"msg":"ready"`) // which is logged later
+	if strings.Contains(r.stderr.String(), warning) {
 		t.Errorf("nobody else can read it:\n%s", r.stderr)
 	}
 	dir = t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, adminTokenName), []byte(auth.NewToken()), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if r := serving(t, dir, oneTenant("http://127.0.0.1:1")); !strings.Contains(r.stderr.String(), warning) {
-		t.Errorf("no warning:\n%s", r.stderr)
-	}
+	r = serving(t, dir, oneTenant("http://127.0.0.1:1"))
+	r.await(t, r.stderr, warning)
 }

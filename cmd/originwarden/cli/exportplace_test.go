@@ -103,7 +103,7 @@ func succeeds(t *testing.T, env Environment, args ...string) string {
 
 // newStore is what is told of the file when it is made.
 func (a archive) newStore() string {
-	return "originwarden: the store " + a.url() + " is new, empty\n"
+	return "originwarden: the store " + a.url() + " is new and empty\n"
 }
 
 // makes runs an import into the file, which is made, and returns what it prints.

@@ -30,7 +30,9 @@ func TestServe_WarnsOfANewStore(t *testing.T) {
 	}
 	succeeds(t, shell(r.tenants, adminTokenIn(t, dir)), "web-integration", "create", "--name", "n", "--validOrigins", "https://a.example")
 	r.stop(t)
-	if r = serving(t, dir, oneTenant(upstream(t, hello))); strings.Contains(r.stderr.String(), "new, empty") {
+	r = serving(t, dir, oneTenant(upstream(t, hello)))
+	r.await(t, r.stderr, `"msg":"ready"`) // which is logged later
+	if strings.Contains(r.stderr.String(), "the store is new") {
 		t.Errorf("at the second start it warns:\n%s", r.stderr)
 	}
 }

@@ -116,7 +116,7 @@ func TestServe_GoesOnWithListsInTheWorkingDirectory(t *testing.T) {
 		}
 	}
 	r = upstreamOnly(t, env)
-	if response, _ := send(t, "GET", r.tenants, "", page); response.StatusCode != 200 || strings.Contains(r.stderr.String(), "versions before") {
+	if response, _ := send(t, "GET", r.tenants, "", page); response.StatusCode != 200 || strings.Contains(r.stderr.String(), "earlier versions") {
 		t.Errorf("after they were moved: %s\n%s", response.Status, r.stderr)
 	}
 	r.end(t)
@@ -138,7 +138,7 @@ func TestServe_KeepsItsListsWhereItIsTold(t *testing.T) {
 		r := start(t, env, append([]string{"serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"}, row.args...)...)
 		r.await(t, r.stdout, readyLine)
 		r.end(t)
-		if _, err := os.Stat(filepath.Join(project, row.at)); err != nil || files(t, state) != "" || strings.Contains(r.stderr.String(), "versions before") {
+		if _, err := os.Stat(filepath.Join(project, row.at)); err != nil || files(t, state) != "" || strings.Contains(r.stderr.String(), "earlier versions") {
 			t.Errorf("%s: %v, %q\n%s", row.rule, err, files(t, state), r.stderr)
 		}
 	}

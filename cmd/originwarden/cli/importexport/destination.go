@@ -52,7 +52,7 @@ func (p *place) openDestination(ctx context.Context, dryRun bool) (destination, 
 func (p *place) warnOfNewStore(ctx context.Context, s *transfer.StoreTarget, cfg *config.Config) error {
 	at, _, err := s.Tenants(ctx)
 	if err == nil && at.Revision == 0 {
-		fmt.Fprintf(p.env.Stderr, "originwarden: the store %s is new, empty\n", escape.Text(stores.Name(cfg.Store.URL)))
+		fmt.Fprintf(p.env.Stderr, "originwarden: the store %s is new and empty\n", escape.Text(stores.Name(cfg.Store.URL)))
 	}
 	return stores.WithHint(err)
 }
