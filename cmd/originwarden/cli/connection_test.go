@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/pem"
 	"fmt"
 	"net"
@@ -152,5 +153,24 @@ func TestConnection_TriesAgain(t *testing.T) {
 	}
 	if status, _, stderr = execution(t, shell(busy, officeToken), "web-integration", "ls"); status != exitFailed || strings.Contains(stderr, "again") {
 		t.Errorf("without --retry: exit status %d\n%s", status, stderr)
+	}
+}
+
+func TestCommands_ReadNoMoreOfAFileThanIsOfUse(t *testing.T) {
+	large := func(n int) string {
+		name := filepath.Join(t.TempDir(), "large")
+		if err := os.WriteFile(name, bytes.Repeat([]byte(" "), n), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	for _, args := range [][]string{
+		{"web-integration", "ls", "--token-file", large(64<<10 + 1)},
+		{"web-integration", "create", "--file", large(16<<20 + 1)},
+	} {
+		status, stdout, stderr := execution(t, shell("http://127.0.0.1:1", officeToken), args...)
+		if status == exitDone || stdout != "" || !strings.Contains(stderr, "too large") {
+			t.Errorf("%q: exit status %d\n%s%s", args[:3], status, stdout, stderr)
+		}
 	}
 }

@@ -56,13 +56,25 @@ func addressesOf(host string) []netip.Addr {
 	return []netip.Addr{addr.Unmap().WithZone("")}
 }
 
-// isOwnAddress reports whether addr is one of this machine: then a connection to
-// it comes from it. Nothing is sent. A list of the machine's addresses would take
-// a netlink socket on Linux, which a service may not have.
+// isOwnAddress reports whether addr is one of this machine.
 func isOwnAddress(addr netip.Addr) bool {
 	if addr.IsLoopback() || addr.IsUnspecified() {
 		return true
 	}
+	all, err := net.InterfaceAddrs()
+	if err != nil {
+		return isSource(addr)
+	}
+	return slices.ContainsFunc(all, func(own net.Addr) bool {
+		prefix, err := netip.ParsePrefix(own.String())
+		return err == nil && prefix.Addr().Unmap() == addr
+	})
+}
+
+// isSource reports whether a connection to addr would come from addr. Nothing is
+// sent. It is for services that may not list the machine's addresses, which takes
+// a netlink socket on Linux.
+func isSource(addr netip.Addr) bool {
 	const anyPort = 9
 	socket, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(addr, anyPort)))
 	if err != nil {

@@ -10,23 +10,25 @@ import (
 	"originwarden/cmd/originwarden/config"
 )
 
-// ownAddress is one of this machine beyond loopback.
-func ownAddress(t *testing.T) string {
+// ownAddress returns an address of this machine that is of a kind, or else one of
+// loopback.
+func ownAddress(t *testing.T, isOfKind func(netip.Addr) bool, otherwise string) string {
 	t.Helper()
 	all, err := net.InterfaceAddrs()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, one := range all {
-		if prefix, err := netip.ParsePrefix(one.String()); err == nil && prefix.Addr().Is4() && !prefix.Addr().IsLoopback() {
+		if prefix, err := netip.ParsePrefix(one.String()); err == nil && isOfKind(prefix.Addr()) && !prefix.Addr().IsLoopback() {
 			return prefix.Addr().String()
 		}
 	}
-	return "127.0.0.3" // of a machine without a network
+	return otherwise // on a machine without a network
 }
 
 func TestParse_RefusesTheGatewayAsUpstream(t *testing.T) {
-	own := ownAddress(t)
+	own := ownAddress(t, netip.Addr.Is4, "127.0.0.3")
+	linkLocal := ownAddress(t, netip.Addr.IsLinkLocalUnicast, "::1")
 	for _, row := range []struct {
 		listen, admin, upstream string
 		is                      string // the key of which the upstream is the address
@@ -42,6 +44,7 @@ func TestParse_RefusesTheGatewayAsUpstream(t *testing.T) {
 		{":8080", ":9090", "http://[::ffff:127.0.0.1]:8080", "listen"},
 		{":8080", ":9090", "https://localhost:8080", "listen"},
 		{":8080", ":9090", "http://" + own + ":8080", "listen"},
+		{":8080", ":9090", "http://" + net.JoinHostPort(linkLocal, "8080"), "listen"},
 		{"0.0.0.0:8080", ":9090", "http://[::1]:8080", "listen"},
 		{"[::]:8080", ":9090", "http://127.0.0.1:8080", "listen"},
 		{"127.0.0.1:8080", ":9090", "http://localhost:8080", "listen"},

@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"strings"
@@ -130,7 +131,7 @@ func (t *Token) Define(cmd *cobra.Command) {
 func (t *Token) Read(env command.Environment) (string, error) {
 	token := env.Getenv("ORIGINWARDEN_TOKEN")
 	if t.file != "" {
-		text, err := os.ReadFile(t.file)
+		text, err := readToken(t.file)
 		if err != nil {
 			return "", fmt.Errorf("--token-file: %w", err)
 		}
@@ -140,4 +141,15 @@ func (t *Token) Read(env command.Environment) (string, error) {
 		return "", errors.New("there is no token: set ORIGINWARDEN_TOKEN, or give --token-file")
 	}
 	return token, nil
+}
+
+// readToken reads a file that is not larger than any token.
+func readToken(file string) ([]byte, error) {
+	const maxToken = 64 << 10
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(http.MaxBytesReader(nil, f, maxToken))
 }

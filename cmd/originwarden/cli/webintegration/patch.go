@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -86,13 +87,16 @@ func (p *patch) operations(stdin io.Reader) ([]client.Operation, error) {
 	return []client.Operation{{Op: p.op, Path: p.path, Value: p.values[0]}}, nil
 }
 
+// maxFile is far more than a server accepts.
+const maxFile = 16 << 20
+
 func readJSON(name string, stdin io.Reader, into any) error {
 	f, err := command.OpenInput(name, stdin)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	return decodeJSON(f, into)
+	return decodeJSON(http.MaxBytesReader(nil, f, maxFile), into)
 }
 
 // decodeJSON decodes one JSON value without unknown members: ignoring them could
