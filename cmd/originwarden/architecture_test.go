@@ -60,7 +60,7 @@ func may() map[string][]string {
 		"cmd/originwarden/server": {"cmd/originwarden/atomicfile", "api", "api/auth", "api/refusals", "envelope", "envelope/escape", "lists", "lists/disk", "metrics", "origins", "proxy", "proxy/downstream", "store", "store/etcd", "store/sqlite",
 			"cmd/originwarden/config", "cmd/originwarden/credentials", "cmd/originwarden/logs", "cmd/originwarden/stores", "cmd/originwarden/tracing",
 			"cmd/originwarden/server/readiness", "cmd/originwarden/server/upstreams",
-			"github.com/coreos/go-systemd/v22", "golang.org/x/sys", "go.uber.org/zap"},
+			"github.com/coreos/go-systemd/v22", "go.uber.org/zap"},
 		"cmd/originwarden/server/readiness": {"lists", "store", "cmd/originwarden/logs", "cmd/originwarden/server/upstreams"},
 		"cmd/originwarden/server/upstreams": {"proxy", "cmd/originwarden/config"},
 

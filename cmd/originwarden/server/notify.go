@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -14,9 +13,7 @@ func notify(state string) { _, _ = daemon.SdNotify(false, state) }
 
 // notifyReloading reports that a reload begins. The next READY=1 ends it; see
 // sd_notify(3).
-func notifyReloading() {
-	notify(fmt.Sprintf("%s\nMONOTONIC_USEC=%d", daemon.SdNotifyReloading, monotonic().Microseconds()))
-}
+func notifyReloading() { notify(daemon.SdNotifyReloading + "\n" + daemon.SdNotifyMonotonicUsec()) }
 
 // notifyWatchdog reports that the process is alive, twice per WatchdogSec of the
 // unit, until ctx ends.

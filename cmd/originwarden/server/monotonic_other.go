@@ -1,8 +1,0 @@
-//go:build !linux
-
-package server
-
-import "time"
-
-// monotonic is for systemd, which runs on Linux only.
-func monotonic() time.Duration { return 0 }
