@@ -146,7 +146,7 @@ func (t *tenantRequest) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	case err != nil && !cutOff:
 		outcome.Code = t.sendError(response, r, err)
 		outcome.Limit, outcome.Refused = limitOf(err), tokenError(err)
-		if refusalFor(err) != nil || isNotMade(err) { // nothing was changed
+		if errorResponseFor(err) != nil || isNotMade(err) { // nothing was changed
 			response.call.Integration, response.call.Change = t.id, nil
 		}
 	}
@@ -211,7 +211,7 @@ const shortBody = 1 << 10
 // may be long, or that of a long body. Uploads never delay reads. It returns r as
 // it is to be read.
 func (t *tenantRequest) acquireSlot(w *responseWriter, r *http.Request) (_ *http.Request, err error) {
-	key := slotKey{t.caller.Issuer(), t.caller.Subject(), t.tenant}
+	key := t.caller.Key(t.tenant)
 	switch {
 	case r.Method == http.MethodGet || r.Method == http.MethodHead:
 		w.slot, err = t.memory.reads.acquire(r.Context(), key)

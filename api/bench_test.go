@@ -120,7 +120,7 @@ func BenchmarkCreate(b *testing.B) {
 	b.ReportMetric(float64(median(throughTook))/float64(median(aloneTook)), "API/store")
 }
 
-// took is how long a creation takes, from its request to its answer.
+// took is how long a creation takes, from its request to its response.
 func took(create func(*http.Request)) time.Duration {
 	r := httptest.NewRequest("POST", collection, strings.NewReader(`{"name":"n","validOrigins":["https://a.example","https://b.example","https://c.example"]}`))
 	r.Header.Set("Content-Type", "application/json")

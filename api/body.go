@@ -36,7 +36,7 @@ func (t *tenantRequest) readBody(w http.ResponseWriter, r *http.Request, mediaTy
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return nil, tooLarge
 	}
-	if err != nil && refusalFor(err) == nil { // the client or a deadline of the connection ended it
+	if err != nil && errorResponseFor(err) == nil { // the client or a deadline of the connection ended it
 		err = invalidBody()
 	}
 	return body, err
@@ -78,7 +78,7 @@ func decodeCreation(body []byte, maxOrigins int) (store.WebIntegration, error) {
 		problems = append(problems, more...)
 	}
 	if problems != nil {
-		return store.WebIntegration{}, newRefusal(http.StatusBadRequest, problems...)
+		return store.WebIntegration{}, newErrorResponse(http.StatusBadRequest, problems...)
 	}
 	return w, nil
 }

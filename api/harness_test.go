@@ -194,7 +194,7 @@ func (r request) build(t testing.TB, base string) *http.Request {
 	return req
 }
 
-// send makes the call and holds the answer to what is promised of every one.
+// send makes the call and holds the response to what is promised of every one.
 func (g *gate) send(r request) reply {
 	g.t.Helper()
 	res, err := g.client.Do(r.build(g.t, g.url))
@@ -233,7 +233,7 @@ func (a reply) check(t testing.TB, r request) {
 	}
 }
 
-// document returns the error document of the answer.
+// document returns the error document of the response.
 func (a reply) document(t testing.TB) envelope.Document {
 	t.Helper()
 	var d envelope.Document
@@ -245,13 +245,13 @@ func (a reply) document(t testing.TB) envelope.Document {
 	}
 	for _, e := range d.Errors {
 		if e.Status != strconv.Itoa(a.status) || e.Code == "" || e.Title == "" {
-			t.Errorf("error %+v of an answer with %d", e, a.status)
+			t.Errorf("error %+v of a response with %d", e, a.status)
 		}
 	}
 	return d
 }
 
-// problems are the answer's errors, each as its code and what it is about.
+// problems are the response's errors, each as its code and what it is about.
 func (a reply) problems(t testing.TB) string {
 	t.Helper()
 	var all []string
@@ -296,7 +296,7 @@ func (g *gate) create(name string, validOrigins ...string) integration {
 	return got.integration(g.t)
 }
 
-// read returns the web integration's answer.
+// read returns the web integration's response.
 func (g *gate) read(id string) reply {
 	g.t.Helper()
 	return g.send(request{path: collection + "/" + id})

@@ -46,6 +46,6 @@ func (t *tenantRequest) writeAndKeep(r *http.Request, commit func(context.Contex
 // mayBeRepeated reports whether err refuses a write that may have been made
 // before. To its client that error says that the write is in force.
 func mayBeRepeated(err error) bool {
-	refused, ok := errors.AsType[*refusal](err)
+	refused, ok := errors.AsType[*errorResponse](err)
 	return errors.Is(err, store.ErrNotFound) || ok && refused.status == http.StatusPreconditionFailed
 }

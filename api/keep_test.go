@@ -81,7 +81,7 @@ func TestWrite_IsNotAcknowledgedUnlessItIsKept(t *testing.T) {
 	}
 }
 
-// A write that was made and not kept is repeated: what its answer says of the
+// A write that was made and not kept is repeated: what its response says of the
 // web integration is kept as well.
 func TestWrite_ThatIsRepeatedIsNotAnsweredUnlessTheFirstIsKept(t *testing.T) {
 	g := newGate(t)

@@ -50,7 +50,7 @@ func parseListQuery(rawQuery string) (*listQuery, error) {
 		problems = append(problems, invalidParameter("endingBefore", "startingAfter and endingBefore exclude each other."))
 	}
 	if problems != nil {
-		return nil, newRefusal(http.StatusBadRequest, problems...)
+		return nil, newErrorResponse(http.StatusBadRequest, problems...)
 	}
 	return q, nil
 }
@@ -87,12 +87,12 @@ func (q *listQuery) setParameter(name, value string) (problem string) {
 }
 
 // unknownCursorError is the error for a cursor that the store does not know.
-func (q *listQuery) unknownCursorError() *refusal {
+func (q *listQuery) unknownCursorError() *errorResponse {
 	parameter := "endingBefore"
 	if q.After != "" {
 		parameter = "startingAfter"
 	}
-	return newRefusal(http.StatusBadRequest, invalidParameter(parameter, unknownCursor))
+	return newErrorResponse(http.StatusBadRequest, invalidParameter(parameter, unknownCursor))
 }
 
 // includes reports whether the query selects the tenant's web integrations.

@@ -71,7 +71,7 @@ func TestOpenAPI_IsNobodysToChange(t *testing.T) {
 	}
 }
 
-// held is next, with every request that it accepts and every answer that it
+// held is next, with every request that it accepts and every response that it
 // gives held to the published document.
 func held(t testing.TB, next http.Handler) http.Handler {
 	document := contract(t)
@@ -91,7 +91,7 @@ func held(t testing.TB, next http.Handler) http.Handler {
 	})
 }
 
-// exchanged is an answer as it goes out.
+// exchanged is a response as it goes out.
 type exchanged struct {
 	http.ResponseWriter
 	status int
@@ -119,7 +119,7 @@ func (e *exchanged) keep(document *openapi3.T, r *http.Request) error {
 	plain := r.Clone(r.Context())
 	plain.Header.Set("Content-Type", strings.ToLower(r.Header.Get("Content-Type"))) // media types are in any case
 	if r.Method == http.MethodHead {
-		plain.Method = http.MethodGet // of which the validator looks at the answer
+		plain.Method = http.MethodGet // of which the validator looks at the response
 	}
 	asked := &openapi3filter.RequestValidationInput{Request: plain, PathParams: parameters, Route: route, Options: options}
 	if e.status < 400 {

@@ -28,7 +28,7 @@ func decodePatch(body []byte, maxOrigins int) (*patch, error) {
 	}
 	var operations []jsontext.Value
 	if document.Kind() != '[' || json.Unmarshal(document, &operations) != nil {
-		return nil, newRefusal(http.StatusBadRequest, invalidPatch("", "a patch has to be an array of operations"))
+		return nil, newErrorResponse(http.StatusBadRequest, invalidPatch("", "a patch has to be an array of operations"))
 	}
 	p := &patch{}
 	var problems []envelope.Error
@@ -39,7 +39,7 @@ func decodePatch(body []byte, maxOrigins int) (*patch, error) {
 		}
 	}
 	if problems != nil {
-		return nil, newRefusal(http.StatusBadRequest, problems...)
+		return nil, newErrorResponse(http.StatusBadRequest, problems...)
 	}
 	return p, nil
 }

@@ -23,9 +23,6 @@ const (
 	checkInterval = maxClientWait / 4
 )
 
-// slotKey identifies a caller at a tenant, whose slots are counted together.
-type slotKey struct{ issuer, subject, tenant string }
-
 // tooManyInFlight is the error of a request that gets or keeps no slot.
 func tooManyInFlight() error { return &auth.RateLimitError{Limit: LimitInFlight, Wait: time.Second} }
 
@@ -42,7 +39,7 @@ type slots struct {
 // slot belongs to one request. The nil slot holds nothing.
 type slot struct {
 	slots    *slots
-	key      slotKey
+	key      auth.CallerKey
 	acquired chan struct{} // closed when it is held
 
 	// Guarded by slots.mu.
@@ -52,7 +49,7 @@ type slot struct {
 }
 
 // acquire returns a slot, or an error if none becomes free in time.
-func (s *slots) acquire(ctx context.Context, key slotKey) (*slot, error) {
+func (s *slots) acquire(ctx context.Context, key auth.CallerKey) (*slot, error) {
 	mine := &slot{slots: s, key: key, acquired: make(chan struct{})}
 	s.mu.Lock()
 	s.waiting = append(s.waiting, mine)
@@ -72,7 +69,7 @@ func (s *slot) waitAcquired(ctx context.Context) error {
 		case <-s.acquired:
 			return nil
 		case <-tick:
-			s.slots.interruptSlow(s.key.tenant)
+			s.slots.interruptSlow(s.key.Tenant)
 		case <-timeout:
 			return tooManyInFlight()
 		case <-ctx.Done():
@@ -110,7 +107,7 @@ func (s *slots) assignFree() {
 func (s *slots) nextWaiting() int {
 	next, fewest := -1, totalSlots
 	for i, w := range s.waiting {
-		ofTenant := s.countHeld(func(h *slot) bool { return h.key.tenant == w.key.tenant })
+		ofTenant := s.countHeld(func(h *slot) bool { return h.key.Tenant == w.key.Tenant })
 		ofCaller := s.countHeld(func(h *slot) bool { return h.key == w.key })
 		if len(s.held) < totalSlots && ofTenant < tenantSlots && ofCaller < fewest {
 			next, fewest = i, ofCaller
@@ -136,7 +133,7 @@ func (s *slots) interruptSlow(tenant string) {
 	defer s.mu.Unlock()
 	now := time.Now()
 	for _, h := range s.held {
-		blocks := h.key.tenant == tenant || len(s.held) == totalSlots
+		blocks := h.key.Tenant == tenant || len(s.held) == totalSlots
 		if blocks && !h.deadline.IsZero() && !now.Before(h.deadline) {
 			h.lost, h.deadline = true, now.Add(checkInterval)
 			h.interrupt()

@@ -150,7 +150,7 @@ func checkIfMatch(header http.Header, revision uint64) error {
 	if matchesETag(header, revision) {
 		return nil
 	}
-	return newRefusal(http.StatusPreconditionFailed, envelope.Error{
+	return newErrorResponse(http.StatusPreconditionFailed, envelope.Error{
 		Code: "WEBINTEGRATIONS_CONFLICT", Title: "Precondition failed",
 		Detail: "The web integration's current ETag does not match If-Match.",
 	})

@@ -201,7 +201,7 @@ func (g *gateway) use(t *testing.T) {
 	ask(t, "POST", "http://"+g.admin+"/reload", "", "", authorized)
 	g.dial(t, listed).CloseNow()
 	g.dial(t, listed)
-	// An exchange is counted when it has ended, which is after its answer.
+	// An exchange is counted when it has ended, which is after its response.
 	for _, name := range []string{"tunnels_closed_total{", "limited_total{", "upstream_errors_total{", `reason="origin_not_listed"`} {
 		if !eventually(t, func() bool { return strings.Contains(text(t, "http://"+g.admin+"/metrics"), name) }) {
 			t.Fatalf("nothing is counted as %s", name)

@@ -16,7 +16,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// text is the body of an answer.
+// text is the body of a response.
 func text(t *testing.T, address string) string {
 	t.Helper()
 	answer, err := http.Get(address)
@@ -75,7 +75,7 @@ func startPrometheus(t *testing.T, g *gateway, args ...string) prometheus {
 	return prometheus("http://" + found[1])
 }
 
-// ask asks the HTTP API, and decodes the data of the answer.
+// ask asks the HTTP API, and decodes the data of the response.
 func (p prometheus) ask(t *testing.T, path string, data any) (problem string) {
 	t.Helper()
 	answer := struct {

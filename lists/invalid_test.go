@@ -124,7 +124,7 @@ func TestWrite_OfKnownOutcomeLeavesTheList(t *testing.T) {
 type refusal struct{}
 
 func (refusal) Error() string { return "refused" }
-func (refusal) RefusesWrite() {}
+func (refusal) RejectsWrite() {}
 
 // The store was accepted, and the list loaded, between the beginning of the
 // write and its commit.

@@ -120,7 +120,7 @@ func (m *Metrics) Handler() http.Handler {
 func (m *Metrics) Observe(x *proxy.Exchange) {
 	t := m.tenant(x.Tenant)
 	t.requests.of(combination{x.Kind, x.Verdict, x.Reason}).Inc()
-	m.duration.of(x.Kind).Observe(x.Answer.Seconds())
+	m.duration.of(x.Kind).Observe(x.ResponseTime.Seconds())
 	m.gateway.of(x.Kind).Observe(x.Gateway.Seconds())
 	if x.Upstream > 0 {
 		t.upstream().Observe(x.Upstream.Seconds())

@@ -54,10 +54,10 @@ func TestMetrics_CountsExchanges(t *testing.T) {
 	m, _ := newMetrics(t)
 	observe := func(x proxy.Exchange) { m.Observe(&x) }
 	observe(proxy.Exchange{Tenant: "acme", Verdict: origins.Allowed, Reason: "listed", Gateway: 20 * time.Microsecond,
-		Answer: 30 * time.Millisecond, Duration: time.Hour, Upstream: 20 * time.Millisecond})
+		ResponseTime: 30 * time.Millisecond, Duration: time.Hour, Upstream: 20 * time.Millisecond})
 	observe(proxy.Exchange{Tenant: "acme", Kind: origins.Preflight, Verdict: origins.Refused, Reason: "origin_not_listed"})
 	observe(proxy.Exchange{Tenant: "acme", Kind: origins.WebSocket, Verdict: origins.Allowed, Reason: "listed", Upstream: time.Second, UpstreamCause: "timeout"})
-	observe(proxy.Exchange{Tenant: "acme", Verdict: origins.Refused, Reason: "origin_not_listed", Answer: time.Hour, Gateway: time.Hour, OwnHost: true})
+	observe(proxy.Exchange{Tenant: "acme", Verdict: origins.Refused, Reason: "origin_not_listed", ResponseTime: time.Hour, Gateway: time.Hour, OwnHost: true})
 	observe(proxy.Exchange{Tenant: "another", Verdict: origins.Allowed, Reason: "no_origin"})
 	observe(proxy.Exchange{Verdict: origins.Refused, Reason: "tenant_unknown"})
 	observe(proxy.Exchange{Kind: origins.WebSocket, Tenant: "acme", Verdict: origins.Allowed, Reason: "listed", TunnelEnd: "revoked"})
@@ -189,7 +189,7 @@ func TestMetrics_HaveNativeHistogramsBesideTheClassic(t *testing.T) {
 	m, _ := newMetrics(t)
 	for i := range 100_000 {
 		took := time.Duration(i) * time.Duration(i) // from nothing to 10 s
-		m.Observe(&proxy.Exchange{Tenant: "acme", Answer: took, Gateway: took, Upstream: took + 1})
+		m.Observe(&proxy.Exchange{Tenant: "acme", ResponseTime: took, Gateway: took, Upstream: took + 1})
 	}
 	families, err := m.Gatherer().Gather()
 	if err != nil {
@@ -284,7 +284,7 @@ func TestMetrics_FollowPrometheusConventions(t *testing.T) {
 func BenchmarkObserve(b *testing.B) {
 	m := metrics.New(metrics.Config{Tenants: []string{"acme"}, Lists: liststest.New(lists.Config{Bounds: lists.Bounds{Tenants: 1, Origins: 1}}, nil)})
 	x := &proxy.Exchange{Tenant: "acme", Verdict: origins.Allowed, Reason: "listed", Gateway: 12 * time.Microsecond,
-		Answer: 1200 * time.Microsecond, Upstream: time.Millisecond, Received: 100, Sent: 1000}
+		ResponseTime: 1200 * time.Microsecond, Upstream: time.Millisecond, Received: 100, Sent: 1000}
 	b.ReportAllocs()
 	for b.Loop() {
 		m.Observe(x)

@@ -9,7 +9,7 @@ import (
 	"originwarden/proxy"
 )
 
-// Whoever answers, and however, the answer leaves dressed.
+// Whoever answers, and however, the response leaves dressed.
 func TestGateway_DressesAnswersHoweverTheyAreWritten(t *testing.T) {
 	answers := map[string]http.HandlerFunc{
 		"by writing":  func(rw http.ResponseWriter, _ *http.Request) { io.WriteString(rw, "body") },

@@ -13,7 +13,7 @@ func TestAttach_ReachesTheObserver(t *testing.T) {
 		w := newWorld(t, options{config: func(c *proxy.Config) {
 			c.Tenants[0].API = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 				proxy.Attach(r.Context(), "a word")
-				panic(http.ErrAbortHandler) // as of an answer that is cut
+				panic(http.ErrAbortHandler) // as of a response that is cut
 			})
 		}})
 		conn := w.dial()

@@ -18,7 +18,7 @@ func (x *exchange) limitBody(r *http.Request) *problem {
 	if limit > 0 && r.ContentLength > limit {
 		return bodyTooLarge
 	}
-	x.body = downstream.NewBody(r.Body, x.answer.control, limit, x.settings.Timeouts.Progress)
+	x.body = downstream.NewBody(r.Body, x.response.control, limit, x.settings.Timeouts.Progress)
 	return nil
 }
 
@@ -31,7 +31,7 @@ func (x *exchange) withBody(out *http.Request) *http.Request {
 	return out
 }
 
-// problemOfBody is the answer when it was the client's body that failed.
+// problemOfBody is the response when it was the client's body that failed.
 func (x *exchange) problemOfBody(err error) *problem {
 	switch {
 	case errors.Is(err, downstream.ErrTooLarge):
@@ -46,7 +46,7 @@ func (x *exchange) problemOfBody(err error) *problem {
 
 // leftoverPatience is for the body of a request that is answered without it. To
 // keep the connection, net/http reads up to leftoverBytes of the rest before it
-// sends the answer, and would wait for a body that never comes.
+// sends the response, and would wait for a body that never comes.
 const (
 	leftoverPatience = 500 * time.Millisecond
 	leftoverBytes    = 256 << 10
@@ -57,12 +57,12 @@ const (
 // Over HTTP/1 it limits the wait for the rest, because net/http removes the
 // deadline of a read that is under way.
 func (x *exchange) abandonBody() {
-	if x.body == nil || x.body.IsWhole() || x.answer.status == http.StatusSwitchingProtocols {
+	if x.body == nil || x.body.IsWhole() || x.response.status == http.StatusSwitchingProtocols {
 		return
 	}
 	x.body.Interrupt()
 	if x.http1 {
-		x.answer.control.SetReadDeadline(time.Now().Add(leftoverPatience))
+		x.response.control.SetReadDeadline(time.Now().Add(leftoverPatience))
 	}
 }
 
@@ -74,9 +74,9 @@ func (x *exchange) prepareConnection(header http.Header) {
 	}
 	unread := x.bodyLength != 0 && !x.body.IsWhole()
 	if unread && x.body == nil {
-		x.answer.control.SetReadDeadline(time.Now().Add(leftoverPatience))
+		x.response.control.SetReadDeadline(time.Now().Add(leftoverPatience))
 	}
-	// The body may still be read, and a deadline would end an answer that takes
+	// The body may still be read, and a deadline would end a response that takes
 	// long: the connection is given up instead. The same holds for HTTP/1.0, where
 	// net/http ignores Transfer-Encoding and would read the chunks as the next
 	// request (RFC 9112, section 6.1).

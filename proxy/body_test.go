@@ -9,7 +9,7 @@ import (
 )
 
 // closedAtItsEnd is a body that net/http has closed by the time that somebody
-// asks for more than there was, as it does with the header of an answer.
+// asks for more than there was, as it does with the header of a response.
 type closedAtItsEnd struct{ ended bool }
 
 func (b *closedAtItsEnd) Read(p []byte) (int, error) {
@@ -22,7 +22,7 @@ func (b *closedAtItsEnd) Read(p []byte) (int, error) {
 
 func (b *closedAtItsEnd) Close() error { return nil }
 
-// The transport asks once more after the last byte, perhaps when the answer is
+// The transport asks once more after the last byte, perhaps when the response is
 // on its way already. That must not cut it.
 func TestGateway_NeedsNothingOfABodyAfterItsEnd(t *testing.T) {
 	w := newWorld(t, options{tenant: func(rw http.ResponseWriter, _ *http.Request) {

@@ -37,7 +37,7 @@ type Config struct {
 	// Observe, unless nil, is called once for every exchange, when it has ended.
 	// It must not keep the Exchange. The context is the request's.
 	Observe func(context.Context, *Exchange)
-	// Opened, unless nil, is called for a tunnel when the answer to its handshake
+	// Opened, unless nil, is called for a tunnel when the response to its handshake
 	// was sent. It must not keep the Exchange.
 	Opened func(context.Context, *Exchange)
 	// Relayed, unless nil, is called for bytes that a tunnel has passed on, with how
@@ -50,22 +50,22 @@ type Config struct {
 	ErrorLog *log.Logger
 }
 
-// CORS is what allowed answers say to browsers.
+// CORS is what allowed responses say to browsers.
 type CORS struct {
 	Credentials   bool
 	Methods       []string      // answered to a preflight
-	ExposeHeaders []string      // headers of an answer that scripts may read
-	MaxAge        time.Duration // how long a browser may cache a preflight's answer
+	ExposeHeaders []string      // headers of a response that scripts may read
+	MaxAge        time.Duration // how long a browser may cache a preflight's response
 }
 
 // Timeouts of an exchange; 0 is none.
 type Timeouts struct {
-	// Progress is how long one read of a request's body, and one write of an
-	// answer, may take.
+	// Progress is how long one read of a request's body, and one write of a
+	// response, may take.
 	Progress time.Duration
 
 	Connect  time.Duration // to be connected
-	Response time.Duration // from the request's last byte to the answer's header
+	Response time.Duration // from the request's last byte to the response's header
 	Idle     time.Duration // a connection kept for the next request
 
 	WebSocketIdle     time.Duration // a tunnel through which nothing passes

@@ -31,7 +31,7 @@ func ticking(n int, every time.Duration) func(net.Conn, *bufio.Reader) {
 	}
 }
 
-// duplex opens a request whose body is open and quiet, and returns its answer.
+// duplex opens a request whose body is open and quiet, and returns its response.
 func (w *world) duplex() (*http.Response, error) {
 	body, open := io.Pipe()
 	w.t.Cleanup(func() { open.Close() })
@@ -83,7 +83,7 @@ func TestGateway_NamesTheLimitThatCutAnAnswer(t *testing.T) {
 			tenant func(net.Conn, *bufio.Reader)
 		}{
 			{"neither direction makes progress", quiet},
-			{"the answer is not read, while the body is quiet", endless},
+			{"the response is not read, while the body is quiet", endless},
 		} {
 			w := newWorld(t, options{protocol: protocol, config: func(c *proxy.Config) {
 				c.Timeouts.Progress = 100 * time.Millisecond

@@ -22,7 +22,7 @@ func refusingUploads(conn net.Conn, from *bufio.Reader) {
 	}
 }
 
-// uploaded is how a client ended that sends a large body and reads the answer
+// uploaded is how a client ended that sends a large body and reads the response
 // when it has sent it.
 func (w *world) uploaded(size int, chunked bool) string {
 	if w.speaks == http2 {
@@ -55,7 +55,7 @@ func (w *world) uploaded(size int, chunked bool) string {
 	return fmt.Sprint(res.StatusCode, string(got), err)
 }
 
-// RFC 9112, section 9.5: a client watches for an answer while it sends, and a
+// RFC 9112, section 9.5: a client watches for a response while it sends, and a
 // proxy is one.
 func TestGateway_BringsAnAnswerThatComesBeforeTheRequestsEnd(t *testing.T) {
 	const clients = 15
@@ -80,7 +80,7 @@ func TestGateway_BringsAnAnswerThatComesBeforeTheRequestsEnd(t *testing.T) {
 	}
 }
 
-// Nor is an answer of the gateway itself lost to whoever sends first and reads
+// Nor is a response of the gateway itself lost to whoever sends first and reads
 // later.
 func TestGateway_IsHeardByAClientThatIsSending(t *testing.T) {
 	w := newWorld(t, options{config: func(c *proxy.Config) { c.BodyBytes = 1 << 20 }})
@@ -98,7 +98,7 @@ func TestGateway_AsksForNoBodyThatTheTenantRefuses(t *testing.T) {
 		c.Tenants[0].Upstream = newRawTenant(t, refusingUploads).url
 	}})
 	if got := w.sendRaw(request("POST /", "Content-Length: 1000", "Expect: 100-continue")); !strings.Contains(got[0], " 413 ") {
-		t.Errorf("the first answer is %q", got[0])
+		t.Errorf("the first response is %q", got[0])
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 	"originwarden/proxy/http1"
 )
 
-// Exchange is one request and its answer, as the observer gets it when it has
+// Exchange is one request and its response, as the observer gets it when it has
 // ended. Method and Path are the client's bytes.
 type Exchange struct {
 	Tenant  string // "" where no tenant has the host
@@ -32,18 +32,18 @@ type Exchange struct {
 	TraceID string
 	// Status is what was sent; 0 if the client was gone before.
 	Status int
-	// Sent is the answer's body in bytes; of a tunnel, what the tenant sent.
+	// Sent is the response's body in bytes; of a tunnel, what the tenant sent.
 	Sent int64
 	// Received is the request's body in bytes, as far as it was read; of a
 	// tunnel, what the client sent after the handshake.
 	Received int64
 	Start    time.Time
-	// Duration ends with the response or the tunnel, Answer with the response or
+	// Duration ends with the response or the tunnel, ResponseTime with the response or
 	// the tunnel's handshake. Both begin with the request's header.
-	Duration, Answer time.Duration
+	Duration, ResponseTime time.Duration
 	// Gateway is the part of Duration before the request was sent to the tenant.
 	Gateway time.Duration
-	// Upstream is from sending the request to the tenant until its answer's
+	// Upstream is from sending the request to the tenant until its response's
 	// header; 0 if it was not sent.
 	Upstream time.Duration
 	// UpstreamCause is why the tenant did not answer, or "".
@@ -62,7 +62,7 @@ type Exchange struct {
 	API bool
 	// Attached is what the API has attached by Attach, or nil.
 	Attached any
-	// Cut says that the answer was not sent to its end.
+	// Cut says that the response was not sent to its end.
 	Cut bool
 	// Err is an internal error, for the operator, or nil.
 	Err error
@@ -71,7 +71,7 @@ type Exchange struct {
 // exchange is an Exchange under way.
 type exchange struct {
 	Exchange
-	answer     answer
+	response   responseWriter
 	gateway    *Gateway
 	settings   *settings
 	tenant     *tenant
@@ -88,7 +88,7 @@ type exchange struct {
 	counted    bool             // it counts as in flight
 
 	conn      *downstream.Conn // nil: unknown
-	forwarded bool             // the answer is the tenant's
+	forwarded bool             // the response is the tenant's
 	spelling  http1.Spelling
 
 	traceparent [1]string // the line that the tenant gets
@@ -110,14 +110,14 @@ func (g *Gateway) beginExchange(w http.ResponseWriter, r *http.Request) *exchang
 		http10:     !r.ProtoAtLeast(1, 1),
 		conn:       downstream.ConnOf(r.Context()),
 	}
-	x.answer = answer{ResponseWriter: w, exchange: x, origin: r.Header["Origin"],
+	x.response = responseWriter{ResponseWriter: w, exchange: x, origin: r.Header["Origin"],
 		progress: settings.Timeouts.Progress, control: http.NewResponseController(w)}
 	if x.http1 {
-		x.answer.stopWriteTimer()
+		x.response.stopWriteTimer()
 	}
 	x.peer, x.Client, x.scheme = sender(r, settings.trusted)
-	if len(x.answer.origin) == 1 {
-		x.Origin = x.answer.origin[0]
+	if len(x.response.origin) == 1 {
+		x.Origin = x.response.origin[0]
 	}
 	x.setTrace(r.Header["Traceparent"])
 	return x
@@ -129,9 +129,9 @@ func (x *exchange) applyDecision(reason origins.Reason) {
 	x.Mode = x.mode()
 	switch {
 	case x.Mode == Report:
-		x.answer.cors = corsKept
-	case reason == origins.Listed || reason == origins.SameOrigin && x.answer.origin[0] != "null":
-		x.answer.cors = corsShared
+		x.response.cors = corsKept
+	case reason == origins.Listed || reason == origins.SameOrigin && x.response.origin[0] != "null":
+		x.response.cors = corsShared
 	}
 }
 
@@ -172,10 +172,10 @@ func (x *exchange) session() *http1.Session {
 	return x.conn.Session()
 }
 
-// answerContext returns the context in which r is answered. net/http ends that of r
+// responseContext returns the context in which r is answered. net/http ends that of r
 // when a client of HTTP/1 has ended its sending side, although it may still read.
 // It has to be released.
-func (x *exchange) answerContext(r *http.Request) (ctx context.Context, release func()) {
+func (x *exchange) responseContext(r *http.Request) (ctx context.Context, release func()) {
 	if x.conn == nil || !x.http1 {
 		return r.Context(), func() {}
 	}
@@ -200,7 +200,7 @@ func (x *exchange) endRequest() {
 
 // endExchange reports the exchange, which was cut if the handler panicked.
 func (x *exchange) endExchange(ctx context.Context) {
-	x.answer.limitRemainder()
+	x.response.limitRemainder()
 	x.setLimitOfCut()
 	x.abandonBody()
 	x.measureExchange()
@@ -213,7 +213,7 @@ func (x *exchange) endExchange(ctx context.Context) {
 func (x *exchange) setLimitOfCut() {
 	switch {
 	case x.Limit != "":
-	case x.answer.stalled, x.body.IsStalled():
+	case x.response.stalled, x.body.IsStalled():
 		x.Limit = limitProgress
 	case (x.Cut || x.UpstreamCause == CauseClient) && x.conn.IsCut():
 		x.Limit = limitDrain
@@ -222,7 +222,7 @@ func (x *exchange) setLimitOfCut() {
 
 // measureExchange sets the sizes and durations so far.
 func (x *exchange) measureExchange() {
-	x.Status, x.Sent = x.answer.status, x.answer.sent
+	x.Status, x.Sent = x.response.status, x.response.sent
 	if x.Status != http.StatusSwitchingProtocols {
 		x.Received = x.body.Received()
 	}
@@ -230,7 +230,7 @@ func (x *exchange) measureExchange() {
 	if x.Gateway = x.Duration; !x.sentAt.IsZero() {
 		x.Gateway = x.sentAt.Sub(x.Start)
 	}
-	if x.Answer = x.Duration; x.Status == http.StatusSwitchingProtocols {
-		x.Answer = x.Gateway + x.Upstream
+	if x.ResponseTime = x.Duration; x.Status == http.StatusSwitchingProtocols {
+		x.ResponseTime = x.Gateway + x.Upstream
 	}
 }

@@ -40,19 +40,19 @@ type tenantTransport struct{}
 // RoundTrip implements http.RoundTripper.
 func (tenantTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	x := exchangeOf(r.Context())
-	sent := &http1.Exchange{Request: r, Target: x.target.originForm(), Session: x.session(), BeforeWait: x.answer.flushPending}
+	sent := &http1.Call{Request: r, Target: x.target.originForm(), Session: x.session(), BeforeWait: x.response.flushPending}
 	res, err := x.tenant.upstream.Do(sent, x.Kind == origins.WebSocket)
 	x.spelling = sent.Spelling
 	return res, err
 }
 
-// forwardToTenant sends the request to the tenant and its answer to the client.
+// forwardToTenant sends the request to the tenant and its response to the client.
 func (x *exchange) forwardToTenant(r *http.Request) {
 	if x.Kind != origins.WebSocket {
 		r.Header.Del("Upgrade") // httputil would ask the tenant for it
 	}
-	x.settings.forward.ServeHTTP(&x.answer, x.withBody(r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))))
-	fields.LimitTrailers(x.answer.Header(), x.answer.cors != corsKept)
+	x.settings.forward.ServeHTTP(&x.response, x.withBody(r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))))
+	fields.LimitTrailers(x.response.Header(), x.response.cors != corsKept)
 }
 
 // rewriteRequest makes the request that the tenant gets: with the client's Host,

@@ -108,17 +108,17 @@ func TestGateway_TakesCORSHeadersOutOfInformationalAnswers(t *testing.T) {
 	if final.StatusCode != 200 || final.body != "ok" {
 		t.Errorf("%d %s", final.StatusCode, final.body)
 	}
-	expectCORS(t, "the final answer", final, sharedWith(listed))
+	expectCORS(t, "the final response", final, sharedWith(listed))
 }
 
-// They would take it for the answer (RFC 9110, section 15.2).
+// They would take it for the response (RFC 9110, section 15.2).
 func TestGateway_SendsNoHintsToClientsOfHTTP10(t *testing.T) {
 	w := newWorld(t, options{tenant: raw("HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")})
 	got := w.send("GET / HTTP/1.0\r\nHost: acme.example\r\nOrigin: " + listed + "\r\n\r\n")
 	if got.StatusCode != 200 || got.body != "ok" || got.Header.Get("Link") != "" {
 		t.Errorf("%d %s, %v", got.StatusCode, got.body, got.Header)
 	}
-	expectCORS(t, "the answer", got, sharedWith(listed))
+	expectCORS(t, "the response", got, sharedWith(listed))
 }
 
 func TestGateway_TakesCORSHeadersOutOfTrailers(t *testing.T) {
@@ -398,7 +398,7 @@ func TestGateway_TakesCORSHeadersOutOfHTTP2Answers(t *testing.T) {
 	if err != nil || string(body) != "ok" || res.ProtoMajor != 2 {
 		t.Errorf("%s %q, %v", res.Proto, body, err)
 	}
-	expectCORS(t, "the final answer", answer{Response: res}, sharedWith(listed))
+	expectCORS(t, "the final response", answer{Response: res}, sharedWith(listed))
 	if cors := (answer{Response: &http.Response{Header: hints}}).cors(); hints.Get("Link") == "" || len(cors) > 0 {
 		t.Errorf("the hints are %v", hints)
 	}

@@ -17,7 +17,7 @@ import (
 )
 
 // Whatever bytes arrive, the gateway does not panic, the tenant gets nothing of
-// an origin that is refused, and no answer has two Access-Control-Allow-Origin
+// an origin that is refused, and no response has two Access-Control-Allow-Origin
 // or one for an origin that is not allowed.
 func FuzzGateway_ObeysTheDecision(f *testing.F) {
 	for _, seed := range []string{

@@ -56,7 +56,7 @@ func (g *Gateway) answerRequest(x *exchange, r *http.Request) {
 	if x.target.path == "*" && r.Method == http.MethodOptions {
 		// It concerns the server as a whole (RFC 9110, section 9.3.7), which has no list.
 		x.Reason, x.Verdict = reasonServer, origins.Allowed
-		x.answer.WriteHeader(http.StatusNoContent)
+		x.response.WriteHeader(http.StatusNoContent)
 		return
 	}
 	if problem := x.admit(r); problem != nil {
@@ -81,12 +81,12 @@ func (g *Gateway) answerRequest(x *exchange, r *http.Request) {
 
 // forwardRequest passes an allowed request to the API or to the tenant.
 func (g *Gateway) forwardRequest(x *exchange, r *http.Request) {
-	ctx, release := x.answerContext(r)
+	ctx, release := x.responseContext(r)
 	defer release()
 	r = r.WithContext(ctx)
 	switch {
 	case x.API:
-		x.tenant.API.ServeHTTP(&x.answer, x.apiRequest(r))
+		x.tenant.API.ServeHTTP(&x.response, x.apiRequest(r))
 	case x.tenant.hasSent(r):
 		x.UpstreamCause, x.Err = CauseLoop, errLoop
 		x.refuse(loopDetected)

@@ -14,7 +14,7 @@ import (
 	"originwarden/proxy/tunnel"
 )
 
-// handshakePatience is how long a client may take to receive the answer to its
+// handshakePatience is how long a client may take to receive the response to its
 // handshake.
 const handshakePatience = 5 * time.Second
 
@@ -26,20 +26,20 @@ var (
 
 // openTunnel joins the client's connection with the tenant's after a WebSocket
 // handshake and returns when both have ended. Its error is errTunnelled once
-// the client's connection is taken over; before that the tenant's answer can
+// the client's connection is taken over; before that the tenant's response can
 // still be refused.
 func (x *exchange) openTunnel(res *http.Response) error {
 	upstream, ok := res.Body.(io.ReadWriteCloser)
 	if !ok || !strings.EqualFold(res.Header.Get("Upgrade"), "websocket") {
 		return errWrongProto
 	}
-	client, buffered, err := x.answer.control.Hijack()
+	client, buffered, err := x.response.control.Hijack()
 	if err != nil {
 		return err
 	}
 	defer client.Close()
 	x.endRequest() // tunnels are no requests in flight
-	x.answer.status = http.StatusSwitchingProtocols
+	x.response.status = http.StatusSwitchingProtocols
 	x.cleanHandshake(res.Header)
 	if err := writeHandshake(client, res.Header); err != nil {
 		x.TunnelEnd = tunnel.EndClient
@@ -51,7 +51,7 @@ func (x *exchange) openTunnel(res *http.Response) error {
 	}
 	// What came with the handshake is in the reader's buffer.
 	early, _ := buffered.Reader.Peek(buffered.Reader.Buffered())
-	x.Received, x.answer.sent, x.TunnelEnd = x.gateway.tunnels.Relay(tunnel.Tunnel{
+	x.Received, x.response.sent, x.TunnelEnd = x.gateway.tunnels.Relay(tunnel.Tunnel{
 		Tenant: x.tenant.ID, Request: x.request, Changes: x.changes,
 		Client: client, Upstream: upstream, Early: bytes.Clone(early),
 		Idle: x.settings.Timeouts.WebSocketIdle, Lifetime: x.settings.Timeouts.WebSocketLifetime,
@@ -72,21 +72,21 @@ func (x *exchange) cleanHandshake(header http.Header) {
 		header.Del(name)
 	}
 	header["Connection"], header["Upgrade"] = []string{"Upgrade"}, []string{"websocket"}
-	if x.answer.cors != corsKept {
+	if x.response.cors != corsKept {
 		fields.StripCORS(header)
-		x.answer.mergeVary(header)
+		x.response.mergeVary(header)
 	}
 	x.spelling.Apply(header)
 	http1.RespellWebSocket(header)
 }
 
 func writeHandshake(client net.Conn, header http.Header) error {
-	var answer bytes.Buffer
-	answer.WriteString("HTTP/1.1 101 Switching Protocols\r\n")
-	header.Write(&answer)
-	answer.WriteString("\r\n")
+	var response bytes.Buffer
+	response.WriteString("HTTP/1.1 101 Switching Protocols\r\n")
+	header.Write(&response)
+	response.WriteString("\r\n")
 	client.SetWriteDeadline(time.Now().Add(handshakePatience))
 	defer client.SetWriteDeadline(time.Time{})
-	_, err := answer.WriteTo(client)
+	_, err := response.WriteTo(client)
 	return err
 }

@@ -72,7 +72,7 @@ func TestGateway_BoundsTheTrailersOfATenant(t *testing.T) {
 	}
 }
 
-// withTrailers is an answer with n trailers.
+// withTrailers is a response with n trailers.
 func withTrailers(n int, announced bool) string {
 	all := names(n * 5)
 	head := "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"

@@ -70,7 +70,7 @@ func (h *hosts) isLoopbackOnly() bool {
 	return h.onLoopback && h.fallback != nil && len(h.fallback.Hosts) == 0
 }
 
-// unknownHost returns the answer to a host that no tenant has.
+// unknownHost returns the response to a host that no tenant has.
 func (h *hosts) unknownHost() *problem {
 	if h.isLoopbackOnly() {
 		return hostNotLoopback

@@ -51,7 +51,7 @@ func TestGateway_EndsABodyThatMakesNoProgress(t *testing.T) {
 	}
 }
 
-// The deadline of a body must not end the answer that takes longer than it.
+// The deadline of a body must not end the response that takes longer than it.
 func TestGateway_ProgressIsNoLimitForAnAnswer(t *testing.T) {
 	const progress = 300 * time.Millisecond
 	for _, protocol := range protocols() {
@@ -210,7 +210,7 @@ func TestGateway_TellsWhoDebugsTheNearestMiss(t *testing.T) {
 	}
 }
 
-// Hints are written while the tenant's answer is awaited, and a tenant can send
+// Hints are written while the tenant's response is awaited, and a tenant can send
 // any number of them. (Over HTTP/2 it is the server that limits its writes.)
 func TestGateway_EndsHintsThatNobodyReads(t *testing.T) {
 	for _, protocol := range []protocol{http1, http1TLS} {

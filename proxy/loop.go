@@ -9,7 +9,7 @@ import (
 
 // loopHeader names those that have forwarded a request, to detect loops (RFC 8586).
 // Via does so too (RFC 9110, section 7.6.3), but servers such as nginx do not
-// compress their answer to a request that has it.
+// compress their response to a request that has it.
 const loopHeader = "Cdn-Loop"
 
 // CauseLoop is the cause of a request that was not sent to the tenant, because it

@@ -140,7 +140,7 @@ func TestGateway_KeepsNoConnectionThatHasAgreedOnHTTP2Unused(t *testing.T) {
 	}
 }
 
-// A client that pauses in its body has the whole answer nevertheless, and its
+// A client that pauses in its body has the whole response nevertheless, and its
 // exchange is over.
 func TestGateway_WaitsForNoBodyThatTheTenantDoesNotTake(t *testing.T) {
 	for _, protocol := range []protocol{http1, http1TLS} {

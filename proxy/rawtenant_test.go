@@ -70,7 +70,7 @@ func readHead(from *bufio.Reader) (lines []string, err error) {
 	}
 }
 
-// answering serves requests without bodies with one answer.
+// answering serves requests without bodies with one response.
 func answering(answer string) func(net.Conn, *bufio.Reader) {
 	return func(conn net.Conn, from *bufio.Reader) {
 		for {
@@ -110,7 +110,7 @@ func (w *world) sendRaw(raw string) []string {
 	io.WriteString(conn, raw)
 	lines, err := readHead(bufio.NewReader(conn))
 	if err != nil {
-		w.t.Fatal(fmt.Errorf("reading the answer to %q: %w", raw, err))
+		w.t.Fatal(fmt.Errorf("reading the response to %q: %w", raw, err))
 	}
 	return lines
 }

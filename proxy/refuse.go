@@ -9,7 +9,7 @@ import (
 	"originwarden/proxy/http1"
 )
 
-// problem is an answer of the gateway itself: a refusal, or why a request is not
+// problem is a response of the gateway itself: a refusal, or why a request is not
 // for a tenant, or why the tenant could not answer.
 type problem struct {
 	status int
@@ -42,7 +42,7 @@ const (
 	nextOfHost    = " What to do: see docs/decision.md#what-looks-like-the-decision-and-is-not."
 )
 
-// refusal returns the answer to a request that the decision refused. It is never
+// refusal returns the response to a request that the decision refused. It is never
 // 401: browser clients answer that by navigating to a login page.
 func (x *exchange) refusal() *problem {
 	p := &problem{status: http.StatusForbidden, code: x.Reason, title: "Origin refused", detail: explain(x.Decision)}
@@ -127,7 +127,7 @@ var (
 		detail: "The request has come back to this gateway: the tenant's upstream leads to the gateway itself."}
 )
 
-// checkMethod returns the answer to a method that is never forwarded, or nil.
+// checkMethod returns the response to a method that is never forwarded, or nil.
 // Some tenants read methods in any case. Those of HTTP/2 may not be tokens, because
 // it delimits them by length.
 func checkMethod(method string) *problem {
@@ -158,13 +158,13 @@ func (x *exchange) refuse(p *problem) {
 		x.Reason = strings.ToLower(p.code)
 	}
 	x.Limit = p.limit
-	header := x.answer.Header()
+	header := x.response.Header()
 	clear(header)
 	header["Cache-Control"] = x.settings.fixed.noStore
 	if p.header[0] != "" {
 		header[p.header[0]] = []string{p.header[1]}
 	}
-	envelope.Write(&x.answer, x.TraceID, p.status, envelope.Error{Code: p.code, Title: p.title, Detail: p.detail, Meta: x.refusalHint()})
+	envelope.Write(&x.response, x.TraceID, p.status, envelope.Error{Code: p.code, Title: p.title, Detail: p.detail, Meta: x.refusalHint()})
 }
 
 // isRefusedOwnHost reports whether the refused origin has the host and port that

@@ -36,7 +36,7 @@ func (t target) originForm() string {
 	return t.path + t.query
 }
 
-// check returns the answer to a target of another form, or to one that cannot be
+// check returns the response to a target of another form, or to one that cannot be
 // forwarded byte for byte, or nil. A space would end it in a request line, but not
 // in HTTP/2.
 func (t target) check(r *http.Request) *problem {

@@ -122,7 +122,7 @@ func TestGateway_TellsOfATunnelWhileItIsOpen(t *testing.T) {
 	if _, err := http.ReadResponse(answers, &http.Request{Method: "GET"}); err != nil {
 		t.Fatal(err)
 	}
-	if x := <-opened; x.Status != 101 || x.TraceID != traceID || x.Reason != "listed" || x.Upstream == 0 || x.Answer != x.Gateway+x.Upstream {
+	if x := <-opened; x.Status != 101 || x.TraceID != traceID || x.Reason != "listed" || x.Upstream == 0 || x.ResponseTime != x.Gateway+x.Upstream {
 		t.Errorf("opened %+v", x)
 	}
 	for _, want := range []string{"hello.", "over."} {

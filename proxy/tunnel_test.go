@@ -125,7 +125,7 @@ func TestGateway_TunnelsBothWays(t *testing.T) {
 	if err := conn.Close(websocket.StatusNormalClosure, "bye"); err != nil {
 		t.Errorf("closing: %v", err)
 	}
-	if x := w.observed(); x.Status != 101 || x.Sent < 20_000 || x.Cut || x.Answer > x.Duration {
+	if x := w.observed(); x.Status != 101 || x.Sent < 20_000 || x.Cut || x.ResponseTime > x.Duration {
 		t.Errorf("observed %+v", x)
 	}
 }
@@ -335,7 +335,7 @@ func (c timedConn) SetWriteDeadline(at time.Time) error {
 	return c.Conn.SetWriteDeadline(at)
 }
 
-// The time to take the handshake's answer is limited, that of the tunnel is not.
+// The time to take the handshake's response is limited, that of the tunnel is not.
 func TestGateway_GivesTheHandshakesAnswerALimitAndTheTunnelNone(t *testing.T) {
 	w := newWorld(t, options{tenant: upgrading("Connection: Upgrade\r\nUpgrade: websocket\r\n")})
 	server := httptest.NewUnstartedServer(w.proxy)
@@ -361,6 +361,6 @@ func TestGateway_GivesTheHandshakesAnswerALimitAndTheTunnelNone(t *testing.T) {
 		t.Fatalf("%d deadlines", len(deadlines))
 	}
 	if first, last := <-deadlines, <-deadlines; first.IsZero() || !last.IsZero() {
-		t.Errorf("the handshake's answer had until %v, the tunnel has until %v", first, last)
+		t.Errorf("the handshake's response had until %v, the tunnel has until %v", first, last)
 	}
 }

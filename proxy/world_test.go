@@ -195,7 +195,7 @@ func (w *world) tenantSaw() []seen {
 }
 
 // observed returns the next exchange that was reported. That is when the
-// gateway's handler returns, which may be after the answer has arrived.
+// gateway's handler returns, which may be after the response has arrived.
 func (w *world) observed() proxy.Exchange {
 	w.t.Helper()
 	select {
@@ -240,7 +240,7 @@ type answer struct {
 	body string
 }
 
-// send sends the bytes of a request on a new connection and reads one answer.
+// send sends the bytes of a request on a new connection and reads one response.
 // To a gateway of HTTP/2 it sends the request that they are.
 func (w *world) send(raw string) answer {
 	w.t.Helper()
@@ -282,16 +282,16 @@ func (w *world) read(from *bufio.Reader, method string) answer {
 	w.t.Helper()
 	res, err := http.ReadResponse(from, &http.Request{Method: method})
 	if err != nil {
-		w.t.Fatalf("reading the answer: %v", err)
+		w.t.Fatalf("reading the response: %v", err)
 	}
 	body, err := io.ReadAll(res.Body)
 	if err != nil {
-		w.t.Fatalf("reading the answer's body: %v", err)
+		w.t.Fatalf("reading the response's body: %v", err)
 	}
 	return answer{res, string(body)}
 }
 
-// cors are all Access-Control-* and Vary lines of an answer, sorted.
+// cors are all Access-Control-* and Vary lines of a response, sorted.
 func (a answer) cors() []string {
 	var lines []string
 	for name, values := range a.Header {
@@ -318,7 +318,7 @@ func sharedWith(origin string) []string {
 // unshared are the lines of every other answer.
 func unshared() []string { return []string{"Vary: Origin"} }
 
-// code is the code of an answer in the envelope, or "".
+// code is the code of a response in the envelope, or "".
 func (a answer) code() string {
 	var doc envelope.Document
 	if json.Unmarshal([]byte(a.body), &doc) != nil || len(doc.Errors) != 1 || len(doc.TraceID) != 32 {

@@ -21,7 +21,7 @@ const (
 	CauseReplaced    Cause = "replaced"    // with ErrReplaced
 	CauseReset       Cause = "reset"       // with a *ResetError
 	CauseDamaged     Cause = "damaged"     // what is stored is damaged, or the disk fails
-	CauseUnreachable Cause = "unreachable" // no answer in time
+	CauseUnreachable Cause = "unreachable" // no response in time
 	CauseOther       Cause = "other"
 )
 

@@ -2,11 +2,11 @@ package store
 
 import "errors"
 
-// Refusal is an error of a function that was passed to Edit or Delete and prevented
+// Rejection is an error of a function that was passed to Edit or Delete and prevented
 // the write.
-type Refusal interface {
+type Rejection interface {
 	error
-	RefusesWrite()
+	RejectsWrite()
 }
 
 // IsOutcomeUnknown reports whether the write that returned err may have happened.
@@ -17,7 +17,7 @@ func IsOutcomeUnknown(err error) bool {
 	if _, ok := errors.AsType[*LimitError](err); ok {
 		return false
 	}
-	if _, ok := errors.AsType[Refusal](err); ok {
+	if _, ok := errors.AsType[Rejection](err); ok {
 		return false
 	}
 	for _, refused := range []error{nil, ErrNotFound, ErrExists, ErrUnchanged} {

@@ -52,6 +52,9 @@ func (c Caller) Issuer() string { return c.issuer }
 // Subject returns whom the token was given to.
 func (c Caller) Subject() string { return c.subject }
 
+// Key returns what identifies the caller at the tenant.
+func (c Caller) Key(tenant string) CallerKey { return CallerKey{c.issuer, c.subject, tenant} }
+
 // CheckTenant returns a ForbiddenError unless the token is for the tenant.
 func (c Caller) CheckTenant(tenant string) error {
 	if !c.allTenants && c.tenant != tenant {
@@ -88,8 +91,8 @@ func (c Caller) CountWrite(tenant string) error {
 	return c.countRequest(&c.buckets.writes, LimitTier2, c.limits.Tier2, tenant)
 }
 
-func (c Caller) countRequest(tier *bucketSet[callerKey], name string, perMinute int, tenant string) error {
-	b := tier.bucket(callerKey{c.issuer, c.subject, tenant}, perMinute, c.limits.since)
+func (c Caller) countRequest(tier *bucketSet[CallerKey], name string, perMinute int, tenant string) error {
+	b := tier.bucket(c.Key(tenant), perMinute, c.limits.since)
 	if wait := b.takeOne(time.Now()); wait > 0 {
 		return &RateLimitError{name, wait}
 	}

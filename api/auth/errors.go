@@ -43,39 +43,39 @@ type RateLimitError struct {
 // Error implements error.
 func (e *RateLimitError) Error() string { return "the limit " + e.Limit + " is reached" }
 
-// Answer is the response to a refused request.
-type Answer struct {
+// Response is the response to a refused request.
+type Response struct {
 	Status int
 	Error  envelope.Error
 	Header http.Header // besides those of every response
 }
 
-// AnswerTo returns the response for an error of this package. It reports false
+// ResponseTo returns the response for an error of this package. It reports false
 // for any other error.
-func AnswerTo(err error) (Answer, bool) {
+func ResponseTo(err error) (Response, bool) {
 	if limit, ok := errors.AsType[*RateLimitError](err); ok {
-		return limit.answer(), true
+		return limit.response(), true
 	}
 	if forbidden, ok := errors.AsType[*ForbiddenError](err); ok {
-		return Answer{Status: http.StatusForbidden, Error: envelope.Error{
+		return Response{Status: http.StatusForbidden, Error: envelope.Error{
 			Code: "WEBINTEGRATIONS_FORBIDDEN", Title: "Forbidden", Detail: forbidden.Detail,
 		}}, true
 	}
 	if errors.Is(err, ErrIssuerUnavailable) {
-		return Answer{http.StatusServiceUnavailable, envelope.Error{
+		return Response{http.StatusServiceUnavailable, envelope.Error{
 			Code: "ISSUER_UNAVAILABLE", Title: "Issuer unavailable", Detail: "The keys of the token's issuer are unavailable.",
 		}, http.Header{"Retry-After": {"5"}}}, true
 	}
 	if _, invalid := errors.AsType[*InvalidTokenError](err); !invalid && !errors.Is(err, ErrTokenMissing) {
-		return Answer{}, false
+		return Response{}, false
 	}
 	// The response is the same whatever the cause.
-	return Answer{http.StatusUnauthorized, envelope.Error{Code: "AUTH-1", Title: "Unauthorized"}, http.Header{"Www-Authenticate": {"Bearer"}}}, true
+	return Response{http.StatusUnauthorized, envelope.Error{Code: "AUTH-1", Title: "Unauthorized"}, http.Header{"Www-Authenticate": {"Bearer"}}}, true
 }
 
-func (e *RateLimitError) answer() Answer {
+func (e *RateLimitError) response() Response {
 	seconds := strconv.FormatInt(int64((e.Wait+time.Second-1)/time.Second), 10)
-	return Answer{http.StatusTooManyRequests, envelope.Error{
+	return Response{http.StatusTooManyRequests, envelope.Error{
 		Code: "HTTP-429", Title: "API rate limit reached.",
 		Detail: "You need to wait " + seconds + " seconds until limit is lifted.",
 	}, http.Header{"Retry-After": {seconds}}}

@@ -38,16 +38,16 @@ type limits struct {
 
 // bucketSets are the buckets of all limits.
 type bucketSets struct {
-	reads, writes bucketSet[callerKey]
+	reads, writes bucketSet[CallerKey]
 	failures      bucketSet[netip.Prefix]
 }
 
 func newBucketSets() bucketSets {
-	return bucketSets{newBucketSet[callerKey](), newBucketSet[callerKey](), newBucketSet[netip.Prefix]()}
+	return bucketSets{newBucketSet[CallerKey](), newBucketSet[CallerKey](), newBucketSet[netip.Prefix]()}
 }
 
-// callerKey identifies a caller at a tenant, whose requests are counted together.
-type callerKey struct{ issuer, subject, tenant string }
+// CallerKey identifies a caller at a tenant, for counting. It is comparable.
+type CallerKey struct{ Issuer, Subject, Tenant string }
 
 // bucketSet has one bucket for each key. It keeps those used last: a key that
 // comes back after many others has a full bucket.

@@ -10,7 +10,7 @@ import (
 	"originwarden/api/client"
 )
 
-// refusedWith returns the error of an answer.
+// refusedWith returns the error of a response.
 func refusedWith(t *testing.T, status int, body string, headers ...string) (*client.Error, error) {
 	t.Helper()
 	_, err := inMemory(answering(status, body, headers...)).Get(t.Context(), "x")

@@ -75,7 +75,7 @@ func realClient(t testing.TB) *client.Client {
 	return newClient(t, handler)
 }
 
-// answering is a handler with one answer, given as its headers and its body.
+// answering is a handler with one response, given as its headers and its body.
 func answering(status int, body string, headers ...string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		for i := 0; i < len(headers); i += 2 {

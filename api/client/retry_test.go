@@ -56,7 +56,7 @@ func TestClient_RepeatsWhatMayPass(t *testing.T) {
 		{"a server that is not there", 1, []any{refused}, all},
 		{"as often as it is told", 3, []any{refused, 503, cut}, safe},
 		{"and no more often", 2, []any{refused, refused, refused}, nil},
-		{"an answer that did not come", 1, []any{cut}, safe},
+		{"a response that did not come", 1, []any{cut}, safe},
 		{"a server that is away for a while", 1, []any{503}, safe},
 		{"one behind another that is", 2, []any{502, 504}, safe},
 		{"no other status", 3, []any{500}, nil},

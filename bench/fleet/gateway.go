@@ -42,7 +42,7 @@ func (h hosted) RoundTrip(r *http.Request) (*http.Response, error) {
 	return h.connections.RoundTrip(r)
 }
 
-// ask sends a request of an origin, and returns the status of the answer.
+// ask sends a request of an origin, and returns the status of the response.
 func (g *gateway) ask(ctx context.Context, method, host, origin string) (int, error) {
 	r, err := http.NewRequestWithContext(ctx, method, "http://"+g.address+"/", nil)
 	if err != nil {

@@ -14,7 +14,7 @@ const changePatience = 10 * time.Second // until a change is in force
 
 // propagate changes one tenant after another at the first gateway, and asks the
 // others all the time whether they have heard of it. A change that is in force
-// before its answer counts as 0 after the answer.
+// before its response counts as 0 after the response.
 func (f *fleet) propagate(ctx context.Context) error {
 	var afterAnswer, afterRequest, answers []time.Duration
 	for i := range f.changes {
@@ -28,7 +28,7 @@ func (f *fleet) propagate(ctx context.Context) error {
 			afterRequest = append(afterRequest, at.Sub(sent))
 		}
 	}
-	f.tell("in force elsewhere, after the answer", "propagation_from_answer", afterAnswer)
+	f.tell("in force elsewhere, after the response", "propagation_from_answer", afterAnswer)
 	f.tell("in force elsewhere, after the request", "propagation_from_request", afterRequest)
 	f.tell("the change itself", "change", answers)
 	return nil

@@ -1,6 +1,6 @@
 // Command latency is an ordinary client: it asks a URL at a steady rate, as few
 // clients do that leave a machine to itself, and prints the percentiles of the
-// answers' times in microseconds. It fails when an answer is not 200.
+// answers' times in microseconds. It fails when a response is not 200.
 package main
 
 import (
@@ -36,7 +36,7 @@ func main() {
 	fmt.Println(at(.5), at(.99), all[len(all)-1].Microseconds())
 }
 
-// ask returns the times of the answers over one connection.
+// ask returns the times of the responses over one connection.
 func ask(url string, duration, interval time.Duration) []time.Duration {
 	client := &http.Client{Transport: &http.Transport{}, Timeout: 10 * time.Second}
 	tick := time.NewTicker(interval)

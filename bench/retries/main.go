@@ -127,7 +127,7 @@ func newClient() *http.Client {
 	return &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 1}}
 }
 
-// ask reports whether the gateway answered with the tenant's answer.
+// ask reports whether the gateway answered with the tenant's response.
 func ask(client *http.Client, method, path, body string) bool {
 	r, err := http.NewRequestWithContext(context.Background(), method, "http://"+*gateway+path, strings.NewReader(body))
 	if err != nil {

@@ -1,7 +1,7 @@
 // Command soak puts a gateway under a mix of refused floods, list changes and
 // WebSockets, and compares its memory, goroutines and file descriptors at the
-// end with those after the first minute. It also holds every answer to the
-// decision. It fails when an answer is wrong, or a figure has grown by more
+// end with those after the first minute. It also holds every response to the
+// decision. It fails when a response is wrong, or a figure has grown by more
 // than a tenth.
 package main
 
@@ -88,7 +88,7 @@ func (s *soak) verdict() error {
 	return nil
 }
 
-// expect sends a request and holds the answer to a status and to the origin
+// expect sends a request and holds the response to a status and to the origin
 // that it may be shared with.
 func (s *soak) expect(ctx context.Context, method, host, origin string, status int, more ...string) {
 	r, err := http.NewRequestWithContext(ctx, method, s.gateway+"/", nil)

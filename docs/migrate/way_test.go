@@ -156,7 +156,7 @@ func deadline() passing { return passing(time.Now().Add(20 * time.Second)) }
 
 func (p passing) passed() bool { return time.Now().After(time.Time(p)) }
 
-// ask asks as a page of an origin does, with a cookie. It returns nil for no answer.
+// ask asks as a page of an origin does, with a cookie. It returns nil for no response.
 func (w *way) ask(t *testing.T, method, origin string) (*http.Response, []byte) {
 	t.Helper()
 	request, _ := http.NewRequestWithContext(t.Context(), method, "https://api.example.com/orders/0", nil)

@@ -51,7 +51,7 @@ func (b *Body) Read(p []byte) (int, error) {
 	defer b.reading.Unlock()
 	if b.whole.Load() {
 		// The transport reads once more, and net/http may have closed the body by
-		// then, with the answer's header, which would be cut for that.
+		// then, with the response's header, which would be cut for that.
 		return 0, io.EOF
 	}
 	if !b.startTimer(false) {
@@ -101,7 +101,7 @@ func (b *Body) stopTimer() {
 	}
 }
 
-// Extend gives the read that waits its full time again, because the answer has
+// Extend gives the read that waits its full time again, because the response has
 // made progress: a body that is quiet meanwhile has not stalled.
 func (b *Body) Extend() {
 	if b != nil && b.progress > 0 && b.due.Load() != 0 {

@@ -104,7 +104,7 @@ const (
 )
 
 // Close implements net.Conn. A connection that is closed with bytes unread is
-// reset, and the answer may be lost with it (RFC 9112, section 9.6): what a client
+// reset, and the response may be lost with it (RFC 9112, section 9.6): what a client
 // still sends is read and discarded for a while.
 func (c *Conn) Close() error {
 	if c.closed.Swap(true) {
@@ -133,7 +133,7 @@ func (c *Conn) discard(until time.Time) {
 const goneInterval = time.Second // between checks of a client that has ended its sending side
 
 // AwaitGone returns when the client is gone, when the server cuts what runs, or
-// when ctx ends. A client that has only ended its sending side waits for its answer.
+// when ctx ends. A client that has only ended its sending side waits for its response.
 func (c *Conn) AwaitGone(ctx context.Context) {
 	ticker := time.NewTicker(goneInterval)
 	defer ticker.Stop()

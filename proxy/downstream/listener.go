@@ -25,7 +25,7 @@ type Listener struct {
 }
 
 // Limit returns a Listener over l with at most perClient connections from one
-// client; 0 is no limit. If plain, a connection too many gets a short answer of
+// client; 0 is no limit. If plain, a connection too many gets a short response of
 // HTTP without TLS before it is closed. It is reported to refused, which may be
 // nil.
 func Limit(l net.Listener, perClient int, trusted []netip.Prefix, plain bool, refused func()) *Listener {
@@ -85,7 +85,7 @@ func (l *Listener) leave(network netip.Prefix) {
 	}
 }
 
-// refuse does not wait: the answer fits into any send buffer. If it does not, the
+// refuse does not wait: the response fits into any send buffer. If it does not, the
 // deadline is long enough to be scheduled in.
 func (l *Listener) refuse(conn net.Conn) {
 	l.refused()

@@ -124,7 +124,7 @@ func TestListener_CountsACloseOnce(t *testing.T) {
 	}
 }
 
-// Who speaks TLS could not read an answer without.
+// Who speaks TLS could not read a response without.
 func TestListener_SaysNothingBeforeTLS(t *testing.T) {
 	inner, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// maxTrailers is how many trailers an answer may have. net/http compares each
-// one that an answer over HTTP/2 announces with all before it.
+// maxTrailers is how many trailers a response may have. net/http compares each
+// one that a response over HTTP/2 announces with all before it.
 const maxTrailers = 64
 
 // LimitAnnounced removes the announcement of too many trailers, and with it the

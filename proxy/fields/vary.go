@@ -11,7 +11,7 @@ const (
 
 // MergeVary returns one line of Vary without duplicates that has the names of lines
 // and Origin, or is "*" if they are. What is too long becomes "*", which keeps the
-// answer from every cache (RFC 9110, section 12.5.5).
+// response from every cache (RFC 9110, section 12.5.5).
 func MergeVary(lines []string) string {
 	var names []string
 	seen, length := 0, 0

@@ -6,11 +6,11 @@ import (
 	"sync"
 )
 
-// body is the body of an answer. It is read by one goroutine at a time.
+// body is the body of a response. It is read by one goroutine at a time.
 type body struct {
 	trip     *roundTrip
 	from     io.Reader
-	keep     bool           // the connection outlasts the answer
+	keep     bool           // the connection outlasts the response
 	length   int64          // bytes still to come; negative is unknown
 	response *http.Response // of chunks, which end with its trailer
 	err      error          // of all reads to come
@@ -97,7 +97,7 @@ type upgraded struct {
 	closed sync.Once
 }
 
-// Read returns first what came with the answer.
+// Read returns first what came with the response.
 func (u *upgraded) Read(p []byte) (int, error) { return u.reader.Read(p) }
 
 // CloseWrite ends the direction to the server.

@@ -17,9 +17,9 @@ const readBuffer = 4 << 10 // bytes, of each connection
 // conn is a connection to an upstream. One exchange uses it at a time.
 type conn struct {
 	net.Conn
-	upstream *Upstream
-	reader   *bufio.Reader // of the conn itself
-	probe    *probe
+	pool   *Pool
+	reader *bufio.Reader // of the conn itself
+	probe  *probe
 
 	personal   bool          // it authenticates a user: it belongs to one client
 	announced  time.Duration // how long the server keeps it idle; 0 is unknown
@@ -36,8 +36,8 @@ func (c *conn) Read(p []byte) (int, error) {
 }
 
 // newConn returns the connection of raw.
-func (u *Upstream) newConn(raw net.Conn) *conn {
-	c := &conn{Conn: raw, upstream: u}
+func (p *Pool) newConn(raw net.Conn) *conn {
+	c := &conn{Conn: raw, pool: p}
 	c.reader = bufio.NewReaderSize(c, readBuffer)
 	if over, ok := raw.(*tls.Conn); ok {
 		raw = over.NetConn()
@@ -47,7 +47,7 @@ func (u *Upstream) newConn(raw net.Conn) *conn {
 }
 
 // isAlive reports whether the server has neither closed the idle connection nor
-// sent anything, which would be the answer to no request.
+// sent anything, which would be the response to no request.
 func (c *conn) isAlive() bool {
 	if c.probe.hasInputOrEnd() {
 		return false
@@ -67,20 +67,20 @@ func (c *conn) isAlive() bool {
 // roundTrip is one exchange on a connection.
 type roundTrip struct {
 	*conn
-	exchange *Exchange
-	upload   *upload     // nil without a body
-	unwatch  func() bool // ends the watch over the context
+	call    *Call
+	upload  *upload     // nil without a body
+	unwatch func() bool // ends the watch over the context
 
-	mu       sync.Mutex
-	answered bool // the answer's header is there: no deadline is set any more
+	mu        sync.Mutex
+	responded bool // the response's header is there: no deadline is set any more
 }
 
-// roundTrip sends the request and reads the header of its answer. The connection
-// is closed unless there is an answer.
-func (c *conn) roundTrip(x *Exchange) (*http.Response, error) {
-	t := &roundTrip{conn: c, exchange: x}
-	c.personal = c.personal || Authenticates(x.Request.Header)
-	t.unwatch = context.AfterFunc(x.Request.Context(), func() { c.Close() })
+// roundTrip sends the request and reads the header of its response. The connection
+// is closed unless there is a response.
+func (c *conn) roundTrip(call *Call) (*http.Response, error) {
+	t := &roundTrip{conn: c, call: call}
+	c.personal = c.personal || Authenticates(call.Request.Header)
+	t.unwatch = context.AfterFunc(call.Request.Context(), func() { c.Close() })
 	res, err := t.run()
 	if err == nil {
 		return res, nil
@@ -93,7 +93,7 @@ func (c *conn) roundTrip(x *Exchange) (*http.Response, error) {
 // explain returns the reason for which the exchange failed: the end of its
 // context, the request's body, or err.
 func (t *roundTrip) explain(err error) error {
-	if ended := t.exchange.Request.Context().Err(); ended != nil {
+	if ended := t.call.Request.Context().Err(); ended != nil {
 		return ended
 	}
 	if failed := t.upload.readError(); failed != nil {
@@ -103,15 +103,15 @@ func (t *roundTrip) explain(err error) error {
 }
 
 func (t *roundTrip) run() (*http.Response, error) {
-	r := t.exchange.Request
-	if n, err := t.Write(appendRequest(nil, t.exchange)); err != nil {
+	r := t.call.Request
+	if n, err := t.Write(appendRequest(nil, t.call)); err != nil {
 		return nil, &lostError{err, n == 0}
 	}
 	if hasBody(r) {
 		t.upload = newUpload(t)
 		go t.upload.run()
 	} else {
-		t.limitAnswer()
+		t.limitResponse()
 	}
 	head, err := t.readFinalHead()
 	if err != nil {
@@ -121,36 +121,36 @@ func (t *roundTrip) run() (*http.Response, error) {
 	return t.response(head)
 }
 
-// limitAnswer starts the time limit for the response, after the request or what
+// limitResponse starts the time limit for the response, after the request or what
 // could be sent of it.
-func (t *roundTrip) limitAnswer() {
+func (t *roundTrip) limitResponse() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if limit := t.upstream.config.Response; limit > 0 && !t.answered {
+	if limit := t.pool.config.Response; limit > 0 && !t.responded {
 		t.SetReadDeadline(time.Now().Add(limit))
 	}
 }
 
 func (t *roundTrip) endLimit() {
 	t.mu.Lock()
-	t.answered = true
-	if t.upstream.config.Response > 0 {
+	t.responded = true
+	if t.pool.config.Response > 0 {
 		t.SetReadDeadline(time.Time{})
 	}
 	t.mu.Unlock()
 	t.upload.proceedNow() // too late: run sends nothing
 }
 
-// end is called when the answer has been read to its end (whole), or is no longer
+// end is called when the response has been read to its end (whole), or is no longer
 // read.
 func (t *roundTrip) end(whole bool) {
 	t.beforeWait = nil
 	switch {
-	case !t.unwatch(), !whole, !t.upload.isDone(), t.reader.Buffered() > 0, t.personal && t.upstream.idle.isRetired():
+	case !t.unwatch(), !whole, !t.upload.isDone(), t.reader.Buffered() > 0, t.personal && t.pool.idle.isRetired():
 		t.Close()
 	case t.personal:
-		t.exchange.Session.put(t.conn)
+		t.call.Session.put(t.conn)
 	default:
-		t.upstream.idle.put(t.conn)
+		t.pool.idle.put(t.conn)
 	}
 }

@@ -35,14 +35,14 @@ func (o *outage) end() {
 
 // dial opens a connection. It retries a server that refuses it, as a server that
 // starts does for a moment: nothing was sent to it yet.
-func (u *Upstream) dial(ctx context.Context) (*conn, error) {
+func (p *Pool) dial(ctx context.Context) (*conn, error) {
 	for pause := refusedPause; ; pause *= 2 {
-		raw, err := u.config.Dial(ctx)
+		raw, err := p.config.Dial(ctx)
 		if err == nil {
-			u.outage.end()
-			return u.newConn(raw), nil
+			p.outage.end()
+			return p.newConn(raw), nil
 		}
-		if !errors.Is(err, syscall.ECONNREFUSED) || !u.outage.mayRetry() || !sleep(ctx, min(pause, refusedFor/10)) {
+		if !errors.Is(err, syscall.ECONNREFUSED) || !p.outage.mayRetry() || !sleep(ctx, min(pause, refusedFor/10)) {
 			return nil, err
 		}
 	}

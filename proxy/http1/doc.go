@@ -1,10 +1,10 @@
 // Package http1 sends requests to servers of HTTP/1.1 (RFC 9112): it parses their
-// answers strictly, and has a pool of connections that are used on the caller's
+// responses strictly, and has a pool of connections that are used on the caller's
 // goroutine.
 //
 // It differs from http.Transport in what a proxy needs. Targets and the names
-// of an answer's header fields keep their bytes. An answer that comes before
+// of a response's header fields keep their bytes. A response that comes before
 // the end of the request is not lost. A request that is not safe is never sent
 // twice. A connection that authenticates a user is not shared. No error contains
-// bytes of an answer.
+// bytes of a response.
 package http1

@@ -14,10 +14,10 @@ import (
 // maxHead is the size of a header in bytes, far more than browsers accept.
 const maxHead = 256 << 10
 
-// ProtocolError says what is wrong with an answer, without quoting it.
+// ProtocolError says what is wrong with a response, without quoting it.
 type ProtocolError struct{ Problem string }
 
-func (e *ProtocolError) Error() string { return "malformed answer: " + e.Problem }
+func (e *ProtocolError) Error() string { return "malformed response: " + e.Problem }
 
 var (
 	errStatusLine = &ProtocolError{"invalid status line"}
@@ -28,7 +28,7 @@ var (
 	errChunk      = &ProtocolError{"invalid chunk"}
 )
 
-// head is the status line and the header of an answer.
+// head is the status line and the header of a response.
 type head struct {
 	status   int
 	reason   string
@@ -41,9 +41,9 @@ type head struct {
 // informational ones.
 func (t *roundTrip) readFinalHead() (*head, error) {
 	if _, err := t.reader.Peek(1); err != nil {
-		return nil, t.lostBeforeAnswer(err)
+		return nil, t.lostBeforeResponse(err)
 	}
-	trace := httptrace.ContextClientTrace(t.exchange.Request.Context())
+	trace := httptrace.ContextClientTrace(t.call.Request.Context())
 	for {
 		left := maxHead
 		h, err := readHead(t.reader, &left)
@@ -61,8 +61,8 @@ func (t *roundTrip) readFinalHead() (*head, error) {
 	}
 }
 
-// lostBeforeAnswer returns the error of a connection on which no answer began.
-func (t *roundTrip) lostBeforeAnswer(err error) error {
+// lostBeforeResponse returns the error of a connection on which no response began.
+func (t *roundTrip) lostBeforeResponse(err error) error {
 	if isLoss(err) {
 		return &lostError{err: err}
 	}

@@ -8,7 +8,7 @@ import (
 const (
 	maxIdle    = 256 // connections of one upstream
 	sweepEvery = time.Second
-	// fresh is how long after its last answer a connection may carry a request
+	// fresh is how long after its last response a connection may carry a request
 	// that is not repeatable, unless the server has announced its own limit
 	// (Keep-Alive). No server closes a connection sooner, so that none closes it
 	// while the request is on its way.

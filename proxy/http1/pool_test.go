@@ -47,19 +47,19 @@ func TestUpstream_SendsAgainOnlyWhatIsSafe(t *testing.T) {
 					return
 				}
 				if received.Add(1) == 1 {
-					return // without an answer
+					return // without a response
 				}
 				io.WriteString(conn, strings.TrimSuffix(ok, map[bool]string{true: "ok"}[row.method == "HEAD"]))
 			}
 		})
-		got := ask(s.upstream(t), &http1.Exchange{Request: newRequest(t, row.method, row.body)})
+		got := ask(s.upstream(t), &http1.Call{Request: newRequest(t, row.method, row.body)})
 		if (got.err == nil) != row.again || received.Load() != map[bool]int32{true: 2, false: 1}[row.again] {
 			t.Errorf("%s %q: received %d times, %v", row.method, row.body, received.Load(), got.err)
 		}
 	}
 }
 
-// A server that gives no answer to anything is not asked without end.
+// A server that gives no response to anything is not asked without end.
 func TestUpstream_SendsNothingMoreThanThreeTimes(t *testing.T) {
 	var received atomic.Int32
 	s := newServer(t, func(n int, _ net.Conn, from *bufio.Reader) {
@@ -71,7 +71,7 @@ func TestUpstream_SendsNothingMoreThanThreeTimes(t *testing.T) {
 	}
 }
 
-// An answer that has begun is the answer.
+// A response that has begun is the response.
 func TestUpstream_SendsNothingAgainWhoseAnswerHasBegun(t *testing.T) {
 	s := newServer(t, func(_ int, conn net.Conn, from *bufio.Reader) {
 		readRequest(from)
@@ -96,14 +96,14 @@ func TestUpstream_NoticesThatAKeptConnectionWasClosed(t *testing.T) {
 	})
 	u := s.upstream(t)
 	for _, method := range []string{"GET", "POST", "DELETE", "PUT", "GET"} {
-		if got := ask(u, &http1.Exchange{Request: newRequest(t, method, "")}); got.err != nil || got.body != "ok" {
+		if got := ask(u, &http1.Call{Request: newRequest(t, method, "")}); got.err != nil || got.body != "ok" {
 			t.Errorf("%s: %v", method, got.err)
 		}
 		<-closed
 	}
 }
 
-// Bytes that nobody asked for are nobody's answer.
+// Bytes that nobody asked for are nobody's response.
 func TestUpstream_DropsAConnectionThatSpeaksUnasked(t *testing.T) {
 	said := make(chan bool)
 	s := newServer(t, func(n int, conn net.Conn, from *bufio.Reader) {
@@ -112,7 +112,7 @@ func TestUpstream_DropsAConnectionThatSpeaksUnasked(t *testing.T) {
 				return
 			}
 			io.WriteString(conn, ok)
-			<-said // until the answer was read
+			<-said // until the response was read
 			io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged")
 			said <- true
 		}
@@ -158,7 +158,7 @@ func TestUpstream_SendsNothingUnsafeWhereTheServerMayBeClosing(t *testing.T) {
 			}})
 			defer u.Retire()
 			for _, method := range []string{"GET", row.method} {
-				if got := ask(u, &http1.Exchange{Request: newRequest(t, method, "")}); got.err != nil {
+				if got := ask(u, &http1.Call{Request: newRequest(t, method, "")}); got.err != nil {
 					t.Errorf("%+v: %v", row, got.err)
 				}
 				time.Sleep(row.idle)
@@ -195,7 +195,7 @@ func TestUpstream_TriesAServerThatRefusesForASecond(t *testing.T) {
 				return client, nil
 			}})
 			defer u.Retire()
-			got := ask(u, &http1.Exchange{Request: newRequest(t, "POST", "body")})
+			got := ask(u, &http1.Call{Request: newRequest(t, "POST", "body")})
 			if took := time.Since(began); (got.err == nil) != row.good || took > row.took {
 				t.Errorf("%s: %v after %v", row.rule, got.err, took)
 			}
@@ -209,7 +209,7 @@ func TestUpstream_TriesAServerThatRefusesForASecond(t *testing.T) {
 }
 
 func TestUpstream_EndsWithItsContext(t *testing.T) {
-	for rule, answer := range map[string]string{"before the answer": "", "in the answer": "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"} {
+	for rule, answer := range map[string]string{"before the response": "", "in the response": "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"} {
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		s := newServer(t, func(_ int, conn net.Conn, from *bufio.Reader) {
@@ -219,7 +219,7 @@ func TestUpstream_EndsWithItsContext(t *testing.T) {
 			_, err := from.ReadByte()
 			ended <- err
 		})
-		got := ask(s.upstream(t), &http1.Exchange{Request: newRequest(t, "GET", "").WithContext(ctx)})
+		got := ask(s.upstream(t), &http1.Call{Request: newRequest(t, "GET", "").WithContext(ctx)})
 		if !errors.Is(got.err, context.Canceled) {
 			t.Errorf("%s: %d %q, %v", rule, got.status, got.body, got.err)
 		}
@@ -236,7 +236,7 @@ func TestUpstream_GivesAServerItsTimeToAnswer(t *testing.T) {
 			io.Copy(io.Discard, from) // and says nothing
 		})
 		u := http1.New(http1.Config{Dial: s.dial, Response: 20 * time.Millisecond})
-		got := ask(u, &http1.Exchange{Request: newRequest(t, "POST", body)})
+		got := ask(u, &http1.Call{Request: newRequest(t, "POST", body)})
 		var timeout net.Error
 		if !errors.As(got.err, &timeout) || !timeout.Timeout() {
 			t.Errorf("%q: %v", body, got.err)
@@ -251,7 +251,7 @@ func TestUpstream_TellsWhyABodyCouldNotBeRead(t *testing.T) {
 	for _, length := range []int64{-1, 10} {
 		r := newRequest(t, "POST", "x")
 		r.Body, r.ContentLength = io.NopCloser(io.MultiReader(strings.NewReader("half"), iotestErrReader{broken})), length
-		if got := ask(s.upstream(t), &http1.Exchange{Request: r}); !errors.Is(got.err, broken) {
+		if got := ask(s.upstream(t), &http1.Call{Request: r}); !errors.Is(got.err, broken) {
 			t.Errorf("%d: %v", length, got.err)
 		}
 	}
@@ -270,7 +270,7 @@ func TestUpstream_SendsTheRequestAsItIs(t *testing.T) {
 	})
 	r := newRequest(t, "POST", "body")
 	r.Header = http.Header{"B": {"2", "3"}, "A": {"1"}, "User-Agent": {""}, "Dnt": {"1"}, "Content-Length": {"9"}, "Bad name": {"x"}, "X": {"a\r\nb"}}
-	ask(s.upstream(t), &http1.Exchange{Request: r, Target: "//a|b/../%zz?x;y=\xff"})
+	ask(s.upstream(t), &http1.Call{Request: r, Target: "//a|b/../%zz?x;y=\xff"})
 	if got, want := <-heads, "POST //a|b/../%zz?x;y=\xff HTTP/1.1\r\nHost: server.example\r\nA: 1\r\nB: 2\r\nB: 3\r\nDNT: 1\r\nContent-Length: 4\r\n\r\n"; got != want {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
@@ -286,7 +286,7 @@ func TestUpstream_SendsChunksAndTrailers(t *testing.T) {
 	})
 	r := newRequest(t, "POST", "x")
 	r.Body, r.ContentLength, r.Trailer = io.NopCloser(strings.NewReader("the body")), -1, http.Header{"X-Sum": {"7"}}
-	ask(s.upstream(t), &http1.Exchange{Request: r})
+	ask(s.upstream(t), &http1.Call{Request: r})
 	if got, want := <-bodies, "the body <nil> map[X-Sum:[7]]"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
@@ -300,7 +300,7 @@ func TestUpstream_RetiresConnectionsWhenTheirRequestsHaveEnded(t *testing.T) {
 	})
 	u := s.upstream(t)
 	get(t, u)
-	res, err := u.Do(&http1.Exchange{Request: newRequest(t, "GET", ""), Target: "/"}) // on the same connection
+	res, err := u.Do(&http1.Call{Request: newRequest(t, "GET", ""), Target: "/"}) // on the same connection
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,7 +28,7 @@ func TestUpstream_KeepsConnectionsThatARequestMayNotTake(t *testing.T) {
 		together := func(method string, n int) {
 			var answers []*http.Response
 			for range n {
-				res, err := u.Do(&http1.Exchange{Request: newRequest(t, method, ""), Target: "/"})
+				res, err := u.Do(&http1.Call{Request: newRequest(t, method, ""), Target: "/"})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -63,13 +63,13 @@ func TestUpstream_SendsNoBodyWhereTheServerMayBeClosing(t *testing.T) {
 		defer u.Retire()
 		get(t, u)
 		time.Sleep(time.Second)
-		if got := ask(u, &http1.Exchange{Request: newRequest(t, "GET", "a query")}); got.err != nil || dialled != 2 {
+		if got := ask(u, &http1.Call{Request: newRequest(t, "GET", "a query")}); got.err != nil || dialled != 2 {
 			t.Errorf("%d connections, %v", dialled, got.err)
 		}
 	})
 }
 
-// Where an answer has no body and says that it has, some servers send it: it would
+// Where a response has no body and says that it has, some servers send it: it would
 // be taken for the next answer.
 func TestUpstream_KeepsNoConnectionOnWhichABodyMayFollow(t *testing.T) {
 	for _, row := range []struct {
@@ -86,7 +86,7 @@ func TestUpstream_KeepsNoConnectionOnWhichABodyMayFollow(t *testing.T) {
 		s := newServer(t, saying(row.answer))
 		u := s.upstream(t)
 		for range 2 {
-			if got := ask(u, &http1.Exchange{Request: newRequest(t, row.method, "")}); got.err != nil {
+			if got := ask(u, &http1.Call{Request: newRequest(t, row.method, "")}); got.err != nil {
 				t.Errorf("%s: %v", row.rule, got.err)
 			}
 		}

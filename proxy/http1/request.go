@@ -9,11 +9,11 @@ import (
 
 // appendRequest appends the head of the request: its line, Host, the fields by
 // name, and how the body is delimited.
-func appendRequest(b []byte, x *Exchange) []byte {
-	r := x.Request
+func appendRequest(b []byte, call *Call) []byte {
+	r := call.Request
 	b = append(b, r.Method...)
 	b = append(b, ' ')
-	b = append(b, x.Target...)
+	b = append(b, call.Target...)
 	b = append(b, " HTTP/1.1\r\n"...)
 	b = appendField(b, "Host", r.Host)
 	b = appendFields(b, r.Header)

@@ -12,14 +12,14 @@ import (
 // unknownLength is the length of a body whose end is not announced.
 const unknownLength = -1
 
-// response returns the answer of a head, with a body that ends the exchange.
+// response returns the response of a head, with a body that ends the exchange.
 func (t *roundTrip) response(h *head) (*http.Response, error) {
-	t.exchange.Spelling = h.spelling
+	t.call.Spelling = h.spelling
 	t.personal = t.personal || Authenticates(h.header)
 	res := &http.Response{
 		Status: strconv.Itoa(h.status) + " " + h.reason, StatusCode: h.status,
 		Proto: "HTTP/1." + strconv.Itoa(h.minor), ProtoMajor: 1, ProtoMinor: h.minor,
-		Header: h.header, Request: t.exchange.Request,
+		Header: h.header, Request: t.call.Request,
 	}
 	if h.status == http.StatusSwitchingProtocols {
 		res.ContentLength, res.Body = unknownLength, &upgraded{roundTrip: t}
@@ -32,9 +32,9 @@ func (t *roundTrip) response(h *head) (*http.Response, error) {
 	res.Close = closes(h) || chunked && h.minor == 0
 	t.announced = announcedIdle(h.header)
 	res.ContentLength = length
-	if hasNoBody(t.exchange.Request.Method, h.status) {
+	if hasNoBody(t.call.Request.Method, h.status) {
 		res.Body = http.NoBody
-		t.end(!res.Close && !mayHaveUnexpectedBody(t.exchange.Request.Method, h.status, length, chunked))
+		t.end(!res.Close && !mayHaveUnexpectedBody(t.call.Request.Method, h.status, length, chunked))
 		return res, nil
 	}
 	res.Body = t.body(res, chunked)
@@ -44,7 +44,7 @@ func (t *roundTrip) response(h *head) (*http.Response, error) {
 // body returns the response's body, delimited by its framing.
 func (t *roundTrip) body(res *http.Response, chunked bool) io.ReadCloser {
 	b := &body{trip: t, keep: !res.Close, length: res.ContentLength}
-	t.beforeWait = t.exchange.BeforeWait
+	t.beforeWait = t.call.BeforeWait
 	switch {
 	case chunked:
 		res.TransferEncoding = []string{"chunked"}
@@ -61,15 +61,15 @@ func (t *roundTrip) body(res *http.Response, chunked bool) io.ReadCloser {
 	return b
 }
 
-// hasNoBody reports whether an answer has none whatever its header says (RFC
+// hasNoBody reports whether a response has none whatever its header says (RFC
 // 9112, section 6.3).
 func hasNoBody(method string, status int) bool {
 	return method == http.MethodHead || status == http.StatusNoContent || status == http.StatusNotModified
 }
 
-// mayHaveUnexpectedBody reports whether an answer that has no body announces one, which some
-// servers send then. The length in an answer to HEAD, or in a 304, is that of
-// another answer (RFC 9110, section 8.6).
+// mayHaveUnexpectedBody reports whether a response that has no body announces one,
+// which some servers send then. The length in a response to HEAD, or in a 304, is that of
+// another response (RFC 9110, section 8.6).
 func mayHaveUnexpectedBody(method string, status int, length int64, chunked bool) bool {
 	return method != http.MethodHead && (chunked || length > 0 && status == http.StatusNoContent)
 }
@@ -115,7 +115,7 @@ func contentLength(header http.Header) (int64, error) {
 	return int64(n), nil
 }
 
-// closes reports whether the server ends the connection with the answer.
+// closes reports whether the server ends the connection with the response.
 func closes(h *head) bool {
 	if HasToken(h.header["Connection"], "close") {
 		return true

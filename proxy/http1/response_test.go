@@ -43,7 +43,7 @@ func TestUpstream_ReadsAnswers(t *testing.T) {
 		{"a status of its own", "GET", "HTTP/1.1 999 Denied\r\nContent-Length: 4\r\n\r\nbody", false, 999, "body", true},
 		{"bare line feeds", "GET", "HTTP/1.1 200 OK\nContent-Length: 4\n\nbody", false, 200, "body", true},
 		{"more than there is to be said", "GET", until + "Content-Length: 4\r\n\r\nbodyHTTP/1.1 200 OK\r\n\r\n", false, 200, "body", false},
-		{"answers before the answer", "GET", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\n" + until + "Content-Length: 4\r\n\r\nbody", false, 200, "body", true},
+		{"answers before the response", "GET", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\n" + until + "Content-Length: 4\r\n\r\nbody", false, 200, "body", true},
 	}
 	for _, row := range rows {
 		s := newServer(t, func(_ int, conn net.Conn, from *bufio.Reader) {
@@ -58,7 +58,7 @@ func TestUpstream_ReadsAnswers(t *testing.T) {
 		})
 		u := s.upstream(t)
 		for range 2 {
-			got := ask(u, &http1.Exchange{Request: newRequest(t, row.method, "")})
+			got := ask(u, &http1.Call{Request: newRequest(t, row.method, "")})
 			if got.err != nil || got.status != row.status || got.body != row.body {
 				t.Errorf("%s: %d %q, %v", row.rule, got.status, got.body, got.err)
 			}
@@ -69,7 +69,7 @@ func TestUpstream_ReadsAnswers(t *testing.T) {
 	}
 }
 
-// What readers might disagree about is no answer, and the error has nothing of
+// What readers might disagree about is no response, and the error has nothing of
 // it.
 func TestUpstream_RefusesAnswersThatAreNone(t *testing.T) {
 	const mark, ok = "s3cr3t", "HTTP/1.1 200 OK\r\n"
@@ -134,7 +134,7 @@ func TestUpstream_TellsACutAnswerFromAWholeOne(t *testing.T) {
 
 func TestUpstream_KeepsTheBytesOfAHeader(t *testing.T) {
 	s := newServer(t, saying("HTTP/1.1 200 OK\r\nx-lower: a\r\nETag : b\r\nX-Folded: c\r\n\t d\r\nX-Latin: \xfc\r\nX-Tab: \te\tf \r\nContent-Length: 0\r\n\r\n"))
-	x := &http1.Exchange{Request: newRequest(t, "GET", "")}
+	x := &http1.Call{Request: newRequest(t, "GET", "")}
 	got := ask(s.upstream(t), x)
 	x.Spelling.Apply(got.header)
 	for name, want := range map[string]string{"x-lower": "a", "ETag": "b", "X-Folded": "c d", "X-Latin": "\xfc", "X-Tab": "e\tf"} {
@@ -146,7 +146,7 @@ func TestUpstream_KeepsTheBytesOfAHeader(t *testing.T) {
 
 func TestUpstream_ReadsTrailers(t *testing.T) {
 	s := newServer(t, saying("HTTP/1.1 200 OK\r\nTrailer: X-Sum, content-length\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\nx-sum: 7\r\nX-More: 8\r\nContent-Length: 9\r\nTransfer-Encoding: x\r\n\r\n"))
-	res, err := s.upstream(t).Do(&http1.Exchange{Request: newRequest(t, "GET", ""), Target: "/"})
+	res, err := s.upstream(t).Do(&http1.Call{Request: newRequest(t, "GET", ""), Target: "/"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +160,7 @@ func TestUpstream_ReadsTrailers(t *testing.T) {
 	}
 }
 
-// FuzzUpstream_ReadsAnswers holds what any bytes come to: an answer, or an error
+// FuzzUpstream_ReadsAnswers holds what any bytes come to: a response, or an error
 // that has nothing of them, and always the end.
 func FuzzUpstream_ReadsAnswers(f *testing.F) {
 	for _, seed := range []string{
@@ -178,7 +178,7 @@ func FuzzUpstream_ReadsAnswers(f *testing.F) {
 			peer.Close()
 		}()
 		u := http1.New(http1.Config{Dial: piped(client)})
-		got := ask(u, &http1.Exchange{Request: newRequest(t, "GET", "").WithContext(t.Context())})
+		got := ask(u, &http1.Call{Request: newRequest(t, "GET", "").WithContext(t.Context())})
 		if got.err == nil && (got.status < 200 || got.status > 999) && got.status != http.StatusSwitchingProtocols {
 			t.Errorf("%q: status %d", answer, got.status)
 		}

@@ -52,13 +52,13 @@ func (s *server) dial(ctx context.Context) (net.Conn, error) {
 	return new(net.Dialer).DialContext(ctx, "tcp", s.listener.Addr().String())
 }
 
-func (s *server) upstream(t testing.TB) *http1.Upstream {
+func (s *server) upstream(t testing.TB) *http1.Pool {
 	u := http1.New(http1.Config{Dial: s.dial, Response: 20 * time.Second})
 	t.Cleanup(u.Retire)
 	return u
 }
 
-// saying serves requests, whose bodies have a length, with one answer.
+// saying serves requests, whose bodies have a length, with one response.
 func saying(answer string) func(int, net.Conn, *bufio.Reader) {
 	return func(_ int, conn net.Conn, from *bufio.Reader) {
 		for {
@@ -99,7 +99,7 @@ func newRequest(t testing.TB, method, body string) *http.Request {
 	return r
 }
 
-// got is an answer that was read to its end, or why it was not.
+// got is a response that was read to its end, or why it was not.
 type got struct {
 	status  int
 	header  http.Header
@@ -108,7 +108,7 @@ type got struct {
 	err     error
 }
 
-func ask(u *http1.Upstream, x *http1.Exchange) got {
+func ask(u *http1.Pool, x *http1.Call) got {
 	if x.Target == "" {
 		x.Target = "/"
 	}
@@ -122,8 +122,8 @@ func ask(u *http1.Upstream, x *http1.Exchange) got {
 }
 
 // get asks for / without a body.
-func get(t testing.TB, u *http1.Upstream) got {
-	return ask(u, &http1.Exchange{Request: newRequest(t, "GET", "")})
+func get(t testing.TB, u *http1.Pool) got {
+	return ask(u, &http1.Call{Request: newRequest(t, "GET", "")})
 }
 
 func isProtocolError(err error) bool {

@@ -18,12 +18,12 @@ type Session struct {
 // maxSession is the number of upstreams to which one client has a connection.
 const maxSession = 8
 
-// take returns the client's connection to u if it is alive, or nil.
-func (s *Session) take(u *Upstream) *conn {
+// take returns the client's connection to p if it is alive, or nil.
+func (s *Session) take(p *Pool) *conn {
 	if s == nil {
 		return nil
 	}
-	c := s.remove(u)
+	c := s.remove(p)
 	if c == nil || c.isAlive() {
 		return c
 	}
@@ -31,11 +31,11 @@ func (s *Session) take(u *Upstream) *conn {
 	return nil
 }
 
-func (s *Session) remove(u *Upstream) *conn {
+func (s *Session) remove(p *Pool) *conn {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i, c := range s.conns {
-		if c.upstream == u {
+		if c.pool == p {
 			s.conns = append(s.conns[:i], s.conns[i+1:]...)
 			return c
 		}

@@ -47,7 +47,7 @@ func TestUpstream_RetiresAClientsOwnConnections(t *testing.T) {
 	defer session.Close()
 	r := newRequest(t, "GET", "")
 	r.Header["Authorization"] = []string{"NTLM TlRM"}
-	res, err := u.Do(&http1.Exchange{Request: r, Target: "/", Session: session})
+	res, err := u.Do(&http1.Call{Request: r, Target: "/", Session: session})
 	if err != nil {
 		t.Fatal(err)
 	}

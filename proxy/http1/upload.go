@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// upload sends the body of a request while its answer is read, which may come
+// upload sends the body of a request while its response is read, which may come
 // first.
 type upload struct {
 	trip *roundTrip
@@ -35,7 +35,7 @@ const copyBuffer = 32 << 10
 
 func newUpload(t *roundTrip) *upload {
 	u := &upload{trip: t, over: make(chan struct{})}
-	if expect := t.exchange.Request.Header["Expect"]; len(expect) == 1 && expect[0] == "100-continue" {
+	if expect := t.call.Request.Header["Expect"]; len(expect) == 1 && expect[0] == "100-continue" {
 		u.proceed = make(chan struct{})
 	}
 	return u
@@ -56,7 +56,7 @@ func (u *upload) run() {
 	if u.proceed != nil && !u.mayBegin() {
 		return
 	}
-	r := u.trip.exchange.Request
+	r := u.trip.call.Request
 	var err error
 	if r.ContentLength >= 0 {
 		err = u.copy(patientWriter{u.trip}, io.LimitReader(r.Body, r.ContentLength), r.ContentLength)
@@ -64,7 +64,7 @@ func (u *upload) run() {
 		err = u.sendChunks(r)
 	}
 	u.whole = err == nil
-	u.trip.limitAnswer()
+	u.trip.limitResponse()
 }
 
 // mayBegin waits until the server asks for the body, or has not answered in time,
@@ -75,11 +75,11 @@ func (u *upload) mayBegin() bool {
 	select {
 	case <-u.proceed:
 	case <-timer.C:
-	case <-u.trip.exchange.Request.Context().Done():
+	case <-u.trip.call.Request.Context().Done():
 	}
 	u.trip.mu.Lock()
 	defer u.trip.mu.Unlock()
-	return !u.trip.answered
+	return !u.trip.responded
 }
 
 func (u *upload) sendChunks(r *http.Request) error {
@@ -139,7 +139,7 @@ func (u *upload) copy(to io.Writer, body io.Reader, length int64) error {
 type patientWriter struct{ trip *roundTrip }
 
 func (w patientWriter) Write(b []byte) (int, error) {
-	if limit := w.trip.upstream.config.Response; limit > 0 {
+	if limit := w.trip.pool.config.Response; limit > 0 {
 		w.trip.SetWriteDeadline(time.Now().Add(limit))
 		defer w.trip.SetWriteDeadline(time.Time{})
 	}
@@ -161,7 +161,7 @@ func (u *upload) readError() error {
 const uploadPatience = 50 * time.Millisecond
 
 // isDone reports whether the whole body was sent. It waits for the last bytes if
-// the answer came before them.
+// the response came before them.
 func (u *upload) isDone() bool {
 	if u == nil {
 		return true

@@ -12,8 +12,8 @@ import (
 const (
 	causeConnect  = "connect"  // refused, no route, no such name
 	CauseTimeout  = "timeout"  // to connect, or to answer
-	causeReset    = "reset"    // the connection was cut before the answer
-	causeProtocol = "protocol" // the answer is not HTTP, or switches protocols unasked
+	causeReset    = "reset"    // the connection was cut before the response
+	causeProtocol = "protocol" // the response is not HTTP, or switches protocols unasked
 	CauseClient   = "client"   // the client was gone first
 )
 

@@ -30,19 +30,19 @@ var (
 // upstream does.
 const maxNegotiations = 3
 
-// Do sends the request of x, by HTTP/1.1 if onlyHTTP1, and returns the answer like
+// Do sends the request of call, by HTTP/1.1 if onlyHTTP1, and returns the response like
 // http1.Upstream.Do. Requests that authenticate their connection, and all later
 // ones of an upstream that asks for that, are sent by HTTP/1.1 too.
-func (u *Upstream) Do(x *http1.Exchange, onlyHTTP1 bool) (res *http.Response, err error) {
-	onlyHTTP1 = onlyHTTP1 || http1.Authenticates(x.Request.Header)
+func (u *Upstream) Do(call *http1.Call, onlyHTTP1 bool) (res *http.Response, err error) {
+	onlyHTTP1 = onlyHTTP1 || http1.Authenticates(call.Request.Header)
 	for range maxNegotiations {
 		switch speaks := u.speaks.Load(); {
 		case onlyHTTP1 || speaks == speaksOnlyHTTP1:
-			res, err = u.doOnlyHTTP1(x)
+			res, err = u.doOnlyHTTP1(call)
 		case speaks == speaksHTTP2:
-			res, err = u.doHTTP2(x)
+			res, err = u.doHTTP2(call)
 		default:
-			res, err = u.http1.Do(x)
+			res, err = u.http1.Do(call)
 		}
 		if !errors.Is(err, errSpeaksHTTP1) && !errors.Is(err, errSpeaksHTTP2) {
 			break
@@ -54,15 +54,15 @@ func (u *Upstream) Do(x *http1.Exchange, onlyHTTP1 bool) (res *http.Response, er
 // onlyHTTP1Key is that of a context whose connections offer no HTTP/2.
 type onlyHTTP1Key struct{}
 
-func (u *Upstream) doOnlyHTTP1(x *http1.Exchange) (*http.Response, error) {
+func (u *Upstream) doOnlyHTTP1(call *http1.Call) (*http.Response, error) {
 	if u.tls != nil {
-		x.Request = x.Request.WithContext(context.WithValue(x.Request.Context(), onlyHTTP1Key{}, true))
+		call.Request = call.Request.WithContext(context.WithValue(call.Request.Context(), onlyHTTP1Key{}, true))
 	}
-	return u.http1.Do(x)
+	return u.http1.Do(call)
 }
 
-func (u *Upstream) doHTTP2(x *http1.Exchange) (*http.Response, error) {
-	r := x.Request
+func (u *Upstream) doHTTP2(call *http1.Call) (*http.Response, error) {
+	r := call.Request
 	if r.Body != nil { // http.Transport would close it where it cannot connect
 		r = r.WithContext(r.Context())
 		r.Body = io.NopCloser(r.Body)
@@ -74,8 +74,8 @@ func (u *Upstream) doHTTP2(x *http1.Exchange) (*http.Response, error) {
 	if http1.Authenticates(res.Header) {
 		u.speaks.Store(speaksOnlyHTTP1)
 	}
-	if x.BeforeWait != nil {
-		res.Body = waitingBody{res.Body, x.BeforeWait}
+	if call.BeforeWait != nil {
+		res.Body = waitingBody{res.Body, call.BeforeWait}
 	}
 	return res, nil
 }

@@ -23,14 +23,14 @@ type Route struct {
 	TLS *tls.Config
 
 	Connect  time.Duration // to be connected; 0 is no limit, as of the others
-	Response time.Duration // from the request's last byte to the answer's header
+	Response time.Duration // from the request's last byte to the response's header
 	Idle     time.Duration // a connection kept for the next request
 }
 
 // Upstream is the server of a Route, with the connections to it. It may be used
 // concurrently.
 type Upstream struct {
-	http1   *http1.Upstream
+	http1   *http1.Pool
 	http2   *http.Transport // nil without TLS
 	retired atomic.Bool     // other requests use another Upstream
 

@@ -32,7 +32,7 @@ func (g *identityGuard) position() (known store.Position, rolledBack bool) {
 	return g.known, g.rolledBack
 }
 
-// check compares the position in an answer with the position that was known when
+// check compares the position in a response with the position that was known when
 // the request was sent. A position that became known since does not count, as
 // answers may overtake one another.
 func (g *identityGuard) check(known, found store.Position) error {

@@ -52,6 +52,6 @@ func TestIdentityGuard_HoldsWhenTheStoreHasComeAsFarAgain(t *testing.T) {
 		t.Errorf("who asked before it was accepted met %v", err)
 	}
 	if err := g.Check(at("b", 7), at("b", 8)); err != nil {
-		t.Errorf("it was accepted, and an answer from before holds against it: %v", err)
+		t.Errorf("it was accepted, and a response from before holds against it: %v", err)
 	}
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // Nothing is read but by an index, and nothing is sorted: the cost is that of
-// the answer.
+// the response.
 func TestStore_ReadsByIndexAlone(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "originwarden.db")
 	open(t, ample(path))

@@ -75,7 +75,7 @@ func TestReadiness_TellsTheRevisionInForce(t *testing.T) {
 	made, _ := send(t, "POST", r.tenants+collection, `{"name":"n"}`, "Authorization: Bearer "+strings.TrimSpace(string(token)), "Content-Type: application/json")
 	want, _ := strconv.ParseUint(made.Header.Get("Web-Integrations-Revision"), 10, 64)
 	var d readiness.Document
-	for d.Revision < want && t.Context().Err() == nil { // the feed is behind the answer
+	for d.Revision < want && t.Context().Err() == nil { // the feed is behind the response
 		_, text := send(t, "GET", r.admin+"/readyz", "")
 		if err := json.Unmarshal([]byte(text), &d); err != nil {
 			t.Fatal(err)

@@ -62,12 +62,12 @@ func TestLog_HasNoSecretOfARequestOrAnAnswer(t *testing.T) {
 			t.Error("it is in the metrics")
 		}
 		if format == "json" && len(regexp.MustCompile(`"error":"[^"]*malformed`).FindAllString(r.stderr.String(), -1)) != 3 {
-			t.Errorf("the tenant's answers were not malformed:\n%s", r.stderr)
+			t.Errorf("the tenant's responses were not malformed:\n%s", r.stderr)
 		}
 	}
 }
 
-// exchange sends bytes on a connection of their own, and reads the answer.
+// exchange sends bytes on a connection of their own, and reads the response.
 func exchange(t *testing.T, url, raw string) {
 	t.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
@@ -112,7 +112,7 @@ func tenantOf(t *testing.T, answer string) (url string) {
 func TestLog_QuotesNothingThatATenantSends(t *testing.T) {
 	const ok = "HTTP/1.1 200 OK\r\n"
 	for name, answer := range map[string]string{
-		"no answer":                 "s3cr3t\r\n\r\n",
+		"no response":               "s3cr3t\r\n\r\n",
 		"a status that is none":     "HTTP/1.1 s3cr3t\r\n\r\n",
 		"a version that is none":    "HTTP/s3cr3t 200 OK\r\n\r\n",
 		"a line without a colon":    ok + "Set-Cookie s3cr3t\r\n\r\n",

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// raw sends bytes and reads the one answer to them.
+// raw sends bytes and reads the one response to them.
 func raw(t *testing.T, url, request string) *http.Response {
 	t.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))

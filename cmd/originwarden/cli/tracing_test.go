@@ -240,7 +240,7 @@ func TestTracing_TellsInTheMetricsWhatBecameOfSpans(t *testing.T) {
 	send(t, "GET", r.tenants, "")
 	collector.await(t, ofServer)
 	const want = `originwarden_trace_spans_total{outcome="exported"} 2`
-	for t.Context().Err() == nil { // the answer to the exporter is on its way
+	for t.Context().Err() == nil { // the response to the exporter is on its way
 		if _, text := send(t, "GET", r.admin+"/metrics", ""); strings.Contains(text, want) {
 			return
 		}

@@ -205,7 +205,7 @@ func TestWebIntegration_TakesServerAndTokenFromFlagsFirst(t *testing.T) {
 		{"the server of -s", shell("", officeToken), []string{"-s", o.url}, exitDone, ""},
 		{"the token of --token-file", shell(o.url, "other"), []string{"--token-file", file}, exitDone, ""},
 		{"another token", shell(o.url, "other-token"), nil, exitFailed, "reading " + w.ID + ": 401 Unauthorized\n  Unauthorized (AUTH-1)\n  trace id "},
-		{"an answer without a document", shell(refuses, officeToken), nil, exitFailed, "reading " + w.ID + ": GET " + refuses + collection + "/" + w.ID + ": 401 Unauthorized\n"},
+		{"a response without a document", shell(refuses, officeToken), nil, exitFailed, "reading " + w.ID + ": GET " + refuses + collection + "/" + w.ID + ": 401 Unauthorized\n"},
 		{"no server", shell("", officeToken), nil, exitUsage, "there is no server: set ORIGINWARDEN_SERVER, or give --server\n"},
 		{"no token", shell(o.url, ""), nil, exitUsage, "there is no token: set ORIGINWARDEN_TOKEN, or give --token-file\n"},
 		{"a server without a scheme", shell("acme.example.com", officeToken), nil, exitUsage, "the server is not a URL such as https://"},

@@ -69,7 +69,7 @@ func TestWebIntegrationCreate_UpsertsNothingThatHasChangedMeanwhile(t *testing.T
 	}
 }
 
-// The answer to the first PATCH is lost, and its repetition finds another ETag.
+// The response to the first PATCH is lost, and its repetition finds another ETag.
 func TestWebIntegrationCreate_UpsertsOnceThoughAnAnswerIsLost(t *testing.T) {
 	for _, row := range []struct {
 		rule   string

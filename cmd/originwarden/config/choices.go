@@ -15,7 +15,7 @@ type Mode uint8
 
 const (
 	Enforce Mode = iota // answers refused requests
-	Headers             // forwards refused requests, without CORS headers in their answers
+	Headers             // forwards refused requests, without CORS headers in their responses
 	Report              // forwards everything untouched
 )
 

@@ -12,7 +12,7 @@ import (
 const guideText = `originwarden demo: a tenant, the gateway in front of it at {{.Gateway}}, and two web pages.
 
 Open both in a browser and press their buttons:
-  {{.Listed}}  is listed: it sees the tenant's answers
+  {{.Listed}}  is listed: it sees the tenant's responses
   {{.Other}}  is not: its requests never reach the tenant
 
 Or paste into another shell. Preflights of the listed page (204) and of the other one (403):

@@ -33,7 +33,7 @@ type PageOptions struct {
 //
 // Results are in #result-get, #result-put, #result-events and
 // #result-websocket, whose data-state is idle, pending, ok, refused (the
-// script got an error instead of an answer) or failed (anything else).
+// script got an error instead of a response) or failed (anything else).
 func Page(o PageOptions) http.Handler {
 	page := template.Must(template.ParseFS(pageFiles, "page.html"))
 	mux := http.NewServeMux()

@@ -38,7 +38,7 @@ function show(name, state, rows = {}) {
 const refused = (error, meaning) => ["refused", { Error: error, Meaning: meaning }];
 
 // viaFetch sends the credentials of the gateway's host too: the strictest case
-// of CORS, in which no answer may be shared with "*".
+// of CORS, in which no response may be shared with "*".
 async function viaFetch(path, init, meaning) {
   let response;
   try {

@@ -27,7 +27,7 @@ func serve(t *testing.T, h http.Handler) string {
 	return server.URL
 }
 
-// send returns an answer whose body is read.
+// send returns a response whose body is read.
 func send(t *testing.T, method, url, contentType, body string) (*http.Response, string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))

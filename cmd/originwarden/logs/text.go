@@ -15,7 +15,7 @@ func ErrorText(err error) string {
 	if asked, ok := errors.AsType[*url.Error](err); ok { // which quotes the URL, before the cause
 		return asked.Op + ": " + ErrorText(asked.Err)
 	}
-	text, _, _ := strings.Cut(err.Error(), "(body: ") // as otlptracehttp ends with the answer
+	text, _, _ := strings.Cut(err.Error(), "(body: ") // as otlptracehttp ends with the response
 	return Escape(unquoted(text), LongestError)
 }
 

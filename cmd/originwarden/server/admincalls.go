@@ -23,16 +23,16 @@ func (s *Server) forOperators(serve http.HandlerFunc) http.Handler {
 			err = caller.CheckOperator()
 		}
 		if err != nil {
-			refused, _ := auth.AnswerTo(err) // every error of auth has one
+			refused, _ := auth.ResponseTo(err) // every error of auth has one
 			maps.Copy(w.Header(), refused.Header)
 			envelope.Write(w, envelope.TraceID(r.Context()), refused.Status, refused.Error)
 			return
 		}
-		answer := &statusWriter{ResponseWriter: w, status: http.StatusOK}
-		serve(answer, r)
+		written := &statusWriter{ResponseWriter: w, status: http.StatusOK}
+		serve(written, r)
 		s.log.Warn("a change was requested at the admin address", zap.String("subject", logs.Escape(caller.Subject(), logs.LongestName)), zap.String("client", r.RemoteAddr),
 			zap.String("method", r.Method), zap.String("path", r.URL.Path), zap.String("query", logs.Escape(r.URL.RawQuery, logs.LongestError)),
-			zap.Int("status", answer.status))
+			zap.Int("status", written.status))
 	})
 }
 

@@ -114,7 +114,7 @@ func (s *Server) reconfigure(ctx context.Context) (waiting []string, err error) 
 	return waiting, nil
 }
 
-// ReloadResponse is the answer of /reload.
+// ReloadResponse is the response of /reload.
 type ReloadResponse struct {
 	Tenants int `json:"tenants"`
 	// WaitForRestart are keys whose new value needs a restart.

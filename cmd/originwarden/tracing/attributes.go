@@ -68,7 +68,7 @@ func (s *spans) endServer(x *proxy.Exchange) {
 		s.server.SetAttributes(semconv.ErrorTypeKey.String(errorType(x)))
 		s.server.SetStatus(codes.Error, "")
 	}
-	s.server.End(trace.WithTimestamp(x.Start.Add(x.Answer)))
+	s.server.End(trace.WithTimestamp(x.Start.Add(x.ResponseTime)))
 }
 
 // endClient makes the span of the call of the tenant, if there was one.

@@ -85,7 +85,7 @@ type result[T any] struct {
 	err    error
 }
 
-// run returns the first answer, or a final error, or the error of ctx together
+// run returns the first response, or a final error, or the error of ctx together
 // with the last error of a member before.
 func (r *race[T]) run(ctx context.Context) (answer T, err error) {
 	r.results = make(chan result[T])
@@ -121,7 +121,7 @@ func (r *race[T]) run(ctx context.Context) (answer T, err error) {
 			next.Reset(r.retryDelay())
 		case <-ctx.Done():
 			if problem == nil || errors.Is(problem, ctx.Err()) {
-				return answer, fmt.Errorf("etcd: no answer: %w", ctx.Err())
+				return answer, fmt.Errorf("etcd: no response: %w", ctx.Err())
 			}
 			return answer, fmt.Errorf("etcd: %w: %w", ctx.Err(), problem)
 		}

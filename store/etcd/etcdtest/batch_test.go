@@ -88,7 +88,7 @@ func batchesWhatIsLarge(t *testing.T, c *etcdtest.Cluster) {
 }
 
 // batchesOnceWithoutAnswers cuts the connection when a commit has happened, and
-// before its answer has come.
+// before its response has come.
 func batchesOnceWithoutAnswers(t *testing.T, c *etcdtest.Cluster) {
 	s, o, r := relayed(t, c)
 	ctx, stop := context.WithCancel(t.Context())

@@ -95,7 +95,7 @@ func eachKind(t *testing.T, c *etcdtest.Cluster, spoil func(*relay, etcd.Options
 }
 
 // writesOnceWithoutAnswers cuts the connection when a write has happened, and
-// before its answer has come.
+// before its response has come.
 func writesOnceWithoutAnswers(t *testing.T, c *etcdtest.Cluster) {
 	client := raw(t, c)
 	lost := 0

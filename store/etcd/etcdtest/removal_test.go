@@ -412,7 +412,7 @@ func TestStore_UndoesNoRevocationMadeMeanwhile(t *testing.T) {
 }
 
 // TestStore_RemovesOnceWhenTheAnswerIsLost cuts the connection after a
-// removal and before its answer.
+// removal and before its response.
 func TestStore_RemovesOnceWhenTheAnswerIsLost(t *testing.T) {
 	t.Parallel()
 	c := startSmall(t)

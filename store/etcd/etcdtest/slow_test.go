@@ -20,7 +20,7 @@ const (
 	shortTimeout = 2 * time.Second
 )
 
-// TestStore_IsPatientWithSlowMembers has every answer of every member come late.
+// TestStore_IsPatientWithSlowMembers has every response of every member come late.
 func TestStore_IsPatientWithSlowMembers(t *testing.T) {
 	t.Parallel()
 	c := etcdtest.StartCluster(t, 3, nil)
@@ -118,7 +118,7 @@ func TestStore_LeavesAMemberThatStopsAnswering(t *testing.T) {
 		// Of the two requests of each write, one or two go there until it is
 		// known, and some when another one is slow; in turns it would be every third.
 		if lost := r.lost.Load() - before; lost > 9 {
-			t.Errorf("of 40 requests and more, member %d was sent %d without an answer", i, lost)
+			t.Errorf("of 40 requests and more, member %d was sent %d without a response", i, lost)
 		}
 		r.mute.Store(false)
 		r.cut()

@@ -19,7 +19,7 @@ const (
 	defaultURL = "http://127.0.0.1:9090"
 	urlUsage   = "the URL of a gateway's admin address"
 
-	maxAnswer = 1 << 20 // bytes
+	maxResponse = 1 << 20 // bytes
 )
 
 // newClient returns a client whose requests take no longer than timeout. It
@@ -32,77 +32,77 @@ func newClient(timeout time.Duration) *http.Client {
 	}
 }
 
-// answer is a gateway's answer.
-type answer struct {
+// response is a gateway's response.
+type response struct {
 	status int
 	body   []byte
 }
 
 // send sends a request for a path at an admin address, with the token unless that
 // is empty.
-func send(ctx context.Context, c *http.Client, method, admin, path, token string) (answer, error) {
+func send(ctx context.Context, c *http.Client, method, admin, path, token string) (response, error) {
 	request, err := http.NewRequestWithContext(ctx, method, strings.TrimRight(admin, "/")+path, nil)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	request.Header.Set("User-Agent", "originwarden")
 	if token != "" {
 		request.Header.Set("Authorization", "Bearer "+token)
 	}
-	response, err := c.Do(request)
+	res, err := c.Do(request)
 	if failed, ok := errors.AsType[*url.Error](err); ok {
-		return answer{}, failed.Err // messages name the address themselves
+		return response{}, failed.Err // messages name the address themselves
 	}
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	defer response.Body.Close()
-	if to := response.Header.Get("Location"); to != "" {
-		return answer{}, fmt.Errorf("it redirects, which is not followed, to %.200q", to)
+	defer res.Body.Close()
+	if to := res.Header.Get("Location"); to != "" {
+		return response{}, fmt.Errorf("it redirects, which is not followed, to %.200q", to)
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(nil, response.Body, maxAnswer))
-	return answer{response.StatusCode, body}, err
+	body, err := io.ReadAll(http.MaxBytesReader(nil, res.Body, maxResponse))
+	return response{res.StatusCode, body}, err
 }
 
-// post sends a POST and decodes the answer into document.
+// post sends a POST and decodes the response into document.
 func post(ctx context.Context, c *http.Client, admin, path, token string, document any) error {
-	a, err := send(ctx, c, http.MethodPost, admin, path, token)
+	r, err := send(ctx, c, http.MethodPost, admin, path, token)
 	switch {
 	case err != nil:
 		return err
-	case a.status != http.StatusOK:
-		return a.refusal()
+	case r.status != http.StatusOK:
+		return r.statusError()
 	}
-	return a.decode(document)
+	return r.decode(document)
 }
 
-func (a answer) decode(document any) error {
-	if err := json.Unmarshal(a.body, document); err != nil {
-		return fmt.Errorf("its answer is not that of a gateway: %w", err)
+func (r response) decode(document any) error {
+	if err := json.Unmarshal(r.body, document); err != nil {
+		return fmt.Errorf("its response is not that of a gateway: %w", err)
 	}
 	return nil
 }
 
-// refusal returns the error of an answer other than 200.
-func (a answer) refusal() error {
+// statusError returns the error of a response other than 200.
+func (r response) statusError() error {
 	var document struct {
 		Errors  []client.Problem `json:"errors"`
 		TraceID string           `json:"traceId"`
 	}
-	if json.Unmarshal(a.body, &document) != nil {
+	if json.Unmarshal(r.body, &document) != nil {
 		document.Errors = nil
 	}
 	switch {
 	case len(document.Errors) == 0 || document.Errors[0].Code == "TENANT_UNKNOWN":
-		return fmt.Errorf("%s: this is not a gateway's admin address (admin.listen); it may be the address for tenants (listen)", a.statusText())
+		return fmt.Errorf("%s: this is not a gateway's admin address (admin.listen); it may be the address for tenants (listen)", r.statusText())
 	case document.Errors[0].Code == "STORE_RESET":
 		return errors.New(document.Errors[0].Detail + "; its lists are not used. To accept it as it is: originwarden resync --accept")
 	}
-	return &client.Error{Status: a.status, Errors: document.Errors, TraceID: document.TraceID}
+	return &client.Error{Status: r.status, Errors: document.Errors, TraceID: document.TraceID}
 }
 
-func (a answer) statusText() string {
-	return strings.TrimSpace(fmt.Sprintf("%d %s", a.status, http.StatusText(a.status)))
+func (r response) statusText() string {
+	return strings.TrimSpace(fmt.Sprintf("%d %s", r.status, http.StatusText(r.status)))
 }
 
 // checkURLs checks the values of --admin.

@@ -45,7 +45,7 @@ func NewHealth() *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&admin, "admin", defaultURL, urlUsage)
-	flags.DurationVar(&timeout, "timeout", 2*time.Second, "how long to wait for the answer")
+	flags.DurationVar(&timeout, "timeout", 2*time.Second, "how long to wait for the response")
 	flags.BoolVar(&ready, "ready", false, "ask whether it accepts requests")
 	return cmd
 }

@@ -17,7 +17,7 @@ import (
 
 const (
 	pollInterval = 75 * time.Millisecond
-	pollTimeout  = 2 * time.Second // for the answer of one gateway
+	pollTimeout  = 2 * time.Second // for the response of one gateway
 	// settling is how long gateways may use different stores: not all of them
 	// accept a new one at the same time.
 	settling = 3 * time.Second
@@ -100,7 +100,7 @@ func (w *wait) run(ctx context.Context) ([]observation, error) {
 	}
 }
 
-// observation is the last answer of a gateway, and the error of an attempt after
+// observation is the last response of a gateway, and the error of an attempt after
 // it.
 type observation struct {
 	last *readiness // nil: none yet
@@ -177,7 +177,7 @@ func (w *wait) list(observed []observation) string {
 func (o observation) String() string {
 	switch {
 	case o.last == nil && o.err == nil:
-		return "no answer yet"
+		return "no response yet"
 	case o.last == nil:
 		return o.err.Error()
 	case o.err != nil:
@@ -186,7 +186,7 @@ func (o observation) String() string {
 	return o.last.String()
 }
 
-// readiness is what the commands read of the answer of /readyz.
+// readiness is what the commands read of the response of /readyz.
 type readiness struct {
 	Revision uint64   `json:"revision"`
 	Age      *float64 `json:"age"` // seconds; nil: never confirmed

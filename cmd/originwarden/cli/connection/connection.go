@@ -37,7 +37,7 @@ func (f *Flags) Define(cmd *cobra.Command) {
 	flags := cmd.PersistentFlags()
 	flags.StringVarP(&f.Server, "server", "s", "", "the URL of the tenant's host (default: ORIGINWARDEN_SERVER)")
 	f.Token.Define(cmd)
-	flags.IntVar(&f.retry, "retry", 0, "how often to repeat a request that got no answer, or 502, 503 or 504, at most 10; a create only if there was no connection")
+	flags.IntVar(&f.retry, "retry", 0, "how often to repeat a request that got no response, or 502, 503 or 504, at most 10; a create only if there was no connection")
 	flags.IntVar(&f.interval, "interval", 1, "seconds between repetitions, at least 1")
 	flags.BoolVar(&f.insecure, "insecure", false, "accept any certificate of the server: others on the network can read the token")
 	flags.StringVar(&f.cacert, "cacert", "", "a file with the authorities that sign the server's certificate, instead of the system's")

@@ -124,7 +124,7 @@ func (c creation) update(ctx context.Context, at *client.Client, id string) (cli
 		return client.WebIntegration{}, refused
 	}
 	found, err = at.Get(ctx, id)
-	// A repeated request is also refused if the first one was done and its answer
+	// A repeated request is also refused if the first one was done and its response
 	// was lost.
 	if refused != nil && (err != nil || found.Name != c.Name || !slices.Equal(found.ValidOrigins, c.ValidOrigins)) {
 		return client.WebIntegration{}, refused

@@ -22,7 +22,7 @@ type output struct{ quiet, raw, json bool }
 func (o *output) defineFlags(cmd *cobra.Command, quiet string) {
 	flags := cmd.PersistentFlags()
 	flags.BoolVarP(&o.quiet, "quiet", "q", false, quiet)
-	flags.BoolVar(&o.raw, "raw", false, "print the server's answer, byte for byte")
+	flags.BoolVar(&o.raw, "raw", false, "print the server's response, byte for byte")
 	flags.BoolVar(&o.json, "json", false, "print JSON")
 	cmd.MarkFlagsMutuallyExclusive("quiet", "raw", "json")
 }
@@ -71,7 +71,7 @@ func (o output) formatOne(w client.WebIntegration) []byte {
 	return formatTable(rows)
 }
 
-// formatWrite formats the answer to a write; done is what it did.
+// formatWrite formats the response to a write; done is what it did.
 func (o output) formatWrite(done, id string, a client.Response) []byte {
 	switch {
 	case o.raw:

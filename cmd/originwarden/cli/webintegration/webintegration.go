@@ -15,7 +15,7 @@ import (
 )
 
 // session is what the commands share: how to reach the server, and how to print
-// its answers.
+// its responses.
 type session struct {
 	env    command.Environment
 	flags  connection.Flags

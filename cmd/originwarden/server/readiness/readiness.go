@@ -33,7 +33,7 @@ type State struct {
 	missing string // why there are no lists, or ""
 }
 
-// Document is the answer of /readyz.
+// Document is the response of /readyz.
 type Document struct {
 	Ready bool `json:"ready"`
 	// Revision is the one in force, and Age how many seconds ago it was known to

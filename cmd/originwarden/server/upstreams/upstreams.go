@@ -105,7 +105,7 @@ func (u *Tracker) Up() map[string]bool {
 	return up
 }
 
-// Status is a tenant's upstream in the answer of /readyz.
+// Status is a tenant's upstream in the response of /readyz.
 type Status struct {
 	Tenant string `json:"tenant"`
 	// Up is null until there is a result.
@@ -116,7 +116,7 @@ type Status struct {
 	Cause string `json:"cause,omitempty"`
 }
 
-// maxStatuses bounds the answer of /readyz.
+// maxStatuses bounds the response of /readyz.
 const maxStatuses = 100
 
 // Statuses returns at most a hundred tenants' upstreams. Those that are down come

@@ -106,14 +106,14 @@ func (f *fleet) list(name string, origins ...string) client.WebIntegration {
 	return made
 }
 
-// acknowledged wants a revocation to be in force with its answer.
+// acknowledged wants a revocation to be in force with its response.
 func (f *fleet) acknowledged(by int, origin string, err error) {
 	f.Helper()
 	if err != nil {
 		f.Fatal(err)
 	}
 	if allowed, err := f.gateways[by].allows(plain, lists, "", origin); allowed || err != nil {
-		f.Errorf("with its answer, %s is allowed: %t, %v", origin, allowed, err)
+		f.Errorf("with its response, %s is allowed: %t, %v", origin, allowed, err)
 	}
 }
 

@@ -15,30 +15,30 @@ type Config struct {
 	// Dial opens a connection to the server, with TLS where that is spoken.
 	Dial func(context.Context) (net.Conn, error)
 	// Response is the time from the last byte of a request to the last of the
-	// answer's header; 0 is no limit.
+	// response's header; 0 is no limit.
 	Response time.Duration
 	// Idle is how long a connection is kept without a request; 0 is no limit.
 	Idle time.Duration
 }
 
-// Upstream is a server, with the connections to it that are kept for the next
+// Pool is a server, with the connections to it that are kept for the next
 // requests. It may be used concurrently.
-type Upstream struct {
+type Pool struct {
 	config Config
 	idle   idleConns
 	outage outage
 }
 
 // New returns an Upstream without connections.
-func New(config Config) *Upstream {
-	u := &Upstream{config: config}
-	u.idle.timeout = config.Idle
-	return u
+func New(config Config) *Pool {
+	p := &Pool{config: config}
+	p.idle.timeout = config.Idle
+	return p
 }
 
-// Exchange is a request for an upstream, and what its answer has beside the
+// Call is a request for an upstream, and what its response has beside the
 // http.Response.
-type Exchange struct {
+type Call struct {
 	// Request is sent with its method, Host, Header, Body, ContentLength and
 	// Trailer. Its URL is not used. Its context ends the exchange.
 	Request *http.Request
@@ -48,10 +48,10 @@ type Exchange struct {
 	// Session has the connections that belong to the client alone; nil makes one
 	// that ends with the exchange.
 	Session *Session
-	// BeforeWait, unless nil, is called before a read of the answer's body waits
+	// BeforeWait, unless nil, is called before a read of the response's body waits
 	// for the server.
 	BeforeWait func()
-	// Spelling is how the server spelled names of the answer's header. It is set
+	// Spelling is how the server spelled names of the response's header. It is set
 	// when Do returns.
 	Spelling Spelling
 }
@@ -60,23 +60,23 @@ type Exchange struct {
 // on a new one, and on another new one.
 const maxAttempts = 3
 
-// Do sends the request and returns the answer when its header has arrived, also
-// when the request's body has not been sent yet. The answer's body has to be
+// Do sends the request and returns the response when its header has arrived, also
+// when the request's body has not been sent yet. The response's body has to be
 // closed. That of a 101 is an io.ReadWriteCloser, the connection.
 //
-// A request is sent again when its connection is lost before the answer begins,
+// A request is sent again when its connection is lost before the response begins,
 // if nothing of it was sent, or if it is safe (RFC 9110, section 9.2.1) and has
 // no body. A server that refuses the connection is tried for up to a second.
-// Informational answers are reported to the request's httptrace.ClientTrace.
-func (u *Upstream) Do(x *Exchange) (*http.Response, error) {
+// Informational responses are reported to the request's httptrace.ClientTrace.
+func (p *Pool) Do(call *Call) (*http.Response, error) {
 	for attempt := 1; ; attempt++ {
-		c, err := u.connectionFor(x, attempt > 1)
+		conn, err := p.connectionFor(call, attempt > 1)
 		if err != nil {
 			return nil, err
 		}
-		res, err := c.roundTrip(x)
+		res, err := conn.roundTrip(call)
 		var lost *lostError
-		if err == nil || !errors.As(err, &lost) || attempt == maxAttempts || !x.mayRepeat(lost) {
+		if err == nil || !errors.As(err, &lost) || attempt == maxAttempts || !call.mayRepeat(lost) {
 			return res, err
 		}
 	}
@@ -84,36 +84,36 @@ func (u *Upstream) Do(x *Exchange) (*http.Response, error) {
 
 // connectionFor returns the client's own connection, one that was kept (unless
 // fresh), or a new one.
-func (u *Upstream) connectionFor(x *Exchange, fresh bool) (*conn, error) {
-	if c := x.Session.take(u); c != nil {
+func (p *Pool) connectionFor(call *Call, fresh bool) (*conn, error) {
+	if c := call.Session.take(p); c != nil {
 		return c, nil
 	}
 	if !fresh {
-		if c := u.idle.take(x.isRepeatable()); c != nil {
+		if c := p.idle.take(call.isRepeatable()); c != nil {
 			return c, nil
 		}
 	}
-	return u.dial(x.Request.Context())
+	return p.dial(call.Request.Context())
 }
 
 // CloseIdle closes the connections that no request uses.
-func (u *Upstream) CloseIdle() { u.idle.closeAll(false) }
+func (p *Pool) CloseIdle() { p.idle.closeAll(false) }
 
 // Retire closes the connections that no request uses, and those in use when
 // their requests have ended.
-func (u *Upstream) Retire() { u.idle.closeAll(true) }
+func (p *Pool) Retire() { p.idle.closeAll(true) }
 
 // mayRepeat reports whether a request whose connection was lost may be sent on
 // another one.
-func (x *Exchange) mayRepeat(lost *lostError) bool {
-	if x.Request.Context().Err() != nil {
+func (c *Call) mayRepeat(lost *lostError) bool {
+	if c.Request.Context().Err() != nil {
 		return false
 	}
-	return lost.unsent || x.isRepeatable()
+	return lost.unsent || c.isRepeatable()
 }
 
 // isRepeatable reports whether the request may be sent twice, and can be.
-func (x *Exchange) isRepeatable() bool { return isSafe(x.Request.Method) && !hasBody(x.Request) }
+func (c *Call) isRepeatable() bool { return isSafe(c.Request.Method) && !hasBody(c.Request) }
 
 // isSafe reports whether method is safe (RFC 9110, section 9.2.1).
 func isSafe(method string) bool {
@@ -124,13 +124,13 @@ func hasBody(r *http.Request) bool {
 	return r.ContentLength != 0 && r.Body != nil && r.Body != http.NoBody
 }
 
-// lostError says that a connection was lost before the answer began.
+// lostError says that a connection was lost before the response began.
 type lostError struct {
 	err    error
 	unsent bool // nothing of the request was sent
 }
 
-func (e *lostError) Error() string { return "connection lost before the answer: " + e.err.Error() }
+func (e *lostError) Error() string { return "connection lost before the response: " + e.err.Error() }
 func (e *lostError) Unwrap() error { return e.err }
 
 // isLoss reports whether err says that the peer has ended the connection.

@@ -11,26 +11,26 @@ import (
 	"originwarden/store"
 )
 
-// refusal is an error that a handler returns to have it sent as the response.
-type refusal struct {
+// errorResponse is an error that a handler returns to have it sent as the response.
+type errorResponse struct {
 	status int
 	errs   []envelope.Error
 	header http.Header // besides those of every response
 }
 
-func newRefusal(status int, errs ...envelope.Error) *refusal {
-	return &refusal{status: status, errs: errs}
+func newErrorResponse(status int, errs ...envelope.Error) *errorResponse {
+	return &errorResponse{status: status, errs: errs}
 }
 
-func (e *refusal) Error() string { return e.errs[0].Code }
+func (e *errorResponse) Error() string { return e.errs[0].Code }
 
-// RefusesWrite implements store.Refusal.
-func (e *refusal) RefusesWrite() {}
+// RejectsWrite implements store.Rejection.
+func (e *errorResponse) RejectsWrite() {}
 
 // sendError sends the response for err and returns its code. It logs internal
 // errors, about which clients learn no more than that the store is unavailable.
 func (t *tenantRequest) sendError(w http.ResponseWriter, r *http.Request, err error) (code string) {
-	refused := refusalFor(err)
+	refused := errorResponseFor(err)
 	if refused == nil {
 		refused = storeUnavailable(r.Method, err)
 		// A client that hung up has ended the call, not the store.
@@ -45,14 +45,14 @@ func (t *tenantRequest) sendError(w http.ResponseWriter, r *http.Request, err er
 	return refused.errs[0].Code
 }
 
-// refusalFor returns the response for an error that says what happened, or nil
+// errorResponseFor returns the response for an error that says what happened, or nil
 // for an internal one, after which the outcome of a write may be unknown.
-func refusalFor(err error) *refusal {
-	if refused, ok := errors.AsType[*refusal](err); ok {
+func errorResponseFor(err error) *errorResponse {
+	if refused, ok := errors.AsType[*errorResponse](err); ok {
 		return refused
 	}
-	if answer, ok := auth.AnswerTo(err); ok {
-		return &refusal{answer.Status, []envelope.Error{answer.Error}, answer.Header}
+	if response, ok := auth.ResponseTo(err); ok {
+		return &errorResponse{response.Status, []envelope.Error{response.Error}, response.Header}
 	}
 	if limit, ok := errors.AsType[*store.LimitError](err); ok {
 		return overLimit(limit)
@@ -79,38 +79,40 @@ func tokenError(err error) error {
 	return nil
 }
 
-func badRequest(status int, detail string) *refusal {
-	return newRefusal(status, envelope.Error{Code: "BAD_REQUEST", Title: "Bad Request", Detail: detail})
+func badRequest(status int, detail string) *errorResponse {
+	return newErrorResponse(status, envelope.Error{Code: "BAD_REQUEST", Title: "Bad Request", Detail: detail})
 }
 
 // invalidBody is the response to a body that is not the expected JSON.
-func invalidBody() *refusal { return badRequest(http.StatusBadRequest, "Error parsing request body") }
+func invalidBody() *errorResponse {
+	return badRequest(http.StatusBadRequest, "Error parsing request body")
+}
 
-func overLimit(limit *store.LimitError) *refusal {
+func overLimit(limit *store.LimitError) *errorResponse {
 	if limit.What == store.LimitOrigins {
-		return newRefusal(http.StatusBadRequest, invalidProperty("/validOrigins", limit.Error()))
+		return newErrorResponse(http.StatusBadRequest, invalidProperty("/validOrigins", limit.Error()))
 	}
 	return badRequest(http.StatusBadRequest, limit.Error())
 }
 
-func notFound() *refusal {
-	return newRefusal(http.StatusNotFound, envelope.Error{Code: "WEBINTEGRATIONS_NOT_FOUND", Title: "Not found"})
+func notFound() *errorResponse {
+	return newErrorResponse(http.StatusNotFound, envelope.Error{Code: "WEBINTEGRATIONS_NOT_FOUND", Title: "Not found"})
 }
 
-func methodNotAllowed(routes []route) *refusal {
+func methodNotAllowed(routes []route) *errorResponse {
 	methods := make([]string, len(routes))
 	for i, route := range routes {
 		methods[i] = route.method
 	}
-	e := newRefusal(http.StatusMethodNotAllowed, envelope.Error{Code: "METHOD_NOT_ALLOWED", Title: "Method not allowed"})
+	e := newErrorResponse(http.StatusMethodNotAllowed, envelope.Error{Code: "METHOD_NOT_ALLOWED", Title: "Method not allowed"})
 	e.header = http.Header{"Allow": {strings.Join(methods, ", ")}}
 	return e
 }
 
 // storeUnavailable is the response to an error of the store or of Lists.Keep. Of
 // a write it says whether it is known to have been made.
-func storeUnavailable(method string, err error) *refusal {
-	e := newRefusal(http.StatusServiceUnavailable, envelope.Error{
+func storeUnavailable(method string, err error) *errorResponse {
+	e := newErrorResponse(http.StatusServiceUnavailable, envelope.Error{
 		Code: "STORE_UNAVAILABLE", Title: "Store unavailable", Detail: storeErrorDetail(method, err),
 	})
 	e.header = http.Header{"Retry-After": {"5"}}

@@ -1,0 +1,171 @@
+package proxy
+
+import (
+	"net/http"
+	"sync"
+	"time"
+
+	"originwarden/proxy/fields"
+	"originwarden/proxy/http1"
+)
+
+// responseWriter writes the response of one exchange. It sets the CORS headers when
+// a status is written: headers that were set before httputil runs would be sent
+// with the tenant's 103 and be cleared from the final response.
+type responseWriter struct {
+	http.ResponseWriter
+	exchange *exchange
+	cors     corsFields
+	origin   []string // the request's Origin lines
+	status   int      // 0 until it was sent
+	sent     int64    // bytes of the body
+
+	progress time.Duration // for each write; 0 is no limit
+	control  *http.ResponseController
+	stalled  bool // a write exceeded progress
+
+	// writing is held for each write and flush: httputil also flushes by a timer.
+	writing sync.Mutex
+	pending bool // something was written and not flushed
+}
+
+// WriteHeader sends an informational status at once and a final one only once,
+// like net/http's own.
+func (w *responseWriter) WriteHeader(status int) {
+	if w.status != 0 {
+		return
+	}
+	header := w.Header()
+	if status >= 100 && status < 200 {
+		w.sendInformational(status, header)
+		return
+	}
+	w.status, w.pending = status, true
+	fields.LimitAnnounced(header)
+	w.setCORS(header)
+	w.exchange.prepareConnection(header)
+	w.nameFields(header)
+	w.ResponseWriter.WriteHeader(status)
+	w.exchange.body.Extend()
+}
+
+// nameFields keeps net/http from adding fields to a tenant's response, and spells the
+// names of fields in an HTTP/1 response as the tenant or the standards do.
+func (w *responseWriter) nameFields(header http.Header) {
+	if w.exchange.forwarded {
+		for _, invented := range [...]string{"Content-Type", "Date"} {
+			if _, set := header[invented]; !set {
+				header[invented] = nil
+			}
+		}
+	}
+	switch {
+	case !w.exchange.http1:
+	case w.exchange.forwarded:
+		w.exchange.spelling.Apply(header)
+	default:
+		http1.Respell(header)
+	}
+}
+
+// sendInformational sends an informational status, which net/http writes at once.
+// A client of HTTP/1.0 would read it as the response (RFC 9110, section 15.2).
+func (w *responseWriter) sendInformational(status int, header http.Header) {
+	if w.exchange.http10 {
+		return
+	}
+	if w.cors != corsKept {
+		fields.StripCORS(header)
+	}
+	w.startWriteTimer()
+	w.ResponseWriter.WriteHeader(status)
+	w.stopWriteTimer()
+}
+
+func (w *responseWriter) Write(b []byte) (int, error) {
+	w.writing.Lock()
+	defer w.writing.Unlock()
+	if w.status == 0 {
+		w.WriteHeader(http.StatusOK)
+	}
+	n, err := w.writeLimited(func() (int, error) { return w.ResponseWriter.Write(b) })
+	w.pending = true
+	if w.exchange.Method != http.MethodHead {
+		w.sent += int64(n)
+	}
+	return n, err
+}
+
+// writeLimited limits how long a write may take, for clients that do not read. A
+// deadline that outlasts the write would end an HTTP/2 stream that is quiet for a
+// while.
+func (w *responseWriter) writeLimited(write func() (int, error)) (int, error) {
+	began := w.startWriteTimer()
+	n, err := write()
+	if err != nil {
+		w.stalled = w.progress > 0 && time.Since(began) >= w.progress
+		return n, err
+	}
+	w.stopWriteTimer()
+	w.exchange.body.Extend()
+	return n, nil
+}
+
+func (w *responseWriter) startWriteTimer() (began time.Time) {
+	if w.progress > 0 {
+		began = time.Now()
+		w.control.SetWriteDeadline(began.Add(w.progress))
+	}
+	return began
+}
+
+func (w *responseWriter) stopWriteTimer() {
+	if w.progress > 0 {
+		w.control.SetWriteDeadline(time.Time{})
+	}
+}
+
+// limitRemainder leaves a limit for what net/http still has to send over HTTP/1
+// after the handler has returned. The connection's next exchange removes it.
+func (w *responseWriter) limitRemainder() {
+	if w.exchange.http1 && w.status != http.StatusSwitchingProtocols {
+		w.startWriteTimer()
+	}
+}
+
+// FlushError is for http.ResponseController. It writes the header first.
+func (w *responseWriter) FlushError() error {
+	w.writing.Lock()
+	defer w.writing.Unlock()
+	if w.status == 0 {
+		w.WriteHeader(http.StatusOK)
+	}
+	if !w.pending {
+		return nil
+	}
+	w.pending = false
+	_, err := w.writeLimited(func() (int, error) { return 0, w.control.Flush() })
+	return err
+}
+
+// flushPending sends what was written, before the gateway waits for the tenant. The
+// next write returns the error.
+func (w *responseWriter) flushPending() {
+	if w.status != 0 {
+		w.FlushError()
+	}
+}
+
+// SetWriteDeadline is for http.ResponseController. Over HTTP/2 a deadline resets
+// the stream, but the frame for that waits behind what the client does not read:
+// if the deadline has passed, such a connection is closed.
+func (w *responseWriter) SetWriteDeadline(deadline time.Time) error {
+	err := w.control.SetWriteDeadline(deadline)
+	if !w.exchange.http1 && !deadline.IsZero() && !deadline.After(time.Now()) {
+		w.exchange.conn.CutStalled()
+	}
+	return err
+}
+
+// Unwrap is for http.ResponseController, for deadlines and hijacking.
+func (w *responseWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
