@@ -13,47 +13,48 @@ import (
 func batchTests() []test {
 	few := store.Limits{Integrations: 2, Origins: 3}
 	return []test{
-		{name: "MakeEveryWrite", run: batchMakesEveryWrite},
-		{name: "OfNothingWriteNothing", run: batchOfNothing},
-		{name: "RefuseOneWriteAlone", run: batchRefusesOne, limits: few},
-		{name: "WriteInTheirOrder", run: batchIsInOrder, limits: few},
-		{name: "MakeMoreThanOneCommitTakes", run: batchOfMany},
-		{name: "LoseNoOtherWrite", run: batchLosesNoOtherWrite},
-		{name: "ThatPanicLeaveTheStoreUsable", run: batchPanics},
-		{name: "ThatEndInsideTearNoWrite", run: batchEndsInside},
+		{name: "ApplyEveryWrite", run: batchAppliesEveryWrite},
+		{name: "WithoutChangesWriteNothing", run: batchWithoutChanges},
+		{name: "RefuseWritesIndividually", run: batchRefusesIndividually, limits: few},
+		{name: "WriteInOrder", run: batchIsInOrder, limits: few},
+		{name: "ExceedOneCommit", run: batchExceedsOneCommit},
+		{name: "LoseNoConcurrentWrite", run: batchLosesNoConcurrentWrite},
+		{name: "LeaveStoreUsableAfterPanic", run: batchPanics},
+		{name: "KeepFirstWritesWhenCancelled", run: batchIsCancelled},
 	}
 }
 
-func creation(w store.WebIntegration) store.Write {
+func createWrite(w store.WebIntegration) store.Write {
 	return store.Write{Tenant: w.TenantID, ID: w.ID, Make: func(*store.WebIntegration) (*store.WebIntegration, error) { return &w, nil }}
 }
 
-func deletion(w store.WebIntegration) store.Write {
+func deleteWrite(w store.WebIntegration) store.Write {
 	return store.Write{Tenant: w.TenantID, ID: w.ID, Make: func(*store.WebIntegration) (*store.WebIntegration, error) { return nil, nil }}
 }
 
-func editing(w store.WebIntegration, edit func(*store.WebIntegration)) store.Write {
+func editWrite(w store.WebIntegration, edit func(*store.WebIntegration)) store.Write {
 	return store.Write{Tenant: w.TenantID, ID: w.ID, Make: func(was *store.WebIntegration) (*store.WebIntegration, error) {
 		edit(was)
 		return was, nil
 	}}
 }
 
-func refusedWrite(w store.WebIntegration, err error) store.Write {
+func failingWrite(w store.WebIntegration, err error) store.Write {
 	return store.Write{Tenant: w.TenantID, ID: w.ID, Make: func(was *store.WebIntegration) (*store.WebIntegration, error) {
 		if was != nil {
-			spoil(was)
+			modifyFields(was)
 		}
 		return was, err
 	}}
 }
 
-// batch makes the writes and checks their refusals.
+// batch makes the writes and checks which of them are refused. Writes beyond
+// refusals must succeed.
 func (s *subject) batch(writes []store.Write, refusals ...error) {
 	s.Helper()
 	refused, err := s.Batch(s.Context(), writes)
 	if err != nil || len(refused) != len(writes) {
-		s.Fatalf("Batch returns the outcomes of %d of %d writes: %v", len(refused), len(writes), err)
+		s.Fatalf("Batch returned the outcomes of %d of %d writes: %v", len(refused), len(writes), err)
 	}
 	for i, got := range refused {
 		var want error
@@ -68,27 +69,27 @@ func (s *subject) batch(writes []store.Write, refusals ...error) {
 	}
 }
 
-func batchMakesEveryWrite(s *subject) {
-	kept, gone := s.create(newIntegration("acme", "kept", "https://kept.example")), s.create(newIntegration("other", "gone", "https://gone.example"))
+func batchAppliesEveryWrite(s *subject) {
+	kept, deleted := s.create(newIntegration("acme", "kept", "https://kept.example")), s.create(newIntegration("other", "gone", "https://gone.example"))
 	seen := s.watch(s.revision())
 	one, two := newIntegration("acme", "one", "https://one.example"), newIntegration("t/\x00 ü", "two")
 	missing := newIntegration("acme", "missing")
 	edited := kept
 	edited.Name, edited.ValidOrigins = "edited", []string{"https://edited.example", "https://b.example"}
 	s.batch([]store.Write{
-		creation(one),
-		editing(kept, func(w *store.WebIntegration) {
+		createWrite(one),
+		editWrite(kept, func(w *store.WebIntegration) {
 			s.wantSame("what Make sees", *w, kept)
 			*w = edited
 			w.ID, w.TenantID, w.Revision = "another", "other", 1<<40
 		}),
-		deletion(gone),
-		deletion(missing),
-		creation(two),
+		deleteWrite(deleted),
+		deleteWrite(missing),
+		createWrite(two),
 	})
 	last := s.revision()
 	fed := s.changesUntil(seen, last)
-	if len(fed) != 4 || fed[2].ID != gone.ID || !fed[2].Deleted {
+	if len(fed) != 4 || fed[2].ID != deleted.ID || !fed[2].Deleted {
 		s.Errorf("the feed has %+v", fed)
 	}
 	for i, w := range []*store.WebIntegration{&one, &edited, nil, &two} {
@@ -98,66 +99,66 @@ func batchMakesEveryWrite(s *subject) {
 		if w.Revision = fed[i].Revision; !slices.Equal(fed[i].Origins, w.Part().Origins) || fed[i].ID != w.ID {
 			s.Errorf("change %d is %+v", i, fed[i])
 		}
-		s.wantEverywhere(*w)
+		s.wantStored(*w)
 	}
-	_, err := s.Integration(s.Context(), "other", gone.ID)
+	_, err := s.Integration(s.Context(), "other", deleted.ID)
 	s.wantError("Integration", err, store.ErrNotFound)
 	s.reopen()
-	s.wantEverywhere(one)
-	s.wantEverywhere(edited)
+	s.wantStored(one)
+	s.wantStored(edited)
 	_, tenants, err := s.Tenants(s.Context())
 	if err != nil || tenants["t/\x00 ü"] != last || tenants["other"] != fed[2].Revision {
 		s.Errorf("Tenants: %v, %v", tenants, err)
 	}
 }
 
-func batchOfNothing(s *subject) {
+func batchWithoutChanges(s *subject) {
 	w := s.create(newIntegration("acme", "one", "https://a.example"))
 	s.wantNoWrite("acme", func() {
 		s.batch(nil)
-		s.batch([]store.Write{refusedWrite(w, store.ErrUnchanged), deletion(newIntegration("acme", "missing")), refusedWrite(w, fmt.Errorf("wrapped: %w", store.ErrUnchanged))})
+		s.batch([]store.Write{failingWrite(w, store.ErrUnchanged), deleteWrite(newIntegration("acme", "missing")), failingWrite(w, fmt.Errorf("wrapped: %w", store.ErrUnchanged))})
 	})
-	s.wantEverywhere(w)
+	s.wantStored(w)
 }
 
-func batchRefusesOne(s *subject) {
+func batchRefusesIndividually(s *subject) {
 	w := s.create(newIntegration("acme", "one", "https://a.example", "https://b.example"))
-	taken := newIntegration("other", "taken")
-	taken.ID = w.ID
+	duplicate := newIntegration("other", "taken")
+	duplicate.ID = w.ID
 	refusal := errors.New("refused")
 	first, third, fourth := newIntegration("other", "first"), newIntegration("other", "third"), newIntegration("other", "fourth")
 	s.batch([]store.Write{
-		creation(taken),
-		creation(first),
-		refusedWrite(w, refusal),
-		refusedWrite(w, store.ErrNotFound),
-		editing(w, func(w *store.WebIntegration) { w.ValidOrigins = numbered(4) }),
-		creation(third),
-		creation(fourth),
-		editing(w, func(w *store.WebIntegration) { w.Name = "renamed" }),
+		createWrite(duplicate),
+		createWrite(first),
+		failingWrite(w, refusal),
+		failingWrite(w, store.ErrNotFound),
+		editWrite(w, func(w *store.WebIntegration) { w.ValidOrigins = makeOrigins(4) }),
+		createWrite(third),
+		createWrite(fourth),
+		editWrite(w, func(w *store.WebIntegration) { w.Name = "renamed" }),
 	}, store.ErrExists, nil, refusal, store.ErrNotFound, &store.LimitError{What: store.LimitOrigins, Max: 3},
 		nil, &store.LimitError{What: store.LimitIntegrations, Max: 2})
 	_, others := s.load("other")
 	if _, all := s.load("acme"); len(others) != 2 || all[w.ID].Name != "renamed" || !slices.Equal(all[w.ID].ValidOrigins, w.ValidOrigins) {
 		s.Errorf("acme has %v, other %v", all, others)
 	}
-	s.create(newIntegration("acme", "what was refused counts for nothing", numbered(1)...))
+	s.create(newIntegration("acme", "what was refused counts for nothing", makeOrigins(1)...))
 }
 
 func batchIsInOrder(s *subject) {
-	w, full := s.create(newIntegration("acme", "one", numbered(3)...)), s.create(newIntegration("acme", "two"))
+	w, full := s.create(newIntegration("acme", "one", makeOrigins(3)...)), s.create(newIntegration("acme", "two"))
 	moved := w
 	moved.TenantID, moved.Name = "other", "moved"
 	third := newIntegration("acme", "third")
 	s.batch([]store.Write{
-		creation(moved),
-		creation(third),
-		editing(w, func(w *store.WebIntegration) { w.ValidOrigins = numbered(1) }),
-		editing(full, func(w *store.WebIntegration) { w.ValidOrigins = numbered(2) }),
-		deletion(w),
-		creation(moved),
-		creation(third),
-		editing(moved, func(w *store.WebIntegration) { w.Name += " and edited" }),
+		createWrite(moved),
+		createWrite(third),
+		editWrite(w, func(w *store.WebIntegration) { w.ValidOrigins = makeOrigins(1) }),
+		editWrite(full, func(w *store.WebIntegration) { w.ValidOrigins = makeOrigins(2) }),
+		deleteWrite(w),
+		createWrite(moved),
+		createWrite(third),
+		editWrite(moved, func(w *store.WebIntegration) { w.Name += " and edited" }),
 	}, store.ErrExists, &store.LimitError{What: store.LimitIntegrations, Max: 2})
 	_, others := s.load("other")
 	if _, all := s.load("acme"); len(all) != 2 || len(all[full.ID].ValidOrigins) != 2 || all[third.ID].Name != "third" || others[moved.ID].Name != "moved and edited" {
@@ -167,24 +168,24 @@ func batchIsInOrder(s *subject) {
 
 // batchOfMany has more writes than a store may make in one commit, by number and by
 // bytes.
-func batchOfMany(s *subject) {
+func batchExceedsOneCommit(s *subject) {
 	const tenants, each = 40, 8
 	seen := s.watch(s.revision())
 	var writes []store.Write
 	want := map[string]store.WebIntegration{}
 	for i := range tenants * each {
-		w := newIntegration(fmt.Sprint("tenant-", i/each), fmt.Sprint("name ", i), numbered(i%7)...)
+		w := newIntegration(fmt.Sprint("tenant-", i/each), fmt.Sprint("name ", i), makeOrigins(i%7)...)
 		if i < 5 {
-			w.ValidOrigins = numbered(30_000)
+			w.ValidOrigins = makeOrigins(30_000)
 		}
 		want[w.ID] = w
-		writes = append(writes, creation(w))
+		writes = append(writes, createWrite(w))
 	}
 	s.batch(writes)
 	fed := s.changesUntil(seen, s.revision())
 	for i, c := range fed {
 		if w := want[c.ID]; c.Tenant != w.TenantID || len(c.Origins) != len(w.ValidOrigins) || c.ID != writes[i].ID || i > 0 && c.Revision < fed[i-1].Revision {
-			s.Errorf("change %d is of %s, %s with %d origins at revision %d", i, c.Tenant, c.ID, len(c.Origins), c.Revision)
+			s.Errorf("change %d: tenant %s, id %s, %d origins, revision %d", i, c.Tenant, c.ID, len(c.Origins), c.Revision)
 		}
 	}
 	if len(fed) != len(writes) {
@@ -192,16 +193,16 @@ func batchOfMany(s *subject) {
 	}
 	for i := range tenants {
 		if _, all := s.load(fmt.Sprint("tenant-", i)); len(all) != each {
-			s.Errorf("tenant %d has %d", i, len(all))
+			s.Errorf("tenant %d has %d web integrations, want %d", i, len(all), each)
 		}
 	}
 }
 
 // batchLosesNoOtherWrite makes concurrent edits and batches of the same web
 // integrations, which the batches have in different orders.
-func batchLosesNoOtherWrite(s *subject) {
+func batchLosesNoConcurrentWrite(s *subject) {
 	a, b := s.create(newIntegration("a", "0")), s.create(newIntegration("b", "0"))
-	count := func(w *store.WebIntegration) { w.ValidOrigins = numbered(len(w.ValidOrigins) + 1) }
+	count := func(w *store.WebIntegration) { w.ValidOrigins = makeOrigins(len(w.ValidOrigins) + 1) }
 	batch := func(writes ...store.Write) {
 		refused, err := s.Batch(s.Context(), writes)
 		s.wantError("Batch", errors.Join(append(refused, err)...), nil)
@@ -209,8 +210,8 @@ func batchLosesNoOtherWrite(s *subject) {
 	const rounds = 10
 	var done sync.WaitGroup
 	for range rounds {
-		done.Go(func() { batch(editing(a, count), editing(b, count)) })
-		done.Go(func() { batch(editing(b, count), editing(a, count), editing(b, count)) })
+		done.Go(func() { batch(editWrite(a, count), editWrite(b, count)) })
+		done.Go(func() { batch(editWrite(b, count), editWrite(a, count), editWrite(b, count)) })
 		done.Go(func() {
 			_, err := s.Edit(s.Context(), "a", a.ID, func(w *store.WebIntegration) error { count(w); return nil })
 			s.wantError("Edit", err, nil)
@@ -219,7 +220,7 @@ func batchLosesNoOtherWrite(s *subject) {
 	done.Wait()
 	for _, w := range []store.WebIntegration{a, b} {
 		if n := len(s.integration(w.TenantID, w.ID).ValidOrigins); n != 3*rounds {
-			s.Errorf("of %d edits of %s %d are kept", 3*rounds, w.TenantID, n)
+			s.Errorf("tenant %s: %d edits were kept, want %d", w.TenantID, n, 3*rounds)
 		}
 	}
 }
@@ -229,18 +230,18 @@ func batchPanics(s *subject) {
 	s.wantNoWrite("acme", func() {
 		defer func() {
 			if recover() == nil {
-				s.Error("the panic was swallowed")
+				s.Error("Batch did not panic")
 			}
 		}()
-		_, _ = s.Batch(s.Context(), []store.Write{creation(newIntegration("acme", "two")), editing(w, func(*store.WebIntegration) { panic("edit") })})
+		_, _ = s.Batch(s.Context(), []store.Write{createWrite(newIntegration("acme", "two")), editWrite(w, func(*store.WebIntegration) { panic("edit") })})
 	})
 	s.edit(w, func(w *store.WebIntegration) { w.Name = "two" })
-	s.batch([]store.Write{deletion(w)})
+	s.batch([]store.Write{deleteWrite(w)})
 }
 
 // batchEndsInside ends the context during a batch. Any number of its first writes may
 // be kept, and the result must not have more.
-func batchEndsInside(s *subject) {
+func batchIsCancelled(s *subject) {
 	ctx, cancel := context.WithCancel(s.Context())
 	defer cancel()
 	var writes []store.Write
@@ -257,11 +258,11 @@ func batchEndsInside(s *subject) {
 	_, all := s.load("acme")
 	for i, w := range writes {
 		if _, kept := all[w.ID]; kept != (i < len(all)) {
-			s.Fatalf("%d are kept, and write %d: %v", len(all), i, kept)
+			s.Fatalf("%d writes were kept, but write %d was kept: %t", len(all), i, kept)
 		}
 	}
 	if len(refused) > len(all) || err == nil && len(all) != len(writes) {
-		s.Errorf("Batch returns the outcomes of %d writes and the error %v, but %d are kept", len(refused), err, len(all))
+		s.Errorf("Batch returned the outcomes of %d writes and the error %v, but %d were kept", len(refused), err, len(all))
 	}
 	s.create(newIntegration("acme", "afterwards"))
 }

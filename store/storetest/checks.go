@@ -3,7 +3,7 @@ package storetest
 // checkTests test CheckWrites.
 func checkTests() []test {
 	return []test{
-		{name: "a check changes nothing", run: func(s *subject) {
+		{name: "ChangesNothing", run: func(s *subject) {
 			s.create(newIntegration("acme", "one", "https://a.example"))
 			s.wantNoWrite("acme", func() {
 				for range 3 {
@@ -11,7 +11,7 @@ func checkTests() []test {
 				}
 			})
 		}},
-		{name: "a check of an empty store", run: func(s *subject) {
+		{name: "EmptyStore", run: func(s *subject) {
 			s.wantError("CheckWrites", s.CheckWrites(s.Context()), nil)
 		}},
 	}

@@ -10,20 +10,20 @@ import (
 
 func contextTests() []test {
 	return []test{
-		{name: "ThatHaveEndedEndEveryCall", run: endedContexts},
-		{name: "EndCallsThatWaitForOthers", run: contextsEndWaits},
-		{name: "ThatEndInsideAWriteTearNothing", run: contextsEndInside},
-		{name: "OfAClosedStoreHelpNothing", run: closedStore},
+		{name: "CancelledBeforeCall", run: cancelledBeforeCall},
+		{name: "CancelledWhileWaiting", run: cancelWaitingCalls},
+		{name: "CancelledDuringWrite", run: cancelledDuringWrite},
+		{name: "ClosedStore", run: closedStoreFails},
 	}
 }
 
-func endedContexts(s *subject) {
+func cancelledBeforeCall(s *subject) {
 	w := s.create(newIntegration("acme", "one", "https://a.example"))
 	ctx, cancel := context.WithCancel(s.Context())
 	cancel()
 	for name, call := range storeCalls(s.Store, w) {
 		if err := call(ctx); !isUnavailable(err) {
-			s.Errorf("%s with an ended context: the error is %v", name, err)
+			s.Errorf("%s with a cancelled context: error %v, want unavailable", name, err)
 		}
 	}
 	for name, call := range storeCalls(s.Store, w) {
@@ -35,12 +35,12 @@ func endedContexts(s *subject) {
 
 // contextsEndWaits keeps a write open until the context of other calls, which may
 // have to wait for it, has ended. They may return anything, but must return.
-func contextsEndWaits(s *subject) {
+func cancelWaitingCalls(s *subject) {
 	w := s.create(newIntegration("acme", "one"))
 	inside, release := make(chan struct{}), make(chan struct{})
 	entered := sync.OnceFunc(func() { close(inside) })
-	var held sync.WaitGroup
-	held.Go(func() {
+	var editing sync.WaitGroup
+	editing.Go(func() {
 		_, err := s.Edit(s.Context(), "acme", w.ID, func(w *store.WebIntegration) error {
 			entered()
 			<-release
@@ -48,7 +48,7 @@ func contextsEndWaits(s *subject) {
 			return nil
 		})
 		if err != nil && !isUnavailable(err) {
-			s.wantError("the edit that was kept open", err, store.ErrNotFound) // an optimistic store deletes first
+			s.wantError("the open edit", err, store.ErrNotFound) // with optimistic locking the deletion may come first
 		}
 	})
 	<-inside
@@ -60,13 +60,13 @@ func contextsEndWaits(s *subject) {
 	}
 	waiting.Wait()
 	close(release)
-	held.Wait()
+	editing.Wait()
 	s.create(newIntegration("acme", "two"))
 }
 
 // contextsEndInside ends the context of a write during the write, which must then
 // happen wholly or not at all.
-func contextsEndInside(s *subject) {
+func cancelledDuringWrite(s *subject) {
 	was := s.create(newIntegration("acme", "was", "https://was.example"))
 	is := was
 	is.Name, is.ValidOrigins = "is", []string{"https://is.example", "https://is-too.example"}
@@ -78,30 +78,30 @@ func contextsEndInside(s *subject) {
 	})
 	got := s.integration("acme", was.ID)
 	if is.Revision = got.Revision; got.Name == is.Name {
-		s.wantEverywhere(is)
+		s.wantStored(is)
 	} else {
-		s.wantEverywhere(was)
+		s.wantStored(was)
 	}
 	if err == nil && got.Name != is.Name {
-		s.Error("an edit without an error was not kept")
+		s.Error("Edit returned no error, but the edit was not kept")
 	}
 	s.delete(was)
 	s.create(was)
 }
 
-func closedStore(s *subject) {
+func closedStoreFails(s *subject) {
 	w := s.create(newIntegration("acme", "one"))
 	if err := s.Close(); err != nil {
 		s.Errorf("Close: %v", err)
 	}
 	for name, call := range storeCalls(s.Store, w) {
 		if err := call(s.Context()); !isUnavailable(err) {
-			s.Errorf("%s of a closed store: the error is %v", name, err)
+			s.Errorf("%s of a closed store: error %v, want unavailable", name, err)
 		}
 	}
 	if err := s.Close(); err != nil {
-		s.Errorf("a second Close: %v", err)
+		s.Errorf("second Close: %v", err)
 	}
 	s.reopen()
-	s.wantEverywhere(w)
+	s.wantStored(w)
 }

@@ -9,18 +9,18 @@ import (
 
 func entryTests() []test {
 	tests := []test{
-		{name: "KeepsTenantsApart", run: keepsTenantsApart},
-		{name: "HasNothingOfATenantNeverWrittenTo", run: hasNothingAtFirst},
-		{name: "EditChangesEveryFieldButTheIdentity", run: editChangesEveryField},
+		{name: "IsolatesTenants", run: isolatesTenants},
+		{name: "UnknownTenantIsEmpty", run: unknownTenantIsEmpty},
+		{name: "EditChangesAllButIDAndTenant", run: editChangesEveryField},
 	}
-	for name, w := range oddIntegrations() {
-		tests = append(tests, test{name: "KeepsEveryFieldOf/" + name, run: func(s *subject) { keepsEveryField(s, w) }})
+	for name, w := range unusualIntegrations() {
+		tests = append(tests, test{name: "KeepsEveryField/" + name, run: func(s *subject) { keepsEveryField(s, w) }})
 	}
 	return tests
 }
 
 // oddIntegrations returns web integrations that a store might change.
-func oddIntegrations() map[string]store.WebIntegration {
+func unusualIntegrations() map[string]store.WebIntegration {
 	const odd = `'";--\ %00 <b>&amp; ${x} {"a":[1]} ?1 :id 日本語 e` + "\u0301 \u2028 \u202e א \U0001f600 \ufffd\ufeff"
 	old := newIntegration("acme", "times")
 	old.Created, old.LastUpdated = time.Unix(1, 0).UTC(), time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
@@ -29,9 +29,9 @@ func oddIntegrations() map[string]store.WebIntegration {
 	return map[string]store.WebIntegration{
 		"nil list":      newIntegration("acme", "nil"),
 		"empty list":    newIntegration("acme", "empty", []string{}...),
-		"thousand":      newIntegration("acme", "thousand", numbered(1000)...),
+		"thousand":      newIntegration("acme", "thousand", makeOrigins(1000)...),
 		"as written":    newIntegration("acme", "as written", "https://thirdPartyApp.com", "HTTPS://a.example:443/", "https://B\u00fccher.example", odd),
-		"doubles":       newIntegration("acme", "doubles", "https://b.example", "https://a.example", "https://b.example"),
+		"duplicates":    newIntegration("acme", "doubles", "https://b.example", "https://a.example", "https://b.example"),
 		"odd name":      newIntegration("acme", odd),
 		"odd tenant":    newIntegration(odd, "tenant"),
 		"longest name":  newIntegration("acme", strings.Repeat("\U0001f600", store.MaxNameLength)),
@@ -46,16 +46,16 @@ func keepsEveryField(s *subject, w store.WebIntegration) {
 	created := s.create(w)
 	w.Revision = created.Revision
 	if w.Revision == 0 {
-		s.Error("the revision of a creation is 0")
+		s.Error("Create returned revision 0")
 	}
 	s.wantSame("Create", created, w)
-	s.wantEverywhere(w)
+	s.wantStored(w)
 	s.reopen()
-	s.wantEverywhere(w)
+	s.wantStored(w)
 }
 
 // wantEverywhere checks that Integration, Load and Page return w.
-func (s *subject) wantEverywhere(w store.WebIntegration) {
+func (s *subject) wantStored(w store.WebIntegration) {
 	s.Helper()
 	s.wantSame("Integration", s.integration(w.TenantID, w.ID), w)
 	_, loaded := s.load(w.TenantID)
@@ -66,75 +66,75 @@ func (s *subject) wantEverywhere(w store.WebIntegration) {
 			return
 		}
 	}
-	s.Errorf("Page has no %s", w.ID)
+	s.Errorf("Page does not return %s", w.ID)
 }
 
 func editChangesEveryField(s *subject) {
 	was := s.create(newIntegration("acme", "old", "https://old.example"))
-	for _, want := range oddIntegrations() {
+	for _, want := range unusualIntegrations() {
 		got := s.edit(was, func(w *store.WebIntegration) {
 			*w = want
 			w.ID, w.TenantID, w.Revision = "another", "other", 1<<40
 		})
 		want.ID, want.TenantID, want.Revision = was.ID, was.TenantID, got.Revision
 		s.wantSame("Edit", got, want)
-		s.wantEverywhere(want)
+		s.wantStored(want)
 	}
 	s.reopen()
 	if r := s.revision(); r >= 1<<40 {
-		s.Errorf("an edit set the revision to %d", r)
+		s.Errorf("the edit set the revision to %d", r)
 	}
 	_, others := s.load("other")
 	_, err := s.Integration(s.Context(), "acme", "another")
-	s.wantError("reading the id that the edit set", err, store.ErrNotFound)
+	s.wantError("Integration of the id set by the edit", err, store.ErrNotFound)
 	if len(others) > 0 {
-		s.Error("an edit gave a web integration to another tenant")
+		s.Error("the edit moved the web integration to another tenant")
 	}
 }
 
-func hasNothingAtFirst(s *subject) {
+func unknownTenantIsEmpty(s *subject) {
 	s.create(newIntegration("acme", "one"))
 	for _, descending := range []bool{false, true} {
 		page := s.page("none", store.Query{Limit: 10, Descending: descending})
 		if len(page.Integrations) > 0 || page.More || page.Less {
-			s.Errorf("the page is %+v", page)
+			s.Errorf("Page = %+v, want an empty page", page)
 		}
 	}
 	revision, all := s.load("none")
 	if len(all) > 0 || revision != s.revision() {
-		s.Errorf("Load has %v at revision %d, want none at the store's", all, revision)
+		s.Errorf("Load = %v at revision %d, want none at the revision of the store", all, revision)
 	}
 }
 
-func keepsTenantsApart(s *subject) {
+func isolatesTenants(s *subject) {
 	mine := s.create(newIntegration("acme", "mine", "https://mine.example"))
 	for _, other := range []string{"acm", "acme2", "ACME", "acme%", "acme/", "other"} {
 		theirs := s.create(newIntegration(other, "mine", "https://theirs.example"))
-		s.wantNoWrite("acme", func() { s.refusesForeign(other, mine) })
+		s.wantNoWrite("acme", func() { s.refusesOtherTenant(other, mine) })
 		if _, all := s.load(other); len(all) != 1 {
-			s.Errorf("Load(%q) has %v", other, all)
+			s.Errorf("Load(%q) = %v, want one web integration", other, all)
 		}
 		for _, descending := range []bool{false, true} {
 			page := s.page(other, store.Query{Limit: 10, Descending: descending})
 			if len(page.Integrations) != 1 || page.More || page.Less || page.Integrations[0].ID != theirs.ID {
-				s.Errorf("Page(%q) is %+v", other, page)
+				s.Errorf("Page(%q) = %+v, want one web integration", other, page)
 			}
 		}
 	}
 }
 
 // refusesForeign tries every call on a web integration of another tenant.
-func (s *subject) refusesForeign(tenant string, w store.WebIntegration) {
+func (s *subject) refusesOtherTenant(tenant string, w store.WebIntegration) {
 	ctx := s.Context()
 	_, err := s.Integration(ctx, tenant, w.ID)
 	s.wantError("Integration", err, store.ErrNotFound)
 	_, err = s.Edit(ctx, tenant, w.ID, func(*store.WebIntegration) error {
-		s.Error("the edit ran")
+		s.Error("Edit called its function")
 		return nil
 	})
 	s.wantError("Edit", err, store.ErrNotFound)
 	_, err = s.Delete(ctx, tenant, w.ID, func(store.WebIntegration) error {
-		s.Error("the deletion asked")
+		s.Error("Delete called its function")
 		return nil
 	})
 	s.wantError("Delete", err, store.ErrNotFound)

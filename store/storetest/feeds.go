@@ -14,14 +14,14 @@ import (
 
 func feedTests() []test {
 	return []test{
-		{name: "HaveEveryChange", run: feedHasEveryChange},
-		{name: "HaveEachOnceInTheOrderOfTheCommits", run: feedIsInOrder},
-		{name: "GoOnWhereTheyWereLeft", run: feedResumes},
-		{name: "EndWithTheirContext", run: feedEnds},
-		{name: "ReachEveryWatcher", run: feedReachesAll},
-		{name: "AddUpToWhatIsKept", run: feedAddsUp},
-		{name: "KnowEachTenantsLastWrite", run: tenantsKnowTheirLastWrite},
-		{name: "AreOfOneStore", run: identityStays},
+		{name: "DeliverEveryChange", run: feedDeliversEveryChange},
+		{name: "DeliverInCommitOrder", run: feedIsInOrder},
+		{name: "Resume", run: feedResumes},
+		{name: "EndWithContext", run: feedEndsWithContext},
+		{name: "ReachEveryWatcher", run: feedReachesEveryWatcher},
+		{name: "MatchStoredLists", run: feedMatchesStoredLists},
+		{name: "TenantsReturnsLastRevisions", run: tenantsReturnsLastRevisions},
+		{name: "IdentityIsStable", run: identityIsStable},
 	}
 }
 
@@ -34,7 +34,7 @@ type watcher struct {
 	ended   chan error
 }
 
-// watch starts a Watch that ends with the test.
+// watch starts a Watch, which is stopped when the test ends.
 func (s *subject) watch(after uint64) *watcher {
 	ctx, stop := context.WithCancel(s.Context())
 	w := &watcher{more: make(chan struct{}, 1), stop: stop, ended: make(chan error, 1)}
@@ -59,7 +59,7 @@ func (w *watcher) all() []origins.Change {
 	return slices.Clone(w.changes)
 }
 
-// changesUntil waits for the revision and returns the changes up to then.
+// changesUntil waits for the revision and returns all changes received by then.
 func (s *subject) changesUntil(w *watcher, revision uint64) []origins.Change {
 	s.Helper()
 	for {
@@ -77,18 +77,18 @@ func (s *subject) changesUntil(w *watcher, revision uint64) []origins.Change {
 	}
 }
 
-func feedHasEveryChange(s *subject) {
+func feedDeliversEveryChange(s *subject) {
 	before := s.create(newIntegration("acme", "before"))
 	w := s.watch(before.Revision)
 	one := s.create(newIntegration("acme", "one", "https://A.example", "https://b.example:443"))
 	two := s.create(newIntegration("t/\x00 ü", "two"))
 	edited := s.edit(one, func(w *store.WebIntegration) { w.ValidOrigins = []string{"https://c.example"} })
 	renamed := s.edit(before, func(w *store.WebIntegration) { w.Name = "after" })
-	deleted := s.delete(two)
+	deletion := s.delete(two)
 	want := []origins.Change{
-		one.Change(), two.Change(), edited.Change(), renamed.Change(), store.Deletion(two.TenantID, two.ID, deleted),
+		one.Change(), two.Change(), edited.Change(), renamed.Change(), store.Deletion(two.TenantID, two.ID, deletion),
 	}
-	got := s.changesUntil(w, deleted)
+	got := s.changesUntil(w, deletion)
 	if len(got) != len(want) {
 		s.Fatalf("the feed has %d changes, want %d: %+v", len(got), len(want), got)
 	}
@@ -116,7 +116,7 @@ func (s *subject) writeConcurrently(tenants ...string) (revisions []uint64) {
 	const writers, rounds = 4, 10
 	var mu sync.Mutex
 	var done sync.WaitGroup
-	note := func(revision uint64, err error) {
+	record := func(revision uint64, err error) {
 		s.wantError("a write", err, nil)
 		mu.Lock()
 		defer mu.Unlock()
@@ -127,14 +127,14 @@ func (s *subject) writeConcurrently(tenants ...string) (revisions []uint64) {
 		done.Go(func() {
 			for n := range rounds {
 				w, err := s.Create(s.Context(), newIntegration(tenant, "one", fmt.Sprintf("https://w%d-%d.example", i, n)))
-				note(w.Revision, err)
+				record(w.Revision, err)
 				edited, err := s.Edit(s.Context(), tenant, w.ID, func(w *store.WebIntegration) error {
 					w.ValidOrigins = append(w.ValidOrigins, "https://shared.example")
 					return nil
 				})
-				note(edited.Revision, err)
+				record(edited.Revision, err)
 				if n%2 == 1 {
-					note(s.Delete(s.Context(), tenant, w.ID, allowed))
+					record(s.Delete(s.Context(), tenant, w.ID, allowed))
 				}
 			}
 		})
@@ -159,19 +159,19 @@ func feedResumes(s *subject) {
 		s.Errorf("Watch ended with %v", err)
 	}
 	missed := s.edit(one, func(w *store.WebIntegration) { w.Name = "two" })
-	gone := s.delete(one)
+	deleted := s.delete(one)
 	again := s.watch(one.Revision)
 	then := s.create(newIntegration("acme", "three"))
 	got := revisionsOf(s.changesUntil(again, then.Revision))
-	if want := []uint64{missed.Revision, gone, then.Revision}; !slices.Equal(got, want) {
-		s.Errorf("Watch resumed with %d, want %d", got, want)
+	if want := []uint64{missed.Revision, deleted, then.Revision}; !slices.Equal(got, want) {
+		s.Errorf("the resumed Watch received the revisions %d, want %d", got, want)
 	}
 	if all := first.all(); len(all) != 1 {
-		s.Errorf("a Watch that had ended received %+v", all)
+		s.Errorf("the stopped Watch received %+v", all)
 	}
 }
 
-func feedEnds(s *subject) {
+func feedEndsWithContext(s *subject) {
 	s.create(newIntegration("acme", "one"))
 	w := s.watch(s.revision())
 	w.stop()
@@ -181,11 +181,11 @@ func feedEnds(s *subject) {
 	ahead := s.watch(s.revision() + 100)
 	ahead.stop()
 	if err := <-ahead.ended; !errors.Is(err, context.Canceled) {
-		s.Errorf("ahead of the store Watch ended with %v", err)
+		s.Errorf("Watch after a future revision ended with %v", err)
 	}
 }
 
-func feedReachesAll(s *subject) {
+func feedReachesEveryWatcher(s *subject) {
 	from := s.revision()
 	var watchers []*watcher
 	for range 5 {
@@ -202,7 +202,7 @@ func feedReachesAll(s *subject) {
 
 // feedAddsUp applies every change to empty lists, and compares the results with what
 // Load returns.
-func feedAddsUp(s *subject) {
+func feedMatchesStoredLists(s *subject) {
 	tenants := []string{"acme", "other"}
 	from := s.revision()
 	lists := map[string]*origins.List{}
@@ -215,32 +215,32 @@ func feedAddsUp(s *subject) {
 		lists[c.Tenant] = lists[c.Tenant].With(c)
 	}
 	for _, t := range tenants {
-		_, kept := s.load(t)
+		_, stored := s.load(t)
 		total := 0
-		for _, w := range kept {
+		for _, w := range stored {
 			total += len(w.ValidOrigins)
 			for _, o := range w.ValidOrigins {
 				if known, listed := lists[t].PartContains(w.ID, o); !known || !listed {
-					s.Errorf("%s is kept and was not fed", o)
+					s.Errorf("%s is stored, but missing from the feed", o)
 				}
 			}
 		}
 		if lists[t].Len() != total {
-			s.Errorf("%d origins were fed, %d are kept", lists[t].Len(), total)
+			s.Errorf("the feed has %d origins, the store %d", lists[t].Len(), total)
 		}
 	}
 }
 
-func tenantsKnowTheirLastWrite(s *subject) {
+func tenantsReturnsLastRevisions(s *subject) {
 	if at, all, err := s.Tenants(s.Context()); err != nil || at.Revision != 0 || len(all) != 0 {
-		s.Errorf("an empty store has the tenants %v at %+v, %v", all, at, err)
+		s.Errorf("Tenants of an empty store = %v at %+v, %v", all, at, err)
 	}
 	one := s.create(newIntegration("acme", "one"))
 	other := s.create(newIntegration("o/ther", "one"))
 	edited := s.edit(one, func(w *store.WebIntegration) { w.Name = "two" })
 	s.wantTenants(map[string]uint64{"acme": edited.Revision, "o/ther": other.Revision})
-	deleted := s.delete(other)
-	want := map[string]uint64{"acme": edited.Revision, "o/ther": deleted}
+	deletion := s.delete(other)
+	want := map[string]uint64{"acme": edited.Revision, "o/ther": deletion}
 	s.wantTenants(want)
 	s.reopen()
 	s.wantTenants(want)
@@ -254,26 +254,26 @@ func (s *subject) wantTenants(want map[string]uint64) {
 	s.Helper()
 	at, all, err := s.Tenants(s.Context())
 	if err != nil || !reflect.DeepEqual(all, want) {
-		s.Errorf("the tenants are %v, %v; want %v", all, err, want)
+		s.Errorf("Tenants = %v, %v; want %v", all, err, want)
 	}
 	if now := s.position(); at != now {
-		s.Errorf("they were read at %+v, the store is at %+v", at, now)
+		s.Errorf("Tenants read at %+v, but the store is at %+v", at, now)
 	}
 }
 
-func identityStays(s *subject) {
+func identityIsStable(s *subject) {
 	at := s.position()
 	s.create(newIntegration("acme", "one"))
 	s.reopen()
 	now := s.position()
 	if at.Store == "" || now.Store != at.Store || now.Revision <= at.Revision {
-		s.Errorf("its position went from %+v to %+v", at, now)
+		s.Errorf("the position went from %+v to %+v", at, now)
 	}
 	if accepted, err := s.Accept(s.Context()); err != nil || accepted != now {
-		s.Errorf("Accept returns %+v, %v; it is at %+v", accepted, err, now)
+		s.Errorf("Accept = %+v, %v; want %+v", accepted, err, now)
 	}
 	other := newSubject(s.T, s.openNew, store.Limits{})
-	if is := other.position().Store; is == now.Store {
-		s.Errorf("two stores are %s", is)
+	if id := other.position().Store; id == now.Store {
+		s.Errorf("two stores have the identity %s", id)
 	}
 }

@@ -12,15 +12,16 @@ import (
 func limitTests() []test {
 	few, small := store.Limits{Integrations: 2, Origins: 100}, store.Limits{Integrations: 100, Origins: 3}
 	return []test{
-		{name: "BoundTheIntegrations", run: limitsBoundIntegrations, limits: few},
-		{name: "BoundTheOrigins", run: limitsBoundOrigins, limits: small},
-		{name: "BoundWhatAnEditAdds", run: limitsBoundEdits, limits: small},
-		{name: "CountWhatWasReopened", run: limitsSurviveReopening, limits: small},
-		{name: "HoldHoweverManyCreate", run: limitsHoldConcurrently, limits: store.Limits{Integrations: 5, Origins: 100}},
+		{name: "ApplyToIntegrations", run: limitsApplyToIntegrations, limits: few},
+		{name: "ApplyToOrigins", run: limitsApplyToOrigins, limits: small},
+		{name: "ApplyToEdits", run: limitsApplyToEdits, limits: small},
+		{name: "ApplyAfterReopen", run: limitsApplyAfterReopen, limits: small},
+		{name: "ApplyToConcurrentCreates", run: limitsApplyToConcurrentCreates, limits: store.Limits{Integrations: 5, Origins: 100}},
 	}
 }
 
-func (s *subject) refuses(w store.WebIntegration, what string, most int) {
+// wantRefused checks that the creation of w exceeds a limit and writes nothing.
+func (s *subject) wantRefused(w store.WebIntegration, what string, most int) {
 	s.Helper()
 	s.wantNoWrite(w.TenantID, func() {
 		s.Helper()
@@ -33,12 +34,12 @@ func (s *subject) wantLimit(err error, what string, most int) {
 	s.Helper()
 	var limit *store.LimitError
 	if !errors.As(err, &limit) || *limit != (store.LimitError{What: what, Max: most}) {
-		s.Errorf("the error is %v, want that a tenant may have at most %d %s", err, most, what)
+		s.Errorf("error %v, want that a tenant may have at most %d %s", err, most, what)
 	}
 }
 
 // numbered returns n valid origins.
-func numbered(n int) []string {
+func makeOrigins(n int) []string {
 	entries := make([]string, n)
 	for i := range entries {
 		entries[i] = fmt.Sprintf("https://%d.example", i)
@@ -46,35 +47,35 @@ func numbered(n int) []string {
 	return entries
 }
 
-func limitsBoundIntegrations(s *subject) {
+func limitsApplyToIntegrations(s *subject) {
 	one := s.create(newIntegration("acme", "one"))
-	s.create(newIntegration("acme", "two", numbered(3)...))
-	s.refuses(newIntegration("acme", "three"), store.LimitIntegrations, 2)
+	s.create(newIntegration("acme", "two", makeOrigins(3)...))
+	s.wantRefused(newIntegration("acme", "three"), store.LimitIntegrations, 2)
 	s.create(newIntegration("other", "one"))
-	s.edit(one, func(w *store.WebIntegration) { w.ValidOrigins = numbered(2) })
-	s.refuses(newIntegration("acme", "three"), store.LimitIntegrations, 2)
+	s.edit(one, func(w *store.WebIntegration) { w.ValidOrigins = makeOrigins(2) })
+	s.wantRefused(newIntegration("acme", "three"), store.LimitIntegrations, 2)
 	s.delete(one)
 	s.create(newIntegration("acme", "three"))
-	s.refuses(newIntegration("acme", "four"), store.LimitIntegrations, 2)
+	s.wantRefused(newIntegration("acme", "four"), store.LimitIntegrations, 2)
 }
 
-func limitsBoundOrigins(s *subject) {
-	s.refuses(newIntegration("acme", "four", numbered(4)...), store.LimitOrigins, 3)
-	two := s.create(newIntegration("acme", "two", numbered(2)...))
-	s.refuses(newIntegration("acme", "two more", numbered(2)...), store.LimitOrigins, 3)
-	s.create(newIntegration("acme", "one more", numbered(1)...))
+func limitsApplyToOrigins(s *subject) {
+	s.wantRefused(newIntegration("acme", "four", makeOrigins(4)...), store.LimitOrigins, 3)
+	two := s.create(newIntegration("acme", "two", makeOrigins(2)...))
+	s.wantRefused(newIntegration("acme", "two more", makeOrigins(2)...), store.LimitOrigins, 3)
+	s.create(newIntegration("acme", "one more", makeOrigins(1)...))
 	s.create(newIntegration("acme", "none"))
-	s.refuses(newIntegration("acme", "one", numbered(1)...), store.LimitOrigins, 3)
-	s.create(newIntegration("other", "three", numbered(3)...))
+	s.wantRefused(newIntegration("acme", "one", makeOrigins(1)...), store.LimitOrigins, 3)
+	s.create(newIntegration("other", "three", makeOrigins(3)...))
 	s.delete(two)
-	s.create(newIntegration("acme", "two again", numbered(2)...))
-	s.refuses(newIntegration("acme", "one", numbered(1)...), store.LimitOrigins, 3)
+	s.create(newIntegration("acme", "two again", makeOrigins(2)...))
+	s.wantRefused(newIntegration("acme", "one", makeOrigins(1)...), store.LimitOrigins, 3)
 }
 
-func limitsBoundEdits(s *subject) {
-	w, other := s.create(newIntegration("acme", "one", numbered(1)...)), s.create(newIntegration("acme", "other", numbered(1)...))
+func limitsApplyToEdits(s *subject) {
+	w, other := s.create(newIntegration("acme", "one", makeOrigins(1)...)), s.create(newIntegration("acme", "other", makeOrigins(1)...))
 	resize := func(n int) func(*store.WebIntegration) error {
-		return func(w *store.WebIntegration) error { w.ValidOrigins = numbered(n); return nil }
+		return func(w *store.WebIntegration) error { w.ValidOrigins = makeOrigins(n); return nil }
 	}
 	s.wantNoWrite("acme", func() {
 		_, err := s.Edit(s.Context(), "acme", w.ID, resize(3))
@@ -82,27 +83,27 @@ func limitsBoundEdits(s *subject) {
 	})
 	for _, n := range []int{2, 2, 0, 1, 2} {
 		_, err := s.Edit(s.Context(), "acme", w.ID, resize(n))
-		s.wantError(fmt.Sprintf("an edit to %d", n), err, nil)
+		s.wantError(fmt.Sprintf("an edit to %d origins", n), err, nil)
 	}
 	s.edit(w, func(w *store.WebIntegration) { w.Name = "renamed at the limit" })
 	s.edit(other, func(w *store.WebIntegration) { w.ValidOrigins = nil })
 	_, err := s.Edit(s.Context(), "acme", w.ID, resize(3))
-	s.wantError("an edit up to what another one freed", err, nil)
+	s.wantError("an edit that uses origins freed by another edit", err, nil)
 	s.delete(w)
 	_, err = s.Edit(s.Context(), "acme", other.ID, resize(3))
-	s.wantError("an edit up to what a deletion freed", err, nil)
+	s.wantError("an edit that uses origins freed by a deletion", err, nil)
 }
 
-func limitsSurviveReopening(s *subject) {
-	w := s.create(newIntegration("acme", "two", numbered(2)...))
+func limitsApplyAfterReopen(s *subject) {
+	w := s.create(newIntegration("acme", "two", makeOrigins(2)...))
 	s.reopen()
-	s.refuses(newIntegration("acme", "two more", numbered(2)...), store.LimitOrigins, 3)
+	s.wantRefused(newIntegration("acme", "two more", makeOrigins(2)...), store.LimitOrigins, 3)
 	s.delete(w)
 	s.reopen()
-	s.create(newIntegration("acme", "three", numbered(3)...))
+	s.create(newIntegration("acme", "three", makeOrigins(3)...))
 }
 
-func limitsHoldConcurrently(s *subject) {
+func limitsApplyToConcurrentCreates(s *subject) {
 	errs := make([]error, 20)
 	var done sync.WaitGroup
 	for i := range errs {
@@ -114,6 +115,6 @@ func limitsHoldConcurrently(s *subject) {
 		s.wantLimit(err, store.LimitIntegrations, 5)
 	}
 	if _, all := s.load("acme"); len(all) != 5 || len(errs) != 15 {
-		s.Errorf("%d are kept and %d were refused, want 5 and 15", len(all), len(errs))
+		s.Errorf("%d were created and %d refused, want 5 and 15", len(all), len(errs))
 	}
 }

@@ -11,15 +11,15 @@ import (
 
 func loadTests() []test {
 	return []test{
-		{name: "SeeOneRevision", run: loadsSeeOneRevision},
-		{name: "FeedACache", run: loadsFeedACache},
+		{name: "ReadOneRevision", run: loadsReadOneRevision},
+		{name: "BuildAList", run: loadsBuildAList},
 	}
 }
 
-// history has the name of one web integration after each write of it.
-type history []named
+// history lists the name of a web integration after each of its writes.
+type history []namedAt
 
-type named struct {
+type namedAt struct {
 	revision uint64
 	name     string // empty after the deletion
 }
@@ -36,7 +36,7 @@ func (h history) nameAt(revision uint64) (name string) {
 
 // loadsSeeOneRevision loads during concurrent writes, and then compares each load with
 // what was written up to its revision.
-func loadsSeeOneRevision(s *subject) {
+func loadsReadOneRevision(s *subject) {
 	const writers = 4
 	histories := make([]map[string]history, writers)
 	var done sync.WaitGroup
@@ -54,7 +54,7 @@ func loadsSeeOneRevision(s *subject) {
 		busy = writing.Load() > 0 // loads once more after the last write
 		revision, all := s.load("acme")
 		if revision < last {
-			s.Errorf("a load at revision %d comes after one at %d", revision, last)
+			s.Errorf("a load returned revision %d after one that returned %d", revision, last)
 		}
 		last, loads[revision] = revision, all
 	}
@@ -63,7 +63,7 @@ func loadsSeeOneRevision(s *subject) {
 		s.wantHistory(revision, all, histories)
 	}
 	if last != s.revision() {
-		s.Errorf("of %d loads the last is at revision %d, the store at %d", len(loads), last, s.revision())
+		s.Errorf("the last load returned revision %d, want %d", last, s.revision())
 	}
 }
 
@@ -74,22 +74,22 @@ func (s *subject) writeHistory() map[string]history {
 	for i := range 10 {
 		w := newIntegration("acme", "created", "https://created.example")
 		var h history
-		note := func(revision uint64, name string, err error) {
+		record := func(revision uint64, name string, err error) {
 			s.wantError("a write", err, nil)
-			h = append(h, named{revision, name})
+			h = append(h, namedAt{revision, name})
 		}
 		got, err := s.Create(s.Context(), w)
-		note(got.Revision, got.Name, err)
+		record(got.Revision, got.Name, err)
 		for j := range 3 {
 			got, err = s.Edit(s.Context(), "acme", w.ID, func(w *store.WebIntegration) error {
 				w.Name = fmt.Sprint("edited ", j)
 				return nil
 			})
-			note(got.Revision, got.Name, err)
+			record(got.Revision, got.Name, err)
 		}
 		if i%2 == 0 {
 			revision, err := s.Delete(s.Context(), "acme", w.ID, allowed)
-			note(revision, "", err)
+			record(revision, "", err)
 		}
 		all[w.ID] = h
 	}
@@ -100,19 +100,19 @@ func (s *subject) wantHistory(revision uint64, all map[string]store.WebIntegrati
 	s.Helper()
 	for _, w := range all {
 		if w.Revision > revision {
-			s.Errorf("a load at revision %d has a web integration of %d", revision, w.Revision)
+			s.Errorf("a load at revision %d has a web integration at revision %d", revision, w.Revision)
 		}
 	}
 	for _, written := range histories {
 		for id, h := range written {
 			if got, want := all[id].Name, h.nameAt(revision); got != want {
-				s.Errorf("a load at revision %d has %q, want %q of %v", revision, got, want, h)
+				s.Errorf("a load at revision %d has the name %q, want %q; history: %v", revision, got, want, h)
 			}
 		}
 	}
 }
 
-func loadsFeedACache(s *subject) {
+func loadsBuildAList(s *subject) {
 	one := s.create(newIntegration("acme", "one", "https://A.example:443/", "not an origin"))
 	two := s.create(newIntegration("acme", "two", "https://b.example"))
 	s.create(newIntegration("other", "three", "https://c.example"))
@@ -126,11 +126,11 @@ func loadsFeedACache(s *subject) {
 	}
 	list := origins.NewList(revision, parts)
 	if list.Revision() != s.revision() || list.Len() != 2 || list.Contains("https://c.example") {
-		s.Errorf("the list has %d origins at revision %d", list.Len(), list.Revision())
+		s.Errorf("the list has %d origins at revision %d, want 2 at %d", list.Len(), list.Revision(), s.revision())
 	}
 	for id, origin := range map[string]string{one.ID: "https://a.example", two.ID: "https://b.example"} {
 		if known, listed := list.PartContains(id, origin); !known || !listed {
-			s.Errorf("%s is known %t, %s listed %t", id, known, origin, listed)
+			s.Errorf("integration %s: known %t; origin %s: listed %t", id, known, origin, listed)
 		}
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"originwarden/store"
 )
 
-// createSized creates web integrations with so many bytes of valid origins each, and
-// returns them in the order of their names.
+// createSized creates web integrations with these sizes of their valid origins, and
+// returns them sorted by name.
 func createSized(s *subject, bytes ...int) []store.WebIntegration {
 	var all []store.WebIntegration
 	for i, n := range bytes {
@@ -22,12 +22,12 @@ func createSized(s *subject, bytes ...int) []store.WebIntegration {
 	return all
 }
 
-func pagesEndByBytes(s *subject) {
+func pagesEndAtByteLimit(s *subject) {
 	all := createSized(s, 100, 100, 100, 0, 0, 500, 100, 0)
 	for _, row := range []struct{ bytes, limit, want int }{
 		{0, 100, 8},
 		{901, 100, 8},
-		{900, 100, 7}, // the seventh brings it to 900
+		{900, 100, 7}, // the sum of the first seven is 900
 		{801, 100, 7},
 		{800, 100, 6},
 		{300, 100, 3},
@@ -46,7 +46,7 @@ func pagesEndByBytes(s *subject) {
 }
 
 // pagesOfLargeEntries has more bytes than a store may read at once.
-func pagesOfLargeEntries(s *subject) {
+func pagesWithLargeEntries(s *subject) {
 	const large = 700_000
 	all := createSized(s, large, large, large, large, 0, large, large, large, 0, 0)
 	for _, bytes := range []int{0, 1, 2 * large, 3*large + 1} {
@@ -54,7 +54,7 @@ func pagesOfLargeEntries(s *subject) {
 	}
 }
 
-// wantWalks reads all pages in both orders by both cursors, and checks that each web
+// wantWalks reads all pages in both orders with both cursors, and checks that each web
 // integration is on one page, and that each page is as large as allowed.
 func (s *subject) wantWalks(all []store.WebIntegration, limit, bytes int) {
 	s.Helper()
@@ -77,7 +77,7 @@ func (s *subject) wantWalks(all []store.WebIntegration, limit, bytes int) {
 	})
 }
 
-// pageLength returns the length of a page that begins with these web integrations.
+// pageLength returns the expected length of a page that begins with all[0].
 func pageLength(all []store.WebIntegration, limit, bytes int) (n int) {
 	for sum := 0; n < min(limit, len(all)); {
 		sum += all[n].OriginBytes()

@@ -10,21 +10,21 @@ import (
 
 func pageTests() []test {
 	return []test{
-		{name: "AreInTheOrderOfBytesThenIDs", run: pagesAreInOrder},
+		{name: "SortByNameBytesThenID", run: pagesAreSorted},
 		{name: "NeitherSkipNorRepeat", run: pagesNeitherSkipNorRepeat},
-		{name: "GoBackTheWayTheyCame", run: pagesGoBack},
-		{name: "NeitherSkipNorRepeatWhileOthersComeAndGo", run: pagesSurviveChurn},
-		{name: "FollowARename", run: pagesFollowARename},
-		{name: "EndByBytes", run: pagesEndByBytes},
-		{name: "OfLargeEntries", run: pagesOfLargeEntries},
-		{name: "OfZeroAreEmpty", run: pagesOfZero},
+		{name: "GoBackward", run: pagesGoBackward},
+		{name: "NeitherSkipNorRepeatDuringWrites", run: pagesDuringWrites},
+		{name: "ReflectRenames", run: pagesReflectRename},
+		{name: "EndAtByteLimit", run: pagesEndAtByteLimit},
+		{name: "WithLargeEntries", run: pagesWithLargeEntries},
+		{name: "WithLimitZeroAreEmpty", run: pagesWithLimitZero},
 		{name: "RefuseUnknownCursors", run: pagesRefuseUnknownCursors},
 	}
 }
 
-// createSorted creates web integrations whose order by bytes differs from that by
-// case, locale, UTF-16 or length, some of them with the same name. It returns them in
-// the order of bytes, then of ids.
+// createSorted creates web integrations whose order by bytes differs from the order by
+// case, locale, UTF-16 or length. Some have the same name. It returns them sorted by
+// the bytes of their names, then by id.
 func createSorted(s *subject) []store.WebIntegration {
 	names := []string{
 		"a", "B", "b", "A", "aa", "a b", "a-b", "a0", "a_", "Z", "_", " ", "10", "9", "é", "e\u0301", "ä", "z",
@@ -34,7 +34,7 @@ func createSorted(s *subject) []store.WebIntegration {
 	for _, name := range names {
 		all = append(all, s.create(newIntegration("acme", name, "https://"+fmt.Sprint(len(all))+".example")))
 	}
-	for _, id := range []string{"a", "B", "_", "-", "0"} { // in bytes: - 0 B _ a
+	for _, id := range []string{"a", "B", "_", "-", "0"} { // order by bytes: - 0 B _ a
 		w := newIntegration("acme", "same")
 		w.ID = strings.Repeat(id, 32)
 		all = append(all, s.create(w))
@@ -47,7 +47,7 @@ func createSorted(s *subject) []store.WebIntegration {
 	return all
 }
 
-// eachOrder calls check with the ascending order, then with the descending one.
+// eachOrder calls check with all in ascending order, then in descending order.
 func eachOrder(all []store.WebIntegration, check func(all []store.WebIntegration, descending bool)) {
 	check(all, false)
 	descending := slices.Clone(all)
@@ -67,7 +67,7 @@ func (s *subject) wantPage(q store.Query, want []store.WebIntegration, more, les
 	}
 }
 
-func pagesAreInOrder(s *subject) {
+func pagesAreSorted(s *subject) {
 	eachOrder(createSorted(s), func(all []store.WebIntegration, descending bool) {
 		for _, limit := range []int{len(all), len(all) + 1, 1 << 30} {
 			s.wantPage(store.Query{Descending: descending, Limit: limit}, all, false, false)
@@ -89,7 +89,7 @@ func pagesNeitherSkipNorRepeat(s *subject) {
 	})
 }
 
-func pagesGoBack(s *subject) {
+func pagesGoBackward(s *subject) {
 	eachOrder(createSorted(s), func(all []store.WebIntegration, descending bool) {
 		for _, limit := range []int{1, 2, 3, 7, len(all) - 1, len(all)} {
 			to := len(all) - 1
@@ -105,14 +105,14 @@ func pagesGoBack(s *subject) {
 
 // pagesSurviveChurn reads all pages in both orders by both cursors, while neighbours of
 // what is on them are created and deleted.
-func pagesSurviveChurn(s *subject) {
+func pagesDuringWrites(s *subject) {
 	eachOrder(createSorted(s), func(stable []store.WebIntegration, descending bool) {
-		s.walkInChurn(stable, func(cursor string) store.Query {
+		s.walkDuringWrites(stable, func(cursor string) store.Query {
 			return store.Query{After: cursor, Descending: descending, Limit: 3}
 		})
 		back := slices.Clone(stable)
 		slices.Reverse(back)
-		s.walkInChurn(back, func(cursor string) store.Query {
+		s.walkDuringWrites(back, func(cursor string) store.Query {
 			if cursor == "" { // the last page has no cursor to end before
 				return store.Query{Descending: !descending, Limit: 3}
 			}
@@ -123,14 +123,14 @@ func pagesSurviveChurn(s *subject) {
 
 // walkInChurn checks that each of stable is on one page, in this order, and that
 // nothing is on two pages.
-func (s *subject) walkInChurn(stable []store.WebIntegration, next func(cursor string) store.Query) {
+func (s *subject) walkDuringWrites(stable []store.WebIntegration, next func(cursor string) store.Query) {
 	s.Helper()
-	fixed, seen := map[string]bool{}, map[string]bool{}
+	permanent, seen := map[string]bool{}, map[string]bool{}
 	for _, w := range stable {
-		fixed[w.ID] = true
+		permanent[w.ID] = true
 	}
-	var met, names []string
-	var passing []store.WebIntegration
+	var found, names []string
+	var temporary []store.WebIntegration
 	for cursor := ""; ; {
 		q := next(cursor)
 		all := s.page("acme", q).Integrations
@@ -145,25 +145,25 @@ func (s *subject) walkInChurn(stable []store.WebIntegration, next func(cursor st
 			if seen[w.ID] {
 				s.Errorf("%q is on two pages", w.Name)
 			}
-			if seen[w.ID] = true; fixed[w.ID] {
-				met, names = append(met, w.ID), append(names, w.Name)
+			if seen[w.ID] = true; permanent[w.ID] {
+				found, names = append(found, w.ID), append(names, w.Name)
 			}
 		}
 		cursor = all[len(all)-1].ID
-		passing = s.churn(passing, names, cursor)
+		temporary = s.replaceNeighbors(temporary, names, cursor)
 	}
-	if !slices.EqualFunc(met, stable, func(id string, w store.WebIntegration) bool { return id == w.ID }) {
-		s.Errorf("the walk met %d web integrations, want the %d that were there all the time, in order", len(met), len(stable))
+	if !slices.EqualFunc(found, stable, func(id string, w store.WebIntegration) bool { return id == w.ID }) {
+		s.Errorf("the pages have %d of the permanent web integrations, want all %d in order", len(found), len(stable))
 	}
-	for _, w := range passing {
+	for _, w := range temporary {
 		s.delete(w)
 	}
 }
 
 // churn deletes the passing ones except the cursor, and creates others with these
 // names, on both sides of the cursor.
-func (s *subject) churn(passing []store.WebIntegration, names []string, cursor string) (next []store.WebIntegration) {
-	for _, w := range passing {
+func (s *subject) replaceNeighbors(temporary []store.WebIntegration, names []string, cursor string) (next []store.WebIntegration) {
+	for _, w := range temporary {
 		if w.ID == cursor {
 			next = append(next, w)
 		} else {
@@ -176,7 +176,7 @@ func (s *subject) churn(passing []store.WebIntegration, names []string, cursor s
 	return next
 }
 
-func pagesFollowARename(s *subject) {
+func pagesReflectRename(s *subject) {
 	a, b, c := s.create(newIntegration("acme", "a")), s.create(newIntegration("acme", "b")), s.create(newIntegration("acme", "c"))
 	a = s.edit(a, func(w *store.WebIntegration) { w.Name = "bb" })
 	s.wantPage(store.Query{Limit: 3}, []store.WebIntegration{b, a, c}, false, false)
@@ -184,7 +184,7 @@ func pagesFollowARename(s *subject) {
 	s.wantPage(store.Query{Before: a.ID, Limit: 3}, []store.WebIntegration{b}, true, false)
 }
 
-func pagesOfZero(s *subject) {
+func pagesWithLimitZero(s *subject) {
 	for range 3 {
 		w := s.create(newIntegration("acme", "a"))
 		for _, q := range []store.Query{{}, {Descending: true}, {After: w.ID}, {Before: w.ID}} {
@@ -196,9 +196,9 @@ func pagesOfZero(s *subject) {
 func pagesRefuseUnknownCursors(s *subject) {
 	w := s.create(newIntegration("acme", "a"))
 	foreign := s.create(newIntegration("other", "b"))
-	gone := s.create(newIntegration("acme", "c"))
-	s.delete(gone)
-	for _, cursor := range []string{store.NewID(), foreign.ID, gone.ID, w.Name, w.ID[1:], w.ID + " ", "%"} {
+	deleted := s.create(newIntegration("acme", "c"))
+	s.delete(deleted)
+	for _, cursor := range []string{store.NewID(), foreign.ID, deleted.ID, w.Name, w.ID[1:], w.ID + " ", "%"} {
 		for _, limit := range []int{0, 10} {
 			for _, q := range []store.Query{{After: cursor}, {Before: cursor}, {After: cursor, Descending: true}, {Before: cursor, Descending: true}} {
 				q.Limit = limit

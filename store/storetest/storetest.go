@@ -17,7 +17,7 @@ import (
 // and opens it again. Both stores are closed when t ends.
 type Open func(t *testing.T, limits store.Limits) (s store.Store, reopen func(t *testing.T) store.Store)
 
-// Run runs the suite, which every store has to pass, also under the race detector.
+// Run runs the suite. Every store must pass it, also under the race detector.
 func Run(t *testing.T, open Open) {
 	for _, part := range []struct {
 		name  string
@@ -42,7 +42,7 @@ func Run(t *testing.T, open Open) {
 	}
 }
 
-// test is a test of the suite. Zero limits stand for large ones.
+// test is a test of the suite. If limits is zero, the limits are large.
 type test struct {
 	name   string
 	run    func(*subject)
@@ -134,7 +134,7 @@ func (s *subject) load(tenant string) (uint64, map[string]store.WebIntegration) 
 		byID[w.ID] = w
 	}
 	if len(byID) != len(all) {
-		s.Fatalf("Load(%s) has %d web integrations of %d ids", tenant, len(all), len(byID))
+		s.Fatalf("Load(%s) returned %d web integrations with %d ids", tenant, len(all), len(byID))
 	}
 	return revision, byID
 }
@@ -160,11 +160,11 @@ func (s *subject) wantNoWrite(tenant string, do func()) {
 	before := s.contents(tenant)
 	do()
 	if after := s.contents(tenant); !reflect.DeepEqual(before, after) {
-		s.Errorf("the store went from\n%v to\n%v", before, after)
+		s.Errorf("the store changed from\n%v to\n%v", before, after)
 	}
 }
 
-// contents returns what the store has, and of web integrations those of tenant.
+// contents returns the position, the tenants, and the web integrations of tenant.
 func (s *subject) contents(tenant string) []any {
 	s.Helper()
 	at, tenants, err := s.Tenants(s.Context())
@@ -189,7 +189,7 @@ func (s *subject) wantSame(from string, got, want store.WebIntegration) {
 func (s *subject) wantError(from string, got, want error) {
 	s.Helper()
 	if !errors.Is(got, want) {
-		s.Errorf("%s: the error is %v, want %v", from, got, want)
+		s.Errorf("%s: error %v, want %v", from, got, want)
 	}
 }
 
@@ -201,7 +201,7 @@ func abbreviate(w store.WebIntegration) string {
 	return fmt.Sprintf("%+v", w)
 }
 
-// isUnavailable reports whether err says that the store did not answer.
+// isUnavailable reports whether err means that the store did not answer.
 func isUnavailable(err error) bool {
 	for _, refusal := range []error{store.ErrNotFound, store.ErrUnknownCursor, store.ErrExists, store.ErrUnchanged} {
 		if errors.Is(err, refusal) {
@@ -212,8 +212,8 @@ func isUnavailable(err error) bool {
 	return err != nil && !refused
 }
 
-// storeCalls returns all calls of a Store but CheckWrites and Close, on the existing
-// web integration w. Create and Batch make another one.
+// storeCalls returns all calls of a Store except CheckWrites and Close, for the existing
+// web integration w. Create and Batch create another one.
 func storeCalls(s store.Store, w store.WebIntegration) map[string]func(context.Context) error {
 	unchanged := func(*store.WebIntegration) error { return nil }
 	return map[string]func(context.Context) error{
@@ -223,7 +223,7 @@ func storeCalls(s store.Store, w store.WebIntegration) map[string]func(context.C
 		"Edit":        func(ctx context.Context) error { return errorOf(s.Edit(ctx, w.TenantID, w.ID, unchanged)) },
 		"Delete":      func(ctx context.Context) error { return errorOf(s.Delete(ctx, w.TenantID, w.ID, allowed)) },
 		"Batch": func(ctx context.Context) error {
-			return errorOf(s.Batch(ctx, []store.Write{creation(newIntegration(w.TenantID, "created by a batch"))}))
+			return errorOf(s.Batch(ctx, []store.Write{createWrite(newIntegration(w.TenantID, "created by a batch"))}))
 		},
 		"Load": func(ctx context.Context) error {
 			_, _, err := s.Load(ctx, w.TenantID)
@@ -241,7 +241,7 @@ func storeCalls(s store.Store, w store.WebIntegration) map[string]func(context.C
 
 func errorOf[T any](_ T, err error) error { return err }
 
-// watchOne watches until there is a change.
+// watchOne watches until the first change.
 func watchOne(ctx context.Context, s store.Store, after uint64) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()

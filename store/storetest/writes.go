@@ -11,20 +11,20 @@ import (
 
 func writeTests() []test {
 	return []test{
-		{name: "RefusesAnIDTwice", run: refusesAnIDTwice},
-		{name: "FindsNoUnknownID", run: findsNoUnknownID},
-		{name: "EditThatChangesNothingWritesNothing", run: editUnchanged},
-		{name: "EditThatFailsWritesNothing", run: editFails},
-		{name: "EditThatPanicsLeavesTheStoreUsable", run: editPanics},
-		{name: "EditSeesTheLastEdit", run: editSeesTheLastEdit},
+		{name: "RefusesDuplicateID", run: refusesDuplicateID},
+		{name: "UnknownIDIsNotFound", run: unknownIDIsNotFound},
+		{name: "UnchangedEditWritesNothing", run: editUnchanged},
+		{name: "FailedEditWritesNothing", run: editFails},
+		{name: "PanickingEditLeavesStoreUsable", run: editPanics},
+		{name: "EditSeesPreviousEdit", run: editSeesPreviousEdit},
 		{name: "DeletesOnce", run: deletesOnce},
-		{name: "DeletionThatIsNotAllowedWritesNothing", run: deletionNotAllowed},
-		{name: "LosesNoneOfHundredConcurrentEdits", run: losesNoConcurrentEdit},
-		{name: "DeletesOnceHoweverManyTry", run: deletesOnceConcurrently},
+		{name: "DisallowedDeletionWritesNothing", run: deletionNotAllowed},
+		{name: "LosesNoConcurrentEdit", run: losesNoConcurrentEdit},
+		{name: "DeletesOnceConcurrently", run: deletesOnceConcurrently},
 	}
 }
 
-func refusesAnIDTwice(s *subject) {
+func refusesDuplicateID(s *subject) {
 	w := s.create(newIntegration("acme", "one", "https://one.example"))
 	for _, tenant := range []string{"acme", "other"} {
 		again := newIntegration(tenant, "two", "https://two.example")
@@ -35,13 +35,13 @@ func refusesAnIDTwice(s *subject) {
 		})
 	}
 	if _, all := s.load("other"); len(all) > 0 {
-		s.Errorf("a refused creation left %v", all)
+		s.Errorf("the refused creation left %v", all)
 	}
 	s.delete(w)
 	s.create(w)
 }
 
-func findsNoUnknownID(s *subject) {
+func unknownIDIsNotFound(s *subject) {
 	w := s.create(newIntegration("acme", "one"))
 	for _, id := range []string{"", "%", store.NewID(), w.ID[:31], w.ID + "x", w.Name} {
 		s.wantNoWrite("acme", func() {
@@ -56,7 +56,7 @@ func findsNoUnknownID(s *subject) {
 }
 
 // spoil changes every field that an edit may change, and the list in place.
-func spoil(w *store.WebIntegration) {
+func modifyFields(w *store.WebIntegration) {
 	w.Name, w.CreatedBy = "spoilt", "spoilt"
 	w.ValidOrigins[0] = "https://spoilt.example"
 	w.ValidOrigins = append(w.ValidOrigins[:1], "https://more.example")
@@ -68,7 +68,7 @@ func editUnchanged(s *subject) {
 	for _, unchanged := range []error{store.ErrUnchanged, fmt.Errorf("wrapped: %w", store.ErrUnchanged)} {
 		s.wantNoWrite("acme", func() {
 			got, err := s.Edit(s.Context(), "acme", was.ID, func(w *store.WebIntegration) error {
-				spoil(w)
+				modifyFields(w)
 				return unchanged
 			})
 			s.wantError("Edit", err, nil)
@@ -82,16 +82,16 @@ func editFails(s *subject) {
 	for _, refusal := range []error{errors.New("refused"), store.ErrNotFound} {
 		s.wantNoWrite("acme", func() {
 			got, err := s.Edit(s.Context(), "acme", was.ID, func(w *store.WebIntegration) error {
-				spoil(w)
+				modifyFields(w)
 				return refusal
 			})
 			if err != refusal {
-				s.Errorf("the error is %v, want the edit's own", err)
+				s.Errorf("error %v, want that of the edit", err)
 			}
 			s.wantSame("Edit", got, store.WebIntegration{})
 		})
 	}
-	s.wantEverywhere(was)
+	s.wantStored(was)
 }
 
 func editPanics(s *subject) {
@@ -99,7 +99,7 @@ func editPanics(s *subject) {
 	s.wantNoWrite("acme", func() {
 		defer func() {
 			if recover() == nil {
-				s.Error("the panic was swallowed")
+				s.Error("Edit did not panic")
 			}
 		}()
 		_, _ = s.Edit(s.Context(), "acme", was.ID, func(*store.WebIntegration) error { panic("edit") })
@@ -108,7 +108,7 @@ func editPanics(s *subject) {
 	s.delete(was)
 }
 
-func editSeesTheLastEdit(s *subject) {
+func editSeesPreviousEdit(s *subject) {
 	want := s.create(newIntegration("acme", "0"))
 	for i := range 5 {
 		got := s.edit(want, func(w *store.WebIntegration) {
@@ -123,23 +123,23 @@ func editSeesTheLastEdit(s *subject) {
 }
 
 func deletesOnce(s *subject) {
-	gone, kept := s.create(newIntegration("acme", "gone", "https://a.example")), s.create(newIntegration("acme", "kept"))
-	revision := s.delete(gone)
+	deleted, kept := s.create(newIntegration("acme", "gone", "https://a.example")), s.create(newIntegration("acme", "kept"))
+	revision := s.delete(deleted)
 	if revision <= kept.Revision || revision != s.revision() {
-		s.Errorf("the deletion has revision %d, the store %d, the web integration before %d", revision, s.revision(), kept.Revision)
+		s.Errorf("the deletion has revision %d, the store %d, the web integration created before %d", revision, s.revision(), kept.Revision)
 	}
 	s.wantNoWrite("acme", func() {
-		_, err := s.Delete(s.Context(), "acme", gone.ID, allowed)
+		_, err := s.Delete(s.Context(), "acme", deleted.ID, allowed)
 		s.wantError("the second Delete", err, store.ErrNotFound)
-		_, err = s.Integration(s.Context(), "acme", gone.ID)
+		_, err = s.Integration(s.Context(), "acme", deleted.ID)
 		s.wantError("Integration", err, store.ErrNotFound)
-		_, err = s.Page(s.Context(), "acme", store.Query{After: gone.ID, Limit: 1})
+		_, err = s.Page(s.Context(), "acme", store.Query{After: deleted.ID, Limit: 1})
 		s.wantError("Page", err, store.ErrUnknownCursor)
 	})
-	s.wantEverywhere(kept)
+	s.wantStored(kept)
 	s.reopen()
 	if _, all := s.load("acme"); len(all) != 1 {
-		s.Errorf("Load has %v", all)
+		s.Errorf("Load = %v, want one web integration", all)
 	}
 }
 
@@ -152,7 +152,7 @@ func deletionNotAllowed(s *subject) {
 			return refusal
 		})
 		if err != refusal {
-			s.Errorf("the error is %v, want allow's own", err)
+			s.Errorf("error %v, want that of allow", err)
 		}
 	})
 }
@@ -175,7 +175,7 @@ func losesNoConcurrentEdit(s *subject) {
 	slices.Sort(got)
 	for i := range edits {
 		if want := fmt.Sprintf("https://%03d.example", i); len(got) != edits || got[i] != want {
-			s.Fatalf("%d origins are kept, the %dth is not %s: %v", len(got), i, want, got)
+			s.Fatalf("%d origins were kept; number %d is not %s: %v", len(got), i, want, got)
 		}
 	}
 }
@@ -197,6 +197,6 @@ func deletesOnceConcurrently(s *subject) {
 		s.wantError("Delete", err, store.ErrNotFound)
 	}
 	if succeeded != 1 {
-		s.Errorf("%d deletions succeeded", succeeded)
+		s.Errorf("%d deletions succeeded, want 1", succeeded)
 	}
 }
