@@ -14,18 +14,18 @@ import (
 
 func BenchmarkPage(b *testing.B) {
 	for _, size := range []int{10, 10_000} {
-		s := open(b, ample(filepath.Join(b.TempDir(), "originwarden.db")))
-		all := fill(b, s, size, 10)
+		s := openStore(b, testOptions(filepath.Join(b.TempDir(), "originwarden.db")))
+		all := createMany(b, s, size, 10)
 		b.Run(fmt.Sprintf("First100Of%d", size), func(b *testing.B) {
-			page(b, s, store.Query{Limit: 100})
+			benchmarkPage(b, s, store.Query{Limit: 100})
 		})
 		b.Run(fmt.Sprintf("100InTheMiddleOf%d", size), func(b *testing.B) {
-			page(b, s, store.Query{After: all[size/2].ID, Limit: 100})
+			benchmarkPage(b, s, store.Query{After: all[size/2].ID, Limit: 100})
 		})
 	}
 }
 
-func page(b *testing.B, s store.Store, q store.Query) {
+func benchmarkPage(b *testing.B, s store.Store, q store.Query) {
 	for b.Loop() {
 		if page, err := s.Page(b.Context(), "acme", q); err != nil || len(page.Integrations) == 0 {
 			b.Fatal(page, err)
@@ -34,9 +34,9 @@ func page(b *testing.B, s store.Store, q store.Query) {
 }
 
 func BenchmarkCreate(b *testing.B) {
-	s := open(b, ample(filepath.Join(b.TempDir(), "originwarden.db")))
+	s := openStore(b, testOptions(filepath.Join(b.TempDir(), "originwarden.db")))
 	for b.Loop() {
-		if _, err := s.Create(b.Context(), entry("one", 10)); err != nil {
+		if _, err := s.Create(b.Context(), newIntegration("one", 10)); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -45,8 +45,8 @@ func BenchmarkCreate(b *testing.B) {
 func BenchmarkEdit(b *testing.B) {
 	for _, origins := range []int{10, 1000} {
 		b.Run(fmt.Sprintf("%dOrigins", origins), func(b *testing.B) {
-			s := open(b, ample(filepath.Join(b.TempDir(), "originwarden.db")))
-			w := fill(b, s, 1, origins)[0]
+			s := openStore(b, testOptions(filepath.Join(b.TempDir(), "originwarden.db")))
+			w := createMany(b, s, 1, origins)[0]
 			for b.Loop() {
 				_, err := s.Edit(b.Context(), "acme", w.ID, func(w *store.WebIntegration) error {
 					w.ValidOrigins[0] = "https://edited.example"
@@ -60,11 +60,12 @@ func BenchmarkEdit(b *testing.B) {
 	}
 }
 
-// A tenant's greatest list: 1,000 web integrations of 1,000 origins.
+// BenchmarkLoad loads the largest list of a tenant: 1,000 web integrations with 1,000
+// origins each.
 func BenchmarkLoad(b *testing.B) {
 	path := filepath.Join(b.TempDir(), "originwarden.db")
-	s := open(b, ample(path))
-	fill(b, s, 1000, 1000)
+	s := openStore(b, testOptions(path))
+	createMany(b, s, 1000, 1000)
 	b.Run("FromTheFile", func(b *testing.B) {
 		for b.Loop() {
 			if _, all, err := s.Load(b.Context(), "acme"); err != nil || len(all) != 1000 {
@@ -85,7 +86,7 @@ func BenchmarkLoad(b *testing.B) {
 	}
 	b.Run("Open", func(b *testing.B) {
 		for b.Loop() {
-			s, err := sqlite.Open(b.Context(), ample(path))
+			s, err := sqlite.Open(b.Context(), testOptions(path))
 			if err != nil || s.Close() != nil {
 				b.Fatal(err)
 			}
@@ -93,20 +94,22 @@ func BenchmarkLoad(b *testing.B) {
 	})
 }
 
-// fill creates web integrations of a tenant, and returns them in their order.
-func fill(b *testing.B, s store.Store, integrations, origins int) []store.WebIntegration {
+// createMany creates web integrations of the tenant acme, and returns them sorted by
+// name.
+func createMany(b *testing.B, s store.Store, integrations, origins int) []store.WebIntegration {
 	all := make([]store.WebIntegration, integrations)
 	for i := range all {
 		var err error
-		if all[i], err = s.Create(b.Context(), entry(fmt.Sprintf("integration %06d", i), origins)); err != nil {
+		if all[i], err = s.Create(b.Context(), newIntegration(fmt.Sprintf("integration %06d", i), origins)); err != nil {
 			b.Fatal(err)
 		}
 	}
 	return all
 }
 
-// entry is a web integration of acme with that many origins of its own.
-func entry(name string, origins int) store.WebIntegration {
+// newIntegration returns a web integration of the tenant acme, not yet created, with so
+// many origins that no other name has.
+func newIntegration(name string, origins int) store.WebIntegration {
 	w := store.WebIntegration{
 		ID: store.NewID(), TenantID: "acme", Name: name, CreatedBy: "ops",
 		Created: time.Unix(1, 0).UTC(), LastUpdated: time.Unix(1, 0).UTC(),

@@ -13,7 +13,7 @@ import (
 	"originwarden/store/sqlite"
 )
 
-func TestStore_KnowsWhatTheSystemSays(t *testing.T) {
+func TestStore_MapsSystemErrorsToCauses(t *testing.T) {
 	for _, row := range []struct {
 		err  error
 		want store.Cause
@@ -33,14 +33,14 @@ func TestStore_KnowsWhatTheSystemSays(t *testing.T) {
 	} {
 		for _, err := range []error{row.err, &fs.PathError{Op: "write", Path: "lists.db", Err: row.err}} {
 			if got := sqlite.CauseOfSystem(err); got != row.want {
-				t.Errorf("%v is %q, want %q", err, got, row.want)
+				t.Errorf("cause of %v = %q, want %q", err, got, row.want)
 			}
 		}
 	}
 }
 
-func TestStore_KnowsWhatSQLiteSays(t *testing.T) {
-	s, _ := openNew(t)
+func TestStore_MapsSQLiteCodesToCauses(t *testing.T) {
+	s, _ := openNewStore(t)
 	for _, row := range []struct {
 		code int
 		want store.Cause
@@ -60,7 +60,7 @@ func TestStore_KnowsWhatSQLiteSays(t *testing.T) {
 		{result.SQLITE_CORRUPT, store.CauseDamaged},
 		{result.SQLITE_CORRUPT_INDEX, store.CauseDamaged},
 		{result.SQLITE_NOTADB, store.CauseDamaged},
-		{result.SQLITE_IOERR_READ, store.CauseDamaged}, // of a disk that takes writes
+		{result.SQLITE_IOERR_READ, store.CauseDamaged}, // while the disk can be written to
 		{result.SQLITE_IOERR_WRITE, store.CauseDamaged},
 		{result.SQLITE_IOERR_FSYNC, store.CauseDamaged},
 		{result.SQLITE_IOERR_NOMEM, store.CauseOther},
@@ -70,25 +70,25 @@ func TestStore_KnowsWhatSQLiteSays(t *testing.T) {
 		{result.SQLITE_CONSTRAINT, store.CauseOther},
 	} {
 		if got := s.CauseOfCode(row.code); got != row.want {
-			t.Errorf("%d is %q, want %q", row.code, got, row.want)
+			t.Errorf("cause of code %d = %q, want %q", row.code, got, row.want)
 		}
 	}
 }
 
-// Which file it is that takes no writes, SQLite does not tell.
-func TestStore_AsksTheDiskWhatItsCodeDoesNotTell(t *testing.T) {
+// SQLite does not say which file cannot be written to.
+func TestStore_ChecksTheDiskForAmbiguousCodes(t *testing.T) {
 	if os.Geteuid() <= 0 {
-		t.Skip("nothing is forbidden to this user")
+		t.Skip("permissions do not apply to this user")
 	}
 	dir := t.TempDir()
-	s := open(t, ample(dir+"/lists.db"))
+	s := openStore(t, testOptions(dir+"/lists.db"))
 	if err := os.Chmod(dir, 0o500); err != nil {
 		t.Fatal(err)
 	}
 	defer os.Chmod(dir, 0o700)
 	for _, code := range []int{result.SQLITE_IOERR_WRITE, result.SQLITE_CANTOPEN} {
 		if got := s.CauseOfCode(code); got != store.CauseDenied {
-			t.Errorf("%d is %q", code, got)
+			t.Errorf("cause of code %d = %q, want %q", code, got, store.CauseDenied)
 		}
 	}
 }

@@ -14,12 +14,12 @@ import (
 	"originwarden/store/sqlite"
 )
 
-// overwrite puts another store's contents into the file, as cp does.
-func overwrite(t *testing.T, path string) {
+// replaceContent writes the content of another store into the file, as cp does.
+func replaceContent(t *testing.T, path string) {
 	t.Helper()
-	content := written(t, func(path string) {
-		s := open(t, ample(path))
-		create(t, s, entry("other", 100))
+	content := contentAfter(t, func(path string) {
+		s := openStore(t, testOptions(path))
+		create(t, s, newIntegration("other", 100))
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
@@ -29,36 +29,36 @@ func overwrite(t *testing.T, path string) {
 	}
 }
 
-func TestStore_NoticesThatItsFileWasOverwritten(t *testing.T) {
+func TestStore_DetectsOverwrittenFile(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("it tells the time of a change when it likes")
+		t.Skip("Windows may update the modification time late")
 	}
 	checkpoint := func(mode string) func(*testing.T, *sqlite.Store, string) {
 		return func(t *testing.T, s *sqlite.Store, path string) {
-			shell(t, path, "PRAGMA wal_checkpoint("+mode+")")
-			if _, err := s.Position(t.Context()); err != nil { // as a gateway does each second
+			execute(t, path, "PRAGMA wal_checkpoint("+mode+")")
+			if _, err := s.Position(t.Context()); err != nil { // as a gateway does every second
 				t.Fatal(err)
 			}
 		}
 	}
 	for _, row := range []struct {
-		rule   string
+		name   string
 		before func(t *testing.T, s *sqlite.Store, path string)
 	}{
-		{"at once", func(*testing.T, *sqlite.Store, string) {}},
-		{"all is in the file", checkpoint("PASSIVE")},
-		{"the log is empty", checkpoint("TRUNCATE")},
-		{"a new log has begun", func(t *testing.T, s *sqlite.Store, path string) {
+		{"immediately", func(*testing.T, *sqlite.Store, string) {}},
+		{"after a checkpoint", checkpoint("PASSIVE")},
+		{"with an empty log", checkpoint("TRUNCATE")},
+		{"with a new log", func(t *testing.T, s *sqlite.Store, path string) {
 			checkpoint("PASSIVE")(t, s, path)
-			create(t, s, entry("more", 1))
+			create(t, s, newIntegration("more", 1))
 		}},
-		{"after many writes", func(t *testing.T, s *sqlite.Store, _ string) { createMany(t, s, 300) }},
+		{"after many writes", func(t *testing.T, s *sqlite.Store, _ string) { createLarge(t, s, 300) }},
 	} {
-		t.Run(row.rule, func(t *testing.T) {
-			s, path := openNew(t)
-			was := create(t, s, entry("was", 1))
+		t.Run(row.name, func(t *testing.T) {
+			s, path := openNewStore(t)
+			was := create(t, s, newIntegration("was", 1))
 			row.before(t, s, path)
-			overwrite(t, path)
+			replaceContent(t, path)
 			for range 2 {
 				wantReplaced(t, s, was, "another program has written to")
 			}
@@ -66,34 +66,34 @@ func TestStore_NoticesThatItsFileWasOverwritten(t *testing.T) {
 	}
 }
 
-// createMany has the log be moved to the file several times.
-func createMany(t *testing.T, s store.Store, n int) {
+// createLarge creates so much that SQLite makes several checkpoints.
+func createLarge(t *testing.T, s store.Store, n int) {
 	t.Helper()
 	for i := range n {
-		create(t, s, entry(fmt.Sprint(i), 1000))
+		create(t, s, newIntegration(fmt.Sprint(i), 1000))
 	}
 }
 
-// shell runs a statement as sqlite3 does beside the store.
-func shell(t *testing.T, path, statement string) {
+// execute runs a statement in another connection, as the sqlite3 command does.
+func execute(t *testing.T, path, statement string) {
 	t.Helper()
-	db := raw(t, path)
+	db := openDatabase(t, path)
 	defer db.Close()
 	if _, err := db.Exec(statement); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// Whoever goes by SQLite is no other program.
-func TestStore_TakesWhatSQLiteWritesToItsFile(t *testing.T) {
-	s, path := openNew(t)
-	was := create(t, s, entry("was", 1000))
+// Writes made through SQLite must not be mistaken for an overwritten file.
+func TestStore_AcceptsWritesThroughSQLite(t *testing.T) {
+	s, path := openNewStore(t)
+	was := create(t, s, newIntegration("was", 1000))
 	writing, done := context.WithCancel(t.Context())
 	var all errgroup.Group
 	all.Go(func() error {
 		defer done()
 		for range 400 {
-			if _, err := s.Create(t.Context(), entry("is", 1000)); err != nil {
+			if _, err := s.Create(t.Context(), newIntegration("is", 1000)); err != nil {
 				return err
 			}
 		}
@@ -116,48 +116,48 @@ func TestStore_TakesWhatSQLiteWritesToItsFile(t *testing.T) {
 		"PRAGMA wal_checkpoint(PASSIVE)", "PRAGMA wal_checkpoint(TRUNCATE)", "UPDATE web_integrations SET name = name || ' again'",
 		"PRAGMA wal_checkpoint(RESTART)", "VACUUM", "PRAGMA wal_checkpoint(FULL)", "PRAGMA wal_checkpoint(TRUNCATE)",
 	} {
-		shell(t, path, statement)
-		if _, err := s.Create(t.Context(), entry("is", 1)); err != nil {
+		execute(t, path, statement)
+		if _, err := s.Create(t.Context(), newIntegration("is", 1)); err != nil {
 			t.Errorf("after %s: %v", statement, err)
 		}
 	}
 }
 
-// Litestream begins the next log itself, after it has moved the one before.
-func TestStore_TakesALogThatAnotherProcessBegins(t *testing.T) {
+// Litestream makes checkpoints and starts the next log itself.
+func TestStore_AcceptsLogStartedByAnotherProcess(t *testing.T) {
 	for _, mode := range []string{"PASSIVE", "RESTART", "TRUNCATE"} {
-		s, path := openNew(t)
-		create(t, s, entry("was", 1000))
+		s, path := openNewStore(t)
+		create(t, s, newIntegration("was", 1000))
 		for range 2 {
-			shell(t, path, "PRAGMA wal_checkpoint("+mode+"); UPDATE web_integrations SET name = name || ' again'")
-			if _, err := s.Create(t.Context(), entry("is", 1)); err != nil {
+			execute(t, path, "PRAGMA wal_checkpoint("+mode+"); UPDATE web_integrations SET name = name || ' again'")
+			if _, err := s.Create(t.Context(), newIntegration("is", 1)); err != nil {
 				t.Errorf("%s: %v", mode, err)
 			}
-			shell(t, path, "PRAGMA wal_checkpoint("+mode+")")
+			execute(t, path, "PRAGMA wal_checkpoint("+mode+")")
 			if err := s.CheckWrites(t.Context()); err != nil {
 				t.Errorf("%s: %v", mode, err)
 			}
 		}
-		for range 2 { // between two looks of the store
-			shell(t, path, "UPDATE web_integrations SET name = name || ' again'; PRAGMA wal_checkpoint("+mode+")")
-			if _, err := s.Position(t.Context()); err != nil { // which writes nothing itself
+		for range 2 { // between two checks by the store
+			execute(t, path, "UPDATE web_integrations SET name = name || ' again'; PRAGMA wal_checkpoint("+mode+")")
+			if _, err := s.Position(t.Context()); err != nil { // a call that writes nothing
 				t.Errorf("%s: %v", mode, err)
 			}
 		}
 	}
 }
 
-// What a reader holds back is moved later.
-func TestStore_TakesAFileToWhichTheLogIsMovedInParts(t *testing.T) {
+// A checkpoint leaves the part of the log that a reader needs for a later one.
+func TestStore_AcceptsPartialCheckpoints(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "lists.db")
-	s := open(t, ample(path))
-	createMany(t, s, 100)
-	r := read(t, path)
-	createMany(t, s, 300)
+	s := openStore(t, testOptions(path))
+	createLarge(t, s, 100)
+	r := openReader(t, path)
+	createLarge(t, s, 300)
 	if err := r.Close(); err != nil {
 		t.Fatal(err)
 	}
-	createMany(t, s, 100)
+	createLarge(t, s, 100)
 	if err := s.CheckWrites(t.Context()); err != nil {
 		t.Error(err)
 	}

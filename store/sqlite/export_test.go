@@ -10,10 +10,10 @@ import (
 	"originwarden/store"
 )
 
-// Encode is for the tests outside the package.
+// Encode exports encode.
 var Encode = encode
 
-// ReadQueries are the statements that reads are made of, by name.
+// ReadQueries returns the statements of reads by name.
 func ReadQueries() map[string]string {
 	queries := map[string]string{
 		"integration": queryIntegration,
@@ -30,22 +30,22 @@ func ReadQueries() map[string]string {
 	return queries
 }
 
-// SetMaxPages bounds the file as a full disk would. SQLite takes no bound below
-// what the file has.
+// SetMaxPages limits the size of the file, as a full disk does. SQLite ignores a limit
+// below the current size.
 func (s *Store) SetMaxPages(ctx context.Context, pages int) error {
 	_, err := s.writer.ExecContext(ctx, fmt.Sprint("PRAGMA max_page_count = ", pages))
 	return err
 }
 
-// SetPragma assigns a pragma of the writing connection.
+// SetPragma sets a pragma of the writing connection.
 func (s *Store) SetPragma(ctx context.Context, assignment string) error {
 	_, err := s.writer.ExecContext(ctx, "PRAGMA "+assignment)
 	return err
 }
 
-// Pragma returns a pragma of the writing connection and of a new reading one.
+// Pragma returns a pragma of the writing connection and of a new reading connection.
 func (s *Store) Pragma(ctx context.Context, name string) (writer, reader string, err error) {
-	s.readers.SetMaxIdleConns(0) // none is used again
+	s.readers.SetMaxIdleConns(0) // no idle connection is used
 	err = errors.Join(
 		s.writer.QueryRowContext(ctx, "PRAGMA "+name).Scan(&writer),
 		s.readers.QueryRowContext(ctx, "PRAGMA "+name).Scan(&reader),
@@ -53,7 +53,7 @@ func (s *Store) Pragma(ctx context.Context, name string) (writer, reader string,
 	return writer, reader, err
 }
 
-// FailCommit makes a write that fails no earlier than its commit.
+// FailCommit makes a write that fails in its commit.
 func (s *Store) FailCommit(ctx context.Context) error {
 	return s.write(ctx, func(conn *sql.Conn) (c origins.Change, err error) {
 		_, err = conn.ExecContext(ctx, `PRAGMA defer_foreign_keys = 1;
@@ -62,8 +62,8 @@ func (s *Store) FailCommit(ctx context.Context) error {
 	})
 }
 
-// CauseOfCode returns the cause that a write fails for with SQLite's result code.
+// CauseOfCode returns the cause of a write that fails with a result code of SQLite.
 func (s *Store) CauseOfCode(code int) store.Cause { return s.codeCause(code) }
 
-// CauseOfSystem returns the cause of an error of the system, or "".
+// CauseOfSystem returns the cause of a system error, or "".
 func CauseOfSystem(err error) store.Cause { return systemCause(err) }

@@ -11,7 +11,7 @@ import (
 	"originwarden/store/sqlite"
 )
 
-// watch returns the revisions that are fed after one until the last.
+// watch returns the revisions of the changes after one revision up to another.
 func watch(t *testing.T, s store.Store, after, last uint64) (revisions []uint64, err error) {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
@@ -30,9 +30,9 @@ func watch(t *testing.T, s store.Store, after, last uint64) (revisions []uint64,
 	return revisions, err
 }
 
-func TestWatch_RemembersTheLastThousandChanges(t *testing.T) {
-	s, _ := openNew(t)
-	w := create(t, s, entry("one", 0))
+func TestWatch_KeepsLast1024Changes(t *testing.T) {
+	s, _ := openNewStore(t)
+	w := create(t, s, newIntegration("one", 0))
 	for n := range 3000 {
 		if _, err := s.Edit(t.Context(), "acme", w.ID, func(w *store.WebIntegration) error { w.Name = fmt.Sprint(n); return nil }); err != nil {
 			t.Fatal(err)
@@ -40,45 +40,46 @@ func TestWatch_RemembersTheLastThousandChanges(t *testing.T) {
 	}
 	const last = 3001
 	if _, err := watch(t, s, 900, last); !errors.Is(err, store.ErrCompacted) {
-		t.Errorf("long after: %v", err)
+		t.Errorf("watching from revision 900: error %v, want ErrCompacted", err)
 	}
 	if revisions, err := watch(t, s, last-1024, last); err != nil || len(revisions) != 1024 || revisions[0] != last-1023 {
-		t.Errorf("lately: %d, %v", revisions, err)
+		t.Errorf("watching the last 1024 changes: %d, %v", revisions, err)
 	}
 }
 
-func TestWatch_RemembersTheLastChangeHoweverLargeTheyAre(t *testing.T) {
-	s, _ := openNew(t)
+func TestWatch_KeepsLastChangeOfAnySize(t *testing.T) {
+	s, _ := openNewStore(t)
 	for _, name := range []string{"one", "two", "three"} {
-		create(t, s, entry(name, 150_000))
+		create(t, s, newIntegration(name, 150_000))
 	}
 	if _, err := watch(t, s, 1, 3); !errors.Is(err, store.ErrCompacted) {
-		t.Errorf("after the first: %v", err)
+		t.Errorf("watching from revision 1: error %v, want ErrCompacted", err)
 	}
 	if revisions, err := watch(t, s, 2, 3); err != nil || len(revisions) != 1 {
-		t.Errorf("after the second: %d, %v", revisions, err)
+		t.Errorf("watching from revision 2: %d, %v", revisions, err)
 	}
 }
 
-func TestWatch_KnowsNothingOfTheTimeBeforeTheFileWasOpened(t *testing.T) {
-	s, path := openNew(t)
-	create(t, s, entry("one", 1))
-	create(t, s, entry("two", 1))
+func TestWatch_HasNoHistoryFromBeforeOpen(t *testing.T) {
+	s, path := openNewStore(t)
+	create(t, s, newIntegration("one", 1))
+	create(t, s, newIntegration("two", 1))
 	s.Close()
-	s = open(t, sqlite.Options{Path: path, Limits: store.Limits{Integrations: 10, Origins: 10}})
+	s = openStore(t, sqlite.Options{Path: path, Limits: store.Limits{Integrations: 10, Origins: 10}})
 	if _, err := watch(t, s, 1, 2); !errors.Is(err, store.ErrCompacted) {
-		t.Errorf("after the first: %v", err)
+		t.Errorf("watching from revision 1: error %v, want ErrCompacted", err)
 	}
-	create(t, s, entry("three", 1))
+	create(t, s, newIntegration("three", 1))
 	if revisions, err := watch(t, s, 2, 3); err != nil || len(revisions) != 1 {
-		t.Errorf("after the second: %d, %v", revisions, err)
+		t.Errorf("watching from revision 2: %d, %v", revisions, err)
 	}
 }
 
-// A commit that failed may have happened: whoever watches has to compare.
-func TestWatch_EndsAfterAWriteOfUnknownOutcome(t *testing.T) {
-	s, _ := openNew(t)
-	create(t, s, entry("one", 1))
+// A commit that failed may have been made, so watchers must compare their lists with
+// the store.
+func TestWatch_EndsAfterWriteOfUnknownOutcome(t *testing.T) {
+	s, _ := openNewStore(t)
+	create(t, s, newIntegration("one", 1))
 	begun, ended := make(chan struct{}), make(chan error, 1)
 	go func() { ended <- s.Watch(t.Context(), 0, func([]origins.Change) { close(begun) }) }()
 	<-begun
@@ -86,10 +87,10 @@ func TestWatch_EndsAfterAWriteOfUnknownOutcome(t *testing.T) {
 		t.Fatal("the commit did not fail")
 	}
 	if err := <-ended; !errors.Is(err, store.ErrCompacted) {
-		t.Errorf("the watch ended with %v", err)
+		t.Errorf("Watch ended with %v, want ErrCompacted", err)
 	}
-	create(t, s, entry("two", 1))
+	create(t, s, newIntegration("two", 1))
 	if revisions, err := watch(t, s, 1, 2); err != nil || len(revisions) != 1 {
-		t.Errorf("afterwards: %d, %v", revisions, err)
+		t.Errorf("watching again: %d, %v", revisions, err)
 	}
 }

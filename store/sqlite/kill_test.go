@@ -13,17 +13,17 @@ import (
 	"originwarden/store/sqlite"
 )
 
-// Each writer takes its entries through these stages, and prints one line when
-// the store has acknowledged one. Every other entry is not deleted.
+// The stages of a web integration. The writer prints a line for each stage that the
+// store has acknowledged. It deletes every other web integration.
 const (
 	created = iota
 	edited
 	deleted
 )
 
-// writeUntilKilled writes with several writers at once.
+// writeUntilKilled runs several concurrent writers.
 func writeUntilKilled(path string) error {
-	s, err := sqlite.Open(context.Background(), ample(path))
+	s, err := sqlite.Open(context.Background(), testOptions(path))
 	if err != nil {
 		return err
 	}
@@ -31,8 +31,8 @@ func writeUntilKilled(path string) error {
 	failed := make(chan error)
 	for range 4 {
 		go func() {
-			for doomed := false; ; doomed = !doomed {
-				if err := writeOne(s, doomed); err != nil {
+			for toDelete := false; ; toDelete = !toDelete {
+				if err := writeOne(s, toDelete); err != nil {
 					failed <- err
 				}
 			}
@@ -41,93 +41,94 @@ func writeUntilKilled(path string) error {
 	return <-failed
 }
 
-func writeOne(s store.Store, doomed bool) error {
+func writeOne(s store.Store, toDelete bool) error {
 	ctx := context.Background()
-	w := staged(entry(fmt.Sprintf("doomed %t", doomed), 0), created)
+	w := atStage(newIntegration(fmt.Sprintf("doomed %t", toDelete), 0), created)
 	w, err := s.Create(ctx, w)
 	if err != nil {
 		return err
 	}
-	fmt.Println(w.ID, created, w.Revision, doomed) // one write to the pipe
-	w, err = s.Edit(ctx, w.TenantID, w.ID, func(w *store.WebIntegration) error { *w = staged(*w, edited); return nil })
+	fmt.Println(w.ID, created, w.Revision, toDelete) // one write to the pipe
+	w, err = s.Edit(ctx, w.TenantID, w.ID, func(w *store.WebIntegration) error { *w = atStage(*w, edited); return nil })
 	if err != nil {
 		return err
 	}
-	fmt.Println(w.ID, edited, w.Revision, doomed)
-	if !doomed {
+	fmt.Println(w.ID, edited, w.Revision, toDelete)
+	if !toDelete {
 		return nil
 	}
 	revision, err := s.Delete(ctx, w.TenantID, w.ID, func(store.WebIntegration) error { return nil })
-	fmt.Println(w.ID, deleted, revision, doomed)
+	fmt.Println(w.ID, deleted, revision, toDelete)
 	return err
 }
 
-// staged returns w with every field and entry telling the stage; its row takes
+// atStage returns w with fields and entries that depend on the stage. Its row takes
 // several pages.
-func staged(w store.WebIntegration, stage int) store.WebIntegration {
+func atStage(w store.WebIntegration, stage int) store.WebIntegration {
 	w.CreatedBy = fmt.Sprint(stage)
 	w.LastUpdated = time.Unix(int64(stage), 0).UTC()
 	w.ValidOrigins = slices.Repeat([]string{fmt.Sprintf("https://stage-%d.%s.example", stage, strings.Repeat("x", 40))}, 200+100*stage)
 	return w
 }
 
-// acknowledgement is the last one of an entry.
+// acknowledgement is the last one of a web integration.
 type acknowledgement struct {
 	stage    int
 	revision uint64
-	doomed   bool
+	toDelete bool
 }
 
-func TestStore_KeepsWhatWasAcknowledgedWhenKilled(t *testing.T) {
+func TestStore_KeepsAcknowledgedWritesWhenKilled(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "originwarden.db")
 	acknowledged := map[string]acknowledgement{}
 	for _, writes := range []int{1, 10, 0, 50, 3, 100} {
-		writer := start(t, "write", path)
+		writer := startProcess(t, "write", path)
 		writer.line(t) // open
 		for range writes {
-			acknowledge(t, acknowledged, writer.line(t))
+			recordAcknowledgement(t, acknowledged, writer.line(t))
 		}
 		if err := writer.Process.Kill(); err != nil {
 			t.Fatal(err)
 		}
-		for writer.stdout.Scan() { // what it printed before the kill reached it
-			acknowledge(t, acknowledged, writer.stdout.Text())
+		for writer.stdout.Scan() { // printed before it was killed
+			recordAcknowledgement(t, acknowledged, writer.stdout.Text())
 		}
 		_ = writer.Wait()
-		wantSound(t, path)
+		wantConsistent(t, path)
 		wantAcknowledged(t, path, acknowledged)
 	}
 }
 
-// TestStore_CanBeOpenedWhenKilledWhileOpening kills it while the file is made.
-func TestStore_CanBeOpenedWhenKilledWhileOpening(t *testing.T) {
+// TestStore_OpensAfterKillDuringOpen kills the process while it creates the file.
+func TestStore_OpensAfterKillDuringOpen(t *testing.T) {
 	for i := range 10 {
 		path := filepath.Join(t.TempDir(), "originwarden.db")
-		writer := start(t, "write", path)
+		writer := startProcess(t, "write", path)
 		time.AfterFunc(time.Duration(i)*3*time.Millisecond, func() { _ = writer.Process.Kill() })
 		for writer.stdout.Scan() {
 		}
 		_ = writer.Wait()
-		create(t, open(t, ample(path)), entry("afterwards", 1))
-		wantSound(t, path)
+		create(t, openStore(t, testOptions(path)), newIntegration("afterwards", 1))
+		wantConsistent(t, path)
 	}
 }
 
-func acknowledge(t *testing.T, acknowledged map[string]acknowledgement, line string) {
+// recordAcknowledgement records a line that the writer has printed.
+func recordAcknowledgement(t *testing.T, acknowledged map[string]acknowledgement, line string) {
 	t.Helper()
 	var id string
 	var a acknowledgement
-	if _, err := fmt.Sscan(line, &id, &a.stage, &a.revision, &a.doomed); err != nil {
+	if _, err := fmt.Sscan(line, &id, &a.stage, &a.revision, &a.toDelete); err != nil {
 		t.Fatalf("the writer printed %q: %v", line, err)
 	}
 	acknowledged[id] = a
 }
 
-// wantAcknowledged wants every acknowledged write, whole, and of what comes
-// after it at most the one write that was under way.
+// wantAcknowledged checks that the store has every acknowledged write completely, and
+// after it at most the one write that was in progress.
 func wantAcknowledged(t *testing.T, path string, acknowledged map[string]acknowledgement) {
 	t.Helper()
-	s := open(t, ample(path))
+	s := openStore(t, testOptions(path))
 	revision, all, err := s.Load(t.Context(), "acme")
 	if err != nil {
 		t.Fatal(err)
@@ -135,12 +136,12 @@ func wantAcknowledged(t *testing.T, path string, acknowledged map[string]acknowl
 	kept := map[string]store.WebIntegration{}
 	for _, w := range all {
 		kept[w.ID] = w
-		wantWhole(t, w)
+		wantComplete(t, w)
 	}
 	for id, a := range acknowledged {
-		wantLater(t, id, a, kept)
+		wantAtLeast(t, id, a, kept)
 		if a.revision > revision {
-			t.Errorf("%s was acknowledged at revision %d, the store is at %d", id, a.revision, revision)
+			t.Errorf("%s was acknowledged at revision %d, but the store is at %d", id, a.revision, revision)
 		}
 	}
 	if err := s.Close(); err != nil {
@@ -148,39 +149,41 @@ func wantAcknowledged(t *testing.T, path string, acknowledged map[string]acknowl
 	}
 }
 
-// wantWhole wants w to be all of one stage.
-func wantWhole(t *testing.T, w store.WebIntegration) {
+// wantComplete checks that all of w is of one stage.
+func wantComplete(t *testing.T, w store.WebIntegration) {
 	t.Helper()
 	for _, stage := range []int{created, edited} {
-		if want := staged(w, stage); w.CreatedBy == want.CreatedBy {
+		if want := atStage(w, stage); w.CreatedBy == want.CreatedBy {
 			if !w.LastUpdated.Equal(want.LastUpdated) || !slices.Equal(w.ValidOrigins, want.ValidOrigins) {
-				t.Errorf("%s is torn: %+v", w.ID, w)
+				t.Errorf("%s is partly written: %+v", w.ID, w)
 			}
 			return
 		}
 	}
-	t.Errorf("%s is of no stage: %q", w.ID, w.CreatedBy)
+	t.Errorf("%s has an unknown stage %q", w.ID, w.CreatedBy)
 }
 
-func wantLater(t *testing.T, id string, a acknowledgement, kept map[string]store.WebIntegration) {
+// wantAtLeast checks that the web integration is at the acknowledged stage or the one
+// after it.
+func wantAtLeast(t *testing.T, id string, a acknowledgement, kept map[string]store.WebIntegration) {
 	t.Helper()
 	w, ok := kept[id]
-	gone := a.stage == deleted || a.doomed && a.stage == edited // the deletion may have been under way
+	mayBeDeleted := a.stage == deleted || a.toDelete && a.stage == edited // the deletion may have been in progress
 	switch {
-	case !ok && !gone:
-		t.Errorf("%s is lost, acknowledged: %+v", id, a)
+	case !ok && !mayBeDeleted:
+		t.Errorf("%s is lost; acknowledged: %+v", id, a)
 	case ok && a.stage == deleted:
-		t.Errorf("%s is back, acknowledged: %+v", id, a)
+		t.Errorf("%s is stored after its deletion; acknowledged: %+v", id, a)
 	case ok && w.CreatedBy == fmt.Sprint(a.stage) && w.Revision != a.revision,
 		ok && w.CreatedBy < fmt.Sprint(a.stage):
-		t.Errorf("%s is at stage %s and revision %d, acknowledged: %+v", id, w.CreatedBy, w.Revision, a)
+		t.Errorf("%s is at stage %s and revision %d; acknowledged: %+v", id, w.CreatedBy, w.Revision, a)
 	}
 }
 
-// wantSound checks the file, its references and the counts that limits rely on.
-func wantSound(t *testing.T, path string) {
+// wantConsistent checks the file, its foreign keys, and the counts used for limits.
+func wantConsistent(t *testing.T, path string) {
 	t.Helper()
-	db := raw(t, path)
+	db := openDatabase(t, path)
 	defer db.Close()
 	for query, want := range map[string]string{
 		"PRAGMA integrity_check":                        "ok",
@@ -191,7 +194,7 @@ func wantSound(t *testing.T, path string) {
 	} {
 		var got string
 		if err := db.QueryRow(query).Scan(&got); err != nil || got != want {
-			t.Errorf("%s gives %q, %v; want %q", query, got, err, want)
+			t.Errorf("%s returned %q, %v; want %q", query, got, err, want)
 		}
 	}
 }

@@ -16,15 +16,15 @@ import (
 	"originwarden/store/sqlite"
 )
 
-// A test that needs a second process starts this binary with what it is to do
-// in taskVariable and the file in pathVariable.
+// A test that needs a second process starts this binary with the name of a task in
+// taskVariable and the path of the file in pathVariable.
 const (
 	taskVariable = "ORIGINWARDEN_SQLITE_TASK"
 	pathVariable = "ORIGINWARDEN_SQLITE_PATH"
 )
 
 func TestMain(m *testing.M) {
-	tasks := map[string]func(path string) error{"hold": hold, "read": readOnly, "write": writeUntilKilled, "refused": writeRefused}
+	tasks := map[string]func(path string) error{"hold": holdOpen, "read": printStored, "write": writeUntilKilled, "refused": writeRefused}
 	if task := tasks[os.Getenv(taskVariable)]; task != nil {
 		if err := task(os.Getenv(pathVariable)); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -35,14 +35,14 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// process is this binary at another task.
+// process is another process of this binary.
 type process struct {
 	*exec.Cmd
 	stdin  io.Closer
 	stdout *bufio.Scanner
 }
 
-func start(t *testing.T, task, path string) *process {
+func startProcess(t *testing.T, task, path string) *process {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -62,7 +62,7 @@ func start(t *testing.T, task, path string) *process {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { // in case that the test did not get to it
+	t.Cleanup(func() { // if the test has not ended it
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
@@ -73,7 +73,7 @@ func start(t *testing.T, task, path string) *process {
 func (p *process) line(t *testing.T) string {
 	t.Helper()
 	if !p.stdout.Scan() {
-		t.Fatalf("the other process printed nothing more: %v", p.stdout.Err())
+		t.Fatalf("the other process printed no more lines: %v", p.stdout.Err())
 	}
 	return p.stdout.Text()
 }
@@ -87,14 +87,14 @@ func (p *process) end(t *testing.T) {
 	}
 }
 
-// ample is more than any test keeps.
-func ample(path string) sqlite.Options {
+// testOptions returns options with limits that no test reaches.
+func testOptions(path string) sqlite.Options {
 	return sqlite.Options{Path: path, Limits: store.Limits{Integrations: 1_000_000, Origins: 100_000_000}}
 }
 
-// hold keeps the file open until stdin ends.
-func hold(path string) error {
-	s, err := sqlite.Open(context.Background(), ample(path))
+// holdOpen keeps the store open until stdin ends.
+func holdOpen(path string) error {
+	s, err := sqlite.Open(context.Background(), testOptions(path))
 	if err != nil {
 		return err
 	}
@@ -103,8 +103,8 @@ func hold(path string) error {
 	return s.Close()
 }
 
-// readOnly prints what a reader beside the store sees.
-func readOnly(path string) error {
+// printStored prints what another process reads from the file.
+func printStored(path string) error {
 	db, err := sql.Open("sqlite", "file:"+path+"?mode=ro")
 	if err != nil {
 		return err

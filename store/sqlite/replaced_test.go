@@ -13,9 +13,9 @@ import (
 	"originwarden/store"
 )
 
-func TestStore_RefusesEverythingWhileItsFilesAreNotItsOwn(t *testing.T) {
+func TestStore_FailsWhileItsFilesAreReplaced(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("an open file cannot be removed there")
+		t.Skip("Windows does not remove open files")
 	}
 	rename := func(t *testing.T, from, to string) {
 		if err := os.Rename(from, to); err != nil {
@@ -23,20 +23,20 @@ func TestStore_RefusesEverythingWhileItsFilesAreNotItsOwn(t *testing.T) {
 		}
 	}
 	for _, row := range []struct {
-		rule, suffix string // of the file that is moved away
-		instead      bool   // another one is put there
+		name, suffix string // suffix of the file that is moved away
+		instead      bool   // another file is put in its place
 		why          string
 	}{
-		{"the file is gone", "", false, "lists.db is gone"},
-		{"another file", "", true, "lists.db is not the file that was opened"},
-		{"the log is gone", "-wal", false, "lists.db-wal is gone"},
-		{"another log", "-wal", true, "lists.db-wal is not the file that was opened"},
-		{"the index of the log is gone", "-shm", false, "lists.db-shm is gone"},
+		{"file removed", "", false, "lists.db is gone"},
+		{"file replaced", "", true, "lists.db is not the file that was opened"},
+		{"log removed", "-wal", false, "lists.db-wal is gone"},
+		{"log replaced", "-wal", true, "lists.db-wal is not the file that was opened"},
+		{"log index removed", "-shm", false, "lists.db-shm is gone"},
 	} {
-		t.Run(row.rule, func(t *testing.T) {
+		t.Run(row.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "lists.db")
-			s := open(t, ample(path))
-			was := create(t, s, entry("was", 1))
+			s := openStore(t, testOptions(path))
+			was := create(t, s, newIntegration("was", 1))
 			rename(t, path+row.suffix, path+row.suffix+".away")
 			if row.instead {
 				if err := os.WriteFile(path+row.suffix, []byte("another"), 0o600); err != nil {
@@ -45,25 +45,25 @@ func TestStore_RefusesEverythingWhileItsFilesAreNotItsOwn(t *testing.T) {
 			}
 			wantReplaced(t, s, was, row.why)
 			if now, err := os.ReadFile(path + row.suffix); row.instead && string(now) != "another" {
-				t.Errorf("it became %q, %v", now, err)
+				t.Errorf("the other file was changed to %q, %v", now, err)
 			}
 			rename(t, path+row.suffix+".away", path+row.suffix)
-			create(t, s, entry("is", 1))
+			create(t, s, newIntegration("is", 1))
 		})
 	}
 }
 
-// wantReplaced wants every call to fail because of the files, and every write
-// to be known not to be made.
+// wantReplaced checks that every call fails because the files were replaced, and that
+// the errors of writes say that they were not made.
 func wantReplaced(t *testing.T, s store.Store, was store.WebIntegration, why string) {
 	t.Helper()
-	ctx := within(t)
-	_, createErr := s.Create(ctx, entry("two", 1))
+	ctx := withTimeout(t)
+	_, createErr := s.Create(ctx, newIntegration("two", 1))
 	_, editErr := s.Edit(ctx, was.TenantID, was.ID, func(*store.WebIntegration) error { return nil })
 	_, deleteErr := s.Delete(ctx, was.TenantID, was.ID, func(store.WebIntegration) error { return nil })
 	for _, err := range []error{createErr, editErr, deleteErr, s.CheckWrites(ctx)} {
 		if failed, ok := errors.AsType[*store.WriteError](err); !ok || failed.Cause != store.CauseReplaced || !failed.NotMade || !strings.Contains(err.Error(), why) {
-			t.Errorf("a write fails with %v, want %s", err, why)
+			t.Errorf("a write failed with %v, want %q", err, why)
 		}
 	}
 	_, positionErr := s.Position(ctx)
@@ -71,14 +71,14 @@ func wantReplaced(t *testing.T, s store.Store, was store.WebIntegration, why str
 	_, pageErr := s.Page(ctx, was.TenantID, store.Query{Limit: 1})
 	for _, err := range []error{positionErr, loadErr, pageErr} {
 		if !errors.Is(err, store.ErrReplaced) || !strings.Contains(err.Error(), why) {
-			t.Errorf("a read fails with %v, want %s", err, why)
+			t.Errorf("a read failed with %v, want %q", err, why)
 		}
 	}
 }
 
-func TestStore_NoticesThatItsLinkLeadsElsewhere(t *testing.T) {
+func TestStore_DetectsChangedSymlink(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("links need a right there")
+		t.Skip("symbolic links need a privilege on Windows")
 	}
 	dir := t.TempDir()
 	link := filepath.Join(dir, "current.db")
@@ -92,67 +92,68 @@ func TestStore_NoticesThatItsLinkLeadsElsewhere(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "a.db"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s := open(t, ample(link))
-	was := create(t, s, entry("was", 1))
+	s := openStore(t, testOptions(link))
+	was := create(t, s, newIntegration("was", 1))
 	if err := os.WriteFile(filepath.Join(dir, "b.db"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	relink("b.db")
 	wantReplaced(t, s, was, "current.db is not the file that was opened")
 	relink("a.db")
-	create(t, s, entry("is", 1))
+	create(t, s, newIntegration("is", 1))
 }
 
-// The file of a lock keeps nobody away when it is not there any more.
-func TestStore_LocksItsFileAgain(t *testing.T) {
+// A removed lock file does not protect the store any more.
+func TestStore_RestoresRemovedLock(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("an open file cannot be removed there")
+		t.Skip("Windows does not remove open files")
 	}
-	for rule, replace := range map[string]func(lock string) error{
-		"it is gone": os.Remove,
-		"another one is there": func(lock string) error {
+	for name, replace := range map[string]func(lock string) error{
+		"removed": os.Remove,
+		"replaced": func(lock string) error {
 			return errors.Join(os.Remove(lock), os.WriteFile(lock, nil, 0o600))
 		},
 	} {
-		t.Run(rule, func(t *testing.T) {
-			s, path := openNew(t)
-			create(t, s, entry("was", 1))
+		t.Run(name, func(t *testing.T) {
+			s, path := openNewStore(t)
+			create(t, s, newIntegration("was", 1))
 			if err := replace(path + ".lock"); err != nil {
 				t.Fatal(err)
 			}
-			create(t, s, entry("is", 1))
+			create(t, s, newIntegration("is", 1))
 			wantInUse(t, path)
 			if content, err := os.ReadFile(path + ".lock"); err != nil || len(content) == 0 {
-				t.Errorf("the lock has %q, %v", content, err)
+				t.Errorf("the lock file has the content %q, %v", content, err)
 			}
 		})
 	}
 }
 
-func TestStore_RefusesEverythingWhileAnotherProcessHasItsLock(t *testing.T) {
+func TestStore_FailsWhileAnotherProcessHoldsItsLock(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("an open file cannot be removed there")
+		t.Skip("Windows does not remove open files")
 	}
-	s, path := openNew(t)
-	was := create(t, s, entry("was", 1))
-	ended := fedUntil(t, s, was)
+	s, path := openNewStore(t)
+	was := create(t, s, newIntegration("was", 1))
+	ended := startWatch(t, s, was)
 	if err := os.Remove(path + ".lock"); err != nil {
 		t.Fatal(err)
 	}
-	other := start(t, "hold", path)
+	other := startProcess(t, "hold", path)
 	other.line(t)
 	wantReplaced(t, s, was, "another process has locked")
 	other.end(t)
-	create(t, s, entry("is", 1))
-	if err := ended(); !errors.Is(err, store.ErrCompacted) { // the other one may have written
-		t.Errorf("the feed goes on: %v", err)
+	create(t, s, newIntegration("is", 1))
+	if err := ended(); !errors.Is(err, store.ErrCompacted) { // the other process may have written
+		t.Errorf("Watch ended with %v, want ErrCompacted", err)
 	}
 }
 
-// fedUntil follows w and what comes after it, and returns what that ends with.
-func fedUntil(t *testing.T, s store.Store, w store.WebIntegration) (ended func() error) {
+// startWatch starts a Watch and waits for the change that created w. ended waits for
+// the end of the Watch and returns its error.
+func startWatch(t *testing.T, s store.Store, w store.WebIntegration) (ended func() error) {
 	t.Helper()
-	ctx := within(t)
+	ctx := withTimeout(t)
 	first, end := make(chan struct{}), make(chan error, 1)
 	go func() {
 		begun := sync.OnceFunc(func() { close(first) })
@@ -162,19 +163,19 @@ func fedUntil(t *testing.T, s store.Store, w store.WebIntegration) (ended func()
 	return func() error { return <-end }
 }
 
-// A write that the file's removal overtakes is not acknowledged.
-func TestStore_AcknowledgesNoWriteToAFileThatWentMeanwhile(t *testing.T) {
+// A write must not be acknowledged if the file is removed before the commit.
+func TestStore_FailsWriteWhenFileIsRemovedDuringIt(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("an open file cannot be removed there")
+		t.Skip("Windows does not remove open files")
 	}
-	s, path := openNew(t)
-	was := create(t, s, entry("was", 1))
+	s, path := openNewStore(t)
+	was := create(t, s, newIntegration("was", 1))
 	_, err := s.Edit(t.Context(), was.TenantID, was.ID, func(w *store.WebIntegration) error {
 		w.Name = "is"
 		return os.Rename(path, path+".away")
 	})
 	if failed, ok := errors.AsType[*store.WriteError](err); !ok || failed.Cause != store.CauseReplaced || failed.NotMade {
-		t.Errorf("the write fails with %v", err)
+		t.Errorf("Edit: error %v, want cause replaced and not NotMade", err)
 	}
 	if err := os.Rename(path+".away", path); err != nil {
 		t.Fatal(err)

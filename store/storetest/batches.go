@@ -166,8 +166,8 @@ func batchIsInOrder(s *subject) {
 	}
 }
 
-// batchOfMany has more writes than a store may make in one commit, by number and by
-// bytes.
+// batchExceedsOneCommit makes more writes than fit into one commit, by number and by
+// size.
 func batchExceedsOneCommit(s *subject) {
 	const tenants, each = 40, 8
 	seen := s.watch(s.revision())
@@ -198,8 +198,8 @@ func batchExceedsOneCommit(s *subject) {
 	}
 }
 
-// batchLosesNoOtherWrite makes concurrent edits and batches of the same web
-// integrations, which the batches have in different orders.
+// batchLosesNoConcurrentWrite runs edits and batches of the same web integrations
+// concurrently. The batches write to them in different orders.
 func batchLosesNoConcurrentWrite(s *subject) {
 	a, b := s.create(newIntegration("a", "0")), s.create(newIntegration("b", "0"))
 	count := func(w *store.WebIntegration) { w.ValidOrigins = makeOrigins(len(w.ValidOrigins) + 1) }
@@ -239,8 +239,8 @@ func batchPanics(s *subject) {
 	s.batch([]store.Write{deleteWrite(w)})
 }
 
-// batchEndsInside ends the context during a batch. Any number of its first writes may
-// be kept, and the result must not have more.
+// batchIsCancelled cancels the context during a batch. The store may keep any number of
+// its first writes, and the result must not report more.
 func batchIsCancelled(s *subject) {
 	ctx, cancel := context.WithCancel(s.Context())
 	defer cancel()

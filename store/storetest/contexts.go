@@ -33,8 +33,8 @@ func cancelledBeforeCall(s *subject) {
 	}
 }
 
-// contextsEndWaits keeps a write open until the context of other calls, which may
-// have to wait for it, has ended. They may return anything, but must return.
+// cancelWaitingCalls keeps an edit open while other calls, which may have to wait for
+// it, run into their deadline. They may return anything, but must return.
 func cancelWaitingCalls(s *subject) {
 	w := s.create(newIntegration("acme", "one"))
 	inside, release := make(chan struct{}), make(chan struct{})
@@ -64,8 +64,8 @@ func cancelWaitingCalls(s *subject) {
 	s.create(newIntegration("acme", "two"))
 }
 
-// contextsEndInside ends the context of a write during the write, which must then
-// happen wholly or not at all.
+// cancelledDuringWrite cancels the context of a write during the write, which must
+// then be made completely or not at all.
 func cancelledDuringWrite(s *subject) {
 	was := s.create(newIntegration("acme", "was", "https://was.example"))
 	is := was

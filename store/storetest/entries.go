@@ -19,7 +19,8 @@ func entryTests() []test {
 	return tests
 }
 
-// oddIntegrations returns web integrations that a store might change.
+// unusualIntegrations returns web integrations that a store could fail to keep
+// unchanged.
 func unusualIntegrations() map[string]store.WebIntegration {
 	const odd = `'";--\ %00 <b>&amp; ${x} {"a":[1]} ?1 :id 日本語 e` + "\u0301 \u2028 \u202e א \U0001f600 \ufffd\ufeff"
 	old := newIntegration("acme", "times")
@@ -54,7 +55,7 @@ func keepsEveryField(s *subject, w store.WebIntegration) {
 	s.wantStored(w)
 }
 
-// wantEverywhere checks that Integration, Load and Page return w.
+// wantStored checks that Integration, Load and Page return w.
 func (s *subject) wantStored(w store.WebIntegration) {
 	s.Helper()
 	s.wantSame("Integration", s.integration(w.TenantID, w.ID), w)
@@ -123,7 +124,7 @@ func isolatesTenants(s *subject) {
 	}
 }
 
-// refusesForeign tries every call on a web integration of another tenant.
+// refusesOtherTenant makes every call for w on behalf of another tenant.
 func (s *subject) refusesOtherTenant(tenant string, w store.WebIntegration) {
 	ctx := s.Context()
 	_, err := s.Integration(ctx, tenant, w.ID)

@@ -200,7 +200,7 @@ func feedReachesEveryWatcher(s *subject) {
 	}
 }
 
-// feedAddsUp applies every change to empty lists, and compares the results with what
+// feedMatchesStoredLists applies every change to empty lists, and compares them with what
 // Load returns.
 func feedMatchesStoredLists(s *subject) {
 	tenants := []string{"acme", "other"}

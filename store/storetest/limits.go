@@ -38,7 +38,7 @@ func (s *subject) wantLimit(err error, what string, most int) {
 	}
 }
 
-// numbered returns n valid origins.
+// makeOrigins returns n different origins.
 func makeOrigins(n int) []string {
 	entries := make([]string, n)
 	for i := range entries {

@@ -34,8 +34,8 @@ func (h history) nameAt(revision uint64) (name string) {
 	return name
 }
 
-// loadsSeeOneRevision loads during concurrent writes, and then compares each load with
-// what was written up to its revision.
+// loadsReadOneRevision loads during concurrent writes, and then compares each load with
+// the writes up to its revision.
 func loadsReadOneRevision(s *subject) {
 	const writers = 4
 	histories := make([]map[string]history, writers)

@@ -45,7 +45,7 @@ func pagesEndAtByteLimit(s *subject) {
 	}
 }
 
-// pagesOfLargeEntries has more bytes than a store may read at once.
+// pagesWithLargeEntries creates more bytes than a store may read at once.
 func pagesWithLargeEntries(s *subject) {
 	const large = 700_000
 	all := createSized(s, large, large, large, large, 0, large, large, large, 0, 0)

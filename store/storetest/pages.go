@@ -103,8 +103,8 @@ func pagesGoBackward(s *subject) {
 	})
 }
 
-// pagesSurviveChurn reads all pages in both orders by both cursors, while neighbours of
-// what is on them are created and deleted.
+// pagesDuringWrites reads all pages in both orders with both cursors, while neighbors of
+// the web integrations on them are created and deleted.
 func pagesDuringWrites(s *subject) {
 	eachOrder(createSorted(s), func(stable []store.WebIntegration, descending bool) {
 		s.walkDuringWrites(stable, func(cursor string) store.Query {
@@ -121,8 +121,8 @@ func pagesDuringWrites(s *subject) {
 	})
 }
 
-// walkInChurn checks that each of stable is on one page, in this order, and that
-// nothing is on two pages.
+// walkDuringWrites reads all pages and checks that each of stable is on one page, in
+// this order, and that nothing is on two pages.
 func (s *subject) walkDuringWrites(stable []store.WebIntegration, next func(cursor string) store.Query) {
 	s.Helper()
 	permanent, seen := map[string]bool{}, map[string]bool{}
@@ -160,8 +160,8 @@ func (s *subject) walkDuringWrites(stable []store.WebIntegration, next func(curs
 	}
 }
 
-// churn deletes the passing ones except the cursor, and creates others with these
-// names, on both sides of the cursor.
+// replaceNeighbors deletes the temporary ones except the cursor, and creates others with
+// these names on both sides of the cursor.
 func (s *subject) replaceNeighbors(temporary []store.WebIntegration, names []string, cursor string) (next []store.WebIntegration) {
 	for _, w := range temporary {
 		if w.ID == cursor {

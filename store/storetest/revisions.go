@@ -65,8 +65,8 @@ func revisionsSurviveDeletion(s *subject) {
 	}
 }
 
-// revisionsAreInCommitOrder makes concurrent writes. A write or a read that begins
-// after another write has returned has a greater revision.
+// revisionsFollowCommitOrder makes concurrent writes. A write that begins after another
+// write has returned must have a greater revision, and a read at least the same.
 func revisionsFollowCommitOrder(s *subject) {
 	const writers, rounds = 8, 5
 	var acknowledged atomic.Uint64

@@ -55,7 +55,7 @@ func unknownIDIsNotFound(s *subject) {
 	}
 }
 
-// spoil changes every field that an edit may change, and the list in place.
+// modifyFields changes fields that an edit may change, and the list in place.
 func modifyFields(w *store.WebIntegration) {
 	w.Name, w.CreatedBy = "spoilt", "spoilt"
 	w.ValidOrigins[0] = "https://spoilt.example"

@@ -11,35 +11,35 @@ import (
 	"originwarden/store/sqlite/sqlitefile"
 )
 
-func TestLock_IsHeldByOne(t *testing.T) {
+func TestLock_IsExclusive(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.lock")
 	first, err := sqlitefile.Lock(t.Context(), path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	asked := 0
-	if _, err := sqlitefile.Lock(t.Context(), path, func() bool { asked++; return false }); !errors.Is(err, sqlitefile.ErrInUse) || asked != 1 {
-		t.Errorf("while it is held: %v, asked %d times", err, asked)
+	calls := 0
+	if _, err := sqlitefile.Lock(t.Context(), path, func() bool { calls++; return false }); !errors.Is(err, sqlitefile.ErrInUse) || calls != 1 {
+		t.Errorf("Lock while it is held: error %v, %d calls of inUse; want ErrInUse, 1", err, calls)
 	}
 	wait := func() bool { first.Close(); return true }
 	second, err := sqlitefile.Lock(t.Context(), path, wait)
 	if err != nil {
-		t.Fatalf("when it was released: %v", err)
+		t.Fatalf("Lock after the release: %v", err)
 	}
 	defer second.Close()
 	ended, cancel := context.WithCancel(t.Context())
 	if _, err := sqlitefile.Lock(ended, path, func() bool { cancel(); return true }); !errors.Is(err, sqlitefile.ErrInUse) {
-		t.Errorf("when the context ends: %v", err)
+		t.Errorf("Lock while the context is cancelled: error %v, want ErrInUse", err)
 	}
 	if _, err := sqlitefile.Lock(ended, path, nil); !errors.Is(err, context.Canceled) {
-		t.Errorf("when the context has ended: %v", err)
+		t.Errorf("Lock with a cancelled context: error %v, want Canceled", err)
 	}
 	if stat, err := os.Stat(path); err != nil || stat.Mode()&0o077 != 0 && filepath.Separator == '/' {
-		t.Errorf("the file: %v, %v", stat, err)
+		t.Errorf("lock file: %v, %v; want no access for others", stat, err)
 	}
 }
 
-func TestOpen_SetsEveryConnectionToThePragmasAndCreatesNoFile(t *testing.T) {
+func TestOpen_SetsPragmasAndCreatesNoFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a b?#.db")
 	for _, mode := range []string{sqlitefile.ReadOnly, sqlitefile.ReadWrite} {
 		db, err := sqlitefile.Open(path, mode, 1)
@@ -47,12 +47,12 @@ func TestOpen_SetsEveryConnectionToThePragmasAndCreatesNoFile(t *testing.T) {
 			t.Fatal(err)
 		}
 		if db.Ping() == nil {
-			t.Errorf("%s: opened a file that is missing", mode)
+			t.Errorf("%s: Open opened a missing file", mode)
 		}
 		db.Close()
 	}
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
-		t.Fatalf("a file was created: %v", err)
+		t.Fatalf("Open created a file: %v", err)
 	}
 	os.WriteFile(path, nil, 0o600)
 	db, err := sqlitefile.Open(path, sqlitefile.ReadWrite, 2, "busy_timeout(1234)")
@@ -69,7 +69,7 @@ func TestOpen_SetsEveryConnectionToThePragmasAndCreatesNoFile(t *testing.T) {
 		var timeout, trusted int
 		if err := errors.Join(conn.QueryRowContext(t.Context(), "PRAGMA busy_timeout").Scan(&timeout),
 			conn.QueryRowContext(t.Context(), "PRAGMA trusted_schema").Scan(&trusted)); err != nil || timeout != 1234 || trusted != 0 {
-			t.Errorf("busy_timeout %d, trusted_schema %d, %v", timeout, trusted, err)
+			t.Errorf("busy_timeout %d, trusted_schema %d, %v; want 1234, 0", timeout, trusted, err)
 		}
 	}
 }

@@ -8,12 +8,12 @@ import (
 	"originwarden/store/sqlite"
 )
 
-// Nothing is read but by an index, and nothing is sorted: the cost is that of
-// the response.
-func TestStore_ReadsByIndexAlone(t *testing.T) {
+// Every read uses an index and sorts nothing, so its cost depends only on the size of
+// the result.
+func TestStore_ReadsOnlyByIndex(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "originwarden.db")
-	open(t, ample(path))
-	db := raw(t, path)
+	openStore(t, testOptions(path))
+	db := openDatabase(t, path)
 	for name, query := range sqlite.ReadQueries() {
 		t.Run(name, func(t *testing.T) {
 			rows, err := db.Query("EXPLAIN QUERY PLAN "+query, 1, 2, 3, 4)
@@ -37,7 +37,7 @@ func TestStore_ReadsByIndexAlone(t *testing.T) {
 				}
 			}
 			if err := rows.Err(); err != nil || searches == 0 {
-				t.Errorf("%d searches, %v", searches, err)
+				t.Errorf("the query plan has %d searches, %v; want at least 1", searches, err)
 			}
 		})
 	}

@@ -4,5 +4,5 @@ package sqlite_test
 
 import "errors"
 
-// writeRefused is for Linux.
+// writeRefused is implemented only on Linux.
 func writeRefused(string) error { return errors.ErrUnsupported }

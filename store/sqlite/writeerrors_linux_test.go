@@ -15,8 +15,9 @@ import (
 	"originwarden/store/sqlite"
 )
 
-// The kernel refuses writes of another process with what a disk may say.
-func TestStore_SaysWhyTheSystemRefusesAWrite(t *testing.T) {
+// TestStore_ReportsSystemErrorOfFailedWrite runs another process whose writes the kernel
+// fails with the errors that a disk can cause.
+func TestStore_ReportsSystemErrorOfFailedWrite(t *testing.T) {
 	for errno, want := range map[syscall.Errno]store.Cause{
 		syscall.ENOSPC: store.CauseNoSpace,
 		syscall.EDQUOT: store.CauseNoSpace,
@@ -26,27 +27,28 @@ func TestStore_SaysWhyTheSystemRefusesAWrite(t *testing.T) {
 		syscall.EIO:    store.CauseDamaged,
 	} {
 		t.Run(errno.Error(), func(t *testing.T) {
-			p := start(t, "refused", fmt.Sprintf("%d:%s/lists.db", int(errno), t.TempDir()))
+			p := startProcess(t, "refused", fmt.Sprintf("%d:%s/lists.db", int(errno), t.TempDir()))
 			write, check := p.line(t), p.line(t)
 			if write == "skip" {
 				t.Skip(check)
 			}
 			if write != string(want) || check != string(want) {
-				t.Errorf("a write fails with %q, and a check with %q, want %q", write, check, want)
+				t.Errorf("cause of the failed write %q, of CheckWrites %q, want %q", write, check, want)
 			}
 			p.end(t)
 		})
 	}
 }
 
-// writeRefused prints why a write fails, and a check, that the kernel refuses.
+// writeRefused has the kernel fail all writes, and prints the causes that Create and
+// CheckWrites report.
 func writeRefused(argument string) error {
 	var errno uint32
 	var path string
 	if _, err := fmt.Sscanf(argument, "%d:%s", &errno, &path); err != nil {
 		return err
 	}
-	s, err := sqlite.Open(context.Background(), ample(path))
+	s, err := sqlite.Open(context.Background(), testOptions(path))
 	if err != nil {
 		return err
 	}
@@ -55,28 +57,28 @@ func writeRefused(argument string) error {
 		fmt.Println(err)
 		return nil
 	}
-	_, err = s.Create(context.Background(), entry("one", 1000))
+	_, err = s.Create(context.Background(), newIntegration("one", 1000))
 	for _, err := range []error{err, s.CheckWrites(context.Background())} {
 		why, ok := errors.AsType[*store.WriteError](err)
 		if !ok {
-			return fmt.Errorf("it fails with %v", err)
+			return fmt.Errorf("error %v, want a *store.WriteError", err)
 		}
 		fmt.Println(why.Cause)
 	}
 	_, _ = io.Copy(io.Discard, os.Stdin)
-	os.Exit(0) // what closing writes is refused too
+	os.Exit(0) // Close would write too
 	return nil
 }
 
-// refuseWrites has the kernel answer the writes of this process to its files with
-// errno: those at an offset, and those of a page. See seccomp(2).
+// refuseWrites makes the kernel fail writes of this process to its files with errno:
+// pwrite64, and writes of 4096 bytes. See seccomp(2).
 func refuseWrites(errno uint32) error {
 	seccomp, ok := map[string]uintptr{"amd64": 317, "arm64": 277}[runtime.GOARCH]
 	if !ok {
-		return errors.New("the number of seccomp is not known here")
+		return errors.New("the system call number of seccomp is unknown on this architecture")
 	}
 	const load, equal, end = syscall.BPF_LD | syscall.BPF_W | syscall.BPF_ABS, syscall.BPF_JMP | syscall.BPF_JEQ | syscall.BPF_K, syscall.BPF_RET | syscall.BPF_K
-	const number, count = 0, 32 // their offsets
+	const number, count = 0, 32 // offsets of the fields
 	filter := []syscall.SockFilter{
 		{Code: load, K: number},
 		{Code: equal, K: syscall.SYS_PWRITE64, Jt: 3},

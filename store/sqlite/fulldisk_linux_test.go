@@ -10,8 +10,8 @@ import (
 	"originwarden/store"
 )
 
-// smallDisk is a file system of its own, of so many bytes.
-func smallDisk(t *testing.T, bytes string) (dir string) {
+// mountDisk mounts a file system of this size, and returns its directory.
+func mountDisk(t *testing.T, bytes string) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size="+bytes); err != nil {
@@ -25,7 +25,7 @@ func smallDisk(t *testing.T, bytes string) (dir string) {
 	return dir
 }
 
-// fillDisk writes a file until there are so many bytes of space left.
+// fillDisk writes to the file until only so many bytes of space are left.
 func fillDisk(t *testing.T, file string, left int64) {
 	t.Helper()
 	f, err := os.Create(file)
@@ -45,17 +45,18 @@ func fillDisk(t *testing.T, file string, left int64) {
 	}
 }
 
-// The space ends at every page of what is written.
-func TestStore_SaysThatTheDiskIsFull(t *testing.T) {
-	dir := smallDisk(t, "8m")
+// TestStore_ReportsFullDisk starts writing with 0 to 23 free pages, so that the space
+// runs out at every page of a write.
+func TestStore_ReportsFullDisk(t *testing.T) {
+	dir := mountDisk(t, "8m")
 	path, ballast := filepath.Join(dir, "lists.db"), filepath.Join(dir, "ballast")
-	s := open(t, ample(path))
-	was := create(t, s, entry("was", 100))
+	s := openStore(t, testOptions(path))
+	was := create(t, s, newIntegration("was", 100))
 	acknowledged, refused := map[string]bool{was.ID: true}, map[string]bool{}
 	for left := range int64(24) {
 		fillDisk(t, ballast, left*4096)
 		for {
-			w := entry("one", 100)
+			w := newIntegration("one", 100)
 			_, err := s.Create(t.Context(), w)
 			if err == nil {
 				acknowledged[w.ID] = true
@@ -65,7 +66,7 @@ func TestStore_SaysThatTheDiskIsFull(t *testing.T) {
 			break
 		}
 		if _, err := s.Integration(t.Context(), "acme", was.ID); err != nil {
-			t.Errorf("a read: %v", err)
+			t.Errorf("read with a full disk: %v", err)
 		}
 		fillDisk(t, ballast, 0)
 		wantNoSpace(t, s.CheckWrites(t.Context()))
@@ -73,42 +74,45 @@ func TestStore_SaysThatTheDiskIsFull(t *testing.T) {
 			t.Fatal(err)
 		}
 		if err := s.CheckWrites(t.Context()); err != nil {
-			t.Errorf("a check with space: %v", err)
+			t.Errorf("CheckWrites with space: %v", err)
 		}
 	}
-	wantKept(t, crashed(t, path), acknowledged, refused)
+	wantAcknowledgedOnly(t, openAfterCrash(t, path), acknowledged, refused)
 }
 
-// wantNoSpace reports whether the error says that the write was not made.
+// wantNoSpace checks that a write failed because the disk is full, and reports whether
+// the error says that it was not made.
 func wantNoSpace(t *testing.T, err error) bool {
 	t.Helper()
 	why, ok := errors.AsType[*store.WriteError](err)
 	if !ok || why.Cause != store.CauseNoSpace {
-		t.Fatalf("a write fails with %v", err)
+		t.Fatalf("the write failed with %v, want cause %q", err, store.CauseNoSpace)
 	}
 	if !why.NotMade {
-		t.Logf("unknown: %v", err)
+		t.Logf("outcome unknown: %v", err)
 	}
 	return why.NotMade
 }
 
-// crashed returns what the machine would find after it lost its power now.
-func crashed(t *testing.T, path string) store.Store {
+// openAfterCrash opens a copy of the files, as after a power failure.
+func openAfterCrash(t *testing.T, path string) store.Store {
 	t.Helper()
-	found := filepath.Join(t.TempDir(), "lists.db")
+	copied := filepath.Join(t.TempDir(), "lists.db")
 	for _, suffix := range []string{"", "-wal"} {
 		content, err := os.ReadFile(path + suffix)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(found+suffix, content, 0o600); err != nil {
+		if err := os.WriteFile(copied+suffix, content, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	return open(t, ample(found))
+	return openStore(t, testOptions(copied))
 }
 
-func wantKept(t *testing.T, s store.Store, acknowledged, refused map[string]bool) {
+// wantAcknowledgedOnly checks that the store has every acknowledged write, and none
+// that was reported as not made.
+func wantAcknowledgedOnly(t *testing.T, s store.Store, acknowledged, refused map[string]bool) {
 	t.Helper()
 	_, all, err := s.Load(t.Context(), "acme")
 	if err != nil {
@@ -117,10 +121,10 @@ func wantKept(t *testing.T, s store.Store, acknowledged, refused map[string]bool
 	for _, w := range all {
 		delete(acknowledged, w.ID)
 		if refused[w.ID] {
-			t.Errorf("%s is there, and was said not to be made", w.ID)
+			t.Errorf("%s is stored, but was reported as not made", w.ID)
 		}
 	}
 	if len(acknowledged) > 0 {
-		t.Errorf("%d are not there", len(acknowledged))
+		t.Errorf("%d acknowledged writes are lost", len(acknowledged))
 	}
 }
