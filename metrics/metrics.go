@@ -121,9 +121,9 @@ func (m *Metrics) Observe(x *proxy.Exchange) {
 	t := m.tenant(x.Tenant)
 	t.requests.of(combination{x.Kind, x.Verdict, x.Reason}).Inc()
 	m.duration.of(x.Kind).Observe(x.ResponseTime.Seconds())
-	m.gateway.of(x.Kind).Observe(x.Gateway.Seconds())
-	if x.Upstream > 0 {
-		t.upstream().Observe(x.Upstream.Seconds())
+	m.gateway.of(x.Kind).Observe(x.GatewayTime.Seconds())
+	if x.UpstreamTime > 0 {
+		t.upstream().Observe(x.UpstreamTime.Seconds())
 	}
 	if x.TunnelEnd == "" { // a tunnel's bytes were counted by Relayed
 		t.countBytes(x.Received, x.Sent)

@@ -53,11 +53,11 @@ func expectLines(t *testing.T, exposition string, lines ...string) {
 func TestMetrics_CountsExchanges(t *testing.T) {
 	m, _ := newMetrics(t)
 	observe := func(x proxy.Exchange) { m.Observe(&x) }
-	observe(proxy.Exchange{Tenant: "acme", Verdict: origins.Allowed, Reason: "listed", Gateway: 20 * time.Microsecond,
-		ResponseTime: 30 * time.Millisecond, Duration: time.Hour, Upstream: 20 * time.Millisecond})
+	observe(proxy.Exchange{Tenant: "acme", Verdict: origins.Allowed, Reason: "listed", GatewayTime: 20 * time.Microsecond,
+		ResponseTime: 30 * time.Millisecond, Duration: time.Hour, UpstreamTime: 20 * time.Millisecond})
 	observe(proxy.Exchange{Tenant: "acme", Kind: origins.Preflight, Verdict: origins.Refused, Reason: "origin_not_listed"})
-	observe(proxy.Exchange{Tenant: "acme", Kind: origins.WebSocket, Verdict: origins.Allowed, Reason: "listed", Upstream: time.Second, UpstreamCause: "timeout"})
-	observe(proxy.Exchange{Tenant: "acme", Verdict: origins.Refused, Reason: "origin_not_listed", ResponseTime: time.Hour, Gateway: time.Hour, OwnHost: true})
+	observe(proxy.Exchange{Tenant: "acme", Kind: origins.WebSocket, Verdict: origins.Allowed, Reason: "listed", UpstreamTime: time.Second, UpstreamCause: "timeout"})
+	observe(proxy.Exchange{Tenant: "acme", Verdict: origins.Refused, Reason: "origin_not_listed", ResponseTime: time.Hour, GatewayTime: time.Hour, OwnHost: true})
 	observe(proxy.Exchange{Tenant: "another", Verdict: origins.Allowed, Reason: "no_origin"})
 	observe(proxy.Exchange{Verdict: origins.Refused, Reason: "tenant_unknown"})
 	observe(proxy.Exchange{Kind: origins.WebSocket, Tenant: "acme", Verdict: origins.Allowed, Reason: "listed", TunnelEnd: "revoked"})
@@ -131,7 +131,7 @@ func TestMetrics_CountLinesAndSpans(t *testing.T) {
 func TestMetrics_FollowTheTenantsOfTheConfiguration(t *testing.T) {
 	m, _ := newMetrics(t)
 	for _, tenant := range []string{"acme", "another"} {
-		m.Observe(&proxy.Exchange{Tenant: tenant, Verdict: origins.Allowed, Reason: "listed", Upstream: 1, UpstreamCause: "reset", Received: 1, Sent: 1})
+		m.Observe(&proxy.Exchange{Tenant: tenant, Verdict: origins.Allowed, Reason: "listed", UpstreamTime: 1, UpstreamCause: "reset", Received: 1, Sent: 1})
 	}
 	m.Label([]string{"another"})
 	m.Observe(&proxy.Exchange{Tenant: "another", Verdict: origins.Allowed, Reason: "listed"})
@@ -189,7 +189,7 @@ func TestMetrics_HaveNativeHistogramsBesideTheClassic(t *testing.T) {
 	m, _ := newMetrics(t)
 	for i := range 100_000 {
 		took := time.Duration(i) * time.Duration(i) // from nothing to 10 s
-		m.Observe(&proxy.Exchange{Tenant: "acme", ResponseTime: took, Gateway: took, Upstream: took + 1})
+		m.Observe(&proxy.Exchange{Tenant: "acme", ResponseTime: took, GatewayTime: took, UpstreamTime: took + 1})
 	}
 	families, err := m.Gatherer().Gather()
 	if err != nil {
@@ -255,7 +255,7 @@ func TestMetrics_TellsTheBuild(t *testing.T) {
 // everything is metrics of which each has a series.
 func everything(t *testing.T) *metrics.Metrics {
 	m, _ := newMetrics(t)
-	m.Observe(&proxy.Exchange{Tenant: "acme", Verdict: origins.Allowed, Reason: "listed", Upstream: 1, UpstreamCause: "reset", Received: 1, Sent: 1})
+	m.Observe(&proxy.Exchange{Tenant: "acme", Verdict: origins.Allowed, Reason: "listed", UpstreamTime: 1, UpstreamCause: "reset", Received: 1, Sent: 1})
 	m.Observe(&proxy.Exchange{Tenant: "acme", Verdict: origins.Refused, Reason: "origin_not_listed", OwnHost: true})
 	m.ObserveAPI(api.Outcome{Route: "/web-integrations", Method: "GET", Status: 200})
 	m.Watch(func() map[string]int { return map[string]int{"acme": 3} }, func() int64 { return 7 })
@@ -283,8 +283,8 @@ func TestMetrics_FollowPrometheusConventions(t *testing.T) {
 
 func BenchmarkObserve(b *testing.B) {
 	m := metrics.New(metrics.Config{Tenants: []string{"acme"}, Lists: liststest.New(lists.Config{Bounds: lists.Bounds{Tenants: 1, Origins: 1}}, nil)})
-	x := &proxy.Exchange{Tenant: "acme", Verdict: origins.Allowed, Reason: "listed", Gateway: 12 * time.Microsecond,
-		ResponseTime: 1200 * time.Microsecond, Upstream: time.Millisecond, Received: 100, Sent: 1000}
+	x := &proxy.Exchange{Tenant: "acme", Verdict: origins.Allowed, Reason: "listed", GatewayTime: 12 * time.Microsecond,
+		ResponseTime: 1200 * time.Microsecond, UpstreamTime: time.Millisecond, Received: 100, Sent: 1000}
 	b.ReportAllocs()
 	for b.Loop() {
 		m.Observe(x)

@@ -8,8 +8,8 @@ import (
 	"originwarden/proxy/downstream"
 )
 
-// limitBody holds the body of r to the limits, or returns the problem if its
-// Content-Length exceeds them.
+// limitBody limits the body of r, or returns the problem if its Content-Length is
+// too large.
 func (x *exchange) limitBody(r *http.Request) *problem {
 	if x.bodyLength == 0 {
 		return nil
@@ -31,7 +31,7 @@ func (x *exchange) withBody(out *http.Request) *http.Request {
 	return out
 }
 
-// problemOfBody is the response when it was the client's body that failed.
+// problemOfBody returns the problem if err comes from the client's body, or nil.
 func (x *exchange) problemOfBody(err error) *problem {
 	switch {
 	case errors.Is(err, downstream.ErrTooLarge):
@@ -44,12 +44,12 @@ func (x *exchange) problemOfBody(err error) *problem {
 	return nil
 }
 
-// leftoverPatience is for the body of a request that is answered without it. To
+// leftoverTimeout is for the body of a request that is answered without it. To
 // keep the connection, net/http reads up to leftoverBytes of the rest before it
 // sends the response, and would wait for a body that never comes.
 const (
-	leftoverPatience = 500 * time.Millisecond
-	leftoverBytes    = 256 << 10
+	leftoverTimeout = 500 * time.Millisecond
+	leftoverBytes   = 256 << 10
 )
 
 // abandonBody stops all reading of the body when an exchange has ended: the
@@ -62,7 +62,7 @@ func (x *exchange) abandonBody() {
 	}
 	x.body.Interrupt()
 	if x.http1 {
-		x.response.control.SetReadDeadline(time.Now().Add(leftoverPatience))
+		x.response.control.SetReadDeadline(time.Now().Add(leftoverTimeout))
 	}
 }
 
@@ -74,20 +74,20 @@ func (x *exchange) prepareConnection(header http.Header) {
 	}
 	unread := x.bodyLength != 0 && !x.body.IsWhole()
 	if unread && x.body == nil {
-		x.response.control.SetReadDeadline(time.Now().Add(leftoverPatience))
+		x.response.control.SetReadDeadline(time.Now().Add(leftoverTimeout))
 	}
 	// The body may still be read, and a deadline would end a response that takes
 	// long: the connection is given up instead. The same holds for HTTP/1.0, where
 	// net/http ignores Transfer-Encoding and would read the chunks as the next
 	// request (RFC 9112, section 6.1).
-	if x.http10 || unread && !x.isLeftover() {
+	if x.http10 || x.gateway.closing.Load() || unread && !x.canDiscardBody() {
 		header["Connection"] = []string{"close"}
 	}
-	x.conn.SetLingering(unread && !x.isLeftover())
+	x.conn.SetLingering(unread && !x.canDiscardBody())
 }
 
-// isLeftover reports whether the request has a body that was not read, and that is
+// canDiscardBody reports whether the request has a body that was not read, and that is
 // short enough to keep the connection.
-func (x *exchange) isLeftover() bool {
+func (x *exchange) canDiscardBody() bool {
 	return x.body == nil && !x.http10 && x.bodyLength > 0 && x.bodyLength <= leftoverBytes
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // Lists provides the lists of the configured tenants, within a time limit of its
-// own. Call ListChanged after every change of a list.
+// own. Call Gateway.ListChanged after every change of a list.
 type Lists interface {
 	List(ctx context.Context, tenant string) (*origins.List, error)
 }
@@ -34,15 +34,15 @@ type Config struct {
 	// tunnels; 0 is no limit.
 	InFlightPerTenant int
 	Timeouts          Timeouts
-	// Observe, unless nil, is called once for every exchange, when it has ended.
-	// It must not keep the Exchange. The context is the request's.
-	Observe func(context.Context, *Exchange)
-	// Opened, unless nil, is called for a tunnel when the response to its handshake
-	// was sent. It must not keep the Exchange.
-	Opened func(context.Context, *Exchange)
-	// Relayed, unless nil, is called for bytes that a tunnel has passed on, with how
-	// many came from the client and from the tenant. It must not block.
-	Relayed func(tenant string, received, sent int)
+	// OnEnd is called once for every exchange, when it has ended. It must not keep
+	// the Exchange. The context is the request's. It may be nil.
+	OnEnd func(context.Context, *Exchange)
+	// OnOpen is called for a tunnel when the response to its handshake was sent. It
+	// must not keep the Exchange. It may be nil.
+	OnOpen func(context.Context, *Exchange)
+	// OnRelay is called for bytes that a tunnel has passed on, with how many came
+	// from the client and from the tenant. It must not block. It may be nil.
+	OnRelay func(tenant string, received, sent int)
 	// Sampled is the share of new traces that are marked as sampled, from 0 to 1. It
 	// is used only if no tracing handler has set traceparent.
 	Sampled float64
@@ -64,7 +64,7 @@ type Timeouts struct {
 	// response, may take.
 	Progress time.Duration
 
-	Connect  time.Duration // to be connected
+	Connect  time.Duration // for connecting
 	Response time.Duration // from the request's last byte to the response's header
 	Idle     time.Duration // a connection kept for the next request
 

@@ -56,7 +56,7 @@ func (x *exchange) answerPreflight(r *http.Request) {
 	fixed := &x.settings.fixed
 	x.response.cors = corsKept
 	header := x.response.Header()
-	header["Access-Control-Allow-Origin"] = x.response.origin[:1:1]
+	header["Access-Control-Allow-Origin"] = x.response.originLines[:1:1]
 	if fixed.credentials != nil {
 		header["Access-Control-Allow-Credentials"] = fixed.credentials
 	}
@@ -104,7 +104,7 @@ func (w *responseWriter) mergeVary(header http.Header) {
 // addCORS sets the headers of a CORS response (Fetch, section 3.3.3). It echoes the
 // bytes of the origin, because browsers compare bytes.
 func (w *responseWriter) addCORS(header http.Header) {
-	header["Access-Control-Allow-Origin"] = w.origin[:1:1]
+	header["Access-Control-Allow-Origin"] = w.originLines[:1:1]
 	if w.exchange.settings.fixed.credentials != nil {
 		header["Access-Control-Allow-Credentials"] = w.exchange.settings.fixed.credentials
 	}

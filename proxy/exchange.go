@@ -18,9 +18,9 @@ type Exchange struct {
 	Kind    origins.Kind
 	Verdict origins.Verdict
 	// Reason is the reason of the decision, or the code of the problem that came
-	// before it, in lower case. It is one of Reasons.
+	// before it, in lower case, or "options_asterisk".
 	Reason string
-	// Decision is the decision's reason; 0 where there was none.
+	// Decision is the reason of the decision; "" if there was none.
 	Decision origins.Reason
 	Mode     Mode
 	Method   string
@@ -41,11 +41,11 @@ type Exchange struct {
 	// Duration ends with the response or the tunnel, ResponseTime with the response or
 	// the tunnel's handshake. Both begin with the request's header.
 	Duration, ResponseTime time.Duration
-	// Gateway is the part of Duration before the request was sent to the tenant.
-	Gateway time.Duration
-	// Upstream is from sending the request to the tenant until its response's
+	// GatewayTime is the part of Duration before the request was sent to the tenant.
+	GatewayTime time.Duration
+	// UpstreamTime is from sending the request to the tenant until its response's
 	// header; 0 if it was not sent.
-	Upstream time.Duration
+	UpstreamTime time.Duration
 	// UpstreamCause is why the tenant did not answer, or "".
 	UpstreamCause string
 	// TunnelEnd is why a tunnel ended: one of TunnelEnds, or "" of none.
@@ -77,7 +77,7 @@ type exchange struct {
 	tenant     *tenant
 	target     target
 	request    origins.Request
-	changes    uint64 // of lists and settings, before settings was read
+	changes    uint64 // tunnel.Set.Changes, read before settings
 	scheme     string // public
 	peer       netip.Addr
 	sentAt     time.Time // to the tenant
@@ -110,27 +110,28 @@ func (g *Gateway) beginExchange(w http.ResponseWriter, r *http.Request) *exchang
 		http10:     !r.ProtoAtLeast(1, 1),
 		conn:       downstream.ConnOf(r.Context()),
 	}
-	x.response = responseWriter{ResponseWriter: w, exchange: x, origin: r.Header["Origin"],
+	x.response = responseWriter{ResponseWriter: w, exchange: x, originLines: r.Header["Origin"],
 		progress: settings.Timeouts.Progress, control: http.NewResponseController(w)}
 	if x.http1 {
-		x.response.stopWriteTimer()
+		x.response.unlimitWrite()
 	}
-	x.peer, x.Client, x.scheme = sender(r, settings.trusted)
-	if len(x.response.origin) == 1 {
-		x.Origin = x.response.origin[0]
+	x.peer, x.Client, x.scheme = clientOf(r, settings.trusted)
+	if len(x.response.originLines) == 1 {
+		x.Origin = x.response.originLines[0]
 	}
 	x.setTrace(r.Header["Traceparent"])
 	return x
 }
 
-// applyDecision sets what follows from the decision.
+// applyDecision records the decision and chooses the CORS headers.
 func (x *exchange) applyDecision(reason origins.Reason) {
 	x.Reason, x.Decision, x.Verdict = string(reason), reason, reason.Verdict()
 	x.Mode = x.mode()
 	switch {
 	case x.Mode == Report:
 		x.response.cors = corsKept
-	case reason == origins.Listed || reason == origins.SameOrigin && x.response.origin[0] != "null":
+	// A form of the tenant's own page may send null, and is no CORS request.
+	case reason == origins.Listed || reason == origins.SameOrigin && x.response.originLines[0] != "null":
 		x.response.cors = corsShared
 	}
 }
@@ -150,8 +151,8 @@ func (x *exchange) policy() *origins.Policy {
 	return &x.tenant.Policy
 }
 
-// passes reports whether the request is forwarded, given the mode.
-func (x *exchange) passes() bool {
+// mayForward reports whether the mode lets the request pass.
+func (x *exchange) mayForward() bool {
 	if x.Verdict == origins.Allowed {
 		return true
 	}
@@ -163,18 +164,18 @@ func (x *exchange) answersPreflight() bool {
 	return x.Kind == origins.Preflight && x.Verdict == origins.Allowed && x.Mode != Report
 }
 
-// session returns what belongs to the client's connection alone, or nil. Over
-// HTTP/2 many clients may share a connection.
-func (x *exchange) session() *http1.Session {
+// upstreamSession returns the upstream connections that only this client may use,
+// or nil: over HTTP/2, many clients may share a connection.
+func (x *exchange) upstreamSession() *http1.Session {
 	if !x.http1 {
 		return nil
 	}
 	return x.conn.Session()
 }
 
-// responseContext returns the context in which r is answered. net/http ends that of r
-// when a client of HTTP/1 has ended its sending side, although it may still read.
-// It has to be released.
+// responseContext returns the context for the rest of r. net/http cancels r's
+// context when an HTTP/1 client closes its sending side, although the client may
+// still read. Call release at the end.
 func (x *exchange) responseContext(r *http.Request) (ctx context.Context, release func()) {
 	if x.conn == nil || !x.http1 {
 		return r.Context(), func() {}
@@ -190,8 +191,20 @@ func (x *exchange) responseContext(r *http.Request) (ctx context.Context, releas
 	}
 }
 
-// endRequest no longer counts the request as in flight.
-func (x *exchange) endRequest() {
+// enterTenant counts the request as in flight, or returns false if the tenant has
+// too many.
+func (x *exchange) enterTenant() bool {
+	n, limit := x.tenant.inFlight.Add(1), x.settings.InFlightPerTenant
+	if limit > 0 && n > int64(limit) {
+		x.tenant.inFlight.Add(-1)
+		return false
+	}
+	x.counted = true
+	return true
+}
+
+// leaveTenant stops counting the request as in flight.
+func (x *exchange) leaveTenant() {
 	if x.counted {
 		x.counted = false
 		x.tenant.inFlight.Add(-1)
@@ -204,8 +217,8 @@ func (x *exchange) endExchange(ctx context.Context) {
 	x.setLimitOfCut()
 	x.abandonBody()
 	x.measureExchange()
-	if x.settings.Observe != nil {
-		x.settings.Observe(ctx, &x.Exchange)
+	if x.settings.OnEnd != nil {
+		x.settings.OnEnd(ctx, &x.Exchange)
 	}
 }
 
@@ -227,10 +240,10 @@ func (x *exchange) measureExchange() {
 		x.Received = x.body.Received()
 	}
 	x.Duration = time.Since(x.Start)
-	if x.Gateway = x.Duration; !x.sentAt.IsZero() {
-		x.Gateway = x.sentAt.Sub(x.Start)
+	if x.GatewayTime = x.Duration; !x.sentAt.IsZero() {
+		x.GatewayTime = x.sentAt.Sub(x.Start)
 	}
 	if x.ResponseTime = x.Duration; x.Status == http.StatusSwitchingProtocols {
-		x.ResponseTime = x.Gateway + x.Upstream
+		x.ResponseTime = x.GatewayTime + x.UpstreamTime
 	}
 }

@@ -40,7 +40,7 @@ type tenantTransport struct{}
 // RoundTrip implements http.RoundTripper.
 func (tenantTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	x := exchangeOf(r.Context())
-	sent := &http1.Call{Request: r, Target: x.target.originForm(), Session: x.session(), BeforeWait: x.response.flushPending}
+	sent := &http1.Call{Request: r, Target: x.target.originForm(), Session: x.upstreamSession(), BeforeWait: x.response.flushPending}
 	res, err := x.tenant.upstream.Do(sent, x.Kind == origins.WebSocket)
 	x.spelling = sent.Spelling
 	return res, err
@@ -79,7 +79,7 @@ func rewriteRequest(p *httputil.ProxyRequest) {
 // from httputil, which loses bytes and leaks connections on upgrades.
 func handleResponse(res *http.Response) error {
 	x := exchangeOf(res.Request.Context())
-	x.Upstream = time.Since(x.sentAt)
+	x.UpstreamTime = time.Since(x.sentAt)
 	switch {
 	case res.StatusCode != http.StatusSwitchingProtocols:
 		x.forwarded = true
@@ -90,14 +90,15 @@ func handleResponse(res *http.Response) error {
 	return x.openTunnel(res)
 }
 
-// handleError sends the response if the tenant sent none.
+// handleError sends the gateway's response to a request that could not be
+// forwarded.
 func handleError(_ http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, errTunnelled) {
 		return
 	}
 	x := exchangeOf(r.Context())
-	if x.Upstream == 0 && !x.sentAt.IsZero() {
-		x.Upstream = time.Since(x.sentAt)
+	if x.UpstreamTime == 0 && !x.sentAt.IsZero() {
+		x.UpstreamTime = time.Since(x.sentAt)
 	}
 	x.Err = err
 	if problem := x.problemOfBody(err); problem != nil {

@@ -8,9 +8,9 @@ import (
 	"originwarden/envelope/clientaddr"
 )
 
-// sender returns the peer of the connection that r came by, the client behind
-// trusted proxies, and the scheme that the client used.
-func sender(r *http.Request, trusted clientaddr.Proxies) (peer, client netip.Addr, scheme string) {
+// clientOf returns the peer of r's connection, the client behind trusted proxies,
+// and the scheme that the client used.
+func clientOf(r *http.Request, trusted clientaddr.Proxies) (peer, client netip.Addr, scheme string) {
 	scheme = "http"
 	if r.TLS != nil {
 		scheme = "https"
@@ -25,14 +25,14 @@ func sender(r *http.Request, trusted clientaddr.Proxies) (peer, client netip.Add
 // forwardedScheme returns the scheme in X-Forwarded-Proto. Some proxies write wss
 // for a WebSocket. A proxy that appends has written the rightmost value; the client
 // may have written the others.
-func forwardedScheme(lines []string, otherwise string) string {
+func forwardedScheme(lines []string, fallback string) string {
 	switch strings.ToLower(rightmost(lines)) {
 	case "https", "wss":
 		return "https"
 	case "http", "ws":
 		return "http"
 	}
-	return otherwise
+	return fallback
 }
 
 // rightmost returns the last element of comma-separated lines, or "".

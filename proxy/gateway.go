@@ -19,6 +19,7 @@ type Gateway struct {
 
 	settings      atomic.Pointer[settings]
 	reconfiguring sync.Mutex
+	closing       atomic.Bool
 }
 
 // New returns a gateway with the configuration cfg. The error lists all mistakes in
@@ -41,21 +42,24 @@ func (g *Gateway) Close() {
 	}
 }
 
+// CloseConnections has every HTTP/1.1 connection closed after its next response.
+func (g *Gateway) CloseConnections() { g.closing.Store(true) }
+
 // ServeHTTP answers r, or forwards it to the tenant of its host.
 //
-// The http.Server sets DisableGeneralOptionsHandler, so that no request is
-// answered without it.
+// The http.Server must set DisableGeneralOptionsHandler: net/http would answer
+// OPTIONS * itself.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := g.beginExchange(w, r)
 	defer x.endExchange(r.Context())
 	g.answerRequest(x, r)
-	x.Cut = false
+	x.Cut = false // not reached if a handler panics
 }
 
 func (g *Gateway) answerRequest(x *exchange, r *http.Request) {
 	if x.target.path == "*" && r.Method == http.MethodOptions {
 		// It concerns the server as a whole (RFC 9110, section 9.3.7), which has no list.
-		x.Reason, x.Verdict = reasonServer, origins.Allowed
+		x.Reason, x.Verdict = reasonOptionsAsterisk, origins.Allowed
 		x.response.WriteHeader(http.StatusNoContent)
 		return
 	}
@@ -68,7 +72,7 @@ func (g *Gateway) answerRequest(x *exchange, r *http.Request) {
 	case x.answersPreflight():
 		x.answerPreflight(r)
 		return
-	case !x.passes():
+	case !x.mayForward():
 		x.refuse(x.refusal())
 		return
 	}
@@ -87,21 +91,20 @@ func (g *Gateway) forwardRequest(x *exchange, r *http.Request) {
 	switch {
 	case x.API:
 		x.tenant.API.ServeHTTP(&x.response, x.apiRequest(r))
-	case x.tenant.hasSent(r):
+	case x.tenant.hasReceived(r):
 		x.UpstreamCause, x.Err = CauseLoop, errLoop
 		x.refuse(loopDetected)
-	case !x.tenant.startRequest(int64(x.settings.InFlightPerTenant)):
+	case !x.enterTenant():
 		x.refuse(overloaded)
 	default:
-		x.counted = true
 		defer x.tenant.upstream.Release()
-		defer x.endRequest()
+		defer x.leaveTenant()
 		x.forwardToTenant(r)
 	}
 }
 
-// reasonServer is the reason of OPTIONS *, which is answered without a tenant.
-const reasonServer = "options_asterisk"
+// reasonOptionsAsterisk is the reason of OPTIONS *, which is answered without a tenant.
+const reasonOptionsAsterisk = "options_asterisk"
 
 // admit finds the tenant and the kind of request, or returns why r is not a request
 // for a tenant.
@@ -124,7 +127,7 @@ func (x *exchange) admit(r *http.Request) *problem {
 	if p == nil {
 		p = x.target.check(r)
 	}
-	x.API = p == nil && x.tenant.owns(x.target.path)
+	x.API = p == nil && x.tenant.isAPIPath(x.target.path)
 	return p
 }
 
@@ -136,7 +139,7 @@ func (g *Gateway) decide(x *exchange, r *http.Request) origins.Reason {
 		return reason
 	}
 	list, err := g.lists.List(r.Context(), x.tenant.ID)
-	if err != nil && r.Context().Err() != nil { // a client that sends no more may still read
+	if err != nil && r.Context().Err() != nil { // see responseContext
 		list, err = g.lists.List(context.WithoutCancel(r.Context()), x.tenant.ID)
 	}
 	x.Err = err
@@ -160,7 +163,7 @@ func (x *exchange) apiRequest(r *http.Request) *http.Request {
 }
 
 // publicHost returns the host that the client used. A trusted proxy may set it with
-// X-Forwarded-Host, to another host of the same tenant only.
+// X-Forwarded-Host, to another one of the tenant's Hosts.
 func (x *exchange) publicHost(r *http.Request) string {
 	host := rightmost(r.Header["X-Forwarded-Host"])
 	if host == "" || !x.settings.trusted.Contains(x.peer) || x.settings.hosts.byName[HostName(host)] != x.tenant {
@@ -177,8 +180,8 @@ type exchangeKey struct{}
 // exchangeOf returns the exchange of a request to the tenant or its API.
 func exchangeOf(ctx context.Context) *exchange { return ctx.Value(exchangeKey{}).(*exchange) }
 
-// Attach sets Exchange.Attached to v for the request with the context ctx, from the
-// API of a Tenant, before that returns.
+// Attach sets Exchange.Attached to v. Tenant.API calls it with the context of its
+// request, before it returns.
 func Attach(ctx context.Context, v any) {
 	if x, ok := ctx.Value(exchangeKey{}).(*exchange); ok {
 		x.Attached = v

@@ -84,7 +84,7 @@ func TestGateway_DecidesActualRequests(t *testing.T) {
 			if row.code != "" && (got.code() != row.code || got.Header.Get("Cache-Control") != "no-store") {
 				t.Errorf("%s: code %q, headers %v, body %s", rule, got.code(), got.Header, got.body)
 			}
-			if x := w.observed(); x.Reason != row.reason || x.Status != row.status || (x.Upstream > 0) != row.forward {
+			if x := w.observed(); x.Reason != row.reason || x.Status != row.status || (x.UpstreamTime > 0) != row.forward {
 				t.Errorf("%s: observed %+v", rule, x)
 			}
 		}

@@ -14,13 +14,13 @@ import (
 	"originwarden/proxy/tunnel"
 )
 
-// handshakePatience is how long a client may take to receive the response to its
+// handshakeTimeout is how long a client may take to receive the response to its
 // handshake.
-const handshakePatience = 5 * time.Second
+const handshakeTimeout = 5 * time.Second
 
 var (
 	errTunnelled  = errors.New("the exchange became a tunnel")
-	errUnasked    = errors.New("the tenant switched protocols unasked")
+	errUnasked    = errors.New("the tenant switched protocols without being asked")
 	errWrongProto = errors.New("the tenant switched to another protocol")
 )
 
@@ -38,7 +38,7 @@ func (x *exchange) openTunnel(res *http.Response) error {
 		return err
 	}
 	defer client.Close()
-	x.endRequest() // tunnels are no requests in flight
+	x.leaveTenant() // tunnels are no requests in flight
 	x.response.status = http.StatusSwitchingProtocols
 	x.cleanHandshake(res.Header)
 	if err := writeHandshake(client, res.Header); err != nil {
@@ -46,8 +46,8 @@ func (x *exchange) openTunnel(res *http.Response) error {
 		return errTunnelled
 	}
 	x.measureExchange()
-	if x.settings.Opened != nil {
-		x.settings.Opened(res.Request.Context(), &x.Exchange)
+	if x.settings.OnOpen != nil {
+		x.settings.OnOpen(res.Request.Context(), &x.Exchange)
 	}
 	// What came with the handshake is in the reader's buffer.
 	early, _ := buffered.Reader.Peek(buffered.Reader.Buffered())
@@ -55,7 +55,7 @@ func (x *exchange) openTunnel(res *http.Response) error {
 		Tenant: x.tenant.ID, Request: x.request, Changes: x.changes,
 		Client: client, Upstream: upstream, Early: bytes.Clone(early),
 		Idle: x.settings.Timeouts.WebSocketIdle, Lifetime: x.settings.Timeouts.WebSocketLifetime,
-		Relayed: x.settings.Relayed,
+		Relayed: x.settings.OnRelay,
 	})
 	return errTunnelled
 }
@@ -85,7 +85,7 @@ func writeHandshake(client net.Conn, header http.Header) error {
 	response.WriteString("HTTP/1.1 101 Switching Protocols\r\n")
 	header.Write(&response)
 	response.WriteString("\r\n")
-	client.SetWriteDeadline(time.Now().Add(handshakePatience))
+	client.SetWriteDeadline(time.Now().Add(handshakeTimeout))
 	defer client.SetWriteDeadline(time.Time{})
 	_, err := response.WriteTo(client)
 	return err

@@ -132,7 +132,7 @@ func BenchmarkGateway_LongRequestHeader(b *testing.B) {
 func benchHeader(b *testing.B, protocol protocol, tenant http.HandlerFunc, header http.Header, n int) {
 	w := newWorld(b, options{protocol: protocol, tenant: tenant, config: func(c *proxy.Config) {
 		trustLoopback(c)
-		c.Observe = nil
+		c.OnEnd = nil
 	}})
 	client := w.gateway.Client()
 	client.Transport.(*http.Transport).MaxResponseHeaderBytes = 1 << 20

@@ -18,9 +18,9 @@ func isDefault(hosts []string) bool { return len(hosts) == 0 || len(hosts) == 1 
 
 // hosts finds the tenant of a Host.
 type hosts struct {
-	byID     map[string]*tenant
-	byName   map[string]*tenant
-	fallback *tenant // of all other hosts; may be nil
+	byID          map[string]*tenant
+	byName        map[string]*tenant
+	defaultTenant *tenant // of all other hosts; may be nil
 
 	onLoopback bool
 }
@@ -29,10 +29,10 @@ type hosts struct {
 func (h *hosts) add(t *tenant) (taken []error) {
 	h.byID[t.ID] = t
 	if isDefault(t.Hosts) {
-		if h.fallback != nil {
-			taken = append(taken, fmt.Errorf("tenants %s and %s are both the default tenant", h.fallback.ID, t.ID))
+		if h.defaultTenant != nil {
+			taken = append(taken, fmt.Errorf("tenants %s and %s are both the default tenant", h.defaultTenant.ID, t.ID))
 		}
-		h.fallback = t
+		h.defaultTenant = t
 		return taken
 	}
 	for _, name := range t.Hosts {
@@ -60,14 +60,14 @@ func (h *hosts) find(host string) *tenant {
 	case h.isLoopbackOnly() && !origins.IsLoopbackName(name):
 		return nil
 	}
-	return h.fallback
+	return h.defaultTenant
 }
 
-// isLoopbackOnly reports whether the tenant of the other hosts has only loopback
-// names. A page reaches a loopback listener by DNS rebinding, with a name of its
-// own, unless the tenant asks for all names.
+// isLoopbackOnly reports whether the default tenant takes only loopback names.
+// Otherwise a page could reach a loopback listener by DNS rebinding, under its own
+// name. AnyHost accepts that.
 func (h *hosts) isLoopbackOnly() bool {
-	return h.onLoopback && h.fallback != nil && len(h.fallback.Hosts) == 0
+	return h.onLoopback && h.defaultTenant != nil && len(h.defaultTenant.Hosts) == 0
 }
 
 // unknownHost returns the response to a host that no tenant has.

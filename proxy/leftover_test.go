@@ -122,7 +122,7 @@ func TestGateway_RefusesATargetThatNoRequestLineCanHold(t *testing.T) {
 			t.Fatalf("%q: %v", target, err)
 		}
 		res.Body.Close()
-		if x := w.observed(); res.StatusCode != 400 || x.Upstream != 0 || x.Reason != "bad_request" {
+		if x := w.observed(); res.StatusCode != 400 || x.UpstreamTime != 0 || x.Reason != "bad_request" {
 			t.Errorf("%q: %d, observed %+v", target, res.StatusCode, x)
 		}
 	}
@@ -140,7 +140,7 @@ func TestGateway_RefusesUpgradesThatAreNoProtocol(t *testing.T) {
 	w := newWorld(t, options{})
 	for _, protocol := range []string{"web\tsocket", "websocket\t, h2c", "h2\x80c", "a b"} {
 		got := w.send(request("GET /", "Connection: Upgrade", "Upgrade: "+protocol))
-		if x := w.observed(); got.StatusCode != 400 || got.code() != "UPGRADE_REFUSED" || x.Upstream != 0 || x.Verdict != origins.Refused {
+		if x := w.observed(); got.StatusCode != 400 || got.code() != "UPGRADE_REFUSED" || x.UpstreamTime != 0 || x.Verdict != origins.Refused {
 			t.Errorf("%q: %d %s, observed %+v", protocol, got.StatusCode, got.body, x)
 		}
 	}

@@ -22,9 +22,9 @@ var errLoop = errors.New("the request has come back to the gateway: the upstream
 // tenants. A tenant that calls another one by the same gateway is not a loop.
 func newMark() string { return "originwarden-" + rand.Text()[:16] }
 
-// hasSent reports whether r was sent to the tenant before. Nothing else contains
+// hasReceived reports whether r was sent to the tenant before. Nothing else contains
 // the mark, which is random.
-func (t *tenant) hasSent(r *http.Request) bool {
+func (t *tenant) hasReceived(r *http.Request) bool {
 	for _, line := range r.Header[loopHeader] {
 		if strings.Contains(line, t.mark[0]) {
 			return true

@@ -104,7 +104,7 @@ func TestGateway_EndsALoop(t *testing.T) {
 			t.Errorf("a loop %s is %d requests, want %d", row.rule, n, row.gateways+1)
 		}
 		expectCORS(t, "a loop "+row.rule, got, sharedWith(listed))
-		if last := l.observed(); last.UpstreamCause != proxy.CauseLoop || last.Err == nil || last.Upstream != 0 {
+		if last := l.observed(); last.UpstreamCause != proxy.CauseLoop || last.Err == nil || last.UpstreamTime != 0 {
 			t.Errorf("a loop %s is observed as %q, %v", row.rule, last.UpstreamCause, last.Err)
 		}
 	}

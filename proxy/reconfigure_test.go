@@ -160,7 +160,7 @@ func TestReconfigure_LeavesAnExchangeTheConfigurationThatItBeganWith(t *testing.
 	r.reconfigure(func(c *proxy.Config) {
 		c.CORS.ExposeHeaders = nil
 		c.Tenants[0].Mode = proxy.Report
-		c.Observe = nil
+		c.OnEnd = nil
 	})
 	tenant.letGo()
 	expectCORS(t, "what began before", <-answers, sharedWith(listed))

@@ -17,7 +17,8 @@ type problem struct {
 	title  string
 	detail string
 	header [2]string // one more header and its value
-	limit  string    // the one of Limits that was hit, or ""
+	meta   map[string]any
+	limit  string // the one of Limits that was hit, or ""
 }
 
 // The limits of a gateway.
@@ -26,7 +27,7 @@ const (
 	limitBody     = "body_bytes"
 	limitProgress = "body_progress"
 	limitInFlight = "in_flight_per_tenant"
-	limitDrain    = "drain" // the server cuts what runs
+	limitDrain    = "drain" // the server aborts the requests that still run
 )
 
 // Limits returns all values of Exchange.Limit but the empty one.
@@ -34,12 +35,11 @@ func Limits() []string {
 	return []string{limitURL, limitBody, limitProgress, limitInFlight, limitDrain}
 }
 
-// Where to read on. A client learns no more: what was sent and what is listed is
-// not for everyone.
+// Where to read on. The client learns no more, because lists are not public.
 const (
-	nextOfRefusal = " What to do: see docs/decision.md#the-reasons. The tenant's administrators can run: originwarden refused."
+	refusalAdvice = " What to do: see docs/decision.md#the-reasons. The tenant's administrators can run: originwarden refused."
 	ownHostDetail = " Its host is the one that the request was sent to. If that is the tenant's own address, its operator should add the origin to public_origins."
-	nextOfHost    = " What to do: see docs/decision.md#what-looks-like-the-decision-and-is-not."
+	hostAdvice    = " What to do: see docs/decision.md#what-looks-like-the-decision-and-is-not."
 )
 
 // refusal returns the response to a request that the decision refused. It is never
@@ -52,6 +52,7 @@ func (x *exchange) refusal() *problem {
 	case origins.ListUnavailable, origins.ListStale:
 		p.status, p.header = http.StatusServiceUnavailable, [2]string{"Retry-After", "1"}
 	}
+	p.meta = x.nearestMeta()
 	if x.OwnHost {
 		p.detail += ownHostDetail
 	}
@@ -63,29 +64,29 @@ func (x *exchange) refusal() *problem {
 func explain(reason origins.Reason) string {
 	switch reason {
 	case origins.OriginNotListed:
-		return "No web integration of this tenant lists the origin." + nextOfRefusal
+		return "No web integration of this tenant lists the origin." + refusalAdvice
 	case origins.OriginMalformed:
-		return "The Origin is not the serialization of an origin that can be listed." + nextOfRefusal
+		return "The Origin is not the serialization of an origin that can be listed." + refusalAdvice
 	case origins.OriginOpaque:
-		return "The origin is opaque (null), which no list can hold." + nextOfRefusal
+		return "The origin is opaque (null), which no list can hold." + refusalAdvice
 	case origins.OriginRepeated:
-		return "The request has several Origin lines." + nextOfRefusal
+		return "The request has several Origin lines." + refusalAdvice
 	case origins.OriginRequired:
-		return "This request needs an Origin." + nextOfRefusal
+		return "This request needs an Origin." + refusalAdvice
 	case origins.WebIntegrationUnknown:
-		return "The tenant has no web integration of the given id." + nextOfRefusal
+		return "The tenant has no web integration of the given id." + refusalAdvice
 	case origins.OriginNotInWebIntegration:
-		return "The given web integration does not list the origin." + nextOfRefusal
+		return "The given web integration does not list the origin." + refusalAdvice
 	case origins.WebIntegrationAmbiguous:
-		return "The request names several web integrations." + nextOfRefusal
+		return "The request names several web integrations." + refusalAdvice
 	case origins.MethodNotAllowed:
-		return "The preflight asks for a method that is not allowed." + nextOfRefusal
+		return "The preflight asks for a method that is not allowed." + refusalAdvice
 	case origins.HeaderNotAllowed:
-		return "The preflight asks for a header that is not allowed." + nextOfRefusal
+		return "The preflight asks for a header that is not allowed." + refusalAdvice
 	case origins.ListUnavailable:
-		return "The tenant's list is unavailable." + nextOfRefusal
+		return "The tenant's list is unavailable." + refusalAdvice
 	case origins.ListStale:
-		return "The tenant's list is out of date." + nextOfRefusal
+		return "The tenant's list is out of date." + refusalAdvice
 	}
 	return ""
 }
@@ -94,7 +95,7 @@ func explain(reason origins.Reason) string {
 // changed.
 var (
 	tenantUnknown = &problem{status: http.StatusMisdirectedRequest, code: "TENANT_UNKNOWN", title: "Tenant unknown",
-		detail: "No tenant has this host." + nextOfHost}
+		detail: "No tenant has this host." + hostAdvice}
 	urlTooLong = &problem{status: http.StatusRequestURITooLong, code: "URL_TOO_LONG", title: "URL too long",
 		detail: "The request target is too long.", limit: limitURL}
 	bodyTooLarge = &problem{status: http.StatusRequestEntityTooLarge, code: "BODY_TOO_LARGE", title: "Body too large",
@@ -114,7 +115,7 @@ var (
 	badMethod = &problem{status: http.StatusBadRequest, code: "BAD_REQUEST", title: "Bad Request",
 		detail: "The method is not a valid token."}
 	upgradeRefused = &problem{status: http.StatusBadRequest, code: "UPGRADE_REFUSED", title: "Upgrade refused",
-		detail: "The only upgrade is a WebSocket handshake."}
+		detail: "The Upgrade is not a valid WebSocket handshake."}
 	methodNotForwarded = &problem{status: http.StatusMethodNotAllowed, code: "METHOD_NOT_ALLOWED", title: "Method not allowed",
 		detail: "This method is never forwarded.", header: [2]string{"Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"}}
 	methodNotImplemented = &problem{status: http.StatusNotImplemented, code: "METHOD_NOT_ALLOWED", title: "Method not allowed",
@@ -143,8 +144,8 @@ func checkMethod(method string) *problem {
 	return nil
 }
 
-// refusalHint returns what a tenant with Debug adds to a refusal.
-func (x *exchange) refusalHint() map[string]any {
+// nearestMeta returns what a tenant with Debug adds to a refusal.
+func (x *exchange) nearestMeta() map[string]any {
 	if x.Nearest.Relation == "" {
 		return nil
 	}
@@ -164,7 +165,7 @@ func (x *exchange) refuse(p *problem) {
 	if p.header[0] != "" {
 		header[p.header[0]] = []string{p.header[1]}
 	}
-	envelope.Write(&x.response, x.TraceID, p.status, envelope.Error{Code: p.code, Title: p.title, Detail: p.detail, Meta: x.refusalHint()})
+	envelope.Write(&x.response, x.TraceID, p.status, envelope.Error{Code: p.code, Title: p.title, Detail: p.detail, Meta: p.meta})
 }
 
 // isRefusedOwnHost reports whether the refused origin has the host and port that

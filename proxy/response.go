@@ -14,11 +14,11 @@ import (
 // with the tenant's 103 and be cleared from the final response.
 type responseWriter struct {
 	http.ResponseWriter
-	exchange *exchange
-	cors     corsFields
-	origin   []string // the request's Origin lines
-	status   int      // 0 until it was sent
-	sent     int64    // bytes of the body
+	exchange    *exchange
+	cors        corsFields
+	originLines []string // the request's Origin lines
+	status      int      // 0 until it was sent
+	sent        int64    // bytes of the body
 
 	progress time.Duration // for each write; 0 is no limit
 	control  *http.ResponseController
@@ -77,9 +77,9 @@ func (w *responseWriter) sendInformational(status int, header http.Header) {
 	if w.cors != corsKept {
 		fields.StripCORS(header)
 	}
-	w.startWriteTimer()
+	w.limitWrite()
 	w.ResponseWriter.WriteHeader(status)
-	w.stopWriteTimer()
+	w.unlimitWrite()
 }
 
 func (w *responseWriter) Write(b []byte) (int, error) {
@@ -100,18 +100,18 @@ func (w *responseWriter) Write(b []byte) (int, error) {
 // deadline that outlasts the write would end an HTTP/2 stream that is quiet for a
 // while.
 func (w *responseWriter) writeLimited(write func() (int, error)) (int, error) {
-	began := w.startWriteTimer()
+	began := w.limitWrite()
 	n, err := write()
 	if err != nil {
 		w.stalled = w.progress > 0 && time.Since(began) >= w.progress
 		return n, err
 	}
-	w.stopWriteTimer()
+	w.unlimitWrite()
 	w.exchange.body.Extend()
 	return n, nil
 }
 
-func (w *responseWriter) startWriteTimer() (began time.Time) {
+func (w *responseWriter) limitWrite() (began time.Time) {
 	if w.progress > 0 {
 		began = time.Now()
 		w.control.SetWriteDeadline(began.Add(w.progress))
@@ -119,7 +119,7 @@ func (w *responseWriter) startWriteTimer() (began time.Time) {
 	return began
 }
 
-func (w *responseWriter) stopWriteTimer() {
+func (w *responseWriter) unlimitWrite() {
 	if w.progress > 0 {
 		w.control.SetWriteDeadline(time.Time{})
 	}
@@ -129,7 +129,7 @@ func (w *responseWriter) stopWriteTimer() {
 // after the handler has returned. The connection's next exchange removes it.
 func (w *responseWriter) limitRemainder() {
 	if w.exchange.http1 && w.status != http.StatusSwitchingProtocols {
-		w.startWriteTimer()
+		w.limitWrite()
 	}
 }
 

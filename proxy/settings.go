@@ -23,8 +23,8 @@ type settings struct {
 }
 
 // compile returns the settings of cfg, or every mistake in its tenants at once.
-// Of the settings before, it takes over the upstreams and what is counted.
-func compile(cfg Config, before *settings) (*settings, error) {
+// It takes over the upstreams and the counts of the previous settings.
+func compile(cfg Config, previous *settings) (*settings, error) {
 	s := &settings{
 		Config:    cfg,
 		upstreams: map[upstream.Route]*upstream.Upstream{},
@@ -32,16 +32,16 @@ func compile(cfg Config, before *settings) (*settings, error) {
 		trusted:   cfg.TrustedProxies,
 		forward:   newForwarder(cfg.ErrorLog),
 	}
-	return s, s.addTenants(before)
+	return s, s.addTenants(previous)
 }
 
-// upstreamOf returns the way to the upstream of a tenant: the one before, if there
-// is one for its route. Tenants with the same route share it.
-func (s *settings) upstreamOf(t *Tenant, before *settings) *upstream.Upstream {
-	to := cmp.Or(t.Upstream, new(url.URL)) // a tenant without is unreachable
+// upstreamOf returns the upstream of a tenant. Tenants with the same route share
+// one, and a route keeps that of the previous settings.
+func (s *settings) upstreamOf(t *Tenant, previous *settings) *upstream.Upstream {
+	to := cmp.Or(t.Upstream, new(url.URL)) // a tenant without an upstream is unreachable
 	route := upstream.Route{Scheme: to.Scheme, Host: to.Host, TLS: t.UpstreamTLS,
 		Connect: s.Timeouts.Connect, Response: s.Timeouts.Response, Idle: s.Timeouts.Idle}
-	known := cmp.Or(s.upstreams[route], before.upstreams[route])
+	known := cmp.Or(s.upstreams[route], previous.upstreams[route])
 	if known == nil {
 		known = upstream.New(route)
 	}
@@ -49,7 +49,7 @@ func (s *settings) upstreamOf(t *Tenant, before *settings) *upstream.Upstream {
 	return known
 }
 
-// Reconfigure serves by cfg from now on, or returns every mistake in its tenants
+// Reconfigure uses cfg from now on, or returns every mistake in its tenants
 // at once and changes nothing. Exchanges that have begun keep the Config that they
 // began with.
 //
@@ -69,31 +69,31 @@ func (g *Gateway) Reconfigure(cfg Config) error {
 
 // swapSettings is called with reconfiguring held.
 func (g *Gateway) swapSettings(cfg Config) error {
-	before := g.settings.Load()
-	now, err := compile(cfg, before)
+	previous := g.settings.Load()
+	next, err := compile(cfg, previous)
 	if err != nil {
 		return err
 	}
-	g.settings.Store(now)
-	for route, upstream := range before.upstreams {
-		if now.upstreams[route] != upstream {
-			upstream.Retire()
+	g.settings.Store(next)
+	for route, u := range previous.upstreams {
+		if next.upstreams[route] != u {
+			u.Retire()
 		}
 	}
 	return nil
 }
 
-// RenewTLS replaces old by now in the tenants that use it. Neither is nil. Older
+// RenewTLS replaces old by renewed in the tenants that use it. Neither is nil. Older
 // connections are closed when no request uses them, and tunnels stay open. No TLS
 // session is resumed, so that certificates are sent and verified again.
-func (g *Gateway) RenewTLS(old, now *tls.Config) {
+func (g *Gateway) RenewTLS(old, renewed *tls.Config) {
 	g.reconfiguring.Lock()
 	defer g.reconfiguring.Unlock()
 	cfg := g.settings.Load().Config
 	cfg.Tenants = slices.Clone(cfg.Tenants)
 	for i := range cfg.Tenants {
 		if t := &cfg.Tenants[i]; t.UpstreamTLS == old {
-			t.UpstreamTLS = now
+			t.UpstreamTLS = renewed
 		}
 	}
 	g.swapSettings(cfg) // the same tenants have no mistakes

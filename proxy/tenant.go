@@ -31,9 +31,9 @@ type Tenant struct {
 	Debug bool
 	// API answers the paths that Owns reports; nil forwards them like any other.
 	API http.Handler
-	// Owns reports whether API answers a raw path, one that is not decoded. API
-	// needs it.
-	Owns func(rawPath string) bool
+	// IsAPIPath reports whether a raw path, which is not decoded, belongs to API. It
+	// is required if API is set.
+	IsAPIPath func(rawPath string) bool
 }
 
 // Mode is what the gateway does about a decision.
@@ -65,44 +65,34 @@ type tenant struct {
 	apiPolicy origins.Policy
 	upstream  *upstream.Upstream
 	inFlight  *atomic.Int64
-	mark      [1]string // of what was sent to it, as a header's lines
+	mark      [1]string // in loopHeader: the request was sent to the tenant
 }
 
-// startRequest counts a request as in flight, or returns false if there are limit
-// of them; 0 is no limit.
-func (t *tenant) startRequest(limit int64) bool {
-	if n := t.inFlight.Add(1); limit > 0 && n > limit {
-		t.inFlight.Add(-1)
-		return false
-	}
-	return true
-}
+// isAPIPath reports whether the API answers the raw path on this tenant's hosts.
+func (t *tenant) isAPIPath(path string) bool { return t.API != nil && t.IsAPIPath(path) }
 
-// owns reports whether the API answers the raw path on this tenant's hosts.
-func (t *tenant) owns(path string) bool { return t.API != nil && t.Owns(path) }
-
-// newTenant returns the tenant of t, with the count and the mark of the tenant
-// before, which may be nil.
-func newTenant(t *Tenant, before *tenant) *tenant {
-	// The operator's exceptions are for the tenant, not for its lists: no origin
-	// may post to them from anywhere, and command lines, which send no Origin, have
-	// a token.
+// newTenant returns the tenant of t, with the count and the mark of the
+// previous one, which may be nil.
+func newTenant(t *Tenant, previous *tenant) *tenant {
+	// The API ignores PostFromAnywhere, which is for the tenant's own paths. It
+	// requires no Origin: clients that send none, such as the command line, have a
+	// token.
 	policy := t.Policy
 	policy.PostFromAnywhere = nil
 	policy.RequireOrigin = origins.RequireNone
-	if before != nil {
-		return &tenant{Tenant: t, apiPolicy: policy, inFlight: before.inFlight, mark: before.mark}
+	if previous != nil {
+		return &tenant{Tenant: t, apiPolicy: policy, inFlight: previous.inFlight, mark: previous.mark}
 	}
 	return &tenant{Tenant: t, apiPolicy: policy, inFlight: new(atomic.Int64), mark: [1]string{newMark()}}
 }
 
 // addTenants compiles the tenants of s, and returns all mistakes in them.
-func (s *settings) addTenants(before *settings) error {
+func (s *settings) addTenants(previous *settings) error {
 	s.hosts = hosts{byID: map[string]*tenant{}, byName: map[string]*tenant{}, onLoopback: s.OnLoopback}
 	var errs []error
 	for i := range s.Tenants {
-		t := newTenant(&s.Tenants[i], before.hosts.byID[s.Tenants[i].ID])
-		t.upstream = s.upstreamOf(t.Tenant, before)
+		t := newTenant(&s.Tenants[i], previous.hosts.byID[s.Tenants[i].ID])
+		t.upstream = s.upstreamOf(t.Tenant, previous)
 		errs = append(errs, s.hosts.add(t)...)
 	}
 	return errors.Join(errs...)

@@ -101,12 +101,12 @@ func TestGateway_TellsOfATunnelWhileItIsOpen(t *testing.T) {
 	var received, sent atomic.Int64
 	opened := make(chan proxy.Exchange, 1)
 	w := newWorld(t, options{tenant: upgrading("Connection: Upgrade\r\nUpgrade: websocket\r\n"), config: func(c *proxy.Config) {
-		c.Opened = func(ctx context.Context, x *proxy.Exchange) {
+		c.OnOpen = func(ctx context.Context, x *proxy.Exchange) {
 			if ctx.Value(requestKey{}) == "of the request" {
 				opened <- *x
 			}
 		}
-		c.Relayed = func(tenant string, fromClient, fromTenant int) {
+		c.OnRelay = func(tenant string, fromClient, fromTenant int) {
 			if tenant == "acme" {
 				received.Add(int64(fromClient))
 				sent.Add(int64(fromTenant))
@@ -122,7 +122,7 @@ func TestGateway_TellsOfATunnelWhileItIsOpen(t *testing.T) {
 	if _, err := http.ReadResponse(answers, &http.Request{Method: "GET"}); err != nil {
 		t.Fatal(err)
 	}
-	if x := <-opened; x.Status != 101 || x.TraceID != traceID || x.Reason != "listed" || x.Upstream == 0 || x.ResponseTime != x.Gateway+x.Upstream {
+	if x := <-opened; x.Status != 101 || x.TraceID != traceID || x.Reason != "listed" || x.UpstreamTime == 0 || x.ResponseTime != x.GatewayTime+x.UpstreamTime {
 		t.Errorf("opened %+v", x)
 	}
 	for _, want := range []string{"hello.", "over."} {

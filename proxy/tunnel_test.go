@@ -92,7 +92,7 @@ func TestGateway_DecidesWebSocketHandshakes(t *testing.T) {
 			conn.Close()
 			x := w.observed()
 			saw := w.tenantSaw()
-			if got.StatusCode != row.status || x.Reason != row.reason || x.Kind != origins.WebSocket || (len(saw) == 1) != (row.status == 101) || (x.Upstream != 0) != (row.status == 101) {
+			if got.StatusCode != row.status || x.Reason != row.reason || x.Kind != origins.WebSocket || (len(saw) == 1) != (row.status == 101) || (x.UpstreamTime != 0) != (row.status == 101) {
 				t.Errorf("%s: %d, %q; the tenant saw %v", row.rule, got.StatusCode, x.Reason, saw)
 			}
 		}

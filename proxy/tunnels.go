@@ -7,7 +7,8 @@ import (
 	"originwarden/proxy/tunnel"
 )
 
-// Tunnels returns how many tunnels each tenant has that has any.
+// Tunnels returns the number of open tunnels by tenant. Tenants without tunnels
+// are missing.
 func (g *Gateway) Tunnels() map[string]int { return g.tunnels.Counts() }
 
 // ListChanged marks the tenant for Review, because its list may have shrunk.

@@ -40,7 +40,7 @@ func TestGateway_OutlivesUploadsThatEndAnywhere(t *testing.T) {
 		w := newWorld(t, options{protocol: protocol, config: func(c *proxy.Config) {
 			c.Timeouts.Progress, c.Timeouts.Response, c.BodyBytes = 20*time.Millisecond, 200*time.Millisecond, 3<<20
 			c.Tenants[0].Upstream = tenantThatReadsNoBody(t, whimsical)
-			c.Observe = nil
+			c.OnEnd = nil
 		}})
 		var uploads sync.WaitGroup
 		for range clients {

@@ -153,14 +153,14 @@ func (w *world) config(o options, upstream *url.URL) proxy.Config {
 	})
 	return proxy.Config{
 		Tenants: []proxy.Tenant{
-			{ID: "acme", Hosts: []string{"acme.example"}, Upstream: upstream, Mode: o.mode, Policy: policy, API: api, Owns: ownsLists},
+			{ID: "acme", Hosts: []string{"acme.example"}, Upstream: upstream, Mode: o.mode, Policy: policy, API: api, IsAPIPath: ownsLists},
 			{ID: "empty", Hosts: []string{"empty.example"}, Upstream: upstream, Policy: policy},
 		},
 		Lists:    w.lists,
 		CORS:     proxy.CORS{Credentials: true, Methods: policy.Methods, ExposeHeaders: strings.Split(expose, ", "), MaxAge: 10 * time.Minute},
 		URLBytes: 1024,
 		Timeouts: proxy.Timeouts{Connect: 3 * time.Second, Response: 10 * time.Second, Idle: time.Minute},
-		Observe:  func(_ context.Context, x *proxy.Exchange) { w.exchanges <- *x },
+		OnEnd:    func(_ context.Context, x *proxy.Exchange) { w.exchanges <- *x },
 	}
 }
 

@@ -84,7 +84,7 @@ func (x *accessLine) MarshalLogObject(into zapcore.ObjectEncoder) error {
 	into.AddInt64("bytes", x.Sent)
 	into.AddInt64("received", x.Received)
 	into.AddDuration("duration", x.Duration)
-	into.AddDuration("upstream", x.Upstream)
+	into.AddDuration("upstream", x.UpstreamTime)
 	into.AddString("client", x.Client.String())
 	into.AddString("trace_id", x.TraceID)
 	x.addExceptional(into)

@@ -115,9 +115,6 @@ func (s *Server) reportReady() {
 
 // serveTenant serves a request by the settings in force.
 func (s *Server) serveTenant(w http.ResponseWriter, r *http.Request) {
-	if s.closing.Load() && r.ProtoMajor == 1 {
-		w.Header().Set("Connection", "close")
-	}
 	s.current.Load().handler.ServeHTTP(w, r)
 }
 

@@ -79,8 +79,6 @@ type Server struct {
 	background sync.WaitGroup
 	reloads    chan chan<- reloadResult
 	stopping   atomic.Bool
-	// closing makes HTTP/1.1 connections end with their next response.
-	closing atomic.Bool
 }
 
 // New returns a Server that has not been started.

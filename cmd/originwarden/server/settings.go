@@ -54,9 +54,9 @@ func (s *Server) proxyConfig(cfg *config.Config, upstreamTLS credentials.Upstrea
 		BodyBytes:         int64(cfg.Limits.BodyBytes),
 		InFlightPerTenant: cfg.Limits.InFlightPerTenant,
 		Timeouts:          timeoutsOf(cfg.Timeouts),
-		Observe:           s.observe,
-		Opened:            s.tracer.Observe,
-		Relayed:           s.metrics.Relayed,
+		OnEnd:             s.observe,
+		OnOpen:            s.tracer.Observe,
+		OnRelay:           s.metrics.Relayed,
 		Sampled:           float64(cfg.Tracing.Sample),
 		ErrorLog:          logs.LinesOf(s.log, "forwarding"),
 	}
@@ -93,7 +93,7 @@ func (s *Server) proxyTenants(cfg *config.Config, upstreamTLS credentials.Upstre
 			Debug:       t.Debug,
 		}
 		if t.API {
-			tenants[i].API, tenants[i].Owns = s.api.Tenant(t.ID), api.Owns
+			tenants[i].API, tenants[i].IsAPIPath = s.api.Tenant(t.ID), api.Owns
 		}
 	}
 	return tenants

@@ -53,7 +53,7 @@ func (s *Server) closeConnections(ctx context.Context, delay time.Duration) {
 	if delay == 0 {
 		return
 	}
-	s.closing.Store(true)
+	s.gateway.CloseConnections()
 	select {
 	case <-time.After(delay):
 	case <-ctx.Done():

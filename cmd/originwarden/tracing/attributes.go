@@ -73,10 +73,10 @@ func (s *spans) endServer(x *proxy.Exchange) {
 
 // endClient makes the span of the call of the tenant, if there was one.
 func (s *spans) endClient(ctx context.Context, x *proxy.Exchange) {
-	if x.Upstream == 0 {
+	if x.UpstreamTime == 0 {
 		return
 	}
-	asked := x.Start.Add(x.Gateway)
+	asked := x.Start.Add(x.GatewayTime)
 	at := s.upstreams[x.Tenant]
 	_, span := s.tracer.Start(context.WithValue(ctx, spanIDKey{}, s.client), spanName(x.Method),
 		trace.WithSpanKind(trace.SpanKindClient), trace.WithTimestamp(asked), trace.WithAttributes(at.attributes...),
@@ -92,7 +92,7 @@ func (s *spans) endClient(ctx context.Context, x *proxy.Exchange) {
 			span.SetStatus(codes.Error, "")
 		}
 	}
-	span.End(trace.WithTimestamp(asked.Add(x.Upstream)))
+	span.End(trace.WithTimestamp(asked.Add(x.UpstreamTime)))
 }
 
 func requestAttributes(x *proxy.Exchange) []attribute.KeyValue {

@@ -31,7 +31,7 @@ func benchServed(b *testing.B, cfg *config.Config, t *tracing.Tracer) http.Handl
 	b.Cleanup(tenant.Close)
 	to, _ := url.Parse(tenant.URL)
 	gateway, err := proxy.New(proxy.Config{
-		Tenants: []proxy.Tenant{{ID: "acme", Upstream: to}}, Observe: t.Observe, Sampled: 1,
+		Tenants: []proxy.Tenant{{ID: "acme", Upstream: to}}, OnEnd: t.Observe, Sampled: 1,
 		Lists: liststest.New(lists.Config{Bounds: lists.Bounds{Tenants: 1, Origins: 1}}, func(context.Context, string) (*origins.List, error) { return origins.NewList(1, nil), nil }),
 	})
 	if err != nil {

@@ -78,7 +78,7 @@ func (u *Tracker) Observe(x *proxy.Exchange) {
 	case of == nil, x.UpstreamCause == proxy.CauseClient, x.UpstreamCause == proxy.CauseLoop:
 	case x.UpstreamCause != "":
 		of.record(false, x.UpstreamCause)
-	case x.Upstream > 0:
+	case x.UpstreamTime > 0:
 		of.record(true, "")
 	}
 }
