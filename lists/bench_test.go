@@ -76,7 +76,7 @@ func (s *stream) send(n int) uint64 {
 
 func BenchmarkCache_List(b *testing.B) {
 	c := liststest.New(lists.Config{Bounds: lists.Bounds{Tenants: 10_000, Origins: 5_000_000}}, func(context.Context, string) (*origins.List, error) {
-		return listing(1, 10), nil
+		return newList(1, 10), nil
 	})
 	tenants := make([]string, 10_000)
 	for i := range tenants {
@@ -97,9 +97,9 @@ func BenchmarkCache_List(b *testing.B) {
 func BenchmarkFollow_Change(b *testing.B) {
 	for _, size := range []int{1000, 1_000_000} {
 		s := newStream(size)
-		g := newGateway(b, s).follow()
+		g := newGateway(b, s).start()
 		g.await(s.revision.Load())
-		g.list("acme")
+		g.mustList("acme")
 		b.Run(fmt.Sprint(size), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
@@ -116,15 +116,15 @@ func BenchmarkFollow_Change(b *testing.B) {
 // those who ask for it meanwhile.
 func BenchmarkFollow_Burst(b *testing.B) {
 	s := newStream(1_000_000)
-	g := newGateway(b, s).follow()
+	g := newGateway(b, s).start()
 	g.await(s.revision.Load())
-	g.list("acme")
+	g.mustList("acme")
 	ctx, stop := context.WithCancel(b.Context())
 	read := make(chan time.Duration)
 	go func() {
 		began, n := time.Now(), time.Duration(0)
 		for ; ctx.Err() == nil; n++ {
-			g.list("acme")
+			g.mustList("acme")
 		}
 		read <- time.Since(began) / n
 	}()

@@ -16,12 +16,12 @@ import (
 	"originwarden/origins"
 )
 
-func roomy() lists.Config {
+func newConfig() lists.Config {
 	return lists.Config{Bounds: lists.Bounds{Tenants: 100, Origins: 1000}}
 }
 
 // listing returns a list of n origins, read at revision.
-func listing(revision uint64, n int) *origins.List {
+func newList(revision uint64, n int) *origins.List {
 	part := origins.Part{ID: "one", Revision: revision}
 	for i := range n {
 		part.Origins = append(part.Origins, fmt.Sprintf("https://app-%d.example", i))
@@ -30,14 +30,14 @@ func listing(revision uint64, n int) *origins.List {
 }
 
 // counting is a loader of lists of n origins that counts its calls by tenant.
-func counting(n int) (liststest.Loader, func(tenant string) int) {
+func newCountingLoader(n int) (liststest.Loader, func(tenant string) int) {
 	var mu sync.Mutex
 	calls := map[string]int{}
 	load := func(_ context.Context, tenant string) (*origins.List, error) {
 		mu.Lock()
 		defer mu.Unlock()
 		calls[tenant]++
-		return listing(1, n), nil
+		return newList(1, n), nil
 	}
 	return load, func(tenant string) int {
 		mu.Lock()
@@ -56,8 +56,8 @@ func mustList(t *testing.T, c *lists.Cache, tenant string) *origins.List {
 }
 
 func TestCache_LoadsATenantOnce(t *testing.T) {
-	load, calls := counting(3)
-	c := liststest.New(roomy(), load)
+	load, calls := newCountingLoader(3)
+	c := liststest.New(newConfig(), load)
 	for range 10 {
 		if got := mustList(t, c, "acme").Len(); got != 3 {
 			t.Fatalf("the list has %d origins", got)
@@ -73,10 +73,10 @@ func TestCache_LoadsOnceHoweverManyWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var loads atomic.Int32
 		release := make(chan struct{})
-		c := liststest.New(roomy(), func(context.Context, string) (*origins.List, error) {
+		c := liststest.New(newConfig(), func(context.Context, string) (*origins.List, error) {
 			loads.Add(1)
 			<-release
-			return listing(1, 1), nil
+			return newList(1, 1), nil
 		})
 		var waiting sync.WaitGroup
 		for range 100 {
@@ -94,9 +94,9 @@ func TestCache_LoadsOnceHoweverManyWait(t *testing.T) {
 func TestCache_AWaiterThatLeavesDoesNotEndTheLoad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
-		c := liststest.New(roomy(), func(ctx context.Context, _ string) (*origins.List, error) {
+		c := liststest.New(newConfig(), func(ctx context.Context, _ string) (*origins.List, error) {
 			<-release
-			return listing(1, 1), ctx.Err()
+			return newList(1, 1), ctx.Err()
 		})
 		ctx, leave := context.WithCancel(t.Context())
 		left := make(chan error)
@@ -119,11 +119,11 @@ func TestCache_AWaiterThatLeavesDoesNotEndTheLoad(t *testing.T) {
 func TestCache_RemembersAFailedLoadForASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		loads, broken := 0, errors.New("broken")
-		c := liststest.New(roomy(), func(context.Context, string) (*origins.List, error) {
+		c := liststest.New(newConfig(), func(context.Context, string) (*origins.List, error) {
 			if loads++; loads == 1 {
 				return nil, broken
 			}
-			return listing(1, 1), nil
+			return newList(1, 1), nil
 		})
 		for range 5 {
 			if _, err := c.List(t.Context(), "acme"); !errors.Is(err, lists.ErrUnavailable) || !errors.Is(err, broken) {
@@ -153,7 +153,7 @@ func TestCache_KeepsItsBounds(t *testing.T) {
 		{"one list alone may be larger", lists.Bounds{Tenants: 3, Origins: 5}, 10, []string{"c"}},
 	}
 	for _, row := range rows {
-		load, calls := counting(row.each)
+		load, calls := newCountingLoader(row.each)
 		c := liststest.New(lists.Config{Bounds: row.bounds}, load)
 		for _, tenant := range []string{"a", "b", "c"} {
 			mustList(t, c, tenant)
@@ -171,7 +171,7 @@ func TestCache_KeepsItsBounds(t *testing.T) {
 }
 
 func TestCache_UseKeepsAList(t *testing.T) {
-	load, calls := counting(1)
+	load, calls := newCountingLoader(1)
 	c := liststest.New(lists.Config{Bounds: lists.Bounds{Tenants: 2, Origins: 30}}, load)
 	for _, tenant := range []string{"a", "b", "a", "c", "a"} {
 		mustList(t, c, tenant)
@@ -182,27 +182,27 @@ func TestCache_UseKeepsAList(t *testing.T) {
 }
 
 func TestCache_AppliesAChangeToWhatItHas(t *testing.T) {
-	load, calls := counting(3)
-	c := liststest.New(roomy(), load)
+	load, calls := newCountingLoader(3)
+	c := liststest.New(newConfig(), load)
 	before := mustList(t, c, "acme")
-	c.Apply(changed("two", 2, "https://new.example"))
+	c.Apply(newChange("two", 2, "https://new.example"))
 	if !mustList(t, c, "acme").Contains("https://new.example") || before.Contains("https://new.example") {
 		t.Error("the change is not in the list of later requests alone")
 	}
 	if got := c.Stats(); got.Origins != 4 || calls("acme") != 1 {
 		t.Errorf("%+v after %d loads", got, calls("acme"))
 	}
-	c.Apply(deleted("two", 3))
-	c.Apply(deleted("one", 4))
+	c.Apply(newDeletion("two", 3))
+	c.Apply(newDeletion("one", 4))
 	if got := c.Stats(); got.Origins != 0 || got.Tenants != 1 {
 		t.Errorf("%+v after the deletions", got)
 	}
 }
 
 func TestCache_IgnoresChangesOfTenantsItDoesNotHave(t *testing.T) {
-	load, _ := counting(3)
-	c := liststest.New(roomy(), load)
-	c.Apply(changed("two", 2, "https://new.example"))
+	load, _ := newCountingLoader(3)
+	c := liststest.New(newConfig(), load)
+	c.Apply(newChange("two", 2, "https://new.example"))
 	if got := c.Stats(); got != (lists.Stats{}) {
 		t.Errorf("%+v", got)
 	}
@@ -213,15 +213,15 @@ func TestCache_IgnoresChangesOfTenantsItDoesNotHave(t *testing.T) {
 func TestCache_ASlowLoadDoesNotUndoAChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
-		c := liststest.New(roomy(), func(context.Context, string) (*origins.List, error) {
+		c := liststest.New(newConfig(), func(context.Context, string) (*origins.List, error) {
 			<-release
-			return listing(5, 1), nil
+			return newList(5, 1), nil
 		})
 		got := make(chan *origins.List)
 		go func() { got <- mustList(t, c, "acme") }()
 		synctest.Wait()
-		c.Apply(deleted("one", 6))
-		c.Apply(changed("two", 7, "https://new.example"))
+		c.Apply(newDeletion("one", 6))
+		c.Apply(newChange("two", 7, "https://new.example"))
 		close(release)
 		for _, list := range []*origins.List{<-got, mustList(t, c, "acme")} {
 			if list.Contains("https://app-0.example") || !list.Contains("https://new.example") {
@@ -234,11 +234,11 @@ func TestCache_ASlowLoadDoesNotUndoAChange(t *testing.T) {
 func TestCache_ServesAnInvalidListUntilItCouldBeReadAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		loads, down := 0, false
-		c := liststest.New(roomy(), func(context.Context, string) (*origins.List, error) {
+		c := liststest.New(newConfig(), func(context.Context, string) (*origins.List, error) {
 			if loads++; down {
 				return nil, errors.New("the store is down")
 			}
-			return listing(uint64(loads), loads), nil
+			return newList(uint64(loads), loads), nil
 		})
 		expect := func(when string, length, afterLoads int) {
 			t.Helper()
@@ -255,7 +255,7 @@ func TestCache_ServesAnInvalidListUntilItCouldBeReadAnew(t *testing.T) {
 		expect("a failed one is not tried again for a second", 1, 2)
 		time.Sleep(time.Second)
 		expect("then it is", 1, 3)
-		c.Apply(changed("two", 9, "https://new.example"))
+		c.Apply(newChange("two", 9, "https://new.example"))
 		expect("a change is in force meanwhile", 2, 3)
 		time.Sleep(time.Second)
 		down = false
@@ -269,11 +269,11 @@ func TestCache_ReadsAgainWhatWasInvalidatedDuringTheLoad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		reading, release := make(chan struct{}), make(chan struct{})
 		revision := uint64(0)
-		c := liststest.New(roomy(), func(context.Context, string) (*origins.List, error) {
+		c := liststest.New(newConfig(), func(context.Context, string) (*origins.List, error) {
 			reading <- struct{}{}
 			<-release
 			revision++
-			return listing(revision, int(revision)), nil
+			return newList(revision, int(revision)), nil
 		})
 		got := make(chan *origins.List)
 		go func() { got <- mustList(t, c, "acme") }()
@@ -289,13 +289,13 @@ func TestCache_ReadsAgainWhatWasInvalidatedDuringTheLoad(t *testing.T) {
 }
 
 func TestCache_TellsWhoseListHasChanged(t *testing.T) {
-	load, _ := counting(1)
-	c := liststest.New(roomy(), load)
+	load, _ := newCountingLoader(1)
+	c := liststest.New(newConfig(), load)
 	var told []string
 	c.Subscribe(func(tenant string) { told = append(told, tenant) })
 	mustList(t, c, "read")
 	mustList(t, c, "read")
-	c.Apply(changed("two", 2))
+	c.Apply(newChange("two", 2))
 	c.Invalidate("other")
 	if want := []string{"acme", "other"}; !slices.Equal(told, want) {
 		t.Errorf("told %v, want %v", told, want)
@@ -304,8 +304,8 @@ func TestCache_TellsWhoseListHasChanged(t *testing.T) {
 
 func TestCache_TellsThatAnInvalidListWasReadAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		load, _ := counting(1)
-		c := liststest.New(roomy(), load)
+		load, _ := newCountingLoader(1)
+		c := liststest.New(newConfig(), load)
 		told := make(chan string, 10)
 		c.Subscribe(func(tenant string) { told <- tenant })
 		mustList(t, c, "acme")
@@ -323,19 +323,19 @@ func TestCache_ReadsAnInvalidListHoweverItChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var revision atomic.Uint64
 		var revoked atomic.Bool
-		c := liststest.New(roomy(), func(context.Context, string) (*origins.List, error) {
+		c := liststest.New(newConfig(), func(context.Context, string) (*origins.List, error) {
 			at, n := revision.Load(), 1
 			if revoked.Load() {
 				n = 0
 			}
 			time.Sleep(50 * time.Millisecond)
-			return listing(at, n), nil
+			return newList(at, n), nil
 		})
 		mustList(t, c, "acme")
 		revoked.Store(true)
 		c.Invalidate("acme")
 		for range 10 {
-			c.Apply(changed("other", revision.Add(1), "https://x.example"))
+			c.Apply(newChange("other", revision.Add(1), "https://x.example"))
 			mustList(t, c, "acme")
 			time.Sleep(20 * time.Millisecond)
 		}
@@ -351,7 +351,7 @@ func TestCache_NobodyJoinsALoadThatHasEnded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		held, telling := make(chan bool), make(chan bool)
 		c := liststest.New(lists.Config{Bounds: lists.Bounds{Tenants: 1, Origins: 100}}, func(context.Context, string) (*origins.List, error) {
-			return listing(1, 1), nil
+			return newList(1, 1), nil
 		})
 		mustList(t, c, "acme")
 		first := true
@@ -366,7 +366,7 @@ func TestCache_NobodyJoinsALoadThatHasEnded(t *testing.T) {
 		mustList(t, c, "acme") // reads it anew, and is held up when that is told
 		<-telling
 		mustList(t, c, "other") // puts it out
-		c.Apply(deleted("one", 2))
+		c.Apply(newDeletion("one", 2))
 		after := make(chan *origins.List)
 		go func() { after <- mustList(t, c, "acme") }()
 		synctest.Wait()
@@ -384,11 +384,11 @@ func TestCache_NobodyJoinsALoadThatHasEnded(t *testing.T) {
 
 func TestCache_BoundsWhatItRemembersOfDeletions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		load, calls := counting(3)
-		c := liststest.New(roomy(), load)
+		load, calls := newCountingLoader(3)
+		c := liststest.New(newConfig(), load)
 		mustList(t, c, "acme")
 		for i := range 1100 {
-			c.Apply(deleted(fmt.Sprint("gone-", i), uint64(2+i)))
+			c.Apply(newDeletion(fmt.Sprint("gone-", i), uint64(2+i)))
 		}
 		mustList(t, c, "acme")
 		synctest.Wait()
@@ -433,7 +433,7 @@ func TestCache_NoReaderSeesWhatWasRevoked(t *testing.T) {
 	}
 	for revision := uint64(1); revision < 2000; revision++ {
 		committed.Store(revision)
-		c.Apply(changed("one", revision, fmt.Sprintf("https://at-%d.example", revision)))
+		c.Apply(newChange("one", revision, fmt.Sprintf("https://at-%d.example", revision)))
 		applied.Store(revision)
 	}
 	close(done)
@@ -442,7 +442,7 @@ func TestCache_NoReaderSeesWhatWasRevoked(t *testing.T) {
 
 // Whoever decided by the list while it was invalid learns that it was read.
 func TestCache_TellsThatAnInvalidListWasReadAfterItWasEvicted(t *testing.T) {
-	load, _ := counting(1)
+	load, _ := newCountingLoader(1)
 	c := liststest.New(lists.Config{Bounds: lists.Bounds{Tenants: 1, Origins: 100}}, load)
 	mustList(t, c, "acme")
 	c.Invalidate("acme")

@@ -18,7 +18,7 @@ import (
 
 // decided is the reason for which the tenant's list decides about an origin that
 // it lists, unless it is stale.
-func decided(t *testing.T, c *lists.Cache, tenant string) origins.Reason {
+func decide(t *testing.T, c *lists.Cache, tenant string) origins.Reason {
 	t.Helper()
 	var policy origins.Policy
 	return policy.DecideByList(&origins.Request{Origin: []string{"https://app-0.example"}}, mustList(t, c, tenant))
@@ -42,15 +42,15 @@ func TestCache_RefusesByAListThatWasNotConfirmedForTooLong(t *testing.T) {
 	}
 	for _, row := range rows {
 		synctest.Test(t, func(t *testing.T) {
-			load, _ := counting(1)
-			c := liststest.New(roomy(), load)
+			load, _ := newCountingLoader(1)
+			c := liststest.New(newConfig(), load)
 			c.Configure(func(config *lists.Config) { config.MaxStaleness = row.maxStaleness })
 			mustList(t, c, "acme")
 			if row.confirmed != 0 {
 				c.Confirm(time.Now().Add(row.confirmed))
 			}
 			time.Sleep(row.asked)
-			if got := decided(t, c, "acme"); got != row.want {
+			if got := decide(t, c, "acme"); got != row.want {
 				t.Errorf("%s: %v, want %v", row.rule, got, row.want)
 			}
 			synctest.Wait()
@@ -61,16 +61,16 @@ func TestCache_RefusesByAListThatWasNotConfirmedForTooLong(t *testing.T) {
 func TestCache_LoadsAStaleListAnewBesideItsRefusals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		loads, down := 0, false
-		c := liststest.New(roomy(), func(context.Context, string) (*origins.List, error) {
+		c := liststest.New(newConfig(), func(context.Context, string) (*origins.List, error) {
 			if loads++; down {
 				return nil, errors.New("the store is down")
 			}
-			return listing(uint64(loads), 1), nil
+			return newList(uint64(loads), 1), nil
 		})
 		c.Configure(func(config *lists.Config) { config.MaxStaleness = time.Minute })
 		expect := func(when string, want origins.Reason, afterLoads int) {
 			t.Helper()
-			got := decided(t, c, "acme")
+			got := decide(t, c, "acme")
 			synctest.Wait()
 			if got != want || loads != afterLoads {
 				t.Errorf("%s: %v after %d loads, want %v after %d", when, got, loads, want, afterLoads)
@@ -81,7 +81,7 @@ func TestCache_LoadsAStaleListAnewBesideItsRefusals(t *testing.T) {
 		time.Sleep(2 * time.Minute)
 		expect("the first request starts a load", origins.ListStale, 2)
 		expect("a failed one is not tried again for a second", origins.ListStale, 2)
-		c.Apply(changed("two", 9, "https://new.example"))
+		c.Apply(newChange("two", 9, "https://new.example"))
 		c.Confirm(time.Now())
 		expect("confirmed, it decides again", origins.Listed, 2)
 		if !mustList(t, c, "acme").Contains("https://new.example") {
@@ -98,9 +98,9 @@ func TestCache_LoadsAStaleListAnewBesideItsRefusals(t *testing.T) {
 // lacks it read before that.
 func TestCache_CountsFromBeforeAListWasRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := liststest.New(roomy(), func(context.Context, string) (*origins.List, error) {
+		c := liststest.New(newConfig(), func(context.Context, string) (*origins.List, error) {
 			time.Sleep(time.Minute)
-			return listing(1, 1), nil
+			return newList(1, 1), nil
 		})
 		began := time.Now()
 		mustList(t, c, "acme")
@@ -112,7 +112,7 @@ func TestCache_CountsFromBeforeAListWasRead(t *testing.T) {
 
 func TestCache_ShowsWhatIsCachedWithoutUsingIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		load, calls := counting(1)
+		load, calls := newCountingLoader(1)
 		c := liststest.New(lists.Config{Bounds: lists.Bounds{Tenants: 2, Origins: 30}}, load)
 		c.Configure(func(config *lists.Config) { config.MaxStaleness = time.Second })
 		a := mustList(t, c, "a")
@@ -138,8 +138,8 @@ func TestCache_ShowsWhatIsCachedWithoutUsingIt(t *testing.T) {
 }
 
 func TestCache_CountsWhatBecameAList(t *testing.T) {
-	load, _ := counting(1)
-	c := liststest.New(roomy(), load)
+	load, _ := newCountingLoader(1)
+	c := liststest.New(newConfig(), load)
 	before := c.Installs()
 	rows := []struct {
 		what string
@@ -148,14 +148,14 @@ func TestCache_CountsWhatBecameAList(t *testing.T) {
 	}{
 		{"a load", func() { mustList(t, c, "acme") }, true},
 		{"a hit", func() { mustList(t, c, "acme") }, false},
-		{"a change", func() { c.Apply(changed("two", 2)) }, true},
-		{"the same again", func() { c.Apply(changed("two", 2)) }, false},
+		{"a change", func() { c.Apply(newChange("two", 2)) }, true},
+		{"the same again", func() { c.Apply(newChange("two", 2)) }, false},
 		{"a change of one that is not cached", func() { c.Apply(origins.Change{Tenant: "other"}) }, false},
 		{"a confirmation", func() { c.Confirm(time.Now()) }, false},
 		{"an invalidation", func() { c.Invalidate("acme") }, false},
 		{"a refreshed one", func() { _ = c.Refresh(t.Context(), "acme") }, true},
-		{"a restored one", func() { c.RestoreList("kept", listing(1, 1), time.Time{}) }, true},
-		{"one that was there", func() { c.RestoreList("kept", listing(2, 1), time.Time{}) }, false},
+		{"a restored one", func() { c.RestoreList("kept", newList(1, 1), time.Time{}) }, true},
+		{"one that was there", func() { c.RestoreList("kept", newList(2, 1), time.Time{}) }, false},
 		{"the end of all", c.StartOver, true},
 	}
 	for _, row := range rows {
@@ -170,20 +170,20 @@ func TestCache_CountsWhatBecameAList(t *testing.T) {
 // A load tells nobody of the changes that it brings, so whoever decided by the
 // list before learns of them from these calls alone.
 func TestCache_TellsOfEveryChangeThatIsApplied(t *testing.T) {
-	load := func(context.Context, string) (*origins.List, error) { return listing(5, 1), nil }
+	load := func(context.Context, string) (*origins.List, error) { return newList(5, 1), nil }
 	rows := []struct {
 		rule   string
 		cached bool
 		change origins.Change
 	}{
-		{"it is new", true, changed("two", 6)},
-		{"the list was loaded with it", true, changed("one", 5, "https://other.example")},
-		{"the list was loaded with its deletion", true, deleted("gone", 5)},
-		{"it is older than the list", true, changed("one", 1)},
-		{"the list is not cached", false, changed("two", 6)},
+		{"it is new", true, newChange("two", 6)},
+		{"the list was loaded with it", true, newChange("one", 5, "https://other.example")},
+		{"the list was loaded with its deletion", true, newDeletion("gone", 5)},
+		{"it is older than the list", true, newChange("one", 1)},
+		{"the list is not cached", false, newChange("two", 6)},
 	}
 	for _, row := range rows {
-		c := liststest.New(roomy(), load)
+		c := liststest.New(newConfig(), load)
 		if row.cached {
 			mustList(t, c, "acme")
 		}
@@ -201,7 +201,7 @@ func TestCache_TellsOfEveryChangeThatIsApplied(t *testing.T) {
 // The list may be put out, and be loaded by a miss, while it is refreshed.
 func TestCache_TellsOfEveryRefresh(t *testing.T) {
 	c := liststest.New(lists.Config{Bounds: lists.Bounds{Tenants: 1, Origins: 100}}, func(context.Context, string) (*origins.List, error) {
-		return listing(1, 1), nil
+		return newList(1, 1), nil
 	})
 	var told atomic.Int64
 	c.Subscribe(func(string) { told.Add(1) })
@@ -232,9 +232,9 @@ func TestCache_TellsOfEveryRefresh(t *testing.T) {
 
 func TestCache_RefreshReadsACachedListAnew(t *testing.T) {
 	n := 0
-	c := liststest.New(roomy(), func(context.Context, string) (*origins.List, error) {
+	c := liststest.New(newConfig(), func(context.Context, string) (*origins.List, error) {
 		n++
-		return listing(uint64(n), n), nil
+		return newList(uint64(n), n), nil
 	})
 	var told []string
 	c.Subscribe(func(tenant string) { told = append(told, tenant) })
@@ -256,7 +256,7 @@ func TestCache_RefreshReadsACachedListAnew(t *testing.T) {
 func TestCache_RefreshLeavesTheOldListWhenItFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var broken error
-		c := liststest.New(roomy(), func(context.Context, string) (*origins.List, error) { return listing(1, 3), broken })
+		c := liststest.New(newConfig(), func(context.Context, string) (*origins.List, error) { return newList(1, 3), broken })
 		mustList(t, c, "acme")
 		broken = errors.New("broken")
 		for range 2 { // also within the second of the first
@@ -277,9 +277,9 @@ func TestCache_RefreshLeavesTheOldListWhenItFails(t *testing.T) {
 func TestCache_RefreshEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		slow := time.Duration(0)
-		c := liststest.New(roomy(), func(context.Context, string) (*origins.List, error) {
+		c := liststest.New(newConfig(), func(context.Context, string) (*origins.List, error) {
 			time.Sleep(slow)
-			return listing(1, 1), nil
+			return newList(1, 1), nil
 		})
 		mustList(t, c, "acme")
 		slow = time.Hour
@@ -300,11 +300,11 @@ func TestCache_RefreshEndsWithItsContext(t *testing.T) {
 func TestCache_RefreshJoinsNoReadThatBeganBefore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		revision, reads := uint64(1), 0
-		c := liststest.New(roomy(), func(context.Context, string) (*origins.List, error) {
+		c := liststest.New(newConfig(), func(context.Context, string) (*origins.List, error) {
 			read := revision
 			reads++
 			time.Sleep(time.Second)
-			return listing(read, 1), nil
+			return newList(read, 1), nil
 		})
 		mustList(t, c, "acme")
 		c.Invalidate("acme")
@@ -378,9 +378,9 @@ func TestCache_ClearDropsEverything(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var broken error
 		loads := 0
-		c := liststest.New(roomy(), func(context.Context, string) (*origins.List, error) {
+		c := liststest.New(newConfig(), func(context.Context, string) (*origins.List, error) {
 			loads++
-			return listing(uint64(loads), 3), broken
+			return newList(uint64(loads), 3), broken
 		})
 		mustList(t, c, "a")
 		mustList(t, c, "b")
@@ -411,7 +411,7 @@ func TestCache_ClearDropsEverything(t *testing.T) {
 func TestCache_ReadsAgainWhatWasClearedDuringTheLoad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := "old"
-		c := liststest.New(roomy(), func(context.Context, string) (*origins.List, error) {
+		c := liststest.New(newConfig(), func(context.Context, string) (*origins.List, error) {
 			read := store
 			time.Sleep(time.Second)
 			return origins.NewList(1, []origins.Part{{ID: "one", Revision: 1, Origins: []string{"https://" + read + ".example"}}}), nil
@@ -436,8 +436,8 @@ func TestCache_ReadsAgainWhatWasClearedDuringTheLoad(t *testing.T) {
 // it is too old to decide by.
 func TestCache_AnswersForAStaleListWithOneThatListsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		load, _ := counting(1)
-		c := liststest.New(roomy(), load)
+		load, _ := newCountingLoader(1)
+		c := liststest.New(newConfig(), load)
 		c.Configure(func(config *lists.Config) { config.MaxStaleness = time.Minute })
 		mustList(t, c, "acme")
 		time.Sleep(time.Hour)
@@ -453,8 +453,8 @@ func TestCache_AnswersForAStaleListWithOneThatListsNothing(t *testing.T) {
 // A write that was committed to a store which was replaced before the write
 // returned is none of the lists' that are there now.
 func TestWrite_TakesNoChangeOfAStoreThatWasReplaced(t *testing.T) {
-	load, _ := counting(1)
-	c := liststest.New(roomy(), load)
+	load, _ := newCountingLoader(1)
+	c := liststest.New(newConfig(), load)
 	mustList(t, c, "acme")
 	late := origins.Change{Tenant: "acme", Part: origins.Part{ID: "late", Revision: 1 << 40, Origins: []string{"https://late.example"}}}
 	write := func(meanwhile func()) {

@@ -17,25 +17,25 @@ import (
 
 func TestFollow_BringsWhatAnotherGatewayWrites(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := engine(t)
+		s := openStore(t)
 		here, there := newGateway(t, s), newGateway(t, s)
 		for _, g := range []*gateway{here, there} {
 			if err := g.CatchUp(t.Context()); err != nil { // it compares now, and not when lists are there
 				t.Fatal(err)
 			}
-			g.follow()
-			g.list("acme")
+			g.start()
+			g.mustList("acme")
 		}
-		w := create(t, here.hooked, entry("acme", "https://a.example", "https://b.example"))
+		w := create(t, here.store, newIntegration("acme", "https://a.example", "https://b.example"))
 		here.Apply(w.Change())
 		here.wantListed("acme", "https://a.example")
 		there.await(w.Revision)
 		there.wantListed("acme", "https://a.example", "https://b.example")
-		there.await(edit(t, here.hooked, w, "https://b.example").Revision)
-		there.wantGone("acme", "https://a.example")
-		gone := remove(t, there.hooked, w)
+		there.await(edit(t, here.store, w, "https://b.example").Revision)
+		there.wantNotListed("acme", "https://a.example")
+		gone := remove(t, there.store, w)
 		here.await(gone)
-		here.wantGone("acme", "https://b.example")
+		here.wantNotListed("acme", "https://b.example")
 		if at := here.State().InForce; at.Revision != gone || at.Store == "" {
 			t.Errorf("in force is %+v, the deletion is %d", at, gone)
 		}
@@ -47,10 +47,10 @@ func TestFollow_BringsWhatAnotherGatewayWrites(t *testing.T) {
 
 func TestFollow_TellsWhoseListHasChangedAlsoWhenItIsNotCached(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newGateway(t, engine(t)).follow()
-		g.await(create(t, g.hooked, entry("acme", "https://a.example")).Revision)
-		if changed := g.takeChanged(); !slices.Equal(changed, []string{"acme"}) || len(g.Tenants()) != 0 {
-			t.Errorf("told of %q, cached are %q", changed, g.Tenants())
+		g := newGateway(t, openStore(t)).start()
+		g.await(create(t, g.store, newIntegration("acme", "https://a.example")).Revision)
+		if changed := g.takeNotified(); !slices.Equal(changed, []string{"acme"}) || len(g.Tenants()) != 0 {
+			t.Errorf("notified of %q, cached %q", changed, g.Tenants())
 		}
 	})
 }
@@ -58,50 +58,50 @@ func TestFollow_TellsWhoseListHasChangedAlsoWhenItIsNotCached(t *testing.T) {
 // Another request may have the list loaded before the feed has come so far.
 func TestFollow_TellsOfAChangeThatALoadHasOvertaken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newGateway(t, engine(t))
-		w := create(t, g.hooked, entry("acme", "https://a.example"))
+		g := newGateway(t, openStore(t))
+		w := create(t, g.store, newIntegration("acme", "https://a.example"))
 		hold := make(chan struct{})
-		g.hooked.watch = func(s store.Store, ctx context.Context, after uint64, changed func([]origins.Change)) error {
+		g.store.watch = func(s store.Store, ctx context.Context, after uint64, changed func([]origins.Change)) error {
 			return s.Watch(ctx, after, func(all []origins.Change) {
 				<-hold
 				changed(all)
 			})
 		}
-		g.follow()
+		g.start()
 		g.await(w.Revision)
-		gone := remove(t, g.hooked, w)
-		g.wantGone("acme", "https://a.example") // it is read now
-		g.takeChanged()
+		gone := remove(t, g.store, w)
+		g.wantNotListed("acme", "https://a.example") // it is read now
+		g.takeNotified()
 		close(hold)
 		g.await(gone)
-		if told := g.takeChanged(); !slices.Equal(told, []string{"acme"}) {
-			t.Errorf("told of %q", told)
+		if told := g.takeNotified(); !slices.Equal(told, []string{"acme"}) {
+			t.Errorf("notified of %q", told)
 		}
 	})
 }
 
 func TestFollow_WaitsForTheStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newGateway(t, engine(t))
-		w := create(t, g.hooked, entry("acme", "https://a.example"))
+		g := newGateway(t, openStore(t))
+		w := create(t, g.store, newIntegration("acme", "https://a.example"))
 		prepared := 0
-		g.preloads(func(ctx context.Context) error {
+		g.preloadWith(func(ctx context.Context) error {
 			if prepared++; prepared < 3 {
 				return errors.New("not yet")
 			}
 			_, err := g.List(ctx, "acme")
 			return err
 		})
-		g.hooked.down()
+		g.store.setDown()
 		if err := g.CatchUp(t.Context()); !errors.Is(err, errDown) {
 			t.Errorf("CatchUp: %v", err)
 		}
-		g.follow()
+		g.start()
 		time.Sleep(time.Hour)
 		if s := g.State(); s.Up || s.InForce.Revision != 0 || !s.Confirmed.IsZero() || prepared != 0 {
 			t.Errorf("without the store: %+v, prepared %d times", s, prepared)
 		}
-		g.hooked.up()
+		g.store.setUp()
 		g.await(w.Revision)
 		if s := g.State(); !s.Up || prepared != 3 {
 			t.Errorf("with the store: %+v, prepared %d times", s, prepared)
@@ -118,10 +118,10 @@ func TestFollow_WaitsForTheStore(t *testing.T) {
 // Lists that cannot be prepared keep the revision in force back, not the feed.
 func TestFollow_DoesNotHoldUpTheFeedUntilItIsPrepared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newGateway(t, engine(t))
-		w := create(t, g.hooked, entry("acme", "https://a.example"))
+		g := newGateway(t, openStore(t))
+		w := create(t, g.store, newIntegration("acme", "https://a.example"))
 		ready := make(chan struct{})
-		g.preloads(func(context.Context) error {
+		g.preloadWith(func(context.Context) error {
 			select {
 			case <-ready:
 				return nil
@@ -129,11 +129,11 @@ func TestFollow_DoesNotHoldUpTheFeedUntilItIsPrepared(t *testing.T) {
 				return errors.New("not yet")
 			}
 		})
-		g.follow()
-		g.list("acme")
-		gone := remove(t, g.hooked, w)
+		g.start()
+		g.mustList("acme")
+		gone := remove(t, g.store, w)
 		synctest.Wait()
-		g.wantGone("acme", "https://a.example")
+		g.wantNotListed("acme", "https://a.example")
 		if at := g.State().InForce.Revision; at != 0 {
 			t.Errorf("revision %d is in force unprepared", at)
 		}
@@ -144,17 +144,17 @@ func TestFollow_DoesNotHoldUpTheFeedUntilItIsPrepared(t *testing.T) {
 
 func TestFollow_TakesASilentFeedUpAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newGateway(t, engine(t))
-		w := create(t, g.hooked, entry("acme", "https://a.example"))
-		g.list("acme")
-		g.hooked.watch = func(_ store.Store, ctx context.Context, _ uint64, _ func([]origins.Change)) error {
-			g.hooked.set(func(h *hooked) { h.watch = nil })
+		g := newGateway(t, openStore(t))
+		w := create(t, g.store, newIntegration("acme", "https://a.example"))
+		g.mustList("acme")
+		g.store.watch = func(_ store.Store, ctx context.Context, _ uint64, _ func([]origins.Change)) error {
+			g.store.update(func(h *hookedStore) { h.watch = nil })
 			<-ctx.Done()
 			return ctx.Err()
 		}
-		g.follow()
+		g.start()
 		g.await(w.Revision)
-		gone := remove(t, g.hooked, w)
+		gone := remove(t, g.store, w)
 		began := time.Now()
 		time.Sleep(beat)
 		synctest.Wait()
@@ -165,7 +165,7 @@ func TestFollow_TakesASilentFeedUpAgain(t *testing.T) {
 		if took := time.Since(began); took > beat+timeout+200*time.Millisecond {
 			t.Errorf("it took %v", took)
 		}
-		g.wantGone("acme", "https://a.example")
+		g.wantNotListed("acme", "https://a.example")
 		g.wantEvents(lists.FeedBroken)
 		if resumes := g.State().Resumes; resumes != 1 {
 			t.Errorf("taken up again %d times", resumes)
@@ -175,13 +175,13 @@ func TestFollow_TakesASilentFeedUpAgain(t *testing.T) {
 
 func TestFollow_ReportsAFeedThatDoesNotWorkOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newGateway(t, engine(t))
-		g.hooked.watch = func(store.Store, context.Context, uint64, func([]origins.Change)) error { return nil }
-		g.follow()
+		g := newGateway(t, openStore(t))
+		g.store.watch = func(store.Store, context.Context, uint64, func([]origins.Change)) error { return nil }
+		g.start()
 		time.Sleep(10 * time.Minute)
 		g.wantEvents(lists.FeedBroken)
 		broken := make(chan struct{})
-		g.hooked.set(func(h *hooked) {
+		g.store.update(func(h *hookedStore) {
 			h.watch = func(store.Store, context.Context, uint64, func([]origins.Change)) error {
 				<-broken
 				return errDown
@@ -196,19 +196,19 @@ func TestFollow_ReportsAFeedThatDoesNotWorkOnce(t *testing.T) {
 
 func TestFollow_ServesLoadedListsWithoutTheStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newGateway(t, engine(t))
+		g := newGateway(t, openStore(t))
 		g.Configure(func(config *lists.Config) { config.MaxStaleness = 10 * time.Minute })
-		w := create(t, g.hooked, entry("acme", "https://a.example"))
-		g.follow()
+		w := create(t, g.store, newIntegration("acme", "https://a.example"))
+		g.start()
 		g.await(w.Revision)
-		g.list("acme")
+		g.mustList("acme")
 		time.Sleep(time.Hour) // confirmed all the while
 		g.wantListed("acme", "https://a.example")
 		confirmed := g.State().Confirmed
 		if age := time.Since(confirmed); age > 2*time.Second || !g.State().Up {
 			t.Errorf("confirmed %v ago; %+v", age, g.State())
 		}
-		g.hooked.down()
+		g.store.setDown()
 		time.Sleep(10*time.Minute - 2*time.Second)
 		g.wantDecision("acme", "https://a.example", origins.Listed)
 		if s := g.State(); s.Up || s.InForce.Revision != w.Revision || s.Confirmed.Sub(confirmed) > time.Second {
@@ -216,8 +216,8 @@ func TestFollow_ServesLoadedListsWithoutTheStore(t *testing.T) {
 		}
 		time.Sleep(4 * time.Second)
 		g.wantDecision("acme", "https://a.example", origins.ListStale)
-		g.hooked.up()
-		edited := edit(t, g.hooked, w, "https://b.example")
+		g.store.setUp()
+		edited := edit(t, g.store, w, "https://b.example")
 		g.await(edited.Revision)
 		time.Sleep(time.Second)
 		g.wantDecision("acme", "https://b.example", origins.Listed)
@@ -231,16 +231,16 @@ func (g *gateway) wantDecision(tenant, origin string, want origins.Reason) {
 	g.t.Helper()
 	var policy origins.Policy
 	r := origins.Request{Method: "GET", Origin: []string{origin}}
-	if got := policy.Decide(&r, g.list(tenant)); got != want {
+	if got := policy.Decide(&r, g.mustList(tenant)); got != want {
 		g.t.Errorf("%s is %v, want %v", origin, got, want)
 	}
 }
 
 func TestFollow_HangingCallsEndWithinTheTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newGateway(t, engine(t)).follow()
-		g.await(create(t, g.hooked, entry("acme")).Revision)
-		g.hooked.set(func(h *hooked) {
+		g := newGateway(t, openStore(t)).start()
+		g.await(create(t, g.store, newIntegration("acme")).Revision)
+		g.store.update(func(h *hookedStore) {
 			h.fail = func(ctx context.Context, call, _ string) error {
 				if call == "Position" {
 					<-ctx.Done()
@@ -259,23 +259,23 @@ func TestFollow_HangingCallsEndWithinTheTimeout(t *testing.T) {
 // Only the last of the changes of one web integration builds a list.
 func TestFollow_AppliesTheLastOfABatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newGateway(t, engine(t))
-		w := create(t, g.hooked, entry("acme", "https://v0.example"))
-		other := create(t, g.hooked, entry("acme", "https://other.example"))
+		g := newGateway(t, openStore(t))
+		w := create(t, g.store, newIntegration("acme", "https://v0.example"))
+		other := create(t, g.store, newIntegration("acme", "https://other.example"))
 		hold, held := make(chan struct{}), make(chan struct{})
-		g.hooked.watch = func(s store.Store, ctx context.Context, after uint64, changed func([]origins.Change)) error {
+		g.store.watch = func(s store.Store, ctx context.Context, after uint64, changed func([]origins.Change)) error {
 			close(held)
 			<-hold
 			return s.Watch(ctx, after, changed)
 		}
-		g.follow()
+		g.start()
 		<-held
-		g.list("acme")
+		g.mustList("acme")
 		for n := range 100 {
-			w = edit(t, g.hooked, w, fmt.Sprintf("https://v%d.example", n+1))
+			w = edit(t, g.store, w, fmt.Sprintf("https://v%d.example", n+1))
 		}
-		remove(t, g.hooked, other)
-		other = edit(t, g.hooked, w, "https://last.example")
+		remove(t, g.store, other)
+		other = edit(t, g.store, w, "https://last.example")
 		before := g.Installs()
 		close(hold)
 		g.await(other.Revision)
@@ -283,22 +283,22 @@ func TestFollow_AppliesTheLastOfABatch(t *testing.T) {
 			t.Errorf("%d lists were built for the last changes of two web integrations", n)
 		}
 		g.wantListed("acme", "https://last.example")
-		g.wantGone("acme", "https://v0.example", "https://v100.example", "https://other.example")
+		g.wantNotListed("acme", "https://v0.example", "https://v100.example", "https://other.example")
 	})
 }
 
 func TestFollow_EndsWithItsContext(t *testing.T) {
 	for name, prepare := range map[string]func(*gateway){
 		"at rest":           func(*gateway) {},
-		"without the store": func(g *gateway) { g.hooked.down() },
+		"without the store": func(g *gateway) { g.store.setDown() },
 		"in a call": func(g *gateway) {
-			g.hooked.fail = func(ctx context.Context, _, _ string) error { <-ctx.Done(); return ctx.Err() }
+			g.store.fail = func(ctx context.Context, _, _ string) error { <-ctx.Done(); return ctx.Err() }
 		},
 		"while it prepares": func(g *gateway) {
-			g.preloads(func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
+			g.preloadWith(func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
 		},
 		"with a silent feed": func(g *gateway) {
-			g.hooked.watch = func(_ store.Store, ctx context.Context, _ uint64, _ func([]origins.Change)) error {
+			g.store.watch = func(_ store.Store, ctx context.Context, _ uint64, _ func([]origins.Change)) error {
 				<-ctx.Done()
 				return ctx.Err()
 			}
@@ -306,9 +306,9 @@ func TestFollow_EndsWithItsContext(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				g := newGateway(t, engine(t))
+				g := newGateway(t, openStore(t))
 				prepare(g)
-				g.follow()
+				g.start()
 				synctest.Wait()
 				ended := time.Now()
 				g.stop() // the bubble fails if a goroutine is left
@@ -323,7 +323,7 @@ func TestFollow_EndsWithItsContext(t *testing.T) {
 
 func TestAwait_EndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newGateway(t, engine(t))
+		g := newGateway(t, openStore(t))
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if err := g.Await(ctx, 1); !errors.Is(err, context.DeadlineExceeded) {
@@ -338,29 +338,29 @@ func TestAwait_EndsWithItsContext(t *testing.T) {
 // What other gateways write does not wait for what is written here, nor the
 // other way around, nor for whoever asks how things are.
 func TestFollow_IsUsedConcurrently(t *testing.T) {
-	s := engine(t)
-	here, there := newGateway(t, s).follow(), newGateway(t, s).follow()
+	s := openStore(t)
+	here, there := newGateway(t, s).start(), newGateway(t, s).start()
 	var last [2]uint64
 	var writers sync.WaitGroup
 	for i, g := range []*gateway{here, there} {
 		writers.Go(func() {
 			for n := range 50 {
-				w := create(t, g.hooked, entry("acme", fmt.Sprintf("https://w%d-%d.example", i, n)))
+				w := create(t, g.store, newIntegration("acme", fmt.Sprintf("https://w%d-%d.example", i, n)))
 				g.Apply(w.Change())
 				g.State()
 				if _, err := g.Accept(t.Context()); err != nil {
 					t.Errorf("Accept: %v", err)
 				}
-				last[i] = remove(t, g.hooked, w)
+				last[i] = remove(t, g.store, w)
 				g.Apply(store.Deletion("acme", w.ID, last[i]))
-				g.list("acme")
+				g.mustList("acme")
 			}
 		})
 	}
 	writers.Wait()
 	for _, g := range []*gateway{here, there} {
 		g.await(max(last[0], last[1]))
-		if n := g.list("acme").Len(); n != 0 {
+		if n := g.mustList("acme").Len(); n != 0 {
 			t.Errorf("%d origins are listed", n)
 		}
 	}

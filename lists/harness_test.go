@@ -15,17 +15,17 @@ import (
 	"originwarden/store/sqlite"
 )
 
-// timeout is that of every call of a store. A minute is longer than a cache
-// may need for anything.
+// timeout bounds every call of a store. awaitTimeout is longer than a cache may
+// need to reach any revision.
 const (
-	timeout  = 2 * time.Second
-	patience = time.Minute
+	timeout      = 2 * time.Second
+	awaitTimeout = time.Minute
 )
 
 var errDown = errors.New("the store is down")
 
-// engine opens a new SQLite file until the test ends.
-func engine(t testing.TB) store.Store {
+// openStore opens a new SQLite store and closes it when the test ends.
+func openStore(t testing.TB) store.Store {
 	t.Helper()
 	s, err := sqlite.Open(t.Context(), sqlite.Options{
 		Path:   filepath.Join(t.TempDir(), "lists.db"),
@@ -42,30 +42,31 @@ func engine(t testing.TB) store.Store {
 	return s
 }
 
-// hooked is a store as one gateway sees it. Another one can be put in its
-// place, and where there is a hook it is asked first.
-type hooked struct {
+// hookedStore is a store as one gateway sees it. The store behind it can be
+// replaced, and hooks can make its calls fail.
+type hookedStore struct {
 	mu sync.Mutex
 	store.Store
-	// fail is told the name of a call and the tenant of a Load.
+	// fail is called before each call with its name and the tenant of a Load;
+	// the call returns its error.
 	fail func(ctx context.Context, call, tenant string) error
-	// watch stands for the Watch of the store.
+	// watch replaces the store's Watch.
 	watch func(s store.Store, ctx context.Context, after uint64, changed func([]origins.Change)) error
-	// accepted is when the store was accepted, or nil.
+	// accepted is called after Accept, unless it is nil.
 	accepted func()
-	// preload stands for the Load of the tenant inAdvance.
+	// preload is called before the Load of preloadedTenant.
 	preload func(ctx context.Context) error
-	calls   []string // of Tenants, Load and Watch, with what
+	calls   []string // of Tenants, Load and Watch, with the tenant of a Load
 }
 
-// set changes the hooks.
-func (h *hooked) set(change func(*hooked)) {
+// update changes the hooks.
+func (h *hookedStore) update(change func(*hookedStore)) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	change(h)
 }
 
-func (h *hooked) enter(ctx context.Context, call, tenant string) (store.Store, error) {
+func (h *hookedStore) beginCall(ctx context.Context, call, tenant string) (store.Store, error) {
 	h.mu.Lock()
 	s, fail := h.Store, h.fail
 	switch call {
@@ -81,8 +82,8 @@ func (h *hooked) enter(ctx context.Context, call, tenant string) (store.Store, e
 	return s, nil
 }
 
-// takeCalls returns the calls since it was called last.
-func (h *hooked) takeCalls() []string {
+// takeCalls returns the calls since it was last called.
+func (h *hookedStore) takeCalls() []string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	calls := h.calls
@@ -91,47 +92,47 @@ func (h *hooked) takeCalls() []string {
 	return calls
 }
 
-// inAdvance is a tenant whose list is loaded as soon as the store is reached.
-const inAdvance = "in advance"
+// preloadedTenant is a tenant whose list is loaded as soon as the store is reached.
+const preloadedTenant = "in advance"
 
-// preloads has the list of inAdvance loaded by load.
-func (g *gateway) preloads(load func(context.Context) error) {
-	g.Configure(func(config *lists.Config) { config.Tenants = func() []string { return []string{inAdvance} } })
-	g.hooked.preload = load
+// preloadWith makes the gateway preload the list of preloadedTenant by load.
+func (g *gateway) preloadWith(load func(context.Context) error) {
+	g.Configure(func(config *lists.Config) { config.Tenants = func() []string { return []string{preloadedTenant} } })
+	g.store.preload = load
 }
 
-func (h *hooked) Load(ctx context.Context, tenant string) (uint64, []store.WebIntegration, error) {
-	if tenant == inAdvance {
+func (h *hookedStore) Load(ctx context.Context, tenant string) (uint64, []store.WebIntegration, error) {
+	if tenant == preloadedTenant {
 		if err := h.preload(ctx); err != nil {
 			return 0, nil, err
 		}
 		return h.Store.Load(ctx, tenant)
 	}
-	s, err := h.enter(ctx, "Load", tenant)
+	s, err := h.beginCall(ctx, "Load", tenant)
 	if err != nil {
 		return 0, nil, err
 	}
 	return s.Load(ctx, tenant)
 }
 
-func (h *hooked) Position(ctx context.Context) (store.Position, error) {
-	s, err := h.enter(ctx, "Position", "")
+func (h *hookedStore) Position(ctx context.Context) (store.Position, error) {
+	s, err := h.beginCall(ctx, "Position", "")
 	if err != nil {
 		return store.Position{}, err
 	}
 	return s.Position(ctx)
 }
 
-func (h *hooked) Tenants(ctx context.Context) (store.Position, map[string]uint64, error) {
-	s, err := h.enter(ctx, "Tenants", "")
+func (h *hookedStore) Tenants(ctx context.Context) (store.Position, map[string]uint64, error) {
+	s, err := h.beginCall(ctx, "Tenants", "")
 	if err != nil {
 		return store.Position{}, nil, err
 	}
 	return s.Tenants(ctx)
 }
 
-func (h *hooked) Accept(ctx context.Context) (store.Position, error) {
-	s, err := h.enter(ctx, "Accept", "")
+func (h *hookedStore) Accept(ctx context.Context) (store.Position, error) {
+	s, err := h.beginCall(ctx, "Accept", "")
 	if err != nil {
 		return store.Position{}, err
 	}
@@ -145,8 +146,8 @@ func (h *hooked) Accept(ctx context.Context) (store.Position, error) {
 	return at, err
 }
 
-func (h *hooked) Watch(ctx context.Context, after uint64, changed func([]origins.Change)) error {
-	s, err := h.enter(ctx, "Watch", "")
+func (h *hookedStore) Watch(ctx context.Context, after uint64, changed func([]origins.Change)) error {
+	s, err := h.beginCall(ctx, "Watch", "")
 	if err != nil {
 		return err
 	}
@@ -159,35 +160,35 @@ func (h *hooked) Watch(ctx context.Context, after uint64, changed func([]origins
 	return s.Watch(ctx, after, changed)
 }
 
-// down makes every call fail.
-func (h *hooked) down() {
-	h.set(func(h *hooked) { h.fail = func(context.Context, string, string) error { return errDown } })
+// setDown makes every call fail.
+func (h *hookedStore) setDown() {
+	h.update(func(h *hookedStore) { h.fail = func(context.Context, string, string) error { return errDown } })
 }
 
-func (h *hooked) up() { h.set(func(h *hooked) { h.fail = nil }) }
+func (h *hookedStore) setUp() { h.update(func(h *hookedStore) { h.fail = nil }) }
 
-// gateway is a process that follows a store.
+// gateway is a cache that follows a store as a process does.
 type gateway struct {
 	t testing.TB
 	*lists.Cache
-	hooked *hooked
-	stop   func() // ends Run and waits
+	store *hookedStore
+	stop  func() // ends Run and waits
 
-	mu      sync.Mutex
-	events  []lists.Event
-	errs    []error // of the events
-	changed []string
+	mu       sync.Mutex
+	events   []lists.Event
+	errs     []error // of the events
+	notified []string
 }
 
 func newGateway(t testing.TB, s store.Store) *gateway {
-	g := &gateway{t: t, hooked: &hooked{Store: s}}
+	g := &gateway{t: t, store: &hookedStore{Store: s}}
 	g.Cache = lists.New(lists.Config{
-		Store: g.hooked, Bounds: lists.Bounds{Tenants: 100, Origins: 10_000_000}, Timeout: timeout, Report: g.record,
+		Store: g.store, Bounds: lists.Bounds{Tenants: 100, Origins: 10_000_000}, Timeout: timeout, Report: g.record,
 	})
 	g.Subscribe(func(tenant string) {
 		g.mu.Lock()
 		defer g.mu.Unlock()
-		g.changed = append(g.changed, tenant)
+		g.notified = append(g.notified, tenant)
 	})
 	return g
 }
@@ -198,8 +199,8 @@ func (g *gateway) record(event lists.Event, err error) {
 	g.events, g.errs = append(g.events, event), append(g.errs, err)
 }
 
-// follow begins to follow, until the test ends or stop is called.
-func (g *gateway) follow() *gateway {
+// start runs the cache until the test ends or stop is called.
+func (g *gateway) start() *gateway {
 	ctx, cancel := context.WithCancel(g.t.Context())
 	done := make(chan struct{})
 	go func() {
@@ -214,34 +215,34 @@ func (g *gateway) follow() *gateway {
 	return g
 }
 
-func (g *gateway) reported() ([]lists.Event, error) {
+func (g *gateway) reportedEvents() ([]lists.Event, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return slices.Clone(g.events), errors.Join(g.errs...)
 }
 
-// takeChanged returns the tenants that were told, each once, since it was
-// called last.
-func (g *gateway) takeChanged() []string {
+// takeNotified returns the tenants of the notifications since it was last
+// called, each once.
+func (g *gateway) takeNotified() []string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	changed := g.changed
-	g.changed = nil
+	changed := g.notified
+	g.notified = nil
 	slices.Sort(changed)
 	return slices.Compact(changed)
 }
 
 func (g *gateway) await(revision uint64) {
 	g.t.Helper()
-	ctx, cancel := context.WithTimeout(g.t.Context(), patience)
+	ctx, cancel := context.WithTimeout(g.t.Context(), awaitTimeout)
 	defer cancel()
 	if err := g.Await(ctx, revision); err != nil {
-		events, errs := g.reported()
-		g.t.Fatalf("revision %d is not in force: %v; %+v; %q %v", revision, err, g.State(), events, errs)
+		events, errs := g.reportedEvents()
+		g.t.Fatalf("revision %d is not in force: %v; state %+v, events %q, errors %v", revision, err, g.State(), events, errs)
 	}
 }
 
-func (g *gateway) list(tenant string) *origins.List {
+func (g *gateway) mustList(tenant string) *origins.List {
 	g.t.Helper()
 	l, err := g.List(g.t.Context(), tenant)
 	if err != nil {
@@ -252,40 +253,40 @@ func (g *gateway) list(tenant string) *origins.List {
 
 func (g *gateway) wantListed(tenant string, listed ...string) {
 	g.t.Helper()
-	g.wantLists(tenant, true, listed...)
+	g.checkListed(tenant, true, listed...)
 }
 
-func (g *gateway) wantGone(tenant string, gone ...string) {
+func (g *gateway) wantNotListed(tenant string, gone ...string) {
 	g.t.Helper()
-	g.wantLists(tenant, false, gone...)
+	g.checkListed(tenant, false, gone...)
 }
 
-func (g *gateway) wantLists(tenant string, want bool, all ...string) {
+func (g *gateway) checkListed(tenant string, want bool, all ...string) {
 	g.t.Helper()
-	l := g.list(tenant)
+	l := g.mustList(tenant)
 	for _, origin := range all {
 		if l.Contains(origin) != want {
-			g.t.Errorf("the list of %s at revision %d: that %s is listed is %t", tenant, l.Revision(), origin, !want)
+			g.t.Errorf("the list of %s at revision %d: %s listed %t, want %t", tenant, l.Revision(), origin, !want, want)
 		}
 	}
 }
 
 func (g *gateway) wantEvents(want ...lists.Event) {
 	g.t.Helper()
-	if got, errs := g.reported(); !slices.Equal(got, want) {
-		g.t.Errorf("reported: %q (%v), want %q", got, errs, want)
+	if got, errs := g.reportedEvents(); !slices.Equal(got, want) {
+		g.t.Errorf("reported events %q (%v), want %q", got, errs, want)
 	}
 }
 
 func (g *gateway) wantCalls(want ...string) {
 	g.t.Helper()
-	if got := g.hooked.takeCalls(); !slices.Equal(got, want) {
-		g.t.Errorf("calls of the store: %q, want %q", got, want)
+	if got := g.store.takeCalls(); !slices.Equal(got, want) {
+		g.t.Errorf("store calls %q, want %q", got, want)
 	}
 }
 
-// entry is a web integration that is not yet created.
-func entry(tenant string, listed ...string) store.WebIntegration {
+// newIntegration returns a web integration that is not yet created.
+func newIntegration(tenant string, listed ...string) store.WebIntegration {
 	now := time.Unix(1_700_000_000, 0).UTC()
 	return store.WebIntegration{ID: store.NewID(), TenantID: tenant, Name: "one", Created: now, LastUpdated: now, ValidOrigins: listed}
 }

@@ -35,27 +35,27 @@ func TestRun_ReadsAnInvalidListUntilItCouldBeRead(t *testing.T) {
 	for rule, evict := range map[string]bool{"the list is cached": false, "it is evicted meanwhile": true} {
 		t.Run(rule, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				g := newGateway(t, engine(t))
+				g := newGateway(t, openStore(t))
 				g.Configure(func(config *lists.Config) { config.Bounds.Origins = 1 })
-				create(t, g.hooked, entry("acme", "https://a.example"))
-				g.await(create(t, g.follow().hooked, entry("other", "https://o.example")).Revision)
-				g.list("acme")
-				g.hooked.down()
+				create(t, g.store, newIntegration("acme", "https://a.example"))
+				g.await(create(t, g.start().store, newIntegration("other", "https://o.example")).Revision)
+				g.mustList("acme")
+				g.store.setDown()
 				g.writeWithoutAnswer(func(context.Context) (change origins.Change, _ error) { return change, nil })
 				time.Sleep(10*time.Second + 10*time.Millisecond) // when nothing else is due
 				g.wantListed("acme", "https://a.example")        // served until it could be read
 				synctest.Wait()
-				g.takeChanged()
-				g.hooked.takeCalls()
-				g.hooked.up()
+				g.takeNotified()
+				g.store.takeCalls()
+				g.store.setUp()
 				if evict {
-					g.list("other")
+					g.mustList("other")
 				}
 				time.Sleep(5 * time.Second)
-				if told := g.takeChanged(); !slices.Equal(told, []string{"acme"}) || g.IsInvalid("acme") {
-					t.Errorf("told of %q, still invalid: %v", told, g.IsInvalid("acme"))
+				if told := g.takeNotified(); !slices.Equal(told, []string{"acme"}) || g.IsInvalid("acme") {
+					t.Errorf("notified of %q, invalid %v", told, g.IsInvalid("acme"))
 				}
-				if calls := g.hooked.takeCalls(); slices.Contains(calls, "Load acme") == evict {
+				if calls := g.store.takeCalls(); slices.Contains(calls, "Load acme") == evict {
 					t.Errorf("calls of the store: %q", calls)
 				}
 			})
@@ -65,11 +65,11 @@ func TestRun_ReadsAnInvalidListUntilItCouldBeRead(t *testing.T) {
 
 func TestWrite_OfUnknownOutcomeIsReadAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newGateway(t, engine(t)).follow()
-		g.await(create(t, g.hooked, entry("acme", "https://a.example")).Revision)
-		g.list("acme")
+		g := newGateway(t, openStore(t)).start()
+		g.await(create(t, g.store, newIntegration("acme", "https://a.example")).Revision)
+		g.mustList("acme")
 		synctest.Wait()
-		g.hooked.takeCalls()
+		g.store.takeCalls()
 		g.writeWithoutAnswer(func(context.Context) (change origins.Change, _ error) { return change, nil })
 		synctest.Wait() // while no time passes, and nobody asks
 		g.wantCalls("Load acme")
@@ -80,23 +80,23 @@ func TestWrite_OfUnknownOutcomeIsReadAtOnce(t *testing.T) {
 // if the list is not cached.
 func TestRun_NotifiesOfAllTenantsWhileListsAreStale(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newGateway(t, engine(t))
-		create(t, g.hooked, entry("acme", "https://a.example"))
+		g := newGateway(t, openStore(t))
+		create(t, g.store, newIntegration("acme", "https://a.example"))
 		g.Configure(func(config *lists.Config) {
 			config.MaxStaleness = time.Minute
 			config.Tenants = func() []string { return []string{"acme", "other"} }
 		})
-		g.follow()
+		g.start()
 		time.Sleep(10 * time.Second)
-		g.hooked.down()
-		g.takeChanged()
+		g.store.setDown()
+		g.takeNotified()
 		time.Sleep(50 * time.Second)
-		if told := g.takeChanged(); len(told) > 0 {
-			t.Errorf("told of %q while no list is stale", told)
+		if told := g.takeNotified(); len(told) > 0 {
+			t.Errorf("notified of %q before any list is stale", told)
 		}
 		time.Sleep(20 * time.Second)
-		if told := g.takeChanged(); !slices.Equal(told, []string{"acme", "other"}) {
-			t.Errorf("told of %q", told)
+		if told := g.takeNotified(); !slices.Equal(told, []string{"acme", "other"}) {
+			t.Errorf("notified of %q", told)
 		}
 	})
 }
@@ -110,12 +110,12 @@ func TestWrite_OfKnownOutcomeLeavesTheList(t *testing.T) {
 		"limited":   &store.LimitError{What: store.LimitOrigins, Max: 1},
 		"refused":   refusal{},
 	} {
-		g := newGateway(t, engine(t))
-		g.list("acme")
+		g := newGateway(t, openStore(t))
+		g.mustList("acme")
 		if got := g.Write(t.Context(), "acme", func(context.Context) (origins.Change, error) { return origins.Change{}, err }); !errors.Is(got, err) {
 			t.Errorf("%s: %v", rule, got)
 		}
-		if told := g.takeChanged(); g.IsInvalid("acme") || len(told) > 0 {
+		if told := g.takeNotified(); g.IsInvalid("acme") || len(told) > 0 {
 			t.Errorf("%s: the list is read again: %v, told of %q", rule, g.IsInvalid("acme"), told)
 		}
 	}
@@ -129,14 +129,14 @@ func (refusal) RejectsWrite() {}
 // The store was accepted, and the list loaded, between the beginning of the
 // write and its commit.
 func TestWrite_IsInForceAlsoIfTheStoreWasAcceptedMeanwhile(t *testing.T) {
-	old, other := engine(t), engine(t)
-	w := create(t, other, entry("acme", "https://revoked.example"))
-	create(t, old, entry("acme", "https://old.example"))
+	old, other := openStore(t), openStore(t)
+	w := create(t, other, newIntegration("acme", "https://revoked.example"))
+	create(t, old, newIntegration("acme", "https://old.example"))
 	g := newGateway(t, old)
 	if err := g.CatchUp(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	g.hooked.set(func(h *hooked) { h.Store = other })
+	g.store.update(func(h *hookedStore) { h.Store = other })
 	err := g.Write(t.Context(), "acme", func(ctx context.Context) (origins.Change, error) {
 		if _, err := g.Accept(ctx); err != nil {
 			return origins.Change{}, err
@@ -148,7 +148,7 @@ func TestWrite_IsInForceAlsoIfTheStoreWasAcceptedMeanwhile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g.wantGone("acme", "https://revoked.example")
+	g.wantNotListed("acme", "https://revoked.example")
 }
 
 func TestRun_ReadsAnInvalidListAlsoWithoutAFeed(t *testing.T) {
@@ -161,24 +161,24 @@ func TestRun_ReadsAnInvalidListAlsoWithoutAFeed(t *testing.T) {
 	} {
 		t.Run(rule, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				g := newGateway(t, engine(t))
-				w := create(t, g.hooked, entry("acme", "https://revoked.example"))
+				g := newGateway(t, openStore(t))
+				w := create(t, g.store, newIntegration("acme", "https://revoked.example"))
 				if err := g.CatchUp(t.Context()); err != nil {
 					t.Fatal(err)
 				}
-				g.list("acme")
-				g.hooked.watch = watch
-				g.follow()
-				create(t, g.hooked.Store, entry("other", "https://o.example")) // of which the feed does not tell
+				g.mustList("acme")
+				g.store.watch = watch
+				g.start()
+				create(t, g.store.Store, newIntegration("other", "https://o.example")) // of which the feed does not tell
 				time.Sleep(5 * time.Second)
 				g.writeWithoutAnswer(func(context.Context) (origins.Change, error) {
-					edited := edit(t, g.hooked.Store, w, "https://stays.example")
+					edited := edit(t, g.store.Store, w, "https://stays.example")
 					return edited.Change(), nil
 				})
-				g.takeChanged()
+				g.takeNotified()
 				time.Sleep(5 * time.Second)
-				if told := g.takeChanged(); !slices.Contains(told, "acme") || g.IsInvalid("acme") {
-					t.Errorf("told of %q, still invalid: %v", told, g.IsInvalid("acme"))
+				if told := g.takeNotified(); !slices.Contains(told, "acme") || g.IsInvalid("acme") {
+					t.Errorf("notified of %q, invalid %v", told, g.IsInvalid("acme"))
 				}
 			})
 		})
@@ -187,15 +187,15 @@ func TestRun_ReadsAnInvalidListAlsoWithoutAFeed(t *testing.T) {
 
 // Lists that cannot be read keep no others from being loaded.
 func TestPreload_LoadsWhatCanBeRead(t *testing.T) {
-	g := newGateway(t, engine(t))
-	create(t, g.hooked, entry("good", "https://a.example"))
+	g := newGateway(t, openStore(t))
+	create(t, g.store, newIntegration("good", "https://a.example"))
 	var tenants []string
 	for i := range 60 {
 		tenants = append(tenants, fmt.Sprint("broken-", i))
 	}
 	tenants = append(tenants, "good")
 	g.Configure(func(config *lists.Config) { config.Tenants = func() []string { return tenants } })
-	g.hooked.fail = func(_ context.Context, call, tenant string) error {
+	g.store.fail = func(_ context.Context, call, tenant string) error {
 		if call == "Load" && tenant != "good" {
 			return errors.New("broken")
 		}

@@ -21,36 +21,37 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const fileName = "lists.db"
 
-func open(t testing.TB, path string) *disk.Disk {
+func openDisk(t testing.TB, path string) *disk.Disk {
 	t.Helper()
 	d, err := disk.Open(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = d.Close() }) // again, maybe
+	t.Cleanup(func() { _ = d.Close() }) // if the test has not closed it
 	return d
 }
 
-func shut(t testing.TB, d *disk.Disk) {
+func closeDisk(t testing.TB, d *disk.Disk) {
 	t.Helper()
 	if err := d.Close(); err != nil {
 		t.Error(err)
 	}
 }
 
-// dir is a directory that is not there yet.
-func dir(t *testing.T) string { return filepath.Join(t.TempDir(), "lists") }
+// newDir returns the path of a directory that does not exist yet.
+func newDir(t *testing.T) string { return filepath.Join(t.TempDir(), "lists") }
 
-func changed(id string, revision uint64, listed ...string) origins.Change {
+func newChange(id string, revision uint64, listed ...string) origins.Change {
 	return origins.Change{Tenant: "acme", Part: origins.Part{ID: id, Revision: revision, Origins: listed}}
 }
 
-func deleted(id string, revision uint64) origins.Change {
+func newDeletion(id string, revision uint64) origins.Change {
 	return origins.Change{Tenant: "acme", Part: origins.Part{ID: id, Revision: revision}, Deleted: true}
 }
 
-// datedListing returns a list of one web integration of n origins.
-func datedListing(revision uint64, n int) *origins.List {
+// newDatedList returns a list of one web integration with n origins that name
+// the revision.
+func newDatedList(revision uint64, n int) *origins.List {
 	p := origins.Part{ID: "one", Revision: revision}
 	for i := range n {
 		p.Origins = append(p.Origins, fmt.Sprintf("https://app-%d.at-%d.example", i, revision))
@@ -58,8 +59,8 @@ func datedListing(revision uint64, n int) *origins.List {
 	return origins.NewList(revision, []origins.Part{p})
 }
 
-// contents are what makes a list, in an order.
-func contents(l *origins.List) string {
+// describeList returns the contents of a list in a fixed order.
+func describeList(l *origins.List) string {
 	all := slices.Collect(l.Changes("acme"))
 	for i := range all {
 		slices.Sort(all[i].Origins)
@@ -68,20 +69,21 @@ func contents(l *origins.List) string {
 	return fmt.Sprint(l.CompleteTo(), l.Revision(), l.Len(), all)
 }
 
-// wantCopy reads a copy of the directory, which may be in use.
-func wantCopy(t *testing.T, path string, want *lists.Snapshot) {
+// wantOnDisk compares the snapshot on disk with want. It reads a copy of the
+// directory, which may be in use.
+func wantOnDisk(t *testing.T, path string, want *lists.Snapshot) {
 	t.Helper()
 	got := readCopy(t, path)
 	if got.At != want.At || !got.Confirmed.Equal(want.Confirmed) {
-		t.Errorf("it is at %v, confirmed %v; want %v, %v", got.At, got.Confirmed, want.At, want.Confirmed)
+		t.Errorf("snapshot at %v, confirmed %v; want %v, %v", got.At, got.Confirmed, want.At, want.Confirmed)
 	}
 	if len(got.Lists) != len(want.Lists) {
-		t.Errorf("it has %d lists, want %d", len(got.Lists), len(want.Lists))
+		t.Errorf("snapshot has %d lists, want %d", len(got.Lists), len(want.Lists))
 	}
 	for tenant, l := range want.Lists {
 		if got.Lists[tenant] == nil {
 			t.Errorf("%s has no list", tenant)
-		} else if got, want := contents(got.Lists[tenant]), contents(l); got != want {
+		} else if got, want := describeList(got.Lists[tenant]), describeList(l); got != want {
 			t.Errorf("the list of %s is %.300s…, want %.300s…", tenant, got, want)
 		}
 	}
@@ -89,8 +91,8 @@ func wantCopy(t *testing.T, path string, want *lists.Snapshot) {
 
 func readCopy(t *testing.T, path string) *lists.Snapshot {
 	t.Helper()
-	d := copied(t, path)
-	defer shut(t, d)
+	d := openCopy(t, path)
+	defer closeDisk(t, d)
 	s, err := d.Read()
 	if err != nil {
 		t.Fatal(err)
@@ -98,7 +100,7 @@ func readCopy(t *testing.T, path string) *lists.Snapshot {
 	return s
 }
 
-func copied(t *testing.T, path string) *disk.Disk {
+func openCopy(t *testing.T, path string) *disk.Disk {
 	t.Helper()
 	to := t.TempDir()
 	names, err := filepath.Glob(filepath.Join(path, "*"))
@@ -117,13 +119,13 @@ func copied(t *testing.T, path string) *disk.Disk {
 			t.Fatal(err)
 		}
 	}
-	return open(t, to)
+	return openDisk(t, to)
 }
 
 func wantRefused(t *testing.T, d *disk.Disk, what string) {
 	t.Helper()
 	s, err := d.Read()
 	if s != nil || err == nil || errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("%s: read %v, %v; want it refused", what, s, err)
+		t.Errorf("%s: Read returned %v, %v; want an error", what, s, err)
 	}
 }

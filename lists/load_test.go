@@ -11,23 +11,23 @@ import (
 	"originwarden/store"
 )
 
-// reads is a store of which only Load is asked for.
-type reads struct {
+// loadOnlyStore implements only Load.
+type loadOnlyStore struct {
 	lists.Store
 	load func(ctx context.Context, tenant string) (uint64, []store.WebIntegration, error)
 }
 
-func (s reads) Load(ctx context.Context, tenant string) (uint64, []store.WebIntegration, error) {
+func (s loadOnlyStore) Load(ctx context.Context, tenant string) (uint64, []store.WebIntegration, error) {
 	return s.load(ctx, tenant)
 }
 
-// loading returns a cache whose store answers by load.
-func loading(load func(context.Context, string) (uint64, []store.WebIntegration, error), timeout time.Duration) *lists.Cache {
-	return lists.New(lists.Config{Store: reads{load: load}, Bounds: roomy().Bounds, Timeout: timeout})
+// newLoadCache returns a cache whose store loads lists by load.
+func newLoadCache(load func(context.Context, string) (uint64, []store.WebIntegration, error), timeout time.Duration) *lists.Cache {
+	return lists.New(lists.Config{Store: loadOnlyStore{load: load}, Bounds: newConfig().Bounds, Timeout: timeout})
 }
 
-func TestLoad_BuildsTheTenantsList(t *testing.T) {
-	cache := loading(func(_ context.Context, tenant string) (uint64, []store.WebIntegration, error) {
+func TestLoad_BuildsTenantList(t *testing.T) {
+	cache := newLoadCache(func(_ context.Context, tenant string) (uint64, []store.WebIntegration, error) {
 		return 9, []store.WebIntegration{
 			{ID: "one", TenantID: tenant, Revision: 3, ValidOrigins: []string{"https://A.example", "not an origin"}},
 			{ID: "two", TenantID: tenant, Revision: 9, ValidOrigins: []string{"https://" + tenant + ".example"}},
@@ -38,30 +38,30 @@ func TestLoad_BuildsTheTenantsList(t *testing.T) {
 		t.Fatal(err)
 	}
 	if list.Revision() != 9 || list.Len() != 2 || !list.Contains("https://a.example") || !list.Contains("https://acme.example") {
-		t.Errorf("the list has %d origins at revision %d", list.Len(), list.Revision())
+		t.Errorf("list has %d origins at revision %d", list.Len(), list.Revision())
 	}
 }
 
-func TestLoad_FailsWithTheStore(t *testing.T) {
+func TestLoad_ReturnsStoreError(t *testing.T) {
 	down := errors.New("down")
-	cache := loading(func(context.Context, string) (uint64, []store.WebIntegration, error) {
+	cache := newLoadCache(func(context.Context, string) (uint64, []store.WebIntegration, error) {
 		return 9, []store.WebIntegration{{ID: "one"}}, down
 	}, time.Second)
 	if list, err := cache.List(t.Context(), "acme"); list != nil || !errors.Is(err, down) {
-		t.Errorf("the list is %v, the error %v", list, err)
+		t.Errorf("list %v, error %v", list, err)
 	}
 }
 
-func TestLoad_EndsWithinItsTimeout(t *testing.T) {
+func TestLoad_TimesOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cache := loading(func(ctx context.Context, _ string) (uint64, []store.WebIntegration, error) {
+		cache := newLoadCache(func(ctx context.Context, _ string) (uint64, []store.WebIntegration, error) {
 			<-ctx.Done()
 			return 0, nil, ctx.Err()
 		}, 2*time.Second)
 		start := time.Now()
 		_, err := cache.List(context.Background(), "acme")
 		if waited := time.Since(start); waited != 2*time.Second || !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("it ended after %v with %v", waited, err)
+			t.Errorf("List returned after %v: %v", waited, err)
 		}
 	})
 }

@@ -27,36 +27,36 @@ func (s at) Accept(context.Context) (store.Position, error)   { return s.positio
 // following is a gateway whose store has three tenants. The lists of two are
 // cached, and that of one who never wrote anything.
 func following(t *testing.T) (g *gateway, last store.WebIntegration) {
-	g = newGateway(t, engine(t)).follow()
-	create(t, g.hooked, entry("acme", "https://a.example"))
-	create(t, g.hooked, entry("not cached", "https://a.example"))
-	last = create(t, g.hooked, entry("other", "https://o.example"))
+	g = newGateway(t, openStore(t)).start()
+	create(t, g.store, newIntegration("acme", "https://a.example"))
+	create(t, g.store, newIntegration("not cached", "https://a.example"))
+	last = create(t, g.store, newIntegration("other", "https://o.example"))
 	g.await(last.Revision)
-	g.list("acme")
-	g.list("other")
-	g.list("new")
+	g.mustList("acme")
+	g.mustList("other")
+	g.mustList("new")
 	time.Sleep(beat)
-	g.takeChanged()
+	g.takeNotified()
 	return g, last
 }
 
 func TestReset_KeepsEveryListUntilItIsAccepted(t *testing.T) {
 	for name, found := range map[string]func(*testing.T, *gateway) store.Store{
 		"another store": func(t *testing.T, g *gateway) store.Store {
-			s := engine(t)
+			s := openStore(t)
 			for range 10 { // further on than the one before
-				create(t, s, entry("acme", "https://new.example"))
+				create(t, s, newIntegration("acme", "https://new.example"))
 			}
 			return s
 		},
-		"an empty store": func(t *testing.T, g *gateway) store.Store { return engine(t) },
+		"an empty store": func(t *testing.T, g *gateway) store.Store { return openStore(t) },
 		"an older revision": func(t *testing.T, g *gateway) store.Store {
 			is := g.State().InForce
-			return at{g.hooked.Store, store.Position{Store: is.Store, Revision: is.Revision - 1}}
+			return at{g.store.Store, store.Position{Store: is.Store, Revision: is.Revision - 1}}
 		},
-		"no identity": func(t *testing.T, g *gateway) store.Store { return at{g.hooked.Store, store.Position{}} },
+		"no identity": func(t *testing.T, g *gateway) store.Store { return at{g.store.Store, store.Position{}} },
 		"a store that says so": func(t *testing.T, g *gateway) store.Store {
-			return saying{g.hooked.Store, &store.ResetError{Known: g.State().InForce}}
+			return saying{g.store.Store, &store.ResetError{Known: g.State().InForce}}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -64,20 +64,20 @@ func TestReset_KeepsEveryListUntilItIsAccepted(t *testing.T) {
 				g, _ := following(t)
 				was := g.State()
 				s := found(t, g)
-				g.hooked.set(func(h *hooked) { h.Store = s })
+				g.store.update(func(h *hookedStore) { h.Store = s })
 				time.Sleep(time.Hour)
 				g.wantListed("acme", "https://a.example")
 				g.wantListed("other", "https://o.example")
-				g.wantGone("acme", "https://new.example")
+				g.wantNotListed("acme", "https://new.example")
 				is := g.State()
 				if is.InForce != was.InForce || is.Reset == nil || !is.Up || time.Since(is.Confirmed) < time.Hour-2*time.Second {
 					t.Errorf("reset: %+v, was %+v", is, was)
 				}
-				if told := g.takeChanged(); len(told) != 0 {
-					t.Errorf("told of %q", told)
+				if told := g.takeNotified(); len(told) != 0 {
+					t.Errorf("notified of %q", told)
 				}
 				g.wantEvents(lists.StoreReset)
-				if _, err := g.reported(); !errors.Is(err, store.ErrReset) {
+				if _, err := g.reportedEvents(); !errors.Is(err, store.ErrReset) {
 					t.Errorf("the error is %v", err)
 				}
 			})
@@ -96,15 +96,15 @@ func (s saying) Position(context.Context) (store.Position, error) { return store
 func TestReset_IsOverWhenTheStoreComesBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g, last := following(t)
-		old, other := g.hooked.Store, engine(t)
-		g.hooked.set(func(h *hooked) { h.Store = other })
+		old, other := g.store.Store, openStore(t)
+		g.store.update(func(h *hookedStore) { h.Store = other })
 		time.Sleep(time.Minute)
-		g.hooked.set(func(h *hooked) { h.Store = old })
-		g.await(remove(t, g.hooked, last))
+		g.store.update(func(h *hookedStore) { h.Store = old })
+		g.await(remove(t, g.store, last))
 		if s := g.State(); s.Reset != nil {
 			t.Errorf("it is the old one: %+v", s)
 		}
-		g.wantGone("other", "https://o.example")
+		g.wantNotListed("other", "https://o.example")
 		g.wantListed("acme", "https://a.example")
 		g.wantEvents(lists.StoreReset, lists.StoreBack)
 	})
@@ -114,10 +114,10 @@ func TestAccept_TakesTheListsThatAreThere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g, old := following(t)
 		prepared := 0
-		g.preloads(func(context.Context) error { prepared++; return nil })
-		s := engine(t)
-		w := create(t, s, entry("acme", "https://new.example"))
-		g.hooked.set(func(h *hooked) { h.Store = s })
+		g.preloadWith(func(context.Context) error { prepared++; return nil })
+		s := openStore(t)
+		w := create(t, s, newIntegration("acme", "https://new.example"))
+		g.store.update(func(h *hookedStore) { h.Store = s })
 		time.Sleep(time.Minute)
 		accepted, err := g.Accept(t.Context())
 		if err != nil || accepted.Revision != w.Revision {
@@ -132,18 +132,18 @@ func TestAccept_TakesTheListsThatAreThere(t *testing.T) {
 		if is.InForce != accepted || is.Reset != nil || is.Newest != w.Revision || prepared != 1 {
 			t.Errorf("accepted: %+v, prepared %d times", is, prepared)
 		}
-		if told := g.takeChanged(); !slices.Equal(told, []string{"acme", "new", "not cached", "other"}) {
-			t.Errorf("told of %q", told)
+		if told := g.takeNotified(); !slices.Equal(told, []string{"acme", "new", "not cached", "other"}) {
+			t.Errorf("notified of %q", told)
 		}
 		g.wantListed("acme", "https://new.example")
-		g.wantGone("acme", "https://a.example")
-		g.wantGone("other", "https://o.example")
-		gone := remove(t, g.hooked, w)
-		g.await(create(t, g.hooked, entry("new", "https://n.example")).Revision)
+		g.wantNotListed("acme", "https://a.example")
+		g.wantNotListed("other", "https://o.example")
+		gone := remove(t, g.store, w)
+		g.await(create(t, g.store, newIntegration("new", "https://n.example")).Revision)
 		if old.Revision <= gone {
 			t.Fatal("revisions of the store before are no greater")
 		}
-		g.wantGone("acme", "https://new.example")
+		g.wantNotListed("acme", "https://new.example")
 		g.wantListed("new", "https://n.example")
 		g.wantEvents(lists.StoreReset, lists.StoreAccepted, lists.ListsLoaded)
 	})
@@ -153,15 +153,15 @@ func TestAccept_TakesTheListsThatAreThere(t *testing.T) {
 func TestAccept_EndsTheFeedOfTheStoreBefore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g, _ := following(t)
-		s := engine(t)
-		w := create(t, s, entry("acme", "https://new.example"))
-		g.hooked.set(func(h *hooked) { h.Store = s })
+		s := openStore(t)
+		w := create(t, s, newIntegration("acme", "https://new.example"))
+		g.store.update(func(h *hookedStore) { h.Store = s })
 		if _, err := g.Accept(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		g.await(w.Revision)
-		g.wantGone("other", "https://o.example")
-		gone := remove(t, g.hooked, w)
+		g.wantNotListed("other", "https://o.example")
+		gone := remove(t, g.store, w)
 		began := time.Now()
 		g.await(gone)
 		if took := time.Since(began); took != 0 {
@@ -174,7 +174,7 @@ func TestAccept_EndsTheFeedOfTheStoreBefore(t *testing.T) {
 func TestAccept_LeavesAStoreThatWasNotResetAsItIs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g, last := following(t)
-		g.hooked.takeCalls()
+		g.store.takeCalls()
 		accepted, err := g.Accept(t.Context())
 		if err != nil || accepted.Revision != last.Revision {
 			t.Errorf("Accept: %+v, %v", accepted, err)
@@ -182,8 +182,8 @@ func TestAccept_LeavesAStoreThatWasNotResetAsItIs(t *testing.T) {
 		time.Sleep(time.Minute)
 		g.wantCalls()
 		g.wantEvents()
-		if told := g.takeChanged(); len(told) != 0 {
-			t.Errorf("told of %q", told)
+		if told := g.takeNotified(); len(told) != 0 {
+			t.Errorf("notified of %q", told)
 		}
 	})
 }
@@ -191,10 +191,10 @@ func TestAccept_LeavesAStoreThatWasNotResetAsItIs(t *testing.T) {
 func TestAccept_FailsWithTheStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g, _ := following(t)
-		s := engine(t)
-		g.hooked.set(func(h *hooked) { h.Store = s })
+		s := openStore(t)
+		g.store.update(func(h *hookedStore) { h.Store = s })
 		time.Sleep(time.Minute)
-		g.hooked.down()
+		g.store.setDown()
 		if at, err := g.Accept(t.Context()); !errors.Is(err, errDown) || at != (store.Position{}) {
 			t.Errorf("Accept: %+v, %v", at, err)
 		}
@@ -207,17 +207,17 @@ func TestAcceptReset_TakesTheStoreByItself(t *testing.T) {
 		g, _ := following(t)
 		g.stop()
 		g.Configure(func(config *lists.Config) { config.AcceptReset = true })
-		s := engine(t)
-		w := create(t, s, entry("acme", "https://new.example"))
-		g.hooked.set(func(h *hooked) { h.Store = s })
-		g.follow()
+		s := openStore(t)
+		w := create(t, s, newIntegration("acme", "https://new.example"))
+		g.store.update(func(h *hookedStore) { h.Store = s })
+		g.start()
 		g.await(w.Revision)
 		synctest.Wait()
 		g.wantListed("acme", "https://new.example")
-		g.wantGone("acme", "https://a.example")
-		g.wantGone("other", "https://o.example")
-		if told := g.takeChanged(); !slices.Equal(told, []string{"acme", "new", "not cached", "other"}) {
-			t.Errorf("told of %q", told)
+		g.wantNotListed("acme", "https://a.example")
+		g.wantNotListed("other", "https://o.example")
+		if told := g.takeNotified(); !slices.Equal(told, []string{"acme", "new", "not cached", "other"}) {
+			t.Errorf("notified of %q", told)
 		}
 		g.wantEvents(lists.StoreAccepted)
 	})
@@ -226,55 +226,55 @@ func TestAcceptReset_TakesTheStoreByItself(t *testing.T) {
 // What the feed of the store before still has to tell is of no interest.
 func TestAccept_IgnoresWhatTheStoreBeforeTellsLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newGateway(t, engine(t))
-		late := entry("acme", "https://late.example")
+		g := newGateway(t, openStore(t))
+		late := newIntegration("acme", "https://late.example")
 		late.Revision = 1000
 		told := make(chan struct{})
-		g.hooked.watch = func(_ store.Store, ctx context.Context, _ uint64, changed func([]origins.Change)) error {
-			g.hooked.set(func(h *hooked) { h.watch = nil })
+		g.store.watch = func(_ store.Store, ctx context.Context, _ uint64, changed func([]origins.Change)) error {
+			g.store.update(func(h *hookedStore) { h.watch = nil })
 			<-ctx.Done()
 			changed([]origins.Change{late.Change()})
 			close(told)
 			return ctx.Err()
 		}
-		g.follow()
-		g.list("acme")
-		s := engine(t)
-		w := create(t, s, entry("acme", "https://new.example"))
-		g.hooked.set(func(h *hooked) {
+		g.start()
+		g.mustList("acme")
+		s := openStore(t)
+		w := create(t, s, newIntegration("acme", "https://new.example"))
+		g.store.update(func(h *hookedStore) {
 			h.Store = s
-			h.accepted = func() { g.list("acme") } // a request comes between
+			h.accepted = func() { g.mustList("acme") } // a request comes between
 		})
 		if _, err := g.Accept(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		g.list("acme")
+		g.mustList("acme")
 		<-told
 		g.await(w.Revision)
 		if at := g.State().InForce.Revision; at != w.Revision {
 			t.Errorf("in force is %d", at)
 		}
 		g.wantListed("acme", "https://new.example")
-		g.wantGone("acme", "https://late.example")
+		g.wantNotListed("acme", "https://late.example")
 	})
 }
 
 // What was read of the store before, to catch up, does not hold for the other.
 func TestAccept_ComparesAgainWhatWasBeingCompared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newGateway(t, engine(t))
-		create(t, g.hooked, entry("acme", "https://a.example"))
+		g := newGateway(t, openStore(t))
+		create(t, g.store, newIntegration("acme", "https://a.example"))
 		reading, read := make(chan struct{}), make(chan struct{})
-		g.hooked.set(func(h *hooked) { h.Store = slow{h.Store, reading, read} })
-		g.follow()
+		g.store.update(func(h *hookedStore) { h.Store = slow{h.Store, reading, read} })
+		g.start()
 		<-reading
-		s := engine(t)
-		w := create(t, s, entry("acme", "https://new.example"))
-		g.hooked.set(func(h *hooked) { h.Store = saying{s, &store.ResetError{}} })
+		s := openStore(t)
+		w := create(t, s, newIntegration("acme", "https://new.example"))
+		g.store.update(func(h *hookedStore) { h.Store = saying{s, &store.ResetError{}} })
 		if _, err := g.Accept(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		g.hooked.set(func(h *hooked) { h.Store = s })
+		g.store.update(func(h *hookedStore) { h.Store = s })
 		close(read)
 		g.await(w.Revision)
 		g.wantListed("acme", "https://new.example")
@@ -285,19 +285,19 @@ func TestAccept_ComparesAgainWhatWasBeingCompared(t *testing.T) {
 // Lists that were prepared of the store before are not those of the other.
 func TestAccept_PreparesAgainWhatWasBeingPrepared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newGateway(t, engine(t))
-		create(t, g.hooked, entry("acme"))
+		g := newGateway(t, openStore(t))
+		create(t, g.store, newIntegration("acme"))
 		preparing, prepared := make(chan struct{}, 2), make(chan struct{})
-		g.preloads(func(context.Context) error {
+		g.preloadWith(func(context.Context) error {
 			preparing <- struct{}{}
 			<-prepared
 			return nil
 		})
-		g.follow()
+		g.start()
 		<-preparing
-		s := engine(t)
-		w := create(t, s, entry("acme"))
-		g.hooked.set(func(h *hooked) { h.Store = s })
+		s := openStore(t)
+		w := create(t, s, newIntegration("acme"))
+		g.store.update(func(h *hookedStore) { h.Store = s })
 		if _, err := g.Accept(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -320,20 +320,20 @@ func TestAccept_DropsAListThatWasBeingRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g, _ := following(t)
 		reading, read := make(chan struct{}), make(chan struct{})
-		old := g.hooked.Store
-		g.hooked.set(func(h *hooked) { h.Store = slow{old, reading, read} })
+		old := g.store.Store
+		g.store.update(func(h *hookedStore) { h.Store = slow{old, reading, read} })
 		go g.List(context.Background(), "not cached")
 		<-reading
-		s := engine(t)
-		w := create(t, s, entry("not cached", "https://new.example"))
-		g.hooked.set(func(h *hooked) { h.Store = s })
+		s := openStore(t)
+		w := create(t, s, newIntegration("not cached", "https://new.example"))
+		g.store.update(func(h *hookedStore) { h.Store = s })
 		if _, err := g.Accept(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		g.await(w.Revision)
 		close(read)
 		g.wantListed("not cached", "https://new.example")
-		g.wantGone("not cached", "https://a.example")
+		g.wantNotListed("not cached", "https://a.example")
 	})
 }
 
@@ -362,9 +362,9 @@ func (s slow) Tenants(ctx context.Context) (store.Position, map[string]uint64, e
 func TestAccept_LeavesThePositionToTheStoreThatIsThere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g, _ := following(t)
-		s := engine(t)
+		s := openStore(t)
 		accept := sync.OnceFunc(func() {
-			g.hooked.set(func(h *hooked) { h.Store = s })
+			g.store.update(func(h *hookedStore) { h.Store = s })
 			if _, err := g.Accept(t.Context()); err != nil {
 				t.Error(err)
 			}
@@ -374,8 +374,8 @@ func TestAccept_LeavesThePositionToTheStoreThatIsThere(t *testing.T) {
 				accept()
 			}
 		})
-		create(t, g.hooked.Store, entry("told", "https://a.example"))
-		w := create(t, s, entry("acme", "https://new.example"))
+		create(t, g.store.Store, newIntegration("told", "https://a.example"))
+		w := create(t, s, newIntegration("acme", "https://new.example"))
 		time.Sleep(time.Minute)
 		if at := g.State().InForce; at.Revision != w.Revision {
 			t.Errorf("in force is %+v, the store is at %d", at, w.Revision)

@@ -14,11 +14,11 @@ import (
 
 func TestCache_ServesARestoredList(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		load, calls := counting(1)
+		load, calls := newCountingLoader(1)
 		c := liststest.New(lists.Config{Bounds: lists.Bounds{Tenants: 2, Origins: 30}}, load)
 		c.Configure(func(config *lists.Config) { config.MaxStaleness = time.Minute })
 		confirmed := time.Now().Add(-40 * time.Second)
-		c.RestoreList("acme", listing(1, 5), confirmed)
+		c.RestoreList("acme", newList(1, 5), confirmed)
 		if mustList(t, c, "acme").Len() != 5 || calls("acme") != 0 || c.Stats().Origins != 5 {
 			t.Errorf("%+v after %d loads", c.Stats(), calls("acme"))
 		}
@@ -26,12 +26,12 @@ func TestCache_ServesARestoredList(t *testing.T) {
 			t.Errorf("confirmed %v, want %v", at, confirmed)
 		}
 		time.Sleep(20*time.Second + 1)
-		if got := decided(t, c, "acme"); got != origins.ListStale {
+		if got := decide(t, c, "acme"); got != origins.ListStale {
 			t.Errorf("%v, 60 s after it was confirmed in another process", got)
 		}
 		synctest.Wait()
 		for i := range 10 {
-			c.RestoreList(fmt.Sprint("tenant-", i), listing(1, 20), confirmed)
+			c.RestoreList(fmt.Sprint("tenant-", i), newList(1, 20), confirmed)
 		}
 		if got := c.Stats(); got.Tenants > 2 || got.Origins > 30 {
 			t.Errorf("%+v, which is out of bounds", got)
@@ -40,15 +40,15 @@ func TestCache_ServesARestoredList(t *testing.T) {
 }
 
 func TestCache_RestoresNothingOverAListThatIsThere(t *testing.T) {
-	load, _ := counting(1)
-	c := liststest.New(roomy(), load)
+	load, _ := newCountingLoader(1)
+	c := liststest.New(newConfig(), load)
 	there := mustList(t, c, "acme")
-	c.RestoreList("acme", listing(9, 5), time.Now())
+	c.RestoreList("acme", newList(9, 5), time.Now())
 	if mustList(t, c, "acme") != there {
 		t.Error("the list was replaced")
 	}
-	c.RestoreList("other", listing(3, 5), time.Now())
-	c.RestoreList("other", listing(9, 6), time.Now())
+	c.RestoreList("other", newList(3, 5), time.Now())
+	c.RestoreList("other", newList(9, 6), time.Now())
 	if mustList(t, c, "other").Len() != 5 {
 		t.Error("a restored list was replaced")
 	}
@@ -56,14 +56,14 @@ func TestCache_RestoresNothingOverAListThatIsThere(t *testing.T) {
 
 func TestCache_RestoresNothingOverAListThatIsBeingLoaded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := liststest.New(roomy(), func(context.Context, string) (*origins.List, error) {
+		c := liststest.New(newConfig(), func(context.Context, string) (*origins.List, error) {
 			time.Sleep(time.Second)
-			return listing(7, 1), nil
+			return newList(7, 1), nil
 		})
 		got := make(chan *origins.List)
 		go func() { got <- mustList(t, c, "acme") }()
 		synctest.Wait()
-		c.RestoreList("acme", listing(1, 5), time.Now())
+		c.RestoreList("acme", newList(1, 5), time.Now())
 		if _, _, ok := c.Peek("acme"); ok {
 			t.Error("it was restored")
 		}

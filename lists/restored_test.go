@@ -18,11 +18,11 @@ func TestRestored_ReadsAllListsAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		before, w := snapshotted(t)
 		g := restored(t, before)
-		g.preloads(func(context.Context) error { return nil })
-		gone := remove(t, g.hooked, w)
-		g.follow()
+		g.preloadWith(func(context.Context) error { return nil })
+		gone := remove(t, g.store, w)
+		g.start()
 		g.await(gone)
-		g.wantGone("acme", "https://a.example")
+		g.wantNotListed("acme", "https://a.example")
 		g.wantListed("other", "https://o.example")
 		g.wantCalls("Load acme", "Load other", "Tenants", "Watch")
 		g.wantEvents(lists.ListsLoaded)
@@ -33,11 +33,11 @@ func TestRestored_ComparesIfTheFeedDoesNotReachSoFar(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		before, w := snapshotted(t)
 		g := restored(t, before)
-		gone := remove(t, g.hooked, w)
+		gone := remove(t, g.store, w)
 		g.cut()()
-		g.follow()
+		g.start()
 		g.await(gone)
-		g.wantGone("acme", "https://a.example")
+		g.wantNotListed("acme", "https://a.example")
 		g.wantListed("other", "https://o.example")
 		synctest.Wait() // the lists were read before the feed began
 		g.wantEvents(lists.FeedBroken)
@@ -48,8 +48,8 @@ func TestRestored_IsServedUntilTheStoreIsThere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		before, _ := snapshotted(t)
 		g := restored(t, before)
-		g.hooked.down()
-		g.follow()
+		g.store.setDown()
+		g.start()
 		time.Sleep(time.Hour)
 		g.wantListed("acme", "https://a.example")
 		if s := g.State(); s.InForce != before.State().InForce || !s.Confirmed.Equal(before.State().Confirmed) || s.Up {
@@ -63,12 +63,12 @@ func TestRestored_CatchesUpBeforeAnythingIsServed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		before, w := snapshotted(t)
 		g := restored(t, before)
-		gone := remove(t, g.hooked, w)
-		g.preloads(func(context.Context) error { return nil })
+		gone := remove(t, g.store, w)
+		g.preloadWith(func(context.Context) error { return nil })
 		if err := g.CatchUp(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		g.wantGone("acme", "https://a.example")
+		g.wantNotListed("acme", "https://a.example")
 		g.wantListed("other", "https://o.example")
 		if s := g.State(); s.InForce.Revision != gone {
 			t.Errorf("in force is %d, want %d", s.InForce.Revision, gone)
@@ -81,20 +81,20 @@ func TestRestored_CatchesUpBeforeAnythingIsServed(t *testing.T) {
 func TestRestored_TellsOfAllTenantsOnceTheStoreIsReached(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		before, _ := snapshotted(t)
-		for rule, s := range map[string]store.Store{"the same store": before.hooked.Store, "an empty store": engine(t)} {
-			before.hooked.Store = s
+		for rule, s := range map[string]store.Store{"the same store": before.store.Store, "an empty store": openStore(t)} {
+			before.store.Store = s
 			g := restored(t, before)
 			g.Configure(func(config *lists.Config) { config.AcceptReset = true })
-			g.hooked.down()
-			g.follow()
+			g.store.setDown()
+			g.start()
 			time.Sleep(time.Minute)
-			g.takeChanged()
+			g.takeNotified()
 			for i := range 100 { // as many as there may be
 				g.RestoreList(fmt.Sprint("tenant-", i), origins.NewList(0, nil), time.Now())
 			}
-			g.hooked.up()
+			g.store.setUp()
 			time.Sleep(time.Minute)
-			told := g.takeChanged()
+			told := g.takeNotified()
 			for _, tenant := range []string{"acme", "other"} {
 				if !slices.Contains(told, tenant) {
 					t.Errorf("%s: not told of %s", rule, tenant)
@@ -107,11 +107,11 @@ func TestRestored_TellsOfAllTenantsOnceTheStoreIsReached(t *testing.T) {
 
 // snapshotted is a gateway that has followed a store and stopped.
 func snapshotted(t *testing.T) (*gateway, store.WebIntegration) {
-	g := newGateway(t, engine(t)).follow()
-	w := create(t, g.hooked, entry("acme", "https://a.example"))
-	g.await(create(t, g.hooked, entry("other", "https://o.example")).Revision)
-	g.list("acme")
-	g.list("other")
+	g := newGateway(t, openStore(t)).start()
+	w := create(t, g.store, newIntegration("acme", "https://a.example"))
+	g.await(create(t, g.store, newIntegration("other", "https://o.example")).Revision)
+	g.mustList("acme")
+	g.mustList("other")
 	time.Sleep(beat)
 	g.stop()
 	return g, w
@@ -122,7 +122,7 @@ const beat = time.Second
 
 // restored is a gateway that begins with the lists of the one before.
 func restored(t *testing.T, before *gateway) *gateway {
-	g := newGateway(t, before.hooked.Store)
+	g := newGateway(t, before.store.Store)
 	s := before.State()
 	kept := &lists.Snapshot{At: s.InForce, Confirmed: s.Confirmed, Lists: map[string]*origins.List{}}
 	for _, tenant := range before.Tenants() {

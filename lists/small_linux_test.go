@@ -7,13 +7,13 @@ import (
 	"testing"
 )
 
-// onSmallDisk returns the path of a directory to be, alone on a file system of
-// 64 KiB.
-func onSmallDisk(t *testing.T) string {
+// mountSmallDisk returns the path of a directory that does not exist yet, on a
+// file system of 64 KiB.
+func mountSmallDisk(t *testing.T) string {
 	t.Helper()
 	at := t.TempDir()
 	if err := syscall.Mount("none", at, "tmpfs", 0, "size=64k"); err != nil {
-		t.Skipf("no file system can be mounted here: %v", err)
+		t.Skipf("cannot mount a file system: %v", err)
 	}
 	t.Cleanup(func() {
 		if err := syscall.Unmount(at, syscall.MNT_DETACH); err != nil {
@@ -23,8 +23,8 @@ func onSmallDisk(t *testing.T) string {
 	return filepath.Join(at, "lists")
 }
 
-// fill leaves no space beside the directory.
-func fill(t *testing.T, path string) (restore func()) {
+// fillDisk fills the file system of the directory.
+func fillDisk(t *testing.T, path string) (restore func()) {
 	file := filepath.Join(filepath.Dir(path), "full")
 	if err := os.WriteFile(file, make([]byte, 1<<20), 0o600); err == nil {
 		t.Fatal("the disk is not small")

@@ -4,12 +4,12 @@ package lists_test
 
 import "testing"
 
-func onSmallDisk(t *testing.T) string {
+func mountSmallDisk(t *testing.T) string {
 	t.Helper()
-	t.Skip("a small file system is mounted on Linux alone")
+	t.Skip("a small file system can be mounted only on Linux")
 	return ""
 }
 
-func fill(*testing.T, string) (restore func()) { return nil }
+func fillDisk(*testing.T, string) (restore func()) { return nil }
 
 func setReadOnly(*testing.T, string, bool) {}

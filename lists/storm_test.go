@@ -43,15 +43,15 @@ func newStorm(t *testing.T, seed uint64) *storm {
 	for _, tenant := range s.tenants {
 		s.gone[tenant] = map[string]uint64{}
 	}
-	at := engine(t)
+	at := openStore(t)
 	for i := range uint64(2) {
 		g := newGateway(t, at)
 		g.Cache = lists.New(lists.Config{ // of two of the three tenants
-			Store: g.hooked, Bounds: lists.Bounds{Tenants: 2, Origins: 1000}, Timeout: timeout, Report: g.record,
+			Store: g.store, Bounds: lists.Bounds{Tenants: 2, Origins: 1000}, Timeout: timeout, Report: g.record,
 		})
-		g.hooked.fail = unreliable(rand.New(rand.NewPCG(seed, i)))
-		g.hooked.watch = s.breaking(rand.New(rand.NewPCG(seed, i+10)))
-		s.gateways = append(s.gateways, g.follow())
+		g.store.fail = unreliable(rand.New(rand.NewPCG(seed, i)))
+		g.store.watch = s.breaking(rand.New(rand.NewPCG(seed, i+10)))
+		s.gateways = append(s.gateways, g.start())
 	}
 	return s
 }
@@ -101,7 +101,7 @@ func (s *storm) run() {
 	}
 	writers.Wait()
 	for _, g := range s.gateways {
-		g.hooked.set(func(h *hooked) { h.fail, h.watch = nil, nil })
+		g.store.update(func(h *hookedStore) { h.fail, h.watch = nil, nil })
 		g.await(s.last)
 	}
 	close(calm)
@@ -111,7 +111,7 @@ func (s *storm) run() {
 		for _, tenant := range s.tenants {
 			s.compare(g, tenant)
 		}
-		if events, errs := g.reported(); slices.Contains(events, lists.ChangeMissed) {
+		if events, errs := g.reportedEvents(); slices.Contains(events, lists.ChangeMissed) {
 			s.t.Errorf("a change was missed: %v", errs)
 		}
 	}
@@ -125,18 +125,18 @@ func (s *storm) write(g *gateway, chance *rand.Rand) {
 		all := kept[tenant]
 		switch {
 		case len(all) < 2 || chance.IntN(3) == 0:
-			w := create(s.t, g.hooked, entry(tenant, s.fresh(g, n)))
+			w := create(s.t, g.store, newIntegration(tenant, s.fresh(g, n)))
 			s.wrote(g, w.Change())
 			kept[tenant] = append(all, w)
 		case chance.IntN(2) == 0:
 			i := chance.IntN(len(all))
 			old := all[i].ValidOrigins[0]
-			all[i] = edit(s.t, g.hooked, all[i], s.fresh(g, n))
+			all[i] = edit(s.t, g.store, all[i], s.fresh(g, n))
 			s.wrote(g, all[i].Change(), old)
 		default:
 			i := chance.IntN(len(all))
 			w := all[i]
-			s.wrote(g, store.Deletion(tenant, w.ID, remove(s.t, g.hooked, w)), w.ValidOrigins[0])
+			s.wrote(g, store.Deletion(tenant, w.ID, remove(s.t, g.store, w)), w.ValidOrigins[0])
 			kept[tenant] = slices.Delete(all, i, i+1)
 		}
 		time.Sleep(time.Duration(chance.IntN(100)) * time.Millisecond)
@@ -194,7 +194,7 @@ func (s *storm) goneBy(tenant string, inForce uint64) map[string]uint64 {
 }
 
 func (s *storm) compare(g *gateway, tenant string) {
-	_, all, err := g.hooked.Load(s.t.Context(), tenant)
+	_, all, err := g.store.Load(s.t.Context(), tenant)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -202,7 +202,7 @@ func (s *storm) compare(g *gateway, tenant string) {
 	for _, w := range all {
 		want[w.ID] = slices.Sorted(slices.Values(w.ValidOrigins))
 	}
-	if got := listed(g.list(tenant)); !reflect.DeepEqual(got, want) {
+	if got := listed(g.mustList(tenant)); !reflect.DeepEqual(got, want) {
 		s.t.Errorf("%s lists %v, the store %v", tenant, got, want)
 	}
 }
