@@ -13,17 +13,17 @@ import (
 	"originwarden/store"
 )
 
-// stream is a store in memory of one tenant, whose feed is what is sent to it.
-type stream struct {
+// memoryStore is a store of one tenant whose feed delivers what is sent to it.
+type memoryStore struct {
 	store.Store
 	lists    []store.WebIntegration
 	revision atomic.Uint64
 	feed     chan []origins.Change
 }
 
-// newStream has that many origins, 100 in each web integration.
-func newStream(total int) *stream {
-	s := &stream{feed: make(chan []origins.Change)}
+// newMemoryStore returns a store with total origins, 100 in each web integration.
+func newMemoryStore(total int) *memoryStore {
+	s := &memoryStore{feed: make(chan []origins.Change)}
 	for i := range total / 100 {
 		w := store.WebIntegration{ID: fmt.Sprint("integration-", i), TenantID: "acme", Revision: s.revision.Add(1)}
 		for n := range 100 {
@@ -34,21 +34,21 @@ func newStream(total int) *stream {
 	return s
 }
 
-func (s *stream) at() store.Position {
+func (s *memoryStore) at() store.Position {
 	return store.Position{Store: "one", Revision: s.revision.Load()}
 }
 
-func (s *stream) Load(context.Context, string) (uint64, []store.WebIntegration, error) {
+func (s *memoryStore) Load(context.Context, string) (uint64, []store.WebIntegration, error) {
 	return s.at().Revision, s.lists, nil
 }
 
-func (s *stream) Position(context.Context) (store.Position, error) { return s.at(), nil }
+func (s *memoryStore) Position(context.Context) (store.Position, error) { return s.at(), nil }
 
-func (s *stream) Tenants(context.Context) (store.Position, map[string]uint64, error) {
+func (s *memoryStore) Tenants(context.Context) (store.Position, map[string]uint64, error) {
 	return s.at(), map[string]uint64{"acme": s.at().Revision}, nil
 }
 
-func (s *stream) Watch(ctx context.Context, _ uint64, changed func([]origins.Change)) error {
+func (s *memoryStore) Watch(ctx context.Context, _ uint64, changed func([]origins.Change)) error {
 	for {
 		select {
 		case changes := <-s.feed:
@@ -59,9 +59,9 @@ func (s *stream) Watch(ctx context.Context, _ uint64, changed func([]origins.Cha
 	}
 }
 
-// send feeds that many changes together, each of another web integration, and
-// returns the last revision.
-func (s *stream) send(n int) uint64 {
+// send delivers n changes of different web integrations together and returns the
+// last revision.
+func (s *memoryStore) send(n int) uint64 {
 	changes := make([]origins.Change, n)
 	for i := range changes {
 		revision := s.revision.Add(1)
@@ -93,10 +93,10 @@ func BenchmarkCache_List(b *testing.B) {
 	}
 }
 
-// A change costs the same whatever the tenant has beside it.
+// The cost of a change does not depend on the size of the tenant's list.
 func BenchmarkFollow_Change(b *testing.B) {
 	for _, size := range []int{1000, 1_000_000} {
-		s := newStream(size)
+		s := newMemoryStore(size)
 		g := newGateway(b, s).start()
 		g.await(s.revision.Load())
 		g.mustList("acme")
@@ -112,10 +112,10 @@ func BenchmarkFollow_Change(b *testing.B) {
 	}
 }
 
-// A thousand changes of a tenant with a million origins, and what its list costs
-// those who ask for it meanwhile.
+// A thousand changes of a tenant with a million origins, and the cost of reads of
+// its list meanwhile.
 func BenchmarkFollow_Burst(b *testing.B) {
-	s := newStream(1_000_000)
+	s := newMemoryStore(1_000_000)
 	g := newGateway(b, s).start()
 	g.await(s.revision.Load())
 	g.mustList("acme")

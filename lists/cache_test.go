@@ -20,7 +20,7 @@ func newConfig() lists.Config {
 	return lists.Config{Bounds: lists.Bounds{Tenants: 100, Origins: 1000}}
 }
 
-// listing returns a list of n origins, read at revision.
+// newList returns a list of n origins, loaded at revision.
 func newList(revision uint64, n int) *origins.List {
 	part := origins.Part{ID: "one", Revision: revision}
 	for i := range n {
@@ -29,7 +29,8 @@ func newList(revision uint64, n int) *origins.List {
 	return origins.NewList(revision, []origins.Part{part})
 }
 
-// counting is a loader of lists of n origins that counts its calls by tenant.
+// newCountingLoader returns a loader of lists with n origins, and a function
+// that returns the number of its calls for a tenant.
 func newCountingLoader(n int) (liststest.Loader, func(tenant string) int) {
 	var mu sync.Mutex
 	calls := map[string]int{}
@@ -55,12 +56,12 @@ func mustList(t *testing.T, c *lists.Cache, tenant string) *origins.List {
 	return l
 }
 
-func TestCache_LoadsATenantOnce(t *testing.T) {
+func TestCache_LoadsTenantOnce(t *testing.T) {
 	load, calls := newCountingLoader(3)
 	c := liststest.New(newConfig(), load)
 	for range 10 {
 		if got := mustList(t, c, "acme").Len(); got != 3 {
-			t.Fatalf("the list has %d origins", got)
+			t.Fatalf("list has %d origins, want 3", got)
 		}
 	}
 	want := lists.Stats{Tenants: 1, Origins: 3, Hits: 9, Misses: 1, Loads: 1}
@@ -69,7 +70,7 @@ func TestCache_LoadsATenantOnce(t *testing.T) {
 	}
 }
 
-func TestCache_LoadsOnceHoweverManyWait(t *testing.T) {
+func TestCache_LoadsOnceForConcurrentRequests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var loads atomic.Int32
 		release := make(chan struct{})
@@ -86,37 +87,37 @@ func TestCache_LoadsOnceHoweverManyWait(t *testing.T) {
 		close(release)
 		waiting.Wait()
 		if loads.Load() != 1 {
-			t.Errorf("%d loads", loads.Load())
+			t.Errorf("%d loads, want 1", loads.Load())
 		}
 	})
 }
 
-func TestCache_AWaiterThatLeavesDoesNotEndTheLoad(t *testing.T) {
+func TestCache_CanceledRequestDoesNotEndLoad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		c := liststest.New(newConfig(), func(ctx context.Context, _ string) (*origins.List, error) {
 			<-release
 			return newList(1, 1), ctx.Err()
 		})
-		ctx, leave := context.WithCancel(t.Context())
-		left := make(chan error)
+		ctx, cancel := context.WithCancel(t.Context())
+		canceled := make(chan error)
 		go func() {
 			_, err := c.List(ctx, "acme")
-			left <- err
+			canceled <- err
 		}()
 		synctest.Wait()
-		leave()
-		if err := <-left; !errors.Is(err, lists.ErrUnavailable) || !errors.Is(err, context.Canceled) {
-			t.Errorf("the one who left got %v", err)
+		cancel()
+		if err := <-canceled; !errors.Is(err, lists.ErrUnavailable) || !errors.Is(err, context.Canceled) {
+			t.Errorf("canceled List returned %v", err)
 		}
 		close(release)
 		if mustList(t, c, "acme").Len() != 1 {
-			t.Error("the one who stayed got another list")
+			t.Error("List returned another list than was loaded")
 		}
 	})
 }
 
-func TestCache_RemembersAFailedLoadForASecond(t *testing.T) {
+func TestCache_CachesFailedLoadForOneSecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		loads, broken := 0, errors.New("broken")
 		c := liststest.New(newConfig(), func(context.Context, string) (*origins.List, error) {
@@ -131,26 +132,26 @@ func TestCache_RemembersAFailedLoadForASecond(t *testing.T) {
 			}
 		}
 		if mustList(t, c, "other"); loads != 2 {
-			t.Errorf("%d loads within the second, want one of each tenant", loads)
+			t.Errorf("%d loads within one second, want one for each tenant", loads)
 		}
 		time.Sleep(time.Second)
 		if mustList(t, c, "acme"); loads != 3 {
-			t.Errorf("%d loads after the second, want 3", loads)
+			t.Errorf("%d loads after one second, want 3", loads)
 		}
 	})
 }
 
-func TestCache_KeepsItsBounds(t *testing.T) {
+func TestCache_EvictsBeyondItsBounds(t *testing.T) {
 	rows := []struct {
 		rule   string
 		bounds lists.Bounds
 		each   int
-		want   []string // of a, b, c asked for in turn, what is still there
+		want   []string // the tenants still cached after a, b and c were requested in turn
 	}{
-		{"within both", lists.Bounds{Tenants: 3, Origins: 30}, 10, []string{"a", "b", "c"}},
-		{"the least recently used tenant goes", lists.Bounds{Tenants: 2, Origins: 30}, 10, []string{"b", "c"}},
-		{"so many go as the origins demand", lists.Bounds{Tenants: 3, Origins: 10}, 10, []string{"c"}},
-		{"one list alone may be larger", lists.Bounds{Tenants: 3, Origins: 5}, 10, []string{"c"}},
+		{"within both bounds", lists.Bounds{Tenants: 3, Origins: 30}, 10, []string{"a", "b", "c"}},
+		{"least recently used tenant is evicted", lists.Bounds{Tenants: 2, Origins: 30}, 10, []string{"b", "c"}},
+		{"several tenants are evicted for their origins", lists.Bounds{Tenants: 3, Origins: 10}, 10, []string{"c"}},
+		{"a single list may exceed the bound", lists.Bounds{Tenants: 3, Origins: 5}, 10, []string{"c"}},
 	}
 	for _, row := range rows {
 		load, calls := newCountingLoader(row.each)
@@ -170,24 +171,24 @@ func TestCache_KeepsItsBounds(t *testing.T) {
 	}
 }
 
-func TestCache_UseKeepsAList(t *testing.T) {
+func TestCache_KeepsRecentlyUsedList(t *testing.T) {
 	load, calls := newCountingLoader(1)
 	c := liststest.New(lists.Config{Bounds: lists.Bounds{Tenants: 2, Origins: 30}}, load)
 	for _, tenant := range []string{"a", "b", "a", "c", "a"} {
 		mustList(t, c, tenant)
 	}
 	if calls("a") != 1 {
-		t.Errorf("the list in use was loaded %d times", calls("a"))
+		t.Errorf("the list in use was loaded %d times, want 1", calls("a"))
 	}
 }
 
-func TestCache_AppliesAChangeToWhatItHas(t *testing.T) {
+func TestCache_AppliesChangeToCachedList(t *testing.T) {
 	load, calls := newCountingLoader(3)
 	c := liststest.New(newConfig(), load)
 	before := mustList(t, c, "acme")
 	c.Apply(newChange("two", 2, "https://new.example"))
 	if !mustList(t, c, "acme").Contains("https://new.example") || before.Contains("https://new.example") {
-		t.Error("the change is not in the list of later requests alone")
+		t.Error("the change must be in the new list and not in the old one")
 	}
 	if got := c.Stats(); got.Origins != 4 || calls("acme") != 1 {
 		t.Errorf("%+v after %d loads", got, calls("acme"))
@@ -199,7 +200,7 @@ func TestCache_AppliesAChangeToWhatItHas(t *testing.T) {
 	}
 }
 
-func TestCache_IgnoresChangesOfTenantsItDoesNotHave(t *testing.T) {
+func TestCache_IgnoresChangesOfUncachedTenants(t *testing.T) {
 	load, _ := newCountingLoader(3)
 	c := liststest.New(newConfig(), load)
 	c.Apply(newChange("two", 2, "https://new.example"))
@@ -208,22 +209,22 @@ func TestCache_IgnoresChangesOfTenantsItDoesNotHave(t *testing.T) {
 	}
 }
 
-// A read that began before a revocation was committed must not bring back what
-// was revoked, although it ends later.
-func TestCache_ASlowLoadDoesNotUndoAChange(t *testing.T) {
+// A load that began before a revocation was committed and ends after it must not
+// restore the revoked origin.
+func TestCache_SlowLoadDoesNotUndoChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		c := liststest.New(newConfig(), func(context.Context, string) (*origins.List, error) {
 			<-release
 			return newList(5, 1), nil
 		})
-		got := make(chan *origins.List)
-		go func() { got <- mustList(t, c, "acme") }()
+		loaded := make(chan *origins.List)
+		go func() { loaded <- mustList(t, c, "acme") }()
 		synctest.Wait()
 		c.Apply(newDeletion("one", 6))
 		c.Apply(newChange("two", 7, "https://new.example"))
 		close(release)
-		for _, list := range []*origins.List{<-got, mustList(t, c, "acme")} {
+		for _, list := range []*origins.List{<-loaded, mustList(t, c, "acme")} {
 			if list.Contains("https://app-0.example") || !list.Contains("https://new.example") {
 				t.Error("the load undid a change")
 			}
@@ -231,7 +232,7 @@ func TestCache_ASlowLoadDoesNotUndoAChange(t *testing.T) {
 	})
 }
 
-func TestCache_ServesAnInvalidListUntilItCouldBeReadAnew(t *testing.T) {
+func TestCache_ServesInvalidListUntilReloaded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		loads, down := 0, false
 		c := liststest.New(newConfig(), func(context.Context, string) (*origins.List, error) {
@@ -245,27 +246,27 @@ func TestCache_ServesAnInvalidListUntilItCouldBeReadAnew(t *testing.T) {
 			got := mustList(t, c, "acme").Len()
 			synctest.Wait()
 			if got != length || loads != afterLoads {
-				t.Errorf("%s: a list of %d after %d loads, want %d after %d", when, got, loads, length, afterLoads)
+				t.Errorf("%s: %d origins after %d loads, want %d after %d", when, got, loads, length, afterLoads)
 			}
 		}
-		expect("at first", 1, 1)
+		expect("first load", 1, 1)
 		down = true
 		c.Invalidate("acme")
-		expect("the first request starts a load", 1, 2)
-		expect("a failed one is not tried again for a second", 1, 2)
+		expect("request starts a load", 1, 2)
+		expect("failed load is not retried within one second", 1, 2)
 		time.Sleep(time.Second)
-		expect("then it is", 1, 3)
+		expect("failed load is retried after one second", 1, 3)
 		c.Apply(newChange("two", 9, "https://new.example"))
-		expect("a change is in force meanwhile", 2, 3)
+		expect("change is applied meanwhile", 2, 3)
 		time.Sleep(time.Second)
 		down = false
-		expect("the store is back", 2, 4)
-		expect("what it said is in force", 4, 4)
-		expect("and not invalid", 4, 4)
+		expect("store is available again", 2, 4)
+		expect("loaded list is in force", 4, 4)
+		expect("list is no longer invalid", 4, 4)
 	})
 }
 
-func TestCache_ReadsAgainWhatWasInvalidatedDuringTheLoad(t *testing.T) {
+func TestCache_ReloadsListInvalidatedDuringLoad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		reading, release := make(chan struct{}), make(chan struct{})
 		revision := uint64(0)
@@ -275,51 +276,51 @@ func TestCache_ReadsAgainWhatWasInvalidatedDuringTheLoad(t *testing.T) {
 			revision++
 			return newList(revision, int(revision)), nil
 		})
-		got := make(chan *origins.List)
-		go func() { got <- mustList(t, c, "acme") }()
+		loaded := make(chan *origins.List)
+		go func() { loaded <- mustList(t, c, "acme") }()
 		<-reading
 		c.Invalidate("acme")
 		release <- struct{}{}
 		<-reading
 		release <- struct{}{}
-		if list := <-got; list.Revision() != 2 {
-			t.Errorf("the list is of revision %d, want the second read", list.Revision())
+		if list := <-loaded; list.Revision() != 2 {
+			t.Errorf("list is at revision %d, want 2", list.Revision())
 		}
 	})
 }
 
-func TestCache_TellsWhoseListHasChanged(t *testing.T) {
+func TestCache_NotifiesOfChangedTenants(t *testing.T) {
 	load, _ := newCountingLoader(1)
 	c := liststest.New(newConfig(), load)
-	var told []string
-	c.Subscribe(func(tenant string) { told = append(told, tenant) })
+	var notified []string
+	c.Subscribe(func(tenant string) { notified = append(notified, tenant) })
 	mustList(t, c, "read")
 	mustList(t, c, "read")
 	c.Apply(newChange("two", 2))
 	c.Invalidate("other")
-	if want := []string{"acme", "other"}; !slices.Equal(told, want) {
-		t.Errorf("told %v, want %v", told, want)
+	if want := []string{"acme", "other"}; !slices.Equal(notified, want) {
+		t.Errorf("notified of %v, want %v", notified, want)
 	}
 }
 
-func TestCache_TellsThatAnInvalidListWasReadAnew(t *testing.T) {
+func TestCache_NotifiesWhenInvalidListIsReloaded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		load, _ := newCountingLoader(1)
 		c := liststest.New(newConfig(), load)
-		told := make(chan string, 10)
-		c.Subscribe(func(tenant string) { told <- tenant })
+		notified := make(chan string, 10)
+		c.Subscribe(func(tenant string) { notified <- tenant })
 		mustList(t, c, "acme")
 		c.Invalidate("acme")
 		mustList(t, c, "acme")
 		synctest.Wait()
-		if len(told) != 2 {
-			t.Errorf("told %d times, want of its invalidation and of the new list", len(told))
+		if len(notified) != 2 {
+			t.Errorf("%d notifications, want one for the invalidation and one for the new list", len(notified))
 		}
 	})
 }
 
-// Changes that go on while an invalid list is read do not put the reading off.
-func TestCache_ReadsAnInvalidListHoweverItChanges(t *testing.T) {
+// Changes that arrive while an invalid list is loaded do not delay the load.
+func TestCache_ReloadsInvalidListDespiteChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var revision atomic.Uint64
 		var revoked atomic.Bool
@@ -340,16 +341,16 @@ func TestCache_ReadsAnInvalidListHoweverItChanges(t *testing.T) {
 			time.Sleep(20 * time.Millisecond)
 		}
 		if list := mustList(t, c, "acme"); list.Contains("https://app-0.example") || !list.Contains("https://x.example") || c.IsInvalid("acme") {
-			t.Errorf("it is still invalid: %v", c.IsInvalid("acme"))
+			t.Errorf("list is out of date, invalid %v", c.IsInvalid("acme"))
 		}
 	})
 }
 
-// Whoever asks after a change does not get the result of a load that ended
-// before it, although that is still on its way to others.
-func TestCache_NobodyJoinsALoadThatHasEnded(t *testing.T) {
+// A request after a change must not get the result of a load that ended before
+// the change, even while that load still notifies others.
+func TestCache_DoesNotJoinFinishedLoad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		held, telling := make(chan bool), make(chan bool)
+		release, notifying := make(chan bool), make(chan bool)
 		c := liststest.New(lists.Config{Bounds: lists.Bounds{Tenants: 1, Origins: 100}}, func(context.Context, string) (*origins.List, error) {
 			return newList(1, 1), nil
 		})
@@ -358,14 +359,14 @@ func TestCache_NobodyJoinsALoadThatHasEnded(t *testing.T) {
 		c.Subscribe(func(tenant string) {
 			if tenant == "acme" && first && !c.IsInvalid("acme") {
 				first = false
-				close(telling)
-				<-held
+				close(notifying)
+				<-release
 			}
 		})
 		c.Invalidate("acme")
-		mustList(t, c, "acme") // reads it anew, and is held up when that is told
-		<-telling
-		mustList(t, c, "other") // puts it out
+		mustList(t, c, "acme") // reloads it, and blocks in the notification
+		<-notifying
+		mustList(t, c, "other") // evicts it
 		c.Apply(newDeletion("one", 2))
 		after := make(chan *origins.List)
 		go func() { after <- mustList(t, c, "acme") }()
@@ -373,16 +374,16 @@ func TestCache_NobodyJoinsALoadThatHasEnded(t *testing.T) {
 		select {
 		case <-after:
 		default:
-			t.Error("it waits for the load that has ended")
-			close(held)
+			t.Error("List waits for the finished load")
+			close(release)
 			<-after
 			return
 		}
-		close(held)
+		close(release)
 	})
 }
 
-func TestCache_BoundsWhatItRemembersOfDeletions(t *testing.T) {
+func TestCache_BoundsRememberedDeletions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		load, calls := newCountingLoader(3)
 		c := liststest.New(newConfig(), load)
@@ -393,14 +394,14 @@ func TestCache_BoundsWhatItRemembersOfDeletions(t *testing.T) {
 		mustList(t, c, "acme")
 		synctest.Wait()
 		if calls("acme") != 2 {
-			t.Errorf("%d loads, want a second one after a thousand deletions", calls("acme"))
+			t.Errorf("%d loads, want 2 after a thousand deletions", calls("acme"))
 		}
 	})
 }
 
-// Whatever the interleaving, once a deletion was applied no reader sees what
-// it removed.
-func TestCache_NoReaderSeesWhatWasRevoked(t *testing.T) {
+// In any interleaving, no reader sees a removed origin after the deletion was
+// applied.
+func TestCache_NeverServesRevokedOrigins(t *testing.T) {
 	var committed atomic.Uint64
 	load := func(context.Context, string) (*origins.List, error) {
 		revision := committed.Load()
@@ -422,7 +423,7 @@ func TestCache_NoReaderSeesWhatWasRevoked(t *testing.T) {
 				least := applied.Load()
 				l, err := c.List(context.Background(), "acme")
 				if err != nil || l.Revision() < least {
-					t.Errorf("a list of revision %d after %d was applied: %v", l.Revision(), least, err)
+					t.Errorf("list at revision %d after %d was applied (%v)", l.Revision(), least, err)
 					return
 				}
 				if i == 0 && n%8 == 0 {
@@ -440,17 +441,18 @@ func TestCache_NoReaderSeesWhatWasRevoked(t *testing.T) {
 	readers.Wait()
 }
 
-// Whoever decided by the list while it was invalid learns that it was read.
-func TestCache_TellsThatAnInvalidListWasReadAfterItWasEvicted(t *testing.T) {
+// Tunnels that were accepted by the invalid list have to be decided again once it
+// is reloaded.
+func TestCache_NotifiesWhenEvictedInvalidListIsReloaded(t *testing.T) {
 	load, _ := newCountingLoader(1)
 	c := liststest.New(lists.Config{Bounds: lists.Bounds{Tenants: 1, Origins: 100}}, load)
 	mustList(t, c, "acme")
 	c.Invalidate("acme")
 	mustList(t, c, "other") // evicts it
-	var told []string
-	c.Subscribe(func(tenant string) { told = append(told, tenant) })
+	var notified []string
+	c.Subscribe(func(tenant string) { notified = append(notified, tenant) })
 	mustList(t, c, "acme")
-	if !slices.Equal(told, []string{"acme"}) {
-		t.Errorf("told %v", told)
+	if !slices.Equal(notified, []string{"acme"}) {
+		t.Errorf("notified of %v", notified)
 	}
 }

@@ -16,29 +16,29 @@ import (
 	"originwarden/origins"
 )
 
-// decided is the reason for which the tenant's list decides about an origin that
-// it lists, unless it is stale.
+// decide returns the reason of the list's decision about an origin that it lists
+// unless it is stale.
 func decide(t *testing.T, c *lists.Cache, tenant string) origins.Reason {
 	t.Helper()
 	var policy origins.Policy
 	return policy.DecideByList(&origins.Request{Origin: []string{"https://app-0.example"}}, mustList(t, c, tenant))
 }
 
-func TestCache_RefusesByAListThatWasNotConfirmedForTooLong(t *testing.T) {
-	const most = time.Minute
+func TestCache_RefusesByStaleList(t *testing.T) {
+	const maxStaleness = time.Minute
 	rows := []struct {
 		rule         string
 		maxStaleness time.Duration
-		confirmed    time.Duration // after the load; 0 is never
+		confirmed    time.Duration // after the load; 0 means never
 		asked        time.Duration
 		want         origins.Reason
 	}{
-		{"as long as it may be", most, 0, most, origins.Listed},
-		{"longer", most, 0, most + 1, origins.ListStale},
-		{"the store confirmed it meanwhile", most, 10 * time.Second, most + 10*time.Second, origins.Listed},
-		{"too long ago", most, 10 * time.Second, most + 10*time.Second + 1, origins.ListStale},
-		{"an older confirmation does not age it", most, -time.Hour, most, origins.Listed},
-		{"without a limit it is good forever", 0, 0, 1000 * time.Hour, origins.Listed},
+		{"at the limit", maxStaleness, 0, maxStaleness, origins.Listed},
+		{"beyond the limit", maxStaleness, 0, maxStaleness + 1, origins.ListStale},
+		{"confirmed meanwhile", maxStaleness, 10 * time.Second, maxStaleness + 10*time.Second, origins.Listed},
+		{"confirmed too long ago", maxStaleness, 10 * time.Second, maxStaleness + 10*time.Second + 1, origins.ListStale},
+		{"older confirmation is ignored", maxStaleness, -time.Hour, maxStaleness, origins.Listed},
+		{"no limit", 0, 0, 1000 * time.Hour, origins.Listed},
 	}
 	for _, row := range rows {
 		synctest.Test(t, func(t *testing.T) {
@@ -58,7 +58,7 @@ func TestCache_RefusesByAListThatWasNotConfirmedForTooLong(t *testing.T) {
 	}
 }
 
-func TestCache_LoadsAStaleListAnewBesideItsRefusals(t *testing.T) {
+func TestCache_ReloadsStaleListWhileRefusing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		loads, down := 0, false
 		c := liststest.New(newConfig(), func(context.Context, string) (*origins.List, error) {
@@ -76,27 +76,27 @@ func TestCache_LoadsAStaleListAnewBesideItsRefusals(t *testing.T) {
 				t.Errorf("%s: %v after %d loads, want %v after %d", when, got, loads, want, afterLoads)
 			}
 		}
-		expect("at first", origins.Listed, 1)
+		expect("first load", origins.Listed, 1)
 		down = true
 		time.Sleep(2 * time.Minute)
-		expect("the first request starts a load", origins.ListStale, 2)
-		expect("a failed one is not tried again for a second", origins.ListStale, 2)
+		expect("request starts a load", origins.ListStale, 2)
+		expect("failed load is not retried within one second", origins.ListStale, 2)
 		c.Apply(newChange("two", 9, "https://new.example"))
 		c.Confirm(time.Now())
-		expect("confirmed, it decides again", origins.Listed, 2)
+		expect("confirmed list decides again", origins.Listed, 2)
 		if !mustList(t, c, "acme").Contains("https://new.example") {
 			t.Error("a change was lost while the list was stale")
 		}
 		time.Sleep(2 * time.Minute)
 		down = false
-		expect("stale again, the store is back", origins.ListStale, 3)
-		expect("it decides again", origins.Listed, 3)
+		expect("stale again, store available", origins.ListStale, 3)
+		expect("reloaded list decides again", origins.Listed, 3)
 	})
 }
 
-// The change may have been committed before the confirmation, and the list that
-// lacks it read before that.
-func TestCache_CountsFromBeforeAListWasRead(t *testing.T) {
+// A list that was read before a change lacks it, so its age counts from the
+// beginning of the load.
+func TestCache_ListAgeCountsFromStartOfLoad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := liststest.New(newConfig(), func(context.Context, string) (*origins.List, error) {
 			time.Sleep(time.Minute)
@@ -110,7 +110,7 @@ func TestCache_CountsFromBeforeAListWasRead(t *testing.T) {
 	})
 }
 
-func TestCache_ShowsWhatIsCachedWithoutUsingIt(t *testing.T) {
+func TestCache_PeekDoesNotCountAsUse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		load, calls := newCountingLoader(1)
 		c := liststest.New(lists.Config{Bounds: lists.Bounds{Tenants: 2, Origins: 30}}, load)
@@ -120,7 +120,7 @@ func TestCache_ShowsWhatIsCachedWithoutUsingIt(t *testing.T) {
 		loaded := time.Now()
 		time.Sleep(time.Minute)
 		if l, confirmed, ok := c.Peek("a"); l != a || !confirmed.Equal(loaded) || !ok {
-			t.Errorf("a: %v, %v, %v; want the list itself, however old", l, confirmed, ok)
+			t.Errorf("a: %v, %v, %v; want the cached list", l, confirmed, ok)
 		}
 		c.Confirm(loaded.Add(time.Minute))
 		if _, confirmed, _ := c.Peek("a"); !confirmed.Equal(loaded.Add(time.Minute)) {
@@ -129,82 +129,82 @@ func TestCache_ShowsWhatIsCachedWithoutUsingIt(t *testing.T) {
 		if l, confirmed, ok := c.Peek("c"); l != nil || !confirmed.IsZero() || ok || calls("c") != 0 {
 			t.Errorf("c: %v, %v, %v after %d loads", l, confirmed, ok, calls("c"))
 		}
-		mustList(t, c, "c") // a, which was only shown, goes
+		mustList(t, c, "c") // evicts a, because Peek is no use of it
 		tenants := c.Tenants()
 		if slices.Sort(tenants); !slices.Equal(tenants, []string{"b", "c"}) {
-			t.Errorf("there are %v", tenants)
+			t.Errorf("cached tenants %v", tenants)
 		}
 	})
 }
 
-func TestCache_CountsWhatBecameAList(t *testing.T) {
+func TestCache_CountsInstalledLists(t *testing.T) {
 	load, _ := newCountingLoader(1)
 	c := liststest.New(newConfig(), load)
 	before := c.Installs()
 	rows := []struct {
-		what string
-		do   func()
-		news bool
+		what     string
+		do       func()
+		installs bool
 	}{
-		{"a load", func() { mustList(t, c, "acme") }, true},
-		{"a hit", func() { mustList(t, c, "acme") }, false},
-		{"a change", func() { c.Apply(newChange("two", 2)) }, true},
-		{"the same again", func() { c.Apply(newChange("two", 2)) }, false},
-		{"a change of one that is not cached", func() { c.Apply(origins.Change{Tenant: "other"}) }, false},
-		{"a confirmation", func() { c.Confirm(time.Now()) }, false},
-		{"an invalidation", func() { c.Invalidate("acme") }, false},
-		{"a refreshed one", func() { _ = c.Refresh(t.Context(), "acme") }, true},
-		{"a restored one", func() { c.RestoreList("kept", newList(1, 1), time.Time{}) }, true},
-		{"one that was there", func() { c.RestoreList("kept", newList(2, 1), time.Time{}) }, false},
-		{"the end of all", c.StartOver, true},
+		{"load", func() { mustList(t, c, "acme") }, true},
+		{"hit", func() { mustList(t, c, "acme") }, false},
+		{"change", func() { c.Apply(newChange("two", 2)) }, true},
+		{"same change again", func() { c.Apply(newChange("two", 2)) }, false},
+		{"change of an uncached tenant", func() { c.Apply(origins.Change{Tenant: "other"}) }, false},
+		{"confirmation", func() { c.Confirm(time.Now()) }, false},
+		{"invalidation", func() { c.Invalidate("acme") }, false},
+		{"refresh", func() { _ = c.Refresh(t.Context(), "acme") }, true},
+		{"restored list", func() { c.RestoreList("kept", newList(1, 1), time.Time{}) }, true},
+		{"restore over a cached list", func() { c.RestoreList("kept", newList(2, 1), time.Time{}) }, false},
+		{"start over", c.StartOver, true},
 	}
 	for _, row := range rows {
 		row.do()
-		if got := c.Installs(); got != before && !row.news || got <= before && row.news {
+		if got := c.Installs(); got != before && !row.installs || got <= before && row.installs {
 			t.Errorf("%s: %d installs after %d", row.what, got, before)
 		}
 		before = c.Installs()
 	}
 }
 
-// A load tells nobody of the changes that it brings, so whoever decided by the
-// list before learns of them from these calls alone.
-func TestCache_TellsOfEveryChangeThatIsApplied(t *testing.T) {
+// A load does not notify of the changes that it contains, so each applied change
+// has to.
+func TestCache_NotifiesOfEveryAppliedChange(t *testing.T) {
 	load := func(context.Context, string) (*origins.List, error) { return newList(5, 1), nil }
 	rows := []struct {
 		rule   string
 		cached bool
 		change origins.Change
 	}{
-		{"it is new", true, newChange("two", 6)},
-		{"the list was loaded with it", true, newChange("one", 5, "https://other.example")},
-		{"the list was loaded with its deletion", true, newDeletion("gone", 5)},
-		{"it is older than the list", true, newChange("one", 1)},
-		{"the list is not cached", false, newChange("two", 6)},
+		{"new change", true, newChange("two", 6)},
+		{"list loaded with the change", true, newChange("one", 5, "https://other.example")},
+		{"list loaded with the deletion", true, newDeletion("gone", 5)},
+		{"change older than the list", true, newChange("one", 1)},
+		{"list not cached", false, newChange("two", 6)},
 	}
 	for _, row := range rows {
 		c := liststest.New(newConfig(), load)
 		if row.cached {
 			mustList(t, c, "acme")
 		}
-		var told []string
-		c.Subscribe(func(tenant string) { told = append(told, tenant) })
-		for range 2 { // as by a write, and by the feed after it
+		var notified []string
+		c.Subscribe(func(tenant string) { notified = append(notified, tenant) })
+		for range 2 { // once by a write and once by the feed
 			c.Apply(row.change)
 		}
-		if !slices.Equal(told, []string{"acme", "acme"}) {
-			t.Errorf("%s: told of %q", row.rule, told)
+		if !slices.Equal(notified, []string{"acme", "acme"}) {
+			t.Errorf("%s: notified of %q", row.rule, notified)
 		}
 	}
 }
 
-// The list may be put out, and be loaded by a miss, while it is refreshed.
-func TestCache_TellsOfEveryRefresh(t *testing.T) {
+// The list may be evicted and loaded again while it is refreshed.
+func TestCache_NotifiesOfEveryRefresh(t *testing.T) {
 	c := liststest.New(lists.Config{Bounds: lists.Bounds{Tenants: 1, Origins: 100}}, func(context.Context, string) (*origins.List, error) {
 		return newList(1, 1), nil
 	})
-	var told atomic.Int64
-	c.Subscribe(func(string) { told.Add(1) })
+	var notified atomic.Int64
+	c.Subscribe(func(string) { notified.Add(1) })
 	done := make(chan struct{})
 	var asking sync.WaitGroup
 	for _, tenant := range []string{"acme", "acme", "other"} {
@@ -214,15 +214,15 @@ func TestCache_TellsOfEveryRefresh(t *testing.T) {
 				case <-done:
 					return
 				default:
-					c.List(t.Context(), tenant) // or it changes faster than it is read
+					c.List(t.Context(), tenant) // fails if the list changes faster than it is loaded
 				}
 			}
 		})
 	}
 	for range 100_000 {
-		before := told.Load()
-		if err := c.Refresh(t.Context(), "acme"); told.Load() == before {
-			t.Errorf("told of nothing, %v", err)
+		before := notified.Load()
+		if err := c.Refresh(t.Context(), "acme"); notified.Load() == before {
+			t.Errorf("Refresh did not notify (%v)", err)
 			break
 		}
 	}
@@ -230,51 +230,51 @@ func TestCache_TellsOfEveryRefresh(t *testing.T) {
 	asking.Wait()
 }
 
-func TestCache_RefreshReadsACachedListAnew(t *testing.T) {
+func TestCache_RefreshReloadsCachedList(t *testing.T) {
 	n := 0
 	c := liststest.New(newConfig(), func(context.Context, string) (*origins.List, error) {
 		n++
 		return newList(uint64(n), n), nil
 	})
-	var told []string
-	c.Subscribe(func(tenant string) { told = append(told, tenant) })
+	var notified []string
+	c.Subscribe(func(tenant string) { notified = append(notified, tenant) })
 	mustList(t, c, "acme")
 	if err := c.Refresh(t.Context(), "acme"); err != nil {
 		t.Fatal(err)
 	}
 	if l, _, _ := c.Peek("acme"); l.Len() != 2 || c.IsInvalid("acme") {
-		t.Errorf("a list of %d, invalid %v", l.Len(), c.IsInvalid("acme"))
+		t.Errorf("list has %d origins, invalid %v", l.Len(), c.IsInvalid("acme"))
 	}
 	if err := c.Refresh(t.Context(), "other"); err != nil || n != 2 {
-		t.Errorf("of a tenant that is not cached: %v, after %d loads", err, n)
+		t.Errorf("Refresh of an uncached tenant: %v after %d loads", err, n)
 	}
-	if want := []string{"acme", "other"}; !slices.Equal(slices.Compact(told), want) {
-		t.Errorf("told %v, want %v", told, want)
+	if want := []string{"acme", "other"}; !slices.Equal(slices.Compact(notified), want) {
+		t.Errorf("notified of %v, want %v", notified, want)
 	}
 }
 
-func TestCache_RefreshLeavesTheOldListWhenItFails(t *testing.T) {
+func TestCache_FailedRefreshKeepsOldList(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var broken error
 		c := liststest.New(newConfig(), func(context.Context, string) (*origins.List, error) { return newList(1, 3), broken })
 		mustList(t, c, "acme")
 		broken = errors.New("broken")
-		for range 2 { // also within the second of the first
+		for range 2 { // the second call is within one second of the first failure
 			if err := c.Refresh(t.Context(), "acme"); !errors.Is(err, broken) || !errors.Is(err, lists.ErrUnavailable) {
 				t.Errorf("Refresh: %v", err)
 			}
 		}
 		if mustList(t, c, "acme").Len() != 3 || !c.IsInvalid("acme") {
-			t.Error("the old list does not go on, invalid")
+			t.Error("the old list must stay cached and invalid")
 		}
-		broken = nil // and a refresh need not wait for the second to pass
+		broken = nil // Refresh does not wait until the failure is forgotten
 		if err := c.Refresh(t.Context(), "acme"); err != nil || c.IsInvalid("acme") {
 			t.Errorf("Refresh: %v, invalid %v", err, c.IsInvalid("acme"))
 		}
 	})
 }
 
-func TestCache_RefreshEndsWithItsContext(t *testing.T) {
+func TestCache_RefreshReturnsWhenContextEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		slow := time.Duration(0)
 		c := liststest.New(newConfig(), func(context.Context, string) (*origins.List, error) {
@@ -290,14 +290,14 @@ func TestCache_RefreshEndsWithItsContext(t *testing.T) {
 		}
 		time.Sleep(time.Hour)
 		if synctest.Wait(); c.IsInvalid("acme") {
-			t.Error("the load has ended with the one who asked")
+			t.Error("the load ended with the context of the caller")
 		}
 	})
 }
 
-// Those who refresh while a load runs share one more: what that load reads may
-// be from before they asked.
-func TestCache_RefreshJoinsNoReadThatBeganBefore(t *testing.T) {
+// Refreshes during a load share a second load, because the first one may have read
+// the list before they were called.
+func TestCache_RefreshDoesNotJoinEarlierLoad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		revision, reads := uint64(1), 0
 		c := liststest.New(newConfig(), func(context.Context, string) (*origins.List, error) {
@@ -318,20 +318,20 @@ func TestCache_RefreshJoinsNoReadThatBeganBefore(t *testing.T) {
 					t.Error(err)
 				}
 				if l, _, _ := c.Peek("acme"); l.Revision() != 2 {
-					t.Errorf("refreshed, it is at %d", l.Revision())
+					t.Errorf("refreshed list is at revision %d, want 2", l.Revision())
 				}
 			})
 		}
 		refreshing.Wait()
 		if reads != 3 {
-			t.Errorf("%d reads, want the first, the one that ran, and one for all", reads)
+			t.Errorf("%d loads, want the first, the running one, and one for all refreshes", reads)
 		}
 	})
 }
 
-// Whatever the interleaving, what is refreshed was read after that was asked
-// for, unless it was put out.
-func TestCache_WhatIsRefreshedIsNew(t *testing.T) {
+// In any interleaving, a refreshed list was read after Refresh was called, unless
+// it was evicted.
+func TestCache_RefreshedListIsCurrent(t *testing.T) {
 	var mu sync.Mutex
 	revision := uint64(0)
 	now := func() uint64 {
@@ -352,7 +352,7 @@ func TestCache_WhatIsRefreshedIsNew(t *testing.T) {
 						t.Error(err)
 					}
 				}
-				// An error says that it changes faster than it is read, and so it may.
+				// This fails if the list changes faster than it is loaded.
 				c.List(context.Background(), "acme")
 			}
 		})
@@ -366,15 +366,15 @@ func TestCache_WhatIsRefreshedIsNew(t *testing.T) {
 				continue
 			}
 			l, _, ok := c.Peek("acme")
-			if ok && l.Revision() < now() && l.Revision() > 0 { // it was not restored since
-				t.Errorf("refreshed, it is at %d, the store at %d", l.Revision(), now())
+			if ok && l.Revision() < now() && l.Revision() > 0 { // 0 is a restored list
+				t.Errorf("refreshed list is at revision %d, the store at %d", l.Revision(), now())
 			}
 		}
 	})
 	running.Wait()
 }
 
-func TestCache_ClearDropsEverything(t *testing.T) {
+func TestCache_StartOverDropsAllLists(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var broken error
 		loads := 0
@@ -389,26 +389,26 @@ func TestCache_ClearDropsEverything(t *testing.T) {
 			t.Fatal(err)
 		}
 		broken = nil
-		var told []string
-		c.Subscribe(func(tenant string) { told = append(told, tenant) })
+		var notified []string
+		c.Subscribe(func(tenant string) { notified = append(notified, tenant) })
 		c.StartOver()
 		if got := c.Stats(); got.Tenants != 0 || got.Origins != 0 || len(c.Tenants()) != 0 {
 			t.Errorf("%+v, %v", got, c.Tenants())
 		}
-		if slices.Sort(told); !slices.Equal(told, []string{"a", "b"}) {
-			t.Errorf("told %v", told)
+		if slices.Sort(notified); !slices.Equal(notified, []string{"a", "b"}) {
+			t.Errorf("notified of %v", notified)
 		}
 		if mustList(t, c, "a").Revision() != 4 {
-			t.Error("the old list is still there")
+			t.Error("the old list is still cached")
 		}
-		mustList(t, c, "failed") // without waiting for the second to pass
+		mustList(t, c, "failed") // the failure is forgotten
 		if got := c.Stats(); got.Tenants != 2 || got.Origins != 6 {
 			t.Errorf("%+v", got)
 		}
 	})
 }
 
-func TestCache_ReadsAgainWhatWasClearedDuringTheLoad(t *testing.T) {
+func TestCache_ReloadsListDroppedDuringLoad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := "old"
 		c := liststest.New(newConfig(), func(context.Context, string) (*origins.List, error) {
@@ -419,22 +419,22 @@ func TestCache_ReadsAgainWhatWasClearedDuringTheLoad(t *testing.T) {
 		var asking sync.WaitGroup
 		asking.Go(func() {
 			if !mustList(t, c, "acme").Contains("https://new.example") {
-				t.Error("the one who asked before has a list of the old store")
+				t.Error("a request before StartOver got a list of the old store")
 			}
 		})
 		synctest.Wait()
 		store = "new"
 		c.StartOver()
 		if !mustList(t, c, "acme").Contains("https://new.example") {
-			t.Error("the one who asked after has a list of the old store")
+			t.Error("a request after StartOver got a list of the old store")
 		}
 		asking.Wait()
 	})
 }
 
-// Operators are shown what the list has nearest to a refused origin, also while
-// it is too old to decide by.
-func TestCache_AnswersForAStaleListWithOneThatListsNothing(t *testing.T) {
+// The nearest entry to a refused origin is shown to operators; a stale list has
+// none.
+func TestCache_ServesEmptyListInsteadOfStaleList(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		load, _ := newCountingLoader(1)
 		c := liststest.New(newConfig(), load)
@@ -444,15 +444,15 @@ func TestCache_AnswersForAStaleListWithOneThatListsNothing(t *testing.T) {
 		l := mustList(t, c, "acme")
 		known, listed := l.PartContains("any", "https://app-0.example")
 		if miss := l.Nearest("https://app-0.example"); l.Contains("https://app-0.example") || known || listed || miss.Relation != "" {
-			t.Errorf("it lists %v, %v, and has %+v nearest", known, listed, miss)
+			t.Errorf("listed %v, in the web integration %v, nearest %+v", known, listed, miss)
 		}
 		synctest.Wait()
 	})
 }
 
-// A write that was committed to a store which was replaced before the write
-// returned is none of the lists' that are there now.
-func TestWrite_TakesNoChangeOfAStoreThatWasReplaced(t *testing.T) {
+// A change that was committed to a store which was replaced before the write
+// returned must not be applied to the lists of the new store.
+func TestWrite_IgnoresChangeOfReplacedStore(t *testing.T) {
 	load, _ := newCountingLoader(1)
 	c := liststest.New(newConfig(), load)
 	mustList(t, c, "acme")
@@ -472,13 +472,13 @@ func TestWrite_TakesNoChangeOfAStoreThatWasReplaced(t *testing.T) {
 		mustList(t, c, "acme")
 	})
 	if _, _, ok := c.Peek("acme"); ok {
-		t.Error("a list is still there that may lack the change, or not")
+		t.Error("a list that may lack the change is still cached")
 	}
 	if l := mustList(t, c, "acme"); l.Contains("https://late.example") {
-		t.Error("it lists what is late")
+		t.Error("the late change is listed")
 	}
 	write(func() {})
 	if l, _, _ := c.Peek("acme"); !l.Contains("https://late.example") {
-		t.Error("a change of this store is not taken")
+		t.Error("a change of the current store is not applied")
 	}
 }

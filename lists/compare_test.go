@@ -15,9 +15,9 @@ import (
 	"originwarden/store"
 )
 
-// cut makes the feed end, and not begin again until go on is called; then it
-// says first that its history is compacted.
-func (g *gateway) cut() (goOn func()) {
+// interruptFeed makes the next feeds hang until resume is called; the first one
+// then fails because its history is compacted.
+func (g *gateway) interruptFeed() (resume func()) {
 	hold := make(chan struct{})
 	g.store.update(func(h *hookedStore) {
 		h.watch = func(_ store.Store, ctx context.Context, _ uint64, _ func([]origins.Change)) error {
@@ -33,14 +33,14 @@ func (g *gateway) cut() (goOn func()) {
 	return func() { close(hold) }
 }
 
-func TestCompare_ReadsAnewWhatHasChangedSince(t *testing.T) {
+func TestCompare_ReloadsChangedLists(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGateway(t, openStore(t))
 		changed := create(t, g.store, newIntegration("changed", "https://a.example"))
 		emptied := create(t, g.store, newIntegration("emptied", "https://a.example"))
 		last := create(t, g.store, newIntegration("same", "https://a.example"))
 		evicted := create(t, g.store, newIntegration("never cached", "https://a.example"))
-		goOn := g.cut()
+		resume := g.interruptFeed()
 		g.start()
 		g.await(evicted.Revision)
 		for _, tenant := range []string{"changed", "emptied", "same"} {
@@ -50,19 +50,19 @@ func TestCompare_ReadsAnewWhatHasChangedSince(t *testing.T) {
 		g.takeNotified()
 		edit(t, g.store, changed, "https://b.example")
 		remove(t, g.store, evicted)
-		gone := remove(t, g.store, emptied)
-		goOn()
-		g.await(gone)
+		deleted := remove(t, g.store, emptied)
+		resume()
+		g.await(deleted)
 		g.wantCalls("Load changed", "Load emptied", "Tenants", "Watch")
-		if told := g.takeNotified(); !slices.Equal(told, []string{"changed", "emptied", "never cached"}) {
-			t.Errorf("notified of %q", told)
+		if notified := g.takeNotified(); !slices.Equal(notified, []string{"changed", "emptied", "never cached"}) {
+			t.Errorf("notified of %q", notified)
 		}
 		g.wantListed("changed", "https://b.example")
 		g.wantNotListed("changed", "https://a.example")
 		g.wantNotListed("emptied", "https://a.example")
 		g.wantListed("same", "https://a.example")
 		g.wantEvents(lists.FeedBroken)
-		// A change that comes late brings nothing back.
+		// A late change must not restore the origin.
 		g.Apply(emptied.Change())
 		g.wantNotListed("emptied", "https://a.example")
 		g.await(edit(t, g.store, last, "https://c.example").Revision)
@@ -70,36 +70,36 @@ func TestCompare_ReadsAnewWhatHasChangedSince(t *testing.T) {
 	})
 }
 
-// A list that is being read when the feed is compared may be older than that.
-func TestCompare_ReadsAListAgainThatWasBeingRead(t *testing.T) {
+// A list that is being loaded during the comparison may be older than it.
+func TestCompare_ReloadsListThatWasLoading(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGateway(t, openStore(t))
 		w := create(t, g.store, newIntegration("acme", "https://a.example"))
-		goOn := g.cut()
+		resume := g.interruptFeed()
 		g.start()
 		g.await(w.Revision)
 		reading, read := make(chan struct{}), make(chan struct{})
 		is := g.store.Store
-		g.store.update(func(h *hookedStore) { h.Store = slow{is, reading, read} })
+		g.store.update(func(h *hookedStore) { h.Store = slowStore{is, reading, read} })
 		go g.List(context.Background(), "acme")
 		<-reading
 		g.store.update(func(h *hookedStore) { h.Store = is })
-		gone := remove(t, g.store, w)
-		goOn()
-		g.await(gone)
+		deleted := remove(t, g.store, w)
+		resume()
+		g.await(deleted)
 		close(read)
 		g.wantNotListed("acme", "https://a.example")
 	})
 }
 
-// One list that cannot be read holds the revision in force back, but neither
-// the other lists nor the feed.
-func TestCompare_GoesOnBesideAListThatCannotBeRead(t *testing.T) {
+// A list that cannot be loaded delays the revision in force, but not the other
+// lists or the feed.
+func TestCompare_ContinuesIfOneListCannotBeLoaded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGateway(t, openStore(t))
 		bad := create(t, g.store, newIntegration("bad", "https://a.example"))
 		good := create(t, g.store, newIntegration("good", "https://a.example"))
-		goOn := g.cut()
+		resume := g.interruptFeed()
 		g.start()
 		g.await(good.Revision)
 		g.mustList("bad")
@@ -114,35 +114,36 @@ func TestCompare_GoesOnBesideAListThatCannotBeRead(t *testing.T) {
 		})
 		edit(t, g.store, bad, "https://b.example")
 		edit(t, g.store, good, "https://b.example")
-		goOn()
+		resume()
 		time.Sleep(time.Minute)
 		confirmed := g.State().Confirmed
 		g.wantListed("good", "https://b.example")
-		gone := remove(t, g.store, good)
+		deleted := remove(t, g.store, good)
 		time.Sleep(time.Minute)
 		g.wantNotListed("good", "https://b.example")
 		g.wantListed("bad", "https://a.example") // served as before
-		if s := g.State(); s.InForce.Revision != good.Revision || s.Confirmed != confirmed || !s.Up || s.Newest != gone {
-			t.Errorf("with a list that cannot be read: %+v", s)
+		if s := g.State(); s.InForce.Revision != good.Revision || s.Confirmed != confirmed || !s.Up || s.Newest != deleted {
+			t.Errorf("state with a list that cannot be loaded: %+v", s)
 		}
 		g.store.setUp()
-		g.await(gone)
+		g.await(deleted)
 		g.wantListed("bad", "https://b.example")
 		g.wantNotListed("bad", "https://a.example")
 		g.wantEvents(lists.FeedBroken, lists.ListsBehind)
 	})
 }
 
-// A store that is lost while lists are read anew leaves them as they were.
-func TestCompare_KeepsListsWhileTheStoreIsLostAgain(t *testing.T) {
+// If the store becomes unavailable while lists are reloaded, the old lists are
+// served.
+func TestCompare_KeepsListsIfStoreBecomesUnavailable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGateway(t, openStore(t))
 		w := create(t, g.store, newIntegration("acme", "https://a.example"))
-		goOn := g.cut()
+		resume := g.interruptFeed()
 		g.start()
 		g.await(w.Revision)
 		g.mustList("acme")
-		gone := remove(t, g.store, w)
+		deleted := remove(t, g.store, w)
 		var down sync.Once
 		g.store.update(func(h *hookedStore) {
 			h.fail = func(_ context.Context, call, _ string) error {
@@ -153,19 +154,19 @@ func TestCompare_KeepsListsWhileTheStoreIsLostAgain(t *testing.T) {
 				return nil
 			}
 		})
-		goOn()
+		resume()
 		time.Sleep(time.Minute)
 		g.wantListed("acme", "https://a.example")
 		if s := g.State(); s.Up || s.InForce.Revision != w.Revision {
-			t.Errorf("without the store: %+v", s)
+			t.Errorf("state without the store: %+v", s)
 		}
 		g.store.setUp()
-		g.await(gone)
+		g.await(deleted)
 		g.wantNotListed("acme", "https://a.example")
 	})
 }
 
-func TestRevalidate_FindsAChangeThatTheFeedHasDropped(t *testing.T) {
+func TestRevalidate_DetectsChangeMissedByFeed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGateway(t, openStore(t))
 		g.Configure(func(config *lists.Config) { config.Revalidate = 30 * time.Second })
@@ -187,7 +188,7 @@ func TestRevalidate_FindsAChangeThatTheFeedHasDropped(t *testing.T) {
 		g.wantNotListed("acme", "https://a.example")
 		g.wantEvents(lists.ChangeMissed)
 		if _, err := g.reportedEvents(); err == nil || !strings.Contains(err.Error(), `"acme"`) {
-			t.Errorf("the error does not name the tenant: %v", err)
+			t.Errorf("error %v does not name the tenant", err)
 		}
 		g.store.takeCalls()
 		time.Sleep(65 * time.Second)
@@ -196,10 +197,10 @@ func TestRevalidate_FindsAChangeThatTheFeedHasDropped(t *testing.T) {
 	})
 }
 
-// The list may be loaded with the change, or not be cached, and the tenant have
-// tunnels that were decided on before.
-func TestRevalidate_TellsOfAChangeThatTheFeedHasDropped(t *testing.T) {
-	for rule, read := range map[string]bool{"the list was loaded since": true, "the list is not cached": false} {
+// The tenant may have tunnels that were decided before the change, even if the
+// list was loaded with it or is not cached.
+func TestRevalidate_NotifiesOfChangeMissedByFeed(t *testing.T) {
+	for rule, read := range map[string]bool{"list loaded since": true, "list not cached": false} {
 		t.Run(rule, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				g := newGateway(t, openStore(t))
@@ -220,12 +221,12 @@ func TestRevalidate_TellsOfAChangeThatTheFeedHasDropped(t *testing.T) {
 				}
 				g.takeNotified()
 				time.Sleep(35 * time.Second)
-				if told := g.takeNotified(); !slices.Equal(told, []string{"acme"}) {
-					t.Errorf("notified of %q", told)
+				if notified := g.takeNotified(); !slices.Equal(notified, []string{"acme"}) {
+					t.Errorf("notified of %q", notified)
 				}
 				time.Sleep(time.Minute)
-				if told := g.takeNotified(); len(told) > 0 {
-					t.Errorf("notified again of %q", told)
+				if notified := g.takeNotified(); len(notified) > 0 {
+					t.Errorf("notified again of %q", notified)
 				}
 				g.wantEvents(lists.ChangeMissed)
 			})
@@ -233,7 +234,7 @@ func TestRevalidate_TellsOfAChangeThatTheFeedHasDropped(t *testing.T) {
 	}
 }
 
-func TestRevalidate_ReadsAnInvalidListWithoutRequests(t *testing.T) {
+func TestRevalidate_ReloadsInvalidListWithoutRequests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGateway(t, openStore(t))
 		g.Configure(func(config *lists.Config) { config.Revalidate = 30 * time.Second })
@@ -248,7 +249,7 @@ func TestRevalidate_ReadsAnInvalidListWithoutRequests(t *testing.T) {
 	})
 }
 
-func TestRevalidate_ComesAboutAlsoIfTheFeedBreaksMoreOften(t *testing.T) {
+func TestRevalidate_RunsEvenIfFeedBreaksMoreOften(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGateway(t, openStore(t))
 		g.Configure(func(config *lists.Config) { config.Revalidate = 30 * time.Second })
@@ -261,13 +262,13 @@ func TestRevalidate_ComesAboutAlsoIfTheFeedBreaksMoreOften(t *testing.T) {
 		time.Sleep(10 * time.Minute)
 		calls := slices.DeleteFunc(g.store.takeCalls(), func(call string) bool { return call != "Tenants" })
 		if len(calls) < 15 {
-			t.Errorf("the tenants were asked for %d times", len(calls))
+			t.Errorf("Tenants was called %d times, want at least 15", len(calls))
 		}
 	})
 }
 
-// A missed change whose list cannot be read is one piece of news.
-func TestRevalidate_ReportsAMissedChangeOnce(t *testing.T) {
+// A missed change is reported once even if its list cannot be loaded.
+func TestRevalidate_ReportsMissedChangeOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGateway(t, openStore(t))
 		g.Configure(func(config *lists.Config) { config.Revalidate = 30 * time.Second })
@@ -291,9 +292,9 @@ func TestRevalidate_ReportsAMissedChangeOnce(t *testing.T) {
 	})
 }
 
-// As after a write that the store before had confirmed late, or from a snapshot
-// of which the store has lost the end.
-func TestRevalidate_FindsWhatTheStoreNeverHad(t *testing.T) {
+// This happens after a late confirmation by an old store, or if the store lost its
+// last commits after a snapshot.
+func TestRevalidate_DetectsDataThatStoreNeverHad(t *testing.T) {
 	late := origins.Part{ID: "late", Revision: 1000, Origins: []string{"https://late.example"}}
 	for name, bring := range map[string]func(*gateway){
 		"a change": func(g *gateway) {
@@ -322,16 +323,16 @@ func TestRevalidate_FindsWhatTheStoreNeverHad(t *testing.T) {
 	}
 }
 
-func TestCatchUp_SaysWhatIsMissing(t *testing.T) {
+func TestCatchUp_ReturnsPreloadError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGateway(t, openStore(t))
 		broken := errors.New("broken")
 		g.preloadWith(func(context.Context) error { return broken })
 		if err := g.CatchUp(t.Context()); !errors.Is(err, broken) {
-			t.Errorf("unprepared: %v", err)
+			t.Errorf("CatchUp with a failing preload: %v", err)
 		}
 		broken = nil
-		time.Sleep(time.Second) // that a failed load is remembered
+		time.Sleep(time.Second) // until the failed load is forgotten
 		w := create(t, g.store, newIntegration("acme"))
 		if err := g.CatchUp(t.Context()); err != nil {
 			t.Errorf("CatchUp: %v", err)

@@ -9,50 +9,50 @@ import (
 	"originwarden/store"
 )
 
-// What follows is for tests of how the parts of a Cache work together.
+// These functions give tests access to the parts of a Cache.
 
 // Await returns when the revision is in force, or ctx has ended.
 func (c *Cache) Await(ctx context.Context, revision uint64) error {
 	return c.awaitProgress(ctx, func(p *progress) bool { return p.state.InForce.Revision >= revision })
 }
 
-// Apply brings in a change that was committed.
+// Apply applies a committed change.
 func (c *Cache) Apply(change origins.Change) {
 	c.applyChange(change, c.epoch.Load())
 	c.notify(change.Tenant)
 }
 
-// Invalidate has the tenant's list read again.
+// Invalidate marks the tenant's list as invalid, so that it is loaded again.
 func (c *Cache) Invalidate(tenant string) {
 	c.invalidateList(tenant)
 	c.notify(tenant)
 }
 
-// IsInvalid reports whether the tenant's list has to be read again.
+// IsInvalid reports whether the tenant's list is invalid.
 func (c *Cache) IsInvalid(tenant string) bool {
 	_, _, invalid := c.peek(tenant)
 	return invalid
 }
 
-// Refresh reads the tenant's list again.
+// Refresh reloads the tenant's list.
 func (c *Cache) Refresh(ctx context.Context, tenant string) error { return c.refreshList(ctx, tenant) }
 
-// Confirm says that the lists were the store's at that time.
+// Confirm records that the lists were the store's at that time.
 func (c *Cache) Confirm(at time.Time) { c.confirmed.Store(&at) }
 
-// RestoreList brings in one list of a snapshot.
+// RestoreList restores one list of a snapshot.
 func (c *Cache) RestoreList(tenant string, l *origins.List, confirmed time.Time) {
 	c.restoreList(tenant, entry{l, confirmed})
 }
 
-// StartOver drops the lists, as those of another store.
+// StartOver drops all lists, as after the store was replaced.
 func (c *Cache) StartOver() {
 	for _, tenant := range c.startOver(store.Position{}) {
 		c.notify(tenant)
 	}
 }
 
-// Peek returns the tenant's list as it is cached, and when it was confirmed.
+// Peek returns the tenant's cached list and when it was confirmed.
 func (c *Cache) Peek(tenant string) (l *origins.List, confirmed time.Time, ok bool) {
 	e, ok, _ := c.peek(tenant)
 	if !ok {
@@ -61,17 +61,17 @@ func (c *Cache) Peek(tenant string) (l *origins.List, confirmed time.Time, ok bo
 	return e.list, c.confirmedAt(e), true
 }
 
-// Tenants returns those whose lists are cached.
+// Tenants returns the tenants whose lists are cached.
 func (c *Cache) Tenants() []string { return c.tenants() }
 
-// Installs counts what became the list of a tenant.
+// Installs returns how often a list of a tenant was installed.
 func (c *Cache) Installs() uint64 { return c.installs.Load() }
 
 // Configure changes the configuration of a cache that is not in use.
 func (c *Cache) Configure(change func(*Config)) { change(&c.config) }
 
-// Keeper keeps a cache's lists on disk as Run does. Its fields are set before
-// its use.
+// Keeper keeps a cache's lists on disk as Run does. Its fields must be set before
+// use.
 type Keeper struct {
 	Disk     Disk
 	Lists    *Cache
@@ -83,7 +83,7 @@ type Keeper struct {
 	keeper *keeper
 }
 
-func (k *Keeper) made() *keeper {
+func (k *Keeper) build() *keeper {
 	k.once.Do(func() {
 		k.keeper = newKeeper(k.Disk, k.Lists)
 		k.keeper.state = func() (store.Position, time.Time) { return k.State() }
@@ -97,14 +97,15 @@ func (k *Keeper) made() *keeper {
 	return k.keeper
 }
 
-// Keep keeps the lists until ctx ends, and returns the error of the last write.
+// Keep writes the lists to disk until ctx ends and returns the error of the last
+// write.
 func (k *Keeper) Keep(ctx context.Context) error {
-	k.made().run(ctx)
+	k.build().run(ctx)
 	return k.Err()
 }
 
-// Flush has the disk follow the lists.
-func (k *Keeper) Flush(ctx context.Context) error { return k.made().flush(ctx) }
+// Flush writes the lists to disk.
+func (k *Keeper) Flush(ctx context.Context) error { return k.build().flush(ctx) }
 
-// Err says why the lists could not be written the last time, or is nil.
-func (k *Keeper) Err() error { return k.made().lastError() }
+// Err returns the error of the last write, or nil.
+func (k *Keeper) Err() error { return k.build().lastError() }

@@ -15,37 +15,37 @@ import (
 	"originwarden/store"
 )
 
-func TestFollow_BringsWhatAnotherGatewayWrites(t *testing.T) {
+func TestFollow_AppliesChangesOfAnotherGateway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := openStore(t)
-		here, there := newGateway(t, s), newGateway(t, s)
-		for _, g := range []*gateway{here, there} {
-			if err := g.CatchUp(t.Context()); err != nil { // it compares now, and not when lists are there
+		first, second := newGateway(t, s), newGateway(t, s)
+		for _, g := range []*gateway{first, second} {
+			if err := g.CatchUp(t.Context()); err != nil { // so that no comparison runs once lists are cached
 				t.Fatal(err)
 			}
 			g.start()
 			g.mustList("acme")
 		}
-		w := create(t, here.store, newIntegration("acme", "https://a.example", "https://b.example"))
-		here.Apply(w.Change())
-		here.wantListed("acme", "https://a.example")
-		there.await(w.Revision)
-		there.wantListed("acme", "https://a.example", "https://b.example")
-		there.await(edit(t, here.store, w, "https://b.example").Revision)
-		there.wantNotListed("acme", "https://a.example")
-		gone := remove(t, there.store, w)
-		here.await(gone)
-		here.wantNotListed("acme", "https://b.example")
-		if at := here.State().InForce; at.Revision != gone || at.Store == "" {
-			t.Errorf("in force is %+v, the deletion is %d", at, gone)
+		w := create(t, first.store, newIntegration("acme", "https://a.example", "https://b.example"))
+		first.Apply(w.Change())
+		first.wantListed("acme", "https://a.example")
+		second.await(w.Revision)
+		second.wantListed("acme", "https://a.example", "https://b.example")
+		second.await(edit(t, first.store, w, "https://b.example").Revision)
+		second.wantNotListed("acme", "https://a.example")
+		deleted := remove(t, second.store, w)
+		first.await(deleted)
+		first.wantNotListed("acme", "https://b.example")
+		if at := first.State().InForce; at.Revision != deleted || at.Store == "" {
+			t.Errorf("in force %+v, want the deletion at revision %d", at, deleted)
 		}
-		if loads := here.Stats().Loads + there.Stats().Loads; loads != 2 {
-			t.Errorf("%d lists were read, want one at each gateway", loads)
+		if loads := first.Stats().Loads + second.Stats().Loads; loads != 2 {
+			t.Errorf("%d loads, want one at each gateway", loads)
 		}
 	})
 }
 
-func TestFollow_TellsWhoseListHasChangedAlsoWhenItIsNotCached(t *testing.T) {
+func TestFollow_NotifiesOfUncachedTenants(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGateway(t, openStore(t)).start()
 		g.await(create(t, g.store, newIntegration("acme", "https://a.example")).Revision)
@@ -55,8 +55,8 @@ func TestFollow_TellsWhoseListHasChangedAlsoWhenItIsNotCached(t *testing.T) {
 	})
 }
 
-// Another request may have the list loaded before the feed has come so far.
-func TestFollow_TellsOfAChangeThatALoadHasOvertaken(t *testing.T) {
+// A request may load the list with the change before the feed delivers it.
+func TestFollow_NotifiesOfChangeAlreadyLoaded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGateway(t, openStore(t))
 		w := create(t, g.store, newIntegration("acme", "https://a.example"))
@@ -69,24 +69,24 @@ func TestFollow_TellsOfAChangeThatALoadHasOvertaken(t *testing.T) {
 		}
 		g.start()
 		g.await(w.Revision)
-		gone := remove(t, g.store, w)
-		g.wantNotListed("acme", "https://a.example") // it is read now
+		deleted := remove(t, g.store, w)
+		g.wantNotListed("acme", "https://a.example") // loads the list
 		g.takeNotified()
 		close(hold)
-		g.await(gone)
-		if told := g.takeNotified(); !slices.Equal(told, []string{"acme"}) {
-			t.Errorf("notified of %q", told)
+		g.await(deleted)
+		if notified := g.takeNotified(); !slices.Equal(notified, []string{"acme"}) {
+			t.Errorf("notified of %q", notified)
 		}
 	})
 }
 
-func TestFollow_WaitsForTheStore(t *testing.T) {
+func TestFollow_WaitsForStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGateway(t, openStore(t))
 		w := create(t, g.store, newIntegration("acme", "https://a.example"))
-		prepared := 0
+		preloads := 0
 		g.preloadWith(func(ctx context.Context) error {
-			if prepared++; prepared < 3 {
+			if preloads++; preloads < 3 {
 				return errors.New("not yet")
 			}
 			_, err := g.List(ctx, "acme")
@@ -98,25 +98,25 @@ func TestFollow_WaitsForTheStore(t *testing.T) {
 		}
 		g.start()
 		time.Sleep(time.Hour)
-		if s := g.State(); s.Up || s.InForce.Revision != 0 || !s.Confirmed.IsZero() || prepared != 0 {
-			t.Errorf("without the store: %+v, prepared %d times", s, prepared)
+		if s := g.State(); s.Up || s.InForce.Revision != 0 || !s.Confirmed.IsZero() || preloads != 0 {
+			t.Errorf("state without the store: %+v, %d preloads", s, preloads)
 		}
 		g.store.setUp()
 		g.await(w.Revision)
-		if s := g.State(); !s.Up || prepared != 3 {
-			t.Errorf("with the store: %+v, prepared %d times", s, prepared)
+		if s := g.State(); !s.Up || preloads != 3 {
+			t.Errorf("state with the store: %+v, %d preloads", s, preloads)
 		}
 		g.wantListed("acme", "https://a.example")
 		time.Sleep(time.Hour)
-		if prepared != 3 {
-			t.Errorf("prepared %d times", prepared)
+		if preloads != 3 {
+			t.Errorf("%d preloads, want 3", preloads)
 		}
 		g.wantEvents(lists.StoreLost, lists.StoreBack, lists.ListsBehind, lists.ListsLoaded)
 	})
 }
 
-// Lists that cannot be prepared keep the revision in force back, not the feed.
-func TestFollow_DoesNotHoldUpTheFeedUntilItIsPrepared(t *testing.T) {
+// Lists that cannot be preloaded delay the revision in force, not the feed.
+func TestFollow_AppliesFeedBeforePreloadSucceeds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGateway(t, openStore(t))
 		w := create(t, g.store, newIntegration("acme", "https://a.example"))
@@ -131,18 +131,18 @@ func TestFollow_DoesNotHoldUpTheFeedUntilItIsPrepared(t *testing.T) {
 		})
 		g.start()
 		g.mustList("acme")
-		gone := remove(t, g.store, w)
+		deleted := remove(t, g.store, w)
 		synctest.Wait()
 		g.wantNotListed("acme", "https://a.example")
 		if at := g.State().InForce.Revision; at != 0 {
-			t.Errorf("revision %d is in force unprepared", at)
+			t.Errorf("revision %d is in force before the preload, want 0", at)
 		}
 		close(ready)
-		g.await(gone)
+		g.await(deleted)
 	})
 }
 
-func TestFollow_TakesASilentFeedUpAgain(t *testing.T) {
+func TestFollow_ResumesSilentFeed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGateway(t, openStore(t))
 		w := create(t, g.store, newIntegration("acme", "https://a.example"))
@@ -154,26 +154,26 @@ func TestFollow_TakesASilentFeedUpAgain(t *testing.T) {
 		}
 		g.start()
 		g.await(w.Revision)
-		gone := remove(t, g.store, w)
+		deleted := remove(t, g.store, w)
 		began := time.Now()
-		time.Sleep(beat)
+		time.Sleep(positionInterval)
 		synctest.Wait()
-		if s := g.State(); s.Newest != gone || s.InForce.Revision != w.Revision {
-			t.Errorf("told nothing of %d: %+v", gone, s)
+		if s := g.State(); s.Newest != deleted || s.InForce.Revision != w.Revision {
+			t.Errorf("before the feed resumes, want newest revision %d, not in force: %+v", deleted, s)
 		}
-		g.await(gone)
-		if took := time.Since(began); took > beat+timeout+200*time.Millisecond {
+		g.await(deleted)
+		if took := time.Since(began); took > positionInterval+timeout+200*time.Millisecond {
 			t.Errorf("it took %v", took)
 		}
 		g.wantNotListed("acme", "https://a.example")
 		g.wantEvents(lists.FeedBroken)
 		if resumes := g.State().Resumes; resumes != 1 {
-			t.Errorf("taken up again %d times", resumes)
+			t.Errorf("%d resumes, want 1", resumes)
 		}
 	})
 }
 
-func TestFollow_ReportsAFeedThatDoesNotWorkOnce(t *testing.T) {
+func TestFollow_ReportsBrokenFeedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGateway(t, openStore(t))
 		g.store.watch = func(store.Store, context.Context, uint64, func([]origins.Change)) error { return nil }
@@ -188,13 +188,13 @@ func TestFollow_ReportsAFeedThatDoesNotWorkOnce(t *testing.T) {
 			}
 		})
 		time.Sleep(10 * time.Minute)
-		close(broken) // again
+		close(broken) // breaks the feed again
 		time.Sleep(10 * time.Minute)
 		g.wantEvents(lists.FeedBroken, lists.FeedBroken)
 	})
 }
 
-func TestFollow_ServesLoadedListsWithoutTheStore(t *testing.T) {
+func TestFollow_ServesLoadedListsWithoutStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGateway(t, openStore(t))
 		g.Configure(func(config *lists.Config) { config.MaxStaleness = 10 * time.Minute })
@@ -202,17 +202,17 @@ func TestFollow_ServesLoadedListsWithoutTheStore(t *testing.T) {
 		g.start()
 		g.await(w.Revision)
 		g.mustList("acme")
-		time.Sleep(time.Hour) // confirmed all the while
+		time.Sleep(time.Hour) // the store confirms the list
 		g.wantListed("acme", "https://a.example")
 		confirmed := g.State().Confirmed
 		if age := time.Since(confirmed); age > 2*time.Second || !g.State().Up {
-			t.Errorf("confirmed %v ago; %+v", age, g.State())
+			t.Errorf("confirmed %v ago; state %+v", age, g.State())
 		}
 		g.store.setDown()
 		time.Sleep(10*time.Minute - 2*time.Second)
 		g.wantDecision("acme", "https://a.example", origins.Listed)
 		if s := g.State(); s.Up || s.InForce.Revision != w.Revision || s.Confirmed.Sub(confirmed) > time.Second {
-			t.Errorf("without the store: %+v", s)
+			t.Errorf("state without the store: %+v", s)
 		}
 		time.Sleep(4 * time.Second)
 		g.wantDecision("acme", "https://a.example", origins.ListStale)
@@ -226,7 +226,7 @@ func TestFollow_ServesLoadedListsWithoutTheStore(t *testing.T) {
 	})
 }
 
-// wantDecision is what enforce does with a request of the origin.
+// wantDecision checks the decision about a GET request with the origin.
 func (g *gateway) wantDecision(tenant, origin string, want origins.Reason) {
 	g.t.Helper()
 	var policy origins.Policy
@@ -236,7 +236,7 @@ func (g *gateway) wantDecision(tenant, origin string, want origins.Reason) {
 	}
 }
 
-func TestFollow_HangingCallsEndWithinTheTimeout(t *testing.T) {
+func TestFollow_HangingCallsTimeOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGateway(t, openStore(t)).start()
 		g.await(create(t, g.store, newIntegration("acme")).Revision)
@@ -251,13 +251,13 @@ func TestFollow_HangingCallsEndWithinTheTimeout(t *testing.T) {
 		})
 		time.Sleep(timeout + 2*time.Second)
 		if g.State().Up {
-			t.Error("the store is up")
+			t.Error("the store is reported as up")
 		}
 	})
 }
 
-// Only the last of the changes of one web integration builds a list.
-func TestFollow_AppliesTheLastOfABatch(t *testing.T) {
+// Of several changes of one web integration, only the last builds a list.
+func TestFollow_AppliesOnlyLastChangeOfBatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGateway(t, openStore(t))
 		w := create(t, g.store, newIntegration("acme", "https://v0.example"))
@@ -280,21 +280,21 @@ func TestFollow_AppliesTheLastOfABatch(t *testing.T) {
 		close(hold)
 		g.await(other.Revision)
 		if n := g.Installs() - before; n != 2 {
-			t.Errorf("%d lists were built for the last changes of two web integrations", n)
+			t.Errorf("%d lists were built, want 2", n)
 		}
 		g.wantListed("acme", "https://last.example")
 		g.wantNotListed("acme", "https://v0.example", "https://v100.example", "https://other.example")
 	})
 }
 
-func TestFollow_EndsWithItsContext(t *testing.T) {
+func TestFollow_StopsWhenContextEnds(t *testing.T) {
 	for name, prepare := range map[string]func(*gateway){
-		"at rest":           func(*gateway) {},
+		"idle":              func(*gateway) {},
 		"without the store": func(g *gateway) { g.store.setDown() },
-		"in a call": func(g *gateway) {
+		"during a call": func(g *gateway) {
 			g.store.fail = func(ctx context.Context, _, _ string) error { <-ctx.Done(); return ctx.Err() }
 		},
-		"while it prepares": func(g *gateway) {
+		"during preload": func(g *gateway) {
 			g.preloadWith(func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
 		},
 		"with a silent feed": func(g *gateway) {
@@ -311,17 +311,17 @@ func TestFollow_EndsWithItsContext(t *testing.T) {
 				g.start()
 				synctest.Wait()
 				ended := time.Now()
-				g.stop() // the bubble fails if a goroutine is left
+				g.stop() // the bubble fails if a goroutine remains
 				if took := time.Since(ended); took != 0 {
 					t.Errorf("it took %v", took)
 				}
-				time.Sleep(timeout) // for a load that others might join
+				time.Sleep(timeout) // until a shared load has ended
 			})
 		})
 	}
 }
 
-func TestAwait_EndsWithItsContext(t *testing.T) {
+func TestAwait_ReturnsWhenContextEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGateway(t, openStore(t))
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -335,14 +335,14 @@ func TestAwait_EndsWithItsContext(t *testing.T) {
 	})
 }
 
-// What other gateways write does not wait for what is written here, nor the
-// other way around, nor for whoever asks how things are.
-func TestFollow_IsUsedConcurrently(t *testing.T) {
+// Local writes, changes from the feed and reads of the state must not block each
+// other.
+func TestFollow_ConcurrentUse(t *testing.T) {
 	s := openStore(t)
-	here, there := newGateway(t, s).start(), newGateway(t, s).start()
+	first, second := newGateway(t, s).start(), newGateway(t, s).start()
 	var last [2]uint64
 	var writers sync.WaitGroup
-	for i, g := range []*gateway{here, there} {
+	for i, g := range []*gateway{first, second} {
 		writers.Go(func() {
 			for n := range 50 {
 				w := create(t, g.store, newIntegration("acme", fmt.Sprintf("https://w%d-%d.example", i, n)))
@@ -358,10 +358,10 @@ func TestFollow_IsUsedConcurrently(t *testing.T) {
 		})
 	}
 	writers.Wait()
-	for _, g := range []*gateway{here, there} {
+	for _, g := range []*gateway{first, second} {
 		g.await(max(last[0], last[1]))
 		if n := g.mustList("acme").Len(); n != 0 {
-			t.Errorf("%d origins are listed", n)
+			t.Errorf("%d origins are listed, want 0", n)
 		}
 	}
 }

@@ -14,25 +14,25 @@ import (
 	"originwarden/store"
 )
 
-var errNoAnswer = errors.New("the store is unreachable")
+var errNoResponse = errors.New("the store is unreachable")
 
-// writeWithoutAnswer makes a write whose outcome nobody knows.
-func (g *gateway) writeWithoutAnswer(write func(ctx context.Context) (origins.Change, error)) {
+// writeWithUnknownOutcome makes a write whose result is lost.
+func (g *gateway) writeWithUnknownOutcome(write func(ctx context.Context) (origins.Change, error)) {
 	g.t.Helper()
 	err := g.Write(g.t.Context(), "acme", func(ctx context.Context) (origins.Change, error) {
 		if _, err := write(ctx); err != nil {
 			g.t.Error(err)
 		}
-		return origins.Change{}, errNoAnswer
+		return origins.Change{}, errNoResponse
 	})
-	if !errors.Is(err, errNoAnswer) {
+	if !errors.Is(err, errNoResponse) {
 		g.t.Errorf("Write: %v", err)
 	}
 }
 
-// It takes no request: the tenant may have nothing but tunnels.
-func TestRun_ReadsAnInvalidListUntilItCouldBeRead(t *testing.T) {
-	for rule, evict := range map[string]bool{"the list is cached": false, "it is evicted meanwhile": true} {
+// No request is needed, because the tenant may only have tunnels.
+func TestRun_RetriesInvalidList(t *testing.T) {
+	for rule, evict := range map[string]bool{"cached": false, "evicted meanwhile": true} {
 		t.Run(rule, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				g := newGateway(t, openStore(t))
@@ -41,9 +41,9 @@ func TestRun_ReadsAnInvalidListUntilItCouldBeRead(t *testing.T) {
 				g.await(create(t, g.start().store, newIntegration("other", "https://o.example")).Revision)
 				g.mustList("acme")
 				g.store.setDown()
-				g.writeWithoutAnswer(func(context.Context) (change origins.Change, _ error) { return change, nil })
-				time.Sleep(10*time.Second + 10*time.Millisecond) // when nothing else is due
-				g.wantListed("acme", "https://a.example")        // served until it could be read
+				g.writeWithUnknownOutcome(func(context.Context) (change origins.Change, _ error) { return change, nil })
+				time.Sleep(10*time.Second + 10*time.Millisecond) // no other timer is due then
+				g.wantListed("acme", "https://a.example")        // served until reloaded
 				synctest.Wait()
 				g.takeNotified()
 				g.store.takeCalls()
@@ -52,32 +52,32 @@ func TestRun_ReadsAnInvalidListUntilItCouldBeRead(t *testing.T) {
 					g.mustList("other")
 				}
 				time.Sleep(5 * time.Second)
-				if told := g.takeNotified(); !slices.Equal(told, []string{"acme"}) || g.IsInvalid("acme") {
-					t.Errorf("notified of %q, invalid %v", told, g.IsInvalid("acme"))
+				if notified := g.takeNotified(); !slices.Equal(notified, []string{"acme"}) || g.IsInvalid("acme") {
+					t.Errorf("notified of %q, invalid %v", notified, g.IsInvalid("acme"))
 				}
 				if calls := g.store.takeCalls(); slices.Contains(calls, "Load acme") == evict {
-					t.Errorf("calls of the store: %q", calls)
+					t.Errorf("store calls %q", calls)
 				}
 			})
 		})
 	}
 }
 
-func TestWrite_OfUnknownOutcomeIsReadAtOnce(t *testing.T) {
+func TestWrite_ReloadsListAtOnceIfOutcomeIsUnknown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGateway(t, openStore(t)).start()
 		g.await(create(t, g.store, newIntegration("acme", "https://a.example")).Revision)
 		g.mustList("acme")
 		synctest.Wait()
 		g.store.takeCalls()
-		g.writeWithoutAnswer(func(context.Context) (change origins.Change, _ error) { return change, nil })
-		synctest.Wait() // while no time passes, and nobody asks
+		g.writeWithUnknownOutcome(func(context.Context) (change origins.Change, _ error) { return change, nil })
+		synctest.Wait() // no time passes and no request is made
 		g.wantCalls("Load acme")
 	})
 }
 
-// Whoever was let in by a list that is too old has to be decided on again, also
-// if the list is not cached.
+// Tunnels that were accepted by a list that is now stale have to be decided again,
+// even if the list is not cached.
 func TestRun_NotifiesOfAllTenantsWhileListsAreStale(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGateway(t, openStore(t))
@@ -91,18 +91,18 @@ func TestRun_NotifiesOfAllTenantsWhileListsAreStale(t *testing.T) {
 		g.store.setDown()
 		g.takeNotified()
 		time.Sleep(50 * time.Second)
-		if told := g.takeNotified(); len(told) > 0 {
-			t.Errorf("notified of %q before any list is stale", told)
+		if notified := g.takeNotified(); len(notified) > 0 {
+			t.Errorf("notified of %q before any list is stale", notified)
 		}
 		time.Sleep(20 * time.Second)
-		if told := g.takeNotified(); !slices.Equal(told, []string{"acme", "other"}) {
-			t.Errorf("notified of %q", told)
+		if notified := g.takeNotified(); !slices.Equal(notified, []string{"acme", "other"}) {
+			t.Errorf("notified of %q", notified)
 		}
 	})
 }
 
-// The write that a store without space refuses changes nothing.
-func TestWrite_OfKnownOutcomeLeavesTheList(t *testing.T) {
+// A write that the store or the caller refused changes nothing.
+func TestWrite_KeepsListIfWriteFailed(t *testing.T) {
 	for rule, err := range map[string]error{
 		"not made":  &store.WriteError{Cause: store.CauseNoSpace, NotMade: true, Err: errDown},
 		"not found": store.ErrNotFound,
@@ -115,8 +115,8 @@ func TestWrite_OfKnownOutcomeLeavesTheList(t *testing.T) {
 		if got := g.Write(t.Context(), "acme", func(context.Context) (origins.Change, error) { return origins.Change{}, err }); !errors.Is(got, err) {
 			t.Errorf("%s: %v", rule, got)
 		}
-		if told := g.takeNotified(); g.IsInvalid("acme") || len(told) > 0 {
-			t.Errorf("%s: the list is read again: %v, told of %q", rule, g.IsInvalid("acme"), told)
+		if notified := g.takeNotified(); g.IsInvalid("acme") || len(notified) > 0 {
+			t.Errorf("%s: the list is invalid: %v, notified of %q", rule, g.IsInvalid("acme"), notified)
 		}
 	}
 }
@@ -126,9 +126,9 @@ type refusal struct{}
 func (refusal) Error() string { return "refused" }
 func (refusal) RejectsWrite() {}
 
-// The store was accepted, and the list loaded, between the beginning of the
-// write and its commit.
-func TestWrite_IsInForceAlsoIfTheStoreWasAcceptedMeanwhile(t *testing.T) {
+// The store is accepted and the list loaded between the start of the write and its
+// commit.
+func TestWrite_AppliesChangeIfStoreWasAcceptedMeanwhile(t *testing.T) {
 	old, other := openStore(t), openStore(t)
 	w := create(t, other, newIntegration("acme", "https://revoked.example"))
 	create(t, old, newIntegration("acme", "https://old.example"))
@@ -151,13 +151,13 @@ func TestWrite_IsInForceAlsoIfTheStoreWasAcceptedMeanwhile(t *testing.T) {
 	g.wantNotListed("acme", "https://revoked.example")
 }
 
-func TestRun_ReadsAnInvalidListAlsoWithoutAFeed(t *testing.T) {
+func TestRun_ReloadsInvalidListWithoutFeed(t *testing.T) {
 	for rule, watch := range map[string]func(store.Store, context.Context, uint64, func([]origins.Change)) error{
-		"it is silent": func(_ store.Store, ctx context.Context, _ uint64, _ func([]origins.Change)) error {
+		"silent feed": func(_ store.Store, ctx context.Context, _ uint64, _ func([]origins.Change)) error {
 			<-ctx.Done()
 			return ctx.Err()
 		},
-		"it fails": func(store.Store, context.Context, uint64, func([]origins.Change)) error { return errDown },
+		"failing feed": func(store.Store, context.Context, uint64, func([]origins.Change)) error { return errDown },
 	} {
 		t.Run(rule, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -169,24 +169,24 @@ func TestRun_ReadsAnInvalidListAlsoWithoutAFeed(t *testing.T) {
 				g.mustList("acme")
 				g.store.watch = watch
 				g.start()
-				create(t, g.store.Store, newIntegration("other", "https://o.example")) // of which the feed does not tell
+				create(t, g.store.Store, newIntegration("other", "https://o.example")) // the feed does not deliver it
 				time.Sleep(5 * time.Second)
-				g.writeWithoutAnswer(func(context.Context) (origins.Change, error) {
+				g.writeWithUnknownOutcome(func(context.Context) (origins.Change, error) {
 					edited := edit(t, g.store.Store, w, "https://stays.example")
 					return edited.Change(), nil
 				})
 				g.takeNotified()
 				time.Sleep(5 * time.Second)
-				if told := g.takeNotified(); !slices.Contains(told, "acme") || g.IsInvalid("acme") {
-					t.Errorf("notified of %q, invalid %v", told, g.IsInvalid("acme"))
+				if notified := g.takeNotified(); !slices.Contains(notified, "acme") || g.IsInvalid("acme") {
+					t.Errorf("notified of %q, invalid %v", notified, g.IsInvalid("acme"))
 				}
 			})
 		})
 	}
 }
 
-// Lists that cannot be read keep no others from being loaded.
-func TestPreload_LoadsWhatCanBeRead(t *testing.T) {
+// Lists that cannot be loaded do not prevent the load of others.
+func TestPreload_LoadsOtherListsIfSomeFail(t *testing.T) {
 	g := newGateway(t, openStore(t))
 	create(t, g.store, newIntegration("good", "https://a.example"))
 	var tenants []string
@@ -202,9 +202,9 @@ func TestPreload_LoadsWhatCanBeRead(t *testing.T) {
 		return nil
 	}
 	if err := g.Preload(t.Context()); err == nil {
-		t.Error("it tells of no list that could not be read")
+		t.Error("Preload returned no error for the lists that cannot be loaded")
 	}
 	if _, _, cached := g.Peek("good"); !cached || !g.State().Loaded {
-		t.Errorf("the list is cached: %v, there are lists: %v", cached, g.State().Loaded)
+		t.Errorf("list cached %v, lists loaded %v", cached, g.State().Loaded)
 	}
 }

@@ -14,19 +14,18 @@ import (
 	"originwarden/store"
 )
 
-// at makes what the hooked store is now look as if it were at this revision of
-// that store, as one that went back does.
-type at struct {
+// storeAt is a store that reports another position, such as an older revision.
+type storeAt struct {
 	store.Store
 	position store.Position
 }
 
-func (s at) Position(context.Context) (store.Position, error) { return s.position, nil }
-func (s at) Accept(context.Context) (store.Position, error)   { return s.position, nil }
+func (s storeAt) Position(context.Context) (store.Position, error) { return s.position, nil }
+func (s storeAt) Accept(context.Context) (store.Position, error)   { return s.position, nil }
 
-// following is a gateway whose store has three tenants. The lists of two are
-// cached, and that of one who never wrote anything.
-func following(t *testing.T) (g *gateway, last store.WebIntegration) {
+// newFollower returns a gateway whose store has three tenants. The lists of two of
+// them are cached, and the list of a tenant that is not in the store.
+func newFollower(t *testing.T) (g *gateway, last store.WebIntegration) {
 	g = newGateway(t, openStore(t)).start()
 	create(t, g.store, newIntegration("acme", "https://a.example"))
 	create(t, g.store, newIntegration("not cached", "https://a.example"))
@@ -35,33 +34,33 @@ func following(t *testing.T) (g *gateway, last store.WebIntegration) {
 	g.mustList("acme")
 	g.mustList("other")
 	g.mustList("new")
-	time.Sleep(beat)
+	time.Sleep(positionInterval)
 	g.takeNotified()
 	return g, last
 }
 
-func TestReset_KeepsEveryListUntilItIsAccepted(t *testing.T) {
+func TestReset_KeepsListsUntilAccepted(t *testing.T) {
 	for name, found := range map[string]func(*testing.T, *gateway) store.Store{
-		"another store": func(t *testing.T, g *gateway) store.Store {
+		"other store": func(t *testing.T, g *gateway) store.Store {
 			s := openStore(t)
-			for range 10 { // further on than the one before
+			for range 10 { // to a greater revision than the old store's
 				create(t, s, newIntegration("acme", "https://new.example"))
 			}
 			return s
 		},
-		"an empty store": func(t *testing.T, g *gateway) store.Store { return openStore(t) },
-		"an older revision": func(t *testing.T, g *gateway) store.Store {
+		"empty store": func(t *testing.T, g *gateway) store.Store { return openStore(t) },
+		"older revision": func(t *testing.T, g *gateway) store.Store {
 			is := g.State().InForce
-			return at{g.store.Store, store.Position{Store: is.Store, Revision: is.Revision - 1}}
+			return storeAt{g.store.Store, store.Position{Store: is.Store, Revision: is.Revision - 1}}
 		},
-		"no identity": func(t *testing.T, g *gateway) store.Store { return at{g.store.Store, store.Position{}} },
-		"a store that says so": func(t *testing.T, g *gateway) store.Store {
-			return saying{g.store.Store, &store.ResetError{Known: g.State().InForce}}
+		"no identity": func(t *testing.T, g *gateway) store.Store { return storeAt{g.store.Store, store.Position{}} },
+		"store that reports a reset": func(t *testing.T, g *gateway) store.Store {
+			return failingStore{g.store.Store, &store.ResetError{Known: g.State().InForce}}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				g, _ := following(t)
+				g, _ := newFollower(t)
 				was := g.State()
 				s := found(t, g)
 				g.store.update(func(h *hookedStore) { h.Store = s })
@@ -71,38 +70,40 @@ func TestReset_KeepsEveryListUntilItIsAccepted(t *testing.T) {
 				g.wantNotListed("acme", "https://new.example")
 				is := g.State()
 				if is.InForce != was.InForce || is.Reset == nil || !is.Up || time.Since(is.Confirmed) < time.Hour-2*time.Second {
-					t.Errorf("reset: %+v, was %+v", is, was)
+					t.Errorf("state after the reset %+v, before %+v", is, was)
 				}
-				if told := g.takeNotified(); len(told) != 0 {
-					t.Errorf("notified of %q", told)
+				if notified := g.takeNotified(); len(notified) != 0 {
+					t.Errorf("notified of %q", notified)
 				}
 				g.wantEvents(lists.StoreReset)
 				if _, err := g.reportedEvents(); !errors.Is(err, store.ErrReset) {
-					t.Errorf("the error is %v", err)
+					t.Errorf("error %v, want ErrReset", err)
 				}
 			})
 		})
 	}
 }
 
-// saying is a store that fails with an error of its own.
-type saying struct {
+// failingStore is a store whose Position fails with err.
+type failingStore struct {
 	store.Store
 	err error
 }
 
-func (s saying) Position(context.Context) (store.Position, error) { return store.Position{}, s.err }
+func (s failingStore) Position(context.Context) (store.Position, error) {
+	return store.Position{}, s.err
+}
 
-func TestReset_IsOverWhenTheStoreComesBack(t *testing.T) {
+func TestReset_EndsWhenOldStoreReturns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g, last := following(t)
+		g, last := newFollower(t)
 		old, other := g.store.Store, openStore(t)
 		g.store.update(func(h *hookedStore) { h.Store = other })
 		time.Sleep(time.Minute)
 		g.store.update(func(h *hookedStore) { h.Store = old })
 		g.await(remove(t, g.store, last))
 		if s := g.State(); s.Reset != nil {
-			t.Errorf("it is the old one: %+v", s)
+			t.Errorf("state after the return of the old store: %+v", s)
 		}
 		g.wantNotListed("other", "https://o.example")
 		g.wantListed("acme", "https://a.example")
@@ -110,11 +111,11 @@ func TestReset_IsOverWhenTheStoreComesBack(t *testing.T) {
 	})
 }
 
-func TestAccept_TakesTheListsThatAreThere(t *testing.T) {
+func TestAccept_LoadsListsOfNewStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g, old := following(t)
-		prepared := 0
-		g.preloadWith(func(context.Context) error { prepared++; return nil })
+		g, old := newFollower(t)
+		preloads := 0
+		g.preloadWith(func(context.Context) error { preloads++; return nil })
 		s := openStore(t)
 		w := create(t, s, newIntegration("acme", "https://new.example"))
 		g.store.update(func(h *hookedStore) { h.Store = s })
@@ -126,22 +127,22 @@ func TestAccept_TakesTheListsThatAreThere(t *testing.T) {
 		began := time.Now()
 		g.await(w.Revision)
 		if took := time.Since(began); took != 0 {
-			t.Errorf("it took %v", took)
+			t.Errorf("Await took %v, want no time", took)
 		}
 		is := g.State()
-		if is.InForce != accepted || is.Reset != nil || is.Newest != w.Revision || prepared != 1 {
-			t.Errorf("accepted: %+v, prepared %d times", is, prepared)
+		if is.InForce != accepted || is.Reset != nil || is.Newest != w.Revision || preloads != 1 {
+			t.Errorf("state after Accept: %+v, %d preloads", is, preloads)
 		}
-		if told := g.takeNotified(); !slices.Equal(told, []string{"acme", "new", "not cached", "other"}) {
-			t.Errorf("notified of %q", told)
+		if notified := g.takeNotified(); !slices.Equal(notified, []string{"acme", "new", "not cached", "other"}) {
+			t.Errorf("notified of %q", notified)
 		}
 		g.wantListed("acme", "https://new.example")
 		g.wantNotListed("acme", "https://a.example")
 		g.wantNotListed("other", "https://o.example")
-		gone := remove(t, g.store, w)
+		deleted := remove(t, g.store, w)
 		g.await(create(t, g.store, newIntegration("new", "https://n.example")).Revision)
-		if old.Revision <= gone {
-			t.Fatal("revisions of the store before are no greater")
+		if old.Revision <= deleted {
+			t.Fatal("the revisions of the old store are not greater")
 		}
 		g.wantNotListed("acme", "https://new.example")
 		g.wantListed("new", "https://n.example")
@@ -149,10 +150,10 @@ func TestAccept_TakesTheListsThatAreThere(t *testing.T) {
 	})
 }
 
-// Also before the beat has noticed that the store is another one.
-func TestAccept_EndsTheFeedOfTheStoreBefore(t *testing.T) {
+// Accept may come before the gateway has noticed the new store.
+func TestAccept_EndsFeedOfOldStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g, _ := following(t)
+		g, _ := newFollower(t)
 		s := openStore(t)
 		w := create(t, s, newIntegration("acme", "https://new.example"))
 		g.store.update(func(h *hookedStore) { h.Store = s })
@@ -161,19 +162,19 @@ func TestAccept_EndsTheFeedOfTheStoreBefore(t *testing.T) {
 		}
 		g.await(w.Revision)
 		g.wantNotListed("other", "https://o.example")
-		gone := remove(t, g.store, w)
+		deleted := remove(t, g.store, w)
 		began := time.Now()
-		g.await(gone)
+		g.await(deleted)
 		if took := time.Since(began); took != 0 {
-			t.Errorf("it took %v", took)
+			t.Errorf("Await took %v, want no time", took)
 		}
 		g.wantEvents(lists.StoreAccepted)
 	})
 }
 
-func TestAccept_LeavesAStoreThatWasNotResetAsItIs(t *testing.T) {
+func TestAccept_ChangesNothingWithoutReset(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g, last := following(t)
+		g, last := newFollower(t)
 		g.store.takeCalls()
 		accepted, err := g.Accept(t.Context())
 		if err != nil || accepted.Revision != last.Revision {
@@ -182,15 +183,15 @@ func TestAccept_LeavesAStoreThatWasNotResetAsItIs(t *testing.T) {
 		time.Sleep(time.Minute)
 		g.wantCalls()
 		g.wantEvents()
-		if told := g.takeNotified(); len(told) != 0 {
-			t.Errorf("notified of %q", told)
+		if notified := g.takeNotified(); len(notified) != 0 {
+			t.Errorf("notified of %q", notified)
 		}
 	})
 }
 
-func TestAccept_FailsWithTheStore(t *testing.T) {
+func TestAccept_ReturnsStoreError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g, _ := following(t)
+		g, _ := newFollower(t)
 		s := openStore(t)
 		g.store.update(func(h *hookedStore) { h.Store = s })
 		time.Sleep(time.Minute)
@@ -202,9 +203,9 @@ func TestAccept_FailsWithTheStore(t *testing.T) {
 	})
 }
 
-func TestAcceptReset_TakesTheStoreByItself(t *testing.T) {
+func TestAcceptReset_AcceptsNewStoreAutomatically(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g, _ := following(t)
+		g, _ := newFollower(t)
 		g.stop()
 		g.Configure(func(config *lists.Config) { config.AcceptReset = true })
 		s := openStore(t)
@@ -216,25 +217,25 @@ func TestAcceptReset_TakesTheStoreByItself(t *testing.T) {
 		g.wantListed("acme", "https://new.example")
 		g.wantNotListed("acme", "https://a.example")
 		g.wantNotListed("other", "https://o.example")
-		if told := g.takeNotified(); !slices.Equal(told, []string{"acme", "new", "not cached", "other"}) {
-			t.Errorf("notified of %q", told)
+		if notified := g.takeNotified(); !slices.Equal(notified, []string{"acme", "new", "not cached", "other"}) {
+			t.Errorf("notified of %q", notified)
 		}
 		g.wantEvents(lists.StoreAccepted)
 	})
 }
 
-// What the feed of the store before still has to tell is of no interest.
-func TestAccept_IgnoresWhatTheStoreBeforeTellsLate(t *testing.T) {
+// Late changes from the feed of the old store are ignored.
+func TestAccept_IgnoresLateChangesOfOldStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGateway(t, openStore(t))
 		late := newIntegration("acme", "https://late.example")
 		late.Revision = 1000
-		told := make(chan struct{})
+		notified := make(chan struct{})
 		g.store.watch = func(_ store.Store, ctx context.Context, _ uint64, changed func([]origins.Change)) error {
 			g.store.update(func(h *hookedStore) { h.watch = nil })
 			<-ctx.Done()
 			changed([]origins.Change{late.Change()})
-			close(told)
+			close(notified)
 			return ctx.Err()
 		}
 		g.start()
@@ -243,34 +244,34 @@ func TestAccept_IgnoresWhatTheStoreBeforeTellsLate(t *testing.T) {
 		w := create(t, s, newIntegration("acme", "https://new.example"))
 		g.store.update(func(h *hookedStore) {
 			h.Store = s
-			h.accepted = func() { g.mustList("acme") } // a request comes between
+			h.accepted = func() { g.mustList("acme") } // a request arrives during Accept
 		})
 		if _, err := g.Accept(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		g.mustList("acme")
-		<-told
+		<-notified
 		g.await(w.Revision)
 		if at := g.State().InForce.Revision; at != w.Revision {
-			t.Errorf("in force is %d", at)
+			t.Errorf("revision %d is in force, want the new store's", at)
 		}
 		g.wantListed("acme", "https://new.example")
 		g.wantNotListed("acme", "https://late.example")
 	})
 }
 
-// What was read of the store before, to catch up, does not hold for the other.
-func TestAccept_ComparesAgainWhatWasBeingCompared(t *testing.T) {
+// A comparison with the old store does not hold for the new one.
+func TestAccept_RestartsComparison(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGateway(t, openStore(t))
 		create(t, g.store, newIntegration("acme", "https://a.example"))
 		reading, read := make(chan struct{}), make(chan struct{})
-		g.store.update(func(h *hookedStore) { h.Store = slow{h.Store, reading, read} })
+		g.store.update(func(h *hookedStore) { h.Store = slowStore{h.Store, reading, read} })
 		g.start()
 		<-reading
 		s := openStore(t)
 		w := create(t, s, newIntegration("acme", "https://new.example"))
-		g.store.update(func(h *hookedStore) { h.Store = saying{s, &store.ResetError{}} })
+		g.store.update(func(h *hookedStore) { h.Store = failingStore{s, &store.ResetError{}} })
 		if _, err := g.Accept(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -282,19 +283,19 @@ func TestAccept_ComparesAgainWhatWasBeingCompared(t *testing.T) {
 	})
 }
 
-// Lists that were prepared of the store before are not those of the other.
-func TestAccept_PreparesAgainWhatWasBeingPrepared(t *testing.T) {
+// Lists that were preloaded from the old store are not those of the new one.
+func TestAccept_RestartsPreload(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGateway(t, openStore(t))
 		create(t, g.store, newIntegration("acme"))
-		preparing, prepared := make(chan struct{}, 2), make(chan struct{})
+		preloading, preloads := make(chan struct{}, 2), make(chan struct{})
 		g.preloadWith(func(context.Context) error {
-			preparing <- struct{}{}
-			<-prepared
+			preloading <- struct{}{}
+			<-preloads
 			return nil
 		})
 		g.start()
-		<-preparing
+		<-preloading
 		s := openStore(t)
 		w := create(t, s, newIntegration("acme"))
 		g.store.update(func(h *hookedStore) { h.Store = s })
@@ -302,26 +303,26 @@ func TestAccept_PreparesAgainWhatWasBeingPrepared(t *testing.T) {
 			t.Fatal(err)
 		}
 		if at := g.State().InForce; at != (store.Position{}) {
-			t.Errorf("before that it is at %+v", at)
+			t.Errorf("position before the preload: %+v", at)
 		}
-		close(prepared)
+		close(preloads)
 		g.await(w.Revision)
 		select {
-		case <-preparing:
+		case <-preloading:
 		default:
-			t.Error("in force unprepared")
+			t.Error("in force without a second preload")
 		}
 	})
 }
 
-// A list of the store before that was being read when that was replaced is read
-// again.
-func TestAccept_DropsAListThatWasBeingRead(t *testing.T) {
+// A list that was being loaded from the old store is loaded again from the new
+// one.
+func TestAccept_ReloadsListThatWasLoading(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g, _ := following(t)
+		g, _ := newFollower(t)
 		reading, read := make(chan struct{}), make(chan struct{})
 		old := g.store.Store
-		g.store.update(func(h *hookedStore) { h.Store = slow{old, reading, read} })
+		g.store.update(func(h *hookedStore) { h.Store = slowStore{old, reading, read} })
 		go g.List(context.Background(), "not cached")
 		<-reading
 		s := openStore(t)
@@ -337,31 +338,31 @@ func TestAccept_DropsAListThatWasBeingRead(t *testing.T) {
 	})
 }
 
-// slow hands over later than it has read.
-type slow struct {
+// slowStore reads at once but returns only when read is closed.
+type slowStore struct {
 	store.Store
 	reading, read chan struct{}
 }
 
-func (s slow) Load(ctx context.Context, tenant string) (uint64, []store.WebIntegration, error) {
+func (s slowStore) Load(ctx context.Context, tenant string) (uint64, []store.WebIntegration, error) {
 	revision, all, err := s.Store.Load(ctx, tenant)
 	close(s.reading)
 	<-s.read
 	return revision, all, err
 }
 
-func (s slow) Tenants(ctx context.Context) (store.Position, map[string]uint64, error) {
+func (s slowStore) Tenants(ctx context.Context) (store.Position, map[string]uint64, error) {
 	at, revisions, err := s.Store.Tenants(ctx)
 	close(s.reading)
 	<-s.read
 	return at, revisions, err
 }
 
-// The store is accepted while what the one before has told is brought in: the
-// position is not that of the one before.
-func TestAccept_LeavesThePositionToTheStoreThatIsThere(t *testing.T) {
+// The store is accepted while a change of the old store is applied, which must not
+// set the position to the old store's.
+func TestAccept_KeepsPositionOfNewStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g, _ := following(t)
+		g, _ := newFollower(t)
 		s := openStore(t)
 		accept := sync.OnceFunc(func() {
 			g.store.update(func(h *hookedStore) { h.Store = s })
@@ -378,7 +379,7 @@ func TestAccept_LeavesThePositionToTheStoreThatIsThere(t *testing.T) {
 		w := create(t, s, newIntegration("acme", "https://new.example"))
 		time.Sleep(time.Minute)
 		if at := g.State().InForce; at.Revision != w.Revision {
-			t.Errorf("in force is %+v, the store is at %d", at, w.Revision)
+			t.Errorf("in force %+v, want the store's revision %d", at, w.Revision)
 		}
 		g.wantListed("acme", "https://new.example")
 	})

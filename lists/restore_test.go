@@ -12,7 +12,7 @@ import (
 	"originwarden/origins"
 )
 
-func TestCache_ServesARestoredList(t *testing.T) {
+func TestCache_ServesRestoredList(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		load, calls := newCountingLoader(1)
 		c := liststest.New(lists.Config{Bounds: lists.Bounds{Tenants: 2, Origins: 30}}, load)
@@ -27,48 +27,48 @@ func TestCache_ServesARestoredList(t *testing.T) {
 		}
 		time.Sleep(20*time.Second + 1)
 		if got := decide(t, c, "acme"); got != origins.ListStale {
-			t.Errorf("%v, 60 s after it was confirmed in another process", got)
+			t.Errorf("%v 60 s after the confirmation in another process, want list_stale", got)
 		}
 		synctest.Wait()
 		for i := range 10 {
 			c.RestoreList(fmt.Sprint("tenant-", i), newList(1, 20), confirmed)
 		}
 		if got := c.Stats(); got.Tenants > 2 || got.Origins > 30 {
-			t.Errorf("%+v, which is out of bounds", got)
+			t.Errorf("%+v exceeds the bounds", got)
 		}
 	})
 }
 
-func TestCache_RestoresNothingOverAListThatIsThere(t *testing.T) {
+func TestCache_RestoreDoesNotReplaceCachedList(t *testing.T) {
 	load, _ := newCountingLoader(1)
 	c := liststest.New(newConfig(), load)
 	there := mustList(t, c, "acme")
 	c.RestoreList("acme", newList(9, 5), time.Now())
 	if mustList(t, c, "acme") != there {
-		t.Error("the list was replaced")
+		t.Error("the cached list was replaced")
 	}
 	c.RestoreList("other", newList(3, 5), time.Now())
 	c.RestoreList("other", newList(9, 6), time.Now())
 	if mustList(t, c, "other").Len() != 5 {
-		t.Error("a restored list was replaced")
+		t.Error("the restored list was replaced")
 	}
 }
 
-func TestCache_RestoresNothingOverAListThatIsBeingLoaded(t *testing.T) {
+func TestCache_RestoreDoesNotReplaceLoadingList(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := liststest.New(newConfig(), func(context.Context, string) (*origins.List, error) {
 			time.Sleep(time.Second)
 			return newList(7, 1), nil
 		})
-		got := make(chan *origins.List)
-		go func() { got <- mustList(t, c, "acme") }()
+		loaded := make(chan *origins.List)
+		go func() { loaded <- mustList(t, c, "acme") }()
 		synctest.Wait()
 		c.RestoreList("acme", newList(1, 5), time.Now())
 		if _, _, ok := c.Peek("acme"); ok {
-			t.Error("it was restored")
+			t.Error("the list was restored during its load")
 		}
-		if l := <-got; l.Revision() != 7 || mustList(t, c, "acme") != l {
-			t.Errorf("a list at %d", l.Revision())
+		if l := <-loaded; l.Revision() != 7 || mustList(t, c, "acme") != l {
+			t.Errorf("list is at revision %d, want 7", l.Revision())
 		}
 	})
 }

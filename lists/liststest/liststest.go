@@ -1,4 +1,4 @@
-// Package liststest makes caches of lists for tests that have no store.
+// Package liststest creates caches of lists for tests without a store.
 package liststest
 
 import (
@@ -14,7 +14,7 @@ import (
 // Loader returns a tenant's list.
 type Loader func(ctx context.Context, tenant string) (*origins.List, error)
 
-// New returns a cache that loads its lists by load. Config needs its Bounds.
+// New returns a cache that loads its lists by load. Bounds must be set in config.
 func New(config lists.Config, load Loader) *lists.Cache {
 	config.Store = source{load: load}
 	if config.Timeout == 0 {
@@ -23,19 +23,19 @@ func New(config lists.Config, load Loader) *lists.Cache {
 	return lists.New(config)
 }
 
-// Apply changes a list as by a write.
+// Apply changes a list as a write does.
 func Apply(c *lists.Cache, change origins.Change) {
 	_ = c.Write(context.Background(), change.Tenant, func(context.Context) (origins.Change, error) { return change, nil })
 }
 
-// Invalidate makes a list invalid, as a write of unknown outcome does.
+// Invalidate marks a list as invalid, as a write of unknown outcome does.
 func Invalidate(c *lists.Cache, tenant string) {
 	_ = c.Write(context.Background(), tenant, func(context.Context) (origins.Change, error) {
 		return origins.Change{}, errors.New("the store is unreachable")
 	})
 }
 
-// source is a store of which only lists are read.
+// source implements only Load.
 type source struct {
 	lists.Store
 	load Loader
