@@ -62,7 +62,7 @@ func may() map[string][]string {
 			"cmd/originwarden/server/readiness", "cmd/originwarden/server/upstreams",
 			"github.com/coreos/go-systemd/v22", "go.uber.org/zap"},
 		"cmd/originwarden/server/readiness": {"lists", "store", "cmd/originwarden/logs", "cmd/originwarden/server/upstreams"},
-		"cmd/originwarden/server/upstreams": {"proxy", "cmd/originwarden/config"},
+		"cmd/originwarden/server/upstreams": {"proxy", "proxy/upstream", "cmd/originwarden/config"},
 
 		"cmd/originwarden/demo":               {"api/auth", "cmd/originwarden/config", "cmd/originwarden/logs", "cmd/originwarden/server", "github.com/coder/websocket"},
 		"cmd/originwarden/cli/command":        {"github.com/spf13/cobra"},

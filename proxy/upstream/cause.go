@@ -8,17 +8,17 @@ import (
 	"syscall"
 )
 
-// Why a server did not answer.
+// Why there is no response of a server.
 const (
 	causeConnect  = "connect"  // refused, no route, no such name
-	CauseTimeout  = "timeout"  // to connect, or to answer
+	CauseTimeout  = "timeout"  // while connecting, or before the response
 	causeReset    = "reset"    // the connection was cut before the response
 	causeProtocol = "protocol" // the response is not HTTP, or switches protocols unasked
 	CauseClient   = "client"   // the client was gone first
 )
 
-// CauseOf names the error of a request with the context ctx: one of the causes
-// above.
+// CauseOf returns the cause of the error of a request with the context ctx: one of
+// those above.
 func CauseOf(ctx context.Context, err error) string {
 	var timeout net.Error
 	var dial *net.OpError

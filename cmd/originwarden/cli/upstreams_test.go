@@ -51,6 +51,9 @@ func TestReadiness_TellsWhatChecksMetAtTheUpstream(t *testing.T) {
 	status.Store(200)
 	up := upstream(t, func(w http.ResponseWriter, r *http.Request) {
 		asked.Store(r)
+		if status.Load() == 0 {
+			panic(http.ErrAbortHandler)
+		}
 		w.WriteHeader(int(status.Load()))
 	})
 	r := serving(t, t.TempDir(), "tenants: [{id: acme, hosts: [acme.example], upstream: '"+up+"', upstream_check: {path: '/health?x=1', interval: 1s}}]\n")
@@ -62,4 +65,6 @@ func TestReadiness_TellsWhatChecksMetAtTheUpstream(t *testing.T) {
 	awaitUpstream(t, r, false, "status_503")
 	status.Store(302)
 	awaitUpstream(t, r, true, "")
+	status.Store(0)
+	awaitUpstream(t, r, false, "reset") // as a request would report it
 }

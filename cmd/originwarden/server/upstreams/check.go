@@ -11,37 +11,38 @@ import (
 	"time"
 
 	"originwarden/cmd/originwarden/config"
+	"originwarden/proxy/upstream"
 )
 
 // Check requests the upstreams of cfg that have a check configured, each at its
 // interval, until ctx ends. tlsOf returns the tenant's current TLS settings.
-func (u *Tracker) Check(ctx context.Context, cfg *config.Config, tlsOf func(*config.Tenant) *tls.Config) {
+func (t *Tracker) Check(ctx context.Context, cfg *config.Config, tlsOf func(*config.Tenant) *tls.Config) {
 	var checks sync.WaitGroup
 	defer checks.Wait()
 	for i := range cfg.Tenants {
-		t := &cfg.Tenants[i]
-		if of := u.tenants()[t.ID]; of != nil && t.UpstreamCheck.Path != "" {
-			checks.Go(func() { of.checkPeriodically(ctx, t, tlsOf) })
+		tenant := &cfg.Tenants[i]
+		if s := t.tenants()[tenant.ID]; s != nil && tenant.UpstreamCheck.Path != "" {
+			checks.Go(func() { s.checkPeriodically(ctx, tenant, tlsOf) })
 		}
 	}
 }
 
-func (u *upstream) checkPeriodically(ctx context.Context, t *config.Tenant, tlsOf func(*config.Tenant) *tls.Config) {
+func (s *state) checkPeriodically(ctx context.Context, t *config.Tenant, tlsOf func(*config.Tenant) *tls.Config) {
 	used := tlsOf(t)
 	client := newClient(t, used)
 	defer func() { client.CloseIdleConnections() }()
 	tick := time.NewTicker(time.Duration(t.UpstreamCheck.Interval))
 	defer tick.Stop()
 	for {
-		if now := tlsOf(t); now != used {
+		if next := tlsOf(t); next != used {
 			client.CloseIdleConnections()
-			client, used = newClient(t, now), now
+			client, used = newClient(t, next), next
 		}
 		cause := checkOnce(ctx, client, t)
 		if ctx.Err() != nil {
 			return
 		}
-		u.record(cause == "", cause)
+		s.record(cause == "", cause)
 		select {
 		case <-ctx.Done():
 			return
@@ -50,11 +51,12 @@ func (u *upstream) checkPeriodically(ctx context.Context, t *config.Tenant, tlsO
 	}
 }
 
-// newClient returns a client for one tenant. It uses no proxy of the environment.
-func newClient(t *config.Tenant, secured *tls.Config) *http.Client {
+// newClient returns a client for one tenant. It ignores the proxy settings of the
+// environment.
+func newClient(t *config.Tenant, tlsConfig *tls.Config) *http.Client {
 	return &http.Client{
 		Timeout:       time.Duration(t.UpstreamCheck.Timeout),
-		Transport:     &http.Transport{TLSClientConfig: secured, MaxResponseHeaderBytes: 64 << 10, DisableCompression: true},
+		Transport:     &http.Transport{TLSClientConfig: tlsConfig, MaxResponseHeaderBytes: 64 << 10, DisableCompression: true},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
@@ -70,16 +72,12 @@ func checkOnce(ctx context.Context, client *http.Client, t *config.Tenant) (caus
 	}
 	request.Header.Set("User-Agent", "originwarden-check")
 	response, err := client.Do(request)
-	var timeout interface{ Timeout() bool }
-	switch {
-	case errors.As(err, &timeout) && timeout.Timeout():
-		return "timeout"
-	case err != nil:
-		return "connect"
+	if err != nil {
+		return upstream.CauseOf(ctx, err)
 	}
 	defer response.Body.Close()
 	if _, err := io.CopyN(io.Discard, response.Body, 64<<10); err != nil && !errors.Is(err, io.EOF) {
-		return "reset"
+		return upstream.CauseOf(ctx, err)
 	}
 	if response.StatusCode >= http.StatusBadRequest {
 		return fmt.Sprint("status_", response.StatusCode)

@@ -16,11 +16,11 @@ import (
 // Tracker holds the last known state of each tenant's upstream. The zero value
 // has no tenants. It may be used concurrently.
 type Tracker struct {
-	byTenant atomic.Pointer[map[string]*upstream]
+	byTenant atomic.Pointer[map[string]*state]
 }
 
-// upstream is one tenant's.
-type upstream struct {
+// state is the state of one tenant's upstream.
+type state struct {
 	last atomic.Pointer[result]
 	// validity is how long the last result is reported as a metric. A failure of
 	// the last request is no alarm long after it.
@@ -44,27 +44,28 @@ func validity(t *config.Tenant) time.Duration {
 }
 
 // SetTenants tracks the tenants of cfg and no others. Results of tenants whose
-// upstream is the same as in before are kept; before may be nil.
-func (u *Tracker) SetTenants(before, cfg *config.Config) {
-	old, next := u.tenants(), make(map[string]*upstream, len(cfg.Tenants))
+// upstream is the same as in previous are kept; previous may be nil.
+func (t *Tracker) SetTenants(previous, cfg *config.Config) {
+	old, next := t.tenants(), make(map[string]*state, len(cfg.Tenants))
 	addresses := map[string]string{}
-	if before != nil {
-		for _, t := range before.Tenants {
-			addresses[t.ID] = t.Upstream.String()
+	if previous != nil {
+		for _, tenant := range previous.Tenants {
+			addresses[tenant.ID] = tenant.Upstream.String()
 		}
 	}
 	for i := range cfg.Tenants {
-		t := &cfg.Tenants[i]
-		next[t.ID] = &upstream{validity: validity(t)}
-		if kept := old[t.ID]; kept != nil && addresses[t.ID] == t.Upstream.String() {
-			next[t.ID].last.Store(kept.last.Load())
+		tenant := &cfg.Tenants[i]
+		s := &state{validity: validity(tenant)}
+		if kept := old[tenant.ID]; kept != nil && addresses[tenant.ID] == tenant.Upstream.String() {
+			s.last.Store(kept.last.Load())
 		}
+		next[tenant.ID] = s
 	}
-	u.byTenant.Store(&next)
+	t.byTenant.Store(&next)
 }
 
-func (u *Tracker) tenants() map[string]*upstream {
-	if all := u.byTenant.Load(); all != nil {
+func (t *Tracker) tenants() map[string]*state {
+	if all := t.byTenant.Load(); all != nil {
 		return *all
 	}
 	return nil
@@ -72,40 +73,40 @@ func (u *Tracker) tenants() map[string]*upstream {
 
 // Observe records the result of a forwarded request. It costs next to nothing
 // while results stay the same.
-func (u *Tracker) Observe(x *proxy.Exchange) {
-	of := u.tenants()[x.Tenant]
+func (t *Tracker) Observe(x *proxy.Exchange) {
+	s := t.tenants()[x.Tenant]
 	switch {
-	case of == nil, x.UpstreamCause == proxy.CauseClient, x.UpstreamCause == proxy.CauseLoop:
+	case s == nil, x.UpstreamCause == proxy.CauseClient, x.UpstreamCause == proxy.CauseLoop:
 	case x.UpstreamCause != "":
-		of.record(false, x.UpstreamCause)
+		s.record(false, x.UpstreamCause)
 	case x.UpstreamTime > 0:
-		of.record(true, "")
+		s.record(true, "")
 	}
 }
 
 // refreshInterval is the least age at which an equal result replaces the last.
 const refreshInterval = time.Second
 
-func (u *upstream) record(up bool, cause string) {
-	last := u.last.Load()
+func (s *state) record(up bool, cause string) {
+	last := s.last.Load()
 	if last != nil && last.up == up && last.cause == cause && time.Since(last.at) < refreshInterval {
 		return
 	}
-	u.last.Store(&result{up, time.Now(), cause})
+	s.last.Store(&result{up, time.Now(), cause})
 }
 
 // Up reports, for each tenant with a recent result, whether its upstream was up.
-func (u *Tracker) Up() map[string]bool {
+func (t *Tracker) Up() map[string]bool {
 	up := map[string]bool{}
-	for tenant, of := range u.tenants() {
-		if last := of.last.Load(); last != nil && time.Since(last.at) < of.validity {
+	for tenant, s := range t.tenants() {
+		if last := s.last.Load(); last != nil && time.Since(last.at) < s.validity {
 			up[tenant] = last.up
 		}
 	}
 	return up
 }
 
-// Status is a tenant's upstream in the response of /readyz.
+// Status is the state of a tenant's upstream in the response of /readyz.
 type Status struct {
 	Tenant string `json:"tenant"`
 	// Up is null until there is a result.
@@ -119,13 +120,13 @@ type Status struct {
 // maxStatuses bounds the response of /readyz.
 const maxStatuses = 100
 
-// Statuses returns at most a hundred tenants' upstreams. Those that are down come
-// first, then those without a result.
-func (u *Tracker) Statuses() []Status {
+// Statuses returns the states of at most a hundred tenants' upstreams. Those that are
+// down come first, then those without a result.
+func (t *Tracker) Statuses() []Status {
 	var all []Status
-	for tenant, of := range u.tenants() {
+	for tenant, s := range t.tenants() {
 		status := Status{Tenant: tenant}
-		if last := of.last.Load(); last != nil {
+		if last := s.last.Load(); last != nil {
 			status.Up, status.Age, status.Cause = &last.up, time.Since(last.at).Seconds(), last.cause
 		}
 		all = append(all, status)
