@@ -158,7 +158,7 @@ answer=$(curl -sk "https://$listen/api/v1/web-integrations" -H "Authorization: B
 [[ $answer == *'The write was not made: the store has no space left.'* ]] || fail "the API answers $answer"
 expect OriginwardenWritesFail
 passes
-curl -sf "http://$admin/readyz" | grep -q '"ready":true.*"write_problem":"no_space"' || fail "$(curl -s "http://$admin/readyz")"
+curl -sf "http://$admin/readyz" | grep -q '"ready":true.*"writeProblem":"no_space"' || fail "$(curl -s "http://$admin/readyz")"
 say 'the store has space again'
 read -r id revision <<<"$(etcd kv/range '{"key":"ZmlsbA==","keys_only":true}' | sed 's/.*"member_id":"\([0-9]*\)", *"revision":"\([0-9]*\)".*/\1 \2/')"
 for step in "kv/compaction {\"revision\":$revision,\"physical\":true}" 'maintenance/defragment {}' "maintenance/alarm {\"action\":\"DEACTIVATE\",\"memberID\":\"$id\",\"alarm\":\"NOSPACE\"}"; do

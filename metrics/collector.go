@@ -9,7 +9,7 @@ type collector[T any] struct {
 	metrics []metric[T]
 }
 
-// metric is computed from a T. Values calls emit for each series.
+// metric is computed from a T: values calls emit for each series.
 type metric[T any] struct {
 	desc   *prometheus.Desc
 	kind   prometheus.ValueType
@@ -23,12 +23,12 @@ func watch[T any](m *Metrics, read func() T, metrics ...metric[T]) {
 	m.registry.MustRegister(&collector[T]{read, metrics})
 }
 
-// gauge has one series.
+// gauge returns a gauge with one series.
 func gauge[T any](name, help string, value func(T) float64) metric[T] {
 	return metric[T]{newDesc(name, help), prometheus.GaugeValue, func(read T, emit emitFunc) { emit(value(read)) }}
 }
 
-// counter has one series.
+// counter returns a counter with one series.
 func counter[T any](name, help string, value func(T) uint64) metric[T] {
 	return metric[T]{newDesc(name, help), prometheus.CounterValue, func(read T, emit emitFunc) { emit(float64(value(read))) }}
 }

@@ -12,8 +12,8 @@ import (
 // program.
 const otherValue = "other"
 
-// fixed are counters by a label of which all values are known. All exist from the
-// start, so that Prometheus sees the first event as an increase.
+// fixed is a counter with one label, whose values are all known. All its series exist
+// from the start, so that Prometheus sees the first event as an increase.
 type fixed struct {
 	vec    *prometheus.CounterVec
 	values []string
@@ -28,14 +28,14 @@ func (m *Metrics) newFixed(vec *prometheus.CounterVec, values []string) *fixed {
 	return &fixed{vec, values}
 }
 
-func (f *fixed) of(value string) prometheus.Counter {
+func (f *fixed) counter(value string) prometheus.Counter {
 	if !slices.Contains(f.values, value) {
 		value = otherValue
 	}
 	return f.vec.WithLabelValues(value)
 }
 
-// byKind are histograms by the kind of request.
+// byKind is a histogram for each kind of request.
 type byKind [origins.WebSocket + 1]prometheus.Observer
 
 func (m *Metrics) histogramsByKind(name, help string) (all byKind) {
@@ -47,4 +47,4 @@ func (m *Metrics) histogramsByKind(name, help string) (all byKind) {
 	return all
 }
 
-func (b *byKind) of(k origins.Kind) prometheus.Observer { return b[min(int(k), len(b)-1)] }
+func (b *byKind) histogram(k origins.Kind) prometheus.Observer { return b[min(int(k), len(b)-1)] }

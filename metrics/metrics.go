@@ -82,7 +82,7 @@ func New(cfg Config) *Metrics {
 		buildInfo(cfg), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.registerFixed()
 	m.watchCache(cfg.Lists)
-	m.Label(cfg.Tenants)
+	m.SetTenants(cfg.Tenants)
 	return m
 }
 
@@ -119,13 +119,13 @@ func (m *Metrics) Handler() http.Handler {
 // series.
 func (m *Metrics) Observe(x *proxy.Exchange) {
 	t := m.tenant(x.Tenant)
-	t.requests.of(combination{x.Kind, x.Verdict, x.Reason}).Inc()
-	m.duration.of(x.Kind).Observe(x.ResponseTime.Seconds())
-	m.gateway.of(x.Kind).Observe(x.GatewayTime.Seconds())
+	t.requests.counter(combination{x.Kind, x.Verdict, x.Reason}).Inc()
+	m.duration.histogram(x.Kind).Observe(x.ResponseTime.Seconds())
+	m.gateway.histogram(x.Kind).Observe(x.GatewayTime.Seconds())
 	if x.UpstreamTime > 0 {
 		t.upstream().Observe(x.UpstreamTime.Seconds())
 	}
-	if x.TunnelEnd == "" { // a tunnel's bytes were counted by Relayed
+	if x.TunnelEnd == "" { // a tunnel's bytes were counted by CountTunnelBytes
 		t.countBytes(x.Received, x.Sent)
 	}
 	m.observeRareEvents(t, x)
@@ -139,16 +139,16 @@ func (m *Metrics) observeRareEvents(t *tenant, x *proxy.Exchange) {
 		m.ownHost.WithLabelValues(t.label).Inc()
 	}
 	if x.TunnelEnd != "" {
-		m.tunnelsClosed.of(x.TunnelEnd).Inc()
+		m.tunnelsClosed.counter(x.TunnelEnd).Inc()
 	}
 	if x.Limit != "" {
-		m.Limited(x.Limit)
+		m.CountLimited(x.Limit)
 	}
 }
 
-// Relayed counts bytes of a WebSocket that were received from the client and sent
-// to it.
-func (m *Metrics) Relayed(tenant string, received, sent int) {
+// CountTunnelBytes counts bytes of a WebSocket that were received from the client and
+// sent to it.
+func (m *Metrics) CountTunnelBytes(tenant string, received, sent int) {
 	m.tenant(tenant).countBytes(int64(received), int64(sent))
 }
 
@@ -156,28 +156,28 @@ func (m *Metrics) Relayed(tenant string, received, sent int) {
 func (m *Metrics) ObserveAPI(o api.Outcome) {
 	m.api.WithLabelValues(o.Route, o.Method, strconv.Itoa(o.Status)).Inc()
 	if o.Code != "" {
-		m.apiErrors.of(o.Code).Inc()
+		m.apiErrors.counter(o.Code).Inc()
 	}
 	if o.Limit != "" {
-		m.Limited(o.Limit)
+		m.CountLimited(o.Limit)
 	}
 }
 
 // LimitConnections is the limit of connections for each client.
 const LimitConnections = "connections_per_client"
 
-// Limited counts a request or connection that exceeded a limit: one of
+// CountLimited counts a request or connection that exceeded a limit: one of
 // proxy.Limits, LimitConnections, or one of the API's.
-func (m *Metrics) Limited(limit string) { m.limited.of(limit).Inc() }
+func (m *Metrics) CountLimited(limit string) { m.limited.counter(limit).Inc() }
 
-// Reloaded counts a reload of the configuration.
-func (m *Metrics) Reloaded(ok bool) {
+// CountReload counts a reload of the configuration.
+func (m *Metrics) CountReload(ok bool) {
 	m.lastReload.Set(oneIf(ok))
 	outcome := "failed"
 	if ok {
 		outcome = "ok"
 	}
-	m.reloads.of(outcome).Inc()
+	m.reloads.counter(outcome).Inc()
 }
 
 // Outcomes of spans.
@@ -190,8 +190,8 @@ const (
 // SpanOutcomes returns the outcomes of spans.
 func SpanOutcomes() []string { return []string{SpansExported, SpansFailed, SpansDropped} }
 
-// Spans counts n spans with an outcome.
-func (m *Metrics) Spans(outcome string, n int) { m.spans.of(outcome).Add(float64(n)) }
+// CountSpans counts n spans with an outcome.
+func (m *Metrics) CountSpans(outcome string, n int) { m.spans.counter(outcome).Add(float64(n)) }
 
 // histograms returns histograms for the time of a decision up to that of a slow
 // tenant. They have classic buckets too, for a Prometheus that does not scrape

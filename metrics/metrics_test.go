@@ -62,7 +62,7 @@ func TestMetrics_CountsExchanges(t *testing.T) {
 	observe(proxy.Exchange{Verdict: origins.Refused, Reason: "tenant_unknown"})
 	observe(proxy.Exchange{Kind: origins.WebSocket, Tenant: "acme", Verdict: origins.Allowed, Reason: "listed", TunnelEnd: "revoked"})
 	observe(proxy.Exchange{Tenant: "acme", Verdict: origins.Allowed, Reason: "listed", Limit: "body_bytes"})
-	m.Limited(metrics.LimitConnections)
+	m.CountLimited(metrics.LimitConnections)
 	expectLines(t, scrape(t, m),
 		`originwarden_requests_total{kind="actual",reason="listed",tenant="acme",verdict="allowed"} 2`,
 		`originwarden_requests_total{kind="preflight",reason="origin_not_listed",tenant="acme",verdict="refused"} 1`,
@@ -83,8 +83,8 @@ func TestMetrics_CountBytes(t *testing.T) {
 	m, _ := newMetrics(t)
 	m.Observe(&proxy.Exchange{Tenant: "acme", Received: 5, Sent: 7})
 	m.Observe(&proxy.Exchange{Tenant: "another", Received: 1})
-	m.Relayed("acme", 100, 0)
-	m.Relayed("acme", 0, 200)
+	m.CountTunnelBytes("acme", 100, 0)
+	m.CountTunnelBytes("acme", 0, 200)
 	m.Observe(&proxy.Exchange{Tenant: "acme", Kind: origins.WebSocket, TunnelEnd: "client", Received: 100, Sent: 200}) // counted before
 	got := scrape(t, m)
 	expectLines(t, got, `originwarden_request_bytes_total{tenant="acme"} 105`, `originwarden_response_bytes_total{tenant="acme"} 207`,
@@ -112,19 +112,19 @@ func TestMetrics_BeginAtZeroWhereTheLabelsAreFewAndKnown(t *testing.T) {
 
 func TestMetrics_CountReloads(t *testing.T) {
 	m, _ := newMetrics(t)
-	m.Reloaded(true)
-	m.Reloaded(false)
-	m.Reloaded(false)
+	m.CountReload(true)
+	m.CountReload(false)
+	m.CountReload(false)
 	expectLines(t, scrape(t, m), `originwarden_config_reloads_total{outcome="ok"} 1`, `originwarden_config_reloads_total{outcome="failed"} 2`,
 		"originwarden_config_last_reload_successful 0")
-	m.Reloaded(true)
+	m.CountReload(true)
 	expectLines(t, scrape(t, m), "originwarden_config_last_reload_successful 1")
 }
 
 func TestMetrics_CountLinesAndSpans(t *testing.T) {
 	m, _ := newMetrics(t)
 	m.WatchLog(func() uint64 { return 7 })
-	m.Spans(metrics.SpansDropped, 5)
+	m.CountSpans(metrics.SpansDropped, 5)
 	expectLines(t, scrape(t, m), "originwarden_log_lines_dropped_total 7", `originwarden_trace_spans_total{outcome="dropped"} 5`)
 }
 
@@ -133,7 +133,7 @@ func TestMetrics_FollowTheTenantsOfTheConfiguration(t *testing.T) {
 	for _, tenant := range []string{"acme", "another"} {
 		m.Observe(&proxy.Exchange{Tenant: tenant, Verdict: origins.Allowed, Reason: "listed", UpstreamTime: 1, UpstreamCause: "reset", Received: 1, Sent: 1})
 	}
-	m.Label([]string{"another"})
+	m.SetTenants([]string{"another"})
 	m.Observe(&proxy.Exchange{Tenant: "another", Verdict: origins.Allowed, Reason: "listed"})
 	m.Observe(&proxy.Exchange{Tenant: "acme", Verdict: origins.Allowed, Reason: "listed"})
 	got := scrape(t, m)
@@ -142,7 +142,7 @@ func TestMetrics_FollowTheTenantsOfTheConfiguration(t *testing.T) {
 	if strings.Contains(got, `tenant="acme"`) {
 		t.Error("there are series of a tenant without a label")
 	}
-	m.Label([]string{"another", "acme"})
+	m.SetTenants([]string{"another", "acme"})
 	m.Observe(&proxy.Exchange{Tenant: "another", Verdict: origins.Allowed, Reason: "listed"})
 	expectLines(t, scrape(t, m), `originwarden_requests_total{kind="actual",reason="listed",tenant="another",verdict="allowed"} 2`)
 }
@@ -153,7 +153,7 @@ func TestMetrics_HaveNoLabelOfWhatAClientSent(t *testing.T) {
 	m.Observe(&proxy.Exchange{Tenant: "acme", Reason: "listed", Method: secret, Path: "/" + secret, TraceID: secret,
 		Nearest: origins.Miss{Entry: secret}, Err: errors.New(secret), UpstreamCause: "reset"})
 	m.Observe(&proxy.Exchange{Tenant: secret, Reason: "listed"}) // of no configuration
-	m.Limited(secret)
+	m.CountLimited(secret)
 	for i := range 1000 { // reasons that there are not
 		m.Observe(&proxy.Exchange{Tenant: "acme", Reason: fmt.Sprint("reason", i)})
 	}
@@ -174,7 +174,7 @@ func TestMetrics_CountConcurrentFirstExchangesOnce(t *testing.T) {
 		observing.Go(func() {
 			for range 100 {
 				m.Observe(&proxy.Exchange{Tenant: "acme", Reason: []string{"listed", "no_origin"}[i%2], Sent: 1})
-				m.Label([]string{"acme"})
+				m.SetTenants([]string{"acme"})
 			}
 		})
 	}
@@ -223,7 +223,7 @@ func TestMetrics_CountsTheAPI(t *testing.T) {
 
 func TestMetrics_ShowsWhatIsOpen(t *testing.T) {
 	m, _ := newMetrics(t)
-	m.Watch(func() map[string]int { return map[string]int{"acme": 3, "another": 1, "third": 2} }, func() int64 { return 7 })
+	m.WatchRequests(func() map[string]int { return map[string]int{"acme": 3, "another": 1, "third": 2} }, func() int64 { return 7 })
 	expectLines(t, scrape(t, m), `originwarden_tunnels{tenant="acme"} 3`, `originwarden_tunnels{tenant="_other"} 3`,
 		"originwarden_requests_in_flight 7")
 }
@@ -258,7 +258,7 @@ func everything(t *testing.T) *metrics.Metrics {
 	m.Observe(&proxy.Exchange{Tenant: "acme", Verdict: origins.Allowed, Reason: "listed", UpstreamTime: 1, UpstreamCause: "reset", Received: 1, Sent: 1})
 	m.Observe(&proxy.Exchange{Tenant: "acme", Verdict: origins.Refused, Reason: "origin_not_listed", OwnHost: true})
 	m.ObserveAPI(api.Outcome{Route: "/web-integrations", Method: "GET", Status: 200})
-	m.Watch(func() map[string]int { return map[string]int{"acme": 3} }, func() int64 { return 7 })
+	m.WatchRequests(func() map[string]int { return map[string]int{"acme": 3} }, func() int64 { return 7 })
 	m.WatchUpstreams(func() map[string]bool { return map[string]bool{"acme": true} })
 	m.WatchLog(func() uint64 { return 1 })
 	m.WatchCertificate("server", func() time.Time { return time.Now() })

@@ -17,22 +17,22 @@ type tenants struct {
 	other, none *tenant
 }
 
-// Label gives each of the tenants a label, and deletes the series of those that had
-// one before.
-func (m *Metrics) Label(ids []string) {
-	before := m.tenants.Load()
-	if before == nil {
-		before = &tenants{other: m.newTenant(otherTenants), none: m.newTenant(noTenant)}
+// SetTenants gives each of the tenants a label, and deletes the series of tenants
+// that no longer have one.
+func (m *Metrics) SetTenants(ids []string) {
+	previous := m.tenants.Load()
+	if previous == nil {
+		previous = &tenants{other: m.newTenant(otherTenants), none: m.newTenant(noTenant)}
 	}
-	now := &tenants{labelled: make(map[string]*tenant, len(ids)), other: before.other, none: before.none}
+	next := &tenants{labelled: make(map[string]*tenant, len(ids)), other: previous.other, none: previous.none}
 	for _, id := range ids {
-		if now.labelled[id] = before.labelled[id]; now.labelled[id] == nil {
-			now.labelled[id] = m.newTenant(id)
+		if next.labelled[id] = previous.labelled[id]; next.labelled[id] == nil {
+			next.labelled[id] = m.newTenant(id)
 		}
 	}
-	m.tenants.Store(now)
-	for id := range before.labelled {
-		if now.labelled[id] == nil {
+	m.tenants.Store(next)
+	for id := range previous.labelled {
+		if next.labelled[id] == nil {
 			m.deleteSeries(id)
 		}
 	}
@@ -46,7 +46,7 @@ func (m *Metrics) deleteSeries(id string) {
 	m.upstream.DeletePartialMatch(label)
 }
 
-// tenant returns the tenant with the id; "" is the host of none.
+// tenant returns the tenant with the id, which is "" if the host is no tenant's.
 func (m *Metrics) tenant(id string) *tenant {
 	all := m.tenants.Load()
 	if t, ok := all.labelled[id]; ok {
@@ -102,10 +102,10 @@ type combinations struct {
 	adding sync.Mutex
 }
 
-// mostCombinations is far more than can occur.
-const mostCombinations = 256
+// maxCombinations is far more than occur.
+const maxCombinations = 256
 
-func (c *combinations) of(which combination) prometheus.Counter {
+func (c *combinations) counter(which combination) prometheus.Counter {
 	if known := c.known.Load(); known != nil {
 		if counter, ok := (*known)[which]; ok {
 			return counter
@@ -121,7 +121,7 @@ func (c *combinations) add(which combination) prometheus.Counter {
 	if before := c.known.Load(); before != nil {
 		known = maps.Clone(*before)
 	}
-	if len(known) >= mostCombinations {
+	if len(known) >= maxCombinations {
 		which.reason = otherValue
 	}
 	if counter, ok := known[which]; ok {

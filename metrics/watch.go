@@ -6,9 +6,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Watch shows the open tunnels of each tenant and the requests in flight. It is
-// called once, before the metrics are served.
-func (m *Metrics) Watch(tunnels func() map[string]int, inFlight func() int64) {
+// WatchRequests shows the open tunnels of each tenant and the requests in flight. It
+// is called once, before the metrics are served.
+func (m *Metrics) WatchRequests(tunnels func() map[string]int, inFlight func() int64) {
 	watch(m, inFlight, gauge("requests_in_flight", "Requests in progress, including tunnels.", func(n int64) float64 { return float64(n) }))
 	watch(m, tunnels, tenantGauge("tunnels", "Open WebSockets.", func(open map[string]int) map[string]float64 {
 		counts := map[string]float64{}
@@ -36,7 +36,8 @@ func (m *Metrics) WatchUpstreams(up func() map[string]bool) {
 	}))
 }
 
-// tenantGauge has a series for each label of a tenant that values returns.
+// tenantGauge returns a gauge with a series for each label of a tenant that values
+// returns.
 func tenantGauge[T any](name, help string, values func(T) map[string]float64) metric[T] {
 	return metric[T]{newDesc(name, help, "tenant"), prometheus.GaugeValue, func(read T, emit emitFunc) {
 		for tenant, value := range values(read) {
@@ -52,10 +53,10 @@ func (m *Metrics) WatchLog(dropped func() uint64) {
 		"Lines left out of the log: too many of their kind, or standard error was not read in time.", func(n uint64) uint64 { return n }))
 }
 
-// WatchSnapshot shows whether the lists are saved to disk. Err returns why the
+// WatchSnapshot shows whether the lists are saved to disk. err returns why the
 // last attempt failed, or nil. It is called once, before the metrics are served.
 func (m *Metrics) WatchSnapshot(err func() error) {
-	watch(m, err, gauge("snapshot_up", "Whether the lists were saved to disk the last time; 1 if they are not to be.",
+	watch(m, err, gauge("snapshot_up", "Whether the lists were saved to disk the last time; 1 if saving is not configured.",
 		func(err error) float64 { return oneIf(err == nil) }))
 }
 
@@ -65,7 +66,7 @@ func (m *Metrics) WatchSnapshot(err func() error) {
 func (m *Metrics) WatchCertificate(certificate string, notAfter func() time.Time) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Namespace: namespace, Name: "certificate_not_after_timestamp_seconds",
-		Help:        "When the certificate expires, the first of several and of their chains, in seconds since the epoch; 0 without one.",
+		Help:        "Earliest expiry of the certificates and their chains, in seconds since the epoch; 0 without one.",
 		ConstLabels: prometheus.Labels{"certificate": certificate},
 	}, func() float64 { return float64(max(notAfter().Unix(), 0)) }))
 }

@@ -109,7 +109,7 @@ func newWorld(t testing.TB, o options) *world {
 	w.gateway = httptest.NewUnstartedServer(gateway)
 	w.gateway.Config.DisableGeneralOptionsHandler = true
 	w.gateway.Config.ConnContext = downstream.ConnContext
-	w.gateway.Listener = downstream.Limit(w.gateway.Listener, 0, nil, true, nil)
+	w.gateway.Listener = downstream.NewListener(w.gateway.Listener, 0, nil, true, nil)
 	switch o.protocol {
 	case http1TLS:
 		w.gateway.StartTLS()

@@ -12,7 +12,8 @@ import (
 
 // Text returns s with every character that is not printable (control,
 // formatting and line-breaking characters, by unicode.IsPrint) escaped as in a
-// Go string.
+// Go string. It is for the output of commands and for error documents; logs.Escape
+// is for the log.
 func Text(s string) string {
 	return replace(s, "", func(r rune) string {
 		quoted := strconv.QuoteRune(r)

@@ -18,8 +18,9 @@ var (
 	ErrBroken   = errors.New("the request's body broke off")
 )
 
-// Body is the body of a request, limited in size and by progress. Its methods,
-// other than Read and Close, are for any goroutine, and do nothing for a nil Body.
+// Body is the body of a request, limited in size and by progress. Its methods, other
+// than Read, Close and Interrupt, are for any goroutine, and do nothing for a nil
+// Body.
 type Body struct {
 	io.ReadCloser
 	control  *http.ResponseController
@@ -31,7 +32,7 @@ type Body struct {
 
 	reading sync.Mutex // held while a read is under way
 	timing  sync.Mutex // held while a deadline is set
-	over    bool       // under timing: no further read may begin
+	ended   bool       // under timing: no further read may begin
 }
 
 // NewBody returns body with at most limit bytes, each read of which may take
@@ -44,8 +45,8 @@ func NewBody(body io.ReadCloser, control *http.ResponseController, limit int64, 
 }
 
 // Read fails with one of the errors above, or io.EOF. A deadline does not
-// outlast the read: net/http watches the connection afterwards, and a stream of
-// HTTP/2 is reset by a deadline while the tenant takes its time.
+// outlast the read: net/http watches the connection afterwards, and a deadline resets
+// an HTTP/2 stream while the tenant takes its time.
 func (b *Body) Read(p []byte) (int, error) {
 	b.reading.Lock()
 	defer b.reading.Unlock()
@@ -54,13 +55,13 @@ func (b *Body) Read(p []byte) (int, error) {
 		// then, with the response's header, which would be cut for that.
 		return 0, io.EOF
 	}
-	if !b.startTimer(false) {
+	if !b.limitRead() {
 		return 0, http.ErrBodyReadAfterClose
 	}
 	n, err := b.ReadCloser.Read(p)
 	b.received.Add(int64(n))
 	if err == nil || err == io.EOF {
-		b.stopTimer()
+		b.unlimitRead()
 	}
 	if b.left >= 0 {
 		if b.left -= int64(n); b.left < 0 {
@@ -79,23 +80,27 @@ func (b *Body) Read(p []byte) (int, error) {
 	return n, fmt.Errorf("%w: %w", ErrBroken, err)
 }
 
-// startTimer limits the read that begins, or, to extend it, the one that waits. It
-// reports whether reads may begin.
-func (b *Body) startTimer(extend bool) bool {
+// limitRead sets the deadline of a read, and reports whether it may begin.
+func (b *Body) limitRead() bool {
 	b.timing.Lock()
 	defer b.timing.Unlock()
-	if b.progress > 0 && !b.over && (!extend || b.due.Load() != 0) {
+	b.setDeadline()
+	return !b.ended
+}
+
+// setDeadline is called with timing held.
+func (b *Body) setDeadline() {
+	if b.progress > 0 && !b.ended {
 		deadline := time.Now().Add(b.progress)
 		b.due.Store(deadline.UnixNano())
 		b.control.SetReadDeadline(deadline)
 	}
-	return !b.over
 }
 
-func (b *Body) stopTimer() {
+func (b *Body) unlimitRead() {
 	b.timing.Lock()
 	defer b.timing.Unlock()
-	if b.progress > 0 && !b.over {
+	if b.progress > 0 && !b.ended {
 		b.due.Store(0)
 		b.control.SetReadDeadline(time.Time{})
 	}
@@ -104,15 +109,21 @@ func (b *Body) stopTimer() {
 // Extend gives the read that waits its full time again, because the response has
 // made progress: a body that is quiet meanwhile has not stalled.
 func (b *Body) Extend() {
-	if b != nil && b.progress > 0 && b.due.Load() != 0 {
-		b.startTimer(true)
+	if b == nil || b.due.Load() == 0 {
+		return
+	}
+	b.timing.Lock()
+	defer b.timing.Unlock()
+	if b.due.Load() != 0 {
+		b.setDeadline()
 	}
 }
 
-// Interrupt ends the read that is under way, and lets no other begin.
+// Interrupt ends the read that is under way, lets no other begin, and returns when
+// that read has ended.
 func (b *Body) Interrupt() {
 	b.timing.Lock()
-	b.over = true
+	b.ended = true
 	b.control.SetReadDeadline(time.Unix(1, 0))
 	b.timing.Unlock()
 	b.reading.Lock()

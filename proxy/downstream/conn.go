@@ -12,17 +12,18 @@ import (
 	"originwarden/proxy/http1"
 )
 
-// Conn is a connection of a client, with all that net/http can do with one of TCP,
-// and what belongs to this client alone. A nil Conn is an unknown one.
+// Conn is a connection of a client, with the upstream connections that only this
+// client may use. It embeds *net.TCPConn, so that net/http can use sendfile and
+// half-close. A nil Conn is an unknown one.
 type Conn struct {
 	*net.TCPConn
-	leave   func() // no longer counts the connection; nil: it was not counted
+	leave   func() // stops counting the connection; nil: it was not counted
 	session http1.Session
 	broken  atomic.Bool // a read or write failed, other than by the end of what the client sends
 	lingers atomic.Bool // the client may be sending still when it is closed
 	closed  atomic.Bool
 	writing atomic.Int64    // when the write that is under way began, in Unix nanoseconds; 0 is none
-	cut     <-chan struct{} // closed when the server cuts what runs; nil before ConnContext
+	cut     <-chan struct{} // closed when the server aborts its requests; nil before ConnContext
 }
 
 type connKey struct{}
@@ -31,8 +32,8 @@ type connKey struct{}
 // Listener. On other connections, sessions end with the request, and a client that
 // closes its sending side counts as gone.
 func ConnContext(ctx context.Context, conn net.Conn) context.Context {
-	if over, ok := conn.(interface{ NetConn() net.Conn }); ok {
-		conn = over.NetConn()
+	if tlsConn, ok := conn.(interface{ NetConn() net.Conn }); ok {
+		conn = tlsConn.NetConn()
 	}
 	c, ok := conn.(*Conn)
 	if !ok {
@@ -48,7 +49,7 @@ func ConnOf(ctx context.Context) *Conn {
 	return c
 }
 
-// Session returns what belongs to the client of the connection alone, or nil.
+// Session returns the upstream connections that only this client may use, or nil.
 func (c *Conn) Session() *http1.Session {
 	if c == nil {
 		return nil
@@ -84,15 +85,16 @@ func (c *Conn) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// writeStalls is how long a write lasts to a client that does not read.
-const writeStalls = 500 * time.Millisecond
+// stalledAfter is how long a write lasts until its client counts as one that does not
+// read.
+const stalledAfter = 500 * time.Millisecond
 
 // CutStalled closes the connection if its client does not read.
 func (c *Conn) CutStalled() {
 	if c == nil {
 		return
 	}
-	if began := c.writing.Load(); began != 0 && time.Now().UnixNano()-began >= int64(writeStalls) {
+	if began := c.writing.Load(); began != 0 && time.Now().UnixNano()-began >= int64(stalledAfter) {
 		c.TCPConn.Close() // TLS would replace a deadline, for its last alert
 	}
 }
@@ -132,7 +134,7 @@ func (c *Conn) discard(until time.Time) {
 
 const goneInterval = time.Second // between checks of a client that has ended its sending side
 
-// AwaitGone returns when the client is gone, when the server cuts what runs, or
+// AwaitGone returns when the client is gone, when the server aborts its requests, or
 // when ctx ends. A client that has only ended its sending side waits for its response.
 func (c *Conn) AwaitGone(ctx context.Context) {
 	ticker := time.NewTicker(goneInterval)
@@ -148,7 +150,7 @@ func (c *Conn) AwaitGone(ctx context.Context) {
 	}
 }
 
-// IsCut reports whether the server has cut what runs.
+// IsCut reports whether the server has aborted its requests.
 func (c *Conn) IsCut() bool {
 	if c == nil {
 		return false

@@ -11,8 +11,9 @@ import (
 )
 
 // Listener limits how many connections a client address (of IPv6, a /64) has at a
-// time. Those of trusted proxies, which are many clients, do not count. It closes
-// every other connection at once. Those that it accepts are what ConnContext knows.
+// time, and closes those beyond the limit at once. Connections of trusted proxies,
+// which are many clients, do not count. Connections that are not TCP are not limited.
+// The accepted TCP connections are those that ConnContext knows.
 type Listener struct {
 	net.Listener
 	plain   bool
@@ -21,14 +22,13 @@ type Listener struct {
 	mu        sync.Mutex
 	perClient int
 	trusted   clientaddr.Proxies
-	open      map[netip.Prefix]int // only clients that have any that count
+	open      map[netip.Prefix]int // counted connections of each client that has any
 }
 
-// Limit returns a Listener over l with at most perClient connections from one
-// client; 0 is no limit. If plain, a connection too many gets a short response of
-// HTTP without TLS before it is closed. It is reported to refused, which may be
-// nil.
-func Limit(l net.Listener, perClient int, trusted []netip.Prefix, plain bool, refused func()) *Listener {
+// NewListener returns a Listener over l with at most perClient connections from one
+// client; 0 is no limit. If plain, a rejected connection gets a short response in
+// plain HTTP before it is closed. Each is reported to refused, which may be nil.
+func NewListener(l net.Listener, perClient int, trusted []netip.Prefix, plain bool, refused func()) *Listener {
 	if refused == nil {
 		refused = func() {}
 	}
@@ -85,8 +85,8 @@ func (l *Listener) leave(network netip.Prefix) {
 	}
 }
 
-// refuse does not wait: the response fits into any send buffer. If it does not, the
-// deadline is long enough to be scheduled in.
+// refuse does not block for long: the response normally fits into the send buffer, and
+// the deadline limits the wait if it does not.
 func (l *Listener) refuse(conn net.Conn) {
 	l.refused()
 	if l.plain {

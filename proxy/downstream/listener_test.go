@@ -23,7 +23,7 @@ func listenLimited(t *testing.T, perClient int, trusted []netip.Prefix, refused 
 		t.Fatal(err)
 	}
 	server := &http.Server{Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})}
-	go server.Serve(downstream.Limit(listener, perClient, trusted, true, refused))
+	go server.Serve(downstream.NewListener(listener, perClient, trusted, true, refused))
 	t.Cleanup(func() { server.Close() })
 	return listener.Addr().String()
 }
@@ -88,7 +88,7 @@ func TestListener_CountsACloseOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	limited := downstream.Limit(inner, 1, nil, true, nil)
+	limited := downstream.NewListener(inner, 1, nil, true, nil)
 	defer limited.Close()
 	connect := func() net.Conn {
 		conn, err := net.Dial("tcp", inner.Addr().String())
@@ -130,7 +130,7 @@ func TestListener_SaysNothingBeforeTLS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	limited := downstream.Limit(inner, 1, nil, false, nil)
+	limited := downstream.NewListener(inner, 1, nil, false, nil)
 	defer limited.Close()
 	go func() {
 		for {

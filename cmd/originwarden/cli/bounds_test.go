@@ -29,9 +29,9 @@ func TestServe_WarnsOfListsThatAreNotKeptInMemory(t *testing.T) {
 		tell, check string
 	}{
 		{"{tenants: 3, origins: 6}", "", ""},
-		{"{tenants: 2, origins: 6}", tooManyTenants, "there are 3 tenants, and cache.tenants is 2"},
-		{"{tenants: 3, origins: 5}", tooManyOrigins, "have more origins than cache.origins, which is 5"},
-		{"{tenants: 3, origins: 1}", tooManyOrigins, "have more origins than cache.origins, which is 1"},
+		{"{tenants: 2, origins: 6}", tooManyTenants, "more tenants than cache.tenants; tenants: 3; cache_tenants: 2; consequence: a list"},
+		{"{tenants: 3, origins: 5}", tooManyOrigins, "lists.db; cache_origins: 5; consequence: a list"},
+		{"{tenants: 3, origins: 1}", tooManyOrigins, "lists.db; cache_origins: 1; consequence: a list"},
 	} {
 		limits := "api: {limits: {origins: 1, tenant_origins: 1}}\n"
 		r := startServing(t, Environment{}, dir, tenants+"cache: "+row.cache+"\n"+limits)

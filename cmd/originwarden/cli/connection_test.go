@@ -22,7 +22,7 @@ func tlsOffice(t *testing.T) (o *office, port, cacert string) {
 	t.Helper()
 	o = newOffice(t)
 	server := httptest.NewUnstartedServer(o.api)
-	server.Config.ErrorLog = logs.LinesOf(discarded(t), "")
+	server.Config.ErrorLog = logs.NewStdLogger(discarded(t), "")
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	cacert = filepath.Join(t.TempDir(), "ca.pem")

@@ -1,10 +1,16 @@
 package cli
 
 import (
+	"encoding/json"
+	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+
+	"originwarden/envelope"
 )
 
 // operatorsToken is the header with the token of a service's first start.
@@ -54,4 +60,26 @@ func TestLogLevel_ChangesWhileTheServiceRuns(t *testing.T) {
 		t.Errorf("%d calls are told: those that were refused change nothing", n)
 	}
 	expect(`200 {"level":"debug","until":"20`, "GET", "/log-level", "")
+}
+
+func TestAdmin_ConnectsAnErrorWithItsLogLine(t *testing.T) {
+	r := serveFile(t, oneTenant(upstream(t, hello)))
+	r.rewrite(t, "nonsense: 1")
+	for _, row := range []struct {
+		method, path, body string
+		status             int
+	}{
+		{"PUT", "/log-level", `{"level":"none"}`, http.StatusBadRequest},
+		{"POST", "/reload", "", http.StatusUnprocessableEntity},
+	} {
+		response, text := send(t, row.method, r.admin+row.path, row.body, r.bearer)
+		var document envelope.Document
+		if err := json.Unmarshal([]byte(text), &document); err != nil || response.StatusCode != row.status || len(document.TraceID) != 32 {
+			t.Fatalf("%s: %s %s", row.path, response.Status, text)
+		}
+		r.await(t, r.stderr, fmt.Sprintf(`"path":"%s".*"status":%d,"trace_id":"%s"`, row.path, row.status, document.TraceID))
+	}
+	if _, text := send(t, "GET", r.admin+"/nowhere", ""); !regexp.MustCompile(`"traceId":"[0-9a-f]{32}"`).MatchString(text) {
+		t.Error(text)
+	}
 }

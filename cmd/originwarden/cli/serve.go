@@ -105,12 +105,12 @@ func overrides(cmd *cobra.Command) []config.Flag {
 // serve runs the gateway of cfg until a signal stops it.
 func (s *serveCommand) serve(cfg *config.Config, sockets passedSockets) error {
 	env := s.env
-	stop, now, end := env.Stopping()
+	stop, stopNow, end := env.Stopping()
 	defer end()
 	log := logs.NewNonblocking(resolveFormat(cfg.Log, env.Terminal), env.Stderr)
 	defer log.Close()
 	// net/http logs mistakes of some tenants there.
-	lines := logs.LinesOf(log, "net/http")
+	lines := logs.NewStdLogger(log, "net/http")
 	stdlog.SetFlags(0)
 	stdlog.SetOutput(lines.Writer())
 	defer stdlog.SetOutput(env.Stderr)
@@ -131,7 +131,7 @@ func (s *serveCommand) serve(cfg *config.Config, sockets passedSockets) error {
 		Reload:       hangups,
 		WaitForStore: !env.Terminal,
 		StartList:    server.StartList{Name: startListName, Origins: s.origins},
-	}).Run(stop, now))
+	}).Run(stop, stopNow))
 }
 
 // printReady prints a line for programs, and on a terminal what a beginner does

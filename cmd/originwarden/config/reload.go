@@ -4,11 +4,11 @@ import "reflect"
 
 // Merge returns next with the keys that need a restart set as in c, and the names
 // of those that differ.
-func (c *Config) Merge(next *Config) (merged *Config, waiting []string) {
+func (c *Config) Merge(next *Config) (merged *Config, needRestart []string) {
 	kept := *next
 	for _, k := range []struct {
-		name       string
-		was, again any // pointers to the same field of c and of what is returned
+		name          string
+		current, next any // pointers to the same field of c and of what is returned
 	}{
 		{"listen", &c.Listen, &kept.Listen},
 		{"tls", &c.TLS, &kept.TLS},
@@ -22,10 +22,10 @@ func (c *Config) Merge(next *Config) (merged *Config, waiting []string) {
 		{"log.access", &c.Log.Access, &kept.Log.Access},
 		{"tracing", &c.Tracing, &kept.Tracing},
 	} {
-		if !reflect.DeepEqual(k.was, k.again) {
-			waiting = append(waiting, k.name)
-			reflect.ValueOf(k.again).Elem().Set(reflect.ValueOf(k.was).Elem())
+		if !reflect.DeepEqual(k.current, k.next) {
+			needRestart = append(needRestart, k.name)
+			reflect.ValueOf(k.next).Elem().Set(reflect.ValueOf(k.current).Elem())
 		}
 	}
-	return &kept, waiting
+	return &kept, needRestart
 }

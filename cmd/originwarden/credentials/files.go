@@ -61,7 +61,7 @@ func (f *Files) check(ctx context.Context) {
 		f.problem = ""
 	case ctx.Err() == nil && (changed || err.Error() != f.problem):
 		f.problem = err.Error()
-		f.Log.Error(f.Failure, zap.String("error", logs.Escape(f.problem, logs.LongestError)))
+		f.Log.Error(f.Failure, zap.String("error", logs.Escape(f.problem, logs.MaxError)))
 	}
 }
 

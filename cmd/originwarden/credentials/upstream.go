@@ -24,9 +24,9 @@ type upstream struct {
 	current atomic.Pointer[tls.Config]
 }
 
-// LoadUpstreams reads the files of all tenants. Where they are the same as in
-// before, which may be nil, the settings are its own.
-func LoadUpstreams(cfg *config.Config, before Upstreams) (Upstreams, error) {
+// LoadUpstreams reads the files of all tenants. Settings that are the same as in
+// previous, which may be nil, are taken from there.
+func LoadUpstreams(cfg *config.Config, previous Upstreams) (Upstreams, error) {
 	all := Upstreams{}
 	for _, t := range cfg.Tenants {
 		if t.UpstreamTLS == (config.UpstreamTLS{}) {
@@ -38,7 +38,7 @@ func LoadUpstreams(cfg *config.Config, before Upstreams) (Upstreams, error) {
 			if err != nil {
 				return nil, fmt.Errorf("reading the TLS files of tenant %s: %w", t.ID, err)
 			}
-			if old := before.TLS(&t); SameTLS(old, read) {
+			if old := previous.TLS(&t); SameTLS(old, read) {
 				read = old
 			}
 			of = &upstream{files: t.UpstreamTLS}
@@ -68,7 +68,7 @@ func (u Upstreams) NotAfter() (first time.Time) {
 }
 
 // Files returns the files to follow. apply is called when settings have changed.
-func (u Upstreams) Files(apply func(old, now *tls.Config), log *zap.Logger) (files []*Files) {
+func (u Upstreams) Files(apply func(old, renewed *tls.Config), log *zap.Logger) (files []*Files) {
 	const most = 20 // tenants in a log line
 	for _, of := range u {
 		log := log.With(zap.Strings("tenants", of.tenants[:min(most, len(of.tenants))]), zap.String("ca", of.files.CA), zap.String("cert", of.files.Cert))
@@ -82,7 +82,7 @@ func (u Upstreams) Files(apply func(old, now *tls.Config), log *zap.Logger) (fil
 	return files
 }
 
-func (u *upstream) reload(apply func(old, now *tls.Config), log *zap.Logger) error {
+func (u *upstream) reload(apply func(old, renewed *tls.Config), log *zap.Logger) error {
 	read, err := u.files.Load()
 	if err != nil || SameTLS(read, u.current.Load()) {
 		return err

@@ -11,16 +11,16 @@ import (
 	"originwarden/proxy"
 )
 
-// LongestName is for what administrators and issuers name as they like.
-const LongestName = 256
+// MaxName is the limit, in bytes, of names that administrators and issuers choose.
+const MaxName = 256
 
-// apiOutcome is what the API has reported of an exchange, or nil.
+// apiOutcome returns what the API has reported of an exchange, or nil.
 func apiOutcome(x *proxy.Exchange) *api.Outcome {
 	o, _ := x.Attached.(*api.Outcome)
 	return o
 }
 
-// verdictOf is the verdict of a line, and its reason: those of the decision,
+// verdictOf returns the verdict of a line, and its reason: those of the decision,
 // unless the API has refused what the decision had allowed.
 func verdictOf(x *proxy.Exchange) (verdict origins.Verdict, reason string) {
 	if o := apiOutcome(x); o != nil && o.Code != "" {
@@ -31,7 +31,7 @@ func verdictOf(x *proxy.Exchange) (verdict origins.Verdict, reason string) {
 
 // addCall adds who asked the API for what, and what that has changed.
 func addCall(into zapcore.ObjectEncoder, c *api.Call) {
-	addTexts(into, "issuer", Escape(c.Issuer, LongestName), "subject", Escape(c.Subject, LongestName), "integration", Escape(c.Integration, LongestName))
+	addTexts(into, "issuer", Escape(c.Issuer, MaxName), "subject", Escape(c.Subject, MaxName), "integration", Escape(c.Integration, MaxName))
 	if c.Change != nil {
 		zap.Inline((*changeLine)(c.Change)).AddTo(into)
 	}
@@ -42,8 +42,8 @@ type changeLine api.Change
 
 // MarshalLogObject implements zapcore.ObjectMarshaler.
 func (c *changeLine) MarshalLogObject(into zapcore.ObjectEncoder) error {
-	into.AddString("name", Escape(c.Name, LongestName))
-	addTexts(into, "old_name", Escape(c.OldName, LongestName))
+	into.AddString("name", Escape(c.Name, MaxName))
+	addTexts(into, "old_name", Escape(c.OldName, MaxName))
 	into.AddInt("added", c.Added)
 	into.AddInt("removed", c.Removed)
 	if c.Added > 0 {

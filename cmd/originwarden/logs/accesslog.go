@@ -11,8 +11,8 @@ import (
 )
 
 // AccessLog writes a line for every exchange, or only for those that failed and
-// those that changed a list. Its zero value is not usable; it
-// may be used concurrently.
+// those that changed a list. Its zero value is not usable. It may be used
+// concurrently.
 type AccessLog struct {
 	log     *Logger
 	refused *Sampler // anybody can cause those at any rate
@@ -57,14 +57,14 @@ func HasFailed(x *proxy.Exchange) bool {
 	if o := apiOutcome(x); o != nil && o.Status >= http.StatusInternalServerError {
 		return true
 	}
-	return x.UpstreamCause != "client" && (x.Err != nil || x.UpstreamCause != "")
+	return x.UpstreamCause != proxy.CauseClient && (x.Err != nil || x.UpstreamCause != "")
 }
 
-// What a client sends is cut to these many bytes in a line.
+// What a client sends is cut to this many bytes in a line.
 const (
-	LongestMethod = 32
-	LongestPath   = 1024
-	LongestError  = 1024
+	MaxMethod = 32
+	MaxPath   = 1024
+	MaxError  = 1024
 )
 
 // accessLine is an exchange as its line has it.
@@ -78,8 +78,8 @@ func (x *accessLine) MarshalLogObject(into zapcore.ObjectEncoder) error {
 	into.AddString("verdict", string(verdict))
 	into.AddString("reason", reason)
 	into.AddString("mode", x.Mode.String())
-	into.AddString("method", Escape(x.Method, LongestMethod))
-	into.AddString("path", Escape(x.Path, LongestPath))
+	into.AddString("method", Escape(x.Method, MaxMethod))
+	into.AddString("path", Escape(x.Path, MaxPath))
 	into.AddInt("status", x.Status)
 	into.AddInt64("bytes", x.Sent)
 	into.AddInt64("received", x.Received)

@@ -148,7 +148,7 @@ func TestLog_IsTextForPeopleInConsoleFormat(t *testing.T) {
 
 func TestLog_BoundsWhatTheServersReport(t *testing.T) {
 	out := newOutput()
-	logs.LinesOf(logs.New(config.Log{}, out), "serving").Print("http: TLS handshake error from \x1b[2J " + strings.Repeat("x", 1<<20))
+	logs.NewStdLogger(logs.New(config.Log{}, out), "serving").Print("http: TLS handshake error from \x1b[2J " + strings.Repeat("x", 1<<20))
 	text := out.String()
 	if len(text) > 5000 || strings.Contains(text, "\x1b") || !strings.Contains(text, `"msg":"serving","problem":"http: TLS handshake error from \\x1b[2J xxx`) {
 		t.Errorf("%.200q", text)
@@ -178,7 +178,7 @@ func TestLog_CutsTheLinesOfLibrariesToTheirKind(t *testing.T) {
 		{"what nobody knows `s3cr3t`", "what nobody knows"},
 	} {
 		out := newOutput()
-		logs.LinesOf(logs.New(config.Log{}, out), "serving").Print(c.line)
+		logs.NewStdLogger(logs.New(config.Log{}, out), "serving").Print(c.line)
 		var got struct{ Problem string }
 		if err := json.Unmarshal([]byte(out.String()), &got); err != nil || got.Problem != strings.ReplaceAll(c.want, "\n", `\n`) {
 			t.Errorf("%s\nis logged as %q, want %q", c.line, got.Problem, c.want)

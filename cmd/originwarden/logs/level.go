@@ -25,8 +25,8 @@ type Level struct {
 
 	mu         sync.Mutex
 	configured zapcore.Level
-	back       *time.Timer // to the configured one; nil: nobody waits
-	until      time.Time   // when back ends
+	timer      *time.Timer // restores the configured level; nil: none is running
+	until      time.Time   // when timer fires
 }
 
 // Configure sets the configured level. If that has changed, it replaces any other
@@ -40,42 +40,43 @@ func (l *Level) Configure(level zapcore.Level) {
 	}
 }
 
-// set is called with mu held. A level for a time is followed by the configured
-// one; 0 is until it is set again.
+// set is called with mu held. After lasting, the configured level is restored; 0
+// keeps level until it is set again.
 func (l *Level) set(level zapcore.Level, lasting time.Duration) {
-	if l.back != nil {
-		l.back.Stop()
-		l.back = nil
+	if l.timer != nil {
+		l.timer.Stop()
+		l.timer = nil
 	}
 	l.SetLevel(level)
 	if lasting > 0 {
 		l.until = time.Now().Add(lasting)
-		l.back = time.AfterFunc(lasting, func() { l.goBack(level) })
+		l.timer = time.AfterFunc(lasting, func() { l.revert(level) })
 	}
 }
 
-// goBack ends the time of a level, unless it was cut short while it ran out.
-func (l *Level) goBack(from zapcore.Level) {
+// revert restores the configured level, unless another level was set while the
+// timer fired.
+func (l *Level) revert(from zapcore.Level) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.back != nil && l.Level() == from && !time.Now().Before(l.until) {
+	if l.timer != nil && l.Level() == from && !time.Now().Before(l.until) {
 		l.set(l.configured, 0)
 	}
 }
 
-// close ends the wait for the configured level.
+// close stops the timer.
 func (l *Level) close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.back != nil {
-		l.back.Stop()
+	if l.timer != nil {
+		l.timer.Stop()
 	}
 }
 
 // levelDocument is what /log-level takes and returns.
 type levelDocument struct {
 	Level string `json:"level"`
-	// Until is when the configured level holds again; nil is never.
+	// Until is when the configured level is restored; nil is never.
 	Until *time.Time `json:"until,omitempty"`
 }
 
@@ -83,32 +84,32 @@ func (l *Level) document() levelDocument {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	d := levelDocument{Level: l.Level().String()}
-	if l.back != nil {
+	if l.timer != nil {
 		until := l.until.UTC().Round(time.Second)
 		d.Until = &until
 	}
 	return d
 }
 
-// Serve answers with the level.
-func (l *Level) Serve(w http.ResponseWriter, _ *http.Request) {
+// ServeGet responds with the level.
+func (l *Level) ServeGet(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	json.NewEncoder(w).Encode(l.document())
 }
 
-// Change answers a PUT of a level, which holds for as long as the query says.
-func (l *Level) Change(w http.ResponseWriter, r *http.Request) {
+// ServePut sets the level, for as long as the query says.
+func (l *Level) ServePut(w http.ResponseWriter, r *http.Request) {
 	level, err := readLevel(http.MaxBytesReader(w, r.Body, 1<<10))
 	lasting, errLasting := readLasting(r.URL.Query()["for"])
 	if err = errors.Join(err, errLasting); err != nil {
-		envelope.Write(w, envelope.NewTraceID(), http.StatusBadRequest, envelope.Error{Code: "BAD_REQUEST", Title: "Bad request", Detail: err.Error()})
+		envelope.Write(w, envelope.TraceID(r.Context()), http.StatusBadRequest, envelope.Error{Code: "BAD_REQUEST", Title: "Bad request", Detail: err.Error()})
 		return
 	}
 	l.mu.Lock()
 	l.set(level, lasting)
 	l.mu.Unlock()
 	l.changed(level, lasting)
-	l.Serve(w, r)
+	l.ServeGet(w, r)
 }
 
 func readLevel(body io.Reader) (zapcore.Level, error) {
@@ -121,21 +122,21 @@ func readLevel(body io.Reader) (zapcore.Level, error) {
 		return 0, fmt.Errorf("reading the level: %w", err)
 	}
 	if d.Level == nil || from.More() {
-		return 0, errors.New(`the body is not like {"level":"debug"}`)
+		return 0, errors.New(`the body must be like {"level":"debug"}`)
 	}
 	return zapcore.Level(*d.Level), nil
 }
 
-// longestLevel is for how long a level may last that ends by itself.
-const longestLevel = 24 * time.Hour
+// maxLasting is the longest time for which a level can be set.
+const maxLasting = 24 * time.Hour
 
 func readLasting(values []string) (time.Duration, error) {
 	if len(values) == 0 {
 		return 0, nil
 	}
 	lasting, err := time.ParseDuration(values[0])
-	if err != nil || len(values) > 1 || lasting <= 0 || lasting > longestLevel {
-		return 0, fmt.Errorf("for is not one duration above 0 and up to %s, such as 10m", longestLevel)
+	if err != nil || len(values) > 1 || lasting <= 0 || lasting > maxLasting {
+		return 0, fmt.Errorf(`the parameter "for" must be a single duration above 0 and at most %s, such as 10m`, maxLasting)
 	}
 	return lasting, nil
 }

@@ -36,7 +36,7 @@ func TestLogLevel_TakesNothingElse(t *testing.T) {
 		{"two times", "?for=1m&for=2m", `{"level":"debug"}`},
 	} {
 		w := httptest.NewRecorder()
-		l.Change(w, httptest.NewRequest("PUT", "/log-level"+row.query, strings.NewReader(row.body)))
+		l.ServePut(w, httptest.NewRequest("PUT", "/log-level"+row.query, strings.NewReader(row.body)))
 		if w.Code != http.StatusBadRequest || l.Level() != zapcore.InfoLevel {
 			t.Errorf("%s: %d %s, and the level is %s", row.rule, w.Code, w.Body, l.Level())
 		}
@@ -49,7 +49,7 @@ func TestLogLevel_GoesBackAfterItsTime(t *testing.T) {
 		put := func(query, level string) {
 			t.Helper()
 			w := httptest.NewRecorder()
-			l.Change(w, httptest.NewRequest("PUT", "/log-level"+query, strings.NewReader(`{"level":"`+level+`"}`)))
+			l.ServePut(w, httptest.NewRequest("PUT", "/log-level"+query, strings.NewReader(`{"level":"`+level+`"}`)))
 			var d struct {
 				Level string
 				Until *time.Time

@@ -93,8 +93,9 @@ func encodeTime(t time.Time, into zapcore.PrimitiveArrayEncoder) {
 // sampled.
 const problemsFirst = 100
 
-// LinesOf returns a standard Logger whose lines become warnings called message.
-func LinesOf(l *Logger, message string) *log.Logger {
+// NewStdLogger returns a log.Logger that writes each line to l as a warning with
+// message.
+func NewStdLogger(l *Logger, message string) *log.Logger {
 	return log.New(lineWriter{l, l.Sampler("problems in "+message, problemsFirst), message}, "", 0)
 }
 
@@ -113,8 +114,9 @@ func (w lineWriter) Write(line []byte) (int, error) {
 }
 
 // Escape returns s unchanged if it is printable ASCII of at most limit bytes;
-// otherwise it escapes its first limit bytes, so that they are harmless on a
-// terminal too.
+// otherwise it escapes its first limit bytes, so that they are harmless on a terminal
+// too. It is for the log, whose lines strangers must not make long: escape.Text, for
+// what people read, keeps the whole text and its letters.
 func Escape(s string, limit int) string {
 	cut := len(s) > limit
 	if cut {

@@ -11,13 +11,13 @@ import (
 // and has to be closed.
 type outlet struct {
 	to io.Writer
-	// dropped is called for each line that is, and reportLost with how many were once
-	// lines are taken again.
+	// dropped is called for each dropped line, and reportLost with their number once
+	// lines are accepted again.
 	dropped    func()
 	reportLost func(lines int)
 
 	mu      sync.Mutex
-	changed sync.Cond // that waiting or closed has
+	changed sync.Cond // signals a change of waiting or closed
 	waiting []byte
 	lost    int // lines since reportLost was called
 	closed  bool
@@ -26,8 +26,8 @@ type outlet struct {
 }
 
 const (
-	mostWaiting    = 1 << 20     // bytes of lines
-	outletPatience = time.Second // for the last lines
+	maxWaiting   = 1 << 20     // bytes of lines
+	closeTimeout = time.Second // for the last lines
 )
 
 func newOutlet(to io.Writer, dropped func(), reportLost func(lines int)) *outlet {
@@ -41,7 +41,7 @@ func newOutlet(to io.Writer, dropped func(), reportLost func(lines int)) *outlet
 func (o *outlet) Write(lines []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.closed || len(o.waiting)+len(lines) > mostWaiting {
+	if o.closed || len(o.waiting)+len(lines) > maxWaiting {
 		o.lost++
 		o.dropped()
 		return len(lines), nil
@@ -89,6 +89,6 @@ func (o *outlet) close() {
 	o.mu.Unlock()
 	select {
 	case <-o.ended:
-	case <-time.After(outletPatience):
+	case <-time.After(closeTimeout):
 	}
 }

@@ -28,7 +28,7 @@ func TestOutlet_MakesNobodyWaitForItsReader(t *testing.T) {
 	dropped, told := 0, make(chan int, 1)
 	o := newOutlet(to, func() { dropped++ }, func(lines int) { told <- lines })
 	line := strings.Repeat("x", 1<<10-1) + "\n"
-	const lines = 3 * mostWaiting >> 10
+	const lines = 3 * maxWaiting >> 10
 	for range lines {
 		io.WriteString(o, line)
 	}

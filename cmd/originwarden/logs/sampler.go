@@ -22,7 +22,8 @@ type Sampler struct {
 	about string // what the lines are about
 	first int64
 
-	second, seen atomic.Int64 // of the clock, and in it
+	second atomic.Int64 // Unix time
+	seen   atomic.Int64 // lines in that second
 
 	mu      sync.Mutex
 	leftOut map[string]int // by why

@@ -82,7 +82,7 @@ func TestLog_SamplesAFloodOfWhatTheServersReport(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out := newOutput()
 		log := logs.New(config.Log{}, out)
-		report, other := logs.LinesOf(log, "serving"), logs.LinesOf(log, "serving") // of two servers
+		report, other := logs.NewStdLogger(log, "serving"), logs.NewStdLogger(log, "serving") // of two servers
 		for range 2500 {
 			report.Print("http: the client is gone")
 			other.Print("http: the client is gone")

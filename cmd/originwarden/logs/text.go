@@ -7,20 +7,20 @@ import (
 	"strings"
 )
 
-// What libraries say may hold what a client, a tenant or a collector sent, such as
-// a cookie or a token. Of that the log has the kind, and addresses.
+// The errors of libraries may quote what a client, a tenant or a collector sent, such
+// as a cookie or a token. The log keeps only the kind of such an error, and addresses.
 
-// ErrorText is what is logged of an error.
+// ErrorText returns the text of err that may be logged.
 func ErrorText(err error) string {
-	if asked, ok := errors.AsType[*url.Error](err); ok { // which quotes the URL, before the cause
-		return asked.Op + ": " + ErrorText(asked.Err)
+	if urlErr, ok := errors.AsType[*url.Error](err); ok { // which quotes the URL, before the cause
+		return urlErr.Op + ": " + ErrorText(urlErr.Err)
 	}
-	text, _, _ := strings.Cut(err.Error(), "(body: ") // as otlptracehttp ends with the response
-	return Escape(unquoted(text), LongestError)
+	text, _, _ := strings.Cut(err.Error(), "(body: ") // otlptracehttp appends the response
+	return Escape(beforeQuote(text), MaxError)
 }
 
-// unquoted is text up to what it quotes.
-func unquoted(text string) string {
+// beforeQuote returns text up to its first quotation mark.
+func beforeQuote(text string) string {
 	if quote := strings.IndexAny(text, "\"`"); quote >= 0 {
 		text = strings.TrimRight(text[:quote], " :=([{,;")
 	}
@@ -34,20 +34,20 @@ func lineText(line string) string {
 	line, stack, panicked := strings.Cut(strings.TrimSuffix(line, "\n"), stackBegins)
 	if !slices.ContainsFunc(knownLines(), func(kind string) bool { return strings.HasPrefix(line, kind) }) {
 		before, _, _ := strings.Cut(line, ": ")
-		return Escape(unquoted(before), longestLine)
+		return Escape(beforeQuote(before), maxLine)
 	}
-	line = unquoted(line)
-	if panicked { // of functions, places in the code and numbers
+	line = beforeQuote(line)
+	if panicked { // a stack has only functions, source lines and numbers
 		line += stackBegins + stack
 	}
-	return Escape(line, longestLine)
+	return Escape(line, maxLine)
 }
 
-// longestLine leaves room for the stack of a panic.
-const longestLine = 4096
+// maxLine is in bytes, with room for the stack of a panic.
+const maxLine = 4096
 
-// knownLines are how the lines of net/http, its HTTP/2 and httputil begin that
-// have nothing from others but addresses and what they quote.
+// knownLines returns the beginnings of those lines of net/http, its HTTP/2 and
+// httputil that have nothing from others but addresses and what they quote.
 func knownLines() []string {
 	return []string{
 		"http: panic serving ", "http2: panic serving ",

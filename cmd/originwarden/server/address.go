@@ -10,3 +10,9 @@ func LocalAddress(listener net.Addr) string {
 	}
 	return net.JoinHostPort(host, port)
 }
+
+// isLoopback reports whether only this machine reaches a listener.
+func isLoopback(listener net.Addr) bool {
+	tcp, ok := listener.(*net.TCPAddr)
+	return ok && tcp.IP.IsLoopback()
+}

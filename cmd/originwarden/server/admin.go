@@ -26,8 +26,8 @@ type methods map[string]http.Handler
 
 func (s *Server) adminHandler(address net.Addr) http.Handler {
 	local := isLoopback(address)
-	level := get(http.HandlerFunc(s.log.Level.Serve))
-	level[http.MethodPut] = s.forOperators(s.log.Level.Change)
+	level := get(http.HandlerFunc(s.log.Level.ServeGet))
+	level[http.MethodPut] = s.forOperators(s.log.Level.ServePut)
 	return &adminMux{
 		answers: func(host string) bool { return answersHost(local, s.current.Load().cfg.Admin.Hosts, host) },
 		routes: map[string]methods{
@@ -48,26 +48,27 @@ func get(h http.Handler) methods { return methods{http.MethodGet: h, http.Method
 func (a *adminMux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
+	r = r.WithContext(envelope.WithTraceID(r.Context(), envelope.NewTraceID()))
 	route := a.routes[r.URL.EscapedPath()]
 	switch {
 	case !a.answers(r.Host):
-		refuse(w, http.StatusMisdirectedRequest, "HOST_UNKNOWN", "Host unknown", "")
+		refuse(w, r, http.StatusMisdirectedRequest, "HOST_UNKNOWN", "Host unknown", "")
 	case r.Header["Origin"] != nil:
-		refuse(w, http.StatusForbidden, "ORIGIN_REFUSED", "Origin refused", "")
+		refuse(w, r, http.StatusForbidden, "ORIGIN_REFUSED", "Origin refused", "")
 	case route == nil:
-		refuse(w, http.StatusNotFound, "NOT_FOUND", "Not found",
+		refuse(w, r, http.StatusNotFound, "NOT_FOUND", "Not found",
 			"This is the gateway's admin address. The API is on the tenants' hosts, at the address in the key listen.")
 	case route[r.Method] == nil:
 		w.Header().Set("Allow", strings.Join(slices.Sorted(maps.Keys(route)), ", "))
-		refuse(w, http.StatusMethodNotAllowed, "METHOD_NOT_ALLOWED", "Method not allowed", "")
+		refuse(w, r, http.StatusMethodNotAllowed, "METHOD_NOT_ALLOWED", "Method not allowed", "")
 	default:
 		route[r.Method].ServeHTTP(w, r)
 	}
 }
 
-// answersHost reports whether a host is one of an admin address, on loopback or
-// elsewhere. Browsers always send one. An address cannot be rebound, and
-// Prometheus scrapes by it, so elsewhere it is answered.
+// answersHost reports whether the admin address answers a Host; local says that it
+// listens on loopback. Browsers always send a Host. Elsewhere than on loopback an IP
+// address is accepted: it cannot be rebound, and Prometheus uses it.
 func answersHost(local bool, hosts []string, host string) bool {
 	if host == "" || !local && len(hosts) == 0 || slices.Contains(hosts, proxy.AnyHost) {
 		return true
@@ -91,6 +92,6 @@ func writeJSON(w http.ResponseWriter, document any) {
 }
 
 // refuse writes an error. detail may be empty.
-func refuse(w http.ResponseWriter, status int, code, title, detail string) {
-	envelope.Write(w, envelope.NewTraceID(), status, envelope.Error{Code: code, Title: title, Detail: detail})
+func refuse(w http.ResponseWriter, r *http.Request, status int, code, title, detail string) {
+	envelope.Write(w, envelope.TraceID(r.Context()), status, envelope.Error{Code: code, Title: title, Detail: detail})
 }

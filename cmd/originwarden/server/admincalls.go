@@ -14,10 +14,9 @@ import (
 	"originwarden/store"
 )
 
-// forOperators serves only operators, and logs who they are and the result.
+// forOperators serves only operators, and logs who they are and the response.
 func (s *Server) forOperators(serve http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r = r.WithContext(envelope.WithTraceID(r.Context(), envelope.NewTraceID()))
 		caller, err := s.api.Authenticator().Authenticate(r)
 		if err == nil {
 			err = caller.CheckOperator()
@@ -30,9 +29,9 @@ func (s *Server) forOperators(serve http.HandlerFunc) http.Handler {
 		}
 		written := &statusWriter{ResponseWriter: w, status: http.StatusOK}
 		serve(written, r)
-		s.log.Warn("a change was requested at the admin address", zap.String("subject", logs.Escape(caller.Subject(), logs.LongestName)), zap.String("client", r.RemoteAddr),
-			zap.String("method", r.Method), zap.String("path", r.URL.Path), zap.String("query", logs.Escape(r.URL.RawQuery, logs.LongestError)),
-			zap.Int("status", written.status))
+		s.log.Warn("a change was requested at the admin address", zap.String("subject", logs.Escape(caller.Subject(), logs.MaxName)), zap.String("client", r.RemoteAddr),
+			zap.String("method", r.Method), zap.String("path", r.URL.Path), zap.String("query", logs.Escape(r.URL.RawQuery, logs.MaxError)),
+			zap.Int("status", written.status), zap.String("trace_id", envelope.TraceID(r.Context())))
 	})
 }
 
@@ -62,9 +61,9 @@ func (s *Server) serveResync(w http.ResponseWriter, r *http.Request) {
 	err := catchUp(r.Context())
 	switch {
 	case errors.Is(err, store.ErrReset):
-		refuse(w, http.StatusConflict, "STORE_RESET", "The store was reset", err.Error())
+		refuse(w, r, http.StatusConflict, "STORE_RESET", "The store was reset", err.Error())
 	case err != nil:
-		refuse(w, http.StatusServiceUnavailable, "STORE_UNAVAILABLE", "The store does not answer", err.Error())
+		refuse(w, r, http.StatusServiceUnavailable, "STORE_UNAVAILABLE", "The store does not answer", err.Error())
 	default:
 		writeJSON(w, s.readiness.Document())
 	}

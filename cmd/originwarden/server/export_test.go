@@ -8,10 +8,10 @@ import (
 )
 
 // RunOver is Run over the store that wrap returns.
-func (s *Server) RunOver(stop, now context.Context, wrap func(store.Store) store.Store) error {
+func (s *Server) RunOver(stop, stopNow context.Context, wrap func(store.Store) store.Store) error {
 	if err := s.open(stop); err != nil {
 		return errors.Join(err, s.close())
 	}
 	s.store.Store = wrap(s.store.Store)
-	return errors.Join(s.serve(stop, now), s.close())
+	return errors.Join(s.serve(stop, stopNow), s.close())
 }

@@ -14,14 +14,14 @@ import (
 	"originwarden/cmd/originwarden/logs"
 )
 
-// frontend serves a listener by an http.Server, which another one can replace.
+// frontend serves a listener with an http.Server, which another one can replace.
 type frontend struct {
 	listener net.Listener
-	// socket is the listener that accepts for listener.
-	socket net.Listener
-	tls    *tls.Config // nil: HTTP/1.1 without TLS
-	build  func(httpSettings) *http.Server
-	failed chan<- error // of the server in use, when it ends
+	// socket is the listener under listener: its deadline interrupts Accept.
+	socket    net.Listener
+	tls       *tls.Config // nil: HTTP/1.1 without TLS
+	newServer func(httpSettings) *http.Server
+	failed    chan<- error // receives the error of the server in use, when it ends
 
 	mu       sync.Mutex
 	settings httpSettings
@@ -58,7 +58,7 @@ func (s *Server) newHTTPServer(base context.Context, handler http.Handler, setti
 		IdleTimeout:                  settings.idle,
 		MaxHeaderBytes:               settings.headerBytes - slop,
 		DisableGeneralOptionsHandler: true,
-		ErrorLog:                     logs.LinesOf(s.log, "serving"),
+		ErrorLog:                     logs.NewStdLogger(s.log, "serving"),
 		BaseContext:                  func(net.Listener) context.Context { return base },
 	}
 }
@@ -88,10 +88,10 @@ func (l *lease) Close() error {
 	return l.Listener.Close()
 }
 
-// start serves new connections by settings. It is called with mu held, or before
+// start serves new connections with settings. It is called with mu held, or before
 // concurrent use.
 func (f *frontend) start(settings httpSettings) {
-	server, l := f.build(settings), &lease{Listener: f.listener, done: make(chan struct{})}
+	server, l := f.newServer(settings), &lease{Listener: f.listener, done: make(chan struct{})}
 	if f.tls != nil {
 		server.TLSConfig = f.tls.Clone()
 		server.Protocols.SetHTTP2(true)
@@ -118,13 +118,13 @@ func (f *frontend) start(settings httpSettings) {
 	}()
 }
 
-// replaceServer serves new connections by settings, and returns the server that
-// they replace, or nil if nothing changes. Connections wait meanwhile.
+// replaceServer serves new connections with settings, and returns the server that it
+// has replaced, or nil if nothing changes. Connections wait meanwhile.
 func (f *frontend) replaceServer(settings httpSettings) (old *http.Server) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.tls == nil {
-		settings.progress = f.settings.progress // of HTTP/2 alone
+		settings.progress = f.settings.progress // only HTTP/2 uses it
 	}
 	socket, ok := f.socket.(interface{ SetDeadline(time.Time) error }) // as those of package net
 	if !ok || f.stopped || settings == f.settings {
@@ -169,7 +169,7 @@ func (f *frontend) close() (err error) {
 	return err
 }
 
-// stop ends replaceServer, and returns all servers, the one in use last.
+// stop prevents replacements, and returns all servers, the one in use last.
 func (f *frontend) stop() []*http.Server {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -37,7 +37,7 @@ func (s *Server) recordRefusal(x *proxy.Exchange) {
 // newMetrics returns the metrics of everything that is open.
 func (s *Server) newMetrics() *metrics.Metrics {
 	m := metrics.New(metrics.Config{Tenants: labelled(s.started), Lists: s.lists, Version: s.options.Version, Revision: s.options.Commit})
-	m.Watch(func() map[string]int { return s.gateway.Tunnels() }, s.requests.count)
+	m.WatchRequests(func() map[string]int { return s.gateway.Tunnels() }, s.requests.count)
 	m.WatchFeed(s.feed)
 	m.WatchSnapshot(func() error { return s.lists.State().NotKept })
 	m.WatchWrites(writeCauses(), s.writes)
@@ -88,7 +88,7 @@ func (s *Server) logWrites(err *store.WriteError) {
 		s.log.Info("writes to the store succeed again")
 		return
 	}
-	s.log.Error("writes to the store fail", zap.String("cause", string(err.Cause)), zap.String("error", logs.Escape(err.Error(), logs.LongestError)))
+	s.log.Error("writes to the store fail", zap.String("cause", string(err.Cause)), zap.String("error", logs.Escape(err.Error(), logs.MaxError)))
 }
 
 // logRefusedToken logs why an access token was refused, which its sender does not
@@ -98,7 +98,7 @@ func (s *Server) logRefusedToken(o api.Outcome) {
 		return
 	}
 	if entry := s.log.Check(zap.DebugLevel, "an access token was refused"); entry != nil {
-		entry.Write(zap.String("why", logs.Escape(o.Refused.Error(), logs.LongestError)))
+		entry.Write(zap.String("why", logs.Escape(o.Refused.Error(), logs.MaxError)))
 	}
 }
 
@@ -110,5 +110,5 @@ func (s *Server) logAPIFailure(ctx context.Context, err error) {
 	if !s.log.Sampler(sampled, maxAPIFailures).Passes(sampled) {
 		return
 	}
-	s.log.Error("an API request failed", zap.String("trace_id", envelope.TraceID(ctx)), zap.String("error", logs.Escape(err.Error(), logs.LongestError)))
+	s.log.Error("an API request failed", zap.String("trace_id", envelope.TraceID(ctx)), zap.String("error", logs.Escape(err.Error(), logs.MaxError)))
 }

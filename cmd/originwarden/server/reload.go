@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strings"
 	"sync"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -23,8 +22,8 @@ var (
 )
 
 type reloadResult struct {
-	waiting []string // keys whose new value needs a restart
-	err     error
+	needRestart []string // keys whose new value needs a restart
+	err         error
 }
 
 // reloadOnRequest reads the configuration again whenever that is requested, until
@@ -48,8 +47,8 @@ func (s *Server) reloadOnRequest(ctx context.Context) {
 	}
 }
 
-// startChecks checks the upstreams, and follows their TLS files, by the settings
-// in force. stop ends that.
+// startChecks checks the upstreams, and follows their TLS files, with the settings
+// in force, until stop is called.
 func (s *Server) startChecks(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	current := s.current.Load()
@@ -64,26 +63,26 @@ func (s *Server) startChecks(ctx context.Context) (stop func()) {
 	}
 }
 
-// reload reads the configuration and serves by it. A mistake changes nothing.
+// reload reads the configuration and puts it into force. A mistake changes nothing.
 func (s *Server) reload(ctx context.Context) reloadResult {
 	if s.stopping.Load() {
 		return reloadResult{err: errStopping}
 	}
 	notifyReloading()
 	defer notify(daemon.SdNotifyReady)
-	waiting, err := s.reconfigure(ctx)
+	needRestart, err := s.reconfigure(ctx)
 	if err != nil {
 		s.log.Error("reloading the configuration failed; the previous one stays in force", zap.Error(err))
 	} else {
-		s.log.Info("the configuration was reloaded", zap.Int("tenants", len(s.current.Load().tenants)), zap.Strings("wait_for_restart", waiting))
+		s.log.Info("the configuration was reloaded", zap.Int("tenants", len(s.current.Load().tenants)), zap.Strings("wait_for_restart", needRestart))
 	}
-	s.metrics.Reloaded(err == nil)
-	return reloadResult{waiting, err}
+	s.metrics.CountReload(err == nil)
+	return reloadResult{needRestart, err}
 }
 
 // reconfigure checks everything before it changes anything. Requests in progress
 // keep the old settings.
-func (s *Server) reconfigure(ctx context.Context) (waiting []string, err error) {
+func (s *Server) reconfigure(ctx context.Context) (needRestart []string, err error) {
 	if s.options.Load == nil {
 		return nil, errNoConfiguration
 	}
@@ -91,18 +90,18 @@ func (s *Server) reconfigure(ctx context.Context) (waiting []string, err error) 
 	if err != nil {
 		return nil, err
 	}
-	cfg, waiting := s.started.Merge(read)
+	cfg, needRestart := s.started.Merge(read)
 	apiSettings, err := s.apiSettings(cfg)
 	if err != nil {
 		return nil, err
 	}
-	before := s.current.Load().cfg
+	previous := s.current.Load().cfg
 	if err := s.apply(cfg); err != nil {
 		return nil, err
 	}
-	s.metrics.Label(labelled(cfg))
+	s.metrics.SetTenants(labelled(cfg))
 	s.log.Level.Configure(zapcore.Level(cfg.Log.Level))
-	s.upstreams.SetTenants(before, cfg)
+	s.upstreams.SetTenants(previous, cfg)
 	s.tenantListener.SetLimits(cfg.Limits.ConnectionsPerClient, trustedProxies(cfg))
 	s.api.Reconfigure(apiSettings)
 	for _, f := range []*frontend{s.tenants, s.admin} {
@@ -111,7 +110,7 @@ func (s *Server) reconfigure(ctx context.Context) (waiting []string, err error) 
 		}
 	}
 	s.loadNewTenants(ctx)
-	return waiting, nil
+	return needRestart, nil
 }
 
 // ReloadResponse is the response of /reload.
@@ -121,23 +120,22 @@ type ReloadResponse struct {
 	WaitForRestart []string `json:"waitForRestart"`
 }
 
-// serveReload reloads, and answers with the result. Operators may see the
-// mistakes of a configuration.
+// serveReload reloads, and responds with the result. Operators may see the mistakes
+// in the configuration.
 func (s *Server) serveReload(w http.ResponseWriter, r *http.Request) {
 	result := s.requestReload(r.Context())
-	mistakes, isBad := errors.AsType[config.Mistakes](result.err)
+	mistakes, isMistake := errors.AsType[config.Mistakes](result.err)
 	switch {
-	case isBad:
+	case isMistake:
 		var all []envelope.Error
-		for line := range strings.SplitSeq(mistakes.Error(), "\n") {
-			all = append(all, envelope.Error{Code: "CONFIGURATION_INVALID", Title: "The configuration has a mistake", Detail: escape.Text(line)})
+		for _, mistake := range mistakes {
+			all = append(all, envelope.Error{Code: "CONFIGURATION_INVALID", Title: "The configuration has a mistake", Detail: escape.Text(mistake.String())})
 		}
-		envelope.Write(w, envelope.NewTraceID(), http.StatusUnprocessableEntity, all...)
+		envelope.Write(w, envelope.TraceID(r.Context()), http.StatusUnprocessableEntity, all...)
 	case result.err != nil:
-		envelope.Write(w, envelope.NewTraceID(), http.StatusInternalServerError,
-			envelope.Error{Code: "RELOAD_FAILED", Title: "Reloading failed", Detail: escape.Text(result.err.Error())})
+		refuse(w, r, http.StatusInternalServerError, "RELOAD_FAILED", "Reloading failed", escape.Text(result.err.Error()))
 	default:
-		writeJSON(w, ReloadResponse{len(s.current.Load().tenants), append([]string{}, result.waiting...)})
+		writeJSON(w, ReloadResponse{len(s.current.Load().tenants), append([]string{}, result.needRestart...)})
 	}
 }
 

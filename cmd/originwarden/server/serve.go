@@ -13,12 +13,13 @@ import (
 	"originwarden/cmd/originwarden/logs"
 	"originwarden/cmd/originwarden/stores"
 	"originwarden/cmd/originwarden/tracing"
+	"originwarden/metrics"
 	"originwarden/proxy/downstream"
 )
 
 // serve listens and serves until stop ends or a listener fails. When it returns,
 // nothing listens or runs any more.
-func (s *Server) serve(stop, now context.Context) error {
+func (s *Server) serve(stop, stopNow context.Context) error {
 	tenants, err := s.options.Listen("listen", s.started.Listen)
 	if err != nil {
 		return err
@@ -29,20 +30,20 @@ func (s *Server) serve(stop, now context.Context) error {
 		return err
 	}
 	defer admin.Close()
-	return s.serveOn(stop, now, tenants, admin)
+	return s.serveOn(stop, stopNow, tenants, admin)
 }
 
-func (s *Server) serveOn(stop, now context.Context, tenants, admin net.Listener) error {
+func (s *Server) serveOn(stop, stopNow context.Context, tenants, admin net.Listener) error {
 	if err := s.build(tenants.Addr()); err != nil {
 		return err
 	}
 	defer s.gateway.Close()
-	defer s.tracer.Close(now)
+	defer s.tracer.Close(stopNow)
 	s.lists.Subscribe(s.gateway.ListChanged)
 
-	base, cut := context.WithCancel(context.Background())
+	base, abort := context.WithCancel(context.Background())
 	defer s.background.Wait()
-	defer cut()
+	defer abort()
 	failed := make(chan error, 2)
 	if err := s.startFrontends(base, tenants, admin, failed); err != nil {
 		return err
@@ -54,15 +55,16 @@ func (s *Server) serveOn(stop, now context.Context, tenants, admin net.Listener)
 	case <-stop.Done():
 	case err = <-failed:
 	}
-	return errors.Join(err, s.drain(now, cut))
+	return errors.Join(err, s.drain(stopNow, abort))
 }
 
-// build makes what serves at an address.
+// build creates the metrics, the tracer, the API and the gateway, for a listener
+// with the address at.
 func (s *Server) build(at net.Addr) (err error) {
 	s.address = at
 	s.metrics = s.newMetrics()
 	s.access = logs.NewAccessLog(s.log, s.started.Log.Access)
-	if s.tracer, err = tracing.New(context.Background(), s.started.Tracing, s.options.Version, s.log, s.metrics.Spans); err != nil {
+	if s.tracer, err = tracing.New(context.Background(), s.started.Tracing, s.options.Version, s.log, s.metrics.CountSpans); err != nil {
 		return err
 	}
 	if s.api, err = s.newAPI(); err == nil {
@@ -74,18 +76,19 @@ func (s *Server) build(at net.Addr) (err error) {
 	return err
 }
 
-// startFrontends serves both listeners. Requests have the context base.
+// startFrontends serves both listeners. The contexts of requests are derived from
+// base.
 func (s *Server) startFrontends(base context.Context, tenants, admin net.Listener, failed chan<- error) error {
 	s.requests.handler = http.HandlerFunc(s.serveTenant)
-	s.tenantListener = downstream.Limit(tenants, s.started.Limits.ConnectionsPerClient, trustedProxies(s.started), !s.started.TLS.Enabled(),
-		func() { s.metrics.Limited("connections_per_client") })
-	s.tenants = &frontend{listener: s.tenantListener, socket: tenants, failed: failed, build: func(settings httpSettings) *http.Server {
+	s.tenantListener = downstream.NewListener(tenants, s.started.Limits.ConnectionsPerClient, trustedProxies(s.started), !s.started.TLS.Enabled(),
+		func() { s.metrics.CountLimited(metrics.LimitConnections) })
+	s.tenants = &frontend{listener: s.tenantListener, socket: tenants, failed: failed, newServer: func(settings httpSettings) *http.Server {
 		server := s.newHTTPServer(base, &s.requests, settings)
 		server.ConnContext = downstream.ConnContext
 		return server
 	}}
 	handler := s.adminHandler(admin.Addr())
-	s.admin = &frontend{listener: admin, socket: admin, failed: failed, build: func(settings httpSettings) *http.Server {
+	s.admin = &frontend{listener: admin, socket: admin, failed: failed, newServer: func(settings httpSettings) *http.Server {
 		return s.newHTTPServer(base, handler, settings)
 	}}
 	if s.started.TLS.Enabled() {
@@ -104,7 +107,7 @@ func (s *Server) startFrontends(base context.Context, tenants, admin net.Listene
 }
 
 func (s *Server) reportReady() {
-	s.readiness.Serve()
+	s.readiness.SetServing()
 	tenants, admin := s.tenants.listener.Addr(), s.admin.listener.Addr()
 	s.log.Info("ready", zap.Stringer("listen", tenants), zap.Stringer("admin", admin))
 	notify(daemon.SdNotifyReady)
@@ -113,7 +116,7 @@ func (s *Server) reportReady() {
 	}
 }
 
-// serveTenant serves a request by the settings in force.
+// serveTenant serves a request with the settings in force.
 func (s *Server) serveTenant(w http.ResponseWriter, r *http.Request) {
 	s.current.Load().handler.ServeHTTP(w, r)
 }

@@ -40,11 +40,11 @@ type Options struct {
 	Listen func(key, address string) (net.Listener, error)
 	// Ready is called with both addresses when requests are served. It may be nil.
 	Ready func(tenants, admin net.Addr)
-	// Load reads the configuration again. Nil: there is none to read.
+	// Load reads the configuration again; nil if there is none.
 	Load func() (*config.Config, error)
 	// Reload receives a value whenever the configuration is to be read again.
 	Reload <-chan os.Signal
-	// WaitForStore: wait for another process that is still using the store.
+	// WaitForStore says whether to wait for another process that uses the store.
 	WaitForStore bool
 	// StartList is written before requests are served. It may be empty.
 	StartList StartList
@@ -61,7 +61,7 @@ type Server struct {
 	lists      *lists.Cache
 	disk       *disk.Disk // nil: lists are not kept on disk
 	refusals   refusals.Recent
-	adminToken []auth.Token // of the file, once it was needed
+	adminToken []auth.Token // from its file; nil until it is needed
 	readiness  readiness.State
 	upstreams  upstreams.Tracker
 
@@ -89,13 +89,13 @@ func New(cfg *config.Config, options Options) *Server {
 }
 
 // Run serves until stop ends, or until a listener fails. Requests in progress get
-// timeouts.drain to end; now ends them at once. Run returns nil if stop ends while
+// timeouts.drain to end; stopNow aborts them at once. Run returns nil if stop ends while
 // the server is starting.
-func (s *Server) Run(stop, now context.Context) error {
+func (s *Server) Run(stop, stopNow context.Context) error {
 	err := s.open(stop)
 	switch {
 	case err == nil:
-		err = s.serve(stop, now)
+		err = s.serve(stop, stopNow)
 	case stop.Err() != nil:
 		err = nil
 	}

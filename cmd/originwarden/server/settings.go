@@ -24,7 +24,7 @@ type settings struct {
 	upstreamTLS credentials.Upstreams
 }
 
-// apply serves by cfg, or changes nothing.
+// apply puts cfg into force, or changes nothing.
 func (s *Server) apply(cfg *config.Config) error {
 	upstreamTLS, err := credentials.LoadUpstreams(cfg, s.current.Load().upstreamTLS)
 	if err != nil {
@@ -56,9 +56,9 @@ func (s *Server) proxyConfig(cfg *config.Config, upstreamTLS credentials.Upstrea
 		Timeouts:          timeoutsOf(cfg.Timeouts),
 		OnEnd:             s.observe,
 		OnOpen:            s.tracer.Observe,
-		OnRelay:           s.metrics.Relayed,
+		OnRelay:           s.metrics.CountTunnelBytes,
 		Sampled:           float64(cfg.Tracing.Sample),
-		ErrorLog:          logs.LinesOf(s.log, "forwarding"),
+		ErrorLog:          logs.NewStdLogger(s.log, "forwarding"),
 	}
 }
 

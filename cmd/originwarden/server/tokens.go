@@ -18,13 +18,14 @@ import (
 	"originwarden/cmd/originwarden/config"
 )
 
-// AdminTokenName is the file beside the store's that holds the token which is
-// made when none is configured.
+// AdminTokenName is the name of the file, in the directory of the store, with the
+// token that is made if none is configured.
 const AdminTokenName = "admin-token"
 
 var errNoTokens = errors.New("there are no tokens and no issuer: with a store that is not a file, one of them is required")
 
-// tokens returns those of a configuration, or else the one of the file.
+// tokens returns the tokens of cfg, or the admin token if cfg has neither tokens nor
+// an issuer.
 func (s *Server) tokens(cfg *config.Config) ([]auth.Token, error) {
 	var tokens []auth.Token
 	for _, t := range cfg.API.Tokens {
@@ -37,7 +38,7 @@ func (s *Server) tokens(cfg *config.Config) ([]auth.Token, error) {
 	if len(tokens) > 0 || cfg.API.OIDC.Issuer != "" {
 		return tokens, nil
 	}
-	if cfg.Store.URL.Remote() { // in a reload: its own store would be a file
+	if cfg.Store.URL.Remote() { // only in a reload: the file may name a local store now, but the remote one stays until a restart
 		return nil, errNoTokens
 	}
 	file, err := filepath.Abs(cfg.Store.URL.Path)
@@ -50,8 +51,8 @@ func (s *Server) tokens(cfg *config.Config) ([]auth.Token, error) {
 	return s.adminToken, err
 }
 
-// loadAdminToken returns the token of the file at path, and no other. It makes both
-// if there is no such file. The caller holds the lock of the store, so that no other
+// loadAdminToken returns the token in the file at path. If there is no file, it makes
+// a token and writes it. The caller holds the lock of the store, so that no other
 // process does the same.
 func loadAdminToken(path string, log *zap.Logger) ([]auth.Token, error) {
 	text, err := readToken(path, log)

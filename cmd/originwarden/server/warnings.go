@@ -3,10 +3,10 @@ package server
 import (
 	"context"
 	"fmt"
-	"net"
 	"time"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"originwarden/cmd/originwarden/config"
 	"originwarden/cmd/originwarden/stores"
@@ -16,20 +16,49 @@ import (
 const (
 	boundsConsequence = "a list that is not in memory is loaded for the next request that needs it, which is refused (503) while the store is unavailable"
 	everyHostFix      = `set its hosts, or hosts: ["*"] if that is meant`
+	tooManyOrigins    = "the lists have more origins than cache.origins"
 )
+
+// warning is about a probable mistake in a configuration.
+type warning struct {
+	message string
+	fields  []zap.Field
+}
+
+func (w warning) String() string {
+	text := w.message
+	for _, f := range w.fields {
+		value := zapcore.NewMapObjectEncoder()
+		f.AddTo(value)
+		text += fmt.Sprintf("; %s: %v", f.Key, value.Fields[f.Key])
+	}
+	return text
+}
+
+// warningsOf returns the warnings for which it takes only cfg, and whether the
+// tenants' listener is on loopback.
+func warningsOf(cfg *config.Config, onLoopback bool) (all []warning) {
+	if tenant := cfg.WithoutHosts(); tenant != "" && !onLoopback {
+		all = append(all, warning{"a tenant without hosts serves every host, so pages can reach it by DNS rebinding",
+			[]zap.Field{zap.String("tenant", tenant), zap.String("fix", everyHostFix)}})
+	}
+	if n, limit := len(cfg.Tenants), cfg.Cache.Tenants; n > limit {
+		all = append(all, warning{"there are more tenants than cache.tenants",
+			[]zap.Field{zap.Int("tenants", n), zap.Int("cache_tenants", limit), zap.String("consequence", boundsConsequence)}})
+	}
+	return all
+}
 
 // Warnings returns what a server of cfg would warn of, as far as that is known
 // before it listens. The lists in a cluster are not read.
 func Warnings(ctx context.Context, cfg *config.Config) (all []string) {
-	if tenant := cfg.WithoutHosts(); tenant != "" && !cfg.OnLoopback() {
-		all = append(all, fmt.Sprintf("tenant %s has no hosts, and listen (%s) is not on loopback: it serves every host, so pages can reach it by DNS rebinding: %s",
-			tenant, cfg.Listen, everyHostFix))
-	}
-	if n, most := len(cfg.Tenants), cfg.Cache.Tenants; n > most {
-		all = append(all, fmt.Sprintf("there are %d tenants, and cache.tenants is %d: %s", n, most, boundsConsequence))
-	}
+	warnings := warningsOf(cfg, cfg.OnLoopback())
 	if !cfg.Store.URL.Remote() && exceedsOrigins(ctx, cfg) {
-		all = append(all, fmt.Sprintf("the lists in %s have more origins than cache.origins, which is %d: %s", cfg.Store.URL, cfg.Cache.Origins, boundsConsequence))
+		warnings = append(warnings, warning{tooManyOrigins, []zap.Field{zap.Stringer("store", cfg.Store.URL),
+			zap.Int("cache_origins", cfg.Cache.Origins), zap.String("consequence", boundsConsequence)}})
+	}
+	for _, w := range warnings {
+		all = append(all, w.String())
 	}
 	return all
 }
@@ -63,13 +92,8 @@ func exceedsOrigins(ctx context.Context, cfg *config.Config) bool {
 
 // logWarnings logs what is probably a mistake in cfg.
 func (s *Server) logWarnings(cfg *config.Config) {
-	if tenant := cfg.WithoutHosts(); tenant != "" && !isLoopback(s.address) {
-		s.log.Warn("a tenant without hosts serves every host, so pages can reach it by DNS rebinding",
-			zap.String("tenant", tenant), zap.String("fix", everyHostFix))
-	}
-	if n, most := len(cfg.Tenants), cfg.Cache.Tenants; n > most {
-		s.log.Warn("there are more tenants than cache.tenants",
-			zap.Int("tenants", n), zap.Int("cache_tenants", most), zap.String("consequence", boundsConsequence))
+	for _, w := range warningsOf(cfg, isLoopback(s.address)) {
+		s.log.Warn(w.message, w.fields...)
 	}
 	const most = 20 // problems in a line
 	if problems := cfg.CertificateWarnings(time.Now()); len(problems) > 0 {
@@ -77,18 +101,11 @@ func (s *Server) logWarnings(cfg *config.Config) {
 	}
 }
 
-// isLoopback reports whether only this machine reaches a listener. Pages on other
-// machines need DNS rebinding for that.
-func isLoopback(address net.Addr) bool {
-	tcp, ok := address.(*net.TCPAddr)
-	return ok && tcp.IP.IsLoopback()
-}
-
 // warnOfOrigins warns if the loaded lists did not fit into memory.
 func (s *Server) warnOfOrigins() {
 	tenants := min(len(s.current.Load().tenants), s.started.Cache.Tenants)
 	if held := s.lists.Stats(); held.Tenants < tenants {
-		s.log.Warn("the lists have more origins than cache.origins",
+		s.log.Warn(tooManyOrigins,
 			zap.Int("tenants", tenants), zap.Int("in_memory", held.Tenants), zap.Int("cache_origins", s.started.Cache.Origins),
 			zap.String("consequence", boundsConsequence))
 	}

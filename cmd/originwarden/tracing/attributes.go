@@ -15,7 +15,7 @@ import (
 	"originwarden/proxy"
 )
 
-// upstreamAddress is where the span of a call says that it went.
+// upstreamAddress is the address in a client span.
 type upstreamAddress struct {
 	base       string // scheme and host
 	attributes []attribute.KeyValue
@@ -50,7 +50,7 @@ func (s *spans) endServer(x *proxy.Exchange) {
 	s.server.SetAttributes(s.proto...)
 	s.server.SetAttributes(requestAttributes(x)...)
 	s.server.SetAttributes(
-		semconv.URLPath(logs.Escape(x.Path, logs.LongestPath)),
+		semconv.URLPath(logs.Escape(x.Path, logs.MaxPath)),
 		semconv.ClientAddress(x.Client.String()),
 		semconv.HTTPRequestBodySize(int(x.Received)),
 		semconv.HTTPResponseBodySize(int(x.Sent)),
@@ -71,16 +71,16 @@ func (s *spans) endServer(x *proxy.Exchange) {
 	s.server.End(trace.WithTimestamp(x.Start.Add(x.ResponseTime)))
 }
 
-// endClient makes the span of the call of the tenant, if there was one.
+// endClient records the client span, if the request was sent to the tenant.
 func (s *spans) endClient(ctx context.Context, x *proxy.Exchange) {
 	if x.UpstreamTime == 0 {
 		return
 	}
-	asked := x.Start.Add(x.GatewayTime)
+	sentAt := x.Start.Add(x.GatewayTime)
 	at := s.upstreams[x.Tenant]
 	_, span := s.tracer.Start(context.WithValue(ctx, spanIDKey{}, s.client), spanName(x.Method),
-		trace.WithSpanKind(trace.SpanKindClient), trace.WithTimestamp(asked), trace.WithAttributes(at.attributes...),
-		trace.WithAttributes(semconv.URLFull(at.base+logs.Escape(x.Path, logs.LongestPath))), trace.WithAttributes(requestAttributes(x)...))
+		trace.WithSpanKind(trace.SpanKindClient), trace.WithTimestamp(sentAt), trace.WithAttributes(at.attributes...),
+		trace.WithAttributes(semconv.URLFull(at.base+logs.Escape(x.Path, logs.MaxPath))), trace.WithAttributes(requestAttributes(x)...))
 	switch {
 	case x.UpstreamCause != "":
 		span.SetAttributes(semconv.ErrorTypeKey.String(x.UpstreamCause))
@@ -92,14 +92,14 @@ func (s *spans) endClient(ctx context.Context, x *proxy.Exchange) {
 			span.SetStatus(codes.Error, "")
 		}
 	}
-	span.End(trace.WithTimestamp(asked.Add(x.UpstreamTime)))
+	span.End(trace.WithTimestamp(sentAt.Add(x.UpstreamTime)))
 }
 
 func requestAttributes(x *proxy.Exchange) []attribute.KeyValue {
 	if isKnownMethod(x.Method) {
 		return []attribute.KeyValue{semconv.HTTPRequestMethodKey.String(x.Method)}
 	}
-	return []attribute.KeyValue{semconv.HTTPRequestMethodOther, semconv.HTTPRequestMethodOriginal(logs.Escape(x.Method, logs.LongestMethod))}
+	return []attribute.KeyValue{semconv.HTTPRequestMethodOther, semconv.HTTPRequestMethodOriginal(logs.Escape(x.Method, logs.MaxMethod))}
 }
 
 func errorType(x *proxy.Exchange) string {
@@ -109,7 +109,7 @@ func errorType(x *proxy.Exchange) string {
 	return strconv.Itoa(x.Status)
 }
 
-// protocolOf is what is said of the connection that r came on.
+// protocolOf returns the attributes of r's connection.
 func protocolOf(r *http.Request) []attribute.KeyValue {
 	scheme := "http"
 	if r.TLS != nil {

@@ -15,12 +15,12 @@ import (
 )
 
 const (
-	mostSpansWaiting  = 4096
+	maxSpansWaiting   = 4096
 	lostReportedEvery = time.Minute
 )
 
-// spanExporter counts what becomes of spans, and reports lost ones.
-// Nobody else learns that: the SDK would tell a handler of the whole process.
+// spanExporter counts spans by outcome, and reports lost ones. The SDK reports errors
+// only to a handler of the whole process.
 type spanExporter struct {
 	sdk.SpanExporter
 	log   *logs.Logger
@@ -96,7 +96,7 @@ func (e *spanExporter) reportLost() {
 // processor returns a processor that exports spans in batches from a bounded
 // queue: a collector that is slow or gone slows down no request.
 func (e *spanExporter) processor() sdk.SpanProcessor {
-	return &spanProcessor{sdk.NewBatchSpanProcessor(e, sdk.WithMaxQueueSize(mostSpansWaiting)), e}
+	return &spanProcessor{sdk.NewBatchSpanProcessor(e, sdk.WithMaxQueueSize(maxSpansWaiting)), e}
 }
 
 // spanProcessor counts the spans for which there is no room, which the SDK's own
@@ -111,7 +111,7 @@ func (p *spanProcessor) OnEnd(s sdk.ReadOnlySpan) {
 	e := p.exporter
 	switch {
 	case !s.SpanContext().IsSampled():
-	case e.waiting.Add(1) > mostSpansWaiting:
+	case e.waiting.Add(1) > maxSpansWaiting:
 		e.waiting.Add(-1)
 		e.lost.Add(1)
 		e.count(metrics.SpansDropped, 1)

@@ -28,7 +28,7 @@ func TestTracing_DropsSpansThatASlowCollectorHasNoRoomFor(t *testing.T) {
 		return ctx.Err()
 	})
 	provider := sdk.NewTracerProvider(sdk.WithSpanProcessor(e.processor()))
-	const spans = mostSpansWaiting + 1000
+	const spans = maxSpansWaiting + 1000
 	for range spans {
 		_, span := provider.Tracer("").Start(t.Context(), "s")
 		span.End()
@@ -37,7 +37,7 @@ func TestTracing_DropsSpansThatASlowCollectorHasNoRoomFor(t *testing.T) {
 		t.Errorf("counted %v", counted)
 	}
 	close(release)
-	if err := provider.Shutdown(t.Context()); err != nil || counted[metrics.SpansExported] != mostSpansWaiting || e.waiting.Load() != 0 {
+	if err := provider.Shutdown(t.Context()); err != nil || counted[metrics.SpansExported] != maxSpansWaiting || e.waiting.Load() != 0 {
 		t.Errorf("%v: counted %v, %d wait", err, counted, e.waiting.Load())
 	}
 }

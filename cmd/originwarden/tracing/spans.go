@@ -18,10 +18,10 @@ import (
 	"originwarden/envelope/clientaddr"
 )
 
-// traced makes the spans of the requests to a gateway: one of the request, and
-// one of the call of its tenant. The gateway finds a traceparent that names the
-// latter, and hands it on as it is.
-type traced struct {
+// handler makes two spans for each request: a server span, and a client span for the
+// request to the tenant. It puts the client span into traceparent, which the gateway
+// forwards unchanged.
+type handler struct {
 	*Tracer
 	next      http.Handler
 	sampled   float64
@@ -29,18 +29,18 @@ type traced struct {
 	upstreams map[string]upstreamAddress // by tenant
 }
 
-// Handler is next with spans. Without tracing it is next.
+// Handler returns next with spans; a nil Tracer returns next.
 func (t *Tracer) Handler(next http.Handler, cfg *config.Config, trusted []netip.Prefix) http.Handler {
 	if t == nil {
 		return next
 	}
-	return &traced{Tracer: t, next: next, sampled: float64(cfg.Tracing.Sample),
+	return &handler{Tracer: t, next: next, sampled: float64(cfg.Tracing.Sample),
 		trusted: trusted, upstreams: upstreamAddresses(cfg)}
 }
 
 // spans are those of one request.
 type spans struct {
-	*traced
+	*handler
 	server trace.Span
 	client trace.SpanID // of the span that is made when the tenant has answered
 	proto  []attribute.KeyValue
@@ -49,18 +49,18 @@ type spans struct {
 type spansKey struct{}
 
 // ServeHTTP implements http.Handler.
-func (t *traced) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	ctx, span := t.tracer.Start(t.parent(r), spanName(r.Method), trace.WithSpanKind(trace.SpanKindServer))
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	ctx, span := h.tracer.Start(h.parent(r), spanName(r.Method), trace.WithSpanKind(trace.SpanKindServer))
 	defer span.End() // does nothing when it was observed
-	s := &spans{traced: t, server: span, client: newSpanID(), proto: protocolOf(r)}
+	s := &spans{handler: h, server: span, client: newSpanID(), proto: protocolOf(r)}
 	r.Header["Traceparent"] = []string{traceparent(span.SpanContext(), s.client)}
-	t.next.ServeHTTP(w, r.WithContext(context.WithValue(ctx, spansKey{}, s)))
+	h.next.ServeHTTP(w, r.WithContext(context.WithValue(ctx, spansKey{}, s)))
 }
 
-// parent is the context of r with the span that it is a child of. Whether that
+// parent returns the context of r with the span that it is a child of. Whether that
 // trace is sampled is for a trusted proxy to say: strangers would have
 // everything sampled, or nothing, so that theirs are sampled like our own.
-func (t *traced) parent(r *http.Request) context.Context {
+func (h *handler) parent(r *http.Request) context.Context {
 	id, ok := envelope.ParseTraceparent(r.Header["Traceparent"])
 	if !ok {
 		delete(r.Header, "Tracestate") // of no trace, or of another one
@@ -70,7 +70,7 @@ func (t *traced) parent(r *http.Request) context.Context {
 	var cfg trace.SpanContextConfig
 	cfg.TraceID, _ = trace.TraceIDFromHex(id)
 	cfg.SpanID, _ = trace.SpanIDFromHex(line[36:52])
-	cfg.TraceFlags = trace.TraceFlags(0).WithSampled(t.samples(r, line))
+	cfg.TraceFlags = trace.TraceFlags(0).WithSampled(h.samples(r, line))
 	state, err := trace.ParseTraceState(strings.Join(r.Header["Tracestate"], ","))
 	if err != nil {
 		delete(r.Header, "Tracestate")
@@ -79,20 +79,20 @@ func (t *traced) parent(r *http.Request) context.Context {
 	return trace.ContextWithRemoteSpanContext(r.Context(), trace.NewSpanContext(cfg))
 }
 
-func (t *traced) samples(r *http.Request, line string) bool {
-	if t.trusted.Contains(clientaddr.Parse(r.RemoteAddr)) {
+func (h *handler) samples(r *http.Request, line string) bool {
+	if h.trusted.Contains(clientaddr.Parse(r.RemoteAddr)) {
 		flags, _ := hex.DecodeString(line[53:55])
 		return flags[0]&byte(trace.FlagsSampled) != 0
 	}
-	return rand.Float64() < t.sampled
+	return rand.Float64() < h.sampled
 }
 
-// traceparent is the line that makes a span of the tenant's a child of span.
+// traceparent returns the line that makes a span of the tenant's a child of span.
 func traceparent(of trace.SpanContext, span trace.SpanID) string {
 	return "00-" + of.TraceID().String() + "-" + span.String() + "-" + (of.TraceFlags() & trace.FlagsSampled).String()
 }
 
-// spanName is the method, of which there are few (OpenTelemetry, HTTP spans,
+// spanName returns the method, of which there are few (OpenTelemetry, HTTP spans,
 // "Name").
 func spanName(method string) string {
 	if isKnownMethod(method) {

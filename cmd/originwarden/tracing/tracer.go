@@ -18,27 +18,27 @@ import (
 	"originwarden/cmd/originwarden/logs"
 )
 
-// Tracer sends the spans of requests to a collector. A nil one has no spans.
-// It may be used concurrently.
+// Tracer sends the spans of requests to a collector. A nil Tracer makes no spans. It
+// may be used concurrently.
 type Tracer struct {
 	tracer   trace.Tracer
 	provider *sdk.TracerProvider
 	exporter *spanExporter
 }
 
-// New returns nil without a collector, which need not be there yet. count
-// is called with what became of spans.
+// New returns nil if no collector is configured. The collector need not be reachable.
+// count is called with the outcome of spans.
 func New(ctx context.Context, cfg config.Tracing, version string, log *logs.Logger, count func(outcome string, n int)) (*Tracer, error) {
 	if cfg.OTLP.URL == nil {
 		return nil, nil
 	}
-	to, err := collector(ctx, cfg.OTLP)
+	to, err := newExporter(ctx, cfg.OTLP)
 	if err != nil {
 		return nil, fmt.Errorf("tracing to %s: %w", cfg.OTLP, err)
 	}
 	exporter := &spanExporter{SpanExporter: to, log: log, count: count}
 	provider := sdk.NewTracerProvider(
-		sdk.WithResource(describe(ctx, version, log)),
+		sdk.WithResource(newResource(ctx, version, log)),
 		// What came from a stranger was decided before; see parent.
 		sdk.WithSampler(sdk.ParentBased(sdk.TraceIDRatioBased(float64(cfg.Sample)))),
 		sdk.WithIDGenerator(spanIDs{}),
@@ -47,7 +47,7 @@ func New(ctx context.Context, cfg config.Tracing, version string, log *logs.Logg
 	return &Tracer{provider.Tracer("originwarden"), provider, exporter}, nil
 }
 
-func collector(ctx context.Context, at config.Collector) (sdk.SpanExporter, error) {
+func newExporter(ctx context.Context, at config.Collector) (sdk.SpanExporter, error) {
 	if !at.GRPC() {
 		u := *at.URL
 		if u.Path == "" {
@@ -62,27 +62,27 @@ func collector(ctx context.Context, at config.Collector) (sdk.SpanExporter, erro
 	return otlptrace.New(ctx, otlptracegrpc.NewClient(options...))
 }
 
-// describe identifies who makes the spans; OTEL_SERVICE_NAME and
-// OTEL_RESOURCE_ATTRIBUTES may add to it.
-func describe(ctx context.Context, version string, log *logs.Logger) *resource.Resource {
-	described, err := resource.New(ctx, resource.WithTelemetrySDK(),
+// newResource identifies this process; OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES
+// may add to it.
+func newResource(ctx context.Context, version string, log *logs.Logger) *resource.Resource {
+	created, err := resource.New(ctx, resource.WithTelemetrySDK(),
 		resource.WithAttributes(semconv.ServiceName("originwarden"), semconv.ServiceVersion(version)),
 		resource.WithFromEnv())
 	if err != nil {
-		log.Warn("spans lack some attributes of their resource: " + logs.Escape(err.Error(), logs.LongestError))
+		log.Warn("spans lack some attributes of their resource: " + logs.Escape(err.Error(), logs.MaxError))
 	}
-	return described
+	return created
 }
 
-// flushPatience is how long a collector has to take the last spans.
-const flushPatience = 2 * time.Second
+// flushTimeout is how long a collector has to take the last spans.
+const flushTimeout = 2 * time.Second
 
 // Close sends the spans that wait, until ctx ends.
 func (t *Tracer) Close(ctx context.Context) {
 	if t == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, flushPatience)
+	ctx, cancel := context.WithTimeout(ctx, flushTimeout)
 	defer cancel()
 	defer context.AfterFunc(ctx, t.exporter.giveUp)()
 	if err := t.provider.Shutdown(ctx); err != nil && !errors.Is(err, ctx.Err()) {

@@ -52,24 +52,24 @@ func (e Environment) UntilStopped(run func(context.Context) error) error {
 	return run(stop)
 }
 
-// Stopping turns the signals to stop into contexts: the first signal ends stop,
-// and the second ends now. release ends both.
-func (e Environment) Stopping() (stop, now context.Context, release func()) {
+// Stopping turns the signals to stop into contexts: the first signal ends stop, and
+// the second ends stopNow. release ends both.
+func (e Environment) Stopping() (stop, stopNow context.Context, release func()) {
 	signals, unsubscribe := e.Signals()
 	stop, endStop := context.WithCancel(context.Background())
-	now, endNow := context.WithCancel(context.Background())
+	stopNow, endNow := context.WithCancel(context.Background())
 	var waiting sync.WaitGroup
 	waiting.Go(func() {
 		for _, end := range []context.CancelFunc{endStop, endNow} {
 			select {
 			case <-signals:
 				end()
-			case <-now.Done():
+			case <-stopNow.Done():
 				return
 			}
 		}
 	})
-	return stop, now, func() {
+	return stop, stopNow, func() {
 		endStop()
 		endNow()
 		waiting.Wait()

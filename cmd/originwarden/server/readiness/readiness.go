@@ -56,7 +56,7 @@ type Store struct {
 	// Revision is the newest that the store has reported.
 	Revision uint64 `json:"revision"`
 	// WriteProblem is why writes fail.
-	WriteProblem store.Cause `json:"write_problem,omitempty"`
+	WriteProblem store.Cause `json:"writeProblem,omitempty"`
 	// Reset is the store that was found in place of the known one.
 	Reset *Reset `json:"reset,omitempty"`
 }
@@ -67,15 +67,15 @@ type Reset struct {
 	Revision uint64 `json:"revision"`
 }
 
-// Serve marks the gateway as serving.
-func (s *State) Serve() {
+// SetServing marks the gateway as serving.
+func (s *State) SetServing() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.serving = true
 }
 
-// Stop marks the gateway as stopping, for good.
-func (s *State) Stop() {
+// SetStopping marks the gateway as stopping, for good.
+func (s *State) SetStopping() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stopped = true
@@ -89,7 +89,7 @@ func (s *State) SetListsError(err error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.missing = logs.Escape(err.Error(), logs.LongestError)
+	s.missing = logs.Escape(err.Error(), logs.MaxError)
 }
 
 // Problem returns why the gateway is not ready, or "".
@@ -152,7 +152,7 @@ func (s *State) warnings(held lists.State, write *store.WriteError) (all []strin
 		all = append(all, "the store is new and empty, but there was another one: "+s.Earlier)
 	}
 	if held.NotKept != nil {
-		all = append(all, "saving the lists to disk failed: "+logs.Escape(held.NotKept.Error(), logs.LongestError))
+		all = append(all, "saving the lists to disk failed: "+logs.Escape(held.NotKept.Error(), logs.MaxError))
 	}
 	return all
 }
@@ -164,7 +164,7 @@ func storeProblem(held lists.State, write *store.WriteError) string {
 	case held.Reset != nil:
 		return held.Reset.Error()
 	case write != nil && (held.Up || write.Cause != store.CauseUnreachable):
-		return "no writes: " + logs.Escape(write.Error(), logs.LongestError)
+		return "no writes: " + logs.Escape(write.Error(), logs.MaxError)
 	case !held.Up:
 		return "the store is unreachable"
 	}

@@ -28,7 +28,7 @@ func TestReadiness_TellsWhatIsWrongWithTheStore(t *testing.T) {
 			}
 		}
 		expect("at first", 503, `{"ready":false,"revision":0,"age":null,"problem":"starting","store":{"up":false,"revision":0},"upstreams":[{"tenant":"acme","up":null}]}`)
-		ready.Serve()
+		ready.SetServing()
 		expect("without lists", 503, `{"ready":false,"revision":0,"age":null,"problem":"there are no lists: the store was not reached yet","store":{"up":false,"revision":0},"upstreams":[{"tenant":"acme","up":null}]}`)
 		ready.SetListsError(errors.New("no route"))
 		expect("without a way", 503, `{"ready":false,"revision":0,"age":null,"problem":"there are no lists: the store was not reached yet","store":{"up":false,"revision":0},"upstreams":[{"tenant":"acme","up":null}]}`)
@@ -37,14 +37,14 @@ func TestReadiness_TellsWhatIsWrongWithTheStore(t *testing.T) {
 		state = lists.State{Loaded: true, InForce: store.Position{Store: "one", Revision: 7}, Confirmed: time.Now(), Newest: 8, Up: true}
 		expect("then", 200, `{"ready":true,"revision":7,"age":0,"store":{"up":true,"identity":"one","revision":8},"upstreams":[{"tenant":"acme","up":null}]}`)
 		writes.Problem = &store.WriteError{Cause: store.CauseNoSpace, NotMade: true, Err: errors.New("the disk is full")}
-		expect("without writes", 200, `{"ready":true,"revision":7,"age":0,"problem":"no writes: the store has no space left: the disk is full","store":{"up":true,"identity":"one","revision":8,"write_problem":"no_space"},"upstreams":[{"tenant":"acme","up":null}]}`)
+		expect("without writes", 200, `{"ready":true,"revision":7,"age":0,"problem":"no writes: the store has no space left: the disk is full","store":{"up":true,"identity":"one","revision":8,"writeProblem":"no_space"},"upstreams":[{"tenant":"acme","up":null}]}`)
 		writes.Problem = nil
 		state.Up = false
 		time.Sleep(5 * time.Second) // of the bubble's time
 		expect("without the store", 200, `{"ready":true,"revision":7,"age":5,"problem":"the store is unreachable","store":{"up":false,"identity":"one","revision":8},"upstreams":[{"tenant":"acme","up":null}]}`)
 		state.Up, state.Reset = true, &store.ResetError{Known: state.InForce, Found: store.Position{Store: "two", Revision: 1}}
 		expect("reset", 200, `{"ready":true,"revision":7,"age":5,"problem":"the store was reset: it is a different store, at revision 1; the known one was at 7","store":{"up":true,"identity":"one","revision":8,"reset":{"identity":"two","revision":1}},"upstreams":[{"tenant":"acme","up":null}]}`)
-		ready.Stop()
+		ready.SetStopping()
 		expect("in the end", 503, `{"ready":false,"revision":7,"age":5,"problem":"stopping","store":{"up":true,"identity":"one","revision":8,"reset":{"identity":"two","revision":1}},"upstreams":[{"tenant":"acme","up":null}]}`)
 	})
 }
@@ -52,7 +52,7 @@ func TestReadiness_TellsWhatIsWrongWithTheStore(t *testing.T) {
 func TestReadiness_TellsThatTheListsAreNotKeptOnDisk(t *testing.T) {
 	state := lists.State{Loaded: true, InForce: store.Position{Store: "one", Revision: 7}, Up: true}
 	r := &readiness.State{Lists: func() lists.State { return state }, Writes: func() store.WriteStatus { return store.WriteStatus{} }, Upstreams: func() []upstreams.Status { return nil }}
-	r.Serve()
+	r.SetServing()
 	expect := func(when, want string) {
 		t.Helper()
 		if d := r.Document(); d.Problem != want || !d.Ready {
