@@ -30,7 +30,7 @@ func TestCache_RefusesByStaleList(t *testing.T) {
 		rule         string
 		maxStaleness time.Duration
 		confirmed    time.Duration // after the load; 0 means never
-		asked        time.Duration
+		requested    time.Duration
 		want         origins.Reason
 	}{
 		{"at the limit", maxStaleness, 0, maxStaleness, origins.Listed},
@@ -49,7 +49,7 @@ func TestCache_RefusesByStaleList(t *testing.T) {
 			if row.confirmed != 0 {
 				c.Confirm(time.Now().Add(row.confirmed))
 			}
-			time.Sleep(row.asked)
+			time.Sleep(row.requested)
 			if got := decide(t, c, "acme"); got != row.want {
 				t.Errorf("%s: %v, want %v", row.rule, got, row.want)
 			}
@@ -142,7 +142,7 @@ func TestCache_CountsInstalledLists(t *testing.T) {
 	c := liststest.New(newConfig(), load)
 	before := c.Installs()
 	rows := []struct {
-		what     string
+		rule     string
 		do       func()
 		installs bool
 	}{
@@ -161,7 +161,7 @@ func TestCache_CountsInstalledLists(t *testing.T) {
 	for _, row := range rows {
 		row.do()
 		if got := c.Installs(); got != before && !row.installs || got <= before && row.installs {
-			t.Errorf("%s: %d installs after %d", row.what, got, before)
+			t.Errorf("%s: %d installs after %d", row.rule, got, before)
 		}
 		before = c.Installs()
 	}
@@ -206,9 +206,9 @@ func TestCache_NotifiesOfEveryRefresh(t *testing.T) {
 	var notified atomic.Int64
 	c.Subscribe(func(string) { notified.Add(1) })
 	done := make(chan struct{})
-	var asking sync.WaitGroup
+	var requests sync.WaitGroup
 	for _, tenant := range []string{"acme", "acme", "other"} {
-		asking.Go(func() {
+		requests.Go(func() {
 			for {
 				select {
 				case <-done:
@@ -227,7 +227,7 @@ func TestCache_NotifiesOfEveryRefresh(t *testing.T) {
 		}
 	}
 	close(done)
-	asking.Wait()
+	requests.Wait()
 }
 
 func TestCache_RefreshReloadsCachedList(t *testing.T) {
@@ -416,8 +416,8 @@ func TestCache_ReloadsListDroppedDuringLoad(t *testing.T) {
 			time.Sleep(time.Second)
 			return origins.NewList(1, []origins.Part{{ID: "one", Revision: 1, Origins: []string{"https://" + read + ".example"}}}), nil
 		})
-		var asking sync.WaitGroup
-		asking.Go(func() {
+		var requests sync.WaitGroup
+		requests.Go(func() {
 			if !mustList(t, c, "acme").Contains("https://new.example") {
 				t.Error("a request before StartOver got a list of the old store")
 			}
@@ -428,7 +428,7 @@ func TestCache_ReloadsListDroppedDuringLoad(t *testing.T) {
 		if !mustList(t, c, "acme").Contains("https://new.example") {
 			t.Error("a request after StartOver got a list of the old store")
 		}
-		asking.Wait()
+		requests.Wait()
 	})
 }
 

@@ -174,8 +174,8 @@ func TestRevalidate_DetectsChangeMissedByFeed(t *testing.T) {
 		dropped := w.Revision + 1
 		g.store.watch = func(s store.Store, ctx context.Context, after uint64, changed func([]origins.Change)) error {
 			return s.Watch(ctx, after, func(all []origins.Change) {
-				kept := slices.DeleteFunc(slices.Clone(all), func(c origins.Change) bool { return c.Revision == dropped })
-				changed(kept)
+				delivered := slices.DeleteFunc(slices.Clone(all), func(c origins.Change) bool { return c.Revision == dropped })
+				changed(delivered)
 			})
 		}
 		g.start()
@@ -296,7 +296,7 @@ func TestRevalidate_ReportsMissedChangeOnce(t *testing.T) {
 // last commits after a snapshot.
 func TestRevalidate_DetectsDataThatStoreNeverHad(t *testing.T) {
 	late := origins.Part{ID: "late", Revision: 1000, Origins: []string{"https://late.example"}}
-	for name, bring := range map[string]func(*gateway){
+	for name, add := range map[string]func(*gateway){
 		"a change": func(g *gateway) {
 			g.mustList("acme")
 			g.Apply(origins.Change{Tenant: "acme", Part: late})
@@ -312,7 +312,7 @@ func TestRevalidate_DetectsDataThatStoreNeverHad(t *testing.T) {
 				g.start()
 				g.await(create(t, g.store, newIntegration("acme", "https://a.example")).Revision)
 				synctest.Wait()
-				bring(g)
+				add(g)
 				g.wantListed("acme", "https://late.example")
 				time.Sleep(35 * time.Second)
 				g.wantListed("acme", "https://a.example")

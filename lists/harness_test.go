@@ -256,9 +256,9 @@ func (g *gateway) wantListed(tenant string, listed ...string) {
 	g.checkListed(tenant, true, listed...)
 }
 
-func (g *gateway) wantNotListed(tenant string, gone ...string) {
+func (g *gateway) wantNotListed(tenant string, unlisted ...string) {
 	g.t.Helper()
-	g.checkListed(tenant, false, gone...)
+	g.checkListed(tenant, false, unlisted...)
 }
 
 func (g *gateway) checkListed(tenant string, want bool, all ...string) {

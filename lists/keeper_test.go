@@ -200,15 +200,15 @@ func TestKeeper_WritesNothingWithoutListsOfOneStore(t *testing.T) {
 			if row.loaded {
 				h.load(t, "acme")
 			}
-			told := 0
+			calls := 0
 			h.State = func() (store.Position, time.Time) {
-				told++
-				return row.at[told%len(row.at)], time.Time{}
+				calls++
+				return row.at[calls%len(row.at)], time.Time{}
 			}
 			h.start(t)
 			advance(time.Minute)
-			if err := h.stop(); err != nil || told == 0 {
-				t.Errorf("%s: %v after %d", row.rule, err, told)
+			if err := h.stop(); err != nil || calls == 0 {
+				t.Errorf("%s: %v after %d", row.rule, err, calls)
 			}
 			d := openCopy(t, h.path)
 			defer closeDisk(t, d)
@@ -246,10 +246,10 @@ func TestKeeper_ReportsFailureOnceAndRetries(t *testing.T) {
 		if err := os.MkdirAll(filepath.Join(obstacle, "x"), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		var asked atomic.Int64
+		var stateReads atomic.Int64
 		state := h.State
 		h.State = func() (store.Position, time.Time) {
-			asked.Add(1)
+			stateReads.Add(1)
 			return state()
 		}
 		h.start(t)
@@ -257,8 +257,8 @@ func TestKeeper_ReportsFailureOnceAndRetries(t *testing.T) {
 			h.Lists.Apply(newChange("two", revision, "https://a.example"))
 			advance(time.Second)
 		}
-		if got := h.logText(); got != "[true]" || asked.Load() > 2*16 {
-			t.Errorf("logged %s, want one failure; the state was read %d times", got, asked.Load())
+		if got := h.logText(); got != "[true]" || stateReads.Load() > 2*16 {
+			t.Errorf("logged %s, want one failure; the state was read %d times", got, stateReads.Load())
 		}
 		if err := os.RemoveAll(obstacle); err != nil {
 			t.Fatal(err)

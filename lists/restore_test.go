@@ -42,9 +42,9 @@ func TestCache_ServesRestoredList(t *testing.T) {
 func TestCache_RestoreDoesNotReplaceCachedList(t *testing.T) {
 	load, _ := newCountingLoader(1)
 	c := liststest.New(newConfig(), load)
-	there := mustList(t, c, "acme")
+	cached := mustList(t, c, "acme")
 	c.RestoreList("acme", newList(9, 5), time.Now())
-	if mustList(t, c, "acme") != there {
+	if mustList(t, c, "acme") != cached {
 		t.Error("the cached list was replaced")
 	}
 	c.RestoreList("other", newList(3, 5), time.Now())

@@ -173,7 +173,7 @@ func (s *stressTest) read(g *gateway, done <-chan struct{}) {
 		if err != nil {
 			continue
 		}
-		for origin, revision := range s.goneBy(tenant, inForce) {
+		for origin, revision := range s.deletedBy(tenant, inForce) {
 			if l.Contains(origin) {
 				s.t.Errorf("%s is listed at revision %d, deleted at %d, in force %d", origin, l.Revision(), revision, inForce)
 				return
@@ -182,7 +182,7 @@ func (s *stressTest) read(g *gateway, done <-chan struct{}) {
 	}
 }
 
-func (s *stressTest) goneBy(tenant string, inForce uint64) map[string]uint64 {
+func (s *stressTest) deletedBy(tenant string, inForce uint64) map[string]uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	deleted := map[string]uint64{}

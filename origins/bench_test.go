@@ -8,15 +8,15 @@ import (
 	"originwarden/origins"
 )
 
-// sizes of a tenant's list.
+// benchSizes returns the sizes of the tenant's list.
 func benchSizes() []int { return []int{10, 1_000, 100_000, 1_000_000} }
 
-// A decision about origins in turn that are all over the list, so that with a
-// large one no cache of the machine holds them.
+// The requests have origins from the whole list, so that a large list does not fit
+// into the CPU's caches.
 func BenchmarkDecide(b *testing.B) {
 	for _, size := range benchSizes() {
-		list := paddedList(b, size, listedOrigin)
-		requests := spreadRequests(size)
+		list := newPaddedList(b, size, listedOrigin)
+		requests := newSpreadRequests(size)
 		policy := &origins.Policy{PublicOrigins: []string{publicOrigin}}
 		b.Run(fmt.Sprintf("listed/%d", size), func(b *testing.B) { benchDecide(b, policy, list, requests, origins.Listed) })
 		for i := range requests {
@@ -42,8 +42,8 @@ func benchDecide(b *testing.B, policy *origins.Policy, list *origins.List, reque
 	}
 }
 
-// spreadRequests are of origins that paddedList has beside the first.
-func spreadRequests(size int) []origins.Request {
+// newSpreadRequests returns requests of origins from all of newPaddedList.
+func newSpreadRequests(size int) []origins.Request {
 	requests := make([]origins.Request, min(size-1, 1<<16))
 	for i := range requests {
 		n := 1 + (i*7919)%(size-1)
@@ -52,16 +52,16 @@ func spreadRequests(size int) []origins.Request {
 	return requests
 }
 
-// A change of one origin in one web integration of a tenant of any size.
+// A change of one web integration, with lists of different sizes.
 func BenchmarkList_With(b *testing.B) {
 	for _, size := range benchSizes() {
 		b.Run(fmt.Sprint(size), func(b *testing.B) {
-			list := paddedList(b, size, listedOrigin)
+			list := newPaddedList(b, size, listedOrigin)
 			b.ReportAllocs()
 			revision := uint64(1)
 			for b.Loop() {
 				revision++
-				list = list.With(changed("wanted", revision, listedOrigin, fmt.Sprintf("https://at-%d.example", revision)))
+				list = list.With(newChange("wanted", revision, listedOrigin, fmt.Sprintf("https://at-%d.example", revision)))
 			}
 		})
 	}
@@ -74,7 +74,7 @@ func BenchmarkNewList(b *testing.B) {
 			for b.Loop() {
 				runtime.GC()
 				runtime.ReadMemStats(&before)
-				list := paddedList(b, size, listedOrigin)
+				list := newPaddedList(b, size, listedOrigin)
 				runtime.GC()
 				runtime.ReadMemStats(&after)
 				runtime.KeepAlive(list)

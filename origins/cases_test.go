@@ -10,11 +10,12 @@ import (
 	"originwarden/origins"
 )
 
-// A row of testdata/origins.tsv: the value of an Origin line and its verdict.
+// originCase is a row of testdata/origins.tsv: the value of an Origin header and
+// the expected verdict.
 type originCase struct{ value, verdict, why string }
 
-// readCases returns the rows of testdata/origins.tsv and the entries of the
-// list that they are held against.
+// readCases returns the rows of testdata/origins.tsv and the entries of the list
+// that decides about them.
 func readCases(t testing.TB) (cases []originCase, entries []string) {
 	t.Helper()
 	file, err := os.Open("testdata/origins.tsv")
@@ -32,7 +33,7 @@ func readCases(t testing.TB) (cases []originCase, entries []string) {
 			continue
 		}
 		if len(columns) != 3 {
-			t.Fatalf("a row of %d columns: %q", len(columns), lines.Text())
+			t.Fatalf("row with %d columns: %q", len(columns), lines.Text())
 		}
 		cases = append(cases, originCase{columns[0], columns[1], columns[2]})
 	}
@@ -42,8 +43,8 @@ func readCases(t testing.TB) (cases []originCase, entries []string) {
 	return cases, entries
 }
 
-// canonical parses entries that have to parse.
-func canonical(t testing.TB, entries ...string) []string {
+// parseEntries returns the canonical forms of valid entries.
+func parseEntries(t testing.TB, entries ...string) []string {
 	t.Helper()
 	parsed := make([]string, len(entries))
 	for i, entry := range entries {
@@ -55,11 +56,11 @@ func canonical(t testing.TB, entries ...string) []string {
 	return parsed
 }
 
-// paddedList lists entries in one web integration, "wanted", beside enough
-// others to have size origins.
-func paddedList(t testing.TB, size int, entries ...string) *origins.List {
+// newPaddedList returns a list with entries in the web integration "wanted", and
+// enough other origins in others to have size origins.
+func newPaddedList(t testing.TB, size int, entries ...string) *origins.List {
 	t.Helper()
-	parts := []origins.Part{{ID: "wanted", Revision: 1, Origins: canonical(t, entries...)}}
+	parts := []origins.Part{{ID: "wanted", Revision: 1, Origins: parseEntries(t, entries...)}}
 	for n := len(entries); n < size; {
 		part := origins.Part{ID: fmt.Sprint("padding-", n), Revision: 1}
 		for ; n < size && len(part.Origins) < 1000; n++ {
@@ -69,12 +70,12 @@ func paddedList(t testing.TB, size int, entries ...string) *origins.List {
 	}
 	list := origins.NewList(1, parts)
 	if list.Len() != max(size, len(entries)) {
-		t.Fatalf("the list has %d origins, want %d", list.Len(), size)
+		t.Fatalf("list has %d origins, want %d", list.Len(), size)
 	}
 	return list
 }
 
-func TestDecide_GivesEveryCaseItsVerdictAtEverySize(t *testing.T) {
+func TestDecide_CasesAtEverySize(t *testing.T) {
 	cases, entries := readCases(t)
 	reasons := map[string]origins.Reason{
 		"listed":     origins.Listed,
@@ -83,14 +84,14 @@ func TestDecide_GivesEveryCaseItsVerdictAtEverySize(t *testing.T) {
 		"opaque":     origins.OriginOpaque,
 	}
 	cases = append(cases,
-		originCase{"null", "opaque", "the only opaque serialization"},
-		originCase{"", "malformed", "present and empty"})
+		originCase{"null", "opaque", "opaque origin"},
+		originCase{"", "malformed", "empty"})
 	sizes := []int{1, 100, 10_000, 1_000_000}
 	if testing.Short() {
 		sizes = sizes[:3]
 	}
 	for _, size := range sizes {
-		list := paddedList(t, size, entries...)
+		list := newPaddedList(t, size, entries...)
 		for _, c := range cases {
 			want, ok := reasons[c.verdict]
 			if !ok {
@@ -104,9 +105,9 @@ func TestDecide_GivesEveryCaseItsVerdictAtEverySize(t *testing.T) {
 	}
 }
 
-func TestDecide_AllowsNoAllocationForAnAllowedRequest(t *testing.T) {
+func TestDecide_DoesNotAllocateForAllowedRequests(t *testing.T) {
 	_, entries := readCases(t)
-	list := paddedList(t, 10_000, entries...)
+	list := newPaddedList(t, 10_000, entries...)
 	policy := &origins.Policy{PublicOrigins: []string{"https://tenant.example"}}
 	for _, origin := range append(entries, "https://tenant.example") {
 		request := origins.Request{Method: "GET", Origin: []string{origin}}
@@ -122,7 +123,7 @@ func TestDecide_AllowsNoAllocationForAnAllowedRequest(t *testing.T) {
 			}
 		})
 		if allocated != 0 {
-			t.Errorf("%q: %v allocations", origin, allocated)
+			t.Errorf("%q: %v allocations, want 0", origin, allocated)
 		}
 	}
 }

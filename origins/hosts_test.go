@@ -15,9 +15,10 @@ import (
 	"originwarden/origins"
 )
 
-// A row of testdata/hosts.tsv: an entry as an administrator may write it, and
-// what a browser prints as the origin of that URL; nothing if it is none.
-type hostCase struct{ kind, entry, printed string }
+// hostCase is a row of testdata/hosts.tsv: an entry as an administrator may write
+// it, and the origin of that URL as a browser serializes it, or "" if the URL is
+// invalid.
+type hostCase struct{ kind, entry, serialized string }
 
 func readHosts(t *testing.T) (cases []hostCase) {
 	t.Helper()
@@ -29,15 +30,15 @@ func readHosts(t *testing.T) (cases []hostCase) {
 	kind := ""
 	for lines := bufio.NewScanner(file); lines.Scan(); {
 		var ok bool
-		if kind, ok = cutKind(lines.Text(), kind); ok {
+		if kind, ok = parseKind(lines.Text(), kind); ok {
 			continue
 		}
-		written, printed, _ := strings.Cut(lines.Text(), "\t")
-		c := hostCase{kind, unescape(t, written), unescape(t, printed)}
+		written, serialized, _ := strings.Cut(lines.Text(), "\t")
+		c := hostCase{kind, unescape(t, written), unescape(t, serialized)}
 		if !strings.Contains(c.entry, "://") {
 			c.entry = "https://" + c.entry
-			if c.printed != "" {
-				c.printed = "https://" + c.printed
+			if c.serialized != "" {
+				c.serialized = "https://" + c.serialized
 			}
 		}
 		cases = append(cases, c)
@@ -48,7 +49,7 @@ func readHosts(t *testing.T) (cases []hostCase) {
 	return cases
 }
 
-func cutKind(line, before string) (kind string, ok bool) {
+func parseKind(line, before string) (kind string, ok bool) {
 	if kind, ok = strings.CutPrefix(line, "# "); !ok {
 		kind = before
 	}
@@ -64,15 +65,15 @@ func unescape(t *testing.T, s string) string {
 	return s
 }
 
-func TestParseEntry_ListsWhatBrowsersPrintOrNothing(t *testing.T) {
+func TestParseEntry_AgreesWithBrowsers(t *testing.T) {
 	for _, c := range readHosts(t) {
-		if got, err := origins.ParseEntry(c.entry); err == nil && got != c.printed {
-			t.Errorf("ParseEntry(%+q) = %q, browsers print %q: %s", c.entry, got, c.printed, c.kind)
+		if got, err := origins.ParseEntry(c.entry); err == nil && got != c.serialized {
+			t.Errorf("ParseEntry(%+q) = %q, browsers return %q: %s", c.entry, got, c.serialized, c.kind)
 		}
 	}
 }
 
-func TestParseEntry_TakesNamesOfAllLanguages(t *testing.T) {
+func TestParseEntry_AcceptsInternationalNames(t *testing.T) {
 	rows := []struct{ name, want, language string }{
 		{"straße.de", "xn--strae-oqa.de", "German"},
 		{"bücher.example", "xn--bcher-kva.example", "German"},
@@ -131,31 +132,31 @@ func TestParseEntry_TakesNamesOfAllLanguages(t *testing.T) {
 	}
 }
 
-// A rule by which entries are refused that browsers take.
-type strictness struct {
-	name  string
-	holds func(hostCase) bool
+// exception is a rule by which ParseEntry refuses entries that browsers accept.
+type exception struct {
+	name    string
+	matches func(hostCase) bool
 }
 
-func TestParseEntry_RefusesWhatBrowsersTakeByRule(t *testing.T) {
-	rules := []strictness{
-		{"what browsers print is not well formed", func(c hostCase) bool { return !origins.WellFormed(c.printed) }},
-		{"a label begins or ends with a hyphen", matches(asPrinted, `[/.]-|-([.:]|$)`)},
-		{"more is written than an origin", matches(asWritten, `[%@?#* \\]|://.*/.`)},
-		{"a port is empty or has leading zeros", matches(asWritten, `:(0\d+)?$`)},
-		{"an IPv4 address is written in another form", matches(asPrinted, `^\w+://[\d.]+(:\d+)?$`)},
-		{"a non-joiner is where only the joining types of its letters allow it", matches(decoded, `\x{200c}`)},
-		{"Unicode has changed the character since 15, or has it since", hasNewCharacter},
+func TestParseEntry_RefusesEntriesThatBrowsersAccept(t *testing.T) {
+	rules := []exception{
+		{"the browser's origin is not well formed", func(c hostCase) bool { return !origins.WellFormed(c.serialized) }},
+		{"a label begins or ends with a hyphen", matches(serializedForm, `[/.]-|-([.:]|$)`)},
+		{"the entry has more than an origin", matches(entryForm, `[%@?#* \\]|://.*/.`)},
+		{"the port is empty or has leading zeros", matches(entryForm, `:(0\d+)?$`)},
+		{"the IPv4 address is not in canonical form", matches(serializedForm, `^\w+://[\d.]+(:\d+)?$`)},
+		{"a non-joiner is allowed only by the joining types of its letters", matches(decoded, `\x{200c}`)},
+		{"the character was added or changed after Unicode 15", hasNewCharacter},
 	}
 	refused := make([]int, len(rules))
 	for _, c := range readHosts(t) {
 		_, err := origins.ParseEntry(c.entry)
-		if err == nil || c.printed == "" {
+		if err == nil || c.serialized == "" {
 			continue
 		}
-		rule := slices.IndexFunc(rules, func(r strictness) bool { return r.holds(c) })
+		rule := slices.IndexFunc(rules, func(r exception) bool { return r.matches(c) })
 		if rule < 0 {
-			t.Errorf("ParseEntry(%+q): %v, browsers print %q: %s", c.entry, err, c.printed, c.kind)
+			t.Errorf("ParseEntry(%+q): %v, browsers return %q: %s", c.entry, err, c.serialized, c.kind)
 			continue
 		}
 		refused[rule]++
@@ -163,17 +164,17 @@ func TestParseEntry_RefusesWhatBrowsersTakeByRule(t *testing.T) {
 	for i, r := range rules {
 		t.Logf("%d: %s", refused[i], r.name)
 		if refused[i] == 0 {
-			t.Errorf("no entry is refused because %s", r.name)
+			t.Errorf("no entry is refused by the rule %q", r.name)
 		}
 	}
 }
 
-func asWritten(c hostCase) string { return c.entry }
-func asPrinted(c hostCase) string { return c.printed }
+func entryForm(c hostCase) string      { return c.entry }
+func serializedForm(c hostCase) string { return c.serialized }
 
-// decoded is what is written, and what is printed with its A-labels decoded.
+// decoded returns the entry and the serialized host with its A-labels decoded.
 func decoded(c hostCase) string {
-	host, _ := idna.Punycode.ToUnicode(strings.TrimPrefix(c.printed, "https://"))
+	host, _ := idna.Punycode.ToUnicode(strings.TrimPrefix(c.serialized, "https://"))
 	return c.entry + host
 }
 
@@ -182,8 +183,8 @@ func matches(of func(hostCase) string, pattern string) func(hostCase) bool {
 	return func(c hostCase) bool { return expression.MatchString(of(c)) }
 }
 
-// hasNewCharacter reports whether there is a character that Unicode 17 takes,
-// and Unicode 15, as of Go, does not; or one that it maps otherwise.
+// hasNewCharacter reports whether the case has a character that Unicode 17 accepts
+// and Unicode 15, as used by Go, does not, or that they map differently.
 func hasNewCharacter(c hostCase) bool {
 	changed := regexp.MustCompile(`[\x{4c0}\x{10a0}-\x{10c5}\x{115f}\x{1160}\x{17b4}\x{17b5}\x{1806}\x{1e9e}\x{2132}\x{2183}\x{3164}\x{ffa0}\x{1171e}]`)
 	return changed.MatchString(decoded(c)) || strings.ContainsFunc(decoded(c), func(r rune) bool { return unicode.Is(unicode.Cn, r) })

@@ -7,7 +7,7 @@ import (
 	"originwarden/origins"
 )
 
-func TestList_FindsTheNearestMiss(t *testing.T) {
+func TestList_Nearest(t *testing.T) {
 	list := origins.NewList(1, []origins.Part{
 		{ID: "one", Origins: []string{"https://app.example.com", "http://localhost:3000", "https://a.b.example.org:8443", "https://only.example", "capacitor://LOCALHOST"}},
 		{ID: "two", Origins: []string{"https://www.example.net", "https://zzz.example.net", "https://example.edu"}},
@@ -49,7 +49,7 @@ func TestList_FindsTheNearestMiss(t *testing.T) {
 
 func BenchmarkList_Nearest(b *testing.B) {
 	for _, size := range benchSizes() {
-		list := paddedList(b, size, listedOrigin)
+		list := newPaddedList(b, size, listedOrigin)
 		b.Run(fmt.Sprint(size), func(b *testing.B) {
 			for b.Loop() {
 				list.Nearest("https://unrelated.test")

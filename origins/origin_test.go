@@ -7,7 +7,7 @@ import (
 	"originwarden/origins"
 )
 
-func TestWellFormed_HoldsTheGrammarWhereTheCasesEnd(t *testing.T) {
+func TestWellFormed(t *testing.T) {
 	label := strings.Repeat("a", 63)
 	host253 := strings.Join([]string{label, label, label, strings.Repeat("a", 61)}, ".")
 	scheme64 := strings.Repeat("s", 64)
@@ -19,7 +19,7 @@ func TestWellFormed_HoldsTheGrammarWhereTheCasesEnd(t *testing.T) {
 		{"https://" + label + ".example", true, "a label of 63"},
 		{"https://" + label + "a.example", false, "a label of 64"},
 		{"https://" + host253, true, "a host of 253"},
-		{"https://" + host253 + ".", true, "and its trailing dot"},
+		{"https://" + host253 + ".", true, "a host of 253 and a trailing dot"},
 		{"https://" + host253 + "a", false, "a host of 254"},
 		{scheme64 + "://" + host253 + ":65535", true, "326 bytes"},
 		{scheme64 + "://" + host253 + ".:65535", false, "327 bytes"},
@@ -31,18 +31,18 @@ func TestWellFormed_HoldsTheGrammarWhereTheCasesEnd(t *testing.T) {
 		{scheme64 + "://" + strings.Repeat("a", 255) + ":8080", false, "327 bytes"},
 		{"app://-", true, "a hyphen"},
 		{"app://.", true, "a dot"},
-		{"app://..", true, "labels are none of an opaque host"},
-		{"app://-a-.1.2.3.256", true, "nor addresses"},
-		{"app://A_z~0.", true, "every kind of byte"},
+		{"app://..", true, "an opaque host has no labels"},
+		{"app://-a-.1.2.3.256", true, "an opaque host is not an address"},
+		{"app://A_z~0.", true, "every kind of allowed byte"},
 		{"app://-:65535", true, "a port"},
 		{"app://-:0", false, "port 0"},
 		{"app://-:080", false, "a leading zero"},
-		{"app://-:65536", false, "a port that is too great"},
+		{"app://-:65536", false, "a port above 65535"},
 		{"app://-:", false, "an empty port"},
 		{"app://", false, "an empty host"},
 		{"app://:1", false, "an empty host"},
-		{"app://a!", false, "a byte that browsers leave as it is, and no application has"},
-		{"app://ü", false, "no ASCII"},
+		{"app://a!", false, "a byte that browsers keep but no application uses"},
+		{"app://ü", false, "not ASCII"},
 		{"app://[::1]", false, "an address in brackets"},
 		{"http://A", false, "a special scheme"},
 		{"https://A", false, "a special scheme"},
@@ -50,25 +50,25 @@ func TestWellFormed_HoldsTheGrammarWhereTheCasesEnd(t *testing.T) {
 		{"wss://A", false, "a special scheme"},
 		{"ftp://A", false, "a special scheme"},
 		{"file://A", false, "a special scheme"},
-		{"httpx://A", true, "a scheme that only begins like one"},
-		{"web+app.x-1://a", true, "the other bytes of a scheme"},
-		{"http://a:1", true, "the least port"},
-		{"http://a:65535", true, "the greatest port"},
-		{"http://a:443", true, "the default of another scheme"},
+		{"httpx://A", true, "a scheme that begins like a special one"},
+		{"web+app.x-1://a", true, "other bytes of a scheme"},
+		{"http://a:1", true, "the lowest port"},
+		{"http://a:65535", true, "the highest port"},
+		{"http://a:443", true, "the default port of another scheme"},
 		{"ws://a:80", false, "a default port"},
 		{"wss://a:443", false, "a default port"},
 		{"ftp://a:21", false, "a default port"},
-		{"capacitor://a:80", true, "no default port"},
+		{"capacitor://a:80", true, "a scheme without a default port"},
 		{"http://0xc000020a", false, "a number in lower-case hexadecimal"},
 		{"http://a.0x", false, "browsers read 0x as 0"},
-		{"http://a.0xg", true, "no number"},
+		{"http://a.0xg", true, "not a number"},
 		{"http://1.2.3", false, "three parts"},
 		{"http://1.2.3.4", true, "a dotted quad"},
 		{"http://01.2.3.4", false, "a leading zero"},
 		{"http://1.2.3.4.5", false, "five parts"},
 		{"http://a.2.3.4", false, "a name whose last label is a number"},
 		{"http://1.2.3.a", true, "a name with numbers before"},
-		{"http://-a-.example", true, "hyphens are the entries' affair"},
+		{"http://-a-.example", true, "hyphens, which only ParseEntry checks"},
 		{"http://_dmarc.a", true, "underscores"},
 		{"http://.", false, "no label"},
 		{"http://a..b", false, "an empty label"},
@@ -80,16 +80,16 @@ func TestWellFormed_HoldsTheGrammarWhereTheCasesEnd(t *testing.T) {
 		{"http://[2001:db8::1:0:0:1]", true, "the first of two equal runs"},
 		{"http://[2001:db8:0:1:1:1:1:1]", true, "one zero is not compressed"},
 		{"http://[2001:db8::1:1:1:1:1]", false, "one zero is compressed"},
-		{"http://[::ffff:192.0.2.10]", false, "browsers print no dotted quad"},
+		{"http://[::ffff:192.0.2.10]", false, "a dotted quad, which browsers do not return"},
 		{"http://[::ffff:0:1]", true, "an IPv4-mapped address with a zero group"},
 		{"http://[::ffff:0000:1]", false, "leading zeros"},
-		{"http://[::ffff:c000:20a].", false, "a dot behind an address"},
+		{"http://[::ffff:c000:20a].", false, "a dot after an address"},
 		{"http://[::1", false, "not closed"},
-		{"http://[::1]a", false, "more behind the bracket"},
+		{"http://[::1]a", false, "text after the bracket"},
 		{"http://a\x00b", false, "a control byte"},
 		{"http://a b", false, "a space"},
 		{" http://a", false, "a space before"},
-		{"http://a ", false, "a space behind"},
+		{"http://a ", false, "a space after"},
 	}
 	for _, row := range rows {
 		if got := origins.WellFormed(row.origin); got != row.want {
@@ -98,7 +98,7 @@ func TestWellFormed_HoldsTheGrammarWhereTheCasesEnd(t *testing.T) {
 	}
 }
 
-func TestParseEntry_ReadsAnEntryAsItsCanonicalForm(t *testing.T) {
+func TestParseEntry_ReturnsCanonicalForm(t *testing.T) {
 	rows := []struct{ entry, want, why string }{
 		{"https://thirdPartyApp.com", "https://thirdpartyapp.com", "the documented example"},
 		{"HTTPS://EXAMPLE.COM", "https://example.com", "upper case"},
@@ -119,15 +119,15 @@ func TestParseEntry_ReadsAnEntryAsItsCanonicalForm(t *testing.T) {
 		{"https://_a._b.example", "https://_a._b.example", "underscores"},
 		{"http://localhost:3000", "http://localhost:3000", ""},
 		{"http://192.0.2.10", "http://192.0.2.10", "an IPv4 address"},
-		{"http://[2001:DB8:0:0::1]:8080", "http://[2001:db8::1]:8080", "an IPv6 address in another spelling"},
-		{"http://[::ffff:192.0.2.10]", "http://[::ffff:c000:20a]", "an IPv4-mapped address as browsers print it"},
+		{"http://[2001:DB8:0:0::1]:8080", "http://[2001:db8::1]:8080", "an IPv6 address in another form"},
+		{"http://[::ffff:192.0.2.10]", "http://[::ffff:c000:20a]", "an IPv4-mapped address as browsers return it"},
 		{"capacitor://localhost", "capacitor://localhost", "an application scheme"},
 		{"capacitor://LOCALHOST", "capacitor://LOCALHOST", "an opaque host keeps its case"},
-		{"Safari-Web-Extension://1F2E3D4C-5B6A-4789-8C0D-123456789ABC/", "safari-web-extension://1F2E3D4C-5B6A-4789-8C0D-123456789ABC", "its scheme does not, and one slash goes"},
+		{"Safari-Web-Extension://1F2E3D4C-5B6A-4789-8C0D-123456789ABC/", "safari-web-extension://1F2E3D4C-5B6A-4789-8C0D-123456789ABC", "an opaque host keeps its case, the scheme does not"},
 		{"app://-", "app://-", "an opaque host"},
 		{"app://./", "app://.", "an opaque host"},
-		{"app://XN--.256", "app://XN--.256", "no names, no numbers"},
-		{"app://-:80", "app://-:80", "no default port"},
+		{"app://XN--.256", "app://XN--.256", "an opaque host is neither a name nor a number"},
+		{"app://-:80", "app://-:80", "a scheme without a default port"},
 		{"chrome-extension://abcdefghijklmnopabcdefghijklmnop", "chrome-extension://abcdefghijklmnopabcdefghijklmnop", "an application scheme"},
 	}
 	for _, row := range rows {
@@ -138,7 +138,7 @@ func TestParseEntry_ReadsAnEntryAsItsCanonicalForm(t *testing.T) {
 	}
 }
 
-func TestParseEntry_RefusesWhatIsNoOrigin(t *testing.T) {
+func TestParseEntry_RefusesInvalidEntries(t *testing.T) {
 	rows := []struct{ entry, problem string }{
 		{"", "empty"},
 		{"example.com", "no scheme"},
@@ -197,7 +197,7 @@ func TestParseEntry_RefusesWhatIsNoOrigin(t *testing.T) {
 		{"https://x\u00adn--b\u03c0cher-kva.example", "internationalized"},
 		{"https://xn--xn--a--gua.example", "internationalized"},
 		{"https://xn--zn7c.example", "internationalized"},           // U+FFFD
-		{"https://\u063a\u200c\u0621.example", "internationalized"}, // a non-joiner before a letter that does not join
+		{"https://\u063a\u200c\u0621.example", "internationalized"}, // a non-joiner before a non-joining letter
 		{"https://stra\u1e9ee.example", "write ss or ß"},
 		{"https://\u05d0\U0001171e\u05d0.example", "versions of Unicode"},
 		{"https://xn--4dba1101s.example", "versions of Unicode"}, // the same as an A-label
@@ -243,8 +243,8 @@ func TestParseEntry_RefusesWhatIsNoOrigin(t *testing.T) {
 	}
 }
 
-// Whatever is canonical is well formed and stays as it is, and no string makes
-// the parser panic.
+// A canonical form is well formed and parses to itself, and no entry causes a
+// panic.
 func FuzzParseEntry_IsIdempotent(f *testing.F) {
 	cases, entries := readCases(f)
 	for _, c := range cases {

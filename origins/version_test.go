@@ -7,20 +7,20 @@ import (
 	"originwarden/origins"
 )
 
-func TestList_VersionsDifferWhereAPartHasChanged(t *testing.T) {
+func TestList_VersionsDifferForChangedParts(t *testing.T) {
 	one := origins.Part{ID: "one", Revision: 1, Origins: []string{"https://a.example"}}
 	two := origins.Part{ID: "two", Revision: 2, Origins: []string{"https://b.example"}}
 	was := origins.NewList(2, []origins.Part{one, two})
 	rows := []struct {
 		rule    string
 		is      *origins.List
-		differs map[string]bool // and what has no version, does
+		differs map[string]bool // including parts without a version before
 	}{
-		{"the same list", was, map[string]bool{"one": false, "two": false}},
-		{"a change", was.With(origins.Change{Part: origins.Part{ID: "two", Revision: 3}}), map[string]bool{"one": false, "two": true}},
-		{"a deletion", was.With(origins.Change{Part: origins.Part{ID: "two", Revision: 3}, Deleted: true}), map[string]bool{"one": false, "two": true}},
-		{"one more", was.With(origins.Change{Part: origins.Part{ID: "three", Revision: 3}}), map[string]bool{"one": false, "two": false, "three": true}},
-		{"a late change", was.With(origins.Change{Part: origins.Part{ID: "two", Revision: 1}}), map[string]bool{"one": false, "two": false}},
+		{"same list", was, map[string]bool{"one": false, "two": false}},
+		{"change", was.With(origins.Change{Part: origins.Part{ID: "two", Revision: 3}}), map[string]bool{"one": false, "two": true}},
+		{"deletion", was.With(origins.Change{Part: origins.Part{ID: "two", Revision: 3}, Deleted: true}), map[string]bool{"one": false, "two": true}},
+		{"new part", was.With(origins.Change{Part: origins.Part{ID: "three", Revision: 3}}), map[string]bool{"one": false, "two": false, "three": true}},
+		{"late change", was.With(origins.Change{Part: origins.Part{ID: "two", Revision: 1}}), map[string]bool{"one": false, "two": false}},
 		{"loaded again", origins.NewList(2, []origins.Part{one, two}), map[string]bool{"one": true, "two": true}},
 	}
 	before := maps.Collect(was.Versions())
@@ -33,12 +33,12 @@ func TestList_VersionsDifferWhereAPartHasChanged(t *testing.T) {
 			t.Errorf("%s: %v, want %v", row.rule, got, row.differs)
 		}
 		if _, ok := row.is.Change("acme", "four"); ok {
-			t.Errorf("%s: there is a change of what is not there", row.rule)
+			t.Errorf("%s: Change returned a change of an unknown part", row.rule)
 		}
 	}
 }
 
-func TestList_ReturnsTheLastChange(t *testing.T) {
+func TestList_Change(t *testing.T) {
 	l := origins.NewList(1, []origins.Part{{ID: "one", Revision: 1, Origins: []string{"https://a.example"}}}).
 		With(origins.Change{Part: origins.Part{ID: "two", Revision: 2}, Deleted: true})
 	for want := range l.Changes("acme") {

@@ -11,8 +11,9 @@ import (
 	"originwarden/store"
 )
 
-// many are as many tenants, of each as many web integrations of as many origins.
-func many(tenants, integrations, listed int) *lists.Snapshot {
+// newSnapshot returns a snapshot with that many tenants, web integrations per
+// tenant, and origins per web integration.
+func newSnapshot(tenants, integrations, listed int) *lists.Snapshot {
 	s := &lists.Snapshot{At: store.Position{Store: "one", Revision: 9}, Confirmed: time.Unix(1_700_000_000, 0), Lists: map[string]*origins.List{}}
 	for t := range tenants {
 		parts := make([]origins.Part, integrations)
@@ -28,56 +29,56 @@ func many(tenants, integrations, listed int) *lists.Snapshot {
 }
 
 func BenchmarkWriteAMillionOrigins(b *testing.B) {
-	s := many(10_000, 1, 100)
+	s := newSnapshot(10_000, 1, 100)
 	for b.Loop() {
 		b.StopTimer()
-		d := open(b, b.TempDir())
+		d := openDisk(b, b.TempDir())
 		b.StartTimer()
 		write(b, d, s)
 		b.StopTimer()
-		shut(b, d)
+		closeDisk(b, d)
 		b.StartTimer()
 	}
 }
 
-// The lists were read, and then loaded again from the store, as at a start.
+// The lists are equal but new, as after they were loaded from the store at a start.
 func BenchmarkWriteTheSameAgain(b *testing.B) {
-	d := open(b, b.TempDir())
-	write(b, d, many(10_000, 1, 100))
+	d := openDisk(b, b.TempDir())
+	write(b, d, newSnapshot(10_000, 1, 100))
 	for b.Loop() {
 		b.StopTimer()
-		s := many(10_000, 1, 100)
+		s := newSnapshot(10_000, 1, 100)
 		b.StartTimer()
 		write(b, d, s)
 	}
 }
 
-// One of ten thousand tenants has changed.
+// A change of one of ten thousand tenants.
 func BenchmarkWriteOneTenant(b *testing.B) {
-	s, d := many(10_000, 1, 100), open(b, b.TempDir())
+	s, d := newSnapshot(10_000, 1, 100), openDisk(b, b.TempDir())
 	write(b, d, s)
 	for n := 0; b.Loop(); n++ {
 		tenant := n * 7 % 10_000
 		name := fmt.Sprint("tenant-", tenant)
 		s.At.Revision++
-		s.Lists[name] = s.Lists[name].With(changed(fmt.Sprintf("%032d", tenant), s.At.Revision, "https://new.example"))
+		s.Lists[name] = s.Lists[name].With(newChange(fmt.Sprintf("%032d", tenant), s.At.Revision, "https://new.example"))
 		write(b, d, s)
 	}
 }
 
-// One web integration has changed of a tenant that has a million origins.
+// A change of one web integration of a tenant with a million origins.
 func BenchmarkWriteOneWebIntegration(b *testing.B) {
-	s, d := many(1, 1000, 1000), open(b, b.TempDir())
+	s, d := newSnapshot(1, 1000, 1000), openDisk(b, b.TempDir())
 	write(b, d, s)
 	for n := 0; b.Loop(); n++ {
 		s.At.Revision++
-		s.Lists["tenant-0"] = s.Lists["tenant-0"].With(changed(fmt.Sprintf("%032d", n*7%1000), s.At.Revision, "https://new.example"))
+		s.Lists["tenant-0"] = s.Lists["tenant-0"].With(newChange(fmt.Sprintf("%032d", n*7%1000), s.At.Revision, "https://new.example"))
 		write(b, d, s)
 	}
 }
 
 func BenchmarkWriteThePosition(b *testing.B) {
-	s, d := many(10_000, 1, 100), open(b, b.TempDir())
+	s, d := newSnapshot(10_000, 1, 100), openDisk(b, b.TempDir())
 	write(b, d, s)
 	for b.Loop() {
 		s.At.Revision++
@@ -86,8 +87,8 @@ func BenchmarkWriteThePosition(b *testing.B) {
 }
 
 func BenchmarkReadAMillionOrigins(b *testing.B) {
-	d := open(b, b.TempDir())
-	write(b, d, many(10_000, 1, 100))
+	d := openDisk(b, b.TempDir())
+	write(b, d, newSnapshot(10_000, 1, 100))
 	var before, after runtime.MemStats
 	var held *lists.Snapshot
 	runtime.GC()

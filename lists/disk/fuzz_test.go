@@ -8,18 +8,19 @@ import (
 	"originwarden/origins"
 )
 
-// What a file has is lists or an error, and never more than it has bytes for.
+// Any file results in lists or an error, and the lists are never larger than the
+// file.
 func FuzzRead(f *testing.F) {
 	path := filepath.Join(f.TempDir(), "lists")
-	d := open(f, path)
-	edited := listing(5, 3).With(changed("two", 7, "https://a.example")).With(deleted("one", 6))
-	write(f, d, at(9, map[string]*origins.List{"acme": edited, "other": listing(3, 2)}))
+	d := openDisk(f, path)
+	edited := newDatedList(5, 3).With(newChange("two", 7, "https://a.example")).With(newDeletion("one", 6))
+	write(f, d, snapshotAt(9, map[string]*origins.List{"acme": edited, "other": newDatedList(3, 2)}))
 	file := filepath.Join(path, disk.FileName)
-	b := contentsOf(f, file)
+	b := readFile(f, file)
 	f.Add(b)
 	f.Add(b[:len(b)/2])
 	f.Fuzz(func(t *testing.T, b []byte) {
-		put(t, file, b)
+		writeFile(t, file, b)
 		s, err := d.Read()
 		if err != nil {
 			return

@@ -10,49 +10,49 @@ import (
 	"originwarden/origins"
 )
 
-func TestRead_RemovesWhatWasInvalidated(t *testing.T) {
-	d, path := kept(t)
+func TestRead_RemovesInvalidatedSnapshot(t *testing.T) {
+	d, path := newWrittenDisk(t)
 	if err := d.Invalidate(); err != nil {
 		t.Fatal(err)
 	}
-	shut(t, d)
-	d = open(t, path)
-	wantRefused(t, d, "what was invalidated")
-	if n, bytes := size(t, path); n > 3 || bytes != 0 { // the lock, the lists, their journal
-		t.Errorf("there are %d bytes in %d files", bytes, n)
+	closeDisk(t, d)
+	d = openDisk(t, path)
+	wantRefused(t, d, "an invalidated snapshot")
+	if n, bytes := dirSize(t, path); n > 3 || bytes != 0 { // the lock, the lists and their journal
+		t.Errorf("%d bytes in %d files, want an empty file", bytes, n)
 	}
-	s := at(4, map[string]*origins.List{"acme": listing(4, 2)})
+	s := snapshotAt(4, map[string]*origins.List{"acme": newDatedList(4, 2)})
 	write(t, d, s)
 	wantSame(t, read(t, d), s)
 }
 
-// A directory that was moved away may come back.
-func TestWrite_InvalidatesADirectoryThatIsNotInItsPlace(t *testing.T) {
-	d, path := kept(t)
-	s := at(4, read(t, d).Lists)
+// A directory that was moved away may be moved back.
+func TestWrite_InvalidatesDirectoryThatWasMovedAway(t *testing.T) {
+	d, path := newWrittenDisk(t)
+	s := snapshotAt(4, read(t, d).Lists)
 	aside := path + ".aside"
 	if err := os.Rename(path, aside); err != nil {
 		t.Fatal(err)
 	}
 	write(t, d, s)
 	wantSame(t, read(t, d), s)
-	wantRefused(t, open(t, aside), "what was moved away")
+	wantRefused(t, openDisk(t, aside), "the directory that was moved away")
 }
 
-// The second call finds the file empty, which it may not be after the end
-// of the machine.
-func TestInvalidate_FailsUntilItIsLasting(t *testing.T) {
+// The second call finds the file empty, but that may not have been synced when the
+// machine fails.
+func TestInvalidate_FailsUntilSynced(t *testing.T) {
 	if os.Geteuid() <= 0 {
-		t.Skip("nothing is forbidden to this user")
+		t.Skip("permissions do not apply to this user")
 	}
-	d, path := kept(t)
-	defer shut(t, d)
+	d, path := newWrittenDisk(t)
+	defer closeDisk(t, d)
 	if err := os.Chmod(path, 0o300); err != nil { // so that it cannot be synced
 		t.Fatal(err)
 	}
 	for range 2 {
 		if d.Invalidate() == nil {
-			t.Error("what is not on the disk is taken for lasting")
+			t.Error("Invalidate succeeded without a sync")
 		}
 	}
 	if err := errors.Join(os.Chmod(path, 0o700), d.Invalidate()); err != nil {
@@ -60,11 +60,11 @@ func TestInvalidate_FailsUntilItIsLasting(t *testing.T) {
 	}
 }
 
-// What is in the place of the directory may have lists from before.
-func TestInvalidate_FailsWhereAnotherDirectoryIsInItsPlace(t *testing.T) {
-	path := dir(t)
-	d := open(t, path)
-	write(t, d, at(5, map[string]*origins.List{"acme": listing(5, 3)}))
+// The directory that replaced this one may have older lists.
+func TestInvalidate_FailsIfDirectoryWasReplaced(t *testing.T) {
+	path := newDir(t)
+	d := openDisk(t, path)
+	write(t, d, snapshotAt(5, map[string]*origins.List{"acme": newDatedList(5, 3)}))
 	b, err := os.ReadFile(filepath.Join(path, disk.FileName))
 	if err == nil {
 		err = errors.Join(os.Rename(path, path+".old"), os.Mkdir(path, 0o700),
@@ -73,18 +73,18 @@ func TestInvalidate_FailsWhereAnotherDirectoryIsInItsPlace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := d.Write(at(6, map[string]*origins.List{"acme": listing(6, 2)})); err == nil {
-		t.Fatal("written")
+	if err := d.Write(snapshotAt(6, map[string]*origins.List{"acme": newDatedList(6, 2)})); err == nil {
+		t.Fatal("Write succeeded")
 	}
 	if err := d.Invalidate(); err == nil {
-		t.Error("it succeeds beside lists that a start would use")
+		t.Error("Invalidate succeeded although the next start would use the lists")
 	}
-	shut(t, d)
+	closeDisk(t, d)
 }
 
-func TestInvalidate_FailsWhereNobodyCanLookForListsInItsPlace(t *testing.T) {
-	path := dir(t)
-	d := open(t, path)
+func TestInvalidate_FailsIfPathCannotBeChecked(t *testing.T) {
+	path := newDir(t)
+	d := openDisk(t, path)
 	if err := os.Rename(path, path+".old"); err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +92,7 @@ func TestInvalidate_FailsWhereNobodyCanLookForListsInItsPlace(t *testing.T) {
 		t.Skip(err)
 	}
 	if err := d.Invalidate(); err == nil {
-		t.Error("it succeeds")
+		t.Error("Invalidate succeeded")
 	}
-	shut(t, d)
+	closeDisk(t, d)
 }

@@ -17,26 +17,26 @@ import (
 	"originwarden/origins"
 )
 
-// interrupted returns a directory as a process leaves it that was killed in a
-// transaction: SQLite has changed the file, and its journal has what was there.
-func interrupted(t *testing.T) (path string, before *lists.Snapshot) {
+// newInterruptedDir returns a directory as left by a process that was killed in a
+// transaction: SQLite has changed the file, and the journal has the old pages.
+func newInterruptedDir(t *testing.T) (path string, before *lists.Snapshot) {
 	t.Helper()
-	from := dir(t)
-	d := open(t, from)
-	before = at(1, map[string]*origins.List{"acme": listing(1, 2000), "other": listing(1, 2000)})
+	from := newDir(t)
+	d := openDisk(t, from)
+	before = snapshotAt(1, map[string]*origins.List{"acme": newDatedList(1, 2000), "other": newDatedList(1, 2000)})
 	write(t, d, before)
-	was := contentsOf(t, filepath.Join(from, disk.FileName))
-	db := raw(t, from)
+	was := readFile(t, filepath.Join(from, disk.FileName))
+	db := openSQLite(t, from)
 	defer db.Close()
-	tx := begin(t, db, "PRAGMA cache_size = 2")
+	tx := beginTx(t, db, "PRAGMA cache_size = 2")
 	if _, err := tx.Exec("UPDATE lists SET origins = replace(origins, 'app', 'new')"); err != nil {
 		t.Fatal(err)
 	}
 	path = t.TempDir()
 	for _, name := range []string{disk.FileName, disk.FileName + "-journal"} {
-		put(t, filepath.Join(path, name), contentsOf(t, filepath.Join(from, name)))
+		writeFile(t, filepath.Join(path, name), readFile(t, filepath.Join(from, name)))
 	}
-	if string(contentsOf(t, filepath.Join(path, disk.FileName))) == string(was) {
+	if string(readFile(t, filepath.Join(path, disk.FileName))) == string(was) {
 		t.Fatal("the file has not changed yet")
 	}
 	if err := tx.Rollback(); err != nil {
@@ -45,7 +45,7 @@ func interrupted(t *testing.T) (path string, before *lists.Snapshot) {
 	return path, before
 }
 
-func begin(t *testing.T, db *sql.DB, pragma string) *sql.Tx {
+func beginTx(t *testing.T, db *sql.DB, pragma string) *sql.Tx {
 	t.Helper()
 	if _, err := db.Exec(pragma); err != nil {
 		t.Fatal(err)
@@ -57,54 +57,54 @@ func begin(t *testing.T, db *sql.DB, pragma string) *sql.Tx {
 	return tx
 }
 
-func TestRead_UndoesAnInterruptedWrite(t *testing.T) {
-	path, before := interrupted(t)
-	wantSame(t, read(t, open(t, path)), before)
+func TestRead_RollsBackInterruptedWrite(t *testing.T) {
+	path, before := newInterruptedDir(t)
+	wantSame(t, read(t, openDisk(t, path)), before)
 }
 
-// The journal would bring back what was invalidated.
-func TestInvalidate_LeavesNothingThatAJournalRestores(t *testing.T) {
-	path, _ := interrupted(t)
-	d := open(t, path)
+// The journal would restore the invalidated snapshot.
+func TestInvalidate_RemovesJournal(t *testing.T) {
+	path, _ := newInterruptedDir(t)
+	d := openDisk(t, path)
 	if err := d.Invalidate(); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
-		wantRefused(t, d, "what was invalidated")
-		if n := ask(t, path, "SELECT count(*) FROM sqlite_schema"); n != 0 { // SQLite agrees
+		wantRefused(t, d, "an invalidated snapshot")
+		if n := queryInt(t, path, "SELECT count(*) FROM sqlite_schema"); n != 0 { // SQLite must not restore it either
 			t.Errorf("SQLite has restored %d tables", n)
 		}
 	}
-	after := at(2, map[string]*origins.List{"acme": listing(2, 3)})
+	after := snapshotAt(2, map[string]*origins.List{"acme": newDatedList(2, 3)})
 	write(t, d, after)
 	wantSame(t, read(t, d), after)
 }
 
-func TestWrite_IsNotUndoneByAJournalFromBefore(t *testing.T) {
+func TestWrite_IsNotUndoneByOldJournal(t *testing.T) {
 	rows := []struct {
 		rule string
 		do   func(file string) error
 	}{
-		{"nothing was read", func(string) error { return nil }},
-		{"the file has gone", os.Remove},
-		{"the file is empty", func(file string) error { return os.Truncate(file, 0) }},
-		{"the file is damaged", func(file string) error { return os.Truncate(file, 5000) }},
+		{"not read before", func(string) error { return nil }},
+		{"file removed", os.Remove},
+		{"file empty", func(file string) error { return os.Truncate(file, 0) }},
+		{"file damaged", func(file string) error { return os.Truncate(file, 5000) }},
 	}
 	for _, row := range rows {
-		path, _ := interrupted(t)
+		path, _ := newInterruptedDir(t)
 		if err := row.do(filepath.Join(path, disk.FileName)); err != nil {
 			t.Fatal(err)
 		}
-		d := open(t, path)
-		after := at(2, map[string]*origins.List{"acme": listing(2, 3)})
+		d := openDisk(t, path)
+		after := snapshotAt(2, map[string]*origins.List{"acme": newDatedList(2, 3)})
 		write(t, d, after)
 		t.Log(row.rule)
 		wantSame(t, read(t, d), after)
 	}
 }
 
-// invalidateUntilKilled writes and invalidates in turn, and prints what it has
-// done.
+// invalidateUntilKilled writes and invalidates in turn and prints each step after
+// it is done.
 func invalidateUntilKilled(path string) error {
 	d, err := disk.Open(context.Background(), path)
 	if err != nil {
@@ -113,8 +113,8 @@ func invalidateUntilKilled(path string) error {
 	fmt.Println("open", 0)
 	all := map[string]*origins.List{}
 	for revision := uint64(1); ; revision++ {
-		all[tenantOf(revision)] = listing(revision, int(revision*131%500))
-		if err := d.Write(at(revision, all)); err != nil {
+		all[tenantOf(revision)] = newDatedList(revision, int(revision*131%500))
+		if err := d.Write(snapshotAt(revision, all)); err != nil {
 			return err
 		}
 		fmt.Println("written", revision)
@@ -130,27 +130,27 @@ func invalidateUntilKilled(path string) error {
 
 func TestInvalidate_IsNotUndoneWhenKilled(t *testing.T) {
 	for round := range 12 {
-		path := dir(t)
-		writer := start(t, "invalidate", path)
+		path := newDir(t)
+		writer := startProcess(t, "invalidate", path)
 		var last string
 		for range 2 + round*2 {
-			last = writer.line(t)
+			last = writer.readLine(t)
 		}
 		time.AfterFunc(time.Duration(round*700)*time.Microsecond, func() { _ = writer.Process.Kill() })
-		for writer.stdout.Scan() { // what it printed before the kill reached it
+		for writer.stdout.Scan() { // what it printed before it was killed
 			last = writer.stdout.Text()
 		}
 		_ = writer.Wait()
-		wantNoneBefore(t, path, last)
+		wantNothingOlder(t, path, last)
 	}
 }
 
-// wantNoneBefore reads the directory of a process that has printed last before
-// it was killed.
-func wantNoneBefore(t *testing.T, path, last string) {
+// wantNothingOlder checks that the directory has nothing older than the step that
+// its process printed last before it was killed.
+func wantNothingOlder(t *testing.T, path, last string) {
 	t.Helper()
-	d := open(t, path)
-	defer shut(t, d)
+	d := openDisk(t, path)
+	defer closeDisk(t, d)
 	did, number, _ := strings.Cut(last, " ")
 	acknowledged, err := strconv.ParseUint(number, 10, 64)
 	if err != nil {
@@ -165,6 +165,6 @@ func wantNoneBefore(t *testing.T, path, last string) {
 	case err != nil:
 		return
 	case did == "invalidated" && s.At.Revision <= acknowledged, s.At.Revision < acknowledged, s.At.Revision > acknowledged+1:
-		t.Errorf("after %q it is at %d", last, s.At.Revision)
+		t.Errorf("after %q: snapshot at revision %d", last, s.At.Revision)
 	}
 }

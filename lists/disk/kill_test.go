@@ -15,22 +15,22 @@ import (
 
 const killTenants = 20
 
-// standing is what the writer writes at a revision: each revision is a change
-// of one tenant, whose list it replaces or, now and then, drops.
-func standing(revision uint64) *lists.Snapshot {
+// snapshotOf returns what the writer writes at a revision: each revision replaces
+// or sometimes removes the list of one tenant.
+func snapshotOf(revision uint64) *lists.Snapshot {
 	lists := map[string]*origins.List{}
 	for r := revision; r > 0 && r+killTenants > revision; r-- {
 		if r%7 != 0 {
-			lists[tenantOf(r)] = listing(r, int(r*131%500))
+			lists[tenantOf(r)] = newDatedList(r, int(r*131%500))
 		}
 	}
-	return at(revision, lists)
+	return snapshotAt(revision, lists)
 }
 
 func tenantOf(revision uint64) string { return fmt.Sprint("tenant-", revision%killTenants) }
 
-// writeUntilKilled goes on from what is there, and prints each revision that it
-// has written.
+// writeUntilKilled continues from the snapshot on disk and prints each revision
+// that it has written.
 func writeUntilKilled(path string) error {
 	d, err := disk.Open(context.Background(), path)
 	if err != nil {
@@ -39,13 +39,13 @@ func writeUntilKilled(path string) error {
 	fmt.Println(0)
 	s, err := d.Read()
 	if errors.Is(err, disk.ErrNone) {
-		s, err = at(0, map[string]*origins.List{}), nil
+		s, err = snapshotAt(0, map[string]*origins.List{}), nil
 	}
 	for revision := uint64(0); err == nil; {
 		revision = s.At.Revision + 1
-		next := at(revision, s.Lists)
+		next := snapshotAt(revision, s.Lists)
 		delete(next.Lists, tenantOf(revision))
-		if l := standing(revision).Lists[tenantOf(revision)]; l != nil {
+		if l := snapshotOf(revision).Lists[tenantOf(revision)]; l != nil {
 			next.Lists[tenantOf(revision)] = l
 		}
 		if err = d.Write(next); err == nil {
@@ -56,11 +56,11 @@ func writeUntilKilled(path string) error {
 	return err
 }
 
-func TestWrite_KeepsWhatWasAcknowledgedWhenKilled(t *testing.T) {
-	path := dir(t)
+func TestWrite_KeepsAcknowledgedWritesWhenKilled(t *testing.T) {
+	path := newDir(t)
 	acknowledged := 0
 	for round := range 12 {
-		writer := start(t, "write", path)
+		writer := startProcess(t, "write", path)
 		note := func(line string) {
 			n, err := strconv.Atoi(line)
 			if err != nil {
@@ -69,21 +69,21 @@ func TestWrite_KeepsWhatWasAcknowledgedWhenKilled(t *testing.T) {
 			acknowledged = max(acknowledged, n)
 		}
 		for range 1 + round*3 {
-			note(writer.line(t))
+			note(writer.readLine(t))
 		}
 		time.AfterFunc(time.Duration(round*700)*time.Microsecond, func() { _ = writer.Process.Kill() })
-		for writer.stdout.Scan() { // what it printed before the kill reached it
+		for writer.stdout.Scan() { // what it printed before it was killed
 			note(writer.stdout.Text())
 		}
 		_ = writer.Wait()
-		wantStanding(t, path, acknowledged)
+		wantAcknowledged(t, path, acknowledged)
 	}
 }
 
-func wantStanding(t *testing.T, path string, acknowledged int) {
+func wantAcknowledged(t *testing.T, path string, acknowledged int) {
 	t.Helper()
-	d := open(t, path)
-	defer shut(t, d)
+	d := openDisk(t, path)
+	defer closeDisk(t, d)
 	s, err := d.Read()
 	switch {
 	case errors.Is(err, disk.ErrNone) && acknowledged == 0:
@@ -91,7 +91,7 @@ func wantStanding(t *testing.T, path string, acknowledged int) {
 	case err != nil:
 		t.Fatal(err)
 	case s.At.Revision < uint64(acknowledged) || s.At.Revision > uint64(acknowledged)+1:
-		t.Errorf("it is at revision %d, acknowledged was %d", s.At.Revision, acknowledged)
+		t.Errorf("snapshot at revision %d, acknowledged was %d", s.At.Revision, acknowledged)
 	}
-	wantSame(t, s, standing(s.At.Revision))
+	wantSame(t, s, snapshotOf(s.At.Revision))
 }

@@ -4,4 +4,4 @@ package disk_test
 
 import "errors"
 
-func limitFiles(uint64) error { return errors.ErrUnsupported }
+func limitFileSize(uint64) error { return errors.ErrUnsupported }

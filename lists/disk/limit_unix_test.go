@@ -7,9 +7,8 @@ import (
 	"syscall"
 )
 
-// limitFiles makes writes beyond so many bytes of a file fail, as those on a
-// full disk do.
-func limitFiles(bytes uint64) error {
+// limitFileSize makes writes beyond that size of a file fail, as on a full disk.
+func limitFileSize(bytes uint64) error {
 	signal.Ignore(syscall.SIGXFSZ)
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {

@@ -11,15 +11,15 @@ import (
 	"go.uber.org/goleak"
 )
 
-// A test that needs a second process starts this binary with what it is to do
-// in taskVariable and the directory in pathVariable.
+// A test that needs a second process starts this binary with its task in
+// taskVariable and the directory in pathVariable.
 const (
 	taskVariable = "ORIGINWARDEN_DISK_TASK"
 	pathVariable = "ORIGINWARDEN_DISK_PATH"
 )
 
 func TestMain(m *testing.M) {
-	tasks := map[string]func(path string) error{"hold": hold, "write": writeUntilKilled, "invalidate": invalidateUntilKilled, "overflow": overflow}
+	tasks := map[string]func(path string) error{"hold": holdDisk, "write": writeUntilKilled, "invalidate": invalidateUntilKilled, "overflow": overflowLimit}
 	if task := tasks[os.Getenv(taskVariable)]; task != nil {
 		if err := task(os.Getenv(pathVariable)); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -30,14 +30,14 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// process is this binary at another task.
+// process is another process of this binary that runs a task.
 type process struct {
 	*exec.Cmd
 	stdin  io.Closer
 	stdout *bufio.Scanner
 }
 
-func start(t *testing.T, task, path string) *process {
+func startProcess(t *testing.T, task, path string) *process {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -57,24 +57,24 @@ func start(t *testing.T, task, path string) *process {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { // in case that the test did not get to it
+	t.Cleanup(func() { // if the test ended early
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
 	return &process{Cmd: cmd, stdin: stdin, stdout: bufio.NewScanner(stdout)}
 }
 
-// line returns the next line that the process prints.
-func (p *process) line(t *testing.T) string {
+// readLine returns the next line that the process prints.
+func (p *process) readLine(t *testing.T) string {
 	t.Helper()
 	if !p.stdout.Scan() {
-		t.Fatalf("the other process printed nothing more: %v", p.stdout.Err())
+		t.Fatalf("the other process printed no further line: %v", p.stdout.Err())
 	}
 	return p.stdout.Text()
 }
 
-// end closes the process's stdin and waits for it.
-func (p *process) end(t *testing.T) {
+// closeStdin closes the process's stdin and waits until it exits.
+func (p *process) closeStdin(t *testing.T) {
 	t.Helper()
 	_ = p.stdin.Close()
 	if err := p.Wait(); err != nil {

@@ -14,19 +14,19 @@ import (
 	"originwarden/origins"
 )
 
-// kept writes a snapshot twice, and returns where.
-func kept(t *testing.T) (d *disk.Disk, path string) {
+// newWrittenDisk returns a disk to which two snapshots were written, and its path.
+func newWrittenDisk(t *testing.T) (d *disk.Disk, path string) {
 	t.Helper()
-	path = dir(t)
-	d = open(t, path)
-	lists := map[string]*origins.List{"acme": listing(1, 8), "other": listing(1, 8)}
-	write(t, d, at(1, lists))
-	lists["new"] = listing(2, 2).With(deleted("one", 3))
-	write(t, d, at(3, lists))
+	path = newDir(t)
+	d = openDisk(t, path)
+	lists := map[string]*origins.List{"acme": newDatedList(1, 8), "other": newDatedList(1, 8)}
+	write(t, d, snapshotAt(1, lists))
+	lists["new"] = newDatedList(2, 2).With(newDeletion("one", 3))
+	write(t, d, snapshotAt(3, lists))
 	return d, path
 }
 
-func contentsOf(t testing.TB, file string) []byte {
+func readFile(t testing.TB, file string) []byte {
 	t.Helper()
 	b, err := os.ReadFile(file)
 	if err != nil {
@@ -35,7 +35,7 @@ func contentsOf(t testing.TB, file string) []byte {
 	return b
 }
 
-func put(t testing.TB, file string, b []byte) {
+func writeFile(t testing.TB, file string, b []byte) {
 	t.Helper()
 	if err := os.WriteFile(file, b, 0o600); err != nil {
 		t.Fatal(err)
@@ -46,19 +46,20 @@ func wantRefused(t *testing.T, d *disk.Disk, what string) error {
 	t.Helper()
 	s, err := d.Read()
 	if s != nil || err == nil || errors.Is(err, disk.ErrNone) || errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("%s: read %v, %v; want it refused", what, s, err)
+		t.Errorf("%s: Read returned %v, %v; want an error", what, s, err)
 	}
 	return err
 }
 
-// SQLite's file has parts that say nothing, or nothing that Read needs.
-func TestRead_ReadsNothingElseFromADamagedFile(t *testing.T) {
-	d, path := kept(t)
+// A damaged file results in an error or in the lists that were written, because
+// SQLite's file has parts that Read does not need.
+func TestRead_ReturnsWrittenListsOrErrorFromDamagedFile(t *testing.T) {
+	d, path := newWrittenDisk(t)
 	whole, file := read(t, d), filepath.Join(path, disk.FileName)
-	b := contentsOf(t, file)
+	b := readFile(t, file)
 	refused := 0
 	check := func(b []byte, what string, n int) {
-		put(t, file, b)
+		writeFile(t, file, b)
 		if s, err := d.Read(); err != nil {
 			refused++
 		} else if wantSame(t, s, whole); t.Failed() {
@@ -68,26 +69,26 @@ func TestRead_ReadsNothingElseFromADamagedFile(t *testing.T) {
 	for n := 1; n < len(b); n += 43 {
 		flipped := slices.Clone(b)
 		flipped[n] ^= 1 << (n % 8)
-		check(flipped, "another bit", n)
+		check(flipped, "flipped bit", n)
 		zeroed := slices.Clone(b)
 		clear(zeroed[n:min(n+512, len(b))])
-		check(zeroed, "512 bytes of nothing", n)
+		check(zeroed, "512 zero bytes", n)
 	}
 	if refused == 0 {
-		t.Error("nothing was refused")
+		t.Error("no damaged file was refused")
 	}
 	refused = 0
 	for n := 1; n < len(b)-4096; n += 97 {
 		check(b[:n], "cut off", n)
 	}
 	if want := (len(b) - 4096 + 95) / 97; refused != want {
-		t.Errorf("%d were refused, want all %d that were cut off", refused, want)
+		t.Errorf("%d truncated files were refused, want %d", refused, want)
 	}
-	put(t, file, b)
+	writeFile(t, file, b)
 	wantSame(t, read(t, d), whole)
 }
 
-func TestRead_RefusesWhatIsNotAsItWasWritten(t *testing.T) {
+func TestRead_RefusesModifiedRows(t *testing.T) {
 	for _, change := range []string{
 		"DELETE FROM lists WHERE tenant = 'other'",
 		"DELETE FROM lists WHERE kind = 2",
@@ -117,56 +118,55 @@ func TestRead_RefusesWhatIsNotAsItWasWritten(t *testing.T) {
 		"UPDATE snapshot SET digests = x'00'",
 		"UPDATE snapshot SET digest = zeroblob(32)",
 	} {
-		d, path := kept(t)
-		shell(t, path, change)
+		d, path := newWrittenDisk(t)
+		execSQL(t, path, change)
 		if err := wantRefused(t, d, change); err != nil && !strings.Contains(err.Error(), "damaged") {
 			t.Errorf("%s: %v", change, err)
 		}
 	}
 }
 
-// A page that the disk did not write, and that is right by itself, is of an
-// older row.
-func TestRead_RefusesARowFromBefore(t *testing.T) {
-	path := dir(t)
-	d := open(t, path)
-	lists := map[string]*origins.List{"acme": listing(1, 8)}
-	write(t, d, at(1, lists))
-	shell(t, path, "CREATE TABLE old AS SELECT * FROM lists")
-	lists["acme"] = lists["acme"].With(deleted("one", 2))
-	write(t, d, at(2, lists))
-	shell(t, path, "INSERT OR REPLACE INTO lists SELECT * FROM old")
-	wantRefused(t, d, "a row from before")
+// If the disk lost the write of a page, a row is valid by itself but out of date.
+func TestRead_RefusesOutdatedRow(t *testing.T) {
+	path := newDir(t)
+	d := openDisk(t, path)
+	lists := map[string]*origins.List{"acme": newDatedList(1, 8)}
+	write(t, d, snapshotAt(1, lists))
+	execSQL(t, path, "CREATE TABLE old AS SELECT * FROM lists")
+	lists["acme"] = lists["acme"].With(newDeletion("one", 2))
+	write(t, d, snapshotAt(2, lists))
+	execSQL(t, path, "INSERT OR REPLACE INTO lists SELECT * FROM old")
+	wantRefused(t, d, "an outdated row")
 }
 
-func TestRead_SaysWhatIsNotOurs(t *testing.T) {
-	d, path := kept(t)
+func TestRead_DescribesForeignFiles(t *testing.T) {
+	d, path := newWrittenDisk(t)
 	file := filepath.Join(path, disk.FileName)
-	shell(t, path, "UPDATE snapshot SET format = 2")
-	newer := contentsOf(t, file)
-	shell(t, path, "DROP TABLE snapshot; DROP TABLE lists; CREATE TABLE others (x); VACUUM")
-	others := contentsOf(t, file)
+	execSQL(t, path, "UPDATE snapshot SET format = 2")
+	newer := readFile(t, file)
+	execSQL(t, path, "DROP TABLE snapshot; DROP TABLE lists; CREATE TABLE others (x); VACUUM")
+	others := readFile(t, file)
 	rows := []struct {
 		what string
 		b    []byte
-		says string
+		want string
 	}{
-		{"a newer version's", newer, "version 2"},
-		{"another program's database", others, "not one of this program"},
-		{"another program's", []byte(strings.Repeat("SQLite format 3\x00", 100)), "not one of this program"},
-		{"an empty one", nil, "made invalid"},
-		{"the beginning of one", newer[:9], "cut off"},
-		{"one of two megabytes", make([]byte, 2<<20), "not one of this program"},
+		{"newer version", newer, "version 2"},
+		{"database of another program", others, "not one of this program"},
+		{"file of another program", []byte(strings.Repeat("SQLite format 3\x00", 100)), "not one of this program"},
+		{"empty file", nil, "made invalid"},
+		{"truncated header", newer[:9], "cut off"},
+		{"two megabytes of zeros", make([]byte, 2<<20), "not one of this program"},
 	}
 	for _, row := range rows {
-		put(t, file, row.b)
-		if err := wantRefused(t, d, row.what); err != nil && (!strings.Contains(err.Error(), row.says) || !strings.Contains(err.Error(), path)) {
-			t.Errorf("%s: %q does not say %q of %s", row.what, err, row.says, path)
+		writeFile(t, file, row.b)
+		if err := wantRefused(t, d, row.what); err != nil && (!strings.Contains(err.Error(), row.want) || !strings.Contains(err.Error(), path)) {
+			t.Errorf("%s: error %q does not contain %q and %s", row.what, err, row.want, path)
 		}
 	}
-	s := at(9, map[string]*origins.List{"acme": listing(9, 2)})
+	s := snapshotAt(9, map[string]*origins.List{"acme": newDatedList(9, 2)})
 	write(t, d, s)
-	wantSame(t, read(t, d), s) // as if nothing had been there
+	wantSame(t, read(t, d), s) // as in an empty directory
 	if err := errors.Join(os.Remove(file), os.Mkdir(file, 0o700)); err != nil {
 		t.Fatal(err)
 	}
@@ -175,33 +175,33 @@ func TestRead_SaysWhatIsNotOurs(t *testing.T) {
 	}
 }
 
-func TestWrite_ReplacesWhatWasRefused(t *testing.T) {
-	d, path := kept(t)
+func TestWrite_ReplacesRefusedFile(t *testing.T) {
+	d, path := newWrittenDisk(t)
 	s := read(t, d)
-	b := contentsOf(t, filepath.Join(path, disk.FileName))
+	b := readFile(t, filepath.Join(path, disk.FileName))
 	for n := range b {
 		b[n] ^= byte(n)
 	}
-	put(t, filepath.Join(path, disk.FileName), b)
+	writeFile(t, filepath.Join(path, disk.FileName), b)
 	wantRefused(t, d, "a file with other bytes")
 	write(t, d, s)
 	wantSame(t, read(t, d), s)
-	shell(t, path, "UPDATE lists SET origins = 'https://more.example' WHERE kind = 1")
+	execSQL(t, path, "UPDATE lists SET origins = 'https://more.example' WHERE kind = 1")
 	wantRefused(t, d, "rows with other origins")
-	write(t, d, s) // though no list has changed
+	write(t, d, s) // although no list has changed
 	wantSame(t, read(t, d), s)
 }
 
-func TestRead_RefusesFilesThatOthersHaveAPartIn(t *testing.T) {
+func TestRead_RefusesGroupWritableFilesAndLinks(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("there are no modes")
+		t.Skip("Windows has no file modes")
 	}
-	d, path := kept(t)
+	d, path := newWrittenDisk(t)
 	file := filepath.Join(path, disk.FileName)
 	if err := os.Chmod(file, 0o620); err != nil {
 		t.Fatal(err)
 	}
-	wantRefused(t, d, "one that a group may write to")
+	wantRefused(t, d, "a group-writable file")
 	if err := os.Chmod(file, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -216,39 +216,39 @@ func TestRead_RefusesFilesThatOthersHaveAPartIn(t *testing.T) {
 	read(t, d)
 }
 
-// A cleaner of old files, a restore or a shell was there while it was in use.
-func TestWrite_WritesAllAgainToAFileThatChanged(t *testing.T) {
+// The file may be removed, replaced or changed from outside while it is in use.
+func TestWrite_RewritesFileChangedFromOutside(t *testing.T) {
 	for rule, change := range map[string]func(t *testing.T, d *disk.Disk, path string){
-		"it has gone": func(t *testing.T, _ *disk.Disk, path string) {
+		"removed": func(t *testing.T, _ *disk.Disk, path string) {
 			if err := os.Remove(filepath.Join(path, disk.FileName)); err != nil {
 				t.Fatal(err)
 			}
 		},
-		"it was overwritten": func(t *testing.T, _ *disk.Disk, path string) {
-			put(t, filepath.Join(path, disk.FileName), make([]byte, 1<<16))
+		"overwritten": func(t *testing.T, _ *disk.Disk, path string) {
+			writeFile(t, filepath.Join(path, disk.FileName), make([]byte, 1<<16))
 		},
-		"it was replaced by another": func(t *testing.T, d *disk.Disk, path string) {
-			old := contentsOf(t, filepath.Join(path, disk.FileName))
-			write(t, d, at(4, map[string]*origins.List{"more": listing(4, 2)}))
-			put(t, filepath.Join(path, disk.FileName), old)
+		"replaced by an older file": func(t *testing.T, d *disk.Disk, path string) {
+			old := readFile(t, filepath.Join(path, disk.FileName))
+			write(t, d, snapshotAt(4, map[string]*origins.List{"more": newDatedList(4, 2)}))
+			writeFile(t, filepath.Join(path, disk.FileName), old)
 		},
-		"others may write to it": func(t *testing.T, _ *disk.Disk, path string) {
+		"writable by others": func(t *testing.T, _ *disk.Disk, path string) {
 			if err := os.Chmod(filepath.Join(path, disk.FileName), 0o622); err != nil {
 				t.Fatal(err)
 			}
 		},
-		"it is a link": func(t *testing.T, _ *disk.Disk, path string) {
+		"link": func(t *testing.T, _ *disk.Disk, path string) {
 			file := filepath.Join(path, disk.FileName)
 			if err := errors.Join(os.Rename(file, file+".aside"), os.Symlink(file+".aside", file)); err != nil {
 				t.Fatal(err)
 			}
 		},
-		"it was truncated": func(t *testing.T, _ *disk.Disk, path string) {
-			put(t, filepath.Join(path, disk.FileName), nil)
+		"truncated": func(t *testing.T, _ *disk.Disk, path string) {
+			writeFile(t, filepath.Join(path, disk.FileName), nil)
 		},
 	} {
-		d, path := kept(t)
-		s := at(4, read(t, d).Lists)
+		d, path := newWrittenDisk(t)
+		s := snapshotAt(4, read(t, d).Lists)
 		change(t, d, path)
 		write(t, d, s)
 		t.Log(rule)
