@@ -9,7 +9,7 @@ import (
 	"originwarden/envelope"
 )
 
-func TestWrite_IsTheDocumentOfTheContract(t *testing.T) {
+func TestWrite_WritesErrorDocument(t *testing.T) {
 	w := httptest.NewRecorder()
 	envelope.Write(w, "0af7651916cd43dd8448eb211c80319c", 400,
 		envelope.Error{Code: "WEBINTEGRATIONS-6", Title: "Invalid property value", Detail: "why", Source: &envelope.Source{Pointer: "/validOrigins/0"}},
@@ -23,16 +23,16 @@ func TestWrite_IsTheDocumentOfTheContract(t *testing.T) {
 	}
 }
 
-func TestTraceID_GoesWithTheContext(t *testing.T) {
+func TestTraceID_IsStoredInContext(t *testing.T) {
 	if got := envelope.TraceID(context.Background()); got != "" {
-		t.Errorf("a context without one has %q", got)
+		t.Errorf("TraceID of an empty context is %q", got)
 	}
 	if got := envelope.TraceID(envelope.WithTraceID(context.Background(), "a")); got != "a" {
 		t.Errorf("got %q", got)
 	}
 }
 
-func TestNewTraceID_IsValidInATraceparent(t *testing.T) {
+func TestNewTraceID_IsValidInTraceparent(t *testing.T) {
 	seen := map[string]bool{}
 	for range 100 {
 		id := envelope.NewTraceID()
@@ -43,7 +43,7 @@ func TestNewTraceID_IsValidInATraceparent(t *testing.T) {
 	}
 }
 
-func TestParseTraceparent_TakesOneValidLine(t *testing.T) {
+func TestParseTraceparent(t *testing.T) {
 	const id, parent = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 	rows := []struct {
 		rule  string
@@ -51,20 +51,20 @@ func TestParseTraceparent_TakesOneValidLine(t *testing.T) {
 		ok    bool
 	}{
 		{"version 00", []string{"00-" + id + "-" + parent + "-01"}, true},
-		{"a later version", []string{"cc-" + id + "-" + parent + "-01"}, true},
-		{"a later version with more", []string{"cc-" + id + "-" + parent + "-01-what"}, true},
-		{"version 00 with more", []string{"00-" + id + "-" + parent + "-01-what"}, false},
-		{"more without a dash", []string{"cc-" + id + "-" + parent + "-01x"}, false},
+		{"later version", []string{"cc-" + id + "-" + parent + "-01"}, true},
+		{"later version with more fields", []string{"cc-" + id + "-" + parent + "-01-what"}, true},
+		{"version 00 with more fields", []string{"00-" + id + "-" + parent + "-01-what"}, false},
+		{"text after the flags", []string{"cc-" + id + "-" + parent + "-01x"}, false},
 		{"version ff", []string{"ff-" + id + "-" + parent + "-01"}, false},
-		{"none", nil, false},
-		{"two lines", []string{"00-" + id + "-" + parent + "-01", "00-" + id + "-" + parent + "-01"}, false},
+		{"no header", nil, false},
+		{"repeated header", []string{"00-" + id + "-" + parent + "-01", "00-" + id + "-" + parent + "-01"}, false},
 		{"empty", []string{""}, false},
-		{"short", []string{"00-" + id + "-" + parent + "-0"}, false},
+		{"too short", []string{"00-" + id + "-" + parent + "-0"}, false},
 		{"upper case", []string{"00-" + strings.ToUpper(id) + "-" + parent + "-01"}, false},
-		{"an id of zeros", []string{"00-" + strings.Repeat("0", 32) + "-" + parent + "-01"}, false},
-		{"a parent of zeros", []string{"00-" + id + "-" + strings.Repeat("0", 16) + "-01"}, false},
-		{"no hexadecimal flags", []string{"00-" + id + "-" + parent + "-0g"}, false},
-		{"other separators", []string{"00_" + id + "_" + parent + "_01"}, false},
+		{"zero trace id", []string{"00-" + strings.Repeat("0", 32) + "-" + parent + "-01"}, false},
+		{"zero parent id", []string{"00-" + id + "-" + strings.Repeat("0", 16) + "-01"}, false},
+		{"invalid flags", []string{"00-" + id + "-" + parent + "-0g"}, false},
+		{"invalid separators", []string{"00_" + id + "_" + parent + "_01"}, false},
 	}
 	for _, row := range rows {
 		got, ok := envelope.ParseTraceparent(row.lines)

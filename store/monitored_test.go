@@ -11,14 +11,15 @@ import (
 	"originwarden/store"
 )
 
-// failing is a store whose writes and checks fail with errors that are set.
-type failing struct {
+// failingStore is a store whose writes and checks fail with the errors that are
+// set.
+type failingStore struct {
 	store.Store
 	write, check, position atomic.Pointer[error]
 	checks                 atomic.Int64
 }
 
-func (f *failing) fail(call *atomic.Pointer[error], err error) { call.Store(&err) }
+func (f *failingStore) fail(call *atomic.Pointer[error], err error) { call.Store(&err) }
 
 func errorOf(call *atomic.Pointer[error]) error {
 	if err := call.Load(); err != nil {
@@ -27,15 +28,15 @@ func errorOf(call *atomic.Pointer[error]) error {
 	return nil
 }
 
-func (f *failing) Create(context.Context, store.WebIntegration) (w store.WebIntegration, _ error) {
+func (f *failingStore) Create(context.Context, store.WebIntegration) (w store.WebIntegration, _ error) {
 	return w, errorOf(&f.write)
 }
 
-func (f *failing) Position(context.Context) (at store.Position, _ error) {
+func (f *failingStore) Position(context.Context) (at store.Position, _ error) {
 	return at, errorOf(&f.position)
 }
 
-func (f *failing) CheckWrites(context.Context) error {
+func (f *failingStore) CheckWrites(context.Context) error {
 	f.checks.Add(1)
 	return errorOf(&f.check)
 }
@@ -46,10 +47,10 @@ var (
 	errSlow    = &store.WriteError{Cause: store.CauseUnreachable, Err: errDown}
 )
 
-// monitored runs test beside a Monitored, whose reports it hands over.
-func monitored(t *testing.T, test func(f *failing, m *store.Monitored, reports *[]store.Cause)) {
+// runMonitored runs test with a running Monitored and the list of its reports.
+func runMonitored(t *testing.T, test func(f *failingStore, m *store.Monitored, reports *[]store.Cause)) {
 	synctest.Test(t, func(t *testing.T) {
-		f := &failing{}
+		f := &failingStore{}
 		var reports []store.Cause
 		m := &store.Monitored{Store: f, Timeout: time.Second, Report: func(why *store.WriteError) {
 			if why == nil {
@@ -74,22 +75,22 @@ func wantProblem(t *testing.T, m *store.Monitored, want store.Cause) {
 		got = why.Cause
 	}
 	if got != want {
-		t.Errorf("the problem is %q, want %q", got, want)
+		t.Errorf("problem %q, want %q", got, want)
 	}
 }
 
-func TestMonitored_KnowsAtOnceThatAWriteFailed(t *testing.T) {
-	monitored(t, func(f *failing, m *store.Monitored, reports *[]store.Cause) {
+func TestMonitored_ReportsFailedWriteAtOnce(t *testing.T) {
+	runMonitored(t, func(f *failingStore, m *store.Monitored, reports *[]store.Cause) {
 		f.fail(&f.write, errNoSpace)
 		f.fail(&f.check, errNoSpace)
 		for range 3 {
 			if _, err := m.Create(t.Context(), store.WebIntegration{}); !errors.Is(err, errDown) {
-				t.Errorf("the error is %v", err)
+				t.Errorf("error %v, want errDown", err)
 			}
 		}
 		wantProblem(t, m, store.CauseNoSpace)
 		if n := m.WriteStatus().Failures[store.CauseNoSpace]; n != 3 {
-			t.Errorf("%d failures are counted", n)
+			t.Errorf("%d failures counted, want 3", n)
 		}
 		time.Sleep(time.Hour)
 		wantProblem(t, m, store.CauseNoSpace)
@@ -97,14 +98,14 @@ func TestMonitored_KnowsAtOnceThatAWriteFailed(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		wantProblem(t, m, "")
 		if got := *reports; len(got) != 2 || got[0] != store.CauseNoSpace || got[1] != "" {
-			t.Errorf("reported is %q", got)
+			t.Errorf("reported %q", got)
 		}
 	})
 }
 
-// A check is smaller than the write that failed.
-func TestMonitored_ShowsAFailureForFifteenSecondsWhateverACheckSays(t *testing.T) {
-	monitored(t, func(f *failing, m *store.Monitored, _ *[]store.Cause) {
+// A check may succeed where a write fails, because it is smaller.
+func TestMonitored_KeepsProblemForFifteenSeconds(t *testing.T) {
+	runMonitored(t, func(f *failingStore, m *store.Monitored, _ *[]store.Cause) {
 		time.Sleep(time.Second)
 		f.fail(&f.write, errNoSpace)
 		_, _ = m.Create(t.Context(), store.WebIntegration{})
@@ -115,8 +116,8 @@ func TestMonitored_ShowsAFailureForFifteenSecondsWhateverACheckSays(t *testing.T
 	})
 }
 
-func TestMonitored_FindsOutWithinAMinuteThatNoWriteCanBeMade(t *testing.T) {
-	monitored(t, func(f *failing, m *store.Monitored, reports *[]store.Cause) {
+func TestMonitored_DetectsProblemWithinOneMinute(t *testing.T) {
+	runMonitored(t, func(f *failingStore, m *store.Monitored, reports *[]store.Cause) {
 		f.fail(&f.check, errNoSpace)
 		time.Sleep(time.Minute)
 		wantProblem(t, m, store.CauseNoSpace)
@@ -124,28 +125,28 @@ func TestMonitored_FindsOutWithinAMinuteThatNoWriteCanBeMade(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		wantProblem(t, m, store.CauseUnreachable)
 		if n := len(m.WriteStatus().Failures); n > 0 {
-			t.Errorf("%d checks are counted as writes", n)
+			t.Errorf("%d checks counted as writes, want 0", n)
 		}
 		if got := *reports; len(got) != 2 || got[1] != store.CauseUnreachable {
-			t.Errorf("reported is %q", got)
+			t.Errorf("reported %q", got)
 		}
 	})
 }
 
-func TestMonitored_ChecksOnceAMinuteWhileWritesAreMade(t *testing.T) {
-	monitored(t, func(f *failing, m *store.Monitored, _ *[]store.Cause) {
-		f.fail(&f.write, store.ErrNotFound) // is nothing wrong with the store
+func TestMonitored_ChecksOnceAMinute(t *testing.T) {
+	runMonitored(t, func(f *failingStore, m *store.Monitored, _ *[]store.Cause) {
+		f.fail(&f.write, store.ErrNotFound) // does not mean a problem of the store
 		_, _ = m.Create(t.Context(), store.WebIntegration{})
 		time.Sleep(10*time.Minute + time.Second)
 		wantProblem(t, m, "")
 		if n := f.checks.Load(); n != 11 {
-			t.Errorf("%d checks", n)
+			t.Errorf("%d checks, want 11", n)
 		}
 	})
 }
 
-func TestMonitored_KnowsByThePositionThatTheFileWasReplaced(t *testing.T) {
-	monitored(t, func(f *failing, m *store.Monitored, _ *[]store.Cause) {
+func TestMonitored_ReportsReplacedFile(t *testing.T) {
+	runMonitored(t, func(f *failingStore, m *store.Monitored, _ *[]store.Cause) {
 		f.fail(&f.position, store.ErrReplaced)
 		_, _ = m.Position(t.Context())
 		wantProblem(t, m, store.CauseReplaced)

@@ -43,7 +43,7 @@ func TestNameProblem(t *testing.T) {
 	}
 }
 
-func TestOriginProblems_NamesEveryBadEntryByItsIndex(t *testing.T) {
+func TestOriginProblems_ReturnsProblemsByIndex(t *testing.T) {
 	problems := store.OriginProblems([]string{
 		"https://a.example", "*", "HTTPS://B.example:443/", "https://c.example/path", "null", "capacitor://localhost", "",
 	})
@@ -55,11 +55,11 @@ func TestOriginProblems_NamesEveryBadEntryByItsIndex(t *testing.T) {
 		}
 	}
 	if len(problems) != 4 {
-		t.Errorf("there are %d problems: %v", len(problems), problems)
+		t.Errorf("%d problems, want 4: %v", len(problems), problems)
 	}
 }
 
-func TestOriginProblems_IsEmptyWhenNothingIsWrong(t *testing.T) {
+func TestOriginProblems_IsEmptyForValidEntries(t *testing.T) {
 	for _, entries := range [][]string{nil, {}, {"https://a.example", "https://a.example"}} {
 		if problems := store.OriginProblems(entries); len(problems) > 0 {
 			t.Errorf("%v: %v", entries, problems)
@@ -67,33 +67,33 @@ func TestOriginProblems_IsEmptyWhenNothingIsWrong(t *testing.T) {
 	}
 }
 
-func TestNewID_IsRandomAndOfTheRightForm(t *testing.T) {
+func TestNewID_IsRandomAndValid(t *testing.T) {
 	form := regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_-]{31}$`)
 	seen := map[string]bool{}
 	for range 1000 {
 		id := store.NewID()
 		if raw, err := base64.RawURLEncoding.DecodeString(id); !form.MatchString(id) || len(raw) != 24 || err != nil {
-			t.Errorf("the id is %q, %v", id, err)
+			t.Errorf("id %q, %v", id, err)
 		}
 		if seen[id] {
-			t.Errorf("%q came twice", id)
+			t.Errorf("id %q was returned twice", id)
 		}
 		seen[id] = true
 	}
 }
 
-func TestWebIntegration_PartHasTheCanonicalFormOfWhatParses(t *testing.T) {
+func TestWebIntegration_PartHasCanonicalOrigins(t *testing.T) {
 	w := store.WebIntegration{
 		ID: "id", Revision: 7,
 		ValidOrigins: []string{"HTTPS://A.example:443/", "not an origin", "https://a.example", "*", "http://b.example:8080"},
 	}
 	want := origins.Part{ID: "id", Revision: 7, Origins: []string{"https://a.example", "https://a.example", "http://b.example:8080"}}
 	if got := w.Part(); !reflect.DeepEqual(got, want) {
-		t.Errorf("the part is %+v, want %+v", got, want)
+		t.Errorf("part %+v, want %+v", got, want)
 	}
 }
 
-func TestWebIntegration_ChangeAndDeletionReachTheTenantsList(t *testing.T) {
+func TestWebIntegration_ChangeAndDeletionUpdateList(t *testing.T) {
 	w := store.WebIntegration{ID: "id", TenantID: "acme", Revision: 2, ValidOrigins: []string{"https://A.example"}}
 	list := origins.NewList(1, nil).With(w.Change())
 	if known, listed := list.PartContains("id", "https://a.example"); !known || !listed || list.Revision() != 2 {
@@ -105,10 +105,10 @@ func TestWebIntegration_ChangeAndDeletionReachTheTenantsList(t *testing.T) {
 		t.Errorf("after the deletion: known %t, revision %d", known, list.Revision())
 	}
 	if w.Change().Tenant != "acme" || deletion.Tenant != "acme" {
-		t.Error("a change is of another tenant")
+		t.Error("the tenant of a change is not acme")
 	}
 	if list = list.With(w.Change()); list.Contains("https://a.example") {
-		t.Error("a late change undid the deletion")
+		t.Error("the late change undid the deletion")
 	}
 }
 

@@ -13,11 +13,10 @@ import (
 	"testing"
 )
 
-// may lists what a package of ours may import: packages of ours by their
-// folder, and modules of others. What is not here may import the standard
-// library alone; a folder stands for what is below it too, unless that has a
-// row of its own.
-func may() map[string][]string {
+// allowedImports lists what each package of this module may import besides the
+// standard library: packages of this module by their folder, and other modules. A
+// row also holds for the folders below, unless they have rows of their own.
+func allowedImports() map[string][]string {
 	return map[string][]string{
 		"origins":             {"golang.org/x/net/idna"},
 		"envelope":            {},
@@ -79,8 +78,8 @@ func may() map[string][]string {
 	}
 }
 
-func TestPackages_ImportOnlyWhatTheArrowsPermit(t *testing.T) {
-	root, rules := filepath.Join("..", ".."), may()
+func TestPackages_ImportOnlyAllowedPackages(t *testing.T) {
+	root, rules := filepath.Join("..", ".."), allowedImports()
 	seen := map[string]bool{}
 	err := filepath.WalkDir(root, func(file string, entry fs.DirEntry, err error) error {
 		if err != nil {
@@ -94,11 +93,11 @@ func TestPackages_ImportOnlyWhatTheArrowsPermit(t *testing.T) {
 		}
 		relative, _ := filepath.Rel(root, filepath.Dir(file))
 		folder := filepath.ToSlash(relative)
-		rule := ruleOf(folder, rules)
+		rule := findRule(folder, rules)
 		seen[rule] = true
-		for _, imported := range importsOf(t, file) {
-			if !permitted(imported, rules[rule]) {
-				t.Errorf("%s imports %s, which %q may not", filepath.ToSlash(file), imported, rule)
+		for _, imported := range readImports(t, file) {
+			if !isAllowed(imported, rules[rule]) {
+				t.Errorf("%s imports %s, which is not allowed for %q", filepath.ToSlash(file), imported, rule)
 			}
 		}
 		return nil
@@ -108,20 +107,20 @@ func TestPackages_ImportOnlyWhatTheArrowsPermit(t *testing.T) {
 	}
 	for rule := range rules {
 		if !seen[rule] {
-			t.Errorf("there is a rule for %s, but no package", rule)
+			t.Errorf("rule for %s without a package", rule)
 		}
 	}
 }
 
-// isModule reports whether the folder is a module of its own, which the product
-// does not contain.
+// isModule reports whether the folder is a module of its own and so not part of the
+// product.
 func isModule(folder string) bool {
 	_, err := os.Stat(filepath.Join(folder, "go.mod"))
 	return err == nil
 }
 
-// ruleOf returns the nearest folder that has a rule, or folder itself.
-func ruleOf(folder string, rules map[string][]string) string {
+// findRule returns the nearest folder that has a rule, or folder itself.
+func findRule(folder string, rules map[string][]string) string {
 	for at := folder; at != "."; at = path.Dir(at) {
 		if _, ok := rules[at]; ok {
 			return at
@@ -130,7 +129,7 @@ func ruleOf(folder string, rules map[string][]string) string {
 	return folder
 }
 
-func importsOf(t *testing.T, file string) []string {
+func readImports(t *testing.T, file string) []string {
 	t.Helper()
 	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
 	if err != nil {
@@ -144,9 +143,8 @@ func importsOf(t *testing.T, file string) []string {
 	return imports
 }
 
-// permitted reports whether allowed has the import, or the module that it is
-// part of.
-func permitted(imported string, allowed []string) bool {
+// isAllowed reports whether allowed has the import or the module that contains it.
+func isAllowed(imported string, allowed []string) bool {
 	if ours, isOurs := strings.CutPrefix(imported, "originwarden/"); isOurs {
 		return slices.Contains(allowed, ours)
 	}

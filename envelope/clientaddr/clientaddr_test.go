@@ -7,7 +7,7 @@ import (
 	"originwarden/envelope/clientaddr"
 )
 
-func TestParse_TakesAnAddressWithAndWithoutPort(t *testing.T) {
+func TestParse(t *testing.T) {
 	for in, want := range map[string]string{
 		"192.0.2.1":              "192.0.2.1",
 		"192.0.2.1:80":           "192.0.2.1",
@@ -32,7 +32,7 @@ func TestParse_TakesAnAddressWithAndWithoutPort(t *testing.T) {
 	}
 }
 
-func TestNetwork_IsOneClient(t *testing.T) {
+func TestNetwork(t *testing.T) {
 	for in, want := range map[string]string{
 		"192.0.2.1":          "192.0.2.1/32",
 		"2001:db8:1:2:3::4":  "2001:db8:1:2::/64",
@@ -46,25 +46,25 @@ func TestNetwork_IsOneClient(t *testing.T) {
 	}
 }
 
-func TestProxies_FindTheClientBehindThem(t *testing.T) {
+func TestProxies_Client(t *testing.T) {
 	trusted := clientaddr.Proxies{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::/32")}
 	for _, c := range []struct {
 		rule  string
 		lines []string
 		want  string
 	}{
-		{"the peer, if it says nothing", nil, "10.0.0.1"},
-		{"the peer, if the line is empty", []string{""}, "10.0.0.1"},
+		{"no header", nil, "10.0.0.1"},
+		{"empty header", []string{""}, "10.0.0.1"},
 		{"one address", []string{"192.0.2.1"}, "192.0.2.1"},
-		{"with a port", []string{"192.0.2.1:4711"}, "192.0.2.1"},
-		{"the rightmost", []string{"192.0.2.9, 192.0.2.1"}, "192.0.2.1"},
-		{"the rightmost that is not trusted", []string{"192.0.2.9,192.0.2.1, 10.0.0.2 ,\t2001:db8::1"}, "192.0.2.1"},
-		{"that of the last line", []string{"192.0.2.9", "192.0.2.1"}, "192.0.2.1"},
-		{"over several lines", []string{"192.0.2.9, 192.0.2.1", "10.0.0.3, 10.0.0.2"}, "192.0.2.1"},
-		{"a mapped proxy", []string{"192.0.2.1, ::ffff:10.0.0.2"}, "192.0.2.1"},
-		{"the leftmost, if all are trusted", []string{"10.0.0.4", "10.0.0.3, 10.0.0.2"}, "10.0.0.4"},
-		{"right of what is no address", []string{"192.0.2.9, unknown, 10.0.0.2"}, "10.0.0.2"},
-		{"right of an empty element", []string{"192.0.2.9,, 10.0.0.2"}, "10.0.0.2"},
+		{"address with a port", []string{"192.0.2.1:4711"}, "192.0.2.1"},
+		{"rightmost address", []string{"192.0.2.9, 192.0.2.1"}, "192.0.2.1"},
+		{"rightmost untrusted address", []string{"192.0.2.9,192.0.2.1, 10.0.0.2 ,\t2001:db8::1"}, "192.0.2.1"},
+		{"last line", []string{"192.0.2.9", "192.0.2.1"}, "192.0.2.1"},
+		{"several lines", []string{"192.0.2.9, 192.0.2.1", "10.0.0.3, 10.0.0.2"}, "192.0.2.1"},
+		{"IPv4-mapped proxy", []string{"192.0.2.1, ::ffff:10.0.0.2"}, "192.0.2.1"},
+		{"leftmost address if all are trusted", []string{"10.0.0.4", "10.0.0.3, 10.0.0.2"}, "10.0.0.4"},
+		{"address to the right of an invalid one", []string{"192.0.2.9, unknown, 10.0.0.2"}, "10.0.0.2"},
+		{"address to the right of an empty element", []string{"192.0.2.9,, 10.0.0.2"}, "10.0.0.2"},
 	} {
 		if got := trusted.Client(clientaddr.Parse("10.0.0.1"), c.lines).String(); got != c.want {
 			t.Errorf("%s: %s, want %s", c.rule, got, c.want)
@@ -72,7 +72,7 @@ func TestProxies_FindTheClientBehindThem(t *testing.T) {
 	}
 }
 
-func TestProxies_ContainWhatTheirNetworksDo(t *testing.T) {
+func TestProxies_Contains(t *testing.T) {
 	trusted := clientaddr.Proxies{netip.MustParsePrefix("10.0.0.0/8")}
 	for in, want := range map[string]bool{"10.1.2.3": true, "::ffff:10.1.2.3": true, "11.1.2.3": false, "2001:db8::1": false, "": false} {
 		if got := trusted.Contains(clientaddr.Parse(in)); got != want {

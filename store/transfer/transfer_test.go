@@ -19,8 +19,8 @@ import (
 	"originwarden/store/transfer"
 )
 
-// open opens a real store that is closed when t ends.
-func open(t *testing.T) *transfer.StoreTarget {
+// openStore opens a SQLite store and closes it when the test ends.
+func openStore(t *testing.T) *transfer.StoreTarget {
 	t.Helper()
 	s, err := sqlite.Open(t.Context(), sqlite.Options{
 		Path:   filepath.Join(t.TempDir(), "lists.db"),
@@ -42,8 +42,8 @@ func create(t *testing.T, s *transfer.StoreTarget, all ...store.WebIntegration) 
 	}
 }
 
-// entry is a web integration that was made in another year.
-func entry(tenant, name string, entries ...string) store.WebIntegration {
+// newIntegration returns a web integration with fixed times in the past.
+func newIntegration(tenant, name string, entries ...string) store.WebIntegration {
 	then := time.Date(2020, 2, 29, 23, 59, 58, 0, time.UTC)
 	return store.WebIntegration{
 		ID: store.NewID(), TenantID: tenant, Name: name, CreatedBy: "ops", Created: then, LastUpdated: then.Add(time.Hour),
@@ -51,7 +51,7 @@ func entry(tenant, name string, entries ...string) store.WebIntegration {
 	}
 }
 
-func exported(t *testing.T, from transfer.Source, e transfer.Export) string {
+func exportText(t *testing.T, from transfer.Source, e transfer.Export) string {
 	t.Helper()
 	var text bytes.Buffer
 	count, err := e.Write(t.Context(), from, &text)
@@ -59,12 +59,12 @@ func exported(t *testing.T, from transfer.Source, e transfer.Export) string {
 		t.Fatal(err)
 	}
 	if lines := strings.Count(text.String(), "\n") - strings.Count(text.String(), "\n{\"tenant\"") - 2; lines != count {
-		t.Errorf("it counts %d, and there are %d lines", count, lines)
+		t.Errorf("Write returned %d, want %d lines", count, lines)
 	}
 	return text.String()
 }
 
-func read(t *testing.T, text string) *transfer.File {
+func readFile(t *testing.T, text string) *transfer.File {
 	t.Helper()
 	file, err := transfer.Read(strings.NewReader(text))
 	if err != nil {
@@ -73,8 +73,9 @@ func read(t *testing.T, text string) *transfer.File {
 	return file
 }
 
-// bring takes every step from what the store has to the file, and counts them.
-func bring(t *testing.T, to *transfer.StoreTarget, file *transfer.File, rules transfer.Rules) map[transfer.Action]int {
+// importFile applies every step from the contents of the store to those of the
+// file, and counts the steps by action.
+func importFile(t *testing.T, to *transfer.StoreTarget, file *transfer.File, rules transfer.Rules) map[transfer.Action]int {
 	t.Helper()
 	counts := map[transfer.Action]int{}
 	for _, tenant := range file.Tenants {
@@ -93,8 +94,9 @@ func bring(t *testing.T, to *transfer.StoreTarget, file *transfer.File, rules tr
 	return counts
 }
 
-// kept is what a store has, in order and without revisions.
-func kept(t *testing.T, s transfer.Source) (all []store.WebIntegration) {
+// allIntegrations returns all web integrations of a store, sorted and without
+// revisions.
+func allIntegrations(t *testing.T, s transfer.Source) (all []store.WebIntegration) {
 	t.Helper()
 	_, tenants, err := s.Tenants(t.Context())
 	if err != nil {
@@ -117,16 +119,16 @@ func kept(t *testing.T, s transfer.Source) (all []store.WebIntegration) {
 	return all
 }
 
-func TestExport_IsWhatTheFormatSays(t *testing.T) {
-	s := open(t)
-	shop, blog, other := entry("acme", "Shop", "https://Shop.example:443/", "capacitor://localhost"), entry("acme", "Blog"), entry("Globex", "a")
+func TestExport_Format(t *testing.T) {
+	s := openStore(t)
+	shop, blog, other := newIntegration("acme", "Shop", "https://Shop.example:443/", "capacitor://localhost"), newIntegration("acme", "Blog"), newIntegration("Globex", "a")
 	create(t, s, shop, blog, other)
 	at, _, err := s.Tenants(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := exported(t, s, transfer.Export{})
-	exportedAt := read(t, text).Header.Exported
+	text := exportText(t, s, transfer.Export{})
+	exportedAt := readFile(t, text).Header.Exported
 	if age := time.Since(exportedAt); age < 0 || age > time.Minute {
 		t.Errorf("exported at %v", exportedAt)
 	}
@@ -144,11 +146,11 @@ func TestExport_IsWhatTheFormatSays(t *testing.T) {
 	}
 }
 
-func TestExport_IsOfTheTenantsThatAreWanted(t *testing.T) {
-	s := open(t)
-	create(t, s, entry("a", "1"), entry("b", "2"), entry("c", "3"))
+func TestExport_SelectsTenants(t *testing.T) {
+	s := openStore(t)
+	create(t, s, newIntegration("a", "1"), newIntegration("b", "2"), newIntegration("c", "3"))
 	var names []string
-	for _, tenant := range read(t, exported(t, s, transfer.Export{Tenants: []string{"c", "a", "c"}})).Tenants {
+	for _, tenant := range readFile(t, exportText(t, s, transfer.Export{Tenants: []string{"c", "a", "c"}})).Tenants {
 		names = append(names, tenant.ID)
 	}
 	if !slices.Equal(names, []string{"a", "c"}) {
@@ -156,70 +158,71 @@ func TestExport_IsOfTheTenantsThatAreWanted(t *testing.T) {
 	}
 	var text bytes.Buffer
 	if _, err := (transfer.Export{Tenants: []string{"a", "d"}}).Write(t.Context(), s, &text); err == nil || text.Len() > 0 {
-		t.Errorf("a tenant that never was: %q, %v", text.String(), err)
+		t.Errorf("export of an unknown tenant: %q, %v", text.String(), err)
 	}
 }
 
-func TestExport_HasATenantThatHasNothingAnyMore(t *testing.T) {
-	s := open(t)
-	w := entry("acme", "n")
+func TestExport_HasTenantWithoutIntegrations(t *testing.T) {
+	s := openStore(t)
+	w := newIntegration("acme", "n")
 	create(t, s, w)
-	if err := take(t, s, transfer.Delete, w, store.WebIntegration{}); err != nil {
+	if err := applyStep(t, s, transfer.Delete, w, store.WebIntegration{}); err != nil {
 		t.Fatal(err)
 	}
-	file := read(t, exported(t, s, transfer.Export{}))
+	file := readFile(t, exportText(t, s, transfer.Export{}))
 	if len(file.Tenants) != 1 || file.Tenants[0].ID != "acme" || file.Tenants[0].Revision != 2 || file.Tenants[0].Integrations != nil {
 		t.Errorf("%+v", file.Tenants)
 	}
 }
 
-// broken writes nothing after some bytes.
-type broken struct{ left int }
+// limitedWriter fails after left bytes.
+type limitedWriter struct{ left int }
 
-func (b *broken) Write(p []byte) (int, error) {
+func (b *limitedWriter) Write(p []byte) (int, error) {
 	if b.left -= len(p); b.left < 0 {
 		return 0, io.ErrShortWrite
 	}
 	return len(p), nil
 }
 
-func TestExport_TellsThatItCouldNotWrite(t *testing.T) {
-	s := open(t)
+func TestExport_ReturnsWriteError(t *testing.T) {
+	s := openStore(t)
 	for i := range 50 {
-		create(t, s, entry("acme", fmt.Sprint(i), strings.Split(strings.Repeat("https://a.example ", 20), " ")[:20]...))
+		create(t, s, newIntegration("acme", fmt.Sprint(i), strings.Split(strings.Repeat("https://a.example ", 20), " ")[:20]...))
 	}
 	for _, left := range []int{0, 5000, 20_000} {
-		if _, err := (transfer.Export{}).Write(t.Context(), s, &broken{left}); !errors.Is(err, io.ErrShortWrite) {
+		if _, err := (transfer.Export{}).Write(t.Context(), s, &limitedWriter{left}); !errors.Is(err, io.ErrShortWrite) {
 			t.Errorf("after %d bytes: %v", left, err)
 		}
 	}
 }
 
-// hostile is a text that takes over a terminal, or turns a line around.
+// hostile is a text that could manipulate a terminal, for example by reversing a
+// line.
 const hostile = "a\u202e\u2028\u200b\U000e0001\u00adü😀\\\"<&>"
 
-func TestExport_ShowsNothingThatTakesOverATerminal(t *testing.T) {
-	s := open(t)
-	w := entry("acme", hostile)
+func TestExport_EscapesUnprintableCharacters(t *testing.T) {
+	s := openStore(t)
+	w := newIntegration("acme", hostile)
 	w.CreatedBy = "\x1b[2J\u009b\x7f\n"
 	create(t, s, w)
-	text := exported(t, s, transfer.Export{})
+	text := exportText(t, s, transfer.Export{})
 	if strings.ContainsFunc(text, func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }) {
-		t.Errorf("it has %q", text)
+		t.Errorf("the export has unprintable characters: %q", text)
 	}
 	w.CreatedBy = "ops"
-	if err := take(t, s, transfer.Change, w, w); err != nil {
+	if err := applyStep(t, s, transfer.Change, w, w); err != nil {
 		t.Fatal(err)
 	}
-	if got := read(t, exported(t, s, transfer.Export{})).Tenants[0].Integrations[0].Name; got != hostile {
-		t.Errorf("it reads as %q", got)
+	if got := readFile(t, exportText(t, s, transfer.Export{})).Tenants[0].Integrations[0].Name; got != hostile {
+		t.Errorf("the name reads as %q", got)
 	}
 }
 
-// anything is a web integration of any kind that the API takes.
-func anything(r *rand.Rand, tenant string) store.WebIntegration {
+// randomIntegration returns a random web integration that the API accepts.
+func randomIntegration(r *rand.Rand, tenant string) store.WebIntegration {
 	pick := func(some ...string) string { return some[r.IntN(len(some))] }
-	w := entry(tenant, pick("Shop", "shop", " ", "é日本", hostile, strings.Repeat("\U0001f600", 256)))
+	w := newIntegration(tenant, pick("Shop", "shop", " ", "é日本", hostile, strings.Repeat("\U0001f600", 256)))
 	w.CreatedBy = pick("", "ops", hostile)
 	w.Created = time.Unix(r.Int64N(253402300800), 0).UTC()
 	w.LastUpdated = time.Unix(-r.Int64N(1<<33), 0).UTC()
@@ -229,55 +232,55 @@ func anything(r *rand.Rand, tenant string) store.WebIntegration {
 	return w
 }
 
-func TestExportAndImport_AreTheIdentity(t *testing.T) {
+func TestImport_RestoresExport(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for round := range 5 {
-		from, to := open(t), open(t)
+		from, to := openStore(t), openStore(t)
 		for range r.IntN(30) {
-			create(t, from, anything(r, fmt.Sprint("tenant-", r.IntN(4))))
+			create(t, from, randomIntegration(r, fmt.Sprint("tenant-", r.IntN(4))))
 		}
-		for _, w := range kept(t, from) { // some are there, and some of them differ
+		for _, w := range allIntegrations(t, from) { // some exist already, and some of them differ
 			if r.IntN(2) == 0 {
 				continue
 			}
 			if r.IntN(2) == 0 {
 				id := w.ID
-				w = anything(r, w.TenantID)
+				w = randomIntegration(r, w.TenantID)
 				w.ID = id
 			}
 			create(t, to, w)
 		}
-		file := read(t, exported(t, from, transfer.Export{}))
+		file := readFile(t, exportText(t, from, transfer.Export{}))
 		for _, tenant := range file.Tenants {
-			create(t, to, anything(r, tenant.ID)) // and some are not in the file
+			create(t, to, randomIntegration(r, tenant.ID)) // and some are not in the file
 		}
 		for times := range 2 {
-			counts := bring(t, to, file, transfer.Rules{Prune: true})
-			if got, want := kept(t, to), kept(t, from); !reflect.DeepEqual(got, want) {
+			counts := importFile(t, to, file, transfer.Rules{Prune: true})
+			if got, want := allIntegrations(t, to), allIntegrations(t, from); !reflect.DeepEqual(got, want) {
 				t.Fatalf("round %d:\n got %+v\nwant %+v", round, got, want)
 			}
-			if times == 1 && counts[transfer.Keep] != len(kept(t, from)) || times == 1 && len(counts) > 1 {
-				t.Errorf("a second time it does %v", counts)
+			if times == 1 && counts[transfer.Keep] != len(allIntegrations(t, from)) || times == 1 && len(counts) > 1 {
+				t.Errorf("the second import made the steps %v, want only Keep", counts)
 			}
 		}
-		before := position(t, to)
-		bring(t, to, file, transfer.Rules{})
-		if after := position(t, to); after != before {
-			t.Errorf("a repetition wrote revision %d after %d", after, before)
+		before := revisionOf(t, to)
+		importFile(t, to, file, transfer.Rules{})
+		if after := revisionOf(t, to); after != before {
+			t.Errorf("another import wrote revision %d after %d", after, before)
 		}
-		again := read(t, exported(t, to, transfer.Export{}))
+		again := readFile(t, exportText(t, to, transfer.Export{}))
 		for i := range again.Tenants {
 			for j := range again.Tenants[i].Integrations {
 				again.Tenants[i].Integrations[j].Revision = file.Tenants[i].Integrations[j].Revision
 			}
 			if !reflect.DeepEqual(again.Tenants[i].Integrations, file.Tenants[i].Integrations) {
-				t.Errorf("the export of the import differs for %s", again.Tenants[i].ID)
+				t.Errorf("%s: the export after the import differs", again.Tenants[i].ID)
 			}
 		}
 	}
 }
 
-func position(t *testing.T, s *transfer.StoreTarget) uint64 {
+func revisionOf(t *testing.T, s *transfer.StoreTarget) uint64 {
 	t.Helper()
 	at, err := s.Store.Position(t.Context())
 	if err != nil {
