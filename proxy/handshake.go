@@ -55,7 +55,7 @@ func (x *exchange) openTunnel(res *http.Response) error {
 		Tenant: x.tenant.ID, Request: x.request, Changes: x.changes,
 		Client: client, Upstream: upstream, Early: bytes.Clone(early),
 		Idle: x.settings.Timeouts.WebSocketIdle, Lifetime: x.settings.Timeouts.WebSocketLifetime,
-		Relayed: x.settings.OnRelay,
+		OnRelay: x.settings.OnRelay,
 	})
 	return errTunnelled
 }

@@ -42,7 +42,7 @@ func (b *body) Read(p []byte) (int, error) {
 // stop ends the body with err, which is io.EOF at its end.
 func (b *body) stop(err error) {
 	if b.finish(err == io.EOF); err != io.EOF {
-		err = b.trip.explain(b.withoutQuote(err))
+		err = b.trip.causeOf(b.withoutQuote(err))
 	}
 	b.err = err
 }
@@ -112,7 +112,7 @@ func (u *upgraded) CloseWrite() error {
 // Close implements io.Closer.
 func (u *upgraded) Close() (err error) {
 	u.closed.Do(func() {
-		u.unwatch()
+		u.stopWatch()
 		err = u.conn.Close()
 	})
 	return err

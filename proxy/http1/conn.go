@@ -39,8 +39,8 @@ func (c *conn) Read(p []byte) (int, error) {
 func (p *Pool) newConn(raw net.Conn) *conn {
 	c := &conn{Conn: raw, pool: p}
 	c.reader = bufio.NewReaderSize(c, readBuffer)
-	if over, ok := raw.(*tls.Conn); ok {
-		raw = over.NetConn()
+	if tlsConn, ok := raw.(*tls.Conn); ok {
+		raw = tlsConn.NetConn()
 	}
 	c.probe = newProbe(raw)
 	return c
@@ -67,32 +67,32 @@ func (c *conn) isAlive() bool {
 // roundTrip is one exchange on a connection.
 type roundTrip struct {
 	*conn
-	call    *Call
-	upload  *upload     // nil without a body
-	unwatch func() bool // ends the watch over the context
+	call      *Call
+	upload    *upload     // nil without a body
+	stopWatch func() bool // ends the watch over the context
 
 	mu        sync.Mutex
 	responded bool // the response's header is there: no deadline is set any more
 }
 
-// roundTrip sends the request and reads the header of its response. The connection
-// is closed unless there is a response.
-func (c *conn) roundTrip(call *Call) (*http.Response, error) {
+// do sends the request and reads the header of its response. The connection is closed
+// unless there is a response.
+func (c *conn) do(call *Call) (*http.Response, error) {
 	t := &roundTrip{conn: c, call: call}
 	c.personal = c.personal || Authenticates(call.Request.Header)
-	t.unwatch = context.AfterFunc(call.Request.Context(), func() { c.Close() })
+	t.stopWatch = context.AfterFunc(call.Request.Context(), func() { c.Close() })
 	res, err := t.run()
 	if err == nil {
 		return res, nil
 	}
-	t.unwatch()
+	t.stopWatch()
 	c.Close()
-	return nil, t.explain(err)
+	return nil, t.causeOf(err)
 }
 
-// explain returns the reason for which the exchange failed: the end of its
-// context, the request's body, or err.
-func (t *roundTrip) explain(err error) error {
+// causeOf returns why the exchange failed: the error of its context, that of the
+// request's body, or err.
+func (t *roundTrip) causeOf(err error) error {
 	if ended := t.call.Request.Context().Err(); ended != nil {
 		return ended
 	}
@@ -146,7 +146,7 @@ func (t *roundTrip) endLimit() {
 func (t *roundTrip) end(whole bool) {
 	t.beforeWait = nil
 	switch {
-	case !t.unwatch(), !whole, !t.upload.isDone(), t.reader.Buffered() > 0, t.personal && t.pool.idle.isRetired():
+	case !t.stopWatch(), !whole, !t.upload.isDone(), t.reader.Buffered() > 0, t.personal && t.pool.idle.isRetired():
 		t.Close()
 	case t.personal:
 		t.call.Session.put(t.conn)

@@ -9,12 +9,12 @@ import (
 )
 
 const (
-	refusedFor   = time.Second // how long to retry a server that refuses connections
-	refusedPause = 10 * time.Millisecond
+	retryRefusedFor = time.Second // how long to retry a server that refuses connections
+	refusedPause    = 10 * time.Millisecond
 )
 
-// outage is the time since which a server refuses connections. Only requests in its
-// first second wait.
+// outage records since when a server refuses connections. Only requests in its first
+// second wait.
 type outage struct{ since atomic.Int64 } // in Unix nanoseconds; 0 if it does not
 
 // mayRetry notes that a connection was refused now, and reports whether to try
@@ -24,7 +24,7 @@ func (o *outage) mayRetry() bool {
 	if o.since.CompareAndSwap(0, now) {
 		return true
 	}
-	return now-o.since.Load() < int64(refusedFor)
+	return now-o.since.Load() < int64(retryRefusedFor)
 }
 
 func (o *outage) end() {
@@ -42,7 +42,7 @@ func (p *Pool) dial(ctx context.Context) (*conn, error) {
 			p.outage.end()
 			return p.newConn(raw), nil
 		}
-		if !errors.Is(err, syscall.ECONNREFUSED) || !p.outage.mayRetry() || !sleep(ctx, min(pause, refusedFor/10)) {
+		if !errors.Is(err, syscall.ECONNREFUSED) || !p.outage.mayRetry() || !sleep(ctx, min(pause, retryRefusedFor/10)) {
 			return nil, err
 		}
 	}

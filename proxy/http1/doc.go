@@ -1,4 +1,4 @@
-// Package http1 sends requests to servers of HTTP/1.1 (RFC 9112): it parses their
+// Package http1 sends requests to HTTP/1.1 servers (RFC 9112): it parses their
 // responses strictly, and has a pool of connections that are used on the caller's
 // goroutine.
 //

@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// maxHead is the size of a header in bytes, far more than browsers accept.
+// maxHead is the largest header in bytes, far more than browsers accept.
 const maxHead = 256 << 10
 
 // ProtocolError says what is wrong with a response, without quoting it.
@@ -71,11 +71,11 @@ func (t *roundTrip) lostBeforeResponse(err error) error {
 
 // readHead reads a head of left bytes at most, and subtracts what it read.
 func readHead(from *bufio.Reader, left *int) (*head, error) {
-	line, cut := readLine(from, left)
+	line, readErr := readLine(from, left)
 	h, err := parseStatusLine(string(line))
 	switch {
-	case cut != nil && (err == nil || cut != io.ErrUnexpectedEOF):
-		return nil, cut
+	case readErr != nil && (err == nil || readErr != io.ErrUnexpectedEOF):
+		return nil, readErr
 	case err != nil: // also of a line that ends early: more bytes would not make it valid
 		return nil, err
 	}

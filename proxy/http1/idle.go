@@ -8,11 +8,11 @@ import (
 const (
 	maxIdle    = 256 // connections of one upstream
 	sweepEvery = time.Second
-	// fresh is how long after its last response a connection may carry a request
+	// minFresh is how long after its last response a connection may carry a request
 	// that is not repeatable, unless the server has announced its own limit
-	// (Keep-Alive). No server closes a connection sooner, so that none closes it
-	// while the request is on its way.
-	fresh = 50 * time.Millisecond
+	// (Keep-Alive). Servers keep idle connections at least this long, so that none is
+	// closed while a request is on its way.
+	minFresh = 50 * time.Millisecond
 )
 
 // idleConns are the connections of an upstream that no request uses. The last one
@@ -45,7 +45,7 @@ func (i *idleConns) take(repeatable bool) *conn {
 
 // freshFor returns how long after its last response the connection may carry a
 // request that is not repeatable.
-func (c *conn) freshFor() time.Duration { return max(fresh, c.announced/2) }
+func (c *conn) freshFor() time.Duration { return max(minFresh, c.announced/2) }
 
 func (i *idleConns) isExpired(age time.Duration) bool { return i.timeout > 0 && age >= i.timeout }
 

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Config configures an Upstream.
+// Config configures a Pool.
 type Config struct {
 	// Dial opens a connection to the server, with TLS where that is spoken.
 	Dial func(context.Context) (net.Conn, error)
@@ -29,7 +29,7 @@ type Pool struct {
 	outage outage
 }
 
-// New returns an Upstream without connections.
+// New returns a Pool without connections.
 func New(config Config) *Pool {
 	p := &Pool{config: config}
 	p.idle.timeout = config.Idle
@@ -49,7 +49,7 @@ type Call struct {
 	// that ends with the exchange.
 	Session *Session
 	// BeforeWait, unless nil, is called before a read of the response's body waits
-	// for the server.
+	// for the server; over HTTP/2, before every read.
 	BeforeWait func()
 	// Spelling is how the server spelled names of the response's header. It is set
 	// when Do returns.
@@ -74,7 +74,7 @@ func (p *Pool) Do(call *Call) (*http.Response, error) {
 		if err != nil {
 			return nil, err
 		}
-		res, err := conn.roundTrip(call)
+		res, err := conn.do(call)
 		var lost *lostError
 		if err == nil || !errors.As(err, &lost) || attempt == maxAttempts || !call.mayRepeat(lost) {
 			return res, err
@@ -83,12 +83,12 @@ func (p *Pool) Do(call *Call) (*http.Response, error) {
 }
 
 // connectionFor returns the client's own connection, one that was kept (unless
-// fresh), or a new one.
-func (p *Pool) connectionFor(call *Call, fresh bool) (*conn, error) {
+// newOnly), or a new one.
+func (p *Pool) connectionFor(call *Call, newOnly bool) (*conn, error) {
 	if c := call.Session.take(p); c != nil {
 		return c, nil
 	}
-	if !fresh {
+	if !newOnly {
 		if c := p.idle.take(call.isRepeatable()); c != nil {
 			return c, nil
 		}

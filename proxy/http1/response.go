@@ -29,12 +29,12 @@ func (t *roundTrip) response(h *head) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	res.Close = closes(h) || chunked && h.minor == 0
+	res.Close = closesConnection(h) || chunked && h.minor == 0
 	t.announced = announcedIdle(h.header)
 	res.ContentLength = length
 	if hasNoBody(t.call.Request.Method, h.status) {
 		res.Body = http.NoBody
-		t.end(!res.Close && !mayHaveUnexpectedBody(t.call.Request.Method, h.status, length, chunked))
+		t.end(!res.Close && !announcesForbiddenBody(t.call.Request.Method, h.status, length, chunked))
 		return res, nil
 	}
 	res.Body = t.body(res, chunked)
@@ -67,10 +67,10 @@ func hasNoBody(method string, status int) bool {
 	return method == http.MethodHead || status == http.StatusNoContent || status == http.StatusNotModified
 }
 
-// mayHaveUnexpectedBody reports whether a response that has no body announces one,
-// which some servers send then. The length in a response to HEAD, or in a 304, is that of
-// another response (RFC 9110, section 8.6).
-func mayHaveUnexpectedBody(method string, status int, length int64, chunked bool) bool {
+// announcesForbiddenBody reports whether a response that must not have a body announces
+// one, which the server may then send. The length in a response to HEAD, or in a 304,
+// is that of another response (RFC 9110, section 8.6).
+func announcesForbiddenBody(method string, status int, length int64, chunked bool) bool {
 	return method != http.MethodHead && (chunked || length > 0 && status == http.StatusNoContent)
 }
 
@@ -115,8 +115,8 @@ func contentLength(header http.Header) (int64, error) {
 	return int64(n), nil
 }
 
-// closes reports whether the server ends the connection with the response.
-func closes(h *head) bool {
+// closesConnection reports whether the server ends the connection with the response.
+func closesConnection(h *head) bool {
 	if HasToken(h.header["Connection"], "close") {
 		return true
 	}
@@ -156,8 +156,8 @@ func announcedTrailers(header http.Header) http.Header {
 	return trailer
 }
 
-// mayTrail reports whether a field may stand in a trailer: not what delimits
-// messages (RFC 9110, section 6.5.1).
+// mayTrail reports whether a trailer may have a field: not one that delimits messages
+// (RFC 9110, section 6.5.1).
 func mayTrail(name string) bool {
 	return name != "Transfer-Encoding" && name != "Content-Length" && name != "Trailer" && IsToken(name)
 }

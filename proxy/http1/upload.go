@@ -19,22 +19,21 @@ type upload struct {
 	// announced; nil does not wait.
 	proceed chan struct{}
 	asked   sync.Once
-	over    chan struct{} // closed when nothing more is sent
+	done    chan struct{} // closed when nothing more is sent
 
 	read   atomic.Bool // the client's body has been read to its end
-	whole  bool        // and sent; when over
+	whole  bool        // and sent; set before done is closed
 	failed atomic.Pointer[error]
 }
 
-// expectPatience is how long a server may take to ask for a body, or to refuse
-// it: servers that do not know Expect wait for the body (RFC 9110, section
-// 10.1.1).
-const expectPatience = time.Second
+// expectContinueTimeout is how long a server may take to ask for a body, or to refuse
+// it: servers that do not know Expect wait for the body (RFC 9110, section 10.1.1).
+const expectContinueTimeout = time.Second
 
 const copyBuffer = 32 << 10
 
 func newUpload(t *roundTrip) *upload {
-	u := &upload{trip: t, over: make(chan struct{})}
+	u := &upload{trip: t, done: make(chan struct{})}
 	if expect := t.call.Request.Header["Expect"]; len(expect) == 1 && expect[0] == "100-continue" {
 		u.proceed = make(chan struct{})
 	}
@@ -48,18 +47,17 @@ func (u *upload) proceedNow() {
 	}
 }
 
-// run sends the body. A server that does not read it may have answered, so that
-// the connection is left open to be read. A body that cannot be read ends the
-// exchange.
+// run sends the body. A server that does not read it may have responded, so the
+// connection stays open to be read. A body that cannot be read ends the exchange.
 func (u *upload) run() {
-	defer close(u.over)
+	defer close(u.done)
 	if u.proceed != nil && !u.mayBegin() {
 		return
 	}
 	r := u.trip.call.Request
 	var err error
 	if r.ContentLength >= 0 {
-		err = u.copy(patientWriter{u.trip}, io.LimitReader(r.Body, r.ContentLength), r.ContentLength)
+		err = u.send(timeoutWriter{u.trip}, io.LimitReader(r.Body, r.ContentLength), r.ContentLength)
 	} else {
 		err = u.sendChunks(r)
 	}
@@ -67,10 +65,10 @@ func (u *upload) run() {
 	u.trip.limitResponse()
 }
 
-// mayBegin waits until the server asks for the body, or has not answered in time,
-// and reports whether to send it.
+// mayBegin waits until the server asks for the body, responds, or has done neither in
+// time, and reports whether to send it.
 func (u *upload) mayBegin() bool {
-	timer := time.NewTimer(expectPatience)
+	timer := time.NewTimer(expectContinueTimeout)
 	defer timer.Stop()
 	select {
 	case <-u.proceed:
@@ -83,9 +81,9 @@ func (u *upload) mayBegin() bool {
 }
 
 func (u *upload) sendChunks(r *http.Request) error {
-	out := bufio.NewWriter(patientWriter{u.trip})
+	out := bufio.NewWriter(timeoutWriter{u.trip})
 	chunks := httputil.NewChunkedWriter(out)
-	if err := u.copy(flushingWriter{chunks, out}, r.Body, -1); err != nil {
+	if err := u.send(flushingWriter{chunks, out}, r.Body, -1); err != nil {
 		return err
 	}
 	chunks.Close()
@@ -104,13 +102,17 @@ func (w flushingWriter) Write(b []byte) (int, error) {
 	return n, errors.Join(err, w.out.Flush())
 }
 
-// copy sends body, which has length bytes unless that is negative.
-func (u *upload) copy(to io.Writer, body io.Reader, length int64) error {
-	buffer := make([]byte, min(copyBuffer, uint64(length))) // of a negative length: all of it
+// send sends body, which has length bytes unless that is negative.
+func (u *upload) send(to io.Writer, body io.Reader, length int64) error {
+	size := int64(copyBuffer)
+	if length >= 0 {
+		size = min(size, length)
+	}
+	buffer := make([]byte, size)
 	for sent := int64(0); sent != length; {
-		n, err := body.Read(buffer)
+		n, readErr := body.Read(buffer)
 		sent += int64(n)
-		if err == io.EOF && sent >= length {
+		if readErr == io.EOF && sent >= length {
 			u.read.Store(true)
 		}
 		if n > 0 {
@@ -119,26 +121,30 @@ func (u *upload) copy(to io.Writer, body io.Reader, length int64) error {
 			}
 		}
 		switch {
-		case err == io.EOF && sent < length:
-			err = io.ErrUnexpectedEOF
-			fallthrough
-		case err != nil && err != io.EOF:
-			u.failed.Store(&err)
-			u.trip.Close()
-			return err
-		case err == io.EOF:
+		case readErr == io.EOF && sent < length:
+			return u.fail(io.ErrUnexpectedEOF)
+		case readErr == io.EOF:
 			return nil
+		case readErr != nil:
+			return u.fail(readErr)
 		}
 	}
 	u.read.Store(true)
 	return nil
 }
 
-// patientWriter gives the server as long to receive a part of a body as it has to
-// answer, so that a server that hangs does not block the client.
-type patientWriter struct{ trip *roundTrip }
+// fail ends the exchange because the client's body cannot be read.
+func (u *upload) fail(err error) error {
+	u.failed.Store(&err)
+	u.trip.Close()
+	return err
+}
 
-func (w patientWriter) Write(b []byte) (int, error) {
+// timeoutWriter gives the server as long to receive a part of a body as it has to
+// respond, so that a server that hangs does not block the client.
+type timeoutWriter struct{ trip *roundTrip }
+
+func (w timeoutWriter) Write(b []byte) (int, error) {
 	if limit := w.trip.pool.config.Response; limit > 0 {
 		w.trip.SetWriteDeadline(time.Now().Add(limit))
 		defer w.trip.SetWriteDeadline(time.Time{})
@@ -157,8 +163,8 @@ func (u *upload) readError() error {
 	return nil
 }
 
-// uploadPatience is for the last bytes of a body that was read to its end.
-const uploadPatience = 50 * time.Millisecond
+// uploadTimeout is for the last bytes of a body that was read to its end.
+const uploadTimeout = 50 * time.Millisecond
 
 // isDone reports whether the whole body was sent. It waits for the last bytes if
 // the response came before them.
@@ -167,15 +173,15 @@ func (u *upload) isDone() bool {
 		return true
 	}
 	if u.read.Load() {
-		timer := time.NewTimer(uploadPatience)
+		timer := time.NewTimer(uploadTimeout)
 		defer timer.Stop()
 		select {
-		case <-u.over:
+		case <-u.done:
 		case <-timer.C:
 		}
 	}
 	select {
-	case <-u.over:
+	case <-u.done:
 		return u.whole
 	default:
 		return false

@@ -8,8 +8,8 @@ import (
 )
 
 // frames follows the boundaries of the frames in one direction of a WebSocket
-// (RFC 6455, section 5.2), as far as it takes to know where a close frame may
-// stand. It validates nothing.
+// (RFC 6455, section 5.2), because a close frame is possible only between two frames.
+// It validates nothing.
 type frames struct {
 	header  [10]byte // up to the extended length
 	have    int      // bytes of the header
@@ -19,7 +19,7 @@ type frames struct {
 
 const opcodeClose = 8
 
-// advance takes in the next bytes.
+// advance parses b, the next bytes.
 func (f *frames) advance(b []byte) {
 	for len(b) > 0 && !f.ended {
 		if f.payload > 0 {
@@ -31,12 +31,12 @@ func (f *frames) advance(b []byte) {
 		f.header[f.have] = b[0]
 		f.have++
 		b = b[1:]
-		f.begin()
+		f.parseHeader()
 	}
 }
 
-// begin starts the payload when the header is whole.
-func (f *frames) begin() {
+// parseHeader starts the payload if the header is complete.
+func (f *frames) parseHeader() {
 	if f.have < 2 {
 		return
 	}
@@ -59,26 +59,25 @@ func (f *frames) begin() {
 	}
 }
 
-// between reports whether a frame may begin here.
-func (f *frames) between() bool { return !f.ended && f.have == 0 && f.payload == 0 }
+// atBoundary reports whether a frame may begin here.
+func (f *frames) atBoundary() bool { return !f.ended && f.have == 0 && f.payload == 0 }
 
-// direction is one way of a tunnel: a writer that knows where the frames
-// begin. What is written after end is discarded, so that the peer is still read: a
-// connection that is closed with bytes unread is reset, and
-// the close frame may be lost with it.
+// direction is one direction of a tunnel: a writer that knows where the frames begin.
+// What is written after end is discarded, so that the peer is still read: a connection
+// that is closed with bytes unread is reset, and the close frame may be lost with it.
 type direction struct {
 	to     io.Writer
 	masked bool // whether frames of this direction are masked (RFC 6455, section 5.3)
 
 	mu     sync.Mutex
 	frames frames
-	over   bool
+	ended  bool
 }
 
 func (d *direction) Write(b []byte) (int, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.over {
+	if d.ended {
 		return len(b), nil
 	}
 	n, err := d.to.Write(b)
@@ -86,14 +85,14 @@ func (d *direction) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// end writes a close frame, if one may stand here, and lets nothing follow it.
+// end writes a close frame, if this is a frame boundary, and lets nothing follow it.
 func (d *direction) end(code uint16, reason string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if !d.over && d.frames.between() {
+	if !d.ended && d.frames.atBoundary() {
 		d.to.Write(closeFrame(code, reason, d.masked))
 	}
-	d.over = true
+	d.ended = true
 }
 
 // closeFrame is a close frame with a status code and a reason of less than 124

@@ -19,7 +19,7 @@ func (s *Set) ListChanged(tenant string) {
 	}
 }
 
-// ReviewAll says that IsRefused may report more than before.
+// ReviewAll marks every tenant for Review, because IsRefused may have changed.
 func (s *Set) ReviewAll() {
 	s.changes.Add(1)
 	s.mu.Lock()

@@ -75,7 +75,8 @@ func (s *Set) isRevoked(t *Tunnel) bool {
 	return s.config.IsRefused(t.Tenant, &t.Request, list)
 }
 
-// add reports whether tunnels may still be opened.
+// add adds r, and reports whether tunnels may still be opened. If not, Close waits for
+// r too, which the caller ends.
 func (s *Set) add(r *relay) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -115,7 +116,8 @@ func (s *Set) openTunnels(tenant string) []*relay {
 	return slices.Collect(maps.Keys(s.open[tenant]))
 }
 
-// Counts returns how many tunnels each tenant has that has any.
+// Counts returns the number of open tunnels by tenant. Tenants without tunnels are
+// missing.
 func (s *Set) Counts() map[string]int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

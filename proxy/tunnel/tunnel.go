@@ -27,9 +27,9 @@ func Ends() []string {
 }
 
 const (
-	closeGrace    = 5 * time.Second        // for one direction after the other has ended
-	closePatience = 250 * time.Millisecond // for the peers to receive a close frame
-	bufferSize    = 8 << 10                // bytes, for each direction
+	closeGrace        = 5 * time.Second        // for one direction after the other has ended
+	closeFrameTimeout = 250 * time.Millisecond // for the peers to receive a close frame
+	bufferSize        = 8 << 10                // bytes, for each direction
 )
 
 // Status codes of close frames (RFC 6455, section 7.4.1).
@@ -51,30 +51,30 @@ type Tunnel struct {
 	Idle     time.Duration // the longest time without a byte; 0 is no limit
 	Lifetime time.Duration // the longest time in all; 0 is no limit
 
-	// Relayed, unless nil, is called for bytes that were passed on, with how many
-	// came from the client and from the tenant. It must not block.
-	Relayed func(tenant string, received, sent int)
+	// OnRelay is called for bytes that were passed on, with how many came from the
+	// client and from the tenant. It must not block; it may be nil.
+	OnRelay func(tenant string, received, sent int)
 }
 
-// relay is a Tunnel at work.
+// relay is an open Tunnel.
 type relay struct {
 	Tunnel
 	toClient, toUpstream direction
 
-	opened time.Time
-	moved  atomic.Int64 // when bytes passed last, in nanoseconds since opened
-	cause  atomic.Pointer[string]
-	halved sync.Once
-	ended  sync.Once
+	opened       time.Time
+	lastActivity atomic.Int64 // when bytes passed last, in nanoseconds since opened
+	cause        atomic.Pointer[string]
+	halfClosed   sync.Once
+	ended        sync.Once
 
 	timing         sync.Mutex
 	idle, lifetime *time.Timer
-	released       bool
+	timersStopped  bool
 }
 
 func newRelay(t Tunnel) *relay {
-	if t.Relayed == nil {
-		t.Relayed = func(string, int, int) {}
+	if t.OnRelay == nil {
+		t.OnRelay = func(string, int, int) {}
 	}
 	return &relay{Tunnel: t, opened: time.Now(), toClient: direction{to: t.Client}, toUpstream: direction{to: t.Upstream, masked: true}}
 }
@@ -85,26 +85,26 @@ func (r *relay) run() (received, sent int64) {
 	var toUpstream sync.WaitGroup
 	toUpstream.Go(func() {
 		received = r.copy(&r.toUpstream, io.MultiReader(bytes.NewReader(r.Early), r.Client),
-			func(n int) { r.Relayed(r.Tenant, n, 0) })
+			func(n int) { r.OnRelay(r.Tenant, n, 0) })
 		r.closeWrite(EndClient, r.Upstream)
 	})
-	sent = r.copy(&r.toClient, r.Upstream, func(n int) { r.Relayed(r.Tenant, 0, n) })
+	sent = r.copy(&r.toClient, r.Upstream, func(n int) { r.OnRelay(r.Tenant, 0, n) })
 	r.closeWrite(endTenant, r.Client)
 	toUpstream.Wait()
 	return received, sent
 }
 
-func (r *relay) copy(to *direction, from io.Reader, relayed func(n int)) (copied int64) {
+func (r *relay) copy(to *direction, from io.Reader, count func(n int)) (copied int64) {
 	buffer := make([]byte, bufferSize)
 	for {
 		n, err := from.Read(buffer)
 		if n > 0 {
-			r.moved.Store(int64(time.Since(r.opened)))
+			r.lastActivity.Store(int64(time.Since(r.opened)))
 			if _, err := to.Write(buffer[:n]); err != nil {
 				return copied
 			}
 			copied += int64(n)
-			relayed(n)
+			count(n)
 		}
 		if err != nil {
 			return copied
@@ -120,17 +120,17 @@ func (r *relay) closeWrite(cause string, peer any) {
 		r.closeBoth()
 		return
 	}
-	r.halved.Do(func() { time.AfterFunc(closeGrace, r.closeBoth) })
+	r.halfClosed.Do(func() { time.AfterFunc(closeGrace, r.closeBoth) })
 }
 
-// end closes the tunnel from our side: a close frame to both peers where one
-// may stand, the end of both directions, and after closePatience the
-// connections. It does not wait for the peers' close.
+// end closes the tunnel from our side: it sends a close frame to both peers where a
+// frame boundary permits one, ends both directions, and after closeFrameTimeout closes
+// the connections. It does not wait for the peers' close frames.
 func (r *relay) end(code uint16, cause string) {
 	r.ended.Do(func() {
 		r.cause.CompareAndSwap(nil, &cause)
-		time.AfterFunc(closePatience, r.closeBoth)
-		r.Client.SetWriteDeadline(time.Now().Add(closePatience))
+		time.AfterFunc(closeFrameTimeout, r.closeBoth)
+		r.Client.SetWriteDeadline(time.Now().Add(closeFrameTimeout))
 		r.toClient.end(code, cause)
 		r.toUpstream.end(code, cause)
 	})
@@ -141,7 +141,7 @@ func (r *relay) closeBoth() {
 	r.Upstream.Close()
 }
 
-// startTimers starts the limits of the tunnel. They have to be stopped.
+// startTimers starts the timers of the tunnel's limits. They have to be stopped.
 func (r *relay) startTimers() {
 	r.timing.Lock()
 	defer r.timing.Unlock()
@@ -156,9 +156,9 @@ func (r *relay) startTimers() {
 func (r *relay) checkIdle() {
 	r.timing.Lock()
 	defer r.timing.Unlock()
-	quiet := time.Since(r.opened) - time.Duration(r.moved.Load())
+	quiet := time.Since(r.opened) - time.Duration(r.lastActivity.Load())
 	if quiet < r.Idle {
-		if !r.released {
+		if !r.timersStopped {
 			r.idle.Reset(r.Idle - quiet)
 		}
 		return
@@ -169,7 +169,7 @@ func (r *relay) checkIdle() {
 func (r *relay) stopTimers() {
 	r.timing.Lock()
 	defer r.timing.Unlock()
-	r.released = true
+	r.timersStopped = true
 	for _, timer := range []*time.Timer{r.idle, r.lifetime} {
 		if timer != nil {
 			timer.Stop()

@@ -12,12 +12,12 @@ import (
 	"originwarden/proxy/http1"
 )
 
-// What an upstream of TLS speaks.
+// What a TLS upstream speaks.
 const (
 	speaksUnknown   int32 = iota
 	speaksHTTP1           // it has agreed on HTTP/1.1
 	speaksHTTP2           // it has agreed on HTTP/2
-	speaksOnlyHTTP1       // it authenticates connections, which HTTP/2 has no place for
+	speaksOnlyHTTP1       // it authenticates connections, which HTTP/2 does not support
 )
 
 // A new connection speaks another protocol. Nothing was sent yet.
@@ -26,12 +26,12 @@ var (
 	errSpeaksHTTP2 = errors.New("the upstream speaks HTTP/2")
 )
 
-// maxNegotiations is how often a request changes the protocol, because its
-// upstream does.
+// maxNegotiations is how often a request is tried while its upstream changes the
+// protocol.
 const maxNegotiations = 3
 
 // Do sends the request of call, by HTTP/1.1 if onlyHTTP1, and returns the response like
-// http1.Upstream.Do. Requests that authenticate their connection, and all later
+// http1.Pool.Do. Requests that authenticate their connection, and all later
 // ones of an upstream that asks for that, are sent by HTTP/1.1 too.
 func (u *Upstream) Do(call *http1.Call, onlyHTTP1 bool) (res *http.Response, err error) {
 	onlyHTTP1 = onlyHTTP1 || http1.Authenticates(call.Request.Header)
@@ -92,8 +92,8 @@ func (b waitingBody) Read(p []byte) (int, error) {
 	return b.ReadCloser.Read(p)
 }
 
-// dial opens a connection of HTTP/1.1. One that turns out to speak HTTP/2 is kept
-// for it.
+// dial opens an HTTP/1.1 connection. One that turns out to speak HTTP/2 is kept for
+// that.
 func (u *Upstream) dial(ctx context.Context) (net.Conn, error) {
 	if u.tls == nil {
 		return u.dialer.DialContext(ctx, "tcp", u.address)

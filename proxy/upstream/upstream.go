@@ -1,7 +1,7 @@
 // Package upstream sends requests to the servers of tenants: by HTTP/1.1, or by
 // HTTP/2 where TLS has agreed on it. It keeps the tenant's bytes (no compression
-// of its own), asks the environment for nothing, and names why a server did not
-// answer.
+// of its own), ignores the proxy settings of the environment, and names why there is
+// no response of a server.
 package upstream
 
 import (
@@ -16,13 +16,13 @@ import (
 	"originwarden/proxy/http1"
 )
 
-// Route is all that an Upstream is made of. It is comparable.
+// Route identifies an Upstream. It is comparable.
 type Route struct {
 	Scheme, Host string // http or https, and a host with or without a port
 	// TLS is for https; nil is the system's authorities and no certificate.
 	TLS *tls.Config
 
-	Connect  time.Duration // to be connected; 0 is no limit, as of the others
+	Connect  time.Duration // for connecting; 0 is no limit, here and below
 	Response time.Duration // from the request's last byte to the response's header
 	Idle     time.Duration // a connection kept for the next request
 }
@@ -38,7 +38,7 @@ type Upstream struct {
 	address string
 	tls     *tls.Config                // nil without TLS
 	speaks  atomic.Int32               // with TLS: what was agreed on last
-	unused  atomic.Pointer[unusedConn] // of HTTP/2; or nil
+	unused  atomic.Pointer[unusedConn] // speaks HTTP/2; or nil
 }
 
 // New returns an Upstream without connections.
@@ -73,7 +73,7 @@ func (u *Upstream) Retire() {
 }
 
 // Release has to be called when a request has ended. After Retire, net/http would
-// keep a connection of HTTP/2 that was in use until it was idle for long enough.
+// keep an HTTP/2 connection that was in use until it was idle for long enough.
 func (u *Upstream) Release() {
 	if u.retired.Load() {
 		u.closeIdleHTTP2()
