@@ -13,37 +13,37 @@ import (
 
 var _ store.Store = (*etcd.Store)(nil)
 
-func TestOpen_RefusesOptionsThatCannotWork(t *testing.T) {
-	sound := etcd.Options{Endpoints: []string{"127.0.0.1:1"}, Limits: store.Limits{Integrations: 1, Origins: 1}}
-	for name, spoil := range map[string]func(*etcd.Options){
-		"no endpoint":                       func(o *etcd.Options) { o.Endpoints = nil },
-		"an endpoint without a port":        func(o *etcd.Options) { o.Endpoints = []string{"127.0.0.1:1", "localhost"} },
-		"an endpoint without a host":        func(o *etcd.Options) { o.Endpoints = []string{":2379"} },
-		"an endpoint that is a URL":         func(o *etcd.Options) { o.Endpoints = []string{"http://127.0.0.1:1"} },
-		"an endpoint with a user":           func(o *etcd.Options) { o.Endpoints = []string{"a@127.0.0.1:1"} },
-		"a user without a password":         func(o *etcd.Options) { o.Username = "a" },
-		"a password without a user":         func(o *etcd.Options) { o.Password = "a" },
-		"no limits":                         func(o *etcd.Options) { o.Limits = store.Limits{} },
-		"a revision without the store's id": func(o *etcd.Options) { o.Known.Revision = 1 },
+func TestOpen_RefusesInvalidOptions(t *testing.T) {
+	valid := etcd.Options{Endpoints: []string{"127.0.0.1:1"}, Limits: store.Limits{Integrations: 1, Origins: 1}}
+	for name, invalidate := range map[string]func(*etcd.Options){
+		"no endpoint":                        func(o *etcd.Options) { o.Endpoints = nil },
+		"endpoint without a port":            func(o *etcd.Options) { o.Endpoints = []string{"127.0.0.1:1", "localhost"} },
+		"endpoint without a host":            func(o *etcd.Options) { o.Endpoints = []string{":2379"} },
+		"endpoint is a URL":                  func(o *etcd.Options) { o.Endpoints = []string{"http://127.0.0.1:1"} },
+		"endpoint with a user":               func(o *etcd.Options) { o.Endpoints = []string{"a@127.0.0.1:1"} },
+		"user without a password":            func(o *etcd.Options) { o.Username = "a" },
+		"password without a user":            func(o *etcd.Options) { o.Password = "a" },
+		"no limits":                          func(o *etcd.Options) { o.Limits = store.Limits{} },
+		"known revision without an identity": func(o *etcd.Options) { o.Known.Revision = 1 },
 	} {
-		o := sound
-		if spoil(&o); o.Limits == sound.Limits && name == "no limits" {
-			t.Fatal("the row spoils nothing")
+		o := valid
+		if invalidate(&o); o.Limits == valid.Limits && name == "no limits" {
+			t.Fatal("the row changes nothing")
 		}
 		if s, err := etcd.Open(t.Context(), o); err == nil {
-			t.Errorf("it opens with %s", name)
+			t.Errorf("%s: Open returned no error", name)
 			_ = s.Close()
 		}
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := etcd.Open(ended, sound); !errors.Is(err, context.Canceled) {
-		t.Errorf("with an ended context: %v", err)
+	if _, err := etcd.Open(ended, valid); !errors.Is(err, context.Canceled) {
+		t.Errorf("Open with a cancelled context: error %v, want Canceled", err)
 	}
 }
 
-// Nobody accepts at the one address, nobody answers at the other.
-func TestStore_OpensWithoutTheCluster(t *testing.T) {
+// One endpoint refuses connections; the other one accepts them and never responds.
+func TestStore_OpensWithoutCluster(t *testing.T) {
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -54,7 +54,7 @@ func TestStore_OpensWithoutTheCluster(t *testing.T) {
 			Endpoints: []string{"127.0.0.1:1", silent.Addr().String()}, Limits: store.Limits{Integrations: 1, Origins: 1},
 			Access: etcd.Access{Username: user, Password: user},
 		}
-		begun := time.Now()
+		start := time.Now()
 		s, err := etcd.Open(t.Context(), o)
 		if err != nil {
 			t.Fatal(err)
@@ -64,16 +64,16 @@ func TestStore_OpensWithoutTheCluster(t *testing.T) {
 		watchErr := s.Watch(ctx, 0, nil)
 		cancel()
 		if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(watchErr, context.DeadlineExceeded) {
-			t.Errorf("as %q: %v; %v", user, err, watchErr)
+			t.Errorf("user %q: Position: %v; Watch: %v; want DeadlineExceeded", user, err, watchErr)
 		}
 		if err := errors.Join(s.Close(), s.Close()); err != nil {
 			t.Errorf("Close: %v", err)
 		}
-		if took := time.Since(begun); took > 5*time.Second {
-			t.Errorf("as %q it took %v", user, took)
+		if took := time.Since(start); took > 5*time.Second {
+			t.Errorf("user %q: the calls took %v", user, took)
 		}
 		if _, err := s.Position(t.Context()); err == nil {
-			t.Error("a closed store has a position")
+			t.Error("Position of a closed store returned no error")
 		}
 	}
 }

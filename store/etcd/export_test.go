@@ -2,10 +2,10 @@ package etcd
 
 import "originwarden/store"
 
-// IdentityGuard is for the tests outside the package.
+// IdentityGuard exports identityGuard.
 type IdentityGuard = identityGuard
 
-// Check is what a call does that knew a position when it asked.
+// Check compares found with the position that was known when the request was sent.
 func (g *identityGuard) Check(known, found store.Position) error { return g.check(known, found) }
 
 // Accept makes found the known position.

@@ -25,11 +25,11 @@ func deletion(revision int64, key string) *clientv3.Event {
 	return &clientv3.Event{Type: clientv3.EventTypeDelete, Kv: &mvccpb.KeyValue{Key: []byte("/p/" + key), ModRevision: revision}}
 }
 
-// A feed has the changes up to what it does not understand.
-func TestFeed_HasOnlyWhatAStoreWrote(t *testing.T) {
-	sound := []*clientv3.Event{
+// Changes returns the changes before the first event that it cannot read.
+func TestFeed_RefusesEventsThatNoStoreWrote(t *testing.T) {
+	valid := []*clientv3.Event{
 		put(11, "head", "w"), put(11, "t/acme", "{}"), put(11, "i/acme/one", value), put(11, "u/one", "acme"), put(11, "a/acme/one\x00\x01", "one"),
-		put(12, "i/acme/one", value), put(12, "head", "w"), // in any order
+		put(12, "i/acme/one", value), put(12, "head", "w"), // the head may come after the change
 		deletion(13, "i/acme/one"), deletion(13, "u/one"), put(13, "head", "w"),
 	}
 	for name, c := range map[string]struct {
@@ -38,20 +38,20 @@ func TestFeed_HasOnlyWhatAStoreWrote(t *testing.T) {
 		foreign bool
 		fails   bool
 	}{
-		"what was written":                        {events: sound, want: []uint64{11, 12, 13}},
-		"what is known already":                   {events: append([]*clientv3.Event{put(9, "i/acme/one", "?"), deletion(10, "identity")}, sound...), want: []uint64{11, 12, 13}},
-		"the identity that is known":              {events: append([]*clientv3.Event{put(11, "identity", identity)}, sound...), want: []uint64{11, 12, 13}},
-		"nothing":                                 {},
-		"another identity":                        {events: append(sound, put(14, "identity", `{"store":"Y","layout":1}`)), want: []uint64{11, 12, 13}, foreign: true, fails: true},
-		"no identity":                             {events: append(sound, deletion(14, "identity"), deletion(14, "i/acme/two"), put(14, "head", "w")), want: []uint64{11, 12, 13}, foreign: true, fails: true},
-		"a deletion without a write":              {events: append(sound, deletion(14, "i/acme/two")), want: []uint64{11, 12, 13}, foreign: true, fails: true},
-		"a deletion that takes the head with it":  {events: append(sound, deletion(14, "i/acme/two"), deletion(14, "head")), want: []uint64{11, 12, 13}, foreign: true, fails: true},
-		"a creation without a write":              {events: append(sound, put(14, "i/acme/two", value)), want: []uint64{11, 12, 13}, foreign: true, fails: true},
-		"a write of another revision":             {events: append(sound, deletion(14, "i/acme/two"), put(15, "head", "w")), want: []uint64{11, 12, 13}, foreign: true, fails: true},
-		"a key that is none":                      {events: append(sound, put(14, "i/acme", value), put(14, "head", "w")), want: []uint64{11, 12, 13}, foreign: true, fails: true},
-		"a value that is none":                    {events: append(sound, put(14, "i/acme/two", "?"), put(14, "head", "w")), want: []uint64{11, 12, 13}, fails: true},
-		"a list that is none":                     {events: append(sound, put(14, "i/acme/two", value+"?"), put(14, "head", "w")), want: []uint64{11, 12, 13}, fails: true},
-		"what a store does not read by its watch": {events: append(sound, put(14, "elsewhere", "?")), want: []uint64{11, 12, 13}},
+		"writes of a store":            {events: valid, want: []uint64{11, 12, 13}},
+		"revisions already read":       {events: append([]*clientv3.Event{put(9, "i/acme/one", "?"), deletion(10, "identity")}, valid...), want: []uint64{11, 12, 13}},
+		"known identity":               {events: append([]*clientv3.Event{put(11, "identity", identity)}, valid...), want: []uint64{11, 12, 13}},
+		"no events":                    {},
+		"another identity":             {events: append(valid, put(14, "identity", `{"store":"Y","layout":1}`)), want: []uint64{11, 12, 13}, foreign: true, fails: true},
+		"identity deleted":             {events: append(valid, deletion(14, "identity"), deletion(14, "i/acme/two"), put(14, "head", "w")), want: []uint64{11, 12, 13}, foreign: true, fails: true},
+		"deletion without the head":    {events: append(valid, deletion(14, "i/acme/two")), want: []uint64{11, 12, 13}, foreign: true, fails: true},
+		"deletion of the head as well": {events: append(valid, deletion(14, "i/acme/two"), deletion(14, "head")), want: []uint64{11, 12, 13}, foreign: true, fails: true},
+		"creation without the head":    {events: append(valid, put(14, "i/acme/two", value)), want: []uint64{11, 12, 13}, foreign: true, fails: true},
+		"head at another revision":     {events: append(valid, deletion(14, "i/acme/two"), put(15, "head", "w")), want: []uint64{11, 12, 13}, foreign: true, fails: true},
+		"invalid key":                  {events: append(valid, put(14, "i/acme", value), put(14, "head", "w")), want: []uint64{11, 12, 13}, foreign: true, fails: true},
+		"invalid value":                {events: append(valid, put(14, "i/acme/two", "?"), put(14, "head", "w")), want: []uint64{11, 12, 13}, fails: true},
+		"invalid list":                 {events: append(valid, put(14, "i/acme/two", value+"?"), put(14, "head", "w")), want: []uint64{11, 12, 13}, fails: true},
+		"key that a feed ignores":      {events: append(valid, put(14, "elsewhere", "?")), want: []uint64{11, 12, 13}},
 	} {
 		feed := schema.Feed{Keys: schema.NewKeys("p"), Identity: identity, After: 10}
 		changes, err := feed.Changes(c.events)
@@ -59,11 +59,11 @@ func TestFeed_HasOnlyWhatAStoreWrote(t *testing.T) {
 		for _, change := range changes {
 			got = append(got, change.Revision)
 			if change.Tenant != "acme" || change.ID != "one" || change.Deleted != (change.Revision == 13) {
-				t.Errorf("%s: a change is %+v", name, change)
+				t.Errorf("%s: unexpected change %+v", name, change)
 			}
 		}
 		if !slices.Equal(got, c.want) || (err != nil) != c.fails || errors.Is(err, schema.ErrForeign) != c.foreign {
-			t.Errorf("%s has the revisions %d, %v; want %d", name, got, err, c.want)
+			t.Errorf("%s: revisions %d, error %v; want %d", name, got, err, c.want)
 		}
 		if c.fails && !slices.Contains([]string{fmt.Sprint(err)[:15]}, "at revision 14:") {
 			t.Errorf("%s: the error is %v", name, err)

@@ -11,7 +11,7 @@ import (
 	"originwarden/store/etcd/schema"
 )
 
-func FuzzDecode_GivesBackWhatWasEncoded(f *testing.F) {
+func FuzzDecode_ReversesEncode(f *testing.F) {
 	f.Add("name", "ops", "https://a.example", int64(0))
 	f.Add("\n", `"`, `a","b`, int64(1))
 	f.Add("\x00\u2028<&>", "\xff", `\`, int64(-1))
@@ -34,7 +34,7 @@ func FuzzDecode_GivesBackWhatWasEncoded(f *testing.F) {
 	})
 }
 
-func TestDecode_ReadsWhatWasWrittenByHand(t *testing.T) {
+func TestDecode_AcceptsAnyJSONForm(t *testing.T) {
 	const first = `{ "name": "one", "createdBy": "ops", "created": "2020-01-01T01:00:00+01:00", "lastUpdated": "2020-01-01T00:00:00Z" }`
 	for list, want := range map[string][]string{
 		"":                                     nil,
@@ -48,12 +48,12 @@ func TestDecode_ReadsWhatWasWrittenByHand(t *testing.T) {
 	} {
 		w, err := schema.Decode("acme", "id", &mvccpb.KeyValue{Value: []byte(first + list)})
 		if err != nil || !reflect.DeepEqual(w.ValidOrigins, want) || !w.Created.Equal(w.LastUpdated) {
-			t.Errorf("%q is read as %+v, %v", list, w, err)
+			t.Errorf("%q is decoded as %+v, %v", list, w, err)
 		}
 	}
 	for _, value := range []string{"", "{", `[]`, "\n", first + "\n{}", first + "\n[7]", first + "\n" + `["a",["b"]]`, first + "\n" + `["a"`, `["a"]` + "\n" + first} {
 		if w, err := schema.Decode("acme", "id", &mvccpb.KeyValue{Value: []byte(value)}); err == nil {
-			t.Errorf("%q is read as %+v", value, w)
+			t.Errorf("%q is decoded as %+v, want an error", value, w)
 		}
 	}
 }
