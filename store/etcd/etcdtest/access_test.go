@@ -26,7 +26,7 @@ import (
 	"originwarden/store/etcd/etcdtest"
 )
 
-// authority signs certificates.
+// authority is a certificate authority, with its files in dir.
 type authority struct {
 	key  *ecdsa.PrivateKey
 	cert *x509.Certificate
@@ -44,7 +44,7 @@ func newAuthority(t *testing.T) *authority {
 	return a
 }
 
-// issue writes NAME.pem and NAME.key.
+// issue signs cert and writes NAME.pem and NAME.key.
 func (a *authority) issue(t *testing.T, name string, cert *x509.Certificate) tls.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -54,7 +54,7 @@ func (a *authority) issue(t *testing.T, name string, cert *x509.Certificate) tls
 	if a.key == nil {
 		a.key = key
 	}
-	raw, err := x509.CreateCertificate(rand.Reader, cert, a.cert, &key.PublicKey, a.key)
+	newClient, err := x509.CreateCertificate(rand.Reader, cert, a.cert, &key.PublicKey, a.key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,19 +63,19 @@ func (a *authority) issue(t *testing.T, name string, cert *x509.Certificate) tls
 		t.Fatal(err)
 	}
 	for file, block := range map[string]*pem.Block{
-		a.file(name + ".pem"): {Type: "CERTIFICATE", Bytes: raw},
+		a.file(name + ".pem"): {Type: "CERTIFICATE", Bytes: newClient},
 		a.file(name + ".key"): {Type: "EC PRIVATE KEY", Bytes: private},
 	} {
 		if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	return tls.Certificate{Certificate: [][]byte{raw}, PrivateKey: key}
+	return tls.Certificate{Certificate: [][]byte{newClient}, PrivateKey: key}
 }
 
 func (a *authority) file(name string) string { return filepath.Join(a.dir, name) }
 
-// pool has the authority's own certificate.
+// pool returns a pool with the certificate of the authority.
 func (a *authority) pool(t *testing.T) *x509.CertPool {
 	t.Helper()
 	text, err := os.ReadFile(a.file("authority.pem"))
@@ -87,7 +87,7 @@ func (a *authority) pool(t *testing.T) *x509.CertPool {
 	return pool
 }
 
-func (a *authority) leaf(t *testing.T, name string) tls.Certificate {
+func (a *authority) issueLeaf(t *testing.T, name string) tls.Certificate {
 	t.Helper()
 	return a.issue(t, name, &x509.Certificate{
 		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name},
@@ -98,58 +98,58 @@ func (a *authority) leaf(t *testing.T, name string) tls.Certificate {
 	})
 }
 
-// TestStore_ConnectsAsTheClusterDemands is about TLS with certificates of both
-// sides, and names and passwords whose tokens expire every second.
-func TestStore_ConnectsAsTheClusterDemands(t *testing.T) {
+// TestStore_ConnectsWithTLSAndPassword uses mutual TLS, and passwords with tokens that
+// expire after a second.
+func TestStore_ConnectsWithTLSAndPassword(t *testing.T) {
 	t.Parallel()
 	a := newAuthority(t)
-	a.leaf(t, "server")
-	secured := &tls.Config{RootCAs: a.pool(t), Certificates: []tls.Certificate{a.leaf(t, "client")}}
+	a.issueLeaf(t, "server")
+	secured := &tls.Config{RootCAs: a.pool(t), Certificates: []tls.Certificate{a.issueLeaf(t, "client")}}
 	c := etcdtest.StartCluster(t, 3, func(m *etcdtest.Member) {
 		m.TLS = &transport.TLSInfo{
 			CertFile: a.file("server.pem"), KeyFile: a.file("server.key"), TrustedCAFile: a.file("authority.pem"), ClientCertAuth: true,
 		}
 		m.Adjust = func(c *embed.Config) { c.AuthTokenTTL, c.BcryptCost = 1, 4 }
 	})
-	o := optionsOf(c)
+	o := newOptions(c)
 	o.TLS = secured
 	enableAuth(t, c, secured, key(o, ""))
 	o.Username, o.Password = "originwarden", "secret"
-	s := open(t, o)
-	fed := feedAll(t, s)
+	s := openStore(t, o)
+	revisionsUntil := collectRevisions(t, s)
 	for range 4 {
-		create(t, s, entry("acme", "one"))
-		time.Sleep(700 * time.Millisecond) // tokens expire
+		create(t, s, newIntegration("acme", "one"))
+		time.Sleep(700 * time.Millisecond) // the token expires
 	}
-	is := create(t, s, entry("acme", "two"))
-	if all := fed(is.Revision); len(all) != 5 {
-		t.Errorf("the feed has %d", all)
+	is := create(t, s, newIntegration("acme", "two"))
+	if all := revisionsUntil(is.Revision); len(all) != 5 {
+		t.Errorf("the feed has the revisions %d, want 5", all)
 	}
 
 	for name, c := range map[string]struct {
-		spoil func(*etcd.Options)
-		want  string
+		change func(*etcd.Options)
+		want   string
 	}{
-		// A server that wants a certificate says so after the handshake: what is
-		// read of it, or not written any more, is a matter of time.
-		"without a certificate": {func(o *etcd.Options) { o.TLS = &tls.Config{RootCAs: a.pool(t)} }, ""},
-		"of another authority":  {func(o *etcd.Options) { o.TLS = &tls.Config{Certificates: secured.Certificates} }, "unknown authority"},
-		"without TLS":           {func(o *etcd.Options) { o.TLS = nil }, "connection"},
-		"a wrong password":      {func(o *etcd.Options) { o.Password = "guess" }, "authentication failed"},
-		"an unknown user":       {func(o *etcd.Options) { o.Username = "nobody" }, "authentication failed"},
+		// The server asks for the certificate after the handshake, so the error that
+		// the client sees depends on timing.
+		"no client certificate": {func(o *etcd.Options) { o.TLS = &tls.Config{RootCAs: a.pool(t)} }, ""},
+		"another authority":     {func(o *etcd.Options) { o.TLS = &tls.Config{Certificates: secured.Certificates} }, "unknown authority"},
+		"no TLS":                {func(o *etcd.Options) { o.TLS = nil }, "connection"},
+		"wrong password":        {func(o *etcd.Options) { o.Password = "guess" }, "authentication failed"},
+		"unknown user":          {func(o *etcd.Options) { o.Username = "nobody" }, "authentication failed"},
 		"no user":               {func(o *etcd.Options) { o.Username, o.Password = "", "" }, "permission denied"},
 		"another prefix":        {func(o *etcd.Options) { o.Prefix = "elsewhere" }, "permission denied"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			o := o
-			c.spoil(&o)
-			s := open(t, o)
-			_, err := s.Position(within(t, 5*time.Second))
+			c.change(&o)
+			s := openStore(t, o)
+			_, err := s.Position(withTimeout(t, 5*time.Second))
 			if err == nil || !strings.Contains(err.Error(), c.want) {
-				t.Errorf("Position: %v", err)
+				t.Errorf("Position: error %v, want %q", err, c.want)
 			}
-			ctx := within(t, time.Second)
+			ctx := withTimeout(t, time.Second)
 			if err := s.Watch(ctx, 0, nil); err == nil {
 				t.Error("Watch returned without an error")
 			}
@@ -157,7 +157,8 @@ func TestStore_ConnectsAsTheClusterDemands(t *testing.T) {
 	}
 }
 
-// enableAuth makes a user who may read and write under the prefix.
+// enableAuth creates a user who may read and write under the prefix, and enables
+// authentication.
 func enableAuth(t *testing.T, c *etcdtest.Cluster, secured *tls.Config, prefix string) {
 	t.Helper()
 	client, err := clientv3.New(clientv3.Config{Endpoints: c.Endpoints(), TLS: secured, Logger: zap.NewNop()})
@@ -180,7 +181,7 @@ func enableAuth(t *testing.T, c *etcdtest.Cluster, secured *tls.Config, prefix s
 		},
 		func(ctx context.Context) error { _, err := client.AuthEnable(ctx); return err },
 	} {
-		if err := step(within(t, 10*time.Second)); err != nil {
+		if err := step(withTimeout(t, 10*time.Second)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -15,26 +15,26 @@ import (
 	"originwarden/store/etcd/etcdtest"
 )
 
-// durable opens a store in a cluster that writes to the disk.
-func durable(b *testing.B) *etcd.Store {
+// openDurableStore opens a store in a cluster that syncs to the disk.
+func openDurableStore(b *testing.B) *etcd.Store {
 	c := etcdtest.StartCluster(b, 3, func(m *etcdtest.Member) {
 		m.Adjust = func(c *embed.Config) {
 			c.UnsafeNoFsync = false
 			c.QuotaBackendBytes = 8 << 30
 		}
 	})
-	return open(b, optionsOf(c))
+	return openStore(b, newOptions(c))
 }
 
 func BenchmarkWrite(b *testing.B) {
-	s := durable(b)
+	s := openDurableStore(b)
 	b.Run("Create", func(b *testing.B) {
 		for b.Loop() {
-			create(b, s, listing("one", 10))
+			create(b, s, sizedIntegration("one", 10))
 		}
 	})
 	for _, n := range []int{10, 1000} {
-		w := create(b, s, listing("one", n))
+		w := create(b, s, sizedIntegration("one", n))
 		b.Run(fmt.Sprintf("EditOf%dOrigins", n), func(b *testing.B) {
 			for b.Loop() {
 				_, err := s.Edit(b.Context(), "acme", w.ID, func(w *store.WebIntegration) error {
@@ -49,10 +49,10 @@ func BenchmarkWrite(b *testing.B) {
 	}
 }
 
-// BenchmarkWatch is from before a write is sent until a watch has it.
+// BenchmarkWatch measures an edit until a watch has received it.
 func BenchmarkWatch(b *testing.B) {
-	s := durable(b)
-	w := create(b, s, listing("one", 10))
+	s := openDurableStore(b)
+	w := create(b, s, sizedIntegration("one", 10))
 	seen := make(chan uint64, 1)
 	go func() {
 		_ = s.Watch(b.Context(), 0, func(all []origins.Change) { seen <- all[len(all)-1].Revision })
@@ -72,14 +72,14 @@ func BenchmarkWatch(b *testing.B) {
 		}
 		late += time.Since(written)
 	}
-	b.ReportMetric(float64(late.Microseconds())/float64(b.N), "µs-after-the-answer/op")
+	b.ReportMetric(float64(late.Microseconds())/float64(b.N), "µs-after-the-response/op")
 }
 
 func BenchmarkPage(b *testing.B) {
-	s := durable(b)
+	s := openDurableStore(b)
 	all := make([]store.WebIntegration, 10_000)
 	for i := range all {
-		all[i] = create(b, s, listing(fmt.Sprintf("integration %06d", i), 10))
+		all[i] = create(b, s, sizedIntegration(fmt.Sprintf("integration %06d", i), 10))
 	}
 	for name, q := range map[string]store.Query{
 		"First100":                  {Limit: 100},
@@ -99,12 +99,12 @@ func BenchmarkPage(b *testing.B) {
 	}
 }
 
-// BenchmarkLoad is a tenant's greatest list: 1,000 web integrations of 1,000
-// origins.
+// BenchmarkLoad loads the largest list of a tenant: 1,000 web integrations with 1,000
+// origins each.
 func BenchmarkLoad(b *testing.B) {
-	s := durable(b)
+	s := openDurableStore(b)
 	for i := range 1000 {
-		create(b, s, listing(fmt.Sprintf("integration %06d", i), 1000))
+		create(b, s, sizedIntegration(fmt.Sprintf("integration %06d", i), 1000))
 	}
 	b.Run("FromTheCluster", func(b *testing.B) {
 		for b.Loop() {
@@ -123,9 +123,10 @@ func BenchmarkLoad(b *testing.B) {
 	})
 }
 
-// listing is a web integration of acme with that many origins of its own.
-func listing(name string, origins int) store.WebIntegration {
-	w := entry("acme", name, make([]string, origins)...)
+// sizedIntegration returns a web integration of the tenant acme, not yet created, with so
+// many origins that no other name has.
+func sizedIntegration(name string, origins int) store.WebIntegration {
+	w := newIntegration("acme", name, make([]string, origins)...)
 	for i := range w.ValidOrigins {
 		w.ValidOrigins[i] = fmt.Sprintf("https://host-%04d.%s.example.com", i, strings.ReplaceAll(name, " ", "-"))
 	}

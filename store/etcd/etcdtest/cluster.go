@@ -14,19 +14,19 @@ import (
 	"go.etcd.io/etcd/server/v3/embed"
 )
 
-// Cluster is a cluster on loopback, in this process. It is not for concurrent
-// use.
+// Cluster is an etcd cluster on loopback, in this process. It must not be used
+// concurrently.
 type Cluster struct {
 	Members []Member
 	running []*embed.Etcd
 }
 
-// StartCluster starts so many members, which end with t. adjust is called on
-// each of them before it has its addresses, and may be nil.
+// StartCluster starts a cluster of this size, which is stopped when t ends. adjust is
+// called for each member before it gets its addresses, and may be nil.
 func StartCluster(t testing.TB, size int, adjust func(*Member)) *Cluster {
 	t.Helper()
 	var err error
-	for range 3 { // somebody else may take a port first
+	for range 3 { // another process may take a port first
 		c := &Cluster{running: make([]*embed.Etcd, size)}
 		if c.Members, err = NewMembers(t.TempDir(), size, adjust); err != nil {
 			t.Fatal(err)
@@ -41,8 +41,8 @@ func StartCluster(t testing.TB, size int, adjust func(*Member)) *Cluster {
 	return nil
 }
 
-// NewMembers are those of a new cluster, with data in folders of dir and
-// addresses of loopback on which nobody listened just now.
+// NewMembers returns the members of a new cluster, with data directories in dir and free
+// addresses on loopback.
 func NewMembers(dir string, size int, adjust func(*Member)) ([]Member, error) {
 	all, initial := make([]Member, size), ""
 	for i := range all {
@@ -72,7 +72,7 @@ func NewMembers(dir string, size int, adjust func(*Member)) ([]Member, error) {
 	return all, nil
 }
 
-// freeAddress returns an address of loopback on which nobody listened just now.
+// freeAddress returns a free address on loopback.
 func freeAddress() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -82,8 +82,8 @@ func freeAddress() (string, error) {
 	return l.Addr().String(), nil
 }
 
-// Start starts all members that do not run, at once: none is ready without
-// others.
+// Start starts all members that are not running. It starts them concurrently, because
+// none becomes ready alone.
 func (c *Cluster) Start() error {
 	errs := make([]error, len(c.Members))
 	c.each(func(i int) {
@@ -94,8 +94,8 @@ func (c *Cluster) Start() error {
 	return errors.Join(errs...)
 }
 
-// Stop ends all members. It is slow while clients are connected, for whom etcd
-// waits.
+// Stop stops all members. It is slow while clients are connected, since etcd waits for
+// them.
 func (c *Cluster) Stop() {
 	c.each(func(i int) {
 		if e := c.running[i]; e != nil {
@@ -114,10 +114,10 @@ func (c *Cluster) each(do func(i int)) {
 	all.Wait()
 }
 
-// Endpoints are where the clients go, HOST:PORT.
+// Endpoints returns the client addresses of the members, HOST:PORT.
 func (c *Cluster) Endpoints() []string { return Endpoints(c.Members) }
 
-// Endpoints are where the members' clients go, HOST:PORT.
+// Endpoints returns the client addresses of the members, HOST:PORT.
 func Endpoints(members []Member) (all []string) {
 	for _, m := range members {
 		if u, err := url.Parse(m.Client); err == nil {

@@ -14,38 +14,38 @@ import (
 	"originwarden/store/etcd/etcdtest"
 )
 
-// feedsNoForeignDeletion empties the prefix, or parts of it, under a watch. What
-// was listed must not be taken off the lists.
-func feedsNoForeignDeletion(t *testing.T, c *etcdtest.Cluster) {
+// feedOmitsForeignDeletions deletes all keys, or some, during a watch. The feed must not
+// report that as deletions, which would empty the lists.
+func feedOmitsForeignDeletions(t *testing.T, c *etcdtest.Cluster) {
 	for _, part := range []string{"", "i/", "i/acme/"} {
-		o := optionsOf(c)
-		s := open(t, o)
-		one := create(t, s, entry("acme", "one", "https://a.example"))
-		two := create(t, s, entry("other", "two"))
+		o := newOptions(c)
+		s := openStore(t, o)
+		one := create(t, s, newIntegration("acme", "one", "https://a.example"))
+		two := create(t, s, newIntegration("other", "two"))
 		w := watch(t, s, one.Revision)
 		if got := w.next(t); got.Revision != two.Revision {
-			t.Errorf("the first change is %+v", got)
+			t.Errorf("the first change is %+v, want revision %d", got, two.Revision)
 		}
-		if _, err := raw(t, c).Delete(t.Context(), key(o, part), clientv3.WithPrefix()); err != nil {
+		if _, err := newClient(t, c).Delete(t.Context(), key(o, part), clientv3.WithPrefix()); err != nil {
 			t.Fatal(err)
 		}
 		err := w.end(t)
 		var reset *store.ResetError
 		if part == "" && !errors.As(err, &reset) || part != "" && !strings.Contains(fmt.Sprint(err), "a program other than originwarden") {
-			t.Errorf("the watch of an emptied %q ended with %v", part, err)
+			t.Errorf("after the deletion of %q, Watch ended with %v", part, err)
 		}
 		if n := len(w.changes); n > 0 {
-			t.Errorf("it was handed %d changes, the first %+v", n, <-w.changes)
+			t.Errorf("Watch received %d changes, the first %+v", n, <-w.changes)
 		}
 	}
 }
 
-// feedsALongHistory watches more than one response of the cluster has.
-func feedsALongHistory(t *testing.T, c *etcdtest.Cluster) {
+// feedsLongHistory watches a history that does not fit into one response of etcd.
+func feedsLongHistory(t *testing.T, c *etcdtest.Cluster) {
 	const edits, writers = 1200, 12
-	o := optionsOf(c)
-	s, client := open(t, o), raw(t, c)
-	first := create(t, s, entry("acme", "one", many(100)...))
+	o := newOptions(c)
+	s, client := openStore(t, o), newClient(t, c)
+	first := create(t, s, newIntegration("acme", "one", makeOrigins(100)...))
 	of := key(o, "i/acme/"+first.ID)
 	kept, err := client.Get(t.Context(), of)
 	if err != nil {
@@ -67,25 +67,25 @@ func feedsALongHistory(t *testing.T, c *etcdtest.Cluster) {
 	for n := range edits + 1 {
 		got := w.next(t)
 		if got.Revision <= before || len(got.Origins) != 100 {
-			t.Fatalf("change %d at revision %d with %d origins comes after %d", n, got.Revision, len(got.Origins), before)
+			t.Fatalf("change %d has revision %d and %d origins, after revision %d", n, got.Revision, len(got.Origins), before)
 		}
 		before = got.Revision
 	}
 	if at, err := s.Position(t.Context()); err != nil || at.Revision != before {
-		t.Errorf("it is at %+v, %v, and was fed up to %d", at, err, before)
+		t.Errorf("Position = %+v, %v; the feed ended at %d", at, err, before)
 	}
 }
 
-// feedsThroughBreaks watches through a connection that is cut all the time.
-func feedsThroughBreaks(t *testing.T, c *etcdtest.Cluster) {
-	s, o, r := relayed(t, c)
+// feedContinuesAfterDisconnects closes the connections of a watch repeatedly.
+func feedContinuesAfterDisconnects(t *testing.T, c *etcdtest.Cluster) {
+	s, o, r := openThroughRelay(t, c)
 	o.Endpoints = c.Endpoints()
-	writer := open(t, o)
+	writer := openStore(t, o)
 	w := watch(t, s, 0)
 	for i := range 60 {
-		is := create(t, writer, entry("acme", "one"))
+		is := create(t, writer, newIntegration("acme", "one"))
 		if i%7 == 0 {
-			r.cut()
+			r.disconnect()
 		}
 		if i%11 == 0 {
 			if _, err := writer.Delete(t.Context(), "acme", is.ID, allowed); err != nil {
@@ -93,7 +93,7 @@ func feedsThroughBreaks(t *testing.T, c *etcdtest.Cluster) {
 			}
 		}
 		if got := w.next(t); got.Revision != is.Revision || got.ID != is.ID || got.Deleted {
-			t.Fatalf("change %d is %+v, want a creation at %d", i, got, is.Revision)
+			t.Fatalf("change %d is %+v, want a creation at revision %d", i, got, is.Revision)
 		}
 		if i%11 == 0 {
 			if got := w.next(t); !got.Deleted || got.ID != is.ID {
@@ -103,37 +103,37 @@ func feedsThroughBreaks(t *testing.T, c *etcdtest.Cluster) {
 	}
 }
 
-// endsASilentWatch has a member that accepts everything and answers nothing, as
-// one that was stopped.
-func endsASilentWatch(t *testing.T, c *etcdtest.Cluster) {
-	s, _, r := relayed(t, c)
-	one := create(t, s, entry("acme", "one"))
+// endsSilentWatch uses a member that accepts requests and never responds, like a paused
+// process.
+func endsSilentWatch(t *testing.T, c *etcdtest.Cluster) {
+	s, _, r := openThroughRelay(t, c)
+	one := create(t, s, newIntegration("acme", "one"))
 	w := watch(t, s, 0)
 	w.next(t)
-	r.mute.Store(true)
+	r.drop.Store(true)
 	start := time.Now()
 	if err := w.end(t); err == nil || t.Context().Err() != nil {
-		t.Errorf("it ended with %v", err)
+		t.Errorf("Watch ended with %v", err)
 	}
 	if took := time.Since(start); took > 15*time.Second {
-		t.Errorf("it ended after %v", took)
+		t.Errorf("Watch ended after %v", took)
 	}
-	r.mute.Store(false)
-	r.cut()
+	r.drop.Store(false)
+	r.disconnect()
 	w = watch(t, s, one.Revision)
-	two := create(t, s, entry("acme", "two"))
+	two := create(t, s, newIntegration("acme", "two"))
 	if got := w.next(t); got.Revision != two.Revision {
-		t.Errorf("it went on with %+v", got)
+		t.Errorf("the next Watch received %+v, want revision %d", got, two.Revision)
 	}
 }
 
-// TestStore_FeedsAnIdleStoreWhoseClusterForgetsItsHistory has others write to
-// the cluster, and the cluster forget, for longer than a watch may hear nothing.
-func TestStore_FeedsAnIdleStoreWhoseClusterForgetsItsHistory(t *testing.T) {
+// TestStore_FeedSurvivesCompactionWhileIdle compacts the history, with writes of other
+// programs, while a watch has no changes for longer than it may get no response.
+func TestStore_FeedSurvivesCompactionWhileIdle(t *testing.T) {
 	t.Parallel()
 	c := etcdtest.StartCluster(t, 1, nil)
-	o := optionsOf(c)
-	s := open(t, o)
+	o := newOptions(c)
+	s := openStore(t, o)
 	if _, err := s.Position(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -142,9 +142,9 @@ func TestStore_FeedsAnIdleStoreWhoseClusterForgetsItsHistory(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		put, err := raw(t, c).Put(t.Context(), "/elsewhere", name)
+		put, err := newClient(t, c).Put(t.Context(), "/elsewhere", name)
 		if err == nil {
-			_, err = raw(t, c).Compact(t.Context(), put.Header.Revision)
+			_, err = newClient(t, c).Compact(t.Context(), put.Header.Revision)
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -152,16 +152,16 @@ func TestStore_FeedsAnIdleStoreWhoseClusterForgetsItsHistory(t *testing.T) {
 		w := watch(t, s, at.Revision)
 		select {
 		case err := <-w.ended:
-			t.Fatalf("the watch of an idle store ended with %v", err)
-		case <-time.After(8 * time.Second): // more than it takes to notice a silence
+			t.Fatalf("Watch of an idle store ended with %v", err)
+		case <-time.After(8 * time.Second): // longer than a watch waits for a response
 		}
-		is := create(t, s, entry("acme", name))
+		is := create(t, s, newIntegration("acme", name))
 		if got := w.next(t); got.Revision != is.Revision {
-			t.Errorf("the change is %+v", got)
+			t.Errorf("the change is %+v, want revision %d", got, is.Revision)
 		}
 	}
 	w := watch(t, s, 0)
 	if err := w.end(t); !errors.Is(err, store.ErrCompacted) {
-		t.Errorf("from the beginning, which was forgotten, it ended with %v", err)
+		t.Errorf("Watch from the compacted beginning ended with %v, want ErrCompacted", err)
 	}
 }

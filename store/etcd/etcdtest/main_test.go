@@ -19,8 +19,8 @@ import (
 	"originwarden/store/etcd/etcdtest"
 )
 
-// A test that kills or stops members starts them as processes: this binary, with
-// a member in the variable.
+// A test that kills or pauses members starts each as a process of this binary, with the
+// member in memberVariable.
 const memberVariable = "ORIGINWARDEN_ETCD_MEMBER"
 
 func TestMain(m *testing.M) {
@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// runMember runs a member until stdin ends, or it is killed.
+// runMember runs a member until stdin ends or the process is killed.
 func runMember(text string) error {
 	var m etcdtest.Member
 	if err := json.Unmarshal([]byte(text), &m); err != nil {
@@ -50,19 +50,19 @@ func runMember(text string) error {
 	return nil
 }
 
-// processes are a cluster whose members are processes.
-type processes struct {
+// processCluster is a cluster whose members are processes.
+type processCluster struct {
 	*etcdtest.Cluster
 	running []*exec.Cmd
 }
 
-func startProcesses(t *testing.T) *processes {
+func startProcessCluster(t *testing.T) *processCluster {
 	t.Helper()
 	members, err := etcdtest.NewMembers(t.TempDir(), 3, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &processes{Cluster: &etcdtest.Cluster{Members: members}, running: make([]*exec.Cmd, len(members))}
+	p := &processCluster{Cluster: &etcdtest.Cluster{Members: members}, running: make([]*exec.Cmd, len(members))}
 	t.Cleanup(func() {
 		for i := range p.running {
 			p.kill(i)
@@ -74,8 +74,8 @@ func startProcesses(t *testing.T) *processes {
 	return p
 }
 
-// start starts those that do not run.
-func (p *processes) start() error {
+// start starts the members that are not running.
+func (p *processCluster) start() error {
 	errs := make(chan error)
 	for i := range p.running {
 		go func() {
@@ -107,7 +107,7 @@ func startProcess(m etcdtest.Member) (*exec.Cmd, error) {
 	cmd := exec.Command(self)
 	cmd.Env = append(os.Environ(), memberVariable+"="+string(text))
 	cmd.Stderr = os.Stderr
-	_, err = cmd.StdinPipe() // ends with this process
+	_, err = cmd.StdinPipe() // closed when this process ends
 	stdout, outErr := cmd.StdoutPipe()
 	if err := errors.Join(err, outErr, cmd.Start()); err != nil {
 		return nil, err
@@ -119,8 +119,8 @@ func startProcess(m etcdtest.Member) (*exec.Cmd, error) {
 	return cmd, nil
 }
 
-// kill ends a member as kill -9 does.
-func (p *processes) kill(i int) {
+// kill kills a member with SIGKILL.
+func (p *processCluster) kill(i int) {
 	if cmd := p.running[i]; cmd != nil {
 		p.running[i] = nil
 		_ = cmd.Process.Kill()
@@ -128,8 +128,8 @@ func (p *processes) kill(i int) {
 	}
 }
 
-// pause stops a member, whose connections stay.
-func (p *processes) pause(t *testing.T, i int) (resume func()) {
+// pause stops a member with SIGSTOP. Its connections stay open.
+func (p *processCluster) pause(t *testing.T, i int) (resume func()) {
 	t.Helper()
 	process := p.running[i].Process
 	if err := process.Signal(syscall.SIGSTOP); err != nil {
@@ -138,8 +138,8 @@ func (p *processes) pause(t *testing.T, i int) (resume func()) {
 	return func() { _ = process.Signal(syscall.SIGCONT) }
 }
 
-// leader returns the number of the leader, or -1 if none is known.
-func (p *processes) leader(ctx context.Context) int {
+// leader returns the index of the leader, or -1 if it is unknown.
+func (p *processCluster) leader(ctx context.Context) int {
 	client, err := clientv3.New(clientv3.Config{Endpoints: p.Endpoints(), Logger: zap.NewNop()})
 	if err != nil {
 		return -1

@@ -11,26 +11,26 @@ import (
 	"go.uber.org/zap"
 )
 
-// Member is what one member of a cluster is started with.
+// Member is the configuration of a member of a cluster.
 type Member struct {
 	Name string
-	Dir  string // its data; is made, and kept
-	// Client and Peer are where it listens, URLs.
+	Dir  string // its data directory, which is created and not removed
+	// Client and Peer are the URLs where it listens.
 	Client, Peer string
-	// Initial is the cluster that it makes: NAME=PEER,…
+	// Initial lists the members of the cluster: NAME=PEER,…
 	Initial string
-	// Token tells clusters apart that are made of the same addresses.
+	// Token distinguishes clusters with the same addresses.
 	Token string
-	// TLS is for its clients; nil means without.
+	// TLS is for client connections. If it is nil, they use no TLS.
 	TLS *transport.TLSInfo `json:"-"`
-	// Adjust changes what etcd is configured with; nil means not.
+	// Adjust changes the configuration of etcd. It may be nil.
 	Adjust func(*embed.Config) `json:"-"`
 }
 
-const startPatience = 30 * time.Second
+const startTimeout = 30 * time.Second
 
-// Start starts the member in this process, and returns when it is part of the
-// cluster or has not become so within 30 s.
+// Start starts the member in this process, and returns when it has joined the cluster,
+// or after 30 s.
 func (m Member) Start() (*embed.Etcd, error) {
 	config, err := m.config()
 	if err != nil {
@@ -46,7 +46,7 @@ func (m Member) Start() (*embed.Etcd, error) {
 	case err = <-e.Err():
 	case <-e.Server.StopNotify():
 		err = errors.New("it stopped")
-	case <-time.After(startPatience):
+	case <-time.After(startTimeout):
 		err = errors.New("it did not become ready")
 	}
 	e.Close()
@@ -68,7 +68,7 @@ func (m Member) config() (*embed.Config, error) {
 	c.ListenPeerUrls, c.AdvertisePeerUrls = []url.URL{*peer}, []url.URL{*peer}
 	c.InitialCluster, c.InitialClusterToken = m.Initial, m.Token
 	c.TickMs, c.ElectionMs = 50, 500
-	c.UnsafeNoFsync = true // no machine loses its power in a test
+	c.UnsafeNoFsync = true // tests do not simulate a power failure
 	c.ZapLoggerBuilder = embed.NewZapLoggerBuilder(zap.NewNop())
 	if m.TLS != nil {
 		c.ClientTLSInfo = *m.TLS

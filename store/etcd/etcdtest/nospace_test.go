@@ -16,59 +16,60 @@ import (
 	"originwarden/store/etcd/etcdtest"
 )
 
-const writers = 40 // at once, each to a tenant of its own
+const writers = 40 // concurrent, each with its own tenant
 
-// TestStore_SaysThatTheClusterHasNoSpace has many write until a small quota is
-// reached: some writes arrive just when it is.
-func TestStore_SaysThatTheClusterHasNoSpace(t *testing.T) {
+// TestStore_ReportsFullCluster writes concurrently until a small quota is reached, so
+// that some writes arrive at that moment.
+func TestStore_ReportsFullCluster(t *testing.T) {
 	t.Parallel()
 	c := etcdtest.StartCluster(t, 1, func(m *etcdtest.Member) {
 		m.Adjust = func(c *embed.Config) { c.QuotaBackendBytes = 4 << 20 }
 	})
-	s := open(t, optionsOf(c))
-	if err := s.CheckWrites(within(t, 10*time.Second)); err != nil {
-		t.Fatalf("a check with space: %v", err)
+	s := openStore(t, newOptions(c))
+	if err := s.CheckWrites(withTimeout(t, 10*time.Second)); err != nil {
+		t.Fatalf("CheckWrites with space: %v", err)
 	}
-	claims := writeUntilFull(t, s)
-	wantNoSpace(t, s.CheckWrites(within(t, 10*time.Second)))
+	acknowledged := writeUntilFull(t, s)
+	wantNoSpace(t, s.CheckWrites(withTimeout(t, 10*time.Second)))
 	for i := range writers {
-		_, all, err := s.Load(within(t, 10*time.Second), fmt.Sprint(i))
+		_, all, err := s.Load(withTimeout(t, 10*time.Second), fmt.Sprint(i))
 		if err != nil {
-			t.Fatalf("a read: %v", err)
+			t.Fatalf("read in a full cluster: %v", err)
 		}
 		for _, w := range all {
-			if !claims[w.ID] {
-				t.Errorf("%s was made, and said not to be", w.ID)
+			if !acknowledged[w.ID] {
+				t.Errorf("%s is stored, but was reported as not made", w.ID)
 			}
-			delete(claims, w.ID)
+			delete(acknowledged, w.ID)
 		}
 	}
-	for id, made := range claims {
+	for id, made := range acknowledged {
 		if made {
-			t.Errorf("%s was acknowledged, and is not there", id)
+			t.Errorf("%s was acknowledged, but is lost", id)
 		}
 	}
 	makeSpace(t, c, "/test/")
-	soon := within(t, 10*time.Second)
+	soon := withTimeout(t, 10*time.Second)
 	for err := s.CheckWrites(soon); err != nil; err = s.CheckWrites(soon) {
 		if soon.Err() != nil {
-			t.Fatalf("a check without the alarm: %v", err)
+			t.Fatalf("CheckWrites after the alarm: %v", err)
 		}
 	}
 }
 
-// writeUntilFull returns of each entry whether it was made.
+// writeUntilFull creates web integrations until writes fail, and returns for each one
+// whether it was acknowledged.
 func writeUntilFull(t *testing.T, s *etcd.Store) map[string]bool {
-	claims := map[string]bool{}
+	acknowledged := map[string]bool{}
 	var mu sync.Mutex
 	var all sync.WaitGroup
 	for i := range writers {
 		all.Go(func() {
 			for {
-				w := entry(fmt.Sprint(i), "one", "https://"+strings.Repeat("a", 20_000)+".example")
-				_, err := s.Create(within(t, 30*time.Second), w)
+				w := newIntegration(fmt.Sprint(i), "one", "https://"+strings.Repeat("a", 20_000)+".example")
+				_, err := s.Create(withTimeout(t, 30*time.Second), w)
 				mu.Lock()
-				claims[w.ID] = err == nil
+				acknowledged[w.ID] = err == nil
 				mu.Unlock()
 				if err != nil {
 					wantNoSpace(t, err)
@@ -78,22 +79,22 @@ func writeUntilFull(t *testing.T, s *etcd.Store) map[string]bool {
 		})
 	}
 	all.Wait()
-	return claims
+	return acknowledged
 }
 
 func wantNoSpace(t *testing.T, err error) {
 	t.Helper()
 	if failed, ok := errors.AsType[*store.WriteError](err); !ok || failed.Cause != store.CauseNoSpace || !failed.NotMade {
-		t.Errorf("it fails with %+v", err)
+		t.Errorf("error %+v, want cause %q and NotMade", err, store.CauseNoSpace)
 	}
 }
 
-// makeSpace deletes what has a prefix, does what an operator does, and ends the
-// alarm.
+// makeSpace deletes the keys with the prefix without, compacts and defragments as an
+// operator does, and clears the alarm.
 func makeSpace(t *testing.T, c *etcdtest.Cluster, without string) {
 	t.Helper()
-	client := raw(t, c)
-	ctx := within(t, 30*time.Second)
+	client := newClient(t, c)
+	ctx := withTimeout(t, 30*time.Second)
 	if _, err := client.Delete(ctx, without, clientv3.WithPrefix()); err != nil {
 		t.Fatal(err)
 	}

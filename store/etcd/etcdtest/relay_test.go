@@ -8,21 +8,21 @@ import (
 	"time"
 )
 
-// relay is a connection to a member that can be bad.
+// relay forwards connections to a member, and can disturb them.
 type relay struct {
 	net.Listener
 	target string
-	slow   atomic.Int64 // how much longer answers take, in nanoseconds
-	mute   atomic.Bool  // requests are lost, and answers
-	lost   atomic.Int64 // how often a request was
-	hold   sync.RWMutex // while it is locked, requests wait
+	delay  atomic.Int64 // of responses, in nanoseconds
+	drop   atomic.Bool  // drop requests and responses
+	lost   atomic.Int64 // number of dropped requests
+	hold   sync.RWMutex // requests wait while it is locked
 
 	mu    sync.Mutex
 	conns map[net.Conn]bool
 	pipes sync.WaitGroup
 }
 
-// newRelay relays to an address until t ends.
+// newRelay starts a relay to the address target, which is closed when t ends.
 func newRelay(t testing.TB, target string) *relay {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -33,7 +33,7 @@ func newRelay(t testing.TB, target string) *relay {
 	r.pipes.Go(r.serve)
 	t.Cleanup(func() {
 		_ = l.Close()
-		r.cut()
+		r.disconnect()
 		r.pipes.Wait()
 	})
 	return r
@@ -58,18 +58,18 @@ func (r *relay) serve() {
 	}
 }
 
-// pipe passes on what is sent. What comes while something waits waits no longer
-// for that.
-func (r *relay) pipe(to, from net.Conn, answers bool) {
+// pipe forwards data. The delay applies to each chunk from its arrival, so delays of
+// consecutive chunks do not add up.
+func (r *relay) pipe(to, from net.Conn, responses bool) {
 	defer to.Close()
 	defer from.Close()
 	type chunk struct {
 		due   time.Time
 		bytes []byte
 	}
-	line := make(chan chunk, 1024)
+	queue := make(chan chunk, 1024)
 	r.pipes.Go(func() {
-		defer close(line)
+		defer close(queue)
 		for {
 			buffer := make([]byte, 64<<10)
 			n, err := from.Read(buffer)
@@ -77,34 +77,34 @@ func (r *relay) pipe(to, from net.Conn, answers bool) {
 				return
 			}
 			due := time.Now()
-			if answers {
-				due = due.Add(time.Duration(r.slow.Load()))
+			if responses {
+				due = due.Add(time.Duration(r.delay.Load()))
 			}
-			line <- chunk{due, buffer[:n]}
+			queue <- chunk{due, buffer[:n]}
 		}
 	})
-	for c := range line {
+	for c := range queue {
 		time.Sleep(time.Until(c.due))
-		if r.mute.Load() {
-			if !answers {
+		if r.drop.Load() {
+			if !responses {
 				r.lost.Add(1)
 			}
 			continue
 		}
-		if !answers {
+		if !responses {
 			r.hold.RLock()
 		}
 		if _, err := to.Write(c.bytes); err != nil {
 			_ = from.Close()
 		}
-		if !answers {
+		if !responses {
 			r.hold.RUnlock()
 		}
 	}
 }
 
-// cut ends all connections; new ones are relayed.
-func (r *relay) cut() {
+// disconnect closes all connections. New ones are relayed.
+func (r *relay) disconnect() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for conn := range r.conns {

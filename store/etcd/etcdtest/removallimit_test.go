@@ -8,54 +8,54 @@ import (
 	"originwarden/store"
 )
 
-// TestStore_HoldsTheLimitsToWhatRemovalsLeave adds as many origins as were removed
-// under the alarm to a tenant that has reached its limit.
-func TestStore_HoldsTheLimitsToWhatRemovalsLeave(t *testing.T) {
+// TestStore_CountsRemovalsTowardsLimits removes an origin under the alarm from a tenant
+// at its limit. The tenant may then add one origin, but not two.
+func TestStore_CountsRemovalsTowardsLimits(t *testing.T) {
 	t.Parallel()
 	adding := func(tenant, id, origin string) store.Write {
 		return store.Write{Tenant: tenant, ID: id, Make: func(was *store.WebIntegration) (*store.WebIntegration, error) {
-			return was, appending(origin)(was)
+			return was, addOrigin(origin)(was)
 		}}
 	}
-	c := startSmall(t)
-	o := optionsOf(c)
+	c := startSmallCluster(t)
+	o := newOptions(c)
 	o.Limits.Origins = 2
-	s := openWithPool(t, o)
+	s := openStoreWithPool(t, o)
 	for name, add := range map[string]func(tenant, id, origin string) error{
 		"Edit": func(tenant, id, origin string) error {
-			_, err := s.Edit(within(t, time.Minute), tenant, id, appending(origin))
+			_, err := s.Edit(withTimeout(t, time.Minute), tenant, id, addOrigin(origin))
 			return err
 		},
 		"Batch": func(tenant, id, origin string) error {
-			refused, err := s.Batch(within(t, time.Minute), []store.Write{adding(tenant, id, origin)})
+			refused, err := s.Batch(withTimeout(t, time.Minute), []store.Write{adding(tenant, id, origin)})
 			return errors.Join(append(refused, err)...)
 		},
 	} {
-		w := create(t, s, entry(name, "one", "https://a.example", "https://b.example"))
-		fillByOthers(t, c)
-		if _, err := s.Edit(within(t, time.Minute), name, w.ID, removing("https://a.example")); err != nil {
+		w := create(t, s, newIntegration(name, "one", "https://a.example", "https://b.example"))
+		fillCluster(t, c)
+		if _, err := s.Edit(withTimeout(t, time.Minute), name, w.ID, removeOrigins("https://a.example")); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		makeSpace(t, c, others)
+		makeSpace(t, c, otherPrefix)
 		if err := add(name, w.ID, "https://c.example"); err != nil {
-			t.Errorf("%s of one more: %v", name, err)
+			t.Errorf("%s up to the limit: %v", name, err)
 		}
 		var limit *store.LimitError
 		if err := add(name, w.ID, "https://d.example"); !errors.As(err, &limit) {
-			t.Errorf("%s of one too many: %v", name, err)
+			t.Errorf("%s beyond the limit: error %v, want a LimitError", name, err)
 		}
 	}
 }
 
-func TestStore_SaysThatABatchFindsNoSpace(t *testing.T) {
+func TestStore_ReportsFullClusterToBatch(t *testing.T) {
 	t.Parallel()
-	c := startSmall(t)
-	s := openWithPool(t, optionsOf(c))
-	w := create(t, s, entry("acme", "one", "https://a.example"))
-	fillByOthers(t, c)
+	c := startSmallCluster(t)
+	s := openStoreWithPool(t, newOptions(c))
+	w := create(t, s, newIntegration("acme", "one", "https://a.example"))
+	fillCluster(t, c)
 	deletion := store.Write{Tenant: "acme", ID: w.ID, Make: func(*store.WebIntegration) (*store.WebIntegration, error) { return nil, nil }}
-	refused, err := s.Batch(within(t, time.Minute), []store.Write{deletion})
+	refused, err := s.Batch(withTimeout(t, time.Minute), []store.Write{deletion})
 	if wantNoSpace(t, err); len(refused) > 0 {
-		t.Errorf("Batch tells of %v", refused)
+		t.Errorf("Batch returned the outcomes %v, want none", refused)
 	}
 }

@@ -19,70 +19,70 @@ import (
 	"originwarden/store/etcd/etcdtest"
 )
 
-// TestStore_RenewsItsAccess changes the password, and then the authority of the
-// cluster's certificates, of a store that goes on.
-func TestStore_RenewsItsAccess(t *testing.T) {
+// TestStore_RenewsAccess changes the password, and then the authority of the cluster's
+// certificates, while the store stays open.
+func TestStore_RenewsAccess(t *testing.T) {
 	t.Parallel()
 	old, next := newAuthority(t), newAuthority(t)
-	old.leaf(t, "server")
+	old.issueLeaf(t, "server")
 	c := etcdtest.StartCluster(t, 1, func(m *etcdtest.Member) {
 		m.TLS = &transport.TLSInfo{CertFile: old.file("server.pem"), KeyFile: old.file("server.key")}
 		m.Adjust = func(c *embed.Config) { c.BcryptCost = 4 }
 	})
-	o := optionsOf(c)
+	o := newOptions(c)
 	o.TLS = &tls.Config{RootCAs: old.pool(t)}
 	enableAuth(t, c, o.TLS, key(o, ""))
 	o.Username, o.Password = "originwarden", "secret"
-	s := open(t, o)
-	w := create(t, s, entry("acme", "one"))
-	fed := feedAll(t, s)
+	s := openStore(t, o)
+	w := create(t, s, newIntegration("acme", "one"))
+	revisionsUntil := collectRevisions(t, s)
 
-	wantRenewal(t, s, etcd.Access{Username: "originwarden", Password: "guess", TLS: o.TLS}, "authentication failed")
+	wantRenew(t, s, etcd.Access{Username: "originwarden", Password: "guess", TLS: o.TLS}, "authentication failed")
 	edit(t, s, w)
 	changePassword(t, c, o.TLS, "another")
-	if _, err := s.Edit(within(t, 5*time.Second), "acme", w.ID, appending("https://a.example")); err == nil {
-		t.Error("the old password is good for writes")
+	if _, err := s.Edit(withTimeout(t, 5*time.Second), "acme", w.ID, addOrigin("https://a.example")); err == nil {
+		t.Error("Edit with the old password returned no error")
 	}
-	wantRenewal(t, s, etcd.Access{Username: "originwarden", Password: "another", TLS: o.TLS}, "")
+	wantRenew(t, s, etcd.Access{Username: "originwarden", Password: "another", TLS: o.TLS}, "")
 	edit(t, s, w)
 
 	renewed := etcd.Access{Username: "originwarden", Password: "another", TLS: &tls.Config{RootCAs: next.pool(t)}}
-	wantRenewal(t, s, renewed, "unknown authority")
-	next.dir = old.dir // where the member reads its certificate for every connection
-	next.leaf(t, "server")
-	wantRenewal(t, s, renewed, "")
+	wantRenew(t, s, renewed, "unknown authority")
+	next.dir = old.dir // the member reads its certificate there for every connection
+	next.issueLeaf(t, "server")
+	wantRenew(t, s, renewed, "")
 	last := edit(t, s, w)
-	if all := fed(last); all[len(all)-1] != last {
-		t.Errorf("the feed has %d, not %d", all, last)
+	if all := revisionsUntil(last); all[len(all)-1] != last {
+		t.Errorf("the feed has the revisions %d, want the last to be %d", all, last)
 	}
 }
 
-// TestStore_WatchesAgainWithOtherCredentials says that a watch does not stay where
-// the old access was good.
-func TestStore_WatchesAgainWithOtherCredentials(t *testing.T) {
+// A watch must not go on with the old access.
+func TestStore_EndsWatchWhenAccessIsRenewed(t *testing.T) {
 	t.Parallel()
-	s := open(t, optionsOf(etcdtest.StartCluster(t, 1, nil)))
-	w := create(t, s, entry("acme", "one"))
+	s := openStore(t, newOptions(etcdtest.StartCluster(t, 1, nil)))
+	w := create(t, s, newIntegration("acme", "one"))
 	seen, ended := make(chan struct{}, 10), make(chan error, 1)
 	go func() {
 		ended <- s.Watch(t.Context(), w.Revision-1, func([]origins.Change) { seen <- struct{}{} })
 	}()
 	<-seen
-	wantRenewal(t, s, etcd.Access{}, "")
+	wantRenew(t, s, etcd.Access{}, "")
 	select {
 	case err := <-ended:
 		if err == nil || errors.Is(err, context.Canceled) {
-			t.Errorf("the watch ended with %v", err)
+			t.Errorf("Watch ended with %v", err)
 		}
-	case <-within(t, 10*time.Second).Done():
-		t.Error("the watch goes on as before")
+	case <-withTimeout(t, 10*time.Second).Done():
+		t.Error("Watch did not end after Renew")
 	}
 }
 
-// wantRenewal renews the access. why is what the error says, or "" for none.
-func wantRenewal(t *testing.T, s *etcd.Store, a etcd.Access, why string) {
+// wantRenew renews the access. The error must contain why; if why is "", there must be
+// none.
+func wantRenew(t *testing.T, s *etcd.Store, a etcd.Access, why string) {
 	t.Helper()
-	err := s.Renew(within(t, 5*time.Second), a)
+	err := s.Renew(withTimeout(t, 5*time.Second), a)
 	if (err == nil) != (why == "") || err != nil && !strings.Contains(err.Error(), why) {
 		t.Errorf("Renew: %v, want %q", err, why)
 	}
@@ -90,7 +90,7 @@ func wantRenewal(t *testing.T, s *etcd.Store, a etcd.Access, why string) {
 
 func edit(t *testing.T, s store.Store, w store.WebIntegration) (revision uint64) {
 	t.Helper()
-	got, err := s.Edit(within(t, 5*time.Second), w.TenantID, w.ID, appending("https://a.example"))
+	got, err := s.Edit(withTimeout(t, 5*time.Second), w.TenantID, w.ID, addOrigin("https://a.example"))
 	if err != nil {
 		t.Errorf("Edit: %v", err)
 	}
@@ -104,7 +104,7 @@ func changePassword(t *testing.T, c *etcdtest.Cluster, secured *tls.Config, to s
 		t.Fatal(err)
 	}
 	defer root.Close()
-	if _, err := root.UserChangePassword(within(t, 5*time.Second), "originwarden", to); err != nil {
+	if _, err := root.UserChangePassword(withTimeout(t, 5*time.Second), "originwarden", to); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -16,21 +16,21 @@ import (
 	"originwarden/store/etcd/etcdtest"
 )
 
-// TestStore_WritesWhileItsAccessIsRenewed has writers go on while the store goes
-// from one user to the other and back.
-func TestStore_WritesWhileItsAccessIsRenewed(t *testing.T) {
+// TestStore_WritesDuringAccessRenewal makes concurrent writes while the store switches
+// between two users.
+func TestStore_WritesDuringAccessRenewal(t *testing.T) {
 	t.Parallel()
 	c := etcdtest.StartCluster(t, 1, func(m *etcdtest.Member) {
 		m.Adjust = func(c *embed.Config) { c.BcryptCost = 4 }
 	})
-	o := optionsOf(c)
+	o := newOptions(c)
 	addUser(t, c, "other", key(o, ""), clientv3.PermissionType(clientv3.PermReadWrite))
 	addUser(t, c, "reader", key(o, ""), clientv3.PermissionType(clientv3.PermRead))
 	enableAuth(t, c, nil, key(o, ""))
 	o.Username, o.Password = "originwarden", "secret"
-	s := open(t, o)
-	before := create(t, s, entry("acme", "one"))
-	fed := feedAll(t, s)
+	s := openStore(t, o)
+	before := create(t, s, newIntegration("acme", "one"))
+	revisionsUntil := collectRevisions(t, s)
 
 	done := make(chan struct{})
 	var writers sync.WaitGroup
@@ -43,27 +43,27 @@ func TestStore_WritesWhileItsAccessIsRenewed(t *testing.T) {
 	}
 	for range 10 {
 		for _, user := range []string{"other", "originwarden"} {
-			wantRenewal(t, s, etcd.Access{Username: user, Password: "secret"}, "")
+			wantRenew(t, s, etcd.Access{Username: user, Password: "secret"}, "")
 			edit(t, s, before)
 		}
 	}
 	close(done)
 	writers.Wait()
 	last := edit(t, s, before)
-	wantEach(t, fed(last))
+	wantIncreasing(t, revisionsUntil(last))
 
-	wantRenewal(t, s, etcd.Access{Username: "reader", Password: "secret"}, "")
-	_, err := s.Create(within(t, 5*time.Second), entry("acme", "two"))
-	for call, err := range map[string]error{"Create": err, "CheckWrites": s.CheckWrites(within(t, 5*time.Second))} {
+	wantRenew(t, s, etcd.Access{Username: "reader", Password: "secret"}, "")
+	_, err := s.Create(withTimeout(t, 5*time.Second), newIntegration("acme", "two"))
+	for call, err := range map[string]error{"Create": err, "CheckWrites": s.CheckWrites(withTimeout(t, 5*time.Second))} {
 		if why, ok := errors.AsType[*store.WriteError](err); !ok || why.Cause != store.CauseDenied || !why.NotMade {
-			t.Errorf("%s of one who may only read: %v", call, err)
+			t.Errorf("%s by a user who may only read: error %v, want cause denied and NotMade", call, err)
 		}
 	}
-	wantRenewal(t, s, etcd.Access{Username: "other", Password: "secret"}, "")
+	wantRenew(t, s, etcd.Access{Username: "other", Password: "secret"}, "")
 	edit(t, s, before)
 }
 
-// writeUntil makes writes of every kind until done is closed. None may fail.
+// writeUntil makes writes of every kind until done is closed, or one fails.
 func writeUntil(t *testing.T, s store.Store, done <-chan struct{}, tenant string) error {
 	for {
 		select {
@@ -71,25 +71,25 @@ func writeUntil(t *testing.T, s store.Store, done <-chan struct{}, tenant string
 			return nil
 		default:
 		}
-		ctx := within(t, 10*time.Second)
-		w, err := s.Create(ctx, entry(tenant, "pages"))
+		ctx := withTimeout(t, 10*time.Second)
+		w, err := s.Create(ctx, newIntegration(tenant, "pages"))
 		if err != nil {
 			return fmt.Errorf("Create: %w", err)
 		}
-		if _, err := s.Edit(ctx, tenant, w.ID, appending("https://a.example")); err != nil {
+		if _, err := s.Edit(ctx, tenant, w.ID, addOrigin("https://a.example")); err != nil {
 			return fmt.Errorf("Edit: %w", err)
 		}
 		if _, err := s.Delete(ctx, tenant, w.ID, func(store.WebIntegration) error { return nil }); err != nil {
 			return fmt.Errorf("Delete: %w", err)
 		}
-		if _, err := s.Batch(ctx, creations(1, 1)); err != nil {
+		if _, err := s.Batch(ctx, createWrites(1, 1)); err != nil {
 			return fmt.Errorf("Batch: %w", err)
 		}
 	}
 }
 
-// wantEach wants every revision once, in order.
-func wantEach(t *testing.T, revisions []uint64) {
+// wantIncreasing checks that each revision is greater than the one before.
+func wantIncreasing(t *testing.T, revisions []uint64) {
 	t.Helper()
 	for i, r := range revisions[1:] {
 		if r <= revisions[i] {
@@ -98,8 +98,7 @@ func wantEach(t *testing.T, revisions []uint64) {
 	}
 }
 
-// addUser makes one of that name, with the password "secret", before access is
-// restricted.
+// addUser creates a user with the password "secret" before authentication is enabled.
 func addUser(t *testing.T, c *etcdtest.Cluster, name, prefix string, may clientv3.PermissionType) {
 	t.Helper()
 	client, err := clientv3.New(clientv3.Config{Endpoints: c.Endpoints(), Logger: zap.NewNop()})
@@ -107,7 +106,7 @@ func addUser(t *testing.T, c *etcdtest.Cluster, name, prefix string, may clientv
 		t.Fatal(err)
 	}
 	defer client.Close()
-	ctx := within(t, 10*time.Second)
+	ctx := withTimeout(t, 10*time.Second)
 	_, err = client.UserAdd(ctx, name, "secret")
 	if err == nil {
 		_, err = client.RoleAdd(ctx, name)

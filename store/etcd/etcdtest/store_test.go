@@ -20,66 +20,66 @@ import (
 
 var _ store.Store = (*etcd.Store)(nil)
 
-// prefixes makes one cluster many stores.
+// prefixes counts the stores of all clusters, each with its own prefix.
 var prefixes atomic.Int64
 
-// TestStore is everything that leaves the cluster whole.
+// TestStore runs the tests that do not disturb the cluster, in one cluster.
 func TestStore(t *testing.T) {
 	t.Parallel()
 	c := etcdtest.StartCluster(t, 3, nil)
 	for name, test := range map[string]func(*testing.T, *etcdtest.Cluster){
-		"KeepsTheContract":                          keepsTheContract,
-		"RefusesAPrefixWithinAnother":               refusesANestedPrefix,
-		"KeepsHostileTenantsApart":                  keepsHostileTenantsApart,
-		"LoadsATenantOfManyPages":                   loadsManyPages,
-		"RefusesMoreThanTheClusterTakes":            refusesTooManyBytes,
-		"FailsOnWhatNoStoreWrote":                   failsOnForeignValues,
-		"RefusesALayoutOfANewerVersion":             refusesANewerLayout,
-		"RefusesAnEntryThatJSONWouldChange":         refusesInvalidUTF8,
-		"LetsATenantShrinkThatHasMoreThanItMay":     letsATenantShrink,
-		"LosesNoEditOfSeveralProcesses":             losesNoEditOfSeveral,
-		"HoldsTheLimitsOfSeveralProcesses":          holdsTheLimitsOfSeveral,
-		"GivesAnIDToOneOfSeveralTenants":            givesAnIDToOne,
-		"WritesOnceWhenTheAnswerIsLost":             writesOnceWithoutAnswers,
-		"WritesOnceWhenTheRequestIsLost":            writesOnceWithoutRequests,
-		"WritesOnceHoweverTheNetworkIs":             writesOnceInABadNetwork,
-		"EndsCallsThatNobodyAnswers":                endsUnansweredCalls,
-		"SaysWhyItCannotConnect":                    saysWhy,
-		"IsNotResetByAnswersThatOvertake":           isNotResetByAnswers,
-		"RefusesAnEmptiedPrefix":                    refusesAnEmptiedPrefix,
-		"RefusesAnotherStore":                       refusesAnotherStore,
-		"WritesNothingToAStoreThatIsResetMeanwhile": writesNothingToAResetStore,
-		"FeedsNoDeletionThatNobodyMade":             feedsNoForeignDeletion,
-		"BatchesInFewCommits":                       batchesInFewCommits,
-		"BatchesWhatIsLarge":                        batchesWhatIsLarge,
-		"BatchesOnceWhenTheAnswerIsLost":            batchesOnceWithoutAnswers,
-		"MakesNoStoreThatMustExist":                 makesNoStoreThatMustExist,
-		"FeedsWhatCameLongBefore":                   feedsALongHistory,
-		"FeedsThroughABrokenConnection":             feedsThroughBreaks,
-		"EndsAWatchThatHearsNothing":                endsASilentWatch,
+		"ImplementsStoreContract":          implementsStoreContract,
+		"RefusesNestedPrefix":              refusesNestedPrefix,
+		"IsolatesUnusualTenants":           isolatesUnusualTenants,
+		"LoadsManyPages":                   loadsManyPages,
+		"RefusesTooLargeWrite":             refusesTooLargeWrite,
+		"FailsOnInvalidValues":             failsOnInvalidValues,
+		"RefusesNewerLayout":               refusesNewerLayout,
+		"RefusesInvalidUTF8":               refusesInvalidUTF8,
+		"LetsTenantOverLimitShrink":        letsTenantOverLimitShrink,
+		"LosesNoConcurrentEdit":            losesNoConcurrentEdit,
+		"AppliesLimitsToConcurrentCreates": appliesLimitsToConcurrentCreates,
+		"RefusesConcurrentDuplicateID":     refusesConcurrentDuplicateID,
+		"WritesOnceWhenResponseIsLost":     writesOnceWhenResponseIsLost,
+		"WritesOnceWhenRequestIsLost":      writesOnceWhenRequestIsLost,
+		"WritesOnceOverUnreliableNetwork":  writesOnceOverUnreliableNetwork,
+		"EndsUnansweredCalls":              endsUnansweredCalls,
+		"ReportsConnectionError":           reportsConnectionError,
+		"IsNotResetByReorderedResponses":   isNotResetByReorderedResponses,
+		"RefusesEmptiedPrefix":             refusesEmptiedPrefix,
+		"RefusesAnotherStore":              refusesAnotherStore,
+		"WritesNothingWhenReset":           writesNothingWhenReset,
+		"FeedOmitsForeignDeletions":        feedOmitsForeignDeletions,
+		"BatchesInFewCommits":              batchesInFewCommits,
+		"BatchesLargeWrites":               batchesLargeWrites,
+		"BatchesOnceWhenResponseIsLost":    batchesOnceWhenResponseIsLost,
+		"RefusesMissingStore":              refusesMissingStore,
+		"FeedsLongHistory":                 feedsLongHistory,
+		"FeedContinuesAfterDisconnects":    feedContinuesAfterDisconnects,
+		"EndsSilentWatch":                  endsSilentWatch,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, c) })
 	}
 }
 
-func keepsTheContract(t *testing.T, c *etcdtest.Cluster) {
+func implementsStoreContract(t *testing.T, c *etcdtest.Cluster) {
 	storetest.Run(t, func(t *testing.T, limits store.Limits) (store.Store, func(*testing.T) store.Store) {
-		o := optionsOf(c)
+		o := newOptions(c)
 		o.Limits = limits
-		s := openWithPool(t, o) // as gateways have it
-		t.Cleanup(func() { wantSound(t, c, o) })
+		s := openStoreWithPool(t, o) // as in a gateway
+		t.Cleanup(func() { wantConsistent(t, c, o) })
 		return s, func(t *testing.T) store.Store {
 			if err := s.Close(); err != nil {
 				t.Errorf("Close: %v", err)
 			}
-			s = open(t, o)
+			s = openStore(t, o)
 			return s
 		}
 	})
 }
 
-// optionsOf are those of a new store in the cluster.
-func optionsOf(c *etcdtest.Cluster) etcd.Options {
+// newOptions returns options for a new store in the cluster.
+func newOptions(c *etcdtest.Cluster) etcd.Options {
 	return etcd.Options{
 		Endpoints: c.Endpoints(),
 		Prefix:    fmt.Sprintf("test/%d", prefixes.Add(1)),
@@ -87,8 +87,8 @@ func optionsOf(c *etcdtest.Cluster) etcd.Options {
 	}
 }
 
-// open opens a store that is closed when t ends.
-func open(t testing.TB, o etcd.Options) *etcd.Store {
+// openStore opens a store, which is closed when t ends.
+func openStore(t testing.TB, o etcd.Options) *etcd.Store {
 	t.Helper()
 	s, err := etcd.Open(context.WithoutCancel(t.Context()), o)
 	if err != nil {
@@ -102,8 +102,8 @@ func open(t testing.TB, o etcd.Options) *etcd.Store {
 	return s
 }
 
-// raw is a client of the cluster beside the stores.
-func raw(t testing.TB, c *etcdtest.Cluster) *clientv3.Client {
+// newClient returns a client of the cluster, which is closed when t ends.
+func newClient(t testing.TB, c *etcdtest.Cluster) *clientv3.Client {
 	t.Helper()
 	client, err := clientv3.New(clientv3.Config{Endpoints: c.Endpoints(), Logger: zap.NewNop()})
 	if err != nil {
@@ -115,15 +115,15 @@ func raw(t testing.TB, c *etcdtest.Cluster) *clientv3.Client {
 
 func key(o etcd.Options, of string) string { return "/" + o.Prefix + "/" + of }
 
-// within is ample time for what must not wait.
-func within(t testing.TB, d time.Duration) context.Context {
+// withTimeout returns a context with this timeout, which is cancelled when t ends.
+func withTimeout(t testing.TB, d time.Duration) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), d)
 	t.Cleanup(cancel)
 	return ctx
 }
 
-// entry is a web integration of a tenant, not yet created.
-func entry(tenant, name string, origins ...string) store.WebIntegration {
+// newIntegration returns a web integration that is not created yet.
+func newIntegration(tenant, name string, origins ...string) store.WebIntegration {
 	now := time.Unix(1_700_000_000, 0).UTC()
 	return store.WebIntegration{
 		ID: store.NewID(), TenantID: tenant, Name: name, CreatedBy: "ops",
@@ -133,14 +133,14 @@ func entry(tenant, name string, origins ...string) store.WebIntegration {
 
 func create(t testing.TB, s store.Store, w store.WebIntegration) store.WebIntegration {
 	t.Helper()
-	got, err := s.Create(within(t, time.Minute), w)
+	got, err := s.Create(withTimeout(t, time.Minute), w)
 	if err != nil {
 		t.Fatalf("Create: %v", err)
 	}
 	return got
 }
 
-func appending(origin string) func(*store.WebIntegration) error {
+func addOrigin(origin string) func(*store.WebIntegration) error {
 	return func(w *store.WebIntegration) error {
 		w.ValidOrigins = append(w.ValidOrigins, origin)
 		return nil
@@ -149,11 +149,11 @@ func appending(origin string) func(*store.WebIntegration) error {
 
 func allowed(store.WebIntegration) error { return nil }
 
-// wantSound holds the counts, the ids and the names that a store keeps against
-// its web integrations.
-func wantSound(t *testing.T, c *etcdtest.Cluster, o etcd.Options) {
+// wantConsistent checks that the keys for counts, ids and names match the web
+// integrations of the store.
+func wantConsistent(t *testing.T, c *etcdtest.Cluster, o etcd.Options) {
 	t.Helper()
-	s, client := open(t, o), raw(t, c)
+	s, client := openStore(t, o), newClient(t, c)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	_, tenants, err := s.Tenants(ctx)
@@ -162,16 +162,16 @@ func wantSound(t *testing.T, c *etcdtest.Cluster, o etcd.Options) {
 	}
 	total := 0
 	for tenant := range tenants {
-		_, all, err := s.Load(ctx, tenant) // holds the counts against them
+		_, all, err := s.Load(ctx, tenant) // also checks the counts
 		up, upErr := s.Page(ctx, tenant, store.Query{Limit: 1 << 30})
 		down, downErr := s.Page(ctx, tenant, store.Query{Limit: 1 << 30, Descending: true})
 		if err != nil || upErr != nil || downErr != nil || len(up.Integrations) != len(all) {
-			t.Errorf("%q loads %d, pages %d: %v, %v, %v", tenant, len(all), len(up.Integrations), err, upErr, downErr)
+			t.Errorf("tenant %q: %d loaded, %d in pages: %v, %v, %v", tenant, len(all), len(up.Integrations), err, upErr, downErr)
 		}
 		slices.Reverse(down.Integrations)
 		for i, w := range up.Integrations {
 			if down.Integrations[i].ID != w.ID {
-				t.Errorf("%q is ordered otherwise in reverse", tenant)
+				t.Errorf("tenant %q: the descending order is not the reverse of the ascending order", tenant)
 			}
 		}
 		total += len(all)
@@ -179,22 +179,22 @@ func wantSound(t *testing.T, c *etcdtest.Cluster, o etcd.Options) {
 	for of, want := range map[string]int{"i/": total, "u/": total, "a/": total, "d/": total, "t/": len(tenants)} {
 		got, err := client.Get(ctx, key(o, of), clientv3.WithPrefix(), clientv3.WithCountOnly())
 		if err != nil || got.Count != int64(want) {
-			t.Errorf("there are %d keys %s, %v; want %d", got.Count, of, err, want)
+			t.Errorf("%d keys with %s, %v; want %d", got.Count, of, err, want)
 		}
 	}
 }
 
-// watched is what one Watch hands over.
-type watched struct {
+// watcher collects the changes of one Watch.
+type watcher struct {
 	changes chan origins.Change
 	ended   chan error
 	stop    context.CancelFunc
 }
 
-// watch watches until t ends.
-func watch(t testing.TB, s store.Store, after uint64) *watched {
+// watch starts a Watch, which is stopped when t ends.
+func watch(t testing.TB, s store.Store, after uint64) *watcher {
 	ctx, stop := context.WithCancel(t.Context())
-	w := &watched{changes: make(chan origins.Change, 100_000), ended: make(chan error, 1), stop: stop}
+	w := &watcher{changes: make(chan origins.Change, 100_000), ended: make(chan error, 1), stop: stop}
 	go func() {
 		w.ended <- s.Watch(ctx, after, func(all []origins.Change) {
 			for _, c := range all {
@@ -207,33 +207,34 @@ func watch(t testing.TB, s store.Store, after uint64) *watched {
 }
 
 // next returns the next change.
-func (w *watched) next(t testing.TB) origins.Change {
+func (w *watcher) next(t testing.TB) origins.Change {
 	t.Helper()
 	select {
 	case c := <-w.changes:
 		return c
 	case err := <-w.ended:
 		t.Fatalf("Watch ended with %v", err)
-	case <-within(t, 30*time.Second).Done():
-		t.Fatal("no change came")
+	case <-withTimeout(t, 30*time.Second).Done():
+		t.Fatal("Watch received no change")
 	}
 	return origins.Change{}
 }
 
-// end returns what the watch ended with by itself.
-func (w *watched) end(t testing.TB) error {
+// end waits until the watch ends, and returns its error.
+func (w *watcher) end(t testing.TB) error {
 	t.Helper()
 	select {
 	case err := <-w.ended:
 		return err
-	case <-within(t, 30*time.Second).Done():
-		t.Fatal("the watch did not end")
+	case <-withTimeout(t, 30*time.Second).Done():
+		t.Fatal("Watch did not end")
 	}
 	return nil
 }
 
-// watchOn watches once, and takes note of how far it came.
-func watchOn(ctx context.Context, s store.Store, after *uint64, revisions chan<- uint64) error {
+// watchFrom calls Watch and sends the revisions of the changes. It sets after to the
+// last one.
+func watchFrom(ctx context.Context, s store.Store, after *uint64, revisions chan<- uint64) error {
 	return s.Watch(ctx, *after, func(all []origins.Change) {
 		for _, c := range all {
 			revisions <- c.Revision

@@ -14,19 +14,19 @@ import (
 	"originwarden/store/etcd/etcdtest"
 )
 
-// TestStore_WritesWhileUsersChange has somebody change other users all the time,
-// for which etcd refuses every token that it gave before.
+// TestStore_WritesWhileUsersChange changes another user continuously. After each change
+// etcd refuses all earlier tokens.
 func TestStore_WritesWhileUsersChange(t *testing.T) {
 	t.Parallel()
 	c := etcdtest.StartCluster(t, 1, func(m *etcdtest.Member) {
 		m.Adjust = func(c *embed.Config) { c.BcryptCost = 4 }
 	})
-	o := optionsOf(c)
+	o := newOptions(c)
 	addUser(t, c, "somebody", "elsewhere", clientv3.PermissionType(clientv3.PermRead))
 	enableAuth(t, c, nil, key(o, ""))
 	o.Username, o.Password = "originwarden", "secret"
-	s := open(t, o)
-	w := create(t, s, entry("acme", "one"))
+	s := openStore(t, o)
+	w := create(t, s, newIntegration("acme", "one"))
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	var changing sync.WaitGroup
@@ -45,10 +45,10 @@ func TestStore_WritesWhileUsersChange(t *testing.T) {
 			}
 		})
 	}
-	for began := time.Now(); time.Since(began) < 3*time.Second; {
+	for start := time.Now(); time.Since(start) < 3*time.Second; {
 		edit(t, s, w)
 	}
 	stop()
 	changing.Wait()
-	t.Logf("users changed %d times", changes.Load())
+	t.Logf("users were changed %d times", changes.Load())
 }

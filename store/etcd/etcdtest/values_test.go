@@ -16,74 +16,75 @@ import (
 	"originwarden/store/etcd/etcdtest"
 )
 
-func keepsHostileTenantsApart(t *testing.T, c *etcdtest.Cluster) {
-	o := optionsOf(c)
-	s := open(t, o)
+func isolatesUnusualTenants(t *testing.T, c *etcdtest.Cluster) {
+	o := newOptions(c)
+	s := openStore(t, o)
 	tenants := []string{
 		"a", "", "/", "//", "a/", "/a", "a/b", "a%2Fb", "a%2fb", "%", "..", ".", "../a", "\x00", "a\x00", "\xff\xfe",
 		"identity", "head", "t/a", "ü", "u\u0308", strings.Repeat("/long", 10_000),
 	}
 	kept := map[string]store.WebIntegration{}
 	for _, tenant := range tenants {
-		kept[tenant] = create(t, s, entry(tenant, "\x00name", "https://a.example"))
+		kept[tenant] = create(t, s, newIntegration(tenant, "\x00name", "https://a.example"))
 	}
 	at, revisions, err := s.Tenants(t.Context())
 	if err != nil || len(revisions) != len(tenants) {
-		t.Errorf("there are %d tenants, %v", len(revisions), err)
+		t.Errorf("Tenants returned %d tenants, %v; want %d", len(revisions), err, len(tenants))
 	}
 	for tenant, w := range kept {
 		if revisions[tenant] != w.Revision || at.Revision < w.Revision {
-			t.Errorf("%.20q was written to at revision %d, not %d", tenant, revisions[tenant], w.Revision)
+			t.Errorf("tenant %.20q has revision %d, want %d", tenant, revisions[tenant], w.Revision)
 		}
 		_, all, err := s.Load(t.Context(), tenant)
 		if err != nil || !reflect.DeepEqual(all, []store.WebIntegration{w}) {
-			t.Errorf("%.20q has %v, %v", tenant, all, err)
+			t.Errorf("Load(%.20q) = %v, %v", tenant, all, err)
 		}
 		page, err := s.Page(t.Context(), tenant, store.Query{Limit: 10, Descending: true})
 		if err != nil || !reflect.DeepEqual(page.Integrations, all) {
-			t.Errorf("%.20q has the page %v, %v", tenant, page, err)
+			t.Errorf("Page(%.20q) = %v, %v", tenant, page, err)
 		}
 	}
 	for _, id := range []string{"", "/", "../b/" + kept["a/b"].ID, "\x00", "b/" + kept["a/b"].ID, strings.Repeat("x", 16<<10)} {
 		if _, err := s.Integration(t.Context(), "a", id); !errors.Is(err, store.ErrNotFound) {
-			t.Errorf("the id %.20q: %v", id, err)
+			t.Errorf("Integration(%.20q): error %v, want ErrNotFound", id, err)
 		}
 		if _, err := s.Page(t.Context(), "a", store.Query{After: id, Limit: 1}); id != "" && !errors.Is(err, store.ErrUnknownCursor) {
-			t.Errorf("the cursor %.20q: %v", id, err)
+			t.Errorf("Page after %.20q: error %v, want ErrUnknownCursor", id, err)
 		}
 	}
-	wantSound(t, c, o)
+	wantConsistent(t, c, o)
 }
 
-// loadsManyPages has web integrations of very different sizes.
+// loadsManyPages loads web integrations of very different sizes.
 func loadsManyPages(t *testing.T, c *etcdtest.Cluster) {
-	o := optionsOf(c)
-	s := open(t, o)
+	o := newOptions(c)
+	s := openStore(t, o)
 	want := map[string]store.WebIntegration{}
 	for i := range 150 {
-		w := entry("acme", fmt.Sprint(i))
+		w := newIntegration("acme", fmt.Sprint(i))
 		if i%5 == 0 {
-			w.ValidOrigins = many(3000)
+			w.ValidOrigins = makeOrigins(3000)
 		}
 		w = create(t, s, w)
 		want[w.ID] = w
 	}
 	revision, all, err := s.Load(t.Context(), "acme")
 	if err != nil || len(all) != len(want) {
-		t.Fatalf("%d are loaded, %v", len(all), err)
+		t.Fatalf("Load returned %d web integrations, %v; want %d", len(all), err, len(want))
 	}
 	for _, w := range all {
 		if !reflect.DeepEqual(w, want[w.ID]) {
-			t.Errorf("%s is loaded as another", w.ID)
+			t.Errorf("%s differs after Load", w.ID)
 		}
 	}
 	if at, err := s.Position(t.Context()); err != nil || at.Revision != revision {
-		t.Errorf("it is loaded at revision %d, the store at %d, %v", revision, at.Revision, err)
+		t.Errorf("Load returned revision %d, but the store is at %d, %v", revision, at.Revision, err)
 	}
-	wantSound(t, c, o)
+	wantConsistent(t, c, o)
 }
 
-func many(n int) []string {
+// makeOrigins returns n different origins.
+func makeOrigins(n int) []string {
 	all := make([]string, n)
 	for i := range all {
 		all[i] = fmt.Sprintf("https://host-%06d.customers.example.com", i)
@@ -91,31 +92,31 @@ func many(n int) []string {
 	return all
 }
 
-func refusesTooManyBytes(t *testing.T, c *etcdtest.Cluster) {
-	o := optionsOf(c)
-	s := open(t, o)
-	w := create(t, s, entry("acme", "one", many(30_000)...))
+func refusesTooLargeWrite(t *testing.T, c *etcdtest.Cluster) {
+	o := newOptions(c)
+	s := openStore(t, o)
+	w := create(t, s, newIntegration("acme", "one", makeOrigins(30_000)...))
 	wantRefused := func(from string, err error) {
 		t.Helper()
 		var limit *store.LimitError
 		if !errors.As(err, &limit) || limit.What != etcd.LimitBytes || limit.Max < 1<<20 {
-			t.Errorf("%s: the error is %v", from, err)
+			t.Errorf("%s: error %v, want a LimitError of the size", from, err)
 		}
 	}
-	_, err := s.Create(t.Context(), entry("acme", "two", many(40_000)...))
+	_, err := s.Create(t.Context(), newIntegration("acme", "two", makeOrigins(40_000)...))
 	wantRefused("Create", err)
 	_, err = s.Edit(t.Context(), "acme", w.ID, func(w *store.WebIntegration) error {
-		w.ValidOrigins = many(100_000)
+		w.ValidOrigins = makeOrigins(100_000)
 		return nil
 	})
 	wantRefused("Edit", err)
 	if got, err := s.Integration(t.Context(), "acme", w.ID); err != nil || !reflect.DeepEqual(got, w) {
-		t.Errorf("the first one is not as it was: %v", err)
+		t.Errorf("the web integration was changed: %v", err)
 	}
-	wantSound(t, c, o)
+	wantConsistent(t, c, o)
 }
 
-func failsOnForeignValues(t *testing.T, c *etcdtest.Cluster) {
+func failsOnInvalidValues(t *testing.T, c *etcdtest.Cluster) {
 	for of, value := range map[string]string{
 		"i/acme/ID":  `{"name":`,
 		"i/acme/ID ": `{"name":"one","created":"2020-01-01T00:00:00Z","lastUpdated":"2020-01-01T00:00:00Z"}` + "\n" + `["a",7]`,
@@ -123,58 +124,58 @@ func failsOnForeignValues(t *testing.T, c *etcdtest.Cluster) {
 		"t/acme":     `{"integrations":1,"origins":2}`,
 		"t/acme ":    "many",
 	} {
-		o := optionsOf(c)
-		s := open(t, o)
-		w := create(t, s, entry("acme", "one", "https://a.example"))
+		o := newOptions(c)
+		s := openStore(t, o)
+		w := create(t, s, newIntegration("acme", "one", "https://a.example"))
 		of = strings.TrimSpace(strings.Replace(of, "ID", w.ID, 1))
-		if _, err := raw(t, c).Put(t.Context(), key(o, of), value); err != nil {
+		if _, err := newClient(t, c).Put(t.Context(), key(o, of), value); err != nil {
 			t.Fatal(err)
 		}
 		if _, all, err := s.Load(t.Context(), "acme"); err == nil || errors.Is(err, store.ErrNotFound) {
-			t.Errorf("with %s %s it loads %v, %v", of, value, all, err)
+			t.Errorf("with %s = %s, Load = %v, %v; want an error", of, value, all, err)
 		}
 	}
 }
 
-func refusesANewerLayout(t *testing.T, c *etcdtest.Cluster) {
-	o := optionsOf(c)
-	if _, err := raw(t, c).Put(t.Context(), key(o, "identity"), `{"store":"x","layout":2,"more":[]}`); err != nil {
+func refusesNewerLayout(t *testing.T, c *etcdtest.Cluster) {
+	o := newOptions(c)
+	if _, err := newClient(t, c).Put(t.Context(), key(o, "identity"), `{"store":"x","layout":2,"more":[]}`); err != nil {
 		t.Fatal(err)
 	}
-	s := open(t, o)
+	s := openStore(t, o)
 	_, acceptErr := s.Accept(t.Context())
-	_, createErr := s.Create(t.Context(), entry("acme", "one"))
+	_, createErr := s.Create(t.Context(), newIntegration("acme", "one"))
 	for _, err := range []error{acceptErr, createErr} {
 		if err == nil || !strings.Contains(err.Error(), "newer originwarden") {
-			t.Errorf("the error is %v", err)
+			t.Errorf("error %v, want newer originwarden", err)
 		}
 	}
 }
 
 func refusesInvalidUTF8(t *testing.T, c *etcdtest.Cluster) {
-	o := optionsOf(c)
-	s := open(t, o)
-	if _, err := s.Create(t.Context(), entry("acme", "one", "https://\xff.example")); err == nil {
-		t.Error("it was created")
+	o := newOptions(c)
+	s := openStore(t, o)
+	if _, err := s.Create(t.Context(), newIntegration("acme", "one", "https://\xff.example")); err == nil {
+		t.Error("Create returned no error")
 	}
 	if revision, all, err := s.Load(t.Context(), "acme"); revision != 0 || len(all) > 0 || err != nil {
-		t.Errorf("%v are kept at revision %d, %v", all, revision, err)
+		t.Errorf("Load = %v at revision %d, %v; want nothing", all, revision, err)
 	}
 }
 
-func letsATenantShrink(t *testing.T, c *etcdtest.Cluster) {
-	o := optionsOf(c)
-	s := open(t, o)
-	one, two := create(t, s, entry("acme", "one", many(10)...)), create(t, s, entry("acme", "two", many(10)...))
+func letsTenantOverLimitShrink(t *testing.T, c *etcdtest.Cluster) {
+	o := newOptions(c)
+	s := openStore(t, o)
+	one, two := create(t, s, newIntegration("acme", "one", makeOrigins(10)...)), create(t, s, newIntegration("acme", "two", makeOrigins(10)...))
 	o.Limits = store.Limits{Integrations: 1, Origins: 5}
-	s = open(t, o)
+	s = openStore(t, o)
 	resize := func(n int) error {
-		_, err := s.Edit(t.Context(), "acme", one.ID, func(w *store.WebIntegration) error { w.ValidOrigins = many(n); return nil })
+		_, err := s.Edit(t.Context(), "acme", one.ID, func(w *store.WebIntegration) error { w.ValidOrigins = makeOrigins(n); return nil })
 		return err
 	}
 	var limit *store.LimitError
 	if err := resize(11); !errors.As(err, &limit) {
-		t.Errorf("growing: %v", err)
+		t.Errorf("growing: error %v, want a LimitError", err)
 	}
 	if err := errors.Join(resize(10), resize(9)); err != nil {
 		t.Errorf("shrinking: %v", err)
@@ -183,38 +184,38 @@ func letsATenantShrink(t *testing.T, c *etcdtest.Cluster) {
 		t.Errorf("deleting: %v", err)
 	}
 	if err := errors.Join(resize(0), resize(5)); err != nil {
-		t.Errorf("emptying, and growing to the limit: %v", err)
+		t.Errorf("emptying and growing to the limit: %v", err)
 	}
 	if err := resize(6); !errors.As(err, &limit) {
-		t.Errorf("growing beyond it: %v", err)
+		t.Errorf("growing beyond the limit: error %v, want a LimitError", err)
 	}
 }
 
-// refusesAnEmptiedPrefix has the prefix emptied under a store, as by an operator
-// or a new cluster at the old addresses.
-func refusesAnEmptiedPrefix(t *testing.T, c *etcdtest.Cluster) {
-	o := optionsOf(c)
-	s := open(t, o)
-	w := create(t, s, entry("acme", "one", "https://a.example"))
+// refusesEmptiedPrefix deletes all keys of an open store, as an operator could, or as a
+// new cluster at the same addresses appears.
+func refusesEmptiedPrefix(t *testing.T, c *etcdtest.Cluster) {
+	o := newOptions(c)
+	s := openStore(t, o)
+	w := create(t, s, newIntegration("acme", "one", "https://a.example"))
 	was, err := s.Position(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := raw(t, c).Delete(t.Context(), key(o, ""), clientv3.WithPrefix()); err != nil {
+	if _, err := newClient(t, c).Delete(t.Context(), key(o, ""), clientv3.WithPrefix()); err != nil {
 		t.Fatal(err)
 	}
 	wantReset(t, s, w, was, store.Position{})
 	o.Known = was
-	wantReset(t, open(t, o), w, was, store.Position{}) // as after a restart, with a snapshot
+	wantReset(t, openStore(t, o), w, was, store.Position{}) // as after a restart with a snapshot
 	at, err := s.Accept(t.Context())
 	if err != nil || at.Store == "" || at.Store == was.Store || at.Revision != 0 {
-		t.Fatalf("it is accepted at %+v, %v", at, err)
+		t.Fatalf("Accept = %+v, %v; want a new identity at revision 0", at, err)
 	}
 	again := create(t, s, w)
 	if again.Revision <= w.Revision {
-		t.Errorf("it was at revision %d, and is written to at %d", w.Revision, again.Revision)
+		t.Errorf("after revision %d, the next write has revision %d", w.Revision, again.Revision)
 	}
-	wantSound(t, c, optionsAt(o, store.Position{Store: at.Store, Revision: again.Revision}))
+	wantConsistent(t, c, optionsAt(o, store.Position{Store: at.Store, Revision: again.Revision}))
 }
 
 func optionsAt(o etcd.Options, known store.Position) etcd.Options {
@@ -222,71 +223,71 @@ func optionsAt(o etcd.Options, known store.Position) etcd.Options {
 	return o
 }
 
-// refusesAnotherStore has another store take the place of the one that was
-// known, further on than that was.
+// refusesAnotherStore replaces the store with another one at a later revision.
 func refusesAnotherStore(t *testing.T, c *etcdtest.Cluster) {
-	o := optionsOf(c)
-	s := open(t, o)
-	w := create(t, s, entry("acme", "one"))
+	o := newOptions(c)
+	s := openStore(t, o)
+	w := create(t, s, newIntegration("acme", "one"))
 	was, err := s.Position(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := raw(t, c).Delete(t.Context(), key(o, ""), clientv3.WithPrefix()); err != nil {
+	if _, err := newClient(t, c).Delete(t.Context(), key(o, ""), clientv3.WithPrefix()); err != nil {
 		t.Fatal(err)
 	}
-	other := open(t, o)
+	other := openStore(t, o)
 	create(t, other, w)
 	is, err := other.Position(t.Context())
 	if err != nil || is.Store == was.Store || is.Revision <= was.Revision {
-		t.Fatalf("it went from %+v to %+v, %v", was, is, err)
+		t.Fatalf("the position went from %+v to %+v, %v", was, is, err)
 	}
 	wantReset(t, s, w, was, is)
 	if at, err := s.Accept(t.Context()); err != nil || at != is {
-		t.Errorf("it is accepted at %+v, %v; want %+v", at, err, is)
+		t.Errorf("Accept = %+v, %v; want %+v", at, err, is)
 	}
 	if _, err := s.Integration(t.Context(), "acme", w.ID); err != nil {
-		t.Errorf("afterwards: %v", err)
+		t.Errorf("Integration after Accept: %v", err)
 	}
 }
 
-// writesNothingToAResetStore changes the store between what a write sees and
-// what it sends.
-func writesNothingToAResetStore(t *testing.T, c *etcdtest.Cluster) {
-	client := raw(t, c)
+// writesNothingWhenReset resets the store between the read and the transaction of an
+// edit.
+func writesNothingWhenReset(t *testing.T, c *etcdtest.Cluster) {
+	client := newClient(t, c)
 	for name, reset := range map[string]func(etcd.Options) error{
 		"another identity": func(o etcd.Options) error {
 			_, err := client.Put(t.Context(), key(o, "identity"), `{"store":"another","layout":1}`)
 			return err
 		},
-		"an older revision": func(o etcd.Options) error {
+		"older revision": func(o etcd.Options) error {
 			_, err := client.Delete(t.Context(), key(o, "head"))
 			return err
 		},
 	} {
-		o := optionsOf(c)
-		s := open(t, o)
-		w := create(t, s, entry("acme", "one"))
-		_, err := s.Edit(within(t, 10*time.Second), "acme", w.ID, func(w *store.WebIntegration) error {
-			return errors.Join(reset(o), appending("https://a.example")(w))
+		o := newOptions(c)
+		s := openStore(t, o)
+		w := create(t, s, newIntegration("acme", "one"))
+		_, err := s.Edit(withTimeout(t, 10*time.Second), "acme", w.ID, func(w *store.WebIntegration) error {
+			return errors.Join(reset(o), addOrigin("https://a.example")(w))
 		})
 		if !errors.Is(err, store.ErrReset) {
-			t.Errorf("%s: Edit: %v", name, err)
+			t.Errorf("%s: Edit: error %v, want ErrReset", name, err)
 		}
 		if _, err := s.Accept(t.Context()); err != nil {
 			t.Errorf("%s: Accept: %v", name, err)
 		}
 		if got, err := s.Integration(t.Context(), "acme", w.ID); err != nil || !reflect.DeepEqual(got, w) {
-			t.Errorf("%s: it was written: %+v, %v", name, got, err)
+			t.Errorf("%s: the edit was made: %+v, %v", name, got, err)
 		}
 	}
 }
 
-// isNotResetByAnswers has many ask at once while others write.
-func isNotResetByAnswers(t *testing.T, c *etcdtest.Cluster) {
-	o := optionsOf(c)
-	s := open(t, o)
-	w := create(t, s, entry("acme", "one"))
+// isNotResetByReorderedResponses makes concurrent reads and writes, whose responses may
+// arrive in another order.
+func isNotResetByReorderedResponses(t *testing.T, c *etcdtest.Cluster) {
+	o := newOptions(c)
+	s := openStore(t, o)
+	w := create(t, s, newIntegration("acme", "one"))
 	done := make(chan error)
 	const callers, rounds = 16, 30
 	for i := range callers {
@@ -309,29 +310,28 @@ func isNotResetByAnswers(t *testing.T, c *etcdtest.Cluster) {
 	}
 }
 
-// wantReset wants every call but Accept to fail alike, and to write nothing.
+// wantReset checks that every call except Accept fails with the same *ResetError.
 func wantReset(t *testing.T, s store.Store, w store.WebIntegration, known, found store.Position) {
 	t.Helper()
-	ctx := within(t, 30*time.Second)
+	ctx := withTimeout(t, 30*time.Second)
 	errs := map[string]error{"Watch": s.Watch(ctx, known.Revision, nil)}
 	_, errs["Position"] = s.Position(ctx)
 	_, _, errs["Tenants"] = s.Tenants(ctx)
 	_, _, errs["Load"] = s.Load(ctx, w.TenantID)
 	_, errs["Page"] = s.Page(ctx, w.TenantID, store.Query{Limit: 1})
 	_, errs["Integration"] = s.Integration(ctx, w.TenantID, w.ID)
-	_, errs["Create"] = s.Create(ctx, entry(w.TenantID, "new"))
-	_, errs["Edit"] = s.Edit(ctx, w.TenantID, w.ID, appending("https://new.example"))
+	_, errs["Create"] = s.Create(ctx, newIntegration(w.TenantID, "new"))
+	_, errs["Edit"] = s.Edit(ctx, w.TenantID, w.ID, addOrigin("https://new.example"))
 	_, errs["Delete"] = s.Delete(ctx, w.TenantID, w.ID, allowed)
 	for call, err := range errs {
 		var reset *store.ResetError
 		if !errors.As(err, &reset) || *reset != (store.ResetError{Known: known, Found: found}) {
-			t.Errorf("%s: the error is %v, want a reset from %+v to %+v", call, err, known, found)
+			t.Errorf("%s: error %v, want a reset from %+v to %+v", call, err, known, found)
 		}
 	}
 }
 
-// sortedRevisions are those of the web integrations' history, from a client
-// beside the store.
+// sortedRevisions returns the revisions of the events in ascending order.
 func sortedRevisions(events []*clientv3.Event) (all []uint64) {
 	for _, e := range events {
 		all = append(all, uint64(e.Kv.ModRevision))
