@@ -16,7 +16,7 @@ import (
 const (
 	// storeTimeout is the default of store.timeout, which limits a call of a gateway.
 	storeTimeout = 5 * time.Second
-	// shortTimeout is the shortest timeout that works with slow members.
+	// shortTimeout is the shortest store.timeout that must work with slow members.
 	shortTimeout = 2 * time.Second
 )
 

@@ -191,8 +191,8 @@ func letsTenantOverLimitShrink(t *testing.T, c *etcdtest.Cluster) {
 	}
 }
 
-// refusesEmptiedPrefix deletes all keys of an open store, as an operator could, or as a
-// new cluster at the same addresses appears.
+// refusesEmptiedPrefix deletes all keys of an open store. An operator may do that, or
+// start a new cluster at the old addresses.
 func refusesEmptiedPrefix(t *testing.T, c *etcdtest.Cluster) {
 	o := newOptions(c)
 	s := openStore(t, o)

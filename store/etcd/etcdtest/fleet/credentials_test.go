@@ -17,14 +17,14 @@ import (
 	"originwarden/store/etcd/etcdtest"
 )
 
-// TestGateway_FollowsItsPasswordFile changes the password in the cluster and
-// then in the file, under a gateway that goes on.
-func TestGateway_FollowsItsPasswordFile(t *testing.T) {
+// TestGateway_ReloadsPasswordFile changes the password in the cluster, and then in the
+// file, while a gateway is running.
+func TestGateway_ReloadsPasswordFile(t *testing.T) {
 	c := etcdtest.StartCluster(t, 1, func(m *etcdtest.Member) {
 		m.Adjust = func(c *embed.Config) { c.BcryptCost = 4 }
 	})
-	root := withUsers(t, c.Endpoints())
-	f := &fleet{T: t, dir: workDir(t), began: time.Now(), host: hostOfLoopback(), ports: map[int]bool{}}
+	root := enableAuth(t, c.Endpoints())
+	f := &fleet{T: t, dir: workDir(t), start: time.Now(), host: loopbackHost(), ports: map[int]bool{}}
 	f.build("originwarden", "../../../..", "./cmd/originwarden")
 	password := f.path("password")
 	write := func(text string) {
@@ -33,7 +33,7 @@ func TestGateway_FollowsItsPasswordFile(t *testing.T) {
 		}
 	}
 	write("secret")
-	g := f.withPassword(c.Endpoints()[0], password)
+	g := f.newGatewayWithPassword(c.Endpoints()[0], password)
 	if err := g.start(); err != nil {
 		t.Fatal(err)
 	}
@@ -49,20 +49,20 @@ func TestGateway_FollowsItsPasswordFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := create(); err == nil {
-		t.Fatal("the password has changed, and the gateway can write")
+		t.Fatal("the gateway can write with the old password")
 	}
 	write("another")
-	began := time.Now()
+	start := time.Now()
 	for create() != nil {
-		if time.Since(began) > 20*time.Second || !pause(t.Context(), 100*time.Millisecond) {
+		if time.Since(start) > 20*time.Second || !pause(t.Context(), 100*time.Millisecond) {
 			t.Fatal("the gateway does not use the new password")
 		}
 	}
-	t.Logf("it was used after %v", time.Since(began).Round(time.Millisecond))
+	t.Logf("the new password was used after %v", time.Since(start).Round(time.Millisecond))
 }
 
-// withUsers has the cluster ask for passwords, of which "secret" is everybody's.
-func withUsers(t *testing.T, endpoints []string) (root *clientv3.Client) {
+// enableAuth creates two users with the password "secret", and enables authentication.
+func enableAuth(t *testing.T, endpoints []string) (root *clientv3.Client) {
 	t.Helper()
 	config := clientv3.Config{Endpoints: endpoints, Logger: zap.NewNop(), DialTimeout: 5 * time.Second}
 	open, err := clientv3.New(config)
@@ -90,9 +90,10 @@ func withUsers(t *testing.T, endpoints []string) (root *clientv3.Client) {
 	return root
 }
 
-// withPassword is a gateway, not started yet, that has its password in a file.
-func (f *fleet) withPassword(endpoint, password string) *gateway {
-	g := &gateway{name: "g", listen: f.address(), admin: f.address(), known: time.Now()}
+// newGatewayWithPassword returns a gateway that reads its password from a file. It is not
+// started.
+func (f *fleet) newGatewayWithPassword(endpoint, password string) *gateway {
+	g := &gateway{name: "g", listen: f.address(), admin: f.address(), lastFault: time.Now()}
 	hash := sha256.Sum256([]byte(token))
 	config := fmt.Sprintf(`listen: %s
 admin: {listen: "%s"}
@@ -105,7 +106,7 @@ api: {tokens: [{subject: fleet, tenant: "*", role: admin, sha256: "%s"}], rate_l
 		f.Fatal(err)
 	}
 	g.process = &process{
-		starts: newStarter(f), path: f.path("originwarden"), args: []string{"serve", "--config", file},
+		starter: newStarter(f), path: f.path("originwarden"), args: []string{"serve", "--config", file},
 		ready: "originwarden ready", log: f.path("g.log"),
 	}
 	g.connect()

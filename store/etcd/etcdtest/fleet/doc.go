@@ -1,4 +1,3 @@
-// Package fleet holds several gateways on one etcd cluster, all of them
-// processes, to what they promise together, while they are killed, stopped, cut
-// off and restarted. It has only tests.
+// Package fleet tests several gateways with one etcd cluster, all of them processes,
+// while they are killed, paused, disconnected and restarted. It has only tests.
 package fleet

@@ -12,174 +12,173 @@ import (
 	"time"
 )
 
-// faults are what happens to a fleet.
+// faults causes faults in a fleet.
 type faults struct {
 	*fleet
-	observer *observer
-	random   *rand.Rand
-	healing  []time.Duration
+	observer   *observer
+	random     *rand.Rand
+	recoveries []time.Duration
 }
 
-// one is one of them. It returns when it is over.
-type one struct {
+// fault is a kind of fault. do returns when the fault is over.
+type fault struct {
 	name string
 	do   func(ctx context.Context)
 }
 
-func (f *faults) all() []one {
-	return []one{
-		{"kill -9 the leader", f.killLeader},
+func (f *faults) all() []fault {
+	return []fault{
+		{"kill the leader", f.killLeader},
 		{"pause a member", f.pauseMember},
 		{"pause the leader", f.pauseLeader},
-		{"cut a gateway off", func(ctx context.Context) { f.cutOff(ctx, refuse) }},
-		{"take what a gateway sends nowhere", func(ctx context.Context) { f.cutOff(ctx, hold) }},
-		{"lose answers to a gateway", f.loseAnswers},
-		{"kill -9 a gateway", f.killGateway},
+		{"disconnect a gateway", func(ctx context.Context) { f.disconnect(ctx, refuseAll) }},
+		{"hold all data of a gateway", func(ctx context.Context) { f.disconnect(ctx, holdAll) }},
+		{"lose responses to a gateway", f.loseResponses},
+		{"kill a gateway", f.killGateway},
 		{"compact the history", f.compact},
-		{"kill -9 everything", f.restart},
+		{"kill all processes", f.restartAll},
 	}
 }
 
-// run has all of them happen, in some order, and waits for the end of each.
+// run causes all faults in random order, and waits for the recovery from each.
 func (f *faults) run(ctx context.Context) {
 	all := f.all()
 	f.random.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	pause(ctx, 2*time.Second)
 	for _, fault := range all {
 		f.ages()
-		f.tell("%s", fault.name)
+		f.logf("%s", fault.name)
 		fault.do(ctx)
-		f.healed(ctx, fault.name)
+		f.awaitRecovery(ctx, fault.name)
 	}
 	pause(ctx, 2*time.Second)
 }
 
 func (f *faults) ages() (all []time.Duration) {
 	for _, g := range f.gateways {
-		all = append(all, g.oldest().Round(time.Millisecond))
+		all = append(all, g.maxAge().Round(time.Millisecond))
 	}
 	return all
 }
 
-// shaken says that something has happened to the members, of which a quorum is
-// left.
-func (f *faults) shaken() {
-	f.troubled(true)
-	f.troubled(false)
+// recordBriefFault records a fault of a member that leaves a quorum.
+func (f *faults) recordBriefFault() {
+	f.setFault(true)
+	f.setFault(false)
 }
 
-func (f *faults) troubled(is bool) {
+func (f *faults) setFault(begins bool) {
 	for _, g := range f.gateways {
-		g.troubled(is)
+		g.setFault(begins)
 	}
 }
 
-// healed has every gateway be at the store's revision in time, and know it.
-func (f *faults) healed(ctx context.Context, what string) {
-	ctx, cancel := context.WithTimeout(ctx, 2*healBound)
+// awaitRecovery waits until every gateway has confirmed the revision of the store, which
+// it must do within recoveryBound.
+func (f *faults) awaitRecovery(ctx context.Context, what string) {
+	ctx, cancel := context.WithTimeout(ctx, 2*recoveryBound)
 	defer cancel()
-	began := time.Now()
-	head, err := f.head(ctx)
+	start := time.Now()
+	revision, err := f.storeRevision(ctx)
 	if err != nil {
-		f.isWrong("after: %s: %v", what, err)
+		f.reportf("after %q: %v", what, err)
 		return
 	}
-	took := make([]time.Duration, size)
-	f.each(func(i int) error {
+	took := make([]time.Duration, fleetSize)
+	f.forEach(func(i int) error {
 		for {
 			is, err := f.gateways[i].readiness()
-			took[i] = time.Since(began)
-			if err == nil && is.Revision >= head && is.confirmed().After(began) || !pause(ctx, 10*time.Millisecond) {
+			took[i] = time.Since(start)
+			if err == nil && is.Revision >= revision && is.confirmed().After(start) || !pause(ctx, 10*time.Millisecond) {
 				return nil
 			}
 		}
 	})
-	if slices.Max(took) > healBound {
-		f.isWrong("after: %s: the gateways are at revision %d in %v", what, head, took)
+	if slices.Max(took) > recoveryBound {
+		f.reportf("after %q, the gateways reached revision %d within %v", what, revision, took)
 	}
-	f.healing = append(f.healing, slices.Max(took))
-	f.tell("%s: over; known to be at its revision in %v; lists were %v old at most", what, slices.Max(took).Round(time.Millisecond), f.ages())
+	f.recoveries = append(f.recoveries, slices.Max(took))
+	f.logf("%s: ended; the gateways recovered within %v; greatest ages of their lists %v", what, slices.Max(took).Round(time.Millisecond), f.ages())
 }
 
 func (f *faults) killLeader(ctx context.Context) {
 	i := max(f.leader(), 0)
-	f.shaken()
+	f.recordBriefFault()
 	f.members[i].kill()
 	pause(ctx, 7*time.Second)
-	f.start(i)
+	f.startMember(i)
 }
 
-func (f *faults) start(member int) {
-	f.shaken()
+func (f *faults) startMember(member int) {
+	f.recordBriefFault()
 	if err := f.members[member].start(); err != nil {
 		f.Fatal(err)
 	}
-	f.shaken()
+	f.recordBriefFault()
 }
 
-func (f *faults) pauseMember(ctx context.Context) { f.stop(ctx, f.random.IntN(size)) }
+func (f *faults) pauseMember(ctx context.Context) { f.pauseProcess(ctx, f.random.IntN(fleetSize)) }
 
-func (f *faults) pauseLeader(ctx context.Context) { f.stop(ctx, max(f.leader(), 0)) }
+func (f *faults) pauseLeader(ctx context.Context) { f.pauseProcess(ctx, max(f.leader(), 0)) }
 
-// pausedBound is how old the lists of a gateway may be while a member is paused.
-// It takes three seconds to notice that a watch is silent, and a fraction of one
-// to have another member asked; the rest is for a busy machine.
+// pausedBound is the greatest age of the lists of a gateway while a member is paused. A
+// gateway takes three seconds to end a watch without a response, and less than a second
+// to use another member; the rest allows for a busy machine.
 const pausedBound = 6 * time.Second
 
-func (f *faults) stop(ctx context.Context, member int) {
-	f.troubled(true)
-	defer f.troubled(false)
+func (f *faults) pauseProcess(ctx context.Context, member int) {
+	f.setFault(true)
+	defer f.setFault(false)
 	f.members[member].signal(syscall.SIGSTOP)
 	pause(ctx, 10*time.Second)
 	for _, g := range f.gateways {
-		age := g.oldest()
-		if g.aged(age); age > pausedBound {
-			f.isWrong("%s had lists that were %v old, while two members were there", g.name, age)
+		age := g.maxAge()
+		if g.recordAge(age); age > pausedBound {
+			f.reportf("%s: lists were %v old while two members were running", g.name, age)
 		}
 	}
 	f.members[member].signal(syscall.SIGCONT)
 }
 
-// cutOff keeps one gateway from the members. The history that it misses is
-// compacted meanwhile.
-func (f *faults) cutOff(ctx context.Context, how way) {
-	g := f.gateways[f.random.IntN(size)]
-	f.tell("%s is cut off", g.name)
-	g.troubled(true)
-	defer g.troubled(false)
-	f.relays(g, how)
+// disconnect disconnects a gateway from the members, and compacts the history that it
+// misses.
+func (f *faults) disconnect(ctx context.Context, mode relayMode) {
+	g := f.gateways[f.random.IntN(fleetSize)]
+	f.logf("disconnecting %s", g.name)
+	g.setFault(true)
+	defer g.setFault(false)
+	f.relays(g, mode)
 	pause(ctx, 4*time.Second)
 	f.compact(ctx)
 	pause(ctx, 3*time.Second)
-	f.relays(g, pass)
+	f.relays(g, forward)
 }
 
-// loseAnswers has requests of one gateway carried out whose answers never come,
-// again and again.
-func (f *faults) loseAnswers(ctx context.Context) {
-	g := f.gateways[f.random.IntN(size)]
-	f.tell("%s hears nothing now and then", g.name)
-	g.troubled(true)
-	defer g.troubled(false)
+// loseResponses repeatedly delivers requests of a gateway and drops their responses.
+func (f *faults) loseResponses(ctx context.Context) {
+	g := f.gateways[f.random.IntN(fleetSize)]
+	f.logf("losing responses to %s", g.name)
+	g.setFault(true)
+	defer g.setFault(false)
 	for range 10 {
-		f.relays(g, deafen)
+		f.relays(g, holdResponses)
 		pause(ctx, 100*time.Millisecond)
-		f.relays(g, refuse)
-		f.relays(g, pass)
+		f.relays(g, refuseAll)
+		f.relays(g, forward)
 		pause(ctx, 400*time.Millisecond)
 	}
 }
 
-func (f *faults) relays(g *gateway, how way) {
+func (f *faults) relays(g *gateway, mode relayMode) {
 	for _, r := range g.relays {
-		if err := r.set(how); err != nil {
+		if err := r.set(mode); err != nil {
 			f.Fatal(err)
 		}
 	}
 }
 
 func (f *faults) killGateway(ctx context.Context) {
-	g := f.gateways[f.random.IntN(size)]
+	g := f.gateways[f.random.IntN(fleetSize)]
 	g.kill()
 	pause(ctx, time.Second)
 	if err := g.start(); err != nil {
@@ -189,20 +188,20 @@ func (f *faults) killGateway(ctx context.Context) {
 
 func (f *faults) compact(ctx context.Context) {
 	if err := f.observer.compact(ctx); err != nil {
-		f.isWrong("compacting: %v", err)
+		f.reportf("compacting: %v", err)
 	}
 }
 
-// restart ends everything at once, and restarts it.
-func (f *faults) restart(ctx context.Context) {
+// restartAll kills all processes and restarts them.
+func (f *faults) restartAll(ctx context.Context) {
 	var all sync.WaitGroup
-	for i := range size {
+	for i := range fleetSize {
 		all.Go(f.members[i].kill)
 		all.Go(f.gateways[i].kill)
 	}
 	all.Wait()
 	pause(ctx, time.Second)
-	f.each(func(i int) error {
+	f.forEach(func(i int) error {
 		gateway := make(chan error, 1)
 		go func() { gateway <- f.gateways[i].start() }()
 		if err := f.members[i].start(); err != nil {
@@ -210,5 +209,5 @@ func (f *faults) restart(ctx context.Context) {
 		}
 		return <-gateway
 	})
-	f.shaken()
+	f.recordBriefFault()
 }

@@ -28,67 +28,67 @@ import (
 )
 
 const (
-	size   = 3 // members, and gateways
-	prefix = "/fleet/"
-	token  = "token-of-this-test"
+	fleetSize = 3 // number of members and of gateways
+	prefix    = "/fleet/"
+	token     = "token-of-this-test"
 )
 
-// The tenants. Each is at its id with .test behind it.
+// The tenants. The host of each is its id with the suffix .test.
 const (
-	registers = "registers" // one web integration that all write to
-	lists     = "lists"     // many, each of which one worker writes to
+	registers = "registers" // has one web integration per round, which all clients write to
+	lists     = "lists"     // has many web integrations, each written by one owner
 )
 
-// fleet is three members of a cluster and three gateways, every one a process.
+// fleet is a cluster of three members with three gateways. Each of them is a process.
 type fleet struct {
 	*testing.T
-	dir      string // of everything that they keep
+	dir      string // of all data, logs and configurations
 	members  []*process
-	clients  []string // where the members' clients go, HOST:PORT
+	clients  []string // client addresses of the members, HOST:PORT
 	gateways []*gateway
-	etcd     *clientv3.Client // goes to the members directly
-	began    time.Time
-	host     string // of all addresses
+	etcd     *clientv3.Client // connects to the members without relays
+	start    time.Time
+	host     string // host of all addresses
 	ports    map[int]bool
 
-	mu    sync.Mutex
-	wrong int
+	mu      sync.Mutex
+	reports int
 }
 
-// setup is what is told to all gateways of a fleet.
+// setup is the configuration of a fleet.
 type setup struct {
-	cached  int      // lists at most
-	ways    int      // relays to each member
-	quota   int64    // of each member, bytes; 0 is etcd's own
-	tenants []string // beside those that have a name here
+	cached          int      // maximum number of lists in a gateway
+	relaysPerMember int      // for each gateway
+	quota           int64    // of each member, in bytes; 0 is the default of etcd
+	tenants         []string // in addition to registers and lists
 }
 
-// newFleet starts one that ends with t.
+// newFleet starts a fleet, which is stopped when t ends.
 func newFleet(t *testing.T, s setup) *fleet {
-	f := &fleet{T: t, dir: workDir(t), began: time.Now(), host: hostOfLoopback(), ports: map[int]bool{}}
+	f := &fleet{T: t, dir: workDir(t), start: time.Now(), host: loopbackHost(), ports: map[int]bool{}}
 	f.build("originwarden", "../../../..", "./cmd/originwarden")
 	f.build("member", "..", "./member")
-	starts := newStarter(t)
-	f.addMembers(starts, s.quota)
-	f.each(func(i int) error { return f.members[i].start() })
+	starter := newStarter(t)
+	f.addMembers(starter, s.quota)
+	f.forEach(func(i int) error { return f.members[i].start() })
 	var err error
 	f.etcd, err = clientv3.New(clientv3.Config{Endpoints: f.clients, Logger: zap.NewNop(), DialTimeout: 5 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = f.etcd.Close() })
-	tenant := httptest.NewServer(http.HandlerFunc(answer))
+	tenant := httptest.NewServer(http.HandlerFunc(serveTenant))
 	t.Cleanup(tenant.Close)
-	for i := range size {
-		f.addGateway(i, starts, tenant.URL, s)
+	for i := range fleetSize {
+		f.addGateway(i, starter, tenant.URL, s)
 	}
-	f.each(func(i int) error { return f.gateways[i].start() })
+	f.forEach(func(i int) error { return f.gateways[i].start() })
 	return f
 }
 
-// answer is what every tenant answers. It takes no notice of what a WebSocket
-// says.
-func answer(w http.ResponseWriter, r *http.Request) {
+// serveTenant is the upstream of every tenant. It accepts WebSockets and discards what
+// they send.
+func serveTenant(w http.ResponseWriter, r *http.Request) {
 	if r.Header.Get("Upgrade") == "" {
 		_, _ = io.WriteString(w, "hello")
 		return
@@ -102,7 +102,7 @@ func answer(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.Copy(io.Discard, conn)
 }
 
-// workDir returns a folder that is kept when the test fails.
+// workDir returns a new directory, which is removed unless the test fails.
 func workDir(t *testing.T) string {
 	if artifacts := flag.Lookup("test.artifacts"); artifacts != nil && artifacts.Value.String() == "true" {
 		return t.ArtifactDir()
@@ -113,7 +113,7 @@ func workDir(t *testing.T) string {
 	}
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("logs and data are kept in %s", dir)
+			t.Logf("logs and data are in %s", dir)
 			return
 		}
 		_ = os.RemoveAll(dir)
@@ -133,9 +133,9 @@ func (f *fleet) build(name, module, what string) {
 	}
 }
 
-// address returns one on which nobody listens. Every fleet has a host of its own
-// on loopback, and the ports are not among those that the system gives to those
-// who connect: an address stays free when the process that had it is restarted.
+// address returns a free address. Each fleet uses its own loopback host, and ports below
+// the range of outgoing connections, so that an address stays free while the process
+// that uses it restarts.
 func (f *fleet) address() string {
 	for range 1000 {
 		port := 15000 + rand.IntN(15000)
@@ -149,13 +149,13 @@ func (f *fleet) address() string {
 			return address
 		}
 	}
-	f.Fatal("there is no free port")
+	f.Fatal("no free port found")
 	return ""
 }
 
-// hostOfLoopback returns one of 16 million at random, where the system has more
-// than one.
-func hostOfLoopback() string {
+// loopbackHost returns a random address of 127.0.0.0/8, or 127.0.0.1 where the system has
+// no others.
+func loopbackHost() string {
 	host := fmt.Sprintf("127.%d.%d.%d", rand.IntN(256), rand.IntN(256), 2+rand.IntN(253))
 	l, err := net.Listen("tcp", host+":0")
 	if err != nil {
@@ -165,27 +165,27 @@ func hostOfLoopback() string {
 	return host
 }
 
-func (f *fleet) addMembers(starts starter, quota int64) {
+func (f *fleet) addMembers(starter starter, quota int64) {
 	var peers, initial []string
-	for i := range size {
+	for i := range fleetSize {
 		peers, f.clients = append(peers, f.address()), append(f.clients, f.address())
 		initial = append(initial, fmt.Sprintf("m%d=http://%s", i, peers[i]))
 	}
-	for i := range size {
+	for i := range fleetSize {
 		name := fmt.Sprintf("m%d", i)
 		f.members = append(f.members, &process{
-			starts: starts, path: f.path("member"), ready: "ready", log: f.path(name + ".log"),
+			starter: starter, path: f.path("member"), ready: "ready", log: f.path(name + ".log"),
 			args: []string{"-name", name, "-dir", f.path(name), "-client", "http://" + f.clients[i], "-peer", "http://" + peers[i],
-				"-initial", strings.Join(initial, ","), "-token", f.dir, "-fsync=false", "-quota", fmt.Sprint(quota)}, // the machine stays on
+				"-initial", strings.Join(initial, ","), "-token", f.dir, "-fsync=false", "-quota", fmt.Sprint(quota)}, // no power failure is tested
 		})
 	}
 }
 
-func (f *fleet) addGateway(i int, starts starter, upstream string, s setup) {
-	g := &gateway{name: fmt.Sprintf("g%d", i), listen: f.address(), admin: f.address(), known: time.Now()}
+func (f *fleet) addGateway(i int, starter starter, upstream string, s setup) {
+	g := &gateway{name: fmt.Sprintf("g%d", i), listen: f.address(), admin: f.address(), lastFault: time.Now()}
 	var endpoints []string
-	for way := range s.ways * size {
-		r := newRelay(f, f.address(), f.clients[way%size])
+	for i := range s.relaysPerMember * fleetSize {
+		r := newRelay(f, f.address(), f.clients[i%fleetSize])
 		g.relays, endpoints = append(g.relays, r), append(endpoints, r.address)
 	}
 	var tenants strings.Builder
@@ -206,19 +206,19 @@ log: {access: false}
 		f.Fatal(err)
 	}
 	g.process = &process{
-		starts: starts, path: f.path("originwarden"), args: []string{"serve", "--config", file},
+		starter: starter, path: f.path("originwarden"), args: []string{"serve", "--config", file},
 		ready: "originwarden ready", log: f.path(g.name + ".log"),
 	}
 	g.connect()
 	f.gateways = append(f.gateways, g)
 }
 
-// each does something for all members, or all gateways, at once.
-func (f *fleet) each(do func(i int) error) {
+// forEach calls do concurrently with the index of each member and gateway.
+func (f *fleet) forEach(do func(i int) error) {
 	f.Helper()
-	errs := make([]error, size)
+	errs := make([]error, fleetSize)
 	var all sync.WaitGroup
-	for i := range size {
+	for i := range fleetSize {
 		all.Go(func() { errs[i] = do(i) })
 	}
 	all.Wait()
@@ -227,28 +227,28 @@ func (f *fleet) each(do func(i int) error) {
 	}
 }
 
-const mostTold = 30
+const maxReports = 30
 
-// isWrong says what must not be, a number of times.
-func (f *fleet) isWrong(format string, args ...any) {
+// reportf reports an error of the fleet, up to maxReports times.
+func (f *fleet) reportf(format string, args ...any) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.wrong++
+	f.reports++
 	switch {
-	case f.wrong <= mostTold:
-		f.Errorf("%6.2fs: "+format, append([]any{time.Since(f.began).Seconds()}, args...)...)
-	case f.wrong == mostTold+1:
-		f.Error("and more")
+	case f.reports <= maxReports:
+		f.Errorf("%6.2fs: "+format, append([]any{time.Since(f.start).Seconds()}, args...)...)
+	case f.reports == maxReports+1:
+		f.Error("more errors are not reported")
 	}
 }
 
-// tell logs what happens, with its time.
-func (f *fleet) tell(format string, args ...any) {
-	f.Logf("%6.2fs: "+format, append([]any{time.Since(f.began).Seconds()}, args...)...)
+// logf logs a message with the time since the start.
+func (f *fleet) logf(format string, args ...any) {
+	f.Logf("%6.2fs: "+format, append([]any{time.Since(f.start).Seconds()}, args...)...)
 }
 
-// head returns the store's revision.
-func (f *fleet) head(ctx context.Context) (uint64, error) {
+// storeRevision returns the revision of the store.
+func (f *fleet) storeRevision(ctx context.Context) (uint64, error) {
 	got, err := f.etcd.Get(ctx, prefix+"head")
 	if err != nil || len(got.Kvs) == 0 {
 		return 0, fmt.Errorf("reading the store's revision: %d, %w", len(got.Kvs), err)
@@ -256,7 +256,7 @@ func (f *fleet) head(ctx context.Context) (uint64, error) {
 	return uint64(got.Kvs[0].ModRevision), nil
 }
 
-// leader returns the number of the leader, or -1.
+// leader returns the index of the leader, or -1 if it is unknown.
 func (f *fleet) leader() int {
 	for i, address := range f.clients {
 		ctx, cancel := context.WithTimeout(f.Context(), time.Second)

@@ -17,70 +17,69 @@ import (
 	"originwarden/api/client"
 )
 
-// The origins that are listed before others fill the cluster.
+// The origins that are listed before other keys fill the cluster.
 const (
-	ofDeleted = "https://deleted.example" // alone, of a web integration that is deleted
-	ofRemoved = "https://removed.example" // one of two, taken off the list
-	ofStays   = "https://stays.example"   // the other one
+	deletedOrigin = "https://deleted.example" // the only origin of a web integration that is deleted
+	removedOrigin = "https://removed.example" // one of two origins, which is removed
+	keptOrigin    = "https://stays.example"   // the other one, which is kept
 )
 
-// feedBound is how long it takes until a revocation is in force everywhere.
+// feedBound is the time within which a change must be in force everywhere.
 const feedBound = 2 * time.Second
 
-// TestFleet_RevokesInAClusterThatOthersFilled holds every gateway to the
-// revocations that others have acknowledged, and then to all of them over starts
-// with etcd and without it.
-func TestFleet_RevokesInAClusterThatOthersFilled(t *testing.T) {
+// TestFleet_RevokesInFullCluster checks that revocations in a full cluster are in force
+// at every gateway, and stay so after restarts with and without etcd.
+func TestFleet_RevokesInFullCluster(t *testing.T) {
 	if testing.Short() {
-		t.Skip("it takes twenty seconds")
+		t.Skip("takes 20 seconds")
 	}
-	f := newFleet(t, setup{cached: 1000, ways: 1, quota: 16 << 20})
+	f := newFleet(t, setup{cached: 1000, relaysPerMember: 1, quota: 16 << 20})
 	f.awaitPool()
-	whole, some := f.list("whole", ofDeleted), f.list("some", ofRemoved, ofStays)
-	f.eventually(map[string]bool{ofDeleted: true, ofRemoved: true, ofStays: true})
-	f.fillByOthers()
+	whole, sample := f.list("whole", deletedOrigin), f.list("some", removedOrigin, keptOrigin)
+	f.awaitDecisions(map[string]bool{deletedOrigin: true, removedOrigin: true, keptOrigin: true})
+	f.fillCluster()
 
 	api := f.gateways[0].api(lists)
 	_, err := api.Delete(t.Context(), whole.ID, "")
-	f.acknowledged(0, ofDeleted, err)
-	f.eventually(map[string]bool{ofDeleted: false, ofRemoved: true, ofStays: true})
-	_, err = f.gateways[1].api(lists).Patch(t.Context(), some.ID, []client.Operation{client.ReplaceValidOrigins(ofStays)}, "")
-	f.acknowledged(1, ofRemoved, err)
-	in := map[string]bool{ofDeleted: false, ofRemoved: false, ofStays: true}
-	f.eventually(in)
-	got, err := api.Get(t.Context(), some.ID)
-	if err != nil || len(got.ValidOrigins) != 1 || got.ETag == some.ETag {
-		t.Errorf("GET answers %+v, %v", got, err)
+	f.wantRevoked(0, deletedOrigin, err)
+	f.awaitDecisions(map[string]bool{deletedOrigin: false, removedOrigin: true, keptOrigin: true})
+	_, err = f.gateways[1].api(lists).Patch(t.Context(), sample.ID, []client.Operation{client.ReplaceValidOrigins(keptOrigin)}, "")
+	f.wantRevoked(1, removedOrigin, err)
+	want := map[string]bool{deletedOrigin: false, removedOrigin: false, keptOrigin: true}
+	f.awaitDecisions(want)
+	got, err := api.Get(t.Context(), sample.ID)
+	if err != nil || len(got.ValidOrigins) != 1 || got.ETag == sample.ETag {
+		t.Errorf("GET: %+v, %v", got, err)
 	}
-	_, err = api.Delete(t.Context(), some.ID, some.ETag)
+	_, err = api.Delete(t.Context(), sample.ID, sample.ETag)
 	if changed, ok := errors.AsType[*client.Error](err); !ok || changed.Status != http.StatusPreconditionFailed {
-		t.Errorf("DELETE on the condition of the old ETag is answered %v", err)
+		t.Errorf("DELETE with the old ETag: error %v, want status 412", err)
 	}
 	if page, err := api.Page(t.Context(), client.ListOptions{}); err != nil || len(page.WebIntegrations) != 1 {
-		t.Errorf("the page has %+v, %v", page, err)
+		t.Errorf("page %+v, %v; want one web integration", page, err)
 	}
 	_, err = api.Create(t.Context(), "more", []string{"https://more.example"})
 	if refused, ok := errors.AsType[*client.Error](err); !ok || refused.Status != http.StatusServiceUnavailable || !strings.Contains(err.Error(), "not made") {
-		t.Errorf("POST is answered %v", err)
+		t.Errorf("POST: error %v, want status 503 and \"not made\"", err)
 	}
 
-	f.restart()
-	f.eventually(in)
-	pause(t.Context(), 2*time.Second) // they have the lists on disk
+	f.restartGateways()
+	f.awaitDecisions(want)
+	pause(t.Context(), 2*time.Second) // until all gateways have saved their lists
 	for _, m := range f.members {
 		m.kill()
 	}
-	f.restart()
-	f.eventually(in)
+	f.restartGateways()
+	f.awaitDecisions(want)
 
-	f.each(func(i int) error { return f.members[i].start() })
+	f.forEach(func(i int) error { return f.members[i].start() })
 	f.makeSpace()
 	f.list("more", "https://more.example")
-	in["https://more.example"] = true
-	f.eventually(in)
+	want["https://more.example"] = true
+	f.awaitDecisions(want)
 }
 
-// awaitPool waits until the fleet is prepared for a full cluster.
+// awaitPool waits until a gateway has created the pool of keys for removals.
 func (f *fleet) awaitPool() {
 	f.Helper()
 	ctx, cancel := context.WithTimeout(f.Context(), 10*time.Second)
@@ -88,7 +87,7 @@ func (f *fleet) awaitPool() {
 	for {
 		got, err := f.etcd.Get(ctx, prefix+"w/none")
 		if err != nil {
-			f.Fatalf("no gateway has put the keys: %v", err)
+			f.Fatalf("no gateway has created the pool: %v", err)
 		}
 		if got.Count > 0 {
 			return
@@ -106,48 +105,48 @@ func (f *fleet) list(name string, origins ...string) client.WebIntegration {
 	return made
 }
 
-// acknowledged wants a revocation to be in force with its response.
-func (f *fleet) acknowledged(by int, origin string, err error) {
+// wantRevoked checks that a revocation is in force at the gateway that acknowledged it.
+func (f *fleet) wantRevoked(by int, origin string, err error) {
 	f.Helper()
 	if err != nil {
 		f.Fatal(err)
 	}
-	if allowed, err := f.gateways[by].allows(plain, lists, "", origin); allowed || err != nil {
-		f.Errorf("with its response, %s is allowed: %t, %v", origin, allowed, err)
+	if allowed, err := f.gateways[by].isAllowed(actual, lists, "", origin); allowed || err != nil {
+		f.Errorf("after the acknowledgement %s is allowed: %t, %v", origin, allowed, err)
 	}
 }
 
-// eventually wants all gateways to allow some origins, and not others.
-func (f *fleet) eventually(want map[string]bool) {
+// awaitDecisions waits until the decisions of all gateways are as wanted.
+func (f *fleet) awaitDecisions(want map[string]bool) {
 	f.Helper()
-	began := time.Now()
+	start := time.Now()
 	for origin, is := range want {
 		for _, g := range f.gateways {
 			for {
-				allowed, err := g.allows(plain, lists, "", origin)
+				allowed, err := g.isAllowed(actual, lists, "", origin)
 				if err == nil && allowed == is {
 					break
 				}
-				if time.Since(began) > feedBound {
+				if time.Since(start) > feedBound {
 					f.Fatalf("%s: after %v, %s is allowed: %t, %v", g.name, feedBound, origin, allowed, err)
 				}
 				pause(f.Context(), 5*time.Millisecond)
 			}
 		}
 	}
-	f.tell("all gateways say so after %v", time.Since(began).Round(time.Millisecond))
+	f.logf("the decisions of all gateways are as wanted after %v", time.Since(start).Round(time.Millisecond))
 }
 
-func (f *fleet) restart() {
+func (f *fleet) restartGateways() {
 	f.Helper()
 	for _, g := range f.gateways {
 		g.kill()
 	}
-	f.each(func(i int) error { return f.gateways[i].start() })
+	f.forEach(func(i int) error { return f.gateways[i].start() })
 }
 
-// fillByOthers writes beside the store until etcd raises its alarm.
-func (f *fleet) fillByOthers() {
+// fillCluster writes other keys until etcd raises the NOSPACE alarm.
+func (f *fleet) fillCluster() {
 	f.Helper()
 	for i := range 1000 {
 		_, err := f.etcd.Put(f.Context(), fmt.Sprint("/others/", i), strings.Repeat("x", 1<<20))
@@ -158,10 +157,11 @@ func (f *fleet) fillByOthers() {
 			f.Fatal(err)
 		}
 	}
-	f.Fatal("the cluster is never full")
+	f.Fatal("the cluster did not become full")
 }
 
-// makeSpace does what the runbook says, and ends the alarm.
+// makeSpace deletes the other keys, compacts and defragments as the runbook says, and
+// clears the alarm.
 func (f *fleet) makeSpace() {
 	f.Helper()
 	ctx, cancel := context.WithTimeout(f.Context(), 30*time.Second)

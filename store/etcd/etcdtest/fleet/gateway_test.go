@@ -17,23 +17,23 @@ import (
 )
 
 const (
-	storeTimeout   = 5 * time.Second  // of a call, by default
-	clientPatience = 10 * time.Second // far more than a call takes
+	storeTimeout  = 5 * time.Second  // the default
+	clientTimeout = 10 * time.Second // much longer than a call takes
 )
 
-// gateway is one of the fleet, as a process and as its clients see it.
+// gateway is a gateway of the fleet: its process and a client.
 type gateway struct {
 	name          string
 	listen, admin string
 	relays        []*relay // to the members
 	process       *process
-	clients       *http.Client // goes there, whatever the host
+	clients       *http.Client // connects to the gateway for every host
 
-	mu      sync.Mutex
-	runs    int           // how often it was started; negative while it is not ready
-	trouble int           // what troubles it now
-	known   time.Time     // when something last began or ceased to trouble it
-	age     time.Duration // the greatest of its lists, as it says itself
+	mu          sync.Mutex
+	runs        int           // number of starts; not positive while it is not ready
+	faults      int           // number of current faults that affect it
+	lastFault   time.Time     // when a fault last began or ended
+	greatestAge time.Duration // greatest reported age of its lists
 }
 
 func (g *gateway) connect() {
@@ -43,10 +43,10 @@ func (g *gateway) connect() {
 		},
 		MaxIdleConnsPerHost: 64,
 	}
-	g.clients = &http.Client{Transport: transport, Timeout: clientPatience}
+	g.clients = &http.Client{Transport: transport, Timeout: clientTimeout}
 }
 
-// api is that of one tenant.
+// api returns a client of the API for one tenant.
 func (g *gateway) api(tenant string) *client.Client {
 	return &client.Client{Server: "http://" + tenant + ".test", Token: token, HTTPClient: g.clients, MaxWait: -1}
 }
@@ -57,7 +57,7 @@ func (g *gateway) start() error {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.runs, g.known = 1-g.runs, time.Now()
+	g.runs, g.lastFault = 1-g.runs, time.Now()
 	return nil
 }
 
@@ -68,46 +68,48 @@ func (g *gateway) kill() {
 	g.process.kill()
 }
 
-// run tells the runs of the gateway apart; it is not positive while there is none.
+// run returns the number of the current run. It is not positive while the gateway is not
+// ready.
 func (g *gateway) run() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.runs
 }
 
-// troubled says that something begins to trouble the gateway, or ceases to.
-func (g *gateway) troubled(is bool) {
+// setFault records that a fault that affects the gateway begins or ends.
+func (g *gateway) setFault(begins bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.known = time.Now()
-	if g.trouble--; is {
-		g.trouble += 2
+	g.lastFault = time.Now()
+	if g.faults--; begins {
+		g.faults += 2
 	}
 }
 
-// calm returns since when nothing has troubled the gateway.
-func (g *gateway) calm() (since time.Time, is bool) {
+// undisturbed returns when a fault last began or ended, and whether the gateway is ready
+// and has no fault.
+func (g *gateway) undisturbed() (since time.Time, ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.known, g.trouble == 0 && g.runs > 0
+	return g.lastFault, g.faults == 0 && g.runs > 0
 }
 
-// aged takes note of how long ago the lists were the store's.
-func (g *gateway) aged(now time.Duration) {
+// recordAge records the age of the lists, the time since they were last confirmed.
+func (g *gateway) recordAge(age time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.age = max(g.age, now)
+	g.greatestAge = max(g.greatestAge, age)
 }
 
-// oldest returns the greatest age since it was asked last.
-func (g *gateway) oldest() (age time.Duration) {
+// maxAge returns the greatest age recorded since the last call.
+func (g *gateway) maxAge() (age time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	age, g.age = g.age, 0
+	age, g.greatestAge = g.greatestAge, 0
 	return age
 }
 
-// readiness is what /readyz says.
+// readiness is the response of /readyz.
 type readiness struct {
 	Ready    bool
 	Revision uint64
@@ -118,86 +120,86 @@ type readiness struct {
 		Identity string
 		Revision uint64
 	}
-	asked, answered time.Time
+	sent, received time.Time
 }
 
-// confirmed is a time at which the lists were the store's, as the gateway says;
-// it may have been a little later.
+// confirmed returns the time at which the lists were last confirmed. The true time may
+// be a little later.
 func (r *readiness) confirmed() time.Time {
 	if r.Age == nil {
 		return time.Time{}
 	}
-	return r.asked.Add(-time.Duration(*r.Age * float64(time.Second)))
+	return r.sent.Add(-time.Duration(*r.Age * float64(time.Second)))
 }
 
 func (g *gateway) readiness() (r readiness, err error) {
-	r.asked = time.Now()
-	answer, err := operators().Get("http://" + g.admin + "/readyz")
+	r.sent = time.Now()
+	response, err := adminClient().Get("http://" + g.admin + "/readyz")
 	if err != nil {
 		return r, err
 	}
-	defer answer.Body.Close()
-	err = json.NewDecoder(answer.Body).Decode(&r)
-	r.answered = time.Now()
+	defer response.Body.Close()
+	err = json.NewDecoder(response.Body).Decode(&r)
+	r.received = time.Now()
 	return r, err
 }
 
-func operators() *http.Client { return &http.Client{Timeout: clientPatience} }
+func adminClient() *http.Client { return &http.Client{Timeout: clientTimeout} }
 
-// question is how a client asks whether an origin is allowed.
-type question int
+// requestKind is the kind of a request that shows whether an origin is allowed.
+type requestKind int
 
 const (
-	plain     question = iota // by a request
-	ofOne                     // and by one that names its web integration
-	preflight                 // and by a preflight
-	questions
+	actual    requestKind = iota // an actual request
+	withID                       // an actual request with the id of the web integration
+	preflight                    // a preflight
+	requestKinds
 )
 
-// allows asks whether an origin may talk to a tenant, on behalf of one web
-// integration or of none.
-func (g *gateway) allows(how question, tenant, id, origin string) (bool, error) {
+// isAllowed sends a request and reports whether the gateway allows the origin, for the
+// web integration id with withID.
+func (g *gateway) isAllowed(kind requestKind, tenant, id, origin string) (bool, error) {
 	r, err := http.NewRequest(http.MethodGet, "http://"+tenant+".test/", nil)
 	if err != nil {
 		return false, err
 	}
 	r.Header.Set("Origin", origin)
-	switch how {
-	case ofOne:
+	switch kind {
+	case withID:
 		r.Header.Set("qlik-web-integration-id", id)
 	case preflight:
 		r.Method = http.MethodOptions
 		r.Header.Set("Access-Control-Request-Method", http.MethodPut)
 	}
-	answer, err := g.clients.Do(r)
+	response, err := g.clients.Do(r)
 	if err != nil {
 		return false, err
 	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
-	shared := answer.Header.Get("Access-Control-Allow-Origin")
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	allowedOrigin := response.Header.Get("Access-Control-Allow-Origin")
 	switch {
 	case err != nil:
 		return false, err
-	case answer.StatusCode < 300 && shared == origin:
+	case response.StatusCode < 300 && allowedOrigin == origin:
 		return true, nil
-	case answer.StatusCode == http.StatusForbidden && shared == "":
+	case response.StatusCode == http.StatusForbidden && allowedOrigin == "":
 		return false, nil
 	}
-	return false, fmt.Errorf("it answers %s, shared with %q: %s", answer.Status, shared, body)
+	return false, fmt.Errorf("response %s with allowed origin %q: %s", response.Status, allowedOrigin, body)
 }
 
-// outcome is what became of a write.
+// outcome is the outcome of a call.
 type outcome int
 
 const (
 	done    outcome = iota
-	failed          // it was refused, and the error is the caller's to judge
-	unknown         // it may have happened
-	unsent          // it has not
+	failed          // refused; the caller checks the error
+	unknown         // the write may have been made
+	unsent          // the write was not made
 )
 
-// outcomeOf tells it by the error of a call.
+// outcomeOf returns the outcome of a call with this error.
 func outcomeOf(err error) outcome {
 	if err == nil {
 		return done

@@ -14,24 +14,24 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// observer sees what is written to the cluster, from the cluster itself.
+// observer records all writes in the cluster from a watch of its own.
 type observer struct {
 	fleet *fleet
 
 	mu       sync.Mutex
 	revision uint64
-	puts     map[string]put    // of an origin
-	ends     map[string]uint64 // the revisions of deletions, by the key
+	puts     map[string]put    // by origin
+	ends     map[string]uint64 // the revisions of deletions, by key
 }
 
-// put is the write of an origin, and when it was seen.
+// put is the write of an origin.
 type put struct {
 	key      string
 	revision uint64
-	seen     time.Time
+	seen     time.Time // when the observer received it
 }
 
-// observe goes on until the test ends.
+// observe starts an observer, which is stopped when the test ends.
 func (f *fleet) observe() *observer {
 	o := &observer{fleet: f, puts: map[string]put{}, ends: map[string]uint64{}}
 	ctx, stop := context.WithCancel(context.Background())
@@ -50,7 +50,7 @@ func (o *observer) watch(ctx context.Context) {
 	defer stop()
 	for is := range o.fleet.etcd.Watch(ctx, prefix, clientv3.WithPrefix(), clientv3.WithRev(int64(o.at())+1)) {
 		if is.CompactRevision != 0 {
-			o.fleet.isWrong("the test compacted what it had not seen: %v", is.Err())
+			o.fleet.reportf("the test compacted revisions that it had not seen: %v", is.Err())
 		}
 		for _, event := range is.Events {
 			o.take(event)
@@ -64,9 +64,10 @@ func (o *observer) at() uint64 {
 	return o.revision
 }
 
-func origin() *regexp.Regexp { return regexp.MustCompile(`https://[a-z0-9-]+\.example`) }
+func originPattern() *regexp.Regexp { return regexp.MustCompile(`https://[a-z0-9-]+\.example`) }
 
-// take holds a write to what may be in a history at all.
+// take records an event. No web integration may be written after its deletion, and no
+// origin twice.
 func (o *observer) take(event *clientv3.Event) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -76,21 +77,21 @@ func (o *observer) take(event *clientv3.Event) {
 		return
 	}
 	if end, ended := o.ends[key]; ended {
-		o.fleet.isWrong("%s is written at revision %d, after its deletion at %d", key, revision, end)
+		o.fleet.reportf("%s was written at revision %d, after its deletion at %d", key, revision, end)
 	}
 	if event.Type == clientv3.EventTypeDelete {
 		o.ends[key] = revision
 		return
 	}
-	for _, entry := range origin().FindAllString(string(event.Kv.Value), -1) {
+	for _, entry := range originPattern().FindAllString(string(event.Kv.Value), -1) {
 		if was, ok := o.puts[entry]; ok {
-			o.fleet.isWrong("the write of %s happens twice, at revision %d and %d", entry, was.revision, revision)
+			o.fleet.reportf("%s was written twice, at revisions %d and %d", entry, was.revision, revision)
 		}
 		o.puts[entry] = put{key, revision, time.Now()}
 	}
 }
 
-// find returns the write of an origin.
+// find returns the write of an origin, if it was seen.
 func (o *observer) find(origin string) (put, bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -98,23 +99,23 @@ func (o *observer) find(origin string) (put, bool) {
 	return is, ok
 }
 
-// deletion returns the revision of that of a web integration, or 0.
+// deletion returns the revision of the deletion of a web integration, or 0.
 func (o *observer) deletion(tenant, id string) uint64 {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.ends[prefix+"i/"+tenant+"/"+id]
 }
 
-// await returns when everything up to the revision was seen.
+// await waits until the observer has seen the revision.
 func (o *observer) await(ctx context.Context, revision uint64) {
 	for o.at() < revision && pause(ctx, 10*time.Millisecond) {
 	}
 	if ctx.Err() != nil {
-		o.fleet.Fatalf("the cluster's own feed ends at revision %d, not %d", o.at(), revision)
+		o.fleet.Fatalf("the observer is at revision %d, want %d", o.at(), revision)
 	}
 }
 
-// compact has the cluster forget what was seen, unless it has already.
+// compact compacts the history up to the revision that the observer has seen.
 func (o *observer) compact(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
@@ -125,7 +126,7 @@ func (o *observer) compact(ctx context.Context) error {
 	return err
 }
 
-// pause reports whether ctx still goes on.
+// pause waits for d or the end of ctx, and reports whether ctx has not ended.
 func pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

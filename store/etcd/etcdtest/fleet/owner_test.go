@@ -13,46 +13,46 @@ import (
 	"originwarden/api/client"
 )
 
-// owner makes, changes and deletes web integrations of its own, each time at
-// any gateway.
+// owner creates, changes and deletes web integrations that no other client writes to,
+// each time through a random gateway.
 type owner struct {
-	fleet  *fleet
-	ledger *ledger
-	who    int
-	random *rand.Rand
-	number int
+	fleet          *fleet
+	expectationLog *expectationLog
+	who            int
+	random         *rand.Rand
+	number         int
 
 	all []*owned
 }
 
-// owned is a web integration, as its owner knows it.
+// owned is the state of a web integration as its owner knows it.
 type owned struct {
-	id, name string   // the id is not known if it is not known whether it was made
-	is       *fact    // what was acknowledged last; nil after a creation that was not
-	maybe    []string // the origins of later writes whose outcome is not known
-	doomed   bool     // it is not known whether it was deleted
-	gone     bool
-	written  []written
+	id, name     string       // the id is empty if the outcome of the creation is unknown
+	is           *expectation // of the last acknowledged write; nil after a creation of unknown outcome
+	unconfirmed  []string     // origins of later writes of unknown outcome
+	maybeDeleted bool         // the outcome of a deletion is unknown
+	deleted      bool
+	written      []written
 }
 
-// written is a write that was acknowledged.
+// written is an acknowledged write.
 type written struct {
-	origin   string // none after a deletion
+	origin   string // empty for a deletion
 	revision uint64
 }
 
-func (f *fleet) newOwner(who int, l *ledger, seed uint64) *owner {
-	return &owner{fleet: f, ledger: l, who: who, random: rand.New(rand.NewPCG(seed, 200+uint64(who)))}
+func (f *fleet) newOwner(who int, l *expectationLog, seed uint64) *owner {
+	return &owner{fleet: f, expectationLog: l, who: who, random: rand.New(rand.NewPCG(seed, 200+uint64(who)))}
 }
 
-const mostOwned = 8 // that are there
+const maxOwned = 8 // existing at the same time
 
-// work goes on until ctx ends.
+// work makes writes until ctx ends.
 func (o *owner) work(ctx context.Context) {
 	for pause(ctx, time.Duration(20+o.random.IntN(80))*time.Millisecond) {
-		g := o.fleet.gateways[o.random.IntN(size)]
-		mine := o.there()
-		if len(mine) < 3 || len(mine) < mostOwned && o.random.IntN(3) == 0 {
+		g := o.fleet.gateways[o.random.IntN(fleetSize)]
+		mine := o.existing()
+		if len(mine) < 3 || len(mine) < maxOwned && o.random.IntN(3) == 0 {
 			o.create(g)
 			continue
 		}
@@ -64,19 +64,20 @@ func (o *owner) work(ctx context.Context) {
 	}
 }
 
-// there are those that can be written to.
-func (o *owner) there() (mine []*owned) {
+// existing returns the web integrations that can be written to.
+func (o *owner) existing() (mine []*owned) {
 	for _, w := range o.all {
-		if !w.gone && w.id != "" {
+		if !w.deleted && w.id != "" {
 			mine = append(mine, w)
 		}
 	}
 	return mine
 }
 
+// next returns a new origin.
 func (o *owner) next() string {
 	o.number++
-	return fmt.Sprintf("https://o%d-%s-%d.example", o.who, token8(), o.number)
+	return fmt.Sprintf("https://o%d-%s-%d.example", o.who, randomHex(), o.number)
 }
 
 func (o *owner) create(g *gateway) {
@@ -86,107 +87,110 @@ func (o *owner) create(g *gateway) {
 	switch outcomeOf(err) {
 	case done:
 		w.id = made.ID
-		o.acknowledged(g, run, w, origin, made.Response)
+		o.recordAcknowledged(g, run, w, origin, made.Response)
 		o.all = append(o.all, w)
 	case unknown:
-		w.maybe = []string{origin}
+		w.unconfirmed = []string{origin}
 		o.all = append(o.all, w)
 	case failed:
-		o.fleet.isWrong("%s: creating %s: %v", g.name, w.name, err)
+		o.fleet.reportf("%s: creating %s: %v", g.name, w.name, err)
 	}
 }
 
 func (o *owner) change(g *gateway, w *owned) {
 	origin := o.next()
-	w.is.over.Store(true)
+	w.is.superseded.Store(true)
 	run := g.run()
-	answer, err := g.api(lists).Patch(context.Background(), w.id, []client.Operation{client.ReplaceValidOrigins(origin)}, "")
+	response, err := g.api(lists).Patch(context.Background(), w.id, []client.Operation{client.ReplaceValidOrigins(origin)}, "")
 	switch outcomeOf(err) {
 	case done:
-		w.doomed = false // nor can it be any more: a write makes void what has not happened yet
-		o.acknowledged(g, run, w, origin, answer)
+		w.maybeDeleted = false // an earlier deletion can no longer be made after this write
+		o.recordAcknowledged(g, run, w, origin, response)
 	case unknown:
-		w.maybe = append(w.maybe, origin)
+		w.unconfirmed = append(w.unconfirmed, origin)
 	case failed:
-		o.missing(g, w, err)
+		o.checkMissing(g, w, err)
 	}
 }
 
 func (o *owner) delete(g *gateway, w *owned) {
-	w.is.over.Store(true)
+	w.is.superseded.Store(true)
 	run := g.run()
-	answer, err := g.api(lists).Delete(context.Background(), w.id, "")
+	response, err := g.api(lists).Delete(context.Background(), w.id, "")
 	switch outcomeOf(err) {
 	case done:
-		o.acknowledged(g, run, w, "", answer)
+		o.recordAcknowledged(g, run, w, "", response)
 	case unknown:
-		w.doomed = true
+		w.maybeDeleted = true
 	case failed:
-		o.missing(g, w, err)
+		o.checkMissing(g, w, err)
 	}
 }
 
-// missing is right only if it may have been deleted.
-func (o *owner) missing(g *gateway, w *owned, err error) {
-	if !w.doomed || !errors.Is(err, client.ErrNotFound) {
-		o.fleet.isWrong("%s: writing to %s, which has %s and perhaps %v, and is perhaps deleted: %t: %v", g.name, w.name, w.is.origin, w.maybe, w.doomed, err)
+// checkMissing checks that a write failed because w was deleted by a write of unknown
+// outcome.
+func (o *owner) checkMissing(g *gateway, w *owned, err error) {
+	if !w.maybeDeleted || !errors.Is(err, client.ErrNotFound) {
+		o.fleet.reportf("%s: writing to %s with origin %s, unconfirmed %v, perhaps deleted %t: %v", g.name, w.name, w.is.origin, w.unconfirmed, w.maybeDeleted, err)
 	}
-	o.ledger.add(o.revoke(w)...)
-	w.gone = true
+	o.expectationLog.add(o.revoke(w)...)
+	w.deleted = true
 }
 
-// acknowledged takes note that an origin, if there is one, has taken the place
-// of all earlier ones, and asks the gateway that has said so.
-func (o *owner) acknowledged(g *gateway, run int, w *owned, origin string, answer client.Response) {
-	w.written = append(w.written, written{origin, answer.Revision})
-	facts := o.revoke(w)
-	if w.gone = origin == ""; !w.gone {
-		w.is = &fact{tenant: lists, id: w.id, origin: origin, allowed: true, since: time.Now()}
-		facts = append(facts, w.is)
+// recordAcknowledged records a write that replaced all earlier origins by origin, or
+// deleted the web integration if origin is "". It checks the decisions of the gateway
+// that acknowledged it.
+func (o *owner) recordAcknowledged(g *gateway, run int, w *owned, origin string, response client.Response) {
+	w.written = append(w.written, written{origin, response.Revision})
+	expectations := o.revoke(w)
+	if w.deleted = origin == ""; !w.deleted {
+		w.is = &expectation{tenant: lists, id: w.id, origin: origin, allowed: true, from: time.Now()}
+		expectations = append(expectations, w.is)
 	}
-	for _, f := range facts {
-		how := question(o.random.IntN(int(questions)))
-		if allowed, err := g.allows(how, f.tenant, f.id, f.origin); g.run() == run && run > 0 && (err != nil || allowed != f.allowed) {
-			o.fleet.isWrong("%s says that %s is allowed: %t (question %d), right after it has acknowledged the contrary: %v", g.name, f.origin, allowed, how, err)
+	for _, e := range expectations {
+		kind := requestKind(o.random.IntN(int(requestKinds)))
+		if allowed, err := g.isAllowed(kind, e.tenant, e.id, e.origin); g.run() == run && run > 0 && (err != nil || allowed != e.allowed) {
+			o.fleet.reportf("%s: %s allowed: %t (request kind %d), right after acknowledging the opposite: %v", g.name, e.origin, allowed, kind, err)
 		}
 	}
-	o.ledger.add(facts...)
+	o.expectationLog.add(expectations...)
 }
 
-// revoke takes note that nothing is listed any more.
-func (o *owner) revoke(w *owned) (facts []*fact) {
-	origins := w.maybe
-	if w.maybe = nil; w.is != nil {
+// revoke returns expectations that no origin of w is allowed any more.
+func (o *owner) revoke(w *owned) (expectations []*expectation) {
+	origins := w.unconfirmed
+	if w.unconfirmed = nil; w.is != nil {
 		origins = append(origins, w.is.origin)
 	}
 	for _, origin := range origins {
-		facts = append(facts, &fact{tenant: lists, id: w.id, origin: origin, since: time.Now()})
+		expectations = append(expectations, &expectation{tenant: lists, id: w.id, origin: origin, from: time.Now()})
 	}
-	return facts
+	return expectations
 }
 
-// check holds what is there in the end to what was acknowledged.
-func (o *owner) check(history *observer, there map[string]client.WebIntegration) {
+// check checks the listed web integrations against the acknowledged writes, and removes
+// those of the owner from listed.
+func (o *owner) check(history *observer, listed map[string]client.WebIntegration) {
 	for _, w := range o.all {
 		o.checkHistory(history, w)
-		is, found := there[w.name]
-		delete(there, w.name)
-		possible := slices.Clone(w.maybe)
+		is, found := listed[w.name]
+		delete(listed, w.name)
+		possible := slices.Clone(w.unconfirmed)
 		if w.is != nil {
 			possible = append(possible, w.is.origin)
 		}
 		switch {
-		case w.gone && found:
-			o.fleet.isWrong("%s is there though it was deleted: %+v", w.name, is)
-		case !found && !w.gone && !w.doomed && w.is != nil:
-			o.fleet.isWrong("%s is not there, with %s", w.name, w.is.origin)
+		case w.deleted && found:
+			o.fleet.reportf("%s was deleted, but is listed: %+v", w.name, is)
+		case !found && !w.deleted && !w.maybeDeleted && w.is != nil:
+			o.fleet.reportf("%s is not listed; its origin is %s", w.name, w.is.origin)
 		case found && (len(is.ValidOrigins) != 1 || !slices.Contains(possible, is.ValidOrigins[0])):
-			o.fleet.isWrong("%s has %v, want one of %v", w.name, is.ValidOrigins, possible)
+			o.fleet.reportf("%s has %v, want one of %v", w.name, is.ValidOrigins, possible)
 		}
 	}
 }
 
-// checkHistory holds the cluster's own history to what was acknowledged.
+// checkHistory checks the history in the cluster against the acknowledged writes.
 func (o *owner) checkHistory(history *observer, w *owned) {
 	for _, write := range w.written {
 		revision := history.deletion(lists, w.id)
@@ -195,7 +199,7 @@ func (o *owner) checkHistory(history *observer, w *owned) {
 			revision = is.revision
 		}
 		if revision != write.revision {
-			o.fleet.isWrong("%s: the write of %q was acknowledged at revision %d, and is at %d", w.name, write.origin, write.revision, revision)
+			o.fleet.reportf("%s: the write of %q was acknowledged at revision %d, but made at %d", w.name, write.origin, write.revision, revision)
 		}
 	}
 }

@@ -10,34 +10,34 @@ import (
 )
 
 const (
-	// calmBound is how long after its acknowledgement a change is in force
-	// everywhere, while nothing is wrong. It has room for a machine that is busy.
-	calmBound = time.Second
-	// healBound is how long it takes a gateway to be at the store's revision
-	// after something was wrong.
-	healBound = 5 * time.Second
+	// changeBound is the time after its acknowledgement within which a change must be
+	// in force everywhere, without a fault. It allows for a busy machine.
+	changeBound = time.Second
+	// recoveryBound is the time within which a gateway must reach the revision of the
+	// store after a fault.
+	recoveryBound = 5 * time.Second
 )
 
-// prober asks one gateway for decisions all the time.
+// prober checks the decisions of one gateway continuously.
 type prober struct {
 	*gateway
-	fleet  *fleet
-	ledger *ledger
-	random *rand.Rand
+	fleet          *fleet
+	expectationLog *expectationLog
+	random         *rand.Rand
 
-	known   int           // facts of the ledger that were taken
-	open    []*fact       // those that were not in force yet when asked last
-	settled map[*fact]int // those that were, and in which run of the gateway
+	taken   int                  // number of expectations read from the log
+	open    []*expectation       // not in force at the last check
+	inForce map[*expectation]int // in force at the last check, by the run of the gateway
 
-	asked          int
-	calmly, hardly []time.Duration // how long facts took to be in force
+	sent                    int
+	delays, disturbedDelays []time.Duration // until expectations were in force
 }
 
-func (f *fleet) newProber(i int, l *ledger, seed uint64) *prober {
-	return &prober{gateway: f.gateways[i], fleet: f, ledger: l, random: rand.New(rand.NewPCG(seed, 100+uint64(i))), settled: map[*fact]int{}}
+func (f *fleet) newProber(i int, l *expectationLog, seed uint64) *prober {
+	return &prober{gateway: f.gateways[i], fleet: f, expectationLog: l, random: rand.New(rand.NewPCG(seed, 100+uint64(i))), inForce: map[*expectation]int{}}
 }
 
-// probe goes on until ctx ends.
+// probe checks decisions until ctx ends.
 func (p *prober) probe(ctx context.Context) {
 	for pause(ctx, 10*time.Millisecond) {
 		p.round()
@@ -45,8 +45,8 @@ func (p *prober) probe(ctx context.Context) {
 }
 
 const (
-	openAtOnce = 20 // questions of one round on what is not known to be in force
-	againEach  = 10 // and on all that there is
+	pendingPerRound = 20 // checks of expectations not known to be in force
+	allPerRound     = 10 // checks of random expectations
 )
 
 func (p *prober) round() {
@@ -57,78 +57,79 @@ func (p *prober) round() {
 	is, err := p.readiness()
 	if err != nil || !is.Ready {
 		if p.run() == run {
-			p.fleet.isWrong("%s is not ready: %q, %v", p.name, is.Problem, err)
+			p.fleet.reportf("%s is not ready: %q, %v", p.name, is.Problem, err)
 		}
 		return
 	}
-	p.aged(time.Since(is.confirmed()))
-	news, known := p.ledger.after(p.known)
-	p.open, p.known = append(p.open, news...), known
-	n := min(openAtOnce, len(p.open))
+	p.recordAge(time.Since(is.confirmed()))
+	news, taken := p.expectationLog.after(p.taken)
+	p.open, p.taken = append(p.open, news...), taken
+	n := min(pendingPerRound, len(p.open))
 	now := slices.Clone(p.open[:n])
 	p.open = p.open[n:]
-	for _, f := range now {
-		p.ask(run, is, f, true)
+	for _, e := range now {
+		p.ask(run, is, e, true)
 	}
-	for _, f := range p.ledger.some(p.random, againEach) {
-		p.ask(run, is, f, false)
+	for _, e := range p.expectationLog.sample(p.random, allPerRound) {
+		p.ask(run, is, e, false)
 	}
 }
 
-// ask holds the decision on a fact to what it has to be.
-func (p *prober) ask(run int, is readiness, f *fact, open bool) {
-	if f.over.Load() {
-		delete(p.settled, f)
+// ask checks the decision for an expectation.
+func (p *prober) ask(run int, is readiness, e *expectation, open bool) {
+	if e.superseded.Load() {
+		delete(p.inForce, e)
 		return
 	}
-	asked := time.Now()
-	why := p.reason(run, is, f, asked)
-	how := question(p.random.IntN(int(questions)))
-	allowed, err := p.allows(how, f.tenant, f.id, f.origin)
-	answered := time.Now()
-	if p.asked++; p.run() != run || f.over.Load() {
+	sent := time.Now()
+	why := p.reason(run, is, e, sent)
+	kind := requestKind(p.random.IntN(int(requestKinds)))
+	allowed, err := p.isAllowed(kind, e.tenant, e.id, e.origin)
+	received := time.Now()
+	if p.sent++; p.run() != run || e.superseded.Load() {
 		if p.run() != run && open {
-			p.open = append(p.open, f)
+			p.open = append(p.open, e)
 		}
 		return
 	}
 	switch {
 	case err != nil:
-		p.fleet.isWrong("%s does not decide on %s (question %d): %v", p.name, f.origin, how, err)
-	case allowed == f.allowed:
-		p.settle(run, f, answered)
+		p.fleet.reportf("%s makes no decision on %s (request kind %d): %v", p.name, e.origin, kind, err)
+	case allowed == e.allowed:
+		p.recordInForce(run, e, received)
 	case why != "":
-		p.fleet.isWrong("%s says that %s is allowed: %t (question %d), %v after the contrary was acknowledged, %s", p.name, f.origin, allowed, how, asked.Sub(f.since), why)
+		p.fleet.reportf("%s: %s allowed: %t (request kind %d), %v after the opposite was acknowledged, %s", p.name, e.origin, allowed, kind, sent.Sub(e.from), why)
 	case open:
-		p.open = append(p.open, f)
+		p.open = append(p.open, e)
 	}
 }
 
-// reason says why the fact has to be in force, or nothing.
-func (p *prober) reason(run int, is readiness, f *fact, now time.Time) string {
-	calm, connected := p.calm()
+// reason returns why the expectation must be in force, or "" if it need not be.
+func (p *prober) reason(run int, is readiness, e *expectation, now time.Time) string {
+	since, connected := p.undisturbed()
 	switch {
-	case f.always:
-		return "which always was so"
-	case p.settled[f] == run:
-		return "and after it was in force there"
-	case f.since.Before(is.confirmed()):
-		return "though it says that its lists were the store's later than that"
-	case connected && now.Sub(calm) > healBound+calmBound && now.Sub(f.since) > calmBound:
-		return "and nothing troubles it"
-	case connected && now.Sub(calm) > healBound && now.Sub(f.since) > healBound:
-		return "and what troubled it is over"
+	case e.permanent:
+		return "which never changed"
+	case p.inForce[e] == run:
+		return "after it was in force there"
+	case e.from.Before(is.confirmed()):
+		return "although the gateway confirmed its lists later"
+	case connected && now.Sub(since) > recoveryBound+changeBound && now.Sub(e.from) > changeBound:
+		return "without a fault"
+	case connected && now.Sub(since) > recoveryBound && now.Sub(e.from) > recoveryBound:
+		return "and after the fault ended"
 	}
 	return ""
 }
 
-func (p *prober) settle(run int, f *fact, now time.Time) {
-	if _, was := p.settled[f]; !was && !f.always {
-		if since, connected := p.calm(); connected && f.since.Sub(since) > healBound {
-			p.calmly = append(p.calmly, now.Sub(f.since))
+// recordInForce records that the expectation was in force in this run of the gateway.
+func (p *prober) recordInForce(run int, e *expectation, now time.Time) {
+	if _, was := p.inForce[e]; !was && !e.permanent {
+		if since, connected := p.undisturbed(); connected && e.from.Sub(since) > recoveryBound {
+			p.delays = append(p.delays, now.Sub(e.from))
 		} else {
-			p.hardly = append(p.hardly, now.Sub(f.since))
+			p.disturbedDelays = append(p.disturbedDelays, now.Sub(e.from))
 		}
 	}
-	p.settled[f] = run
+	p.inForce[e] = run
 }

@@ -13,21 +13,21 @@ import (
 	"time"
 )
 
-const startPatience = 60 * time.Second
+const startTimeout = 60 * time.Second
 
-// process is a program that can be killed, stopped, and restarted.
+// process is a program that can be killed, paused and restarted.
 type process struct {
-	starts starter
-	path   string
-	args   []string
-	ready  string // what the line begins with that it prints when it is ready
-	log    string // the file that gets what else it prints
+	starter starter
+	path    string
+	args    []string
+	ready   string // prefix of the line that it prints when it is ready
+	log     string // file for its stderr
 
 	command *exec.Cmd
 	ended   chan struct{}
 }
 
-// start returns when the process is ready.
+// start starts the process and waits until it is ready.
 func (p *process) start() error {
 	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -38,12 +38,12 @@ func (p *process) start() error {
 	p.command = exec.Command(p.path, p.args...)
 	p.command.Stdout, p.command.Stderr = out, log
 	p.command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := p.starts.do(p.command.Start); err != nil {
+	if err := p.starter.do(p.command.Start); err != nil {
 		return err
 	}
 	ended, command := make(chan struct{}), p.command
 	go func() {
-		_ = command.Wait() // that it was killed
+		_ = command.Wait() // fails if it was killed
 		close(ended)
 	}()
 	p.ended = ended
@@ -52,13 +52,13 @@ func (p *process) start() error {
 		return nil
 	case <-ended:
 		return fmt.Errorf("%s ended before it was ready, see %s", p.path, p.log)
-	case <-time.After(startPatience):
+	case <-time.After(startTimeout):
 		p.kill()
-		return fmt.Errorf("%s was not ready within %v, see %s", p.path, startPatience, p.log)
+		return fmt.Errorf("%s was not ready within %v, see %s", p.path, startTimeout, p.log)
 	}
 }
 
-// kill ends the process at once, also one that is stopped.
+// kill kills the process, also a paused one, and waits for its end.
 func (p *process) kill() {
 	if p.ended != nil {
 		p.signal(syscall.SIGKILL)
@@ -68,8 +68,8 @@ func (p *process) kill() {
 
 func (p *process) signal(s syscall.Signal) { _ = p.command.Process.Signal(s) }
 
-// starter starts processes that end with the test, also when it is cut short:
-// the kernel kills them when the thread ends that started them.
+// starter starts processes on one thread. The kernel kills them when that thread ends,
+// so they end with the test even if it is killed.
 type starter chan func()
 
 func newStarter(t testing.TB) starter {
@@ -90,12 +90,12 @@ func (s starter) do(start func() error) error {
 	return <-done
 }
 
-// firstLine takes what a process prints and waits for a line.
+// firstLine is a writer that waits for a line with a prefix.
 type firstLine struct {
 	prefix string
 	text   bytes.Buffer
 	found  bool
-	seen   chan struct{} // closed when the line has come
+	seen   chan struct{} // closed when the line was written
 }
 
 func (l *firstLine) Write(p []byte) (int, error) {

@@ -16,12 +16,12 @@ import (
 	"originwarden/api/client"
 )
 
-// register is one web integration that many write to and read, through all
-// gateways. Its value is the one origin that it lists.
+// register is a web integration that clients write and read concurrently through all
+// gateways. Its value is its only origin.
 type register struct {
 	fleet *fleet
 	id    string
-	first string // its value at first
+	first string // initial value
 
 	mu     sync.Mutex
 	number int
@@ -30,15 +30,15 @@ type register struct {
 
 // call is an operation on the register.
 type call struct {
-	who             int
-	asked, answered time.Time
-	kind            kind
-	value           string // read, or to be written
-	expected        string // by a swap
-	held            bool   // what the swap expected
-	outcome         outcome
-	revision        uint64
-	gateway         string
+	who            int
+	sent, received time.Time
+	kind           kind
+	value          string // read or written
+	expected       string // by a swap, which is conditional
+	applied        bool   // whether the condition of a swap was true
+	outcome        outcome
+	revision       uint64
+	gateway        string
 }
 
 type kind string
@@ -46,7 +46,7 @@ type kind string
 const (
 	reads  kind = "read"
 	writes kind = "write"
-	swaps  kind = "swap" // by If-Match
+	swaps  kind = "swap" // with If-Match
 )
 
 func (f *fleet) newRegister(ctx context.Context) *register {
@@ -60,23 +60,23 @@ func (f *fleet) newRegister(ctx context.Context) *register {
 	return r
 }
 
-// next is an origin that was never written.
+// next returns a new origin.
 func (r *register) next() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.number++
-	return fmt.Sprintf("https://r%s-%d.example", token8(), r.number)
+	return fmt.Sprintf("https://r%s-%d.example", randomHex(), r.number)
 }
 
-// token8 tells origins of this run from all others.
-func token8() string { return fmt.Sprintf("%08x", rand.Uint32()) }
+// randomHex returns 8 random digits, which make origins unique.
+func randomHex() string { return fmt.Sprintf("%08x", rand.Uint32()) }
 
-// use calls the register until ctx ends.
+// use makes calls until ctx ends.
 func (r *register) use(ctx context.Context, who int, seed uint64) {
 	random := rand.New(rand.NewPCG(seed, uint64(who)))
-	var value, etag string // as it was last known
+	var value, etag string // as last known
 	for pause(ctx, time.Duration(10+random.IntN(30))*time.Millisecond) {
-		at := random.IntN(size)
+		at := random.IntN(fleetSize)
 		c := call{who: who, kind: reads}
 		switch n := random.IntN(10); {
 		case n < 3 && etag != "":
@@ -88,52 +88,52 @@ func (r *register) use(ctx context.Context, who int, seed uint64) {
 		if is != "" {
 			value, etag = c.value, is
 		}
-		if is != "" && c.kind != reads { // which the others have to know at once
-			r.call(r.fleet.gateways[(at+1+random.IntN(size-1))%size], &call{who: who, kind: reads}, "")
+		if is != "" && c.kind != reads { // the other gateways must know the value at once
+			r.call(r.fleet.gateways[(at+1+random.IntN(fleetSize-1))%fleetSize], &call{who: who, kind: reads}, "")
 		}
 	}
 }
 
-// call makes one, and returns the entity tag of its value if that is known.
+// call makes the call, and returns the entity tag of the value if it is known.
 func (r *register) call(g *gateway, c *call, etag string) string {
-	// The calls that run when the load ends come to their end.
+	// Calls in progress are completed when the load ends.
 	ctx, api := context.Background(), g.api(registers)
 	c.gateway = g.name
 	if c.kind != swaps {
 		etag = ""
 	}
-	var answer client.Response
+	var response client.Response
 	var err error
-	c.asked = time.Now()
+	c.sent = time.Now()
 	if c.kind == reads {
 		var is client.WebIntegration
 		is, err = api.Get(ctx, r.id)
-		if answer = is.Response; err == nil && len(is.ValidOrigins) == 1 {
+		if response = is.Response; err == nil && len(is.ValidOrigins) == 1 {
 			c.value = is.ValidOrigins[0]
 		}
 	} else {
-		answer, err = api.Patch(ctx, r.id, []client.Operation{client.ReplaceValidOrigins(c.value)}, etag)
+		response, err = api.Patch(ctx, r.id, []client.Operation{client.ReplaceValidOrigins(c.value)}, etag)
 	}
-	c.answered = time.Now()
-	c.outcome, c.held, c.revision = outcomeOf(err), true, answer.Revision
+	c.received = time.Now()
+	c.outcome, c.applied, c.revision = outcomeOf(err), true, response.Revision
 	if c.kind == swaps && errors.Is(err, client.ErrPreconditionFailed) {
-		c.outcome, c.held = done, false
+		c.outcome, c.applied = done, false
 	}
-	if c.outcome == failed || c.answered.Sub(c.asked) >= clientPatience {
-		r.fleet.isWrong("%s: the %s of the register ended after %v with %v", g.name, c.kind, c.answered.Sub(c.asked), err)
+	if c.outcome == failed || c.received.Sub(c.sent) >= clientTimeout {
+		r.fleet.reportf("%s: the %s of the register ended after %v with %v", g.name, c.kind, c.received.Sub(c.sent), err)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.calls = append(r.calls, *c)
-	if c.outcome == done && c.held {
-		return answer.ETag
+	if c.outcome == done && c.applied {
+		return response.ETag
 	}
 	return ""
 }
 
-// history is what was seen from outside. A write of unknown outcome may come to
-// pass at any time later. Whether it did, the cluster's own history tells: if so
-// it did before it was seen there, and if not it is none.
+// history returns the calls as operations. A write of unknown outcome may have been made
+// at any time after it was sent. The history in the cluster shows whether it was: if so,
+// it ended when it was seen there; if not, it is omitted.
 func (r *register) history(o *observer) (all []porcupine.Operation) {
 	for i, c := range r.calls {
 		seen, happened := o.find(c.value)
@@ -141,24 +141,24 @@ func (r *register) history(o *observer) (all []porcupine.Operation) {
 		case c.outcome == unknown && (c.kind == reads || !happened):
 			continue
 		case c.outcome == unknown:
-			c.held, c.answered, c.who = true, seen.seen, size*1000+i // who goes on meanwhile
+			c.applied, c.received, c.who = true, seen.seen, fleetSize*1000+i // a client of its own, as c.who makes other calls meanwhile
 		case c.outcome != done:
 			if c.kind != reads && happened {
-				r.fleet.isWrong("%s was written at revision %d, though it was never sent", c.value, seen.revision)
+				r.fleet.reportf("%s was written at revision %d, but never sent", c.value, seen.revision)
 			}
 			continue
-		case c.kind != reads && (c.held != happened || c.held && seen.revision != c.revision):
-			r.fleet.isWrong("%s of %s by %s was answered with revision %d (held: %t), and is at %d", c.kind, c.value, c.gateway, c.revision, c.held, seen.revision)
+		case c.kind != reads && (c.applied != happened || c.applied && seen.revision != c.revision):
+			r.fleet.reportf("%s of %s through %s: response with revision %d (applied: %t), but made at %d", c.kind, c.value, c.gateway, c.revision, c.applied, seen.revision)
 		}
 		all = append(all, porcupine.Operation{
 			ClientId: c.who, Input: c, Output: c,
-			Call: int64(c.asked.Sub(r.fleet.began)), Return: int64(c.answered.Sub(r.fleet.began)),
+			Call: int64(c.sent.Sub(r.fleet.start)), Return: int64(c.received.Sub(r.fleet.start)),
 		})
 	}
 	return all
 }
 
-// model is a register that is read, written, and written if it is as expected.
+// model returns the model of a register with reads, writes, and conditional writes.
 func model(first string) porcupine.Model {
 	return porcupine.Model{
 		Init: func() any { return first },
@@ -169,7 +169,7 @@ func model(first string) porcupine.Model {
 			case writes:
 				return true, c.value
 			default:
-				if c.held {
+				if c.applied {
 					return state == c.expected, c.value
 				}
 				return state != c.expected, state
@@ -177,31 +177,31 @@ func model(first string) porcupine.Model {
 		},
 		DescribeOperation: func(input, _ any) string {
 			c := input.(call)
-			return fmt.Sprintf("%s %s %s (of %s, held: %t) at %s, revision %d", c.gateway, c.kind, c.value, c.expected, c.held, c.gateway, c.revision)
+			return fmt.Sprintf("%s %s %s (expected %s, applied: %t) at %s, revision %d", c.gateway, c.kind, c.value, c.expected, c.applied, c.gateway, c.revision)
 		},
 		DescribeState: func(state any) string { return state.(string) },
 	}
 }
 
-const checkPatience = 2 * time.Minute
+const checkTimeout = 2 * time.Minute
 
-// check holds all calls to the model.
+// check checks that the calls are linearizable.
 func (r *register) check(o *observer) {
 	history, count, slowest := r.history(o), map[outcome]int{}, time.Duration(0)
 	for _, c := range r.calls {
 		count[c.outcome]++
-		slowest = max(slowest, c.answered.Sub(c.asked))
+		slowest = max(slowest, c.received.Sub(c.sent))
 	}
-	began := time.Now()
+	start := time.Now()
 	m := model(r.first)
-	result, info := porcupine.CheckOperationsVerbose(m, history, checkPatience)
-	r.fleet.tell("the register: %d calls answered, %d of unknown outcome, %d not sent, the slowest took %v; %d operations are %s, found in %v",
-		count[done], count[unknown], count[unsent], slowest.Round(time.Millisecond), len(history), result, time.Since(began).Round(time.Millisecond))
+	result, info := porcupine.CheckOperationsVerbose(m, history, checkTimeout)
+	r.fleet.logf("register: %d calls done, %d of unknown outcome, %d not sent, the slowest took %v; %d operations: %s, checked in %v",
+		count[done], count[unknown], count[unsent], slowest.Round(time.Millisecond), len(history), result, time.Since(start).Round(time.Millisecond))
 	if result == porcupine.Ok {
 		return
 	}
 	picture := r.fleet.path("register.html")
 	err := porcupine.VisualizePath(m, info, picture)
-	r.fleet.isWrong("the register's history is %s; see %s (%v)", result, picture, err)
+	r.fleet.reportf("the history of the register is %s; see %s (%v)", result, picture, err)
 	_ = os.WriteFile(r.fleet.path("register.txt"), fmt.Appendf(nil, "%+v\n", history), 0o600)
 }

@@ -8,52 +8,52 @@ import (
 	"testing"
 )
 
-// way is what a relay does with what comes.
-type way int
+// relayMode is how a relay treats connections and data.
+type relayMode int
 
 const (
-	pass   way = iota
-	refuse     // connections are reset, and new ones refused
-	hold       // connections are taken, and nothing passes until it may again
-	deafen     // what is sent passes, and answers do not until they may again
+	forward       relayMode = iota
+	refuseAll               // reset connections and refuse new ones
+	holdAll                 // accept connections and hold all data
+	holdResponses           // forward requests and hold responses
 )
 
-// relay is on the way from a gateway to a member.
+// relay forwards connections from a gateway to a member.
 type relay struct {
 	address, target string
 
 	mu       sync.Mutex
-	moved    *sync.Cond // how has changed, or a connection was reset
-	how      way
+	changed  *sync.Cond // mode was changed, or a connection was reset
+	mode     relayMode
 	listener net.Listener
 	conns    map[net.Conn]bool
 	pipes    sync.WaitGroup
 }
 
-// newRelay relays from one address to another until t ends.
+// newRelay starts a relay from one address to another, which is closed when t ends.
 func newRelay(t testing.TB, address, target string) *relay {
 	t.Helper()
 	r := &relay{address: address, target: target, conns: map[net.Conn]bool{}}
-	r.moved = sync.NewCond(&r.mu)
-	if err := r.set(pass); err != nil {
+	r.changed = sync.NewCond(&r.mu)
+	if err := r.set(forward); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		_ = r.set(refuse) // which takes no address
+		_ = r.set(refuseAll) // closes the listener
 		r.pipes.Wait()
 	})
 	return r
 }
 
-// set changes what the relay does. What was held goes on its way when it passes
-// again, as after a partition, unless the connection was reset.
-func (r *relay) set(how way) (err error) {
+// set changes the mode. Data that was held is forwarded later, as after a network
+// partition, unless the connection was reset.
+func (r *relay) set(mode relayMode) (err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	defer r.moved.Broadcast()
-	r.how = how
-	if how == refuse {
-		r.cut()
+	defer r.changed.Broadcast()
+	r.mode = mode
+	if mode == refuseAll {
+		r.closeAll()
 		return nil
 	}
 	if r.listener == nil {
@@ -65,8 +65,8 @@ func (r *relay) set(how way) (err error) {
 	return err
 }
 
-// cut is called with mu held.
-func (r *relay) cut() {
+// closeAll closes the listener and resets all connections. mu must be held.
+func (r *relay) closeAll() {
 	if r.listener != nil {
 		_ = r.listener.Close()
 		r.listener = nil
@@ -77,6 +77,7 @@ func (r *relay) cut() {
 	clear(r.conns)
 }
 
+// reset closes a connection with a RST.
 func reset(conn net.Conn) {
 	_ = conn.(*net.TCPConn).SetLinger(0)
 	_ = conn.Close()
@@ -88,17 +89,18 @@ func (r *relay) serve(l net.Listener) {
 		if err != nil {
 			return
 		}
-		if r.enters(client) {
+		if r.addConn(client) {
 			r.pipes.Go(func() { r.relay(client) })
 		}
 	}
 }
 
-// enters takes note of a connection, unless it has come too late.
-func (r *relay) enters(conn net.Conn) bool {
+// addConn adds a connection, or resets it and returns false if the relay refuses
+// connections now.
+func (r *relay) addConn(conn net.Conn) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.how == refuse {
+	if r.mode == refuseAll {
 		reset(conn)
 		return false
 	}
@@ -107,45 +109,46 @@ func (r *relay) enters(conn net.Conn) bool {
 }
 
 func (r *relay) relay(client net.Conn) {
-	if !r.passes(client, hold) {
+	if !r.wait(client, holdAll) {
 		return
 	}
 	member, err := net.Dial("tcp", r.target)
-	if err != nil || !r.enters(member) {
-		r.leave(client)
+	if err != nil || !r.addConn(member) {
+		r.removeConn(client)
 		return
 	}
 	var both sync.WaitGroup
-	both.Go(func() { r.pipe(member, client, hold) })
-	both.Go(func() { r.pipe(client, member, deafen) })
+	both.Go(func() { r.pipe(member, client, holdAll) })
+	both.Go(func() { r.pipe(client, member, holdResponses) })
 	both.Wait()
-	r.leave(client)
-	r.leave(member)
+	r.removeConn(client)
+	r.removeConn(member)
 }
 
-func (r *relay) leave(conn net.Conn) {
+// removeConn resets and removes a connection.
+func (r *relay) removeConn(conn net.Conn) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	reset(conn)
 	delete(r.conns, conn)
 }
 
-// passes waits while the relay holds everything, or is in another way that holds
-// what comes, and reports whether the connection is still there.
-func (r *relay) passes(conn net.Conn, held way) bool {
+// wait waits while the mode is holdAll or blocking, and reports whether the connection is
+// still open.
+func (r *relay) wait(conn net.Conn, blocking relayMode) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for (r.how == hold || r.how == held) && r.conns[conn] {
-		r.moved.Wait()
+	for (r.mode == holdAll || r.mode == blocking) && r.conns[conn] {
+		r.changed.Wait()
 	}
 	return r.conns[conn]
 }
 
-func (r *relay) pipe(to, from net.Conn, held way) {
+func (r *relay) pipe(to, from net.Conn, blocking relayMode) {
 	defer to.Close()
 	for buffer := make([]byte, 64<<10); ; {
 		n, err := from.Read(buffer)
-		if !r.passes(from, held) {
+		if !r.wait(from, blocking) {
 			return
 		}
 		if n > 0 {
