@@ -56,11 +56,11 @@ func TestStore_DetectsOverwrittenFile(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			s, path := openNewStore(t)
-			was := create(t, s, newIntegration("was", 1))
+			original := create(t, s, newIntegration("was", 1))
 			row.before(t, s, path)
 			replaceContent(t, path)
 			for range 2 {
-				wantReplaced(t, s, was, "another program has written to")
+				wantReplaced(t, s, original, "another program has written to")
 			}
 		})
 	}
@@ -87,7 +87,7 @@ func execute(t *testing.T, path, statement string) {
 // Writes made through SQLite must not be mistaken for an overwritten file.
 func TestStore_AcceptsWritesThroughSQLite(t *testing.T) {
 	s, path := openNewStore(t)
-	was := create(t, s, newIntegration("was", 1000))
+	original := create(t, s, newIntegration("was", 1000))
 	writing, done := context.WithCancel(t.Context())
 	var all errgroup.Group
 	all.Go(func() error {
@@ -102,7 +102,7 @@ func TestStore_AcceptsWritesThroughSQLite(t *testing.T) {
 	for range 2 {
 		all.Go(func() error {
 			for writing.Err() == nil {
-				if _, err := s.Integration(t.Context(), was.TenantID, was.ID); err != nil {
+				if _, err := s.Integration(t.Context(), original.TenantID, original.ID); err != nil {
 					return err
 				}
 			}

@@ -51,8 +51,8 @@ func TestStore_ReportsFullDisk(t *testing.T) {
 	dir := mountDisk(t, "8m")
 	path, ballast := filepath.Join(dir, "lists.db"), filepath.Join(dir, "ballast")
 	s := openStore(t, testOptions(path))
-	was := create(t, s, newIntegration("was", 100))
-	acknowledged, refused := map[string]bool{was.ID: true}, map[string]bool{}
+	original := create(t, s, newIntegration("was", 100))
+	acknowledged, refused := map[string]bool{original.ID: true}, map[string]bool{}
 	for left := range int64(24) {
 		fillDisk(t, ballast, left*4096)
 		for {
@@ -65,7 +65,7 @@ func TestStore_ReportsFullDisk(t *testing.T) {
 			refused[w.ID] = wantNoSpace(t, err)
 			break
 		}
-		if _, err := s.Integration(t.Context(), "acme", was.ID); err != nil {
+		if _, err := s.Integration(t.Context(), "acme", original.ID); err != nil {
 			t.Errorf("read with a full disk: %v", err)
 		}
 		fillDisk(t, ballast, 0)

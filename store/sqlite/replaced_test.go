@@ -36,14 +36,14 @@ func TestStore_FailsWhileItsFilesAreReplaced(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "lists.db")
 			s := openStore(t, testOptions(path))
-			was := create(t, s, newIntegration("was", 1))
+			original := create(t, s, newIntegration("was", 1))
 			rename(t, path+row.suffix, path+row.suffix+".away")
 			if row.instead {
 				if err := os.WriteFile(path+row.suffix, []byte("another"), 0o600); err != nil {
 					t.Fatal(err)
 				}
 			}
-			wantReplaced(t, s, was, row.why)
+			wantReplaced(t, s, original, row.why)
 			if now, err := os.ReadFile(path + row.suffix); row.instead && string(now) != "another" {
 				t.Errorf("the other file was changed to %q, %v", now, err)
 			}
@@ -55,20 +55,20 @@ func TestStore_FailsWhileItsFilesAreReplaced(t *testing.T) {
 
 // wantReplaced checks that every call fails because the files were replaced, and that
 // the errors of writes say that they were not made.
-func wantReplaced(t *testing.T, s store.Store, was store.WebIntegration, why string) {
+func wantReplaced(t *testing.T, s store.Store, original store.WebIntegration, why string) {
 	t.Helper()
 	ctx := withTimeout(t)
 	_, createErr := s.Create(ctx, newIntegration("two", 1))
-	_, editErr := s.Edit(ctx, was.TenantID, was.ID, func(*store.WebIntegration) error { return nil })
-	_, deleteErr := s.Delete(ctx, was.TenantID, was.ID, func(store.WebIntegration) error { return nil })
+	_, editErr := s.Edit(ctx, original.TenantID, original.ID, func(*store.WebIntegration) error { return nil })
+	_, deleteErr := s.Delete(ctx, original.TenantID, original.ID, func(store.WebIntegration) error { return nil })
 	for _, err := range []error{createErr, editErr, deleteErr, s.CheckWrites(ctx)} {
 		if failed, ok := errors.AsType[*store.WriteError](err); !ok || failed.Cause != store.CauseReplaced || !failed.NotMade || !strings.Contains(err.Error(), why) {
 			t.Errorf("a write failed with %v, want %q", err, why)
 		}
 	}
 	_, positionErr := s.Position(ctx)
-	_, _, loadErr := s.Load(ctx, was.TenantID)
-	_, pageErr := s.Page(ctx, was.TenantID, store.Query{Limit: 1})
+	_, _, loadErr := s.Load(ctx, original.TenantID)
+	_, pageErr := s.Page(ctx, original.TenantID, store.Query{Limit: 1})
 	for _, err := range []error{positionErr, loadErr, pageErr} {
 		if !errors.Is(err, store.ErrReplaced) || !strings.Contains(err.Error(), why) {
 			t.Errorf("a read failed with %v, want %q", err, why)
@@ -93,12 +93,12 @@ func TestStore_DetectsChangedSymlink(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := openStore(t, testOptions(link))
-	was := create(t, s, newIntegration("was", 1))
+	original := create(t, s, newIntegration("was", 1))
 	if err := os.WriteFile(filepath.Join(dir, "b.db"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	relink("b.db")
-	wantReplaced(t, s, was, "current.db is not the file that was opened")
+	wantReplaced(t, s, original, "current.db is not the file that was opened")
 	relink("a.db")
 	create(t, s, newIntegration("is", 1))
 }
@@ -134,14 +134,14 @@ func TestStore_FailsWhileAnotherProcessHoldsItsLock(t *testing.T) {
 		t.Skip("Windows does not remove open files")
 	}
 	s, path := openNewStore(t)
-	was := create(t, s, newIntegration("was", 1))
-	ended := startWatch(t, s, was)
+	original := create(t, s, newIntegration("was", 1))
+	ended := startWatch(t, s, original)
 	if err := os.Remove(path + ".lock"); err != nil {
 		t.Fatal(err)
 	}
 	other := startProcess(t, "hold", path)
 	other.line(t)
-	wantReplaced(t, s, was, "another process has locked")
+	wantReplaced(t, s, original, "another process has locked")
 	other.end(t)
 	create(t, s, newIntegration("is", 1))
 	if err := ended(); !errors.Is(err, store.ErrCompacted) { // the other process may have written
@@ -169,8 +169,8 @@ func TestStore_FailsWriteWhenFileIsRemovedDuringIt(t *testing.T) {
 		t.Skip("Windows does not remove open files")
 	}
 	s, path := openNewStore(t)
-	was := create(t, s, newIntegration("was", 1))
-	_, err := s.Edit(t.Context(), was.TenantID, was.ID, func(w *store.WebIntegration) error {
+	original := create(t, s, newIntegration("was", 1))
+	_, err := s.Edit(t.Context(), original.TenantID, original.ID, func(w *store.WebIntegration) error {
 		w.Name = "is"
 		return os.Rename(path, path+".away")
 	})

@@ -33,18 +33,18 @@ func deleteWrite(w store.WebIntegration) store.Write {
 }
 
 func editWrite(w store.WebIntegration, edit func(*store.WebIntegration)) store.Write {
-	return store.Write{Tenant: w.TenantID, ID: w.ID, Make: func(was *store.WebIntegration) (*store.WebIntegration, error) {
-		edit(was)
-		return was, nil
+	return store.Write{Tenant: w.TenantID, ID: w.ID, Make: func(original *store.WebIntegration) (*store.WebIntegration, error) {
+		edit(original)
+		return original, nil
 	}}
 }
 
 func failingWrite(w store.WebIntegration, err error) store.Write {
-	return store.Write{Tenant: w.TenantID, ID: w.ID, Make: func(was *store.WebIntegration) (*store.WebIntegration, error) {
-		if was != nil {
-			modifyFields(was)
+	return store.Write{Tenant: w.TenantID, ID: w.ID, Make: func(original *store.WebIntegration) (*store.WebIntegration, error) {
+		if original != nil {
+			modifyFields(original)
 		}
-		return was, err
+		return original, err
 	}}
 }
 

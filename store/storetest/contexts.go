@@ -67,26 +67,26 @@ func cancelWaitingCalls(s *subject) {
 // cancelledDuringWrite cancels the context of a write during the write, which must
 // then be made completely or not at all.
 func cancelledDuringWrite(s *subject) {
-	was := s.create(newIntegration("acme", "was", "https://was.example"))
-	is := was
-	is.Name, is.ValidOrigins = "is", []string{"https://is.example", "https://is-too.example"}
+	original := s.create(newIntegration("acme", "was", "https://was.example"))
+	updated := original
+	updated.Name, updated.ValidOrigins = "is", []string{"https://is.example", "https://is-too.example"}
 	ctx, cancel := context.WithCancel(s.Context())
-	_, err := s.Edit(ctx, "acme", was.ID, func(w *store.WebIntegration) error {
-		*w = is
+	_, err := s.Edit(ctx, "acme", original.ID, func(w *store.WebIntegration) error {
+		*w = updated
 		cancel()
 		return nil
 	})
-	got := s.integration("acme", was.ID)
-	if is.Revision = got.Revision; got.Name == is.Name {
-		s.wantStored(is)
+	got := s.integration("acme", original.ID)
+	if updated.Revision = got.Revision; got.Name == updated.Name {
+		s.wantStored(updated)
 	} else {
-		s.wantStored(was)
+		s.wantStored(original)
 	}
-	if err == nil && got.Name != is.Name {
+	if err == nil && got.Name != updated.Name {
 		s.Error("Edit returned no error, but the edit was not kept")
 	}
-	s.delete(was)
-	s.create(was)
+	s.delete(original)
+	s.create(original)
 }
 
 func closedStoreFails(s *subject) {

@@ -71,13 +71,13 @@ func (s *subject) wantStored(w store.WebIntegration) {
 }
 
 func editChangesEveryField(s *subject) {
-	was := s.create(newIntegration("acme", "old", "https://old.example"))
+	original := s.create(newIntegration("acme", "old", "https://old.example"))
 	for _, want := range unusualIntegrations() {
-		got := s.edit(was, func(w *store.WebIntegration) {
+		got := s.edit(original, func(w *store.WebIntegration) {
 			*w = want
 			w.ID, w.TenantID, w.Revision = "another", "other", 1<<40
 		})
-		want.ID, want.TenantID, want.Revision = was.ID, was.TenantID, got.Revision
+		want.ID, want.TenantID, want.Revision = original.ID, original.TenantID, got.Revision
 		s.wantSame("Edit", got, want)
 		s.wantStored(want)
 	}

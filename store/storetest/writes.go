@@ -63,25 +63,25 @@ func modifyFields(w *store.WebIntegration) {
 }
 
 func editUnchanged(s *subject) {
-	was := s.create(newIntegration("acme", "one", "https://a.example", "https://b.example"))
+	original := s.create(newIntegration("acme", "one", "https://a.example", "https://b.example"))
 	s.create(newIntegration("acme", "later")) // its revision is not the store's
 	for _, unchanged := range []error{store.ErrUnchanged, fmt.Errorf("wrapped: %w", store.ErrUnchanged)} {
 		s.wantNoWrite("acme", func() {
-			got, err := s.Edit(s.Context(), "acme", was.ID, func(w *store.WebIntegration) error {
+			got, err := s.Edit(s.Context(), "acme", original.ID, func(w *store.WebIntegration) error {
 				modifyFields(w)
 				return unchanged
 			})
 			s.wantError("Edit", err, nil)
-			s.wantSame("Edit", got, was)
+			s.wantSame("Edit", got, original)
 		})
 	}
 }
 
 func editFails(s *subject) {
-	was := s.create(newIntegration("acme", "one", "https://a.example", "https://b.example"))
+	original := s.create(newIntegration("acme", "one", "https://a.example", "https://b.example"))
 	for _, refusal := range []error{errors.New("refused"), store.ErrNotFound} {
 		s.wantNoWrite("acme", func() {
-			got, err := s.Edit(s.Context(), "acme", was.ID, func(w *store.WebIntegration) error {
+			got, err := s.Edit(s.Context(), "acme", original.ID, func(w *store.WebIntegration) error {
 				modifyFields(w)
 				return refusal
 			})
@@ -91,21 +91,21 @@ func editFails(s *subject) {
 			s.wantSame("Edit", got, store.WebIntegration{})
 		})
 	}
-	s.wantStored(was)
+	s.wantStored(original)
 }
 
 func editPanics(s *subject) {
-	was := s.create(newIntegration("acme", "one", "https://a.example"))
+	original := s.create(newIntegration("acme", "one", "https://a.example"))
 	s.wantNoWrite("acme", func() {
 		defer func() {
 			if recover() == nil {
 				s.Error("Edit did not panic")
 			}
 		}()
-		_, _ = s.Edit(s.Context(), "acme", was.ID, func(*store.WebIntegration) error { panic("edit") })
+		_, _ = s.Edit(s.Context(), "acme", original.ID, func(*store.WebIntegration) error { panic("edit") })
 	})
-	s.edit(was, func(w *store.WebIntegration) { w.Name = "two" })
-	s.delete(was)
+	s.edit(original, func(w *store.WebIntegration) { w.Name = "two" })
+	s.delete(original)
 }
 
 func editSeesPreviousEdit(s *subject) {

@@ -121,8 +121,8 @@ func TestStore_ConnectsWithTLSAndPassword(t *testing.T) {
 		create(t, s, newIntegration("acme", "one"))
 		time.Sleep(700 * time.Millisecond) // the token expires
 	}
-	is := create(t, s, newIntegration("acme", "two"))
-	if all := revisionsUntil(is.Revision); len(all) != 5 {
+	latest := create(t, s, newIntegration("acme", "two"))
+	if all := revisionsUntil(latest.Revision); len(all) != 5 {
 		t.Errorf("the feed has the revisions %d, want 5", all)
 	}
 

@@ -153,8 +153,8 @@ func TestStore_WorksWhileAMemberIsPaused(t *testing.T) {
 		}
 		resume()
 	}
-	is := create(t, s, newIntegration("acme", "two"))
-	if all := revisionsUntil(is.Revision); all[len(all)-2] < last {
+	latest := create(t, s, newIntegration("acme", "two"))
+	if all := revisionsUntil(latest.Revision); all[len(all)-2] < last {
 		t.Errorf("the feed has the revisions %d, but not %d", all, last)
 	}
 }
@@ -188,8 +188,8 @@ func TestStore_FailsInTimeWithoutQuorum(t *testing.T) {
 		t.Fatal(err)
 	}
 	watching = watch(t, s, w.Revision)
-	is := create(t, s, newIntegration("acme", "three"))
-	for got := watching.next(t); got.Revision < is.Revision; { // the Create that failed may have been made later
+	latest := create(t, s, newIntegration("acme", "three"))
+	for got := watching.next(t); got.Revision < latest.Revision; { // the Create that failed may have been made later
 		got = watching.next(t)
 	}
 }

@@ -83,20 +83,20 @@ func feedContinuesAfterDisconnects(t *testing.T, c *etcdtest.Cluster) {
 	writer := openStore(t, o)
 	w := watch(t, s, 0)
 	for i := range 60 {
-		is := create(t, writer, newIntegration("acme", "one"))
+		latest := create(t, writer, newIntegration("acme", "one"))
 		if i%7 == 0 {
 			r.disconnect()
 		}
 		if i%11 == 0 {
-			if _, err := writer.Delete(t.Context(), "acme", is.ID, allowed); err != nil {
+			if _, err := writer.Delete(t.Context(), "acme", latest.ID, allowed); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if got := w.next(t); got.Revision != is.Revision || got.ID != is.ID || got.Deleted {
-			t.Fatalf("change %d is %+v, want a creation at revision %d", i, got, is.Revision)
+		if got := w.next(t); got.Revision != latest.Revision || got.ID != latest.ID || got.Deleted {
+			t.Fatalf("change %d is %+v, want a creation at revision %d", i, got, latest.Revision)
 		}
 		if i%11 == 0 {
-			if got := w.next(t); !got.Deleted || got.ID != is.ID {
+			if got := w.next(t); !got.Deleted || got.ID != latest.ID {
 				t.Fatalf("change %d is %+v, want the deletion", i, got)
 			}
 		}
@@ -155,9 +155,9 @@ func TestStore_FeedSurvivesCompactionWhileIdle(t *testing.T) {
 			t.Fatalf("Watch of an idle store ended with %v", err)
 		case <-time.After(8 * time.Second): // longer than a watch waits for a response
 		}
-		is := create(t, s, newIntegration("acme", name))
-		if got := w.next(t); got.Revision != is.Revision {
-			t.Errorf("the change is %+v, want revision %d", got, is.Revision)
+		latest := create(t, s, newIntegration("acme", name))
+		if got := w.next(t); got.Revision != latest.Revision {
+			t.Errorf("the change is %+v, want revision %d", got, latest.Revision)
 		}
 	}
 	w := watch(t, s, 0)

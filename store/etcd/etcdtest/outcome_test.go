@@ -36,11 +36,11 @@ func openThroughRelay(t testing.TB, c *etcdtest.Cluster) (*etcd.Store, etcd.Opti
 func history(t testing.TB, c *etcdtest.Cluster, o etcd.Options, last uint64) (all []*clientv3.Event) {
 	t.Helper()
 	news := newClient(t, c).Watch(withTimeout(t, 30*time.Second), key(o, "i/"), clientv3.WithPrefix(), clientv3.WithRev(1))
-	for is := range news {
-		if err := is.Err(); err != nil {
+	for response := range news {
+		if err := response.Err(); err != nil {
 			t.Fatal(err)
 		}
-		all = append(all, is.Events...)
+		all = append(all, response.Events...)
 		if n := len(all); n > 0 && uint64(all[n-1].Kv.ModRevision) >= last {
 			return all
 		}
@@ -107,7 +107,7 @@ func writesOnceWhenResponseIsLost(t *testing.T, c *etcdtest.Cluster) {
 		<-news
 		r.delay.Store(int64(100 * time.Millisecond))
 		watching.Go(func() {
-			if is, ok := <-news; ok && len(is.Events) > 0 {
+			if response, ok := <-news; ok && len(response.Events) > 0 {
 				r.disconnect()
 				r.delay.Store(0)
 				lost++

@@ -37,12 +37,12 @@ func TestStore_ReservesSpaceForRevocations(t *testing.T) {
 	if _, err := s.Delete(withTimeout(t, 5*time.Second), "acme", b.ID, allowed); err != nil {
 		t.Errorf("Delete: %v", err)
 	}
-	batch(t, s, []store.Write{{Tenant: "acme", ID: a.ID, Make: func(was *store.WebIntegration) (*store.WebIntegration, error) {
-		was.ValidOrigins = nil
-		return was, nil
+	batch(t, s, []store.Write{{Tenant: "acme", ID: a.ID, Make: func(w *store.WebIntegration) (*store.WebIntegration, error) {
+		w.ValidOrigins = nil
+		return w, nil
 	}}})
-	if is, err := newClient(t, c).AlarmList(t.Context()); err != nil || len(is.Alarms) > 0 {
-		t.Errorf("alarms of the cluster: %v, %v; want none", is, err)
+	if alarms, err := newClient(t, c).AlarmList(t.Context()); err != nil || len(alarms.Alarms) > 0 {
+		t.Errorf("alarms of the cluster: %v, %v; want none", alarms, err)
 	}
 	for name, edit := range map[string]func(*store.WebIntegration) error{
 		"added origin": addOrigin("https://c.example"),

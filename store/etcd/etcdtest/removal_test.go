@@ -88,11 +88,11 @@ func TestStore_RemovesOriginsUnderAlarm(t *testing.T) {
 	g := create(t, s, newIntegration("globex", "g", origins...))
 	fillCluster(t, c)
 	ctx := withTimeout(t, time.Minute)
-	was, err := other.Position(ctx)
+	before, err := other.Position(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
-	feed := watch(t, other, was.Revision)
+	feed := watch(t, other, before.Revision)
 
 	edited, err := s.Edit(ctx, "acme", a.ID, removeOrigins("https://a.example"))
 	if want := []string{"https://b.example", "https://c.example"}; err != nil || !slices.Equal(edited.ValidOrigins, want) {
@@ -106,8 +106,8 @@ func TestStore_RemovesOriginsUnderAlarm(t *testing.T) {
 		t.Errorf("Integration of another gateway = %+v, %v; want %+v", seen, err, edited)
 	}
 	at, tenants, err := other.Tenants(ctx)
-	if err != nil || at.Revision != edited.Revision || at.Revision <= was.Revision || tenants["acme"] != at.Revision || tenants["globex"] != at.Revision {
-		t.Errorf("after revisions %d and %d, Tenants = %v, %v, %v", was.Revision, edited.Revision, at, tenants, err)
+	if err != nil || at.Revision != edited.Revision || at.Revision <= before.Revision || tenants["acme"] != at.Revision || tenants["globex"] != at.Revision {
+		t.Errorf("after revisions %d and %d, Tenants = %v, %v, %v", before.Revision, edited.Revision, at, tenants, err)
 	}
 	feed = watch(t, other, at.Revision)
 
@@ -246,19 +246,19 @@ func (p *storePair) remove() {
 	}
 	edit := removeOrigins(fmt.Sprintf("https://%d.example", p.random.IntN(6)), fmt.Sprintf("https://%d.example", p.random.IntN(6)))
 	ifLess := func(w *store.WebIntegration) error {
-		was := len(w.ValidOrigins)
-		if err := edit(w); err != nil || len(w.ValidOrigins) < was {
+		before := len(w.ValidOrigins)
+		if err := edit(w); err != nil || len(w.ValidOrigins) < before {
 			return err
 		}
 		return store.ErrUnchanged
 	}
-	was, _ := s.Integration(ctx, p.tenant(id), id)
+	original, _ := s.Integration(ctx, p.tenant(id), id)
 	want, wantErr := p.reference.Edit(ctx, p.tenant(id), id, ifLess)
 	got, err := s.Edit(ctx, p.tenant(id), id, ifLess)
 	if !slices.Equal(got.ValidOrigins, want.ValidOrigins) {
 		p.Errorf("Edit = %q, want %q", got.ValidOrigins, want.ValidOrigins)
 	}
-	if len(got.ValidOrigins) < len(was.ValidOrigins) {
+	if len(got.ValidOrigins) < len(original.ValidOrigins) {
 		p.wantOutcome("Edit", got.Revision, err, wantErr)
 	}
 }
@@ -436,7 +436,7 @@ func TestStore_RemovesOnceWhenResponseIsLost(t *testing.T) {
 			r.delay.Store(0)
 		}()
 	}
-	was, err := s.Position(withTimeout(t, time.Minute))
+	before, err := s.Position(withTimeout(t, time.Minute))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -445,12 +445,12 @@ func TestStore_RemovesOnceWhenResponseIsLost(t *testing.T) {
 		w.ValidOrigins = w.ValidOrigins[2:] // a second removal would leave none
 		return nil
 	})
-	if err != nil || len(edited.ValidOrigins) != 1 || edited.Revision != was.Revision+2 {
-		t.Errorf("after revision %d, Edit = %v, %v", was.Revision, edited, err)
+	if err != nil || len(edited.ValidOrigins) != 1 || edited.Revision != before.Revision+2 {
+		t.Errorf("after revision %d, Edit = %v, %v", before.Revision, edited, err)
 	}
 	disturb()
-	if revision, err := s.Delete(withTimeout(t, time.Minute), "acme", b.ID, allowed); err != nil || revision != was.Revision+3 {
-		t.Errorf("after revision %d, Delete = %d, %v", was.Revision, revision, err)
+	if revision, err := s.Delete(withTimeout(t, time.Minute), "acme", b.ID, allowed); err != nil || revision != before.Revision+3 {
+		t.Errorf("after revision %d, Delete = %d, %v", before.Revision, revision, err)
 	}
 	if _, err := newClient(t, c).Delete(withTimeout(t, time.Minute), key(o, "i/acme/"+a.ID)); err != nil {
 		t.Fatal(err)

@@ -13,8 +13,8 @@ import (
 func TestStore_CountsRemovalsTowardsLimits(t *testing.T) {
 	t.Parallel()
 	adding := func(tenant, id, origin string) store.Write {
-		return store.Write{Tenant: tenant, ID: id, Make: func(was *store.WebIntegration) (*store.WebIntegration, error) {
-			return was, addOrigin(origin)(was)
+		return store.Write{Tenant: tenant, ID: id, Make: func(w *store.WebIntegration) (*store.WebIntegration, error) {
+			return w, addOrigin(origin)(w)
 		}}
 	}
 	c := startSmallCluster(t)

@@ -76,16 +76,16 @@ func TestStore_StaysResetWhenBackupReachesKnownRevision(t *testing.T) {
 	}
 
 	newcomer := openStore(t, o)
-	is := store.Position{Store: known.Store}
-	for is.Revision <= known.Revision {
-		is.Revision = create(t, newcomer, newIntegration("acme", "imported")).Revision
+	latest := store.Position{Store: known.Store}
+	for latest.Revision <= known.Revision {
+		latest.Revision = create(t, newcomer, newIntegration("acme", "imported")).Revision
 	}
-	wantReset(t, s, kept, known, is)
+	wantReset(t, s, kept, known, latest)
 	at, err := s.Accept(t.Context())
-	if err != nil || at.Store == known.Store || at.Revision != is.Revision {
-		t.Fatalf("Accept = %+v, %v; want a new identity at revision %d", at, err, is.Revision)
+	if err != nil || at.Store == known.Store || at.Revision != latest.Revision {
+		t.Fatalf("Accept = %+v, %v; want a new identity at revision %d", at, err, latest.Revision)
 	}
-	wantReset(t, newcomer, kept, is, at) // it may have known the store before
+	wantReset(t, newcomer, kept, latest, at) // it may have known the store before
 }
 
 // TestStore_DetectsBackupBeyondKnownRevision makes no call while the store is restored
@@ -161,10 +161,10 @@ func TestStore_ReportsCompactedHistory(t *testing.T) {
 		t.Errorf("Load = %v, %v; want 2 web integrations", all, err)
 	}
 	resumed := watch(t, s, at.Revision)
-	is := create(t, s, newIntegration("acme", "four"))
+	latest := create(t, s, newIntegration("acme", "four"))
 	for _, w := range []*watcher{current, resumed} {
-		if got := w.next(t); got.Revision != is.Revision {
-			t.Errorf("the next change is %+v, want revision %d", got, is.Revision)
+		if got := w.next(t); got.Revision != latest.Revision {
+			t.Errorf("the next change is %+v, want revision %d", got, latest.Revision)
 		}
 	}
 }

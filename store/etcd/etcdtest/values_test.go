@@ -197,18 +197,18 @@ func refusesEmptiedPrefix(t *testing.T, c *etcdtest.Cluster) {
 	o := newOptions(c)
 	s := openStore(t, o)
 	w := create(t, s, newIntegration("acme", "one", "https://a.example"))
-	was, err := s.Position(t.Context())
+	known, err := s.Position(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := newClient(t, c).Delete(t.Context(), key(o, ""), clientv3.WithPrefix()); err != nil {
 		t.Fatal(err)
 	}
-	wantReset(t, s, w, was, store.Position{})
-	o.Known = was
-	wantReset(t, openStore(t, o), w, was, store.Position{}) // as after a restart with a snapshot
+	wantReset(t, s, w, known, store.Position{})
+	o.Known = known
+	wantReset(t, openStore(t, o), w, known, store.Position{}) // as after a restart with a snapshot
 	at, err := s.Accept(t.Context())
-	if err != nil || at.Store == "" || at.Store == was.Store || at.Revision != 0 {
+	if err != nil || at.Store == "" || at.Store == known.Store || at.Revision != 0 {
 		t.Fatalf("Accept = %+v, %v; want a new identity at revision 0", at, err)
 	}
 	again := create(t, s, w)
@@ -228,7 +228,7 @@ func refusesAnotherStore(t *testing.T, c *etcdtest.Cluster) {
 	o := newOptions(c)
 	s := openStore(t, o)
 	w := create(t, s, newIntegration("acme", "one"))
-	was, err := s.Position(t.Context())
+	known, err := s.Position(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -237,13 +237,13 @@ func refusesAnotherStore(t *testing.T, c *etcdtest.Cluster) {
 	}
 	other := openStore(t, o)
 	create(t, other, w)
-	is, err := other.Position(t.Context())
-	if err != nil || is.Store == was.Store || is.Revision <= was.Revision {
-		t.Fatalf("the position went from %+v to %+v, %v", was, is, err)
+	latest, err := other.Position(t.Context())
+	if err != nil || latest.Store == known.Store || latest.Revision <= known.Revision {
+		t.Fatalf("the position went from %+v to %+v, %v", known, latest, err)
 	}
-	wantReset(t, s, w, was, is)
-	if at, err := s.Accept(t.Context()); err != nil || at != is {
-		t.Errorf("Accept = %+v, %v; want %+v", at, err, is)
+	wantReset(t, s, w, known, latest)
+	if at, err := s.Accept(t.Context()); err != nil || at != latest {
+		t.Errorf("Accept = %+v, %v; want %+v", at, err, latest)
 	}
 	if _, err := s.Integration(t.Context(), "acme", w.ID); err != nil {
 		t.Errorf("Integration after Accept: %v", err)

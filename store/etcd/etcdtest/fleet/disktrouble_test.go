@@ -144,8 +144,8 @@ func (r *revokingGateway) list() error {
 	if err != nil {
 		return err
 	}
-	made, err := api.Create(r.Context(), "goes", []string{r.revokedOrigin()})
-	r.id = made.ID
+	created, err := api.Create(r.Context(), "goes", []string{r.revokedOrigin()})
+	r.id = created.ID
 	return err
 }
 
@@ -172,8 +172,8 @@ func (r *revokingGateway) revoke() error {
 
 func (r *revokingGateway) awaitProblem(start time.Time) {
 	for time.Since(start) < problemBound {
-		if is, err := r.gateway.readiness(); err == nil && is.Ready && is.Problem != "" {
-			r.logf("%s: problem %q reported after %v", r.name, is.Problem, time.Since(start).Round(time.Millisecond))
+		if state, err := r.gateway.readiness(); err == nil && state.Ready && state.Problem != "" {
+			r.logf("%s: problem %q reported after %v", r.name, state.Problem, time.Since(start).Round(time.Millisecond))
 			return
 		}
 		pause(r.Context(), 10*time.Millisecond)

@@ -87,9 +87,9 @@ func (f *faults) awaitRecovery(ctx context.Context, what string) {
 	took := make([]time.Duration, fleetSize)
 	f.forEach(func(i int) error {
 		for {
-			is, err := f.gateways[i].readiness()
+			state, err := f.gateways[i].readiness()
 			took[i] = time.Since(start)
-			if err == nil && is.Revision >= revision && is.confirmed().After(start) || !pause(ctx, 10*time.Millisecond) {
+			if err == nil && state.Revision >= revision && state.confirmed().After(start) || !pause(ctx, 10*time.Millisecond) {
 				return nil
 			}
 		}

@@ -260,9 +260,9 @@ func (f *fleet) storeRevision(ctx context.Context) (uint64, error) {
 func (f *fleet) leader() int {
 	for i, address := range f.clients {
 		ctx, cancel := context.WithTimeout(f.Context(), time.Second)
-		is, err := f.etcd.Status(ctx, address)
+		status, err := f.etcd.Status(ctx, address)
 		cancel()
-		if err == nil && is.Leader == is.Header.MemberId {
+		if err == nil && status.Leader == status.Header.MemberId {
 			return i
 		}
 	}

@@ -35,23 +35,23 @@ func TestFleet_RevokesInFullCluster(t *testing.T) {
 	}
 	f := newFleet(t, setup{cached: 1000, relaysPerMember: 1, quota: 16 << 20})
 	f.awaitPool()
-	whole, sample := f.list("whole", deletedOrigin), f.list("some", removedOrigin, keptOrigin)
+	toDelete, toEdit := f.list("whole", deletedOrigin), f.list("some", removedOrigin, keptOrigin)
 	f.awaitDecisions(map[string]bool{deletedOrigin: true, removedOrigin: true, keptOrigin: true})
 	f.fillCluster()
 
 	api := f.gateways[0].api(lists)
-	_, err := api.Delete(t.Context(), whole.ID, "")
+	_, err := api.Delete(t.Context(), toDelete.ID, "")
 	f.wantRevoked(0, deletedOrigin, err)
 	f.awaitDecisions(map[string]bool{deletedOrigin: false, removedOrigin: true, keptOrigin: true})
-	_, err = f.gateways[1].api(lists).Patch(t.Context(), sample.ID, []client.Operation{client.ReplaceValidOrigins(keptOrigin)}, "")
+	_, err = f.gateways[1].api(lists).Patch(t.Context(), toEdit.ID, []client.Operation{client.ReplaceValidOrigins(keptOrigin)}, "")
 	f.wantRevoked(1, removedOrigin, err)
 	want := map[string]bool{deletedOrigin: false, removedOrigin: false, keptOrigin: true}
 	f.awaitDecisions(want)
-	got, err := api.Get(t.Context(), sample.ID)
-	if err != nil || len(got.ValidOrigins) != 1 || got.ETag == sample.ETag {
+	got, err := api.Get(t.Context(), toEdit.ID)
+	if err != nil || len(got.ValidOrigins) != 1 || got.ETag == toEdit.ETag {
 		t.Errorf("GET: %+v, %v", got, err)
 	}
-	_, err = api.Delete(t.Context(), sample.ID, sample.ETag)
+	_, err = api.Delete(t.Context(), toEdit.ID, toEdit.ETag)
 	if changed, ok := errors.AsType[*client.Error](err); !ok || changed.Status != http.StatusPreconditionFailed {
 		t.Errorf("DELETE with the old ETag: error %v, want status 412", err)
 	}
@@ -98,11 +98,11 @@ func (f *fleet) awaitPool() {
 
 func (f *fleet) list(name string, origins ...string) client.WebIntegration {
 	f.Helper()
-	made, err := f.gateways[0].api(lists).Create(f.Context(), name, origins)
+	created, err := f.gateways[0].api(lists).Create(f.Context(), name, origins)
 	if err != nil {
 		f.Fatal(err)
 	}
-	return made
+	return created
 }
 
 // wantRevoked checks that a revocation is in force at the gateway that acknowledged it.
@@ -120,11 +120,11 @@ func (f *fleet) wantRevoked(by int, origin string, err error) {
 func (f *fleet) awaitDecisions(want map[string]bool) {
 	f.Helper()
 	start := time.Now()
-	for origin, is := range want {
+	for origin, wanted := range want {
 		for _, g := range f.gateways {
 			for {
 				allowed, err := g.isAllowed(actual, lists, "", origin)
-				if err == nil && allowed == is {
+				if err == nil && allowed == wanted {
 					break
 				}
 				if time.Since(start) > feedBound {

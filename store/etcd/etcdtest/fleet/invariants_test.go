@@ -79,18 +79,18 @@ type faultTest struct {
 func (ft *faultTest) setUp(ctx context.Context) {
 	const listed, never = "https://steady.example", "https://never.example"
 	ft.unchangedName = "steady"
-	made, err := ft.gateways[0].api(lists).Create(ctx, ft.unchangedName, []string{listed})
+	created, err := ft.gateways[0].api(lists).Create(ctx, ft.unchangedName, []string{listed})
 	if err != nil {
 		ft.Fatal(err)
 	}
 	for _, g := range ft.gateways {
-		for is := (readiness{}); is.Revision < made.Revision && pause(ctx, 10*time.Millisecond); {
-			is, _ = g.readiness()
+		for state := (readiness{}); state.Revision < created.Revision && pause(ctx, 10*time.Millisecond); {
+			state, _ = g.readiness()
 		}
 	}
 	ft.expectationLog.add(
-		&expectation{tenant: lists, id: made.ID, origin: listed, allowed: true, permanent: true},
-		&expectation{tenant: lists, id: made.ID, origin: never, permanent: true},
+		&expectation{tenant: lists, id: created.ID, origin: listed, allowed: true, permanent: true},
+		&expectation{tenant: lists, id: created.ID, origin: never, permanent: true},
 		&expectation{tenant: registers, origin: listed, permanent: true}, // listed by another tenant
 	)
 }
@@ -138,9 +138,9 @@ func (ft *faultTest) check(ctx context.Context, r *register) {
 	ft.observer.await(soon, revision)
 	var value string
 	for i, g := range ft.gateways {
-		is, err := g.readiness()
-		if err != nil || is.Revision != revision || is.Store.Revision != revision || !is.Store.Up {
-			ft.reportf("%s: readiness %+v, %v; the store is at revision %d", g.name, is, err, revision)
+		state, err := g.readiness()
+		if err != nil || state.Revision != revision || state.Store.Revision != revision || !state.Store.Up {
+			ft.reportf("%s: readiness %+v, %v; the store is at revision %d", g.name, state, err, revision)
 		}
 		ft.checkLists(ctx, g)
 		c := call{who: users + i, kind: reads}
@@ -154,15 +154,15 @@ func (ft *faultTest) check(ctx context.Context, r *register) {
 // checkLists checks what the API of a gateway lists against the acknowledged writes.
 func (ft *faultTest) checkLists(ctx context.Context, g *gateway) {
 	listed := map[string]client.WebIntegration{}
-	for is, err := range g.api(lists).All(ctx, client.ListOptions{}) {
+	for w, err := range g.api(lists).All(ctx, client.ListOptions{}) {
 		if err != nil {
 			ft.reportf("%s: listing: %v", g.name, err)
 			return
 		}
-		if _, duplicate := listed[is.Name]; duplicate {
-			ft.reportf("%s is listed twice", is.Name)
+		if _, duplicate := listed[w.Name]; duplicate {
+			ft.reportf("%s is listed twice", w.Name)
 		}
-		listed[is.Name] = is
+		listed[w.Name] = w
 	}
 	if _, found := listed[ft.unchangedName]; !found {
 		ft.reportf("%s does not list %q", g.name, ft.unchangedName)

@@ -48,11 +48,11 @@ func (f *fleet) observe() *observer {
 func (o *observer) watch(ctx context.Context) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	for is := range o.fleet.etcd.Watch(ctx, prefix, clientv3.WithPrefix(), clientv3.WithRev(int64(o.at())+1)) {
-		if is.CompactRevision != 0 {
-			o.fleet.reportf("the test compacted revisions that it had not seen: %v", is.Err())
+	for response := range o.fleet.etcd.Watch(ctx, prefix, clientv3.WithPrefix(), clientv3.WithRev(int64(o.at())+1)) {
+		if response.CompactRevision != 0 {
+			o.fleet.reportf("the test compacted revisions that it had not seen: %v", response.Err())
 		}
-		for _, event := range is.Events {
+		for _, event := range response.Events {
 			o.take(event)
 		}
 	}
@@ -95,8 +95,8 @@ func (o *observer) take(event *clientv3.Event) {
 func (o *observer) find(origin string) (put, bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	is, ok := o.puts[origin]
-	return is, ok
+	p, ok := o.puts[origin]
+	return p, ok
 }
 
 // deletion returns the revision of the deletion of a web integration, or 0.

@@ -28,7 +28,7 @@ type owner struct {
 // owned is the state of a web integration as its owner knows it.
 type owned struct {
 	id, name     string       // the id is empty if the outcome of the creation is unknown
-	is           *expectation // of the last acknowledged write; nil after a creation of unknown outcome
+	current      *expectation // of the last acknowledged write; nil after a creation of unknown outcome
 	unconfirmed  []string     // origins of later writes of unknown outcome
 	maybeDeleted bool         // the outcome of a deletion is unknown
 	deleted      bool
@@ -83,11 +83,11 @@ func (o *owner) next() string {
 func (o *owner) create(g *gateway) {
 	w, origin := &owned{name: fmt.Sprintf("owner %d, number %d", o.who, o.number)}, o.next()
 	run := g.run()
-	made, err := g.api(lists).Create(context.Background(), w.name, []string{origin})
+	created, err := g.api(lists).Create(context.Background(), w.name, []string{origin})
 	switch outcomeOf(err) {
 	case done:
-		w.id = made.ID
-		o.recordAcknowledged(g, run, w, origin, made.Response)
+		w.id = created.ID
+		o.recordAcknowledged(g, run, w, origin, created.Response)
 		o.all = append(o.all, w)
 	case unknown:
 		w.unconfirmed = []string{origin}
@@ -99,7 +99,7 @@ func (o *owner) create(g *gateway) {
 
 func (o *owner) change(g *gateway, w *owned) {
 	origin := o.next()
-	w.is.superseded.Store(true)
+	w.current.superseded.Store(true)
 	run := g.run()
 	response, err := g.api(lists).Patch(context.Background(), w.id, []client.Operation{client.ReplaceValidOrigins(origin)}, "")
 	switch outcomeOf(err) {
@@ -114,7 +114,7 @@ func (o *owner) change(g *gateway, w *owned) {
 }
 
 func (o *owner) delete(g *gateway, w *owned) {
-	w.is.superseded.Store(true)
+	w.current.superseded.Store(true)
 	run := g.run()
 	response, err := g.api(lists).Delete(context.Background(), w.id, "")
 	switch outcomeOf(err) {
@@ -131,7 +131,7 @@ func (o *owner) delete(g *gateway, w *owned) {
 // outcome.
 func (o *owner) checkMissing(g *gateway, w *owned, err error) {
 	if !w.maybeDeleted || !errors.Is(err, client.ErrNotFound) {
-		o.fleet.reportf("%s: writing to %s with origin %s, unconfirmed %v, perhaps deleted %t: %v", g.name, w.name, w.is.origin, w.unconfirmed, w.maybeDeleted, err)
+		o.fleet.reportf("%s: writing to %s with origin %s, unconfirmed %v, perhaps deleted %t: %v", g.name, w.name, w.current.origin, w.unconfirmed, w.maybeDeleted, err)
 	}
 	o.expectationLog.add(o.revoke(w)...)
 	w.deleted = true
@@ -144,8 +144,8 @@ func (o *owner) recordAcknowledged(g *gateway, run int, w *owned, origin string,
 	w.written = append(w.written, written{origin, response.Revision})
 	expectations := o.revoke(w)
 	if w.deleted = origin == ""; !w.deleted {
-		w.is = &expectation{tenant: lists, id: w.id, origin: origin, allowed: true, from: time.Now()}
-		expectations = append(expectations, w.is)
+		w.current = &expectation{tenant: lists, id: w.id, origin: origin, allowed: true, from: time.Now()}
+		expectations = append(expectations, w.current)
 	}
 	for _, e := range expectations {
 		kind := requestKind(o.random.IntN(int(requestKinds)))
@@ -159,8 +159,8 @@ func (o *owner) recordAcknowledged(g *gateway, run int, w *owned, origin string,
 // revoke returns expectations that no origin of w is allowed any more.
 func (o *owner) revoke(w *owned) (expectations []*expectation) {
 	origins := w.unconfirmed
-	if w.unconfirmed = nil; w.is != nil {
-		origins = append(origins, w.is.origin)
+	if w.unconfirmed = nil; w.current != nil {
+		origins = append(origins, w.current.origin)
 	}
 	for _, origin := range origins {
 		expectations = append(expectations, &expectation{tenant: lists, id: w.id, origin: origin, from: time.Now()})
@@ -173,19 +173,19 @@ func (o *owner) revoke(w *owned) (expectations []*expectation) {
 func (o *owner) check(history *observer, listed map[string]client.WebIntegration) {
 	for _, w := range o.all {
 		o.checkHistory(history, w)
-		is, found := listed[w.name]
+		current, found := listed[w.name]
 		delete(listed, w.name)
 		possible := slices.Clone(w.unconfirmed)
-		if w.is != nil {
-			possible = append(possible, w.is.origin)
+		if w.current != nil {
+			possible = append(possible, w.current.origin)
 		}
 		switch {
 		case w.deleted && found:
-			o.fleet.reportf("%s was deleted, but is listed: %+v", w.name, is)
-		case !found && !w.deleted && !w.maybeDeleted && w.is != nil:
-			o.fleet.reportf("%s is not listed; its origin is %s", w.name, w.is.origin)
-		case found && (len(is.ValidOrigins) != 1 || !slices.Contains(possible, is.ValidOrigins[0])):
-			o.fleet.reportf("%s has %v, want one of %v", w.name, is.ValidOrigins, possible)
+			o.fleet.reportf("%s was deleted, but is listed: %+v", w.name, current)
+		case !found && !w.deleted && !w.maybeDeleted && w.current != nil:
+			o.fleet.reportf("%s is not listed; its origin is %s", w.name, w.current.origin)
+		case found && (len(current.ValidOrigins) != 1 || !slices.Contains(possible, current.ValidOrigins[0])):
+			o.fleet.reportf("%s has %v, want one of %v", w.name, current.ValidOrigins, possible)
 		}
 	}
 }
@@ -195,8 +195,8 @@ func (o *owner) checkHistory(history *observer, w *owned) {
 	for _, write := range w.written {
 		revision := history.deletion(lists, w.id)
 		if write.origin != "" {
-			is, _ := history.find(write.origin)
-			revision = is.revision
+			put, _ := history.find(write.origin)
+			revision = put.revision
 		}
 		if revision != write.revision {
 			o.fleet.reportf("%s: the write of %q was acknowledged at revision %d, but made at %d", w.name, write.origin, write.revision, revision)

@@ -54,35 +54,35 @@ func (p *prober) round() {
 	if run <= 0 {
 		return
 	}
-	is, err := p.readiness()
-	if err != nil || !is.Ready {
+	state, err := p.readiness()
+	if err != nil || !state.Ready {
 		if p.run() == run {
-			p.fleet.reportf("%s is not ready: %q, %v", p.name, is.Problem, err)
+			p.fleet.reportf("%s is not ready: %q, %v", p.name, state.Problem, err)
 		}
 		return
 	}
-	p.recordAge(time.Since(is.confirmed()))
+	p.recordAge(time.Since(state.confirmed()))
 	news, taken := p.expectationLog.after(p.taken)
 	p.open, p.taken = append(p.open, news...), taken
 	n := min(pendingPerRound, len(p.open))
 	now := slices.Clone(p.open[:n])
 	p.open = p.open[n:]
 	for _, e := range now {
-		p.ask(run, is, e, true)
+		p.checkDecision(run, state, e, true)
 	}
 	for _, e := range p.expectationLog.sample(p.random, allPerRound) {
-		p.ask(run, is, e, false)
+		p.checkDecision(run, state, e, false)
 	}
 }
 
-// ask checks the decision for an expectation.
-func (p *prober) ask(run int, is readiness, e *expectation, open bool) {
+// checkDecision checks the decision for an expectation.
+func (p *prober) checkDecision(run int, state readiness, e *expectation, open bool) {
 	if e.superseded.Load() {
 		delete(p.inForce, e)
 		return
 	}
 	sent := time.Now()
-	why := p.reason(run, is, e, sent)
+	why := p.reason(run, state, e, sent)
 	kind := requestKind(p.random.IntN(int(requestKinds)))
 	allowed, err := p.isAllowed(kind, e.tenant, e.id, e.origin)
 	received := time.Now()
@@ -105,14 +105,14 @@ func (p *prober) ask(run int, is readiness, e *expectation, open bool) {
 }
 
 // reason returns why the expectation must be in force, or "" if it need not be.
-func (p *prober) reason(run int, is readiness, e *expectation, now time.Time) string {
+func (p *prober) reason(run int, state readiness, e *expectation, now time.Time) string {
 	since, connected := p.undisturbed()
 	switch {
 	case e.permanent:
 		return "which never changed"
 	case p.inForce[e] == run:
 		return "after it was in force there"
-	case e.from.Before(is.confirmed()):
+	case e.from.Before(state.confirmed()):
 		return "although the gateway confirmed its lists later"
 	case connected && now.Sub(since) > recoveryBound+changeBound && now.Sub(e.from) > changeBound:
 		return "without a fault"

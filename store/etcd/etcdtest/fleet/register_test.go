@@ -52,11 +52,11 @@ const (
 func (f *fleet) newRegister(ctx context.Context) *register {
 	r := &register{fleet: f}
 	r.first = r.next()
-	made, err := f.gateways[0].api(registers).Create(ctx, "register", []string{r.first})
+	created, err := f.gateways[0].api(registers).Create(ctx, "register", []string{r.first})
 	if err != nil {
 		f.Fatal(err)
 	}
-	r.id = made.ID
+	r.id = created.ID
 	return r
 }
 
@@ -84,11 +84,11 @@ func (r *register) use(ctx context.Context, who int, seed uint64) {
 		case n < 6:
 			c.kind, c.value = writes, r.next()
 		}
-		is := r.call(r.fleet.gateways[at], &c, etag)
-		if is != "" {
-			value, etag = c.value, is
+		newTag := r.call(r.fleet.gateways[at], &c, etag)
+		if newTag != "" {
+			value, etag = c.value, newTag
 		}
-		if is != "" && c.kind != reads { // the other gateways must know the value at once
+		if newTag != "" && c.kind != reads { // the other gateways must know the value at once
 			r.call(r.fleet.gateways[(at+1+random.IntN(fleetSize-1))%fleetSize], &call{who: who, kind: reads}, "")
 		}
 	}
@@ -106,10 +106,10 @@ func (r *register) call(g *gateway, c *call, etag string) string {
 	var err error
 	c.sent = time.Now()
 	if c.kind == reads {
-		var is client.WebIntegration
-		is, err = api.Get(ctx, r.id)
-		if response = is.Response; err == nil && len(is.ValidOrigins) == 1 {
-			c.value = is.ValidOrigins[0]
+		var w client.WebIntegration
+		w, err = api.Get(ctx, r.id)
+		if response = w.Response; err == nil && len(w.ValidOrigins) == 1 {
+			c.value = w.ValidOrigins[0]
 		}
 	} else {
 		response, err = api.Patch(ctx, r.id, []client.Operation{client.ReplaceValidOrigins(c.value)}, etag)

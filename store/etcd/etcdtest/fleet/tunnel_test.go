@@ -68,7 +68,7 @@ type revocations struct {
 
 // round adds an origin, opens a WebSocket from it, and revokes it.
 func (r *revocations) round(origin string) {
-	made, err := r.writer.api(registers).Create(r.Context(), "revoked", []string{origin})
+	created, err := r.writer.api(registers).Create(r.Context(), "revoked", []string{origin})
 	if err != nil {
 		r.Fatal(err)
 	}
@@ -77,7 +77,7 @@ func (r *revocations) round(origin string) {
 	defer socket.Close()
 	defer r.evictAndReload(origin)()
 	r.set(holdAll)
-	_, err = r.writer.api(registers).Delete(r.Context(), made.ID, "")
+	_, err = r.writer.api(registers).Delete(r.Context(), created.ID, "")
 	passed := make(chan time.Time, 1)
 	late := time.AfterFunc(feedDelay, func() { passed <- r.set(forward) })
 	r.awaitDecision(origin, false, startTimeout)
@@ -116,11 +116,11 @@ func (r *revocations) expectClose(socket net.Conn, origin string, start time.Tim
 // reports whether that was so before the timeout.
 func (r *revocations) awaitDecision(origin string, allowed bool, timeout time.Duration) bool {
 	for start := time.Now(); time.Since(start) < timeout; {
-		is, err := r.other.isAllowed(actual, registers, "", origin)
+		got, err := r.other.isAllowed(actual, registers, "", origin)
 		if err != nil {
 			r.Fatalf("%s: request from %s: %v", r.other.name, origin, err)
 		}
-		if is == allowed {
+		if got == allowed {
 			return true
 		}
 	}
@@ -156,16 +156,16 @@ func (r *revocations) findFeed() *relay {
 	for _, feed := range r.other.relays {
 		r.feed = feed
 		r.set(holdAll)
-		made, err := r.writer.api(lists).Create(r.Context(), "found", nil)
-		is := r.reaches(made.Revision, time.Second)
+		created, err := r.writer.api(lists).Create(r.Context(), "found", nil)
+		reached := r.reaches(created.Revision, time.Second)
 		r.set(forward)
 		switch {
 		case err != nil:
 			r.Fatal(err)
-		case !is:
+		case !reached:
 			return feed
-		case !r.reaches(made.Revision, startTimeout):
-			r.Fatalf("%s does not reach revision %d", r.other.name, made.Revision)
+		case !r.reaches(created.Revision, startTimeout):
+			r.Fatalf("%s does not reach revision %d", r.other.name, created.Revision)
 		}
 	}
 	r.Fatalf("%s has no feed", r.other.name)
@@ -175,7 +175,7 @@ func (r *revocations) findFeed() *relay {
 // reaches reports whether the gateway other reaches the revision before the timeout.
 func (r *revocations) reaches(revision uint64, timeout time.Duration) bool {
 	for start := time.Now(); time.Since(start) < timeout; {
-		if is, err := r.other.readiness(); err == nil && is.Revision >= revision {
+		if state, err := r.other.readiness(); err == nil && state.Revision >= revision {
 			return true
 		}
 	}
