@@ -82,12 +82,12 @@ func BenchmarkPage(b *testing.B) {
 		all[i] = create(b, s, sizedIntegration(fmt.Sprintf("integration %06d", i), 10))
 	}
 	for name, q := range map[string]store.Query{
-		"First100":                  {Limit: 100},
-		"100InTheMiddle":            {After: all[5000].ID, Limit: 100},
-		"100InTheMiddleDescending":  {After: all[5000].ID, Limit: 100, Descending: true},
-		"10BeforeTheMiddle":         {Before: all[5000].ID, Limit: 10},
-		"NoneBehindTheLastOfAll":    {After: all[9999].ID, Limit: 10},
-		"TheCursorAloneInTheMiddle": {After: all[5000].ID},
+		"First100":                 {Limit: 100},
+		"100InTheMiddle":           {After: all[5000].ID, Limit: 100},
+		"100InTheMiddleDescending": {After: all[5000].ID, Limit: 100, Descending: true},
+		"10BeforeTheMiddle":        {Before: all[5000].ID, Limit: 10},
+		"NoneAfterTheLast":         {After: all[9999].ID, Limit: 10},
+		"CursorOnlyInTheMiddle":    {After: all[5000].ID},
 	} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
