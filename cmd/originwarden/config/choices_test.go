@@ -10,7 +10,7 @@ import (
 	"originwarden/origins"
 )
 
-func TestChoices_AreWhatTheirNamesSay(t *testing.T) {
+func TestChoices_UnmarshalText(t *testing.T) {
 	testChoices(t, map[string]config.Mode{"enforce": config.Enforce, "headers": config.Headers, "report": config.Report})
 	testChoices(t, map[string]config.Requirement{"none": config.Requirement(origins.RequireNone),
 		"websocket": config.Requirement(origins.RequireWebSocket), "unsafe": config.Requirement(origins.RequireUnsafe)})
@@ -26,7 +26,7 @@ func testChoices[T comparable](t *testing.T, choices map[string]T) {
 	for name, want := range choices {
 		var got T
 		if err := any(&got).(encoding.TextUnmarshaler).UnmarshalText([]byte(name)); err != nil || got != want {
-			t.Errorf("%T: %s is %v, %v, and not %v", got, name, got, err, want)
+			t.Errorf("%T: UnmarshalText(%q) = %v, %v, want %v", got, name, got, err, want)
 		}
 	}
 }

@@ -15,10 +15,10 @@ import (
 	"originwarden/origins"
 )
 
-// oneTenant is the least that is a configuration.
+// oneTenant is the smallest valid configuration.
 const oneTenant = "tenants: [{id: a, upstream: 'http://127.0.0.1:3000'}]\n"
 
-func TestParse_GivesOmittedKeysTheirDefaults(t *testing.T) {
+func TestParse_SetsDefaults(t *testing.T) {
 	for _, text := range []string{
 		oneTenant,
 		oneTenant + "cors: {}\nstore: {}\ncache: {}\napi: {limits: {}}\nlimits: {}\ntimeouts: {}\nlog: {}\nmetrics: {}\ntracing: {}\nadmin: {}\n",
@@ -27,7 +27,7 @@ func TestParse_GivesOmittedKeysTheirDefaults(t *testing.T) {
 		cfg := parse(t, text)
 		tenant := cfg.Tenants[0]
 		if tenant.ID != "a" || !tenant.API || tenant.Mode != config.Enforce || tenant.RequireOrigin != config.Requirement(origins.RequireNone) {
-			t.Errorf("%q: the tenant is %+v", text, tenant)
+			t.Errorf("%q: tenant %+v", text, tenant)
 		}
 		cfg.Tenants = nil
 		if want := config.Default(); !reflect.DeepEqual(cfg, want) {
@@ -100,13 +100,13 @@ tracing: {otlp: 'https://collector:4318/', sample: 0.25}
 		t.Errorf("got  %+v\nwant %+v", cfg, want)
 	}
 	if got := cfg.Tracing.OTLP.String(); got != "https://collector:4318" {
-		t.Errorf("the collector is %s", got)
+		t.Errorf("collector %s", got)
 	}
 	if got := cfg.Tenants[0].Upstream.String(); got != "https://up.example:8443" {
-		t.Errorf("the upstream is %s", got)
+		t.Errorf("upstream %s", got)
 	}
 	if got := []string{cfg.TrustedProxies[0].String(), cfg.TrustedProxies[1].String()}; !slices.Equal(got, []string{"10.0.0.0/8", "2001:db8::/32"}) {
-		t.Errorf("the trusted proxies are %s", got)
+		t.Errorf("trusted proxies %s", got)
 	}
 }
 
@@ -117,21 +117,21 @@ func TestTenant_PublicAt(t *testing.T) {
 		scheme, port string
 		want         []string
 	}{
-		{"a host is seen over https and at the listener", config.Tenant{Hosts: []string{"a.example"}}, "http", "8080",
+		{"host over https and at the listener", config.Tenant{Hosts: []string{"a.example"}}, "http", "8080",
 			[]string{"http://a.example:8080", "https://a.example"}},
-		{"a default port is left out", config.Tenant{Hosts: []string{"a.example"}}, "http", "80",
+		{"default port is omitted", config.Tenant{Hosts: []string{"a.example"}}, "http", "80",
 			[]string{"http://a.example", "https://a.example"}},
-		{"each origin is there once", config.Tenant{Hosts: []string{"a.example"}}, "https", "443",
+		{"same origin only once", config.Tenant{Hosts: []string{"a.example"}}, "https", "443",
 			[]string{"https://a.example"}},
-		{"an IPv6 host has brackets", config.Tenant{Hosts: []string{"::1"}}, "http", "8080",
+		{"IPv6 host has brackets", config.Tenant{Hosts: []string{"::1"}}, "http", "8080",
 			[]string{"http://[::1]:8080", "https://[::1]"}},
-		{"a tenant of every host is seen on this machine", config.Tenant{}, "http", "8080",
+		{"tenant without hosts is local", config.Tenant{}, "http", "8080",
 			[]string{"http://localhost:8080", "http://127.0.0.1:8080"}},
-		{"also one that says so", config.Tenant{Hosts: []string{"*"}}, "http", "8080",
+		{"tenant with host * is local", config.Tenant{Hosts: []string{"*"}}, "http", "8080",
 			[]string{"http://localhost:8080", "http://127.0.0.1:8080"}},
-		{"what is configured counts alone", config.Tenant{Hosts: []string{"a.example"}, PublicOrigins: []string{"https://b.example"}}, "http", "80",
+		{"configured public origins only", config.Tenant{Hosts: []string{"a.example"}, PublicOrigins: []string{"https://b.example"}}, "http", "80",
 			[]string{"https://b.example"}},
-		{"also when it is none", config.Tenant{Hosts: []string{"a.example"}, PublicOrigins: []string{}}, "http", "80", []string{}},
+		{"configured empty public origins", config.Tenant{Hosts: []string{"a.example"}, PublicOrigins: []string{}}, "http", "80", []string{}},
 	} {
 		if got := c.tenant.PublicAt(c.scheme, c.port); !slices.Equal(got, c.want) {
 			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
@@ -139,14 +139,14 @@ func TestTenant_PublicAt(t *testing.T) {
 	}
 }
 
-func TestParse_KeepsAnEmptyListOfPublicOrigins(t *testing.T) {
+func TestParse_KeepsEmptyPublicOrigins(t *testing.T) {
 	cfg := parse(t, "tenants: [{id: a, upstream: 'http://u', public_origins: []}]")
 	if cfg.Tenants[0].PublicOrigins == nil {
-		t.Error("it reads as if nothing was said")
+		t.Error("an empty list of public origins became nil")
 	}
 }
 
-func TestLoad_FlagsTakeThePlaceOfTheFile(t *testing.T) {
+func TestLoad_FlagsOverrideFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "c.yaml")
 	text := "listen: :1\nadmin: {listen: ':2'}\nstore: {url: 'sqlite:file.db'}\ntenants: [{id: acme, hosts: [h.example], mode: report, upstream: 'http://file'}]"
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
@@ -156,7 +156,7 @@ func TestLoad_FlagsTakeThePlaceOfTheFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := brief(cfg); got != ":1 :2 file.db acme http://file report" {
+	if got := summarize(cfg); got != ":1 :2 file.db acme http://file report" {
 		t.Errorf("without flags: %s", got)
 	}
 	cfg, err = config.Load(file, config.Flag{"listen", ":3"}, config.Flag{"admin-listen", ":4"}, config.Flag{"store", "sqlite:flag.db"},
@@ -164,37 +164,37 @@ func TestLoad_FlagsTakeThePlaceOfTheFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := brief(cfg); got != ":3 :4 flag.db acme http://flag headers" {
+	if got := summarize(cfg); got != ":3 :4 flag.db acme http://flag headers" {
 		t.Errorf("with flags: %s", got)
 	}
 }
 
-func TestLoad_MakesATenantOfUpstreamWithoutAFile(t *testing.T) {
+func TestLoad_CreatesTenantForUpstreamFlag(t *testing.T) {
 	cfg, err := config.Load("", config.Flag{"mode", "report"}, config.Flag{"upstream", "http://flag"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := brief(cfg); got != "127.0.0.1:8080 127.0.0.1:9090 originwarden.db default http://flag report" {
+	if got := summarize(cfg); got != "127.0.0.1:8080 127.0.0.1:9090 originwarden.db default http://flag report" {
 		t.Error(got)
 	}
 	if tenant := cfg.Tenants[0]; len(tenant.Hosts) != 0 || !tenant.API {
-		t.Errorf("the tenant is %+v", tenant)
+		t.Errorf("tenant %+v", tenant)
 	}
 }
 
-func TestParse_TakesNoPathOfTheAPIAsOneToPostTo(t *testing.T) {
+func TestParse_RefusesAPIPathsInPostFromAnywhere(t *testing.T) {
 	for _, path := range []string{
 		"/api/v1/web-integrations", "/api/v1/web-integrations/", "/api/v1/web-integrations/x/y", "/api/v1/refused-origins", "/api/v1/refused-origins/x",
 		"/api/v1/web-integrationss", "/api/v1/refused-originss", "/api/v1", "/api/v1/", "/API/v1/web-integrations", "/x/api/v1/web-integrations",
 	} {
 		_, err := config.Parse("c.yaml", []byte("tenants: [{id: a, upstream: 'http://u', post_from_anywhere: ["+path+"]}]"))
 		if owned := api.Owns(path); (err != nil) != owned {
-			t.Errorf("%s: the API has it: %v, and the error is %v", path, owned, err)
+			t.Errorf("%s: owned by the API %v, error %v", path, owned, err)
 		}
 	}
 }
 
-func brief(cfg *config.Config) string {
+func summarize(cfg *config.Config) string {
 	t, modes := cfg.Tenants[0], map[config.Mode]string{config.Enforce: "enforce", config.Headers: "headers", config.Report: "report"}
 	return strings.Join([]string{cfg.Listen, cfg.Admin.Listen, cfg.Store.URL.Path, t.ID, t.Upstream.String(), modes[t.Mode]}, " ")
 }
@@ -208,18 +208,18 @@ func parse(t *testing.T, text string) *config.Config {
 	return cfg
 }
 
-// mistakes are the lines of Parse's error.
-func mistakes(t *testing.T, text string, flags ...config.Flag) []string {
+// parseMistakes returns the lines of Parse's error.
+func parseMistakes(t *testing.T, text string, flags ...config.Flag) []string {
 	t.Helper()
 	cfg, err := config.Parse("c.yaml", []byte(text), flags...)
 	if err == nil {
 		return nil
 	}
 	if cfg != nil {
-		t.Error("there is a configuration beside the error")
+		t.Error("Parse returned a configuration and an error")
 	}
 	if _, ok := errors.AsType[config.Mistakes](err); !ok {
-		t.Errorf("the error is %T", err)
+		t.Errorf("error of type %T, want config.Mistakes", err)
 	}
 	return strings.Split(err.Error(), "\n")
 }

@@ -14,7 +14,7 @@ import (
 
 const exampleFile = "../../../config.example.yaml"
 
-func TestExample_IsTheDefaultWhereThereIsOne(t *testing.T) {
+func TestExample_HasDefaultValues(t *testing.T) {
 	cfg, err := config.Load(exampleFile)
 	if err != nil {
 		t.Fatal(err)
@@ -23,7 +23,7 @@ func TestExample_IsTheDefaultWhereThereIsOne(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// An explicit [] is the same as nothing, but for public_origins.
+	// An explicit [] is the same as an omitted key, except for public_origins.
 	cfg.Tenants[0].PublicOrigins, cfg.Tenants[0].PostFromAnywhere = nil, nil
 	cfg.TrustedProxies, cfg.API.Tokens, cfg.Admin.Hosts, cfg.TLS.Certs = nil, nil, nil, nil
 	if !reflect.DeepEqual(cfg, least) {
@@ -36,7 +36,8 @@ func TestExample_HasEveryKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// What a list has is in the example, or in the comment above an empty one.
+	// The keys of list elements are in the example, or in the comment above an empty
+	// list.
 	uncommented := regexp.MustCompile(`(?m)^  #   (tokens:|certs:|  - \{)`).ReplaceAll(text, []byte("  $1"))
 	uncommented = regexp.MustCompile(`(?m)^  (tokens|certs): \[\]$`).ReplaceAll(uncommented, nil)
 	var document yaml.Node
@@ -44,37 +45,37 @@ func TestExample_HasEveryKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	has := map[string]bool{}
-	collect(document.Content[0], "", has)
-	for _, path := range keys(reflect.TypeFor[config.Config](), "") {
+	collectKeys(document.Content[0], "", has)
+	for _, path := range typeKeys(reflect.TypeFor[config.Config](), "") {
 		if !has[path] {
-			t.Errorf("it has no %s", path)
+			t.Errorf("the example lacks %s", path)
 		}
 		delete(has, path)
 	}
 	for path := range has {
-		t.Errorf("it has %s, which is no key", path)
+		t.Errorf("the example has the unknown key %s", path)
 	}
 }
 
-// collect gathers the paths of the keys in n.
-func collect(n *yaml.Node, path string, has map[string]bool) {
+// collectKeys adds the paths of the keys in n to has.
+func collectKeys(n *yaml.Node, path string, has map[string]bool) {
 	switch n.Kind {
 	case yaml.MappingNode:
 		for i := 0; i < len(n.Content); i += 2 {
 			inner := strings.TrimPrefix(path+"."+n.Content[i].Value, ".")
 			has[inner] = true
-			collect(n.Content[i+1], inner, has)
+			collectKeys(n.Content[i+1], inner, has)
 		}
 	case yaml.SequenceNode:
 		for _, element := range n.Content {
-			collect(element, path, has)
+			collectKeys(element, path, has)
 		}
 	}
 }
 
-// keys are the paths of a configuration's type. A field without a key is part
-// of a value.
-func keys(typ reflect.Type, path string) (paths []string) {
+// typeKeys returns the paths of the keys of a configuration's type. A field without
+// a key is part of a value.
+func typeKeys(typ reflect.Type, path string) (paths []string) {
 	if typ.Kind() == reflect.Slice {
 		typ = typ.Elem()
 	}
@@ -84,7 +85,7 @@ func keys(typ reflect.Type, path string) (paths []string) {
 	for field := range typ.Fields() {
 		if key := field.Tag.Get("yaml"); key != "" {
 			inner := strings.TrimPrefix(path+"."+key, ".")
-			paths = append(append(paths, inner), keys(field.Type, inner)...)
+			paths = append(append(paths, inner), typeKeys(field.Type, inner)...)
 		}
 	}
 	return paths

@@ -11,7 +11,7 @@ import (
 	"originwarden/cmd/originwarden/config"
 )
 
-func TestLoadStore_AsksForNothingBesideTheStore(t *testing.T) {
+func TestLoadStore_NeedsOnlyStore(t *testing.T) {
 	password := filepath.Join(t.TempDir(), "password")
 	if err := os.WriteFile(password, []byte("secret\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -23,18 +23,18 @@ func TestLoadStore_AsksForNothingBesideTheStore(t *testing.T) {
 		store      string // its URL, or else
 		mistake    string
 	}{
-		{"nothing", "", nil, "sqlite:originwarden.db", ""},
-		{"a file", "store: {url: 'sqlite:a.db'}", nil, "sqlite:a.db", ""},
-		{"a cluster, without tokens", "store: {url: 'etcd://127.0.0.1:2379/x', etcd: {username: u, password_file: '" + password + "'}}", nil, "etcd://127.0.0.1:2379/x", ""},
-		{"with tokens of other tenants", "api: {tokens: [{subject: a, tenant: b, role: admin, sha256: '" + strings.Repeat("a", 64) + "'}]}\nstore: {url: 'etcd://127.0.0.1:2379'}", nil, "etcd://127.0.0.1:2379", ""},
-		{"a flag", "store: {url: 'sqlite:a.db'}", []config.Flag{{Name: "store", Value: "sqlite:b.db"}}, "sqlite:b.db", ""},
-		{"a flag in the place of a cluster", "store: {url: 'etcd://127.0.0.1:2379', etcd: {username: u, password_file: '" + password + "'}}\ncache: {snapshot_dir: x}", []config.Flag{{Name: "store", Value: "sqlite:b.db"}}, "sqlite:b.db", ""},
-		{"half of a login", "store:\n  url: etcd://127.0.0.1:2379\n  etcd: {username: u}", nil, "", file + ":3: store.etcd needs both username and password_file, or neither"},
-		{"no such password", "store:\n  url: etcd://127.0.0.1:2379\n  etcd: {username: u, password_file: " + password + "x}", nil, "", file + ":3: store.etcd: open "},
-		{"an unknown key", "stores: x", nil, "", file + `:1: unknown key "stores"`},
-		{"a value elsewhere that is none", "listen: [x]", nil, "", file + ":1: listen must be a string, not a list"},
-		{"no limit", "api: {limits: {origins: 0}}", nil, "", file + ":1: api.limits.origins must be more than 0"},
-		{"a flag that is none", "", []config.Flag{{Name: "store", Value: "x"}}, "", `--store: "x" is not a store such as`},
+		{"empty file", "", nil, "sqlite:originwarden.db", ""},
+		{"SQLite file", "store: {url: 'sqlite:a.db'}", nil, "sqlite:a.db", ""},
+		{"cluster without tokens", "store: {url: 'etcd://127.0.0.1:2379/x', etcd: {username: u, password_file: '" + password + "'}}", nil, "etcd://127.0.0.1:2379/x", ""},
+		{"cluster with a token of an unknown tenant", "api: {tokens: [{subject: a, tenant: b, role: admin, sha256: '" + strings.Repeat("a", 64) + "'}]}\nstore: {url: 'etcd://127.0.0.1:2379'}", nil, "etcd://127.0.0.1:2379", ""},
+		{"flag", "store: {url: 'sqlite:a.db'}", []config.Flag{{Name: "store", Value: "sqlite:b.db"}}, "sqlite:b.db", ""},
+		{"flag replaces a cluster", "store: {url: 'etcd://127.0.0.1:2379', etcd: {username: u, password_file: '" + password + "'}}\ncache: {snapshot_dir: x}", []config.Flag{{Name: "store", Value: "sqlite:b.db"}}, "sqlite:b.db", ""},
+		{"username without a password", "store:\n  url: etcd://127.0.0.1:2379\n  etcd: {username: u}", nil, "", file + ":3: store.etcd needs both username and password_file, or neither"},
+		{"missing password file", "store:\n  url: etcd://127.0.0.1:2379\n  etcd: {username: u, password_file: " + password + "x}", nil, "", file + ":3: store.etcd: open "},
+		{"unknown key", "stores: x", nil, "", file + `:1: unknown key "stores"`},
+		{"invalid value of another key", "listen: [x]", nil, "", file + ":1: listen must be a string, not a list"},
+		{"zero limit", "api: {limits: {origins: 0}}", nil, "", file + ":1: api.limits.origins must be more than 0"},
+		{"invalid flag", "", []config.Flag{{Name: "store", Value: "x"}}, "", `--store: "x" is not a store such as`},
 	} {
 		if err := os.WriteFile(file, []byte(row.text), 0o600); err != nil {
 			t.Fatal(err)
@@ -52,9 +52,9 @@ func TestLoadStore_AsksForNothingBesideTheStore(t *testing.T) {
 		}
 	}
 	if cfg, err := config.LoadStore(""); err != nil || cfg.API.Limits.Origins != 1000 {
-		t.Errorf("no file: %+v, %v", cfg, err)
+		t.Errorf("LoadStore without a file: %+v, %v", cfg, err)
 	}
 	if _, err := config.LoadStore(file + "x"); err == nil || !strings.Contains(err.Error(), "reading the configuration: open ") {
-		t.Errorf("no such file: %v", err)
+		t.Errorf("LoadStore of a missing file: %v", err)
 	}
 }

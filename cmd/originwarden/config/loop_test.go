@@ -10,8 +10,8 @@ import (
 	"originwarden/cmd/originwarden/config"
 )
 
-// ownAddress returns an address of this machine that is of a kind, or else one of
-// loopback.
+// ownAddress returns an address of this machine for which isOfKind is true, or
+// otherwise if there is none.
 func ownAddress(t *testing.T, isOfKind func(netip.Addr) bool, otherwise string) string {
 	t.Helper()
 	all, err := net.InterfaceAddrs()
@@ -26,12 +26,12 @@ func ownAddress(t *testing.T, isOfKind func(netip.Addr) bool, otherwise string) 
 	return otherwise // on a machine without a network
 }
 
-func TestParse_RefusesTheGatewayAsUpstream(t *testing.T) {
+func TestParse_RefusesGatewayAsUpstream(t *testing.T) {
 	own := ownAddress(t, netip.Addr.Is4, "127.0.0.3")
 	linkLocal := ownAddress(t, netip.Addr.IsLinkLocalUnicast, "::1")
 	for _, row := range []struct {
 		listen, admin, upstream string
-		is                      string // the key of which the upstream is the address
+		is                      string // the key whose address the upstream is
 	}{
 		{":8080", ":9090", "http://127.0.0.1:8080", "listen"},
 		{":8080", ":9090", "http://127.0.0.9:8080", "listen"},
@@ -84,13 +84,13 @@ func TestParse_RefusesTheGatewayAsUpstream(t *testing.T) {
 	}
 }
 
-func TestLoad_RefusesTheGatewayAsUpstreamOfAFlag(t *testing.T) {
+func TestLoad_RefusesGatewayInUpstreamFlag(t *testing.T) {
 	_, err := config.Load("", config.Flag{Name: "upstream", Value: "http://localhost:8080"})
 	const want = `--upstream: tenants[0].upstream: "http://localhost:8080" is the gateway itself: listen is "127.0.0.1:8080"`
 	if fmt.Sprint(err) != want {
 		t.Errorf("%v, want %s", err, want)
 	}
 	if _, err := config.Load("", config.Flag{Name: "upstream", Value: "http://localhost:8080"}, config.Flag{Name: "listen", Value: "127.0.0.1:0"}); err != nil {
-		t.Errorf("at another port: %v", err)
+		t.Errorf("with another port: %v", err)
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"originwarden/cmd/originwarden/config"
 )
 
-func TestParse_ReportsEveryMistakeAtOnceInTheOrderOfLines(t *testing.T) {
-	got := mistakes(t, `listen: 8080
+func TestParse_ReportsEveryMistakeInOrderOfLines(t *testing.T) {
+	got := parseMistakes(t, `listen: 8080
 tracing: {cert: x}
 trusted_proxies: [10.0.0.1/8]
 tenants:
@@ -64,172 +64,172 @@ const validHash = "0000000000000000000000000000000000000000000000000000000000000
 
 func TestParse_RefusesMistakes(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
-		{"nothing", "", "c.yaml:1: there are no tenants: add one under tenants, or use --upstream"},
-		{"a list of keys", "- a\n", "c.yaml:1: the file must be a mapping, not a list"},
-		{"a second document", oneTenant + "---\nlisten: ':1'\n", "c.yaml:2: a second YAML document: only one is allowed"},
-		{"a control character", oneTenant + "log: {level: \x01}\n", "c.yaml:2: the line has a control character"},
+		{"empty file", "", "c.yaml:1: there are no tenants: add one under tenants, or use --upstream"},
+		{"list instead of a mapping", "- a\n", "c.yaml:1: the file must be a mapping, not a list"},
+		{"second document", oneTenant + "---\nlisten: ':1'\n", "c.yaml:2: a second YAML document: only one is allowed"},
+		{"control character", oneTenant + "log: {level: \x01}\n", "c.yaml:2: the line has a control character"},
 		{"Latin-1", oneTenant + "# \xe4\n", "c.yaml:2: the line is not UTF-8"},
-		{"syntax of the scanner", oneTenant + "listen: a: b\n", "c.yaml: yaml: line 2: mapping values are not allowed in this context"},
-		{"syntax of the scanner on the first line", "\tlisten: a\n", "c.yaml: yaml: found character that cannot start any token"},
-		{"syntax of the parser", oneTenant + "- a\n", "c.yaml: yaml: line 1: did not find expected key"},
-		{"syntax up to the end", "log: {level: info\n", "c.yaml: yaml: line 1: did not find expected ',' or '}'"},
-		{"an anchor that is not there", oneTenant + "\nlisten: *there\n", "c.yaml: yaml: unknown anchor 'there' referenced"},
-		{"a merge key", oneTenant + "log:\n  <<: {level: info}\n", `c.yaml:3: unknown key "<<" in log`},
-		{"a key that is none", oneTenant + "[a, b]: 1\n", `c.yaml:2: unknown key ""`},
-		{"a key in the wrong place", oneTenant + "cache: {timeout: 2s}\n", `c.yaml:2: unknown key "timeout" in cache`},
-		{"a key in another case", oneTenant + "Listen: ':1'\n", `c.yaml:2: unknown key "Listen"`},
-		{"a key without a value", oneTenant + "listen:\n", "c.yaml:2: listen must be a string: the value is missing"},
-		{"a section without a value", oneTenant + "cors:\n", "c.yaml:2: cors must be a mapping: the value is missing"},
-		{"a duration without a value", oneTenant + "store: {timeout: }\n", "c.yaml:2: store.timeout must be a single value: the value is missing"},
-		{"a scalar for a section", oneTenant + "cors: true\n", `c.yaml:2: cors must be a mapping, not "true"`},
-		{"a scalar for a list", oneTenant + "cors: {methods: GET}\n", `c.yaml:2: cors.methods must be a list, not "GET"`},
-		{"a list for a text", oneTenant + "listen: [a]\n", "c.yaml:2: listen must be a string, not a list"},
-		{"a mapping for a size", oneTenant + "limits: {url_bytes: {a: 1}}\n", "c.yaml:2: limits.url_bytes must be a single value, not a mapping"},
-		{"a text for a number", oneTenant + "cache: {tenants: '5'}\n", `c.yaml:2: cache.tenants must be a whole number, not "5"`},
-		{"a number with underscores", oneTenant + "cache: {tenants: 1_000}\n", `c.yaml:2: cache.tenants must be a whole number, not "1_000"`},
-		{"a number of another base", oneTenant + "cache: {tenants: 010}\n", `c.yaml:2: cache.tenants must be a whole number, not "010"`},
-		{"a max_age of half a second", oneTenant + "cors: {max_age: 1500ms}\n", "c.yaml:2: cors.max_age is not whole seconds"},
-		{"a fraction", oneTenant + "cache: {tenants: 1.5}\n", `c.yaml:2: cache.tenants must be a whole number, not "1.5"`},
-		{"a number that is too large", oneTenant + "cache: {tenants: 99999999999999999999}\n", `c.yaml:2: cache.tenants must be a whole number, not "99999999999999999999"`},
-		{"a size that is too large", oneTenant + "limits: {url_bytes: 9999999999GiB}\n", `c.yaml:2: limits.url_bytes: "9999999999GiB" is too large`},
-		{"a size that is negative", oneTenant + "limits: {url_bytes: -1KiB}\n", `c.yaml:2: limits.url_bytes: "-1KiB" is negative`},
-		{"a size of a unit alone", oneTenant + "limits: {url_bytes: KiB}\n", `c.yaml:2: limits.url_bytes: "KiB" is not a size such as 4096, 32KiB or 1MiB`},
-		{"a size with a plus", oneTenant + "limits: {url_bytes: +1}\n", `c.yaml:2: limits.url_bytes: "+1" is not a size such as 4096, 32KiB or 1MiB`},
-		{"a duration that is negative", oneTenant + "timeouts: {drain: -1s}\n", `c.yaml:2: timeouts.drain: "-1s" is negative`},
-		{"a duration of nothing where there has to be one", oneTenant + "store: {timeout: 0s}\n", "c.yaml:2: store.timeout must be more than 0"},
-		{"a bound of nothing", oneTenant + "cache: {tenants: 0}\n", "c.yaml:2: cache.tenants must be more than 0"},
-		{"a header smaller than browsers send", oneTenant + "limits: {header_bytes: 4KiB}\n", "c.yaml:2: limits.header_bytes is below 8192 (8KiB)"},
-		{"an address without a port", oneTenant + "listen: localhost\n", `c.yaml:2: listen: "localhost" is not an address such as 127.0.0.1:8080 or :8080`},
-		{"an address with a port by name", oneTenant + "listen: ':http'\n", `c.yaml:2: listen: ":http" is not an address such as 127.0.0.1:8080 or :8080`},
-		{"an address with a port too large", oneTenant + "admin: {listen: ':65536'}\n", `c.yaml:2: admin.listen: ":65536" is not an address such as 127.0.0.1:8080 or :8080`},
-		{"an address with a scheme", oneTenant + "listen: http://a:80\n", `c.yaml:2: listen: "http://a:80" is not an address such as 127.0.0.1:8080 or :8080`},
-		{"one address for both", oneTenant + "listen: :9\nadmin: {listen: ':9'}\n", "c.yaml:3: admin.listen is the same address as listen"},
-		{"an address for a network", oneTenant + "trusted_proxies: [10.0.0.1]\n", `c.yaml:2: trusted_proxies[0]: "10.0.0.1" is not a network such as 10.0.0.0/8 or 192.0.2.7/32`},
-		{"a mapped network", oneTenant + "trusted_proxies: ['::ffff:10.0.0.0/104']\n", `c.yaml:2: trusted_proxies[0]: "::ffff:10.0.0.0/104" is an IPv4 network in IPv6 form, which matches no peer`},
-		{"a check of no path", tenant + "    upstream_check: {path: healthz, interval: 1ms, timeout: 0s}\n",
+		{"scanner error", oneTenant + "listen: a: b\n", "c.yaml: yaml: line 2: mapping values are not allowed in this context"},
+		{"scanner error on the first line", "\tlisten: a\n", "c.yaml: yaml: found character that cannot start any token"},
+		{"parser error", oneTenant + "- a\n", "c.yaml: yaml: line 1: did not find expected key"},
+		{"parser error at the end", "log: {level: info\n", "c.yaml: yaml: line 1: did not find expected ',' or '}'"},
+		{"unknown anchor", oneTenant + "\nlisten: *there\n", "c.yaml: yaml: unknown anchor 'there' referenced"},
+		{"merge key", oneTenant + "log:\n  <<: {level: info}\n", `c.yaml:3: unknown key "<<" in log`},
+		{"key that is a list", oneTenant + "[a, b]: 1\n", `c.yaml:2: unknown key ""`},
+		{"key in the wrong section", oneTenant + "cache: {timeout: 2s}\n", `c.yaml:2: unknown key "timeout" in cache`},
+		{"key in another case", oneTenant + "Listen: ':1'\n", `c.yaml:2: unknown key "Listen"`},
+		{"key without a value", oneTenant + "listen:\n", "c.yaml:2: listen must be a string: the value is missing"},
+		{"section without a value", oneTenant + "cors:\n", "c.yaml:2: cors must be a mapping: the value is missing"},
+		{"duration without a value", oneTenant + "store: {timeout: }\n", "c.yaml:2: store.timeout must be a single value: the value is missing"},
+		{"scalar for a section", oneTenant + "cors: true\n", `c.yaml:2: cors must be a mapping, not "true"`},
+		{"scalar for a list", oneTenant + "cors: {methods: GET}\n", `c.yaml:2: cors.methods must be a list, not "GET"`},
+		{"list for a string", oneTenant + "listen: [a]\n", "c.yaml:2: listen must be a string, not a list"},
+		{"mapping for a size", oneTenant + "limits: {url_bytes: {a: 1}}\n", "c.yaml:2: limits.url_bytes must be a single value, not a mapping"},
+		{"string for a number", oneTenant + "cache: {tenants: '5'}\n", `c.yaml:2: cache.tenants must be a whole number, not "5"`},
+		{"number with underscores", oneTenant + "cache: {tenants: 1_000}\n", `c.yaml:2: cache.tenants must be a whole number, not "1_000"`},
+		{"octal number", oneTenant + "cache: {tenants: 010}\n", `c.yaml:2: cache.tenants must be a whole number, not "010"`},
+		{"max_age with half a second", oneTenant + "cors: {max_age: 1500ms}\n", "c.yaml:2: cors.max_age is not whole seconds"},
+		{"fraction", oneTenant + "cache: {tenants: 1.5}\n", `c.yaml:2: cache.tenants must be a whole number, not "1.5"`},
+		{"number too large", oneTenant + "cache: {tenants: 99999999999999999999}\n", `c.yaml:2: cache.tenants must be a whole number, not "99999999999999999999"`},
+		{"size too large", oneTenant + "limits: {url_bytes: 9999999999GiB}\n", `c.yaml:2: limits.url_bytes: "9999999999GiB" is too large`},
+		{"negative size", oneTenant + "limits: {url_bytes: -1KiB}\n", `c.yaml:2: limits.url_bytes: "-1KiB" is negative`},
+		{"size without a number", oneTenant + "limits: {url_bytes: KiB}\n", `c.yaml:2: limits.url_bytes: "KiB" is not a size such as 4096, 32KiB or 1MiB`},
+		{"size with a plus sign", oneTenant + "limits: {url_bytes: +1}\n", `c.yaml:2: limits.url_bytes: "+1" is not a size such as 4096, 32KiB or 1MiB`},
+		{"negative duration", oneTenant + "timeouts: {drain: -1s}\n", `c.yaml:2: timeouts.drain: "-1s" is negative`},
+		{"zero duration that must be positive", oneTenant + "store: {timeout: 0s}\n", "c.yaml:2: store.timeout must be more than 0"},
+		{"zero bound", oneTenant + "cache: {tenants: 0}\n", "c.yaml:2: cache.tenants must be more than 0"},
+		{"header_bytes below what browsers send", oneTenant + "limits: {header_bytes: 4KiB}\n", "c.yaml:2: limits.header_bytes is below 8192 (8KiB)"},
+		{"address without a port", oneTenant + "listen: localhost\n", `c.yaml:2: listen: "localhost" is not an address such as 127.0.0.1:8080 or :8080`},
+		{"address with a named port", oneTenant + "listen: ':http'\n", `c.yaml:2: listen: ":http" is not an address such as 127.0.0.1:8080 or :8080`},
+		{"address with a port above 65535", oneTenant + "admin: {listen: ':65536'}\n", `c.yaml:2: admin.listen: ":65536" is not an address such as 127.0.0.1:8080 or :8080`},
+		{"address with a scheme", oneTenant + "listen: http://a:80\n", `c.yaml:2: listen: "http://a:80" is not an address such as 127.0.0.1:8080 or :8080`},
+		{"same address for listen and admin", oneTenant + "listen: :9\nadmin: {listen: ':9'}\n", "c.yaml:3: admin.listen is the same address as listen"},
+		{"address instead of a network", oneTenant + "trusted_proxies: [10.0.0.1]\n", `c.yaml:2: trusted_proxies[0]: "10.0.0.1" is not a network such as 10.0.0.0/8 or 192.0.2.7/32`},
+		{"IPv4-mapped network", oneTenant + "trusted_proxies: ['::ffff:10.0.0.0/104']\n", `c.yaml:2: trusted_proxies[0]: "::ffff:10.0.0.0/104" is an IPv4 network in IPv6 form, which matches no peer`},
+		{"invalid upstream_check", tenant + "    upstream_check: {path: healthz, interval: 1ms, timeout: 0s}\n",
 			`c.yaml:4: "healthz" is not a path such as /healthz
 c.yaml:4: tenants[0].upstream_check.interval is below 1s
 c.yaml:4: tenants[0].upstream_check.timeout must be more than 0`},
-		{"a delay beyond its end", oneTenant + "timeouts: {shutdown_delay: 11s}\n", `c.yaml:2: timeouts.shutdown_delay is part of timeouts.drain, and longer`},
-		{"a creation that is none", oneTenant + "store: {create: once}\n", `c.yaml:2: store.create: "once" is not one of auto, never`},
-		{"a cluster without ports", oneTenant + "store: {url: 'etcd://h'}\n", `c.yaml:2: store.url: "h" is not a member of a cluster such as etcd-1.internal:2379`},
-		{"a cluster that nobody knows is no file", oneTenant + "store: {url: 'etcd://h', etcd: {username: u}}\ncache: {snapshot_dir: /tmp}\n", `c.yaml:2: store.url: "h" is not a member of a cluster such as etcd-1.internal:2379`},
-		{"a member that is empty", oneTenant + "store: {url: 'etcd://h:1,/p'}\n", `c.yaml:2: store.url: "" is not a member of a cluster such as etcd-1.internal:2379`},
-		{"a cluster with options", oneTenant + "store: {url: 'etcd://h:1/p?x'}\n", `c.yaml:2: store.url: the prefix "p?x" has a query or a fragment`},
-		{"a cluster that nobody may edit", oneTenant + "store: {url: 'etcd://h:2379'}\n", `c.yaml:2: a store in etcd needs api.tokens or api.oidc: without them, nobody can use the API`},
-		{"a user without a password", oneTenant + token + "store: {url: 'etcd://h:2379', etcd: {username: u}}\n", `c.yaml:3: store.etcd needs both username and password_file, or neither`},
-		{"a password that is not there", oneTenant + token + "store: {url: 'etcd://h:2379', etcd: {username: u, password_file: /nowhere}}\n", `c.yaml:3: store.etcd: open /nowhere: no such file or directory`},
-		{"a certificate without its key", oneTenant + token + "store: {url: 'etcd://h:2379', etcd: {cert: /nowhere}}\n", `c.yaml:3: store.etcd: a certificate needs both cert and key`},
-		{"a user of a file", oneTenant + "store: {etcd: {username: u}}\n", `c.yaml:2: store.etcd is for a store in etcd, and store.url is "sqlite:originwarden.db"`},
-		{"a snapshot of a file", oneTenant + "cache: {snapshot_dir: /tmp}\n", `c.yaml:2: cache.snapshot_dir is for a store in etcd, and store.url is "sqlite:originwarden.db"`},
-		{"a store in memory", oneTenant + "store: {url: 'sqlite::memory:'}\n", `c.yaml:2: store.url: "sqlite::memory:" is not a store such as sqlite:/var/lib/originwarden/lists.db or etcd://HOST:2379,HOST:2379/PREFIX`},
-		{"a store with options", oneTenant + "store: {url: 'sqlite:a.db?mode=ro'}\n", `c.yaml:2: store.url: "sqlite:a.db?mode=ro" is not a store such as sqlite:/var/lib/originwarden/lists.db or etcd://HOST:2379,HOST:2379/PREFIX`},
-		{"a level that is none", oneTenant + "log: {level: fatal}\n", `c.yaml:2: log.level: "fatal" is not one of debug, info, warn, error`},
-		{"a collector without a scheme", oneTenant + "tracing: {otlp: 'collector:4318'}\n", `c.yaml:2: tracing.otlp: "collector:4318" is not a URL such as http://collector:4318 or grpc://collector:4317`},
-		{"a collector of another scheme", oneTenant + "tracing: {otlp: 'tcp://collector:4318'}\n", `c.yaml:2: tracing.otlp: "tcp://collector:4318" is not a URL such as http://collector:4318 or grpc://collector:4317`},
-		{"a collector without a host", oneTenant + "tracing: {otlp: 'http://:4318'}\n", `c.yaml:2: tracing.otlp: "http://:4318" is not a URL such as http://collector:4318 or grpc://collector:4317`},
-		{"a collector with a password", oneTenant + "tracing: {otlp: 'http://u:secret@collector:4318'}\n", `c.yaml:2: tracing.otlp: the URL has user info: credentials belong in OTEL_EXPORTER_OTLP_HEADERS`},
-		{"a collector with a query", oneTenant + "tracing: {otlp: 'http://collector:4318/?a'}\n", `c.yaml:2: tracing.otlp: "http://collector:4318/?a" has a query or a fragment, which would be ignored`},
-		{"a collector of gRPC without a port", oneTenant + "tracing: {otlp: 'grpc://collector'}\n", `c.yaml:2: tracing.otlp: "grpc://collector" has no port such as 4317`},
-		{"a collector of gRPC with a path", oneTenant + "tracing: {otlp: 'grpc://collector:4317/v1/traces'}\n", `c.yaml:2: tracing.otlp: "grpc://collector:4317/v1/traces" has a path, which gRPC does not use`},
-		{"a collector at port 0", oneTenant + "tracing: {otlp: 'http://collector:0'}\n", `c.yaml:2: tracing.otlp: "http://collector:0" has a port that is not a number from 1 to 65535`},
-		{"a share above all", oneTenant + "tracing: {sample: 1.1}\n", `c.yaml:2: tracing.sample: "1.1" is not a number from 0 to 1`},
-		{"a share below nothing", oneTenant + "tracing: {sample: -0.1}\n", `c.yaml:2: tracing.sample: "-0.1" is not a number from 0 to 1`},
-		{"a share that is no number", oneTenant + "tracing: {sample: .nan}\n", `c.yaml:2: tracing.sample: ".nan" is not a number from 0 to 1`},
-		{"a share in another form", oneTenant + "tracing: {sample: 0x1p-1}\n", `c.yaml:2: tracing.sample: "0x1p-1" is not a number from 0 to 1`},
-		{"a format that is none", oneTenant + "log: {format: text}\n", `c.yaml:2: log.format: "text" is not one of json, console, auto`},
-		{"a method that is none", oneTenant + "cors: {methods: ['A B']}\n", `c.yaml:2: "A B" is not the name of a method`},
-		{"any method", oneTenant + "cors: {methods: ['*']}\n", `c.yaml:2: "*" is not the name of a method`},
-		{"a forbidden method", oneTenant + "cors: {methods: [trace]}\n", "c.yaml:2: the method trace is never forwarded"},
-		{"a request header that is none", oneTenant + "cors: {request_headers: ['a:']}\n", `c.yaml:2: "a:" is not the name of a header`},
-		{"an exposed header that is none", oneTenant + "cors: {expose_headers: ['']}\n", `c.yaml:2: "" is not the name of a header`},
-		{"every header exposed with credentials", oneTenant + "cors: {expose_headers: ['*']}\n", `c.yaml:2: "*" exposes nothing if cors.credentials is true: list the headers by name`},
-		{"a token of which nothing is said", oneTenant + "api:\n  tokens:\n  - subject: s\n", "c.yaml:4: api.tokens[0] has no tenant\nc.yaml:4: api.tokens[0] has no role\nc.yaml:4: api.tokens[0] has no sha256"},
-		{"a token for nobody", oneTenant + "api: {tokens: [{subject: '', tenant: a, role: admin, sha256: " + validHash + "}]}\n", "c.yaml:2: the subject is empty, longer than 256 characters, or has a control character"},
-		{"a token for no tenant", oneTenant + "api: {tokens: [{subject: s, tenant: '', role: admin, sha256: " + validHash + "}]}\n", `c.yaml:2: there is no tenant ""; "*" stands for all`},
-		{"two bounds of nothing on a line", oneTenant + "cache: {tenants: 0, origins: 0}\n", "c.yaml:1: api.limits.tenant_origins (1000000) is above cache.origins (0)\nc.yaml:2: cache.tenants must be more than 0\nc.yaml:2: cache.origins must be more than 0"},
-		{"a token twice", oneTenant + "api:\n  tokens:\n  - {subject: s, tenant: a, role: admin, sha256: " + validHash + "}\n  - {subject: t, tenant: '*', role: reader, sha256: " + strings.ToUpper(validHash) + "}\n", "c.yaml:5: duplicate hash \"" + validHash + "\", first at api.tokens[0].sha256 (line 4)"},
+		{"shutdown_delay longer than drain", oneTenant + "timeouts: {shutdown_delay: 11s}\n", `c.yaml:2: timeouts.shutdown_delay is part of timeouts.drain, and longer`},
+		{"invalid store.create", oneTenant + "store: {create: once}\n", `c.yaml:2: store.create: "once" is not one of auto, never`},
+		{"cluster without a port", oneTenant + "store: {url: 'etcd://h'}\n", `c.yaml:2: store.url: "h" is not a member of a cluster such as etcd-1.internal:2379`},
+		{"invalid cluster with etcd keys", oneTenant + "store: {url: 'etcd://h', etcd: {username: u}}\ncache: {snapshot_dir: /tmp}\n", `c.yaml:2: store.url: "h" is not a member of a cluster such as etcd-1.internal:2379`},
+		{"empty cluster member", oneTenant + "store: {url: 'etcd://h:1,/p'}\n", `c.yaml:2: store.url: "" is not a member of a cluster such as etcd-1.internal:2379`},
+		{"cluster URL with a query", oneTenant + "store: {url: 'etcd://h:1/p?x'}\n", `c.yaml:2: store.url: the prefix "p?x" has a query or a fragment`},
+		{"cluster without tokens", oneTenant + "store: {url: 'etcd://h:2379'}\n", `c.yaml:2: a store in etcd needs api.tokens or api.oidc: without them, nobody can use the API`},
+		{"username without a password", oneTenant + token + "store: {url: 'etcd://h:2379', etcd: {username: u}}\n", `c.yaml:3: store.etcd needs both username and password_file, or neither`},
+		{"missing password file", oneTenant + token + "store: {url: 'etcd://h:2379', etcd: {username: u, password_file: /nowhere}}\n", `c.yaml:3: store.etcd: open /nowhere: no such file or directory`},
+		{"certificate without a key", oneTenant + token + "store: {url: 'etcd://h:2379', etcd: {cert: /nowhere}}\n", `c.yaml:3: store.etcd: a certificate needs both cert and key`},
+		{"etcd keys with a SQLite store", oneTenant + "store: {etcd: {username: u}}\n", `c.yaml:2: store.etcd is for a store in etcd, and store.url is "sqlite:originwarden.db"`},
+		{"snapshot_dir with a SQLite store", oneTenant + "cache: {snapshot_dir: /tmp}\n", `c.yaml:2: cache.snapshot_dir is for a store in etcd, and store.url is "sqlite:originwarden.db"`},
+		{"store in memory", oneTenant + "store: {url: 'sqlite::memory:'}\n", `c.yaml:2: store.url: "sqlite::memory:" is not a store such as sqlite:/var/lib/originwarden/lists.db or etcd://HOST:2379,HOST:2379/PREFIX`},
+		{"store URL with a query", oneTenant + "store: {url: 'sqlite:a.db?mode=ro'}\n", `c.yaml:2: store.url: "sqlite:a.db?mode=ro" is not a store such as sqlite:/var/lib/originwarden/lists.db or etcd://HOST:2379,HOST:2379/PREFIX`},
+		{"invalid log level", oneTenant + "log: {level: fatal}\n", `c.yaml:2: log.level: "fatal" is not one of debug, info, warn, error`},
+		{"collector without a scheme", oneTenant + "tracing: {otlp: 'collector:4318'}\n", `c.yaml:2: tracing.otlp: "collector:4318" is not a URL such as http://collector:4318 or grpc://collector:4317`},
+		{"collector with another scheme", oneTenant + "tracing: {otlp: 'tcp://collector:4318'}\n", `c.yaml:2: tracing.otlp: "tcp://collector:4318" is not a URL such as http://collector:4318 or grpc://collector:4317`},
+		{"collector without a host", oneTenant + "tracing: {otlp: 'http://:4318'}\n", `c.yaml:2: tracing.otlp: "http://:4318" is not a URL such as http://collector:4318 or grpc://collector:4317`},
+		{"collector with user info", oneTenant + "tracing: {otlp: 'http://u:secret@collector:4318'}\n", `c.yaml:2: tracing.otlp: the URL has user info: credentials belong in OTEL_EXPORTER_OTLP_HEADERS`},
+		{"collector with a query", oneTenant + "tracing: {otlp: 'http://collector:4318/?a'}\n", `c.yaml:2: tracing.otlp: "http://collector:4318/?a" has a query or a fragment, which would be ignored`},
+		{"gRPC collector without a port", oneTenant + "tracing: {otlp: 'grpc://collector'}\n", `c.yaml:2: tracing.otlp: "grpc://collector" has no port such as 4317`},
+		{"gRPC collector with a path", oneTenant + "tracing: {otlp: 'grpc://collector:4317/v1/traces'}\n", `c.yaml:2: tracing.otlp: "grpc://collector:4317/v1/traces" has a path, which gRPC does not use`},
+		{"collector with port 0", oneTenant + "tracing: {otlp: 'http://collector:0'}\n", `c.yaml:2: tracing.otlp: "http://collector:0" has a port that is not a number from 1 to 65535`},
+		{"sample above 1", oneTenant + "tracing: {sample: 1.1}\n", `c.yaml:2: tracing.sample: "1.1" is not a number from 0 to 1`},
+		{"negative sample", oneTenant + "tracing: {sample: -0.1}\n", `c.yaml:2: tracing.sample: "-0.1" is not a number from 0 to 1`},
+		{"sample that is not a number", oneTenant + "tracing: {sample: .nan}\n", `c.yaml:2: tracing.sample: ".nan" is not a number from 0 to 1`},
+		{"hexadecimal sample", oneTenant + "tracing: {sample: 0x1p-1}\n", `c.yaml:2: tracing.sample: "0x1p-1" is not a number from 0 to 1`},
+		{"invalid log format", oneTenant + "log: {format: text}\n", `c.yaml:2: log.format: "text" is not one of json, console, auto`},
+		{"invalid method", oneTenant + "cors: {methods: ['A B']}\n", `c.yaml:2: "A B" is not the name of a method`},
+		{"asterisk as method", oneTenant + "cors: {methods: ['*']}\n", `c.yaml:2: "*" is not the name of a method`},
+		{"forbidden method", oneTenant + "cors: {methods: [trace]}\n", "c.yaml:2: the method trace is never forwarded"},
+		{"invalid request header", oneTenant + "cors: {request_headers: ['a:']}\n", `c.yaml:2: "a:" is not the name of a header`},
+		{"invalid exposed header", oneTenant + "cors: {expose_headers: ['']}\n", `c.yaml:2: "" is not the name of a header`},
+		{"all headers exposed with credentials", oneTenant + "cors: {expose_headers: ['*']}\n", `c.yaml:2: "*" exposes nothing if cors.credentials is true: list the headers by name`},
+		{"token without keys", oneTenant + "api:\n  tokens:\n  - subject: s\n", "c.yaml:4: api.tokens[0] has no tenant\nc.yaml:4: api.tokens[0] has no role\nc.yaml:4: api.tokens[0] has no sha256"},
+		{"token with an empty subject", oneTenant + "api: {tokens: [{subject: '', tenant: a, role: admin, sha256: " + validHash + "}]}\n", "c.yaml:2: the subject is empty, longer than 256 characters, or has a control character"},
+		{"token with an empty tenant", oneTenant + "api: {tokens: [{subject: s, tenant: '', role: admin, sha256: " + validHash + "}]}\n", `c.yaml:2: there is no tenant ""; "*" stands for all`},
+		{"two zero bounds on a line", oneTenant + "cache: {tenants: 0, origins: 0}\n", "c.yaml:1: api.limits.tenant_origins (1000000) is above cache.origins (0)\nc.yaml:2: cache.tenants must be more than 0\nc.yaml:2: cache.origins must be more than 0"},
+		{"duplicate token", oneTenant + "api:\n  tokens:\n  - {subject: s, tenant: a, role: admin, sha256: " + validHash + "}\n  - {subject: t, tenant: '*', role: reader, sha256: " + strings.ToUpper(validHash) + "}\n", "c.yaml:5: duplicate hash \"" + validHash + "\", first at api.tokens[0].sha256 (line 4)"},
 	} {
-		if got := strings.Join(mistakes(t, c.text), "\n"); got != c.want {
+		if got := strings.Join(parseMistakes(t, c.text), "\n"); got != c.want {
 			t.Errorf("%s:\ngot  %s\nwant %s", c.name, got, c.want)
 		}
 	}
 }
 
-func TestParse_RefusesTenantsMistakes(t *testing.T) {
+func TestParse_RefusesMistakesInTenants(t *testing.T) {
 	const up = "upstream: 'http://u'"
 	for _, c := range []struct{ name, tenants, want string }{
-		{"an id twice", "- {id: a, " + up + "}\n- {id: a, hosts: [h.example], " + up + "}", `c.yaml:3: duplicate tenant id "a", first at tenants[0].id (line 2)`},
-		{"two that take every host", "- {id: a, " + up + "}\n- {id: b, hosts: [], " + up + "}", "c.yaml:3: tenants[1] has no hosts of its own, like tenants[0] (line 2): only one tenant can take all other hosts"},
-		{"two of which one says so", "- {id: a, " + up + "}\n- {id: b, hosts: ['*'], " + up + "}", `c.yaml:3: tenants[1] has no hosts of its own, like tenants[0] (line 2): only one tenant can take all other hosts`},
-		{"every host and one more", "- {id: a, hosts: ['*', h.example], " + up + "}", `c.yaml:2: the host "*" stands for all, so it must be the only one`},
-		{"every host twice", "- {id: a, hosts: ['*', '*'], " + up + "}", `c.yaml:2: the host "*" stands for all, so it must be the only one` + "\n" + `c.yaml:2: the host "*" stands for all, so it must be the only one`},
-		{"no id", "- {" + up + "}", "c.yaml:2: tenants[0] has no id"},
-		{"an id that is a label of ours", "- {id: _other, " + up + "}", `c.yaml:2: "_other" is not a tenant id (1 to 64 of A-Z a-z 0-9 - _ . beginning with a letter or digit)`},
-		{"an id that is empty", "- {id: '', " + up + "}", `c.yaml:2: "" is not a tenant id (1 to 64 of A-Z a-z 0-9 - _ . beginning with a letter or digit)`},
-		{"an id too long", "- {id: " + strings.Repeat("a", 65) + ", " + up + "}", `c.yaml:2: "` + strings.Repeat("a", 65) + `" is not a tenant id (1 to 64 of A-Z a-z 0-9 - _ . beginning with a letter or digit)`},
-		{"an id that is a number", "- {id: 12, " + up + "}", `c.yaml:2: tenants[0].id must be a string, not "12"`},
-		{"a host twice in other forms", "- {id: a, hosts: [H.example, h.example.], " + up + "}", `c.yaml:2: duplicate host "h.example", first at tenants[0].hosts[0] (line 2)`},
-		{"a host with a port", "- {id: a, hosts: ['h.example:443'], " + up + "}", `c.yaml:2: the host "h.example:443" has a port, or is an IPv6 address without brackets`},
-		{"a host with a path", "- {id: a, hosts: [h.example/], " + up + "}", `c.yaml:2: the host "h.example/" has a path`},
-		{"a host with user info", "- {id: a, hosts: [u@h.example], " + up + "}", `c.yaml:2: the host "u@h.example" has user info: an origin has none`},
-		{"a wildcard host", "- {id: a, hosts: ['*.example'], " + up + "}", `c.yaml:2: the host "*.example" has a wildcard: list each origin by name`},
-		{"an IPv6 host without brackets", "- {id: a, hosts: ['::1'], " + up + "}", `c.yaml:2: the host "::1" has a port, or is an IPv6 address without brackets`},
-		{"a tenant that is a scalar", "- a", `c.yaml:2: tenants[0] must be a mapping, not "a"`},
-		{"an upstream with a path", "- {id: a, upstream: 'http://u/p'}", "c.yaml:2: tenants[0].upstream: the URL has a path: requests keep their own"},
-		{"an upstream with a query", "- {id: a, upstream: 'http://u?'}", `c.yaml:2: tenants[0].upstream: "http://u?" has a query or a fragment, which would be ignored`},
-		{"an upstream with a fragment", "- {id: a, upstream: 'http://u#'}", `c.yaml:2: tenants[0].upstream: "http://u#" has a query or a fragment, which would be ignored`},
-		{"an upstream with user info", "- {id: a, upstream: 'http://u:p@h'}", "c.yaml:2: tenants[0].upstream: the URL has user info"},
-		{"an upstream of another scheme", "- {id: a, upstream: 'ws://u'}", `c.yaml:2: tenants[0].upstream: "ws://u" is not a URL such as http://127.0.0.1:3000`},
-		{"an upstream without a scheme", "- {id: a, upstream: '127.0.0.1:3000'}", `c.yaml:2: tenants[0].upstream: "127.0.0.1:3000" is not a URL such as http://127.0.0.1:3000`},
-		{"an upstream without a host", "- {id: a, upstream: 'http://:80'}", `c.yaml:2: tenants[0].upstream: "http://:80" is not a URL such as http://127.0.0.1:3000`},
-		{"an upstream with port 0", "- {id: a, upstream: 'http://u:0'}", `c.yaml:2: tenants[0].upstream: "http://u:0" has a port that is not a number from 1 to 65535`},
-		{"an upstream with an empty port", "- {id: a, upstream: 'http://u:'}", `c.yaml:2: tenants[0].upstream: "http://u:" has a port that is not a number from 1 to 65535`},
-		{"a requirement that is none", "- {id: a, require_origin: all, " + up + "}", `c.yaml:2: tenants[0].require_origin: "all" is not one of none, websocket, unsafe`},
-		{"an exempt path that is not clean", "- {id: a, post_from_anywhere: [/a//b], " + up + "}", `c.yaml:2: the path "/a//b" is not clean: use "/a/b"`},
-		{"an exempt path with dots", "- {id: a, post_from_anywhere: [/a/../b], " + up + "}", `c.yaml:2: the path "/a/../b" is not clean: use "/b"`},
-		{"an exempt path that is escaped", "- {id: a, post_from_anywhere: [/a%20b], " + up + "}", `c.yaml:2: the path "/a%20b" has invalid or escaped characters`},
-		{"an exempt path with a query", "- {id: a, post_from_anywhere: ['/a?b'], " + up + "}", `c.yaml:2: the path "/a?b" has invalid or escaped characters`},
-		{"an exempt path with a space", "- {id: a, post_from_anywhere: ['/a b'], " + up + "}", `c.yaml:2: the path "/a b" has invalid or escaped characters`},
-		{"an exempt path of the API", "- {id: a, post_from_anywhere: [/api/v1/web-integrations/x], " + up + "}", `c.yaml:2: the path "/api/v1/web-integrations/x" belongs to the API`},
+		{"duplicate tenant id", "- {id: a, " + up + "}\n- {id: a, hosts: [h.example], " + up + "}", `c.yaml:3: duplicate tenant id "a", first at tenants[0].id (line 2)`},
+		{"two tenants without hosts", "- {id: a, " + up + "}\n- {id: b, hosts: [], " + up + "}", "c.yaml:3: tenants[1] has no hosts of its own, like tenants[0] (line 2): only one tenant can take all other hosts"},
+		{"tenant without hosts and tenant with host *", "- {id: a, " + up + "}\n- {id: b, hosts: ['*'], " + up + "}", `c.yaml:3: tenants[1] has no hosts of its own, like tenants[0] (line 2): only one tenant can take all other hosts`},
+		{"host * and another host", "- {id: a, hosts: ['*', h.example], " + up + "}", `c.yaml:2: the host "*" stands for all, so it must be the only one`},
+		{"host * twice", "- {id: a, hosts: ['*', '*'], " + up + "}", `c.yaml:2: the host "*" stands for all, so it must be the only one` + "\n" + `c.yaml:2: the host "*" stands for all, so it must be the only one`},
+		{"missing id", "- {" + up + "}", "c.yaml:2: tenants[0] has no id"},
+		{"id that is a label value of the metrics", "- {id: _other, " + up + "}", `c.yaml:2: "_other" is not a tenant id (1 to 64 of A-Z a-z 0-9 - _ . beginning with a letter or digit)`},
+		{"empty id", "- {id: '', " + up + "}", `c.yaml:2: "" is not a tenant id (1 to 64 of A-Z a-z 0-9 - _ . beginning with a letter or digit)`},
+		{"id too long", "- {id: " + strings.Repeat("a", 65) + ", " + up + "}", `c.yaml:2: "` + strings.Repeat("a", 65) + `" is not a tenant id (1 to 64 of A-Z a-z 0-9 - _ . beginning with a letter or digit)`},
+		{"id that is a number", "- {id: 12, " + up + "}", `c.yaml:2: tenants[0].id must be a string, not "12"`},
+		{"same host in different forms", "- {id: a, hosts: [H.example, h.example.], " + up + "}", `c.yaml:2: duplicate host "h.example", first at tenants[0].hosts[0] (line 2)`},
+		{"host with a port", "- {id: a, hosts: ['h.example:443'], " + up + "}", `c.yaml:2: the host "h.example:443" has a port, or is an IPv6 address without brackets`},
+		{"host with a path", "- {id: a, hosts: [h.example/], " + up + "}", `c.yaml:2: the host "h.example/" has a path`},
+		{"host with user info", "- {id: a, hosts: [u@h.example], " + up + "}", `c.yaml:2: the host "u@h.example" has user info: an origin has none`},
+		{"wildcard host", "- {id: a, hosts: ['*.example'], " + up + "}", `c.yaml:2: the host "*.example" has a wildcard: list each origin by name`},
+		{"IPv6 host without brackets", "- {id: a, hosts: ['::1'], " + up + "}", `c.yaml:2: the host "::1" has a port, or is an IPv6 address without brackets`},
+		{"scalar for a tenant", "- a", `c.yaml:2: tenants[0] must be a mapping, not "a"`},
+		{"upstream with a path", "- {id: a, upstream: 'http://u/p'}", "c.yaml:2: tenants[0].upstream: the URL has a path: requests keep their own"},
+		{"upstream with a query", "- {id: a, upstream: 'http://u?'}", `c.yaml:2: tenants[0].upstream: "http://u?" has a query or a fragment, which would be ignored`},
+		{"upstream with a fragment", "- {id: a, upstream: 'http://u#'}", `c.yaml:2: tenants[0].upstream: "http://u#" has a query or a fragment, which would be ignored`},
+		{"upstream with user info", "- {id: a, upstream: 'http://u:p@h'}", "c.yaml:2: tenants[0].upstream: the URL has user info"},
+		{"upstream with another scheme", "- {id: a, upstream: 'ws://u'}", `c.yaml:2: tenants[0].upstream: "ws://u" is not a URL such as http://127.0.0.1:3000`},
+		{"upstream without a scheme", "- {id: a, upstream: '127.0.0.1:3000'}", `c.yaml:2: tenants[0].upstream: "127.0.0.1:3000" is not a URL such as http://127.0.0.1:3000`},
+		{"upstream without a host", "- {id: a, upstream: 'http://:80'}", `c.yaml:2: tenants[0].upstream: "http://:80" is not a URL such as http://127.0.0.1:3000`},
+		{"upstream with port 0", "- {id: a, upstream: 'http://u:0'}", `c.yaml:2: tenants[0].upstream: "http://u:0" has a port that is not a number from 1 to 65535`},
+		{"upstream with an empty port", "- {id: a, upstream: 'http://u:'}", `c.yaml:2: tenants[0].upstream: "http://u:" has a port that is not a number from 1 to 65535`},
+		{"invalid require_origin", "- {id: a, require_origin: all, " + up + "}", `c.yaml:2: tenants[0].require_origin: "all" is not one of none, websocket, unsafe`},
+		{"exempt path that is not clean", "- {id: a, post_from_anywhere: [/a//b], " + up + "}", `c.yaml:2: the path "/a//b" is not clean: use "/a/b"`},
+		{"exempt path with dots", "- {id: a, post_from_anywhere: [/a/../b], " + up + "}", `c.yaml:2: the path "/a/../b" is not clean: use "/b"`},
+		{"escaped exempt path", "- {id: a, post_from_anywhere: [/a%20b], " + up + "}", `c.yaml:2: the path "/a%20b" has invalid or escaped characters`},
+		{"exempt path with a query", "- {id: a, post_from_anywhere: ['/a?b'], " + up + "}", `c.yaml:2: the path "/a?b" has invalid or escaped characters`},
+		{"exempt path with a space", "- {id: a, post_from_anywhere: ['/a b'], " + up + "}", `c.yaml:2: the path "/a b" has invalid or escaped characters`},
+		{"exempt path of the API", "- {id: a, post_from_anywhere: [/api/v1/web-integrations/x], " + up + "}", `c.yaml:2: the path "/api/v1/web-integrations/x" belongs to the API`},
 	} {
-		if got := strings.Join(mistakes(t, "tenants:\n"+c.tenants), "\n"); got != c.want {
+		if got := strings.Join(parseMistakes(t, "tenants:\n"+c.tenants), "\n"); got != c.want {
 			t.Errorf("%s:\ngot  %s\nwant %s", c.name, got, c.want)
 		}
 	}
 }
 
-func TestParse_NamesTheFlagThatIsWrong(t *testing.T) {
+func TestParse_NamesInvalidFlag(t *testing.T) {
 	const two = "tenants: [{id: a, hosts: [a.example], upstream: 'http://u'}, {id: b, upstream: 'http://u'}]\n"
 	for _, c := range []struct {
 		name, text string
 		flags      []config.Flag
 		want       string
 	}{
-		{"an address", oneTenant, []config.Flag{{"listen", "x"}}, `--listen: listen: "x" is not an address such as 127.0.0.1:8080 or :8080`},
-		{"nothing", oneTenant, []config.Flag{{"admin-listen", ""}}, `--admin-listen: admin.listen: "" is not an address such as 127.0.0.1:8080 or :8080`},
-		{"a mode", oneTenant, []config.Flag{{"mode", "x"}}, `--mode: "x" is not one of enforce, headers, report`},
-		{"a store", oneTenant, []config.Flag{{"store", "x.db"}}, `--store: "x.db" is not a store such as sqlite:/var/lib/originwarden/lists.db or etcd://HOST:2379,HOST:2379/PREFIX`},
-		{"an upstream of several tenants", two, []config.Flag{{"upstream", "http://u"}}, "--upstream: the file has 2 tenants, so the flag is ambiguous"},
-		{"a mode of several tenants", two, []config.Flag{{"mode", "report"}}, "--mode: the file has 2 tenants, so the flag is ambiguous"},
-		{"a mode of no tenant", "listen: :1\n", []config.Flag{{"mode", "report"}}, "c.yaml:1: there are no tenants: add one under tenants, or use --upstream\n--mode: there is no tenant to apply it to"},
-		{"beside the file's", oneTenant + "log: {level: x}\n", []config.Flag{{"listen", "x"}}, `c.yaml:2: log.level: "x" is not one of debug, info, warn, error` + "\n" + `--listen: listen: "x" is not an address such as 127.0.0.1:8080 or :8080`},
-		{"and what it replaces is not looked at", oneTenant + "listen: x\n", []config.Flag{{"listen", ":1"}}, ""},
+		{"invalid address", oneTenant, []config.Flag{{"listen", "x"}}, `--listen: listen: "x" is not an address such as 127.0.0.1:8080 or :8080`},
+		{"empty address", oneTenant, []config.Flag{{"admin-listen", ""}}, `--admin-listen: admin.listen: "" is not an address such as 127.0.0.1:8080 or :8080`},
+		{"invalid mode", oneTenant, []config.Flag{{"mode", "x"}}, `--mode: "x" is not one of enforce, headers, report`},
+		{"invalid store", oneTenant, []config.Flag{{"store", "x.db"}}, `--store: "x.db" is not a store such as sqlite:/var/lib/originwarden/lists.db or etcd://HOST:2379,HOST:2379/PREFIX`},
+		{"upstream with several tenants", two, []config.Flag{{"upstream", "http://u"}}, "--upstream: the file has 2 tenants, so the flag is ambiguous"},
+		{"mode with several tenants", two, []config.Flag{{"mode", "report"}}, "--mode: the file has 2 tenants, so the flag is ambiguous"},
+		{"mode without a tenant", "listen: :1\n", []config.Flag{{"mode", "report"}}, "c.yaml:1: there are no tenants: add one under tenants, or use --upstream\n--mode: there is no tenant to apply it to"},
+		{"mistakes in the file and a flag", oneTenant + "log: {level: x}\n", []config.Flag{{"listen", "x"}}, `c.yaml:2: log.level: "x" is not one of debug, info, warn, error` + "\n" + `--listen: listen: "x" is not an address such as 127.0.0.1:8080 or :8080`},
+		{"flag replaces an invalid value", oneTenant + "listen: x\n", []config.Flag{{"listen", ":1"}}, ""},
 	} {
-		if got := strings.Join(mistakes(t, c.text, c.flags...), "\n"); got != c.want {
+		if got := strings.Join(parseMistakes(t, c.text, c.flags...), "\n"); got != c.want {
 			t.Errorf("%s:\ngot  %s\nwant %s", c.name, got, c.want)
 		}
 	}
 }
 
-func TestLoad_RefusesAFileThatIsNotThere(t *testing.T) {
+func TestLoad_RefusesMissingFile(t *testing.T) {
 	_, err := config.Load(filepath.Join(t.TempDir(), "missing.yaml"))
 	if err == nil || !strings.Contains(err.Error(), "missing.yaml") || strings.Contains(err.Error(), "\n") {
 		t.Errorf("got %v", err)
 	}
 }
 
-func TestLoad_RefusesToHaveNoTenant(t *testing.T) {
+func TestLoad_RequiresTenant(t *testing.T) {
 	_, err := config.Load("")
 	if err == nil || err.Error() != "there are no tenants: add one under tenants, or use --upstream" {
 		t.Errorf("got %v", err)
@@ -249,8 +249,8 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// tenant is one to which lines can be added.
+// tenant is a configuration of a tenant to which lines can be added.
 const tenant = "tenants:\n  - id: a\n    upstream: http://up.example\n"
 
-// token is a line that lets somebody in.
+// token is a line with a valid API token.
 const token = "api: {tokens: [{subject: s, tenant: '*', role: admin, sha256: 0000000000000000000000000000000000000000000000000000000000000012}]}\n"

@@ -7,7 +7,7 @@ import (
 	"originwarden/cmd/originwarden/config"
 )
 
-func TestParse_ReportsAnIssuerThatNoTokenCanBeOf(t *testing.T) {
+func TestParse_ReportsInvalidOIDC(t *testing.T) {
 	const where = "c.yaml:2: "
 	rows := []struct{ oidc, mistakes string }{
 		{`issuer: "https://id.example/realm/", audience: a`, ""},

@@ -3,42 +3,31 @@ package config_test
 import (
 	"slices"
 	"testing"
-
-	"originwarden/cmd/originwarden/config"
 )
 
-func parsed(t *testing.T, text string) *config.Config {
-	t.Helper()
-	cfg, err := config.Parse("c.yaml", []byte(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return cfg
-}
-
-func TestReloaded_KeepsWhatAProcessCannotChange(t *testing.T) {
-	was := parsed(t, oneTenant)
-	next := parsed(t, "tenants: [{id: b, upstream: 'http://up.example'}]\nlisten: :1\nadmin: {listen: ':2', hosts: [ops.example]}\nstore: {timeout: 9s}\ncache: {tenants: 9}\n"+
+func TestMerge_KeepsKeysThatNeedRestart(t *testing.T) {
+	was := parse(t, oneTenant)
+	next := parse(t, "tenants: [{id: b, upstream: 'http://up.example'}]\nlisten: :1\nadmin: {listen: ':2', hosts: [ops.example]}\nstore: {timeout: 9s}\ncache: {tenants: 9}\n"+
 		"api: {limits: {integrations: 9, origins: 8, tenant_origins: 9}}\nlimits: {header_bytes: 9KiB, url_bytes: 9}\ntimeouts: {read_header: 9s, idle: 9s, drain: 9s}\nlog: {level: debug, format: console, access: false}\nmetrics: {tenants: 9}\n")
-	got, waiting := was.Merge(next)
+	got, pending := was.Merge(next)
 	want := []string{"listen", "admin.listen", "store", "cache", "api.limits.integrations", "api.limits.tenant_origins", "log.format", "log.access"}
-	if !slices.Equal(waiting, want) {
-		t.Errorf("%q wait for the next start, want %q", waiting, want)
+	if !slices.Equal(pending, want) {
+		t.Errorf("%q need a restart, want %q", pending, want)
 	}
 	if got.Listen != was.Listen || got.Admin.Listen != was.Admin.Listen || got.Store.Timeout != was.Store.Timeout || got.Cache != was.Cache ||
 		got.API.Limits.Integrations != was.API.Limits.Integrations || got.API.Limits.TenantOrigins != was.API.Limits.TenantOrigins {
-		t.Errorf("what cannot change has: %+v", got)
+		t.Errorf("keys that need a restart changed: %+v", got)
 	}
 	if got.Tenants[0].ID != "b" || got.Limits != next.Limits || got.API.Limits.Origins != 8 || got.Timeouts != next.Timeouts || got.Log.Level != next.Log.Level || got.Metrics != next.Metrics || !slices.Equal(got.Admin.Hosts, next.Admin.Hosts) {
-		t.Errorf("what can change has not: %+v", got)
+		t.Errorf("keys that can be reloaded did not change: %+v", got)
 	}
 }
 
-func TestReloaded_OfTheSameWaitsForNothing(t *testing.T) {
-	was := parsed(t, oneTenant)
+func TestMerge_WithoutChanges(t *testing.T) {
+	was := parse(t, oneTenant)
 	for _, text := range []string{"", "tls: {certs: []}\n", "admin: {hosts: []}\n", "tracing: {otlp: ''}\n", "store: {etcd: {ca: ''}}\n"} {
-		if _, waiting := was.Merge(parsed(t, oneTenant+text)); waiting != nil {
-			t.Errorf("%q: %q wait for the next start", text, waiting)
+		if _, pending := was.Merge(parse(t, oneTenant+text)); pending != nil {
+			t.Errorf("%q: %q need a restart", text, pending)
 		}
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"originwarden/cmd/originwarden/config"
 )
 
-func TestParse_ReadsTheURLOfACluster(t *testing.T) {
+func TestParse_ReadsClusterURL(t *testing.T) {
 	for _, c := range []struct {
 		url, prefix string
 		endpoints   []string
@@ -24,12 +24,12 @@ func TestParse_ReadsTheURLOfACluster(t *testing.T) {
 			continue
 		}
 		if u := cfg.Store.URL; !u.Remote() || u.Prefix != c.prefix || !slices.Equal(u.Endpoints, c.endpoints) || u.Path != "" {
-			t.Errorf("%s is %+v", c.url, u)
+			t.Errorf("%s: got %+v", c.url, u)
 		}
 	}
 }
 
-func TestEtcd_ReadsThePasswordWithoutItsLineEnd(t *testing.T) {
+func TestEtcd_PasswordOmitsNewline(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "password")
 	for text, want := range map[string]string{"secret": "secret", "secret\n": "secret", " a b \r\n": " a b ", "\n": ""} {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
@@ -37,7 +37,7 @@ func TestEtcd_ReadsThePasswordWithoutItsLineEnd(t *testing.T) {
 		}
 		got, err := config.Etcd{PasswordFile: file}.Password()
 		if got != want || (err != nil) != (want == "") {
-			t.Errorf("%q is the password %q, %v", text, got, err)
+			t.Errorf("file %q: password %q, %v", text, got, err)
 		}
 	}
 }

@@ -18,12 +18,12 @@ import (
 	"originwarden/cmd/originwarden/config"
 )
 
-func TestParse_ReportsTLSThatCannotBeUsed(t *testing.T) {
+func TestParse_ReportsInvalidTLS(t *testing.T) {
 	text := filepath.Join(t.TempDir(), "text.pem")
 	if err := os.WriteFile(text, []byte("no certificate"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	own, other := keyPair(t, "own"), keyPair(t, "other")
+	own, other := writeKeyPair(t, "own"), writeKeyPair(t, "other")
 	const tenant = "tenants: [{id: a, upstream: 'https://127.0.0.1:1', upstream_tls: {"
 	rows := []struct{ configuration, mistake string }{
 		{"tls: {cert: a.pem}\ntenants: [{id: a, upstream: 'http://127.0.0.1:1'}]", "c.yaml:1: tls: a certificate needs both cert and key"},
@@ -43,8 +43,8 @@ func TestParse_ReportsTLSThatCannotBeUsed(t *testing.T) {
 	}
 }
 
-func TestParse_ReportsEveryCertificateThatCannotBeUsed(t *testing.T) {
-	own, other := keyPair(t, "own"), keyPair(t, "other")
+func TestParse_ReportsEveryInvalidCertificate(t *testing.T) {
+	own, other := writeKeyPair(t, "own"), writeKeyPair(t, "other")
 	_, err := config.Parse("c.yaml", []byte(`tls:
   cert: /none.pem
   certs:
@@ -66,25 +66,25 @@ c.yaml:8: tls.certs[4]: open /none.pem: no such file or directory`
 	}
 }
 
-func TestReloaded_KeepsTheCertificates(t *testing.T) {
-	own := keyPair(t, "own")
+func TestMerge_KeepsCertificates(t *testing.T) {
+	own := writeKeyPair(t, "own")
 	pair := "{cert: " + own.Cert + ", key: " + own.Key + "}"
-	was := parsed(t, oneTenant+"tls: {certs: ["+pair+"]}\n")
+	was := parse(t, oneTenant+"tls: {certs: ["+pair+"]}\n")
 	for _, tls := range []string{pair, "{certs: [" + pair + ", " + pair + "]}", "{}"} {
-		got, waiting := was.Merge(parsed(t, oneTenant+"tls: "+tls+"\n"))
-		if !slices.Equal(waiting, []string{"tls"}) || len(got.TLS.KeyPairs()) != 1 {
-			t.Errorf("%s: %q wait for the next start, and it has %v", tls, waiting, got.TLS)
+		got, pending := was.Merge(parse(t, oneTenant+"tls: "+tls+"\n"))
+		if !slices.Equal(pending, []string{"tls"}) || len(got.TLS.KeyPairs()) != 1 {
+			t.Errorf("%s: %q need a restart, TLS %v", tls, pending, got.TLS)
 		}
 	}
 }
 
-// keyPair writes a certificate for some names, which is valid now, and its key.
-func keyPair(t *testing.T, names ...string) config.KeyPair {
+// keyPair writes a currently valid certificate for names, and its key.
+func writeKeyPair(t *testing.T, names ...string) config.KeyPair {
 	t.Helper()
-	return keyPairFor(t, time.Now().Add(-time.Hour), time.Now().Add(time.Hour), names...)
+	return writeKeyPairFor(t, time.Now().Add(-time.Hour), time.Now().Add(time.Hour), names...)
 }
 
-func keyPairFor(t *testing.T, from, to time.Time, names ...string) config.KeyPair {
+func writeKeyPairFor(t *testing.T, from, to time.Time, names ...string) config.KeyPair {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

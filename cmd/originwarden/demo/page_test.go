@@ -9,7 +9,7 @@ import (
 )
 
 func TestPage_IsServedWithItsHeaders(t *testing.T) {
-	url := serve(t, demo.Page(demo.PageOptions{GatewayPort: 8080}))
+	url := startServer(t, demo.Page(demo.PageOptions{GatewayPort: 8080}))
 	for _, c := range []struct {
 		method, path string
 		status       int
@@ -41,7 +41,7 @@ func TestPage_IsServedWithItsHeaders(t *testing.T) {
 	}
 }
 
-func TestPage_SaysWhatItIsTold(t *testing.T) {
+func TestPage_ShowsOptions(t *testing.T) {
 	for _, c := range []struct {
 		options  demo.PageOptions
 		contains []string
@@ -53,20 +53,20 @@ func TestPage_SaysWhatItIsTold(t *testing.T) {
 			[]string{`data-gateway-port="9000"`, `data-other-port="8081"`, `data-listed="false">not listed at`, `id="other"`}, ">listed at"},
 		{demo.PageOptions{GatewayPort: 9000}, []string{`data-listed="false">not listed at`}, `id="other"`},
 	} {
-		_, page := send(t, "GET", serve(t, demo.Page(c.options)), "", "")
+		_, page := send(t, "GET", startServer(t, demo.Page(c.options)), "", "")
 		for _, want := range c.contains {
 			if !strings.Contains(page, want) {
-				t.Errorf("%+v: no %s", c.options, want)
+				t.Errorf("%+v: the page lacks %s", c.options, want)
 			}
 		}
 		if strings.Contains(page, c.lacks) {
-			t.Errorf("%+v: has %s", c.options, c.lacks)
+			t.Errorf("%+v: the page must not have %s", c.options, c.lacks)
 		}
 	}
 }
 
-func TestPage_HasAButtonAndAResultForEachTest(t *testing.T) {
-	url := serve(t, demo.Page(demo.PageOptions{GatewayPort: 8080}))
+func TestPage_HasButtonAndResultForEachTest(t *testing.T) {
+	url := startServer(t, demo.Page(demo.PageOptions{GatewayPort: 8080}))
 	_, page := send(t, "GET", url, "", "")
 	for _, name := range []string{"get", "put", "events", "websocket"} {
 		if !strings.Contains(page, `id="result-`+name+`" class="result" data-state="idle"`) || !strings.Contains(page, `id="run-`+name+`"`) {
@@ -81,23 +81,23 @@ func TestPage_HasAButtonAndAResultForEachTest(t *testing.T) {
 	}
 }
 
-// The page works without a network, so nothing in it names another host, and
-// what it refers to is served beside it.
-func TestPage_NeedsNothingFromElsewhere(t *testing.T) {
-	url := serve(t, demo.Page(demo.PageOptions{GatewayPort: 8080, OtherPort: 8082}))
-	elsewhere := regexp.MustCompile(`(?i)(https?|wss?):(//)?[^/$]|//[a-z0-9]|@import|url\(`)
+// The page works offline: it refers to no other host, and everything that it refers
+// to is served with it.
+func TestPage_RefersToNoOtherHost(t *testing.T) {
+	url := startServer(t, demo.Page(demo.PageOptions{GatewayPort: 8080, OtherPort: 8082}))
+	external := regexp.MustCompile(`(?i)(https?|wss?):(//)?[^/$]|//[a-z0-9]|@import|url\(`)
 	reference := regexp.MustCompile(`(?:src|href)="([^"]*)"`)
 	for _, path := range []string{"/", "/page.css", "/page.js"} {
 		_, text := send(t, "GET", url+path, "", "")
-		if found := elsewhere.FindString(text); found != "" {
-			t.Errorf("%s refers elsewhere: %q", path, found)
+		if found := external.FindString(text); found != "" {
+			t.Errorf("%s refers to another host: %q", path, found)
 		}
 		for _, to := range reference.FindAllStringSubmatch(text, -1) {
 			if to[1] == "data:," {
 				continue
 			}
 			if response, _ := send(t, "GET", url+to[1], "", ""); response.StatusCode != 200 {
-				t.Errorf("%s refers to %q, which is not there", path, to[1])
+				t.Errorf("%s refers to %q, which is not served", path, to[1])
 			}
 		}
 	}

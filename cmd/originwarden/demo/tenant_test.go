@@ -20,14 +20,14 @@ import (
 	"originwarden/cmd/originwarden/demo"
 )
 
-func serve(t *testing.T, h http.Handler) string {
+func startServer(t *testing.T, h http.Handler) string {
 	t.Helper()
 	server := httptest.NewServer(h)
 	t.Cleanup(server.Close)
 	return server.URL
 }
 
-// send returns a response whose body is read.
+// send makes a request and returns the response and its body.
 func send(t *testing.T, method, url, contentType, body string) (*http.Response, string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
@@ -43,14 +43,14 @@ func send(t *testing.T, method, url, contentType, body string) (*http.Response, 
 		t.Fatal(err)
 	}
 	defer response.Body.Close()
-	answer, err := io.ReadAll(response.Body)
+	responseBody, err := io.ReadAll(response.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return response, string(answer)
+	return response, string(responseBody)
 }
 
-func TestTenant_Answers(t *testing.T) {
+func TestTenant_Responses(t *testing.T) {
 	const good = `{"item":"Brass bell","quantity":5}`
 	for _, c := range []struct {
 		name, method, path, contentType, body string
@@ -60,21 +60,21 @@ func TestTenant_Answers(t *testing.T) {
 		{"describes itself", "GET", "/", "", "", 200, `"GET /api/orders"`},
 		{"lists orders", "GET", "/api/orders", "", "", 200, `{"id":2,"item":"Brass bell","quantity":1}`},
 		{"replaces an order", "PUT", "/api/orders/2", "application/json", good, 200, `{"id":2,"item":"Brass bell","quantity":5}`},
-		{"reads a charset", "PUT", "/api/orders/2", "application/json; charset=utf-8", good, 200, `"quantity":5`},
-		{"has no other order", "PUT", "/api/orders/4", "application/json", good, 404, "error"},
-		{"has no order of another spelling", "PUT", "/api/orders/02", "application/json", good, 404, "error"},
-		{"takes no form, which needs no preflight", "PUT", "/api/orders/2", "text/plain", good, 415, "error"},
-		{"takes no missing media type", "PUT", "/api/orders/2", "", good, 415, "error"},
-		{"takes no broken JSON", "PUT", "/api/orders/2", "application/json", good + "}", 400, "error"},
-		{"takes no order without an item", "PUT", "/api/orders/2", "application/json", `{"quantity":1}`, 400, "error"},
-		{"takes no order of nothing", "PUT", "/api/orders/2", "application/json", `{"item":"Bell"}`, 400, "error"},
-		{"takes no long body", "PUT", "/api/orders/2", "application/json", strings.Repeat(" ", 4<<10) + good, 413, "error"},
-		{"has no other path", "GET", "/api", "", "", 404, ""},
-		{"answers no preflight", "OPTIONS", "/api/orders/2", "", "", 405, ""},
-		{"echoes to WebSockets only", "GET", "/socket", "", "", 426, ""},
+		{"accepts a charset", "PUT", "/api/orders/2", "application/json; charset=utf-8", good, 200, `"quantity":5`},
+		{"refuses an unknown order", "PUT", "/api/orders/4", "application/json", good, 404, "error"},
+		{"refuses an order id with a leading zero", "PUT", "/api/orders/02", "application/json", good, 404, "error"},
+		{"refuses text/plain, which needs no preflight", "PUT", "/api/orders/2", "text/plain", good, 415, "error"},
+		{"refuses a missing content type", "PUT", "/api/orders/2", "", good, 415, "error"},
+		{"refuses invalid JSON", "PUT", "/api/orders/2", "application/json", good + "}", 400, "error"},
+		{"refuses an order without an item", "PUT", "/api/orders/2", "application/json", `{"quantity":1}`, 400, "error"},
+		{"refuses an order without a quantity", "PUT", "/api/orders/2", "application/json", `{"item":"Bell"}`, 400, "error"},
+		{"refuses a long body", "PUT", "/api/orders/2", "application/json", strings.Repeat(" ", 4<<10) + good, 413, "error"},
+		{"refuses other paths", "GET", "/api", "", "", 404, ""},
+		{"refuses preflights", "OPTIONS", "/api/orders/2", "", "", 405, ""},
+		{"echoes only to WebSockets", "GET", "/socket", "", "", 426, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			response, body := send(t, c.method, serve(t, demo.Tenant())+c.path, c.contentType, c.body)
+			response, body := send(t, c.method, startServer(t, demo.Tenant())+c.path, c.contentType, c.body)
 			if response.StatusCode != c.status || !strings.Contains(body, c.contains) {
 				t.Errorf("got %d %s, want %d with %s", response.StatusCode, body, c.status, c.contains)
 			}
@@ -90,8 +90,8 @@ func TestTenant_Answers(t *testing.T) {
 	}
 }
 
-func TestTenant_KeepsWhatWasPut(t *testing.T) {
-	url := serve(t, demo.Tenant())
+func TestTenant_StoresPutOrder(t *testing.T) {
+	url := startServer(t, demo.Tenant())
 	send(t, "PUT", url+"/api/orders/3", "application/json", `{"id":9,"item":"Oak gate","quantity":7}`)
 	_, body := send(t, "GET", url+"/api/orders", "", "")
 	var orders []struct {
@@ -102,11 +102,11 @@ func TestTenant_KeepsWhatWasPut(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(orders) != 3 || orders[2].ID != 3 || orders[2].Item != "Oak gate" || orders[2].Quantity != 7 {
-		t.Errorf("orders are %s", body)
+		t.Errorf("orders %s", body)
 	}
 }
 
-func TestTenant_TakesConcurrentRequests(t *testing.T) {
+func TestTenant_ConcurrentRequests(t *testing.T) {
 	tenant := demo.Tenant()
 	var all sync.WaitGroup
 	for n := range 20 {
@@ -120,8 +120,8 @@ func TestTenant_TakesConcurrentRequests(t *testing.T) {
 	all.Wait()
 }
 
-// ended tells when h has returned from a request.
-func ended(h http.Handler) (http.Handler, <-chan struct{}) {
+// notifyWhenDone returns h and a channel that is closed when h has returned.
+func notifyWhenDone(h http.Handler) (http.Handler, <-chan struct{}) {
 	done := make(chan struct{})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer close(done)
@@ -129,9 +129,9 @@ func ended(h http.Handler) (http.Handler, <-chan struct{}) {
 	}), done
 }
 
-func TestTenant_StreamsAnEventAtOnceAndStopsWhenTheClientLeaves(t *testing.T) {
-	tenant, done := ended(demo.Tenant())
-	response, err := http.Get(serve(t, tenant) + "/api/events")
+func TestTenant_StreamsEventsUntilClientDisconnects(t *testing.T) {
+	tenant, done := notifyWhenDone(demo.Tenant())
+	response, err := http.Get(startServer(t, tenant) + "/api/events")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,24 +153,24 @@ func TestTenant_StreamsAnEventAtOnceAndStopsWhenTheClientLeaves(t *testing.T) {
 	<-done
 }
 
-func TestTenant_SendsAnEventASecond(t *testing.T) {
+func TestTenant_SendsEventEverySecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ctx, leave := context.WithTimeout(t.Context(), 9500*time.Millisecond)
-		defer leave()
+		ctx, cancel := context.WithTimeout(t.Context(), 9500*time.Millisecond)
+		defer cancel()
 		recorder, begun := httptest.NewRecorder(), time.Now()
 		demo.Tenant().ServeHTTP(recorder, httptest.NewRequestWithContext(ctx, "GET", "/api/events", nil))
 		if n := strings.Count(recorder.Body.String(), "\n\n"); n != 10 {
 			t.Errorf("%d events in 9.5 seconds, want 10", n)
 		}
 		if took := time.Since(begun); took != 9500*time.Millisecond {
-			t.Errorf("the stream went on until %v", took)
+			t.Errorf("the stream ended after %v, want 9.5s", took)
 		}
 	})
 }
 
-func dial(t *testing.T, url string) *websocket.Conn {
+func dialWebSocket(t *testing.T, url string) *websocket.Conn {
 	t.Helper()
-	// Whatever the origin: the gateway decides, not the tenant.
+	// The tenant accepts every origin, because the gateway decides.
 	socket, _, err := websocket.Dial(t.Context(), url+"/socket", &websocket.DialOptions{
 		HTTPHeader: http.Header{"Origin": {"https://elsewhere.example"}},
 	})
@@ -182,7 +182,7 @@ func dial(t *testing.T, url string) *websocket.Conn {
 }
 
 func TestTenant_EchoesMessages(t *testing.T) {
-	socket := dial(t, serve(t, demo.Tenant()))
+	socket := dialWebSocket(t, startServer(t, demo.Tenant()))
 	for _, kind := range []websocket.MessageType{websocket.MessageText, websocket.MessageBinary} {
 		for _, message := range []string{"hello", "", strings.Repeat("x", 4<<10)} {
 			if err := socket.Write(t.Context(), kind, []byte(message)); err != nil {
@@ -199,8 +199,8 @@ func TestTenant_EchoesMessages(t *testing.T) {
 	}
 }
 
-func TestTenant_EndsASocketThatSendsALongMessage(t *testing.T) {
-	socket := dial(t, serve(t, demo.Tenant()))
+func TestTenant_ClosesSocketAfterLongMessage(t *testing.T) {
+	socket := dialWebSocket(t, startServer(t, demo.Tenant()))
 	if err := socket.Write(t.Context(), websocket.MessageText, make([]byte, 4<<10+1)); err != nil {
 		t.Fatal(err)
 	}
@@ -210,14 +210,14 @@ func TestTenant_EndsASocketThatSendsALongMessage(t *testing.T) {
 	}
 }
 
-func TestTenant_EndsSocketsWithTheServer(t *testing.T) {
+func TestTenant_ClosesSocketsWithServer(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
-	tenant, done := ended(demo.Tenant())
+	tenant, done := notifyWhenDone(demo.Tenant())
 	server := httptest.NewUnstartedServer(tenant)
 	server.Config.BaseContext = func(net.Listener) context.Context { return ctx }
 	server.Start()
 	t.Cleanup(server.Close)
-	socket := dial(t, server.URL)
+	socket := dialWebSocket(t, server.URL)
 	stop()
 	if _, _, err := socket.Read(t.Context()); err == nil {
 		t.Error("the socket is still open")
