@@ -28,7 +28,7 @@ func TestTraceID_IsStoredInContext(t *testing.T) {
 		t.Errorf("TraceID of an empty context is %q", got)
 	}
 	if got := envelope.TraceID(envelope.WithTraceID(context.Background(), "a")); got != "a" {
-		t.Errorf("got %q", got)
+		t.Errorf("TraceID = %q, want a", got)
 	}
 }
 
@@ -69,7 +69,7 @@ func TestParseTraceparent(t *testing.T) {
 	for _, row := range rows {
 		got, ok := envelope.ParseTraceparent(row.lines)
 		if ok != row.ok || ok && got != id || !ok && got != "" {
-			t.Errorf("%s: %q, %v", row.rule, got, ok)
+			t.Errorf("%s: ParseTraceparent = %q, %v, want ok %v", row.rule, got, ok, row.ok)
 		}
 	}
 }

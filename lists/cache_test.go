@@ -66,7 +66,7 @@ func TestCache_LoadsTenantOnce(t *testing.T) {
 	}
 	want := lists.Stats{Tenants: 1, Origins: 3, Hits: 9, Misses: 1, Loads: 1}
 	if got := c.Stats(); got != want || calls("acme") != 1 {
-		t.Errorf("%+v after %d loads, want %+v after 1", got, calls("acme"), want)
+		t.Errorf("stats %+v after %d loads, want %+v after 1", got, calls("acme"), want)
 	}
 }
 
@@ -161,7 +161,7 @@ func TestCache_EvictsBeyondItsBounds(t *testing.T) {
 		}
 		stats := c.Stats()
 		if stats.Tenants != len(row.want) || stats.Origins != len(row.want)*row.each || int(stats.Evictions) != 3-len(row.want) {
-			t.Errorf("%s: %+v", row.rule, stats)
+			t.Errorf("%s: stats %+v, want %d tenants", row.rule, stats, len(row.want))
 		}
 		for _, tenant := range row.want {
 			if mustList(t, c, tenant); calls(tenant) != 1 {
@@ -191,12 +191,12 @@ func TestCache_AppliesChangeToCachedList(t *testing.T) {
 		t.Error("the change must be in the new list and not in the old one")
 	}
 	if got := c.Stats(); got.Origins != 4 || calls("acme") != 1 {
-		t.Errorf("%+v after %d loads", got, calls("acme"))
+		t.Errorf("stats %+v after %d loads, want 4 origins after 1", got, calls("acme"))
 	}
 	c.Apply(newDeletion("two", 3))
 	c.Apply(newDeletion("one", 4))
 	if got := c.Stats(); got.Origins != 0 || got.Tenants != 1 {
-		t.Errorf("%+v after the deletions", got)
+		t.Errorf("stats %+v after the deletions, want 1 tenant without origins", got)
 	}
 }
 
@@ -205,7 +205,7 @@ func TestCache_IgnoresChangesOfUncachedTenants(t *testing.T) {
 	c := liststest.New(newConfig(), load)
 	c.Apply(newChange("two", 2, "https://new.example"))
 	if got := c.Stats(); got != (lists.Stats{}) {
-		t.Errorf("%+v", got)
+		t.Errorf("stats %+v, want zero", got)
 	}
 }
 
@@ -453,6 +453,6 @@ func TestCache_NotifiesWhenEvictedInvalidListIsReloaded(t *testing.T) {
 	c.Subscribe(func(tenant string) { notified = append(notified, tenant) })
 	mustList(t, c, "acme")
 	if !slices.Equal(notified, []string{"acme"}) {
-		t.Errorf("notified of %v", notified)
+		t.Errorf("notified of %v, want acme", notified)
 	}
 }

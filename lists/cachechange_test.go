@@ -124,15 +124,15 @@ func TestCache_PeekDoesNotCountAsUse(t *testing.T) {
 		}
 		c.Confirm(loaded.Add(time.Minute))
 		if _, confirmed, _ := c.Peek("a"); !confirmed.Equal(loaded.Add(time.Minute)) {
-			t.Errorf("confirmed %v", confirmed)
+			t.Errorf("confirmed %v, want the time of Confirm", confirmed)
 		}
 		if l, confirmed, ok := c.Peek("c"); l != nil || !confirmed.IsZero() || ok || calls("c") != 0 {
 			t.Errorf("c: %v, %v, %v after %d loads", l, confirmed, ok, calls("c"))
 		}
-		mustList(t, c, "c") // evicts a, because Peek is no use of it
+		mustList(t, c, "c") // evicts a, because Peek does not count as use
 		tenants := c.Tenants()
 		if slices.Sort(tenants); !slices.Equal(tenants, []string{"b", "c"}) {
-			t.Errorf("cached tenants %v", tenants)
+			t.Errorf("cached tenants %v, want b and c", tenants)
 		}
 	})
 }
@@ -161,7 +161,7 @@ func TestCache_CountsInstalledLists(t *testing.T) {
 	for _, row := range rows {
 		row.do()
 		if got := c.Installs(); got != before && !row.installs || got <= before && row.installs {
-			t.Errorf("%s: %d installs after %d", row.rule, got, before)
+			t.Errorf("%s: %d installs after %d, want a new one: %v", row.rule, got, before, row.installs)
 		}
 		before = c.Installs()
 	}
@@ -193,7 +193,7 @@ func TestCache_NotifiesOfEveryAppliedChange(t *testing.T) {
 			c.Apply(row.change)
 		}
 		if !slices.Equal(notified, []string{"acme", "acme"}) {
-			t.Errorf("%s: notified of %q", row.rule, notified)
+			t.Errorf("%s: notified of %q, want acme twice", row.rule, notified)
 		}
 	}
 }
@@ -393,17 +393,17 @@ func TestCache_StartOverDropsAllLists(t *testing.T) {
 		c.Subscribe(func(tenant string) { notified = append(notified, tenant) })
 		c.StartOver()
 		if got := c.Stats(); got.Tenants != 0 || got.Origins != 0 || len(c.Tenants()) != 0 {
-			t.Errorf("%+v, %v", got, c.Tenants())
+			t.Errorf("stats %+v, tenants %v, want none", got, c.Tenants())
 		}
 		if slices.Sort(notified); !slices.Equal(notified, []string{"a", "b"}) {
-			t.Errorf("notified of %v", notified)
+			t.Errorf("notified of %v, want a and b", notified)
 		}
 		if mustList(t, c, "a").Revision() != 4 {
 			t.Error("the old list is still cached")
 		}
 		mustList(t, c, "failed") // the failure is forgotten
 		if got := c.Stats(); got.Tenants != 2 || got.Origins != 6 {
-			t.Errorf("%+v", got)
+			t.Errorf("stats %+v, want 2 tenants and 6 origins", got)
 		}
 	})
 }

@@ -55,7 +55,7 @@ func TestCompare_ReloadsChangedLists(t *testing.T) {
 		g.await(deleted)
 		g.wantCalls("Load changed", "Load emptied", "Tenants", "Watch")
 		if notified := g.takeNotified(); !slices.Equal(notified, []string{"changed", "emptied", "never cached"}) {
-			t.Errorf("notified of %q", notified)
+			t.Errorf("notified of %q, want changed, emptied and never cached", notified)
 		}
 		g.wantListed("changed", "https://b.example")
 		g.wantNotListed("changed", "https://a.example")
@@ -222,7 +222,7 @@ func TestRevalidate_NotifiesOfChangeMissedByFeed(t *testing.T) {
 				g.takeNotified()
 				time.Sleep(35 * time.Second)
 				if notified := g.takeNotified(); !slices.Equal(notified, []string{"acme"}) {
-					t.Errorf("notified of %q", notified)
+					t.Errorf("notified of %q, want acme", notified)
 				}
 				time.Sleep(time.Minute)
 				if notified := g.takeNotified(); len(notified) > 0 {

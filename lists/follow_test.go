@@ -75,7 +75,7 @@ func TestFollow_NotifiesOfChangeAlreadyLoaded(t *testing.T) {
 		close(hold)
 		g.await(deleted)
 		if notified := g.takeNotified(); !slices.Equal(notified, []string{"acme"}) {
-			t.Errorf("notified of %q", notified)
+			t.Errorf("notified of %q, want acme", notified)
 		}
 	})
 }
@@ -163,7 +163,7 @@ func TestFollow_ResumesSilentFeed(t *testing.T) {
 		}
 		g.await(deleted)
 		if took := time.Since(began); took > positionInterval+timeout+200*time.Millisecond {
-			t.Errorf("it took %v", took)
+			t.Errorf("the feed was resumed after %v", took)
 		}
 		g.wantNotListed("acme", "https://a.example")
 		g.wantEvents(lists.FeedBroken)
@@ -313,7 +313,7 @@ func TestFollow_StopsWhenContextEnds(t *testing.T) {
 				ended := time.Now()
 				g.stop() // the bubble fails if a goroutine remains
 				if took := time.Since(ended); took != 0 {
-					t.Errorf("it took %v", took)
+					t.Errorf("Run returned after %v, want at once", took)
 				}
 				time.Sleep(timeout) // until a shared load has ended
 			})

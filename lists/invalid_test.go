@@ -96,7 +96,7 @@ func TestRun_NotifiesOfAllTenantsWhileListsAreStale(t *testing.T) {
 		}
 		time.Sleep(20 * time.Second)
 		if notified := g.takeNotified(); !slices.Equal(notified, []string{"acme", "other"}) {
-			t.Errorf("notified of %q", notified)
+			t.Errorf("notified of %q, want acme and other", notified)
 		}
 	})
 }
@@ -113,7 +113,7 @@ func TestWrite_KeepsListIfWriteFailed(t *testing.T) {
 		g := newGateway(t, openStore(t))
 		g.mustList("acme")
 		if got := g.Write(t.Context(), "acme", func(context.Context) (origins.Change, error) { return origins.Change{}, err }); !errors.Is(got, err) {
-			t.Errorf("%s: %v", rule, got)
+			t.Errorf("%s: Write returned %v, want %v", rule, got, err)
 		}
 		if notified := g.takeNotified(); g.IsInvalid("acme") || len(notified) > 0 {
 			t.Errorf("%s: the list is invalid: %v, notified of %q", rule, g.IsInvalid("acme"), notified)

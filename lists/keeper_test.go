@@ -148,7 +148,7 @@ func TestKeeper_WritesBeforeItStops(t *testing.T) {
 }
 
 // A snapshot whose position is ahead of its lists would lose changes.
-func TestKeeper_ReadsThePositionBeforeTheLists(t *testing.T) {
+func TestKeeper_ReadsPositionBeforeLists(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newKeeper(t)
 		h.load(t, "acme")
@@ -166,7 +166,7 @@ func TestKeeper_ReadsThePositionBeforeTheLists(t *testing.T) {
 	})
 }
 
-func TestKeeper_WritesThePositionAloneEveryFourSeconds(t *testing.T) {
+func TestKeeper_WritesPositionEveryFourSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newKeeper(t)
 		h.load(t, "acme")
@@ -183,7 +183,7 @@ func TestKeeper_WritesThePositionAloneEveryFourSeconds(t *testing.T) {
 	})
 }
 
-func TestKeeper_WritesNothingWithoutListsOfOneStore(t *testing.T) {
+func TestKeeper_WritesNothingWithoutConsistentState(t *testing.T) {
 	two := store.Position{Store: "two", Revision: 1}
 	rows := []struct {
 		rule   string
@@ -208,12 +208,12 @@ func TestKeeper_WritesNothingWithoutListsOfOneStore(t *testing.T) {
 			h.start(t)
 			advance(time.Minute)
 			if err := h.stop(); err != nil || calls == 0 {
-				t.Errorf("%s: %v after %d", row.rule, err, calls)
+				t.Errorf("%s: Keep returned %v after %d reads of the state", row.rule, err, calls)
 			}
 			d := openCopy(t, h.path)
 			defer closeDisk(t, d)
 			if s, err := d.Read(); !errors.Is(err, disk.ErrNone) {
-				t.Errorf("%s: %v, %v", row.rule, s, err)
+				t.Errorf("%s: Read: %v, %v; want ErrNone", row.rule, s, err)
 			}
 		})
 	}

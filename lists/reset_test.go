@@ -24,7 +24,7 @@ func (s storeAt) Position(context.Context) (store.Position, error) { return s.po
 func (s storeAt) Accept(context.Context) (store.Position, error)   { return s.position, nil }
 
 // newFollower returns a gateway whose store has three tenants. The lists of two of
-// them are cached, and the list of a tenant that is not in the store.
+// them are cached, as is the empty list of a tenant that is not in the store.
 func newFollower(t *testing.T) (g *gateway, last store.WebIntegration) {
 	g = newGateway(t, openStore(t)).start()
 	create(t, g.store, newIntegration("acme", "https://a.example"))
@@ -73,7 +73,7 @@ func TestReset_KeepsListsUntilAccepted(t *testing.T) {
 					t.Errorf("state after the reset %+v, before %+v", is, was)
 				}
 				if notified := g.takeNotified(); len(notified) != 0 {
-					t.Errorf("notified of %q", notified)
+					t.Errorf("notified of %q, want none", notified)
 				}
 				g.wantEvents(lists.StoreReset)
 				if _, err := g.reportedEvents(); !errors.Is(err, store.ErrReset) {
@@ -134,7 +134,7 @@ func TestAccept_LoadsListsOfNewStore(t *testing.T) {
 			t.Errorf("state after Accept: %+v, %d preloads", is, preloads)
 		}
 		if notified := g.takeNotified(); !slices.Equal(notified, []string{"acme", "new", "not cached", "other"}) {
-			t.Errorf("notified of %q", notified)
+			t.Errorf("notified of %q, want all four tenants", notified)
 		}
 		g.wantListed("acme", "https://new.example")
 		g.wantNotListed("acme", "https://a.example")
@@ -184,7 +184,7 @@ func TestAccept_ChangesNothingWithoutReset(t *testing.T) {
 		g.wantCalls()
 		g.wantEvents()
 		if notified := g.takeNotified(); len(notified) != 0 {
-			t.Errorf("notified of %q", notified)
+			t.Errorf("notified of %q, want none", notified)
 		}
 	})
 }
@@ -218,7 +218,7 @@ func TestAcceptReset_AcceptsNewStoreAutomatically(t *testing.T) {
 		g.wantNotListed("acme", "https://a.example")
 		g.wantNotListed("other", "https://o.example")
 		if notified := g.takeNotified(); !slices.Equal(notified, []string{"acme", "new", "not cached", "other"}) {
-			t.Errorf("notified of %q", notified)
+			t.Errorf("notified of %q, want all four tenants", notified)
 		}
 		g.wantEvents(lists.StoreAccepted)
 	})

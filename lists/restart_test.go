@@ -14,7 +14,7 @@ import (
 )
 
 // Lists of a restored backup may have the same revisions, so all are reloaded.
-func TestRestored_ReloadsAllLists(t *testing.T) {
+func TestRestore_ReloadsAllLists(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		before, w := newStoppedGateway(t)
 		g := newRestoredGateway(t, before)
@@ -29,7 +29,7 @@ func TestRestored_ReloadsAllLists(t *testing.T) {
 	})
 }
 
-func TestRestored_ComparesIfFeedHistoryIsCompacted(t *testing.T) {
+func TestRestore_ComparesIfFeedHistoryIsCompacted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		before, w := newStoppedGateway(t)
 		g := newRestoredGateway(t, before)
@@ -44,7 +44,7 @@ func TestRestored_ComparesIfFeedHistoryIsCompacted(t *testing.T) {
 	})
 }
 
-func TestRestored_ServesListsUntilStoreIsReached(t *testing.T) {
+func TestRestore_ServesListsUntilStoreIsReached(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		before, _ := newStoppedGateway(t)
 		g := newRestoredGateway(t, before)
@@ -59,7 +59,7 @@ func TestRestored_ServesListsUntilStoreIsReached(t *testing.T) {
 }
 
 // If the store is reachable, an origin that was revoked since is never served.
-func TestRestored_CatchesUpBeforeServing(t *testing.T) {
+func TestRestore_CatchesUpBeforeServing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		before, w := newStoppedGateway(t)
 		g := newRestoredGateway(t, before)
@@ -78,7 +78,7 @@ func TestRestored_CatchesUpBeforeServing(t *testing.T) {
 
 // Tunnels may have been accepted by a restored list that is evicted before the
 // store is reached, and the list in the store may differ.
-func TestRestored_NotifiesOfAllTenantsOnceStoreIsReached(t *testing.T) {
+func TestRestore_NotifiesOfAllTenantsOnceStoreIsReached(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		before, _ := newStoppedGateway(t)
 		for rule, s := range map[string]store.Store{"same store": before.store.Store, "empty store": openStore(t)} {

@@ -20,7 +20,7 @@ func TestCache_ServesRestoredList(t *testing.T) {
 		confirmed := time.Now().Add(-40 * time.Second)
 		c.RestoreList("acme", newList(1, 5), confirmed)
 		if mustList(t, c, "acme").Len() != 5 || calls("acme") != 0 || c.Stats().Origins != 5 {
-			t.Errorf("%+v after %d loads", c.Stats(), calls("acme"))
+			t.Errorf("stats %+v after %d loads, want 5 origins after none", c.Stats(), calls("acme"))
 		}
 		if _, at, _ := c.Peek("acme"); !at.Equal(confirmed) {
 			t.Errorf("confirmed %v, want %v", at, confirmed)
@@ -34,7 +34,7 @@ func TestCache_ServesRestoredList(t *testing.T) {
 			c.RestoreList(fmt.Sprint("tenant-", i), newList(1, 20), confirmed)
 		}
 		if got := c.Stats(); got.Tenants > 2 || got.Origins > 30 {
-			t.Errorf("%+v exceeds the bounds", got)
+			t.Errorf("stats %+v exceed the bounds", got)
 		}
 	})
 }

@@ -135,7 +135,7 @@ func TestDecide_RefusesRepeatedMethodHeader(t *testing.T) {
 	r := preflight(listedOrigin, "PUT")
 	r.Methods = []string{"PUT", "PUT"}
 	if got := newPolicy().Decide(&r, newList()); got != origins.MethodNotAllowed {
-		t.Errorf("%v, want method_not_allowed", got)
+		t.Errorf("Decide = %v, want method_not_allowed", got)
 	}
 }
 

@@ -43,7 +43,7 @@ func TestList_AppliesOnlyNewerChanges(t *testing.T) {
 			list = list.With(c)
 		}
 		if list.Contains(a) != row.a || list.Contains(b) != row.b {
-			t.Errorf("%s: lists a %v, b %v, want %v, %v", row.rule, list.Contains(a), list.Contains(b), row.a, row.b)
+			t.Errorf("%s: a listed %v, b listed %v, want %v, %v", row.rule, list.Contains(a), list.Contains(b), row.a, row.b)
 		}
 	}
 }

@@ -62,7 +62,7 @@ func TestOriginProblems_ReturnsProblemsByIndex(t *testing.T) {
 func TestOriginProblems_IsEmptyForValidEntries(t *testing.T) {
 	for _, entries := range [][]string{nil, {}, {"https://a.example", "https://a.example"}} {
 		if problems := store.OriginProblems(entries); len(problems) > 0 {
-			t.Errorf("%v: %v", entries, problems)
+			t.Errorf("OriginProblems(%q) = %v, want none", entries, problems)
 		}
 	}
 }

@@ -28,7 +28,7 @@ func newSnapshot(tenants, integrations, listed int) *lists.Snapshot {
 	return s
 }
 
-func BenchmarkWriteAMillionOrigins(b *testing.B) {
+func BenchmarkWrite_MillionOrigins(b *testing.B) {
 	s := newSnapshot(10_000, 1, 100)
 	for b.Loop() {
 		b.StopTimer()
@@ -41,8 +41,8 @@ func BenchmarkWriteAMillionOrigins(b *testing.B) {
 	}
 }
 
-// The lists are equal but new, as after they were loaded from the store at a start.
-func BenchmarkWriteTheSameAgain(b *testing.B) {
+// The lists are equal but were built again, as after a start.
+func BenchmarkWrite_EqualLists(b *testing.B) {
 	d := openDisk(b, b.TempDir())
 	write(b, d, newSnapshot(10_000, 1, 100))
 	for b.Loop() {
@@ -54,7 +54,7 @@ func BenchmarkWriteTheSameAgain(b *testing.B) {
 }
 
 // A change of one of ten thousand tenants.
-func BenchmarkWriteOneTenant(b *testing.B) {
+func BenchmarkWrite_OneTenant(b *testing.B) {
 	s, d := newSnapshot(10_000, 1, 100), openDisk(b, b.TempDir())
 	write(b, d, s)
 	for n := 0; b.Loop(); n++ {
@@ -67,7 +67,7 @@ func BenchmarkWriteOneTenant(b *testing.B) {
 }
 
 // A change of one web integration of a tenant with a million origins.
-func BenchmarkWriteOneWebIntegration(b *testing.B) {
+func BenchmarkWrite_OneWebIntegration(b *testing.B) {
 	s, d := newSnapshot(1, 1000, 1000), openDisk(b, b.TempDir())
 	write(b, d, s)
 	for n := 0; b.Loop(); n++ {
@@ -77,7 +77,7 @@ func BenchmarkWriteOneWebIntegration(b *testing.B) {
 	}
 }
 
-func BenchmarkWriteThePosition(b *testing.B) {
+func BenchmarkWrite_Position(b *testing.B) {
 	s, d := newSnapshot(10_000, 1, 100), openDisk(b, b.TempDir())
 	write(b, d, s)
 	for b.Loop() {
@@ -86,7 +86,7 @@ func BenchmarkWriteThePosition(b *testing.B) {
 	}
 }
 
-func BenchmarkReadAMillionOrigins(b *testing.B) {
+func BenchmarkRead_MillionOrigins(b *testing.B) {
 	d := openDisk(b, b.TempDir())
 	write(b, d, newSnapshot(10_000, 1, 100))
 	var before, after runtime.MemStats

@@ -49,7 +49,7 @@ func TestOpen_RefusesDirectoryWritableByOthers(t *testing.T) {
 		}
 		d, err := disk.Open(t.Context(), path)
 		if fine != (err == nil) || err != nil && !strings.Contains(err.Error(), "others may write to it") {
-			t.Errorf("%v: %v", mode, err)
+			t.Errorf("mode %v: Open returned %v", mode, err)
 		}
 		if err == nil {
 			closeDisk(t, d)
@@ -62,7 +62,7 @@ func TestOpen_RefusesInvalidPath(t *testing.T) {
 	writeFile(t, file, nil)
 	for _, path := range []string{file, filepath.Join(file, "below"), filepath.Join(t.TempDir(), "missing", "below"), ""} {
 		if d, err := disk.Open(t.Context(), path); err == nil || !strings.Contains(err.Error(), path) {
-			t.Errorf("%q: %v, %v", path, d, err)
+			t.Errorf("Open(%q) = %v, %v, want an error with the path", path, d, err)
 		}
 	}
 }

@@ -121,7 +121,7 @@ func TestRead_RefusesModifiedRows(t *testing.T) {
 		d, path := newWrittenDisk(t)
 		execSQL(t, path, change)
 		if err := wantRefused(t, d, change); err != nil && !strings.Contains(err.Error(), "damaged") {
-			t.Errorf("%s: %v", change, err)
+			t.Errorf("%s: error %v, want that the file is damaged", change, err)
 		}
 	}
 }

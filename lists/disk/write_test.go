@@ -163,7 +163,7 @@ func wantSame(t testing.TB, got, want *lists.Snapshot) {
 func TestRead_ReturnsErrNoneWithoutFile(t *testing.T) {
 	s, err := openDisk(t, newDir(t)).Read()
 	if !errors.Is(err, disk.ErrNone) || !errors.Is(err, fs.ErrNotExist) || s != nil {
-		t.Errorf("%v, %v", s, err)
+		t.Errorf("Read: %v, %v; want ErrNone", s, err)
 	}
 }
 

@@ -47,7 +47,7 @@ func TestRead_CompleteFile(t *testing.T) {
 		w := file.Tenants[0].Integrations[0]
 		if w.ID != id1 || w.TenantID != "acme" || w.Name != "One" || w.CreatedBy != "ops" || w.Created.Year() != 2020 || w.Revision != 3 ||
 			!slices.Equal(w.ValidOrigins, []string{"https://a.example"}) {
-			t.Errorf("%s: %+v", name, w)
+			t.Errorf("%s: web integration %+v", name, w)
 		}
 	}
 }
@@ -56,7 +56,7 @@ func TestRead_TruncatesTimesToSeconds(t *testing.T) {
 	text := strings.Replace(whole, `"created":"2020-01-01T00:00:00Z"`, `"created":"2020-01-01T01:00:00.987+01:00"`, 1)
 	file := readFile(t, text)
 	if w := file.Tenants[0].Integrations; !w[0].Created.Equal(w[1].Created) || w[0].Created.Location() != w[1].Created.Location() {
-		t.Errorf("%v", w[0].Created)
+		t.Errorf("created %v, want %v", w[0].Created, w[1].Created)
 	}
 }
 
@@ -130,7 +130,7 @@ func TestRead_ReportsEveryMistakeWithItsLine(t *testing.T) {
 		file, err := transfer.Read(strings.NewReader(row.text))
 		var mistakes transfer.Mistakes
 		if !errors.As(err, &mistakes) || file != nil {
-			t.Errorf("%s: %+v, %v", row.name, file, err)
+			t.Errorf("%s: Read: %+v, %v; want Mistakes", row.name, file, err)
 			continue
 		}
 		rest := err.Error()

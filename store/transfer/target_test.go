@@ -76,7 +76,7 @@ func TestStoreTarget_CallsTimeOut(t *testing.T) {
 	_, applyErr := s.ApplyAll(t.Context(), []transfer.Step{{Action: transfer.Create, Is: w}})
 	for name, err := range map[string]error{"ApplyAll": applyErr, "Load": loadErr, "Tenants": tenantsErr} {
 		if !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: %v, want DeadlineExceeded", name, err)
 		}
 	}
 }

@@ -88,7 +88,7 @@ func importFile(t *testing.T, to *transfer.StoreTarget, file *transfer.File, rul
 			counts[step.Action]++
 		}
 		if refused, err := to.ApplyAll(t.Context(), steps); errors.Join(append(refused, err)...) != nil {
-			t.Errorf("%v: %v", refused, err)
+			t.Errorf("ApplyAll: refused %v, error %v", refused, err)
 		}
 	}
 	return counts
@@ -171,7 +171,7 @@ func TestExport_HasTenantWithoutIntegrations(t *testing.T) {
 	}
 	file := readFile(t, exportText(t, s, transfer.Export{}))
 	if len(file.Tenants) != 1 || file.Tenants[0].ID != "acme" || file.Tenants[0].Revision != 2 || file.Tenants[0].Integrations != nil {
-		t.Errorf("%+v", file.Tenants)
+		t.Errorf("tenants %+v, want acme at revision 2 without web integrations", file.Tenants)
 	}
 }
 

@@ -43,12 +43,12 @@ func TestLoadStore_NeedsOnlyStore(t *testing.T) {
 		if row.mistake != "" {
 			var mistakes config.Mistakes
 			if !errors.As(err, &mistakes) || len(mistakes) != 1 || !strings.Contains(err.Error(), row.mistake) || cfg != nil {
-				t.Errorf("%s: %v, want %s", row.rule, err, row.mistake)
+				t.Errorf("%s: error %v, want %s", row.rule, err, row.mistake)
 			}
 			continue
 		}
 		if err != nil || cfg.Store.URL.String() != row.store || time.Duration(cfg.Store.Timeout) != 5*time.Second {
-			t.Errorf("%s: %+v, %v", row.rule, cfg, err)
+			t.Errorf("%s: LoadStore: %+v, %v; want store %s", row.rule, cfg, err, row.store)
 		}
 	}
 	if cfg, err := config.LoadStore(""); err != nil || cfg.API.Limits.Origins != 1000 {

@@ -52,7 +52,7 @@ func TestCheck_WarnsOfHostsWithoutCertificate(t *testing.T) {
 		warnings, mistakes := check(t, "tls: {cert: "+pair.Cert+", key: "+pair.Key+"}\ntenants:\n- {id: a, upstream: 'http://127.0.0.1:1', hosts: ['"+row.host+"']}\n")
 		want := "3: no certificate in tls is for the host \"" + strings.Trim(row.host, "[]") + "\": clients will refuse it"
 		if got := len(warnings) == 0; got != row.covered || !got && !slices.Equal(warnings, []string{want}) || mistakes != nil {
-			t.Errorf("%s: %q, %q", row.rule, warnings, mistakes)
+			t.Errorf("%s: warnings %q, mistakes %q", row.rule, warnings, mistakes)
 		}
 	}
 }
@@ -69,7 +69,7 @@ func TestCheck_UsesEveryCertificate(t *testing.T) {
 tls: {cert: `+first.Cert+`, key: `+first.Key+`, certs: [{cert: `+second.Cert+`, key: `+second.Key+`}]}
 `)
 	if want := []string{`6: no certificate in tls is for the host "c.example": clients will refuse it`}; !slices.Equal(warnings, want) || mistakes != nil {
-		t.Errorf("%q, %q", warnings, mistakes)
+		t.Errorf("warnings %q, mistakes %q; want %q and none", warnings, mistakes, want)
 	}
 }
 
@@ -92,7 +92,7 @@ func TestCheck_WarnsOfExpiredCertificates(t *testing.T) {
 	} {
 		warnings, mistakes := check(t, "tenants:\n- {id: a, upstream: 'http://127.0.0.1:1', hosts: [a.example]}\n\n"+row.configuration+"\n")
 		if mistakes != nil || len(warnings) > 1 || !strings.HasPrefix(strings.Join(warnings, ""), row.want) || (row.want == "") != (len(warnings) == 0) {
-			t.Errorf("%s: %q, %q", row.rule, warnings, mistakes)
+			t.Errorf("%s: warnings %q, mistakes %q", row.rule, warnings, mistakes)
 		}
 	}
 }

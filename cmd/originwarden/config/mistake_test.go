@@ -225,14 +225,14 @@ func TestParse_NamesInvalidFlag(t *testing.T) {
 func TestLoad_RefusesMissingFile(t *testing.T) {
 	_, err := config.Load(filepath.Join(t.TempDir(), "missing.yaml"))
 	if err == nil || !strings.Contains(err.Error(), "missing.yaml") || strings.Contains(err.Error(), "\n") {
-		t.Errorf("got %v", err)
+		t.Errorf("unexpected error %v", err)
 	}
 }
 
 func TestLoad_RequiresTenant(t *testing.T) {
 	_, err := config.Load("")
 	if err == nil || err.Error() != "there are no tenants: add one under tenants, or use --upstream" {
-		t.Errorf("got %v", err)
+		t.Errorf("unexpected error %v", err)
 	}
 }
 
