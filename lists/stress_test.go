@@ -73,8 +73,8 @@ func failAtRandom(random *rand.Rand) func(context.Context, string, string) error
 // fails with ErrCompacted.
 func (s *stressTest) breakFeedAtRandom(random *rand.Rand) func(store.Store, context.Context, uint64, func([]origins.Change)) error {
 	var compacted uint64
-	return func(engine store.Store, ctx context.Context, after uint64, changed func([]origins.Change)) error {
-		if now, err := engine.Position(ctx); err == nil && random.IntN(3) == 0 {
+	return func(backend store.Store, ctx context.Context, after uint64, changed func([]origins.Change)) error {
+		if now, err := backend.Position(ctx); err == nil && random.IntN(3) == 0 {
 			compacted = now.Revision
 		}
 		if after < compacted {
@@ -83,7 +83,7 @@ func (s *stressTest) breakFeedAtRandom(random *rand.Rand) func(store.Store, cont
 		ctx, stop := context.WithCancel(ctx)
 		defer stop()
 		left := 1 + random.IntN(10)
-		return engine.Watch(ctx, after, func(changes []origins.Change) {
+		return backend.Watch(ctx, after, func(changes []origins.Change) {
 			if left = left - 1; left > 0 {
 				changed(changes)
 				return
@@ -144,7 +144,7 @@ func (s *stressTest) write(g *gateway, random *rand.Rand) {
 	}
 }
 
-// newOrigin returns an origin that is listed once.
+// newOrigin returns an origin that no other write lists.
 func (s *stressTest) newOrigin(g *gateway, n int) string {
 	return fmt.Sprintf("https://g%d-%d.example", slices.Index(s.gateways, g), n)
 }
