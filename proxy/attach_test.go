@@ -8,19 +8,19 @@ import (
 	"originwarden/proxy"
 )
 
-func TestAttach_ReachesTheObserver(t *testing.T) {
+func TestAttach_PassesValueToObserver(t *testing.T) {
 	for path, want := range map[string]any{"/api/v1/web-integrations": "a word", "/": nil} {
-		w := newWorld(t, options{config: func(c *proxy.Config) {
+		h := newHarness(t, options{config: func(c *proxy.Config) {
 			c.Tenants[0].API = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 				proxy.Attach(r.Context(), "a word")
-				panic(http.ErrAbortHandler) // as of a response that is cut
+				panic(http.ErrAbortHandler) // the response is aborted
 			})
 		}})
-		conn := w.dial()
+		conn := h.dial()
 		conn.Write([]byte(request("GET " + path)))
-		if x := w.observed(); x.Attached != want {
-			t.Errorf("%s: %v is attached, want %v", path, x.Attached, want)
+		if x := h.nextExchange(); x.Attached != want {
+			t.Errorf("%s: attached %v, want %v", path, x.Attached, want)
 		}
 	}
-	proxy.Attach(context.Background(), "a word") // of no request
+	proxy.Attach(context.Background(), "a word") // without a request it does nothing
 }

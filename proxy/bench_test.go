@@ -14,12 +14,12 @@ import (
 	"originwarden/proxy"
 )
 
-// discard is a client that throws the answer away, as cheaply as can be.
-type discard struct{ header http.Header }
+// discardWriter discards the response.
+type discardWriter struct{ header http.Header }
 
-func (d *discard) Header() http.Header         { return d.header }
-func (d *discard) Write(b []byte) (int, error) { return len(b), nil }
-func (d *discard) WriteHeader(int)             {}
+func (d *discardWriter) Header() http.Header         { return d.header }
+func (d *discardWriter) Write(b []byte) (int, error) { return len(b), nil }
+func (d *discardWriter) WriteHeader(int)             {}
 
 func benchGateway(b *testing.B, upstream *url.URL) *proxy.Gateway {
 	policy := origins.Policy{PublicOrigins: []string{public}, Methods: []string{"GET", "PUT"}, RequestHeaders: []string{"*"}}
@@ -44,16 +44,16 @@ func benchRequest(method string, header http.Header) *http.Request {
 }
 
 func BenchmarkGateway_Preflight(b *testing.B) {
-	benchAnswer(b, benchRequest("OPTIONS", http.Header{"Origin": {listed}, "Access-Control-Request-Method": {"PUT"},
+	benchServe(b, benchRequest("OPTIONS", http.Header{"Origin": {listed}, "Access-Control-Request-Method": {"PUT"},
 		"Access-Control-Request-Headers": {"content-type,qlik-csrf-token,qlik-web-integration-id"}}))
 }
 
 func BenchmarkGateway_Refused(b *testing.B) {
-	benchAnswer(b, benchRequest("GET", http.Header{"Origin": {unlisted}}))
+	benchServe(b, benchRequest("GET", http.Header{"Origin": {unlisted}}))
 }
 
-func benchAnswer(b *testing.B, r *http.Request) {
-	g, w := benchGateway(b, nil), &discard{http.Header{}}
+func benchServe(b *testing.B, r *http.Request) {
+	g, w := benchGateway(b, nil), &discardWriter{http.Header{}}
 	b.ReportAllocs()
 	for b.Loop() {
 		clear(w.header)
@@ -61,16 +61,16 @@ func benchAnswer(b *testing.B, r *http.Request) {
 	}
 }
 
-// A forwarded GET beside a bare reverse proxy, to the same tenant over real
-// sockets.
+// It compares a forwarded GET with a plain httputil.ReverseProxy, to the same tenant
+// over real sockets.
 func BenchmarkGateway_Forwarded(b *testing.B) {
 	tenant := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write(make([]byte, 1024)) }))
 	b.Cleanup(tenant.Close)
 	upstream, _ := url.Parse(tenant.URL)
-	bare := &httputil.ReverseProxy{Rewrite: func(p *httputil.ProxyRequest) { p.SetURL(upstream); p.SetXForwarded() }}
-	for name, handler := range map[string]http.Handler{"gateway": benchGateway(b, upstream), "bare": bare} {
+	plain := &httputil.ReverseProxy{Rewrite: func(p *httputil.ProxyRequest) { p.SetURL(upstream); p.SetXForwarded() }}
+	for name, handler := range map[string]http.Handler{"gateway": benchGateway(b, upstream), "bare": plain} {
 		b.Run(name, func(b *testing.B) {
-			r, w := benchRequest("GET", http.Header{"Origin": {listed}}), &discard{http.Header{}}
+			r, w := benchRequest("GET", http.Header{"Origin": {listed}}), &discardWriter{http.Header{}}
 			b.ReportAllocs()
 			for b.Loop() {
 				clear(w.header)

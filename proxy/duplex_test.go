@@ -3,7 +3,6 @@ package proxy_test
 import (
 	"bufio"
 	"context"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -14,8 +13,8 @@ import (
 	"originwarden/proxy"
 )
 
-// ticking answers at once and goes on for n ticks, whatever comes of the body.
-func ticking(n int, every time.Duration) func(net.Conn, *bufio.Reader) {
+// sendTicks responds at once and sends n chunks, without reading the body.
+func sendTicks(n int, every time.Duration) func(net.Conn, *bufio.Reader) {
 	return func(conn net.Conn, from *bufio.Reader) {
 		if _, err := readHead(from); err != nil {
 			return
@@ -31,40 +30,40 @@ func ticking(n int, every time.Duration) func(net.Conn, *bufio.Reader) {
 	}
 }
 
-// duplex opens a request whose body is open and quiet, and returns its response.
-func (w *world) duplex() (*http.Response, error) {
+// postOpenBody sends a request whose body stalls after its first bytes, and returns
+// the response.
+func (h *harness) postOpenBody() (*http.Response, error) {
 	body, open := io.Pipe()
-	w.t.Cleanup(func() { open.Close() })
+	h.t.Cleanup(func() { open.Close() })
 	go open.Write([]byte("hello"))
-	r := w.newRequest("POST", "/")
+	r := h.newRequest("POST", "/")
 	r.Body, r.ContentLength = body, -1
-	return w.gateway.Client().Do(r)
+	return h.gateway.Client().Do(r)
 }
 
-func TestGateway_LetsAQuietBodyBeWhileTheAnswerGoesOn(t *testing.T) {
+func TestGateway_KeepsStalledBodyWhileResponseProgresses(t *testing.T) {
 	const ticks = 8
 	for _, protocol := range protocols() {
-		w := newWorld(t, options{protocol: protocol, config: func(c *proxy.Config) {
+		h := newHarness(t, options{protocol: protocol, config: func(c *proxy.Config) {
 			c.Timeouts.Progress = 200 * time.Millisecond
-			c.Tenants[0].Upstream = newRawTenant(t, ticking(ticks, 50*time.Millisecond)).url
+			c.Tenants[0].Upstream = newRawTenant(t, sendTicks(ticks, 50*time.Millisecond)).url
 		}})
-		res, err := w.duplex()
+		res, err := h.postOpenBody()
 		if err != nil {
 			t.Fatalf("%s: %v", protocol, err)
 		}
 		got, err := io.ReadAll(res.Body)
 		res.Body.Close()
 		if string(got) != strings.Repeat("tick", ticks) || err != nil {
-			t.Errorf("%s: %q, %v", protocol, got, err)
+			t.Errorf("%s: body %q, error %v", protocol, got, err)
 		}
-		if x := w.observed(); x.Limit != "" || x.Cut {
-			t.Errorf("%s: observed %+v", protocol, x)
+		if x := h.nextExchange(); x.Limit != "" || x.Cut {
+			t.Errorf("%s: exchange %+v, want no limit", protocol, x)
 		}
 	}
 }
 
-// What is cut says for which limit.
-func TestGateway_NamesTheLimitThatCutAnAnswer(t *testing.T) {
+func TestGateway_ReportsLimitThatCutResponse(t *testing.T) {
 	endless := func(conn net.Conn, from *bufio.Reader) {
 		readHead(from)
 		io.WriteString(conn, "HTTP/1.1 200 OK\r\n\r\n")
@@ -72,37 +71,38 @@ func TestGateway_NamesTheLimitThatCutAnAnswer(t *testing.T) {
 			_, err = conn.Write(make([]byte, 64<<10))
 		}
 	}
-	quiet := func(conn net.Conn, from *bufio.Reader) {
+	stalled := func(conn net.Conn, from *bufio.Reader) {
 		readHead(from)
 		io.WriteString(conn, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\ntick\r\n")
-		io.Copy(io.Discard, from) // until it is closed
+		io.Copy(io.Discard, from) // until the gateway closes it
 	}
 	for _, protocol := range protocols() {
 		for _, row := range []struct {
 			rule   string
 			tenant func(net.Conn, *bufio.Reader)
 		}{
-			{"neither direction makes progress", quiet},
-			{"the response is not read, while the body is quiet", endless},
+			{"no progress in either direction", stalled},
+			{"client does not read and body stalls", endless},
 		} {
-			w := newWorld(t, options{protocol: protocol, config: func(c *proxy.Config) {
+			h := newHarness(t, options{protocol: protocol, config: func(c *proxy.Config) {
 				c.Timeouts.Progress = 100 * time.Millisecond
 				c.Tenants[0].Upstream = newRawTenant(t, row.tenant).url
 			}})
-			res, err := w.duplex()
+			res, err := h.postOpenBody()
 			if err != nil {
 				t.Fatalf("%s, %s: %v", row.rule, protocol, err)
 			}
-			if x := w.observed(); x.Limit != "body_progress" || !x.Cut || x.Status != 200 {
-				t.Errorf("%s, %s: observed %+v", row.rule, protocol, x)
+			if x := h.nextExchange(); x.Limit != "body_progress" || !x.Cut || x.Status != 200 {
+				t.Errorf("%s, %s: exchange %+v, want limit body_progress", row.rule, protocol, x)
 			}
 			res.Body.Close()
 		}
 	}
 }
 
-// The header does not wait for the body, nor one piece of it for the next.
-func TestGateway_PassesOnWhatHasCome(t *testing.T) {
+// The gateway sends the header before the body arrives, and each part of the body
+// as it arrives.
+func TestGateway_StreamsResponse(t *testing.T) {
 	for _, framing := range []string{"Content-Length: 8", "Transfer-Encoding: chunked", "Connection: close"} {
 		pieces := []string{"half", "rest"}
 		if strings.HasPrefix(framing, "Transfer") {
@@ -110,7 +110,7 @@ func TestGateway_PassesOnWhatHasCome(t *testing.T) {
 		}
 		for _, protocol := range protocols() {
 			more := make(chan bool)
-			w := newWorld(t, options{protocol: protocol, config: func(c *proxy.Config) {
+			h := newHarness(t, options{protocol: protocol, config: func(c *proxy.Config) {
 				c.Tenants[0].Upstream = newRawTenant(t, func(conn net.Conn, from *bufio.Reader) {
 					readHead(from)
 					io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"+framing+"\r\n\r\n")
@@ -122,7 +122,7 @@ func TestGateway_PassesOnWhatHasCome(t *testing.T) {
 			}})
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 			defer cancel()
-			res, err := w.gateway.Client().Do(w.newRequest("GET", "/").WithContext(ctx)) // which has the header before any of the body
+			res, err := h.gateway.Client().Do(h.newRequest("GET", "/").WithContext(ctx)) // returns before the tenant sends the body
 			if err != nil {
 				t.Fatalf("%s, %s: %v", framing, protocol, err)
 			}
@@ -130,7 +130,7 @@ func TestGateway_PassesOnWhatHasCome(t *testing.T) {
 				more <- true
 				got := make([]byte, 4)
 				if _, err := io.ReadFull(res.Body, got); string(got) != want || err != nil {
-					t.Errorf("%s, %s: %q, %v", framing, protocol, got, err)
+					t.Errorf("%s, %s: body %q, error %v; want %q", framing, protocol, got, err, want)
 				}
 			}
 			res.Body.Close()
@@ -138,77 +138,76 @@ func TestGateway_PassesOnWhatHasCome(t *testing.T) {
 	}
 }
 
-// A client that has ended its sending side still reads.
-func TestGateway_AnswersAClientThatHasEndedItsSendingSide(t *testing.T) {
+// A client that half-closes its connection still reads.
+func TestGateway_RespondsToHalfClosedClient(t *testing.T) {
 	late := newRawTenant(t, func(conn net.Conn, from *bufio.Reader) {
 		for {
 			if _, err := readHead(from); err != nil {
 				return
 			}
-			patience := time.NewTimer(100 * time.Millisecond) // for the gateway to see the client's end
-			<-patience.C
+			delay := time.NewTimer(100 * time.Millisecond) // until the gateway has read the client's FIN
+			<-delay.C
 			io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate")
 		}
 	})
 	for _, protocol := range []protocol{http1, http1TLS} {
-		w := newWorld(t, options{protocol: protocol, config: func(c *proxy.Config) { c.Tenants[0].Upstream = late.url }})
-		conn := w.dial()
+		h := newHarness(t, options{protocol: protocol, config: func(c *proxy.Config) { c.Tenants[0].Upstream = late.url }})
+		conn := h.dial()
 		io.WriteString(conn, request("GET /", "Origin: "+listed))
 		conn.(interface{ CloseWrite() error }).CloseWrite()
 		reader := bufio.NewReader(conn)
-		got := w.read(reader, "GET")
+		got := h.read(reader, "GET")
 		if got.StatusCode != 200 || got.body != "late" {
-			t.Errorf("%s: %d %q", protocol, got.StatusCode, got.body)
+			t.Errorf("%s: status %d, body %q; want 200, \"late\"", protocol, got.StatusCode, got.body)
 		}
 		if _, err := reader.ReadByte(); err != io.EOF {
-			t.Errorf("%s: the connection is kept: %v", protocol, err)
+			t.Errorf("%s: read %v, want the connection closed", protocol, err)
 		}
 	}
 }
 
-// One that is gone takes its request with it.
-func TestGateway_CallsOffTheRequestOfAClientThatIsGone(t *testing.T) {
-	for rule, leave := range map[string]func(net.Conn){
-		"it resets": func(conn net.Conn) {
+func TestGateway_CancelsRequestWhenClientDisconnects(t *testing.T) {
+	for rule, disconnect := range map[string]func(net.Conn){
+		"reset": func(conn net.Conn) {
 			conn.(*net.TCPConn).SetLinger(0)
 			conn.Close()
 		},
-		"it takes nothing of a stream": func(conn net.Conn) { conn.Close() },
+		"close while response is sent": func(conn net.Conn) { conn.Close() },
 	} {
-		w := newWorld(t, options{config: func(c *proxy.Config) {
-			c.Tenants[0].Upstream = newRawTenant(t, ticking(1e6, time.Millisecond)).url
+		h := newHarness(t, options{config: func(c *proxy.Config) {
+			c.Tenants[0].Upstream = newRawTenant(t, sendTicks(1e6, time.Millisecond)).url
 		}})
-		conn := w.dial()
+		conn := h.dial()
 		io.WriteString(conn, request("GET /", "Origin: "+listed))
 		if _, err := readHead(bufio.NewReader(conn)); err != nil {
 			t.Fatal(err)
 		}
-		leave(conn)
-		if x := w.observed(); !x.Cut || x.Duration > 10*time.Second {
-			t.Errorf("%s: observed %+v", rule, x)
+		disconnect(conn)
+		if x := h.nextExchange(); !x.Cut || x.Duration > 10*time.Second {
+			t.Errorf("%s: exchange %+v, want it cut within 10s", rule, x)
 		}
 	}
 }
 
-func TestGateway_CallsOffTheRequestOfASilentTenantWhenTheClientResets(t *testing.T) {
-	asked, ended := make(chan bool), make(chan error, 1)
-	w := newWorld(t, options{config: func(c *proxy.Config) {
+func TestGateway_CancelsRequestToSilentTenantWhenClientResets(t *testing.T) {
+	received, ended := make(chan bool), make(chan error, 1)
+	h := newHarness(t, options{config: func(c *proxy.Config) {
 		c.Tenants[0].Upstream = newRawTenant(t, func(conn net.Conn, from *bufio.Reader) {
 			readHead(from)
-			asked <- true
+			received <- true
 			_, err := from.ReadByte()
 			ended <- err
 		}).url
 	}})
-	conn := w.dial()
+	conn := h.dial()
 	io.WriteString(conn, request("GET /"))
-	<-asked
+	<-received
 	conn.(*net.TCPConn).SetLinger(0)
 	conn.Close()
 	if err := <-ended; err == nil {
-		t.Error("the tenant got more")
+		t.Error("tenant received more bytes, want the connection closed")
 	}
-	if x := w.observed(); x.UpstreamCause != "client" {
-		t.Errorf("observed %+v", fmt.Sprintf("%+v", x))
+	if x := h.nextExchange(); x.UpstreamCause != "client" {
+		t.Errorf("exchange %+v, want upstream cause client", x)
 	}
 }

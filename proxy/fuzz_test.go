@@ -16,10 +16,10 @@ import (
 	"originwarden/origins"
 )
 
-// Whatever bytes arrive, the gateway does not panic, the tenant gets nothing of
-// an origin that is refused, and no response has two Access-Control-Allow-Origin
-// or one for an origin that is not allowed.
-func FuzzGateway_ObeysTheDecision(f *testing.F) {
+// For any input, the gateway does not panic, the tenant receives no request of a
+// refused origin, and no response has two Access-Control-Allow-Origin lines or one
+// for an origin that is not allowed.
+func FuzzGateway_EnforcesDecision(f *testing.F) {
 	for _, seed := range []string{
 		request("GET /", "Origin: "+listed),
 		request("GET /", "Origin: "+unlisted),
@@ -38,18 +38,18 @@ func FuzzGateway_ObeysTheDecision(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
-	w := newFuzzWorld(f)
+	h := newFuzzHarness(f)
 	f.Fuzz(func(t *testing.T, input []byte) {
 		if len(input) > 16<<10 {
 			return
 		}
-		answers := w.exchange(t, input)
-		for _, s := range w.tenantSaw() {
-			if !mayReachTheTenant(s) {
-				t.Fatalf("%q: the tenant saw %+v", input, s)
+		responses := h.sendInput(t, input)
+		for _, s := range h.tenantRequests() {
+			if !mayReachTenant(s) {
+				t.Fatalf("%q: tenant received %+v", input, s)
 			}
 		}
-		reader := bufio.NewReader(bytes.NewReader(answers))
+		reader := bufio.NewReader(bytes.NewReader(responses))
 		for {
 			res, err := http.ReadResponse(reader, nil)
 			if err != nil {
@@ -66,7 +66,8 @@ func FuzzGateway_ObeysTheDecision(f *testing.F) {
 	})
 }
 
-func mayReachTheTenant(s seen) bool {
+// mayReachTenant reports whether the gateway may forward the request.
+func mayReachTenant(s tenantRequest) bool {
 	switch origin := s.Header["Origin"]; {
 	case len(origin) == 0:
 		return true
@@ -82,36 +83,36 @@ func mayReachTheTenant(s seen) bool {
 	}
 }
 
-// fuzzWorld is a world whose clients write once and read to the end.
-type fuzzWorld struct {
-	*world
-	panicked *panicWatch
+// fuzzHarness is a harness whose clients write once and read to the end.
+type fuzzHarness struct {
+	*harness
+	panicked *panicLog
 }
 
-// panicWatch is a log in which net/http tells of handlers that panicked.
-type panicWatch struct{ seen atomic.Bool }
+// panicLog is an error log of net/http that notices handlers that panic.
+type panicLog struct{ logged atomic.Bool }
 
-func (p *panicWatch) Write(line []byte) (int, error) {
+func (p *panicLog) Write(line []byte) (int, error) {
 	if bytes.Contains(line, []byte("panic")) {
-		p.seen.Store(true)
+		p.logged.Store(true)
 	}
 	return len(line), nil
 }
 
-func newFuzzWorld(f *testing.F) fuzzWorld {
-	w := newWorld(f, options{tenant: func(rw http.ResponseWriter, r *http.Request) {
-		hostile(rw.Header())
+func newFuzzHarness(f *testing.F) fuzzHarness {
+	h := newHarness(f, options{tenant: func(rw http.ResponseWriter, r *http.Request) {
+		addCORSHeaders(rw.Header())
 		if r.Header.Get("Upgrade") != "" {
-			upgrading("Connection: Upgrade\r\nUpgrade: websocket\r\n")(rw, r)
+			acceptUpgrade("Connection: Upgrade\r\nUpgrade: websocket\r\n")(rw, r)
 		}
 	}})
-	panicked := &panicWatch{}
-	w.gateway.Config.ErrorLog = log.New(panicked, "", 0)
-	return fuzzWorld{w, panicked}
+	panicked := &panicLog{}
+	h.gateway.Config.ErrorLog = log.New(panicked, "", 0)
+	return fuzzHarness{h, panicked}
 }
 
-func (w fuzzWorld) exchange(t *testing.T, input []byte) []byte {
-	conn, err := net.Dial("tcp", w.gateway.Listener.Addr().String())
+func (h fuzzHarness) sendInput(t *testing.T, input []byte) []byte {
+	conn, err := net.Dial("tcp", h.gateway.Listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,19 +120,19 @@ func (w fuzzWorld) exchange(t *testing.T, input []byte) []byte {
 	if _, err := conn.Write(input); err != nil {
 		t.Fatal(err)
 	}
-	// To net/http the end of what a client sends is the end of the client, so it
-	// comes only when nothing is answered any more.
+	// net/http cancels a request when the client half-closes its connection. So do that
+	// only when there are no more responses.
 	conn.SetReadDeadline(time.Now().Add(5 * time.Millisecond))
-	answers, _ := io.ReadAll(conn)
+	responses, _ := io.ReadAll(conn)
 	conn.(*net.TCPConn).CloseWrite()
 	conn.SetReadDeadline(time.Now().Add(10 * time.Second))
 	rest, _ := io.ReadAll(conn)
-	answers = append(answers, rest...)
-	for len(w.exchanges) > 0 {
-		<-w.exchanges
+	responses = append(responses, rest...)
+	for len(h.exchanges) > 0 {
+		<-h.exchanges
 	}
-	if w.panicked.seen.Load() {
+	if h.panicked.logged.Load() {
 		t.Fatalf("%q: a handler panicked", input)
 	}
-	return answers
+	return responses
 }

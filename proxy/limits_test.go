@@ -13,7 +13,7 @@ import (
 	"originwarden/proxy"
 )
 
-func TestGateway_LimitsBodies(t *testing.T) {
+func TestGateway_LimitsBodySize(t *testing.T) {
 	limit := func(c *proxy.Config) { c.BodyBytes = 10 }
 	chunked := func(size int) string {
 		return request("POST /", "Origin: "+listed, "Transfer-Encoding: chunked") + fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", size, strings.Repeat("x", size))
@@ -22,40 +22,40 @@ func TestGateway_LimitsBodies(t *testing.T) {
 		rule, raw string
 		status    int
 	}{
-		{"of the limit", request("POST /", "Origin: "+listed, "Content-Length: 10") + "0123456789", 200},
-		{"above it by its own account", request("POST /", "Origin: "+listed, "Content-Length: 11") + "0123456789a", 413},
-		{"of the limit in chunks", chunked(10), 200},
-		{"above it in chunks", chunked(11), 413},
-		{"far above it in chunks", chunked(100_000), 413},
+		{"Content-Length at limit", request("POST /", "Origin: "+listed, "Content-Length: 10") + "0123456789", 200},
+		{"Content-Length above limit", request("POST /", "Origin: "+listed, "Content-Length: 11") + "0123456789a", 413},
+		{"chunks at limit", chunked(10), 200},
+		{"chunks above limit", chunked(11), 413},
+		{"chunks far above limit", chunked(100_000), 413},
 	}
 	for _, row := range rows {
-		w := newWorld(t, options{config: limit, tenant: func(rw http.ResponseWriter, r *http.Request) {}})
-		got := w.send(row.raw)
-		x := w.observed()
+		h := newHarness(t, options{config: limit, tenant: func(rw http.ResponseWriter, r *http.Request) {}})
+		got := h.send(row.raw)
+		x := h.nextExchange()
 		if got.StatusCode != row.status || row.status == 413 != (got.code() == "BODY_TOO_LARGE") || row.status == 413 != (x.Limit == "body_bytes") {
-			t.Errorf("%s: %d %s, observed %+v", row.rule, got.StatusCode, got.body, x)
+			t.Errorf("%s: status %d, want %d; body %s; exchange %+v", row.rule, got.StatusCode, row.status, got.body, x)
 		}
-		expectCORS(t, row.rule, got, sharedWith(listed))
+		expectCORS(t, row.rule, got, allowedCORS(listed))
 	}
 }
 
-func TestGateway_EndsABodyThatMakesNoProgress(t *testing.T) {
-	w := newWorld(t, options{config: func(c *proxy.Config) { c.Timeouts.Progress = 50 * time.Millisecond }})
-	got := w.send(request("POST /", "Origin: "+listed, "Content-Length: 10") + "half")
+func TestGateway_TimesOutStalledBody(t *testing.T) {
+	h := newHarness(t, options{config: func(c *proxy.Config) { c.Timeouts.Progress = 50 * time.Millisecond }})
+	got := h.send(request("POST /", "Origin: "+listed, "Content-Length: 10") + "half")
 	if got.StatusCode != 408 || got.code() != "BODY_TIMEOUT" {
-		t.Errorf("%d %s", got.StatusCode, got.body)
+		t.Errorf("status %d, want 408: %s", got.StatusCode, got.body)
 	}
-	expectCORS(t, "a stalled body", got, sharedWith(listed))
-	if x := w.observed(); x.Limit != "body_progress" || x.UpstreamCause != "" {
-		t.Errorf("observed %+v", x)
+	expectCORS(t, "stalled body", got, allowedCORS(listed))
+	if x := h.nextExchange(); x.Limit != "body_progress" || x.UpstreamCause != "" {
+		t.Errorf("exchange %+v, want limit body_progress", x)
 	}
 }
 
-// The deadline of a body must not end the response that takes longer than it.
-func TestGateway_ProgressIsNoLimitForAnAnswer(t *testing.T) {
+// The progress timeout of the request body must not end a longer response.
+func TestGateway_BodyTimeoutDoesNotEndResponse(t *testing.T) {
 	const progress = 300 * time.Millisecond
 	for _, protocol := range protocols() {
-		w := newWorld(t, options{protocol: protocol, config: func(c *proxy.Config) { c.Timeouts.Progress = progress }, tenant: func(rw http.ResponseWriter, r *http.Request) {
+		h := newHarness(t, options{protocol: protocol, config: func(c *proxy.Config) { c.Timeouts.Progress = progress }, tenant: func(rw http.ResponseWriter, r *http.Request) {
 			timer := time.NewTimer(2 * progress)
 			defer timer.Stop()
 			switch r.URL.Path {
@@ -75,22 +75,22 @@ func TestGateway_ProgressIsNoLimitForAnAnswer(t *testing.T) {
 			}
 		}})
 		for _, path := range []string{"/", "/whole", "/hints"} { // on one connection
-			r := w.newRequest("POST", path)
+			r := h.newRequest("POST", path)
 			r.Body, r.ContentLength = io.NopCloser(strings.NewReader("body")), 4
-			res, err := w.gateway.Client().Do(r)
+			res, err := h.gateway.Client().Do(r)
 			if err != nil {
 				t.Fatal(err)
 			}
 			body, err := io.ReadAll(res.Body)
 			res.Body.Close()
 			if string(body) != "first,second" {
-				t.Errorf("%s by %s: got %q, %v", path, protocol, body, err)
+				t.Errorf("%s over %s: body %q, error %v", path, protocol, body, err)
 			}
 		}
 	}
 }
 
-func TestGateway_EndsAnAnswerThatNobodyReads(t *testing.T) {
+func TestGateway_EndsResponseThatClientDoesNotRead(t *testing.T) {
 	endless := func(size int, flush bool) http.HandlerFunc {
 		return func(rw http.ResponseWriter, _ *http.Request) {
 			for chunk := make([]byte, size); ; {
@@ -104,71 +104,71 @@ func TestGateway_EndsAnAnswerThatNobodyReads(t *testing.T) {
 		}
 	}
 	for _, path := range []string{"/", "/api/v1/web-integrations"} {
-		w := newWorld(t, options{tenant: endless(1<<20, false), config: func(c *proxy.Config) {
+		h := newHarness(t, options{tenant: endless(1<<20, false), config: func(c *proxy.Config) {
 			c.Timeouts.Progress = 100 * time.Millisecond
 			c.Tenants[0].API = endless(1<<10, true)
 		}})
-		conn := w.dial()
+		conn := h.dial()
 		conn.(*net.TCPConn).SetReadBuffer(4096)
 		io.WriteString(conn, request("GET "+path, "Origin: "+listed))
-		if x := w.observed(); x.Status != 200 || x.Cut == x.API {
-			t.Errorf("%s: observed %+v", path, x)
+		if x := h.nextExchange(); x.Status != 200 || x.Cut == x.API {
+			t.Errorf("%s: exchange %+v", path, x)
 		}
 	}
 }
 
-func TestGateway_OneSlowTenantStarvesNoOther(t *testing.T) {
+func TestGateway_LimitsRequestsInFlightPerTenant(t *testing.T) {
 	arrived, release := make(chan bool), make(chan bool)
-	w := newWorld(t, options{config: func(c *proxy.Config) { c.InFlightPerTenant = 2 }, tenant: func(_ http.ResponseWriter, r *http.Request) {
+	h := newHarness(t, options{config: func(c *proxy.Config) { c.InFlightPerTenant = 2 }, tenant: func(_ http.ResponseWriter, r *http.Request) {
 		if r.Host == "acme.example" {
 			arrived <- true
 			<-release
 		}
 	}})
 	for range 2 {
-		conn := w.dial()
+		conn := h.dial()
 		io.WriteString(conn, request("GET /", "Origin: "+listed))
 		<-arrived
 	}
-	for range 3 { // who is refused takes no place
-		w.send(request("GET /", "Origin: "+listed))
-		w.observed()
+	for range 3 { // a refused request does not count
+		h.send(request("GET /", "Origin: "+listed))
+		h.nextExchange()
 	}
-	got := w.send(request("GET /", "Origin: "+listed))
+	got := h.send(request("GET /", "Origin: "+listed))
 	if got.StatusCode != 503 || got.code() != "OVERLOADED" || got.Header.Get("Retry-After") == "" {
-		t.Errorf("the third got %d %s", got.StatusCode, got.body)
+		t.Errorf("third request: status %d, want 503: %s", got.StatusCode, got.body)
 	}
-	expectCORS(t, "overloaded", got, sharedWith(listed))
-	if x := w.observed(); x.Limit != "in_flight_per_tenant" {
-		t.Errorf("observed %+v", x)
+	expectCORS(t, "overloaded", got, allowedCORS(listed))
+	if x := h.nextExchange(); x.Limit != "in_flight_per_tenant" {
+		t.Errorf("exchange %+v, want limit in_flight_per_tenant", x)
 	}
-	if got := w.send(request("GET /", "Host: empty.example")); got.StatusCode != 200 {
-		t.Errorf("another tenant got %d", got.StatusCode)
+	if got := h.send(request("GET /", "Host: empty.example")); got.StatusCode != 200 {
+		t.Errorf("other tenant: status %d, want 200", got.StatusCode)
 	}
-	if got := w.send(request("OPTIONS /", "Origin: "+listed, "Access-Control-Request-Method: PUT")); got.StatusCode != 204 {
-		t.Errorf("a preflight got %d", got.StatusCode)
+	if got := h.send(request("OPTIONS /", "Origin: "+listed, "Access-Control-Request-Method: PUT")); got.StatusCode != 204 {
+		t.Errorf("preflight: status %d, want 204", got.StatusCode)
 	}
 	close(release)
 	for range 4 {
-		w.observed()
+		h.nextExchange()
 	}
 	go func() { <-arrived }()
-	if got := w.send(request("GET /", "Origin: "+listed)); got.StatusCode != 200 {
-		t.Errorf("after the others it got %d", got.StatusCode)
+	if got := h.send(request("GET /", "Origin: "+listed)); got.StatusCode != 200 {
+		t.Errorf("after the others: status %d, want 200", got.StatusCode)
 	}
 }
 
-func TestGateway_TunnelsAreNoRequestsInFlight(t *testing.T) {
-	w := newWorld(t, options{tenant: echo, config: func(c *proxy.Config) { c.InFlightPerTenant = 1 }})
+func TestGateway_DoesNotCountTunnelsAsRequestsInFlight(t *testing.T) {
+	h := newHarness(t, options{tenant: echo, config: func(c *proxy.Config) { c.InFlightPerTenant = 1 }})
 	for i := range 3 {
-		expectEcho(t, fmt.Sprint("tunnel ", i), w.open(listed, "/"))
+		expectEcho(t, fmt.Sprint("tunnel ", i), h.openWebSocket(listed, "/"))
 	}
 }
 
-func TestGateway_TunnelsThatHaveEndedMakeNoRoom(t *testing.T) {
+func TestGateway_CountsRequestsInFlightAfterTunnelsEnd(t *testing.T) {
 	arrived, release := make(chan bool), make(chan bool)
 	defer close(release)
-	w := newWorld(t, options{config: func(c *proxy.Config) { c.InFlightPerTenant = 1 }, tenant: func(rw http.ResponseWriter, r *http.Request) {
+	h := newHarness(t, options{config: func(c *proxy.Config) { c.InFlightPerTenant = 1 }, tenant: func(rw http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Upgrade") != "" {
 			echo(rw, r)
 			return
@@ -177,19 +177,19 @@ func TestGateway_TunnelsThatHaveEndedMakeNoRoom(t *testing.T) {
 		<-release
 	}})
 	for range 3 {
-		w.open(listed, "/").CloseNow()
-		w.observed()
+		h.openWebSocket(listed, "/").CloseNow()
+		h.nextExchange()
 	}
-	io.WriteString(w.dial(), request("GET /", "Origin: "+listed))
+	io.WriteString(h.dial(), request("GET /", "Origin: "+listed))
 	<-arrived
-	if got := w.send(request("GET /", "Origin: "+listed)); got.StatusCode != 503 {
-		t.Errorf("the second request got %d", got.StatusCode)
+	if got := h.send(request("GET /", "Origin: "+listed)); got.StatusCode != 503 {
+		t.Errorf("second request: status %d, want 503", got.StatusCode)
 	}
 }
 
-func TestGateway_TellsWhoDebugsTheNearestMiss(t *testing.T) {
+func TestGateway_ReportsNearestEntryInDebugMode(t *testing.T) {
 	for _, debug := range []bool{true, false} {
-		w := newWorld(t, options{config: func(c *proxy.Config) { c.Tenants[0].Debug = debug }})
+		h := newHarness(t, options{config: func(c *proxy.Config) { c.Tenants[0].Debug = debug }})
 		for raw, want := range map[string]origins.Miss{
 			request("GET /", "Origin: http://app.example.com"):                                 {Relation: "other_scheme", Entry: listed},
 			request("GET /", "Origin: "+listed, "qlik-web-integration-id: second"):             {Relation: "other_web_integration", Entry: listed},
@@ -197,24 +197,24 @@ func TestGateway_TellsWhoDebugsTheNearestMiss(t *testing.T) {
 			request("GET /", "Origin: null"):                                                   {},
 			request("OPTIONS /", "Origin: "+listed+":1", "Access-Control-Request-Method: PUT"): {Relation: "other_port", Entry: listed},
 		} {
-			got := w.send(raw)
-			x := w.observed()
+			got := h.send(raw)
+			x := h.nextExchange()
 			if !debug {
 				want = origins.Miss{}
 			}
 			hint := fmt.Sprintf(`"meta":{"nearest":{"entry":%q,"relation":%q}}`, want.Entry, want.Relation)
 			if x.Nearest != want || strings.Contains(got.body, hint) != (want.Entry != "") || strings.Contains(got.body, "nearest") != (want.Entry != "") {
-				t.Errorf("debug %v, %q: %+v, body %s", debug, raw, x.Nearest, got.body)
+				t.Errorf("debug %v, %q: nearest %+v, body %s", debug, raw, x.Nearest, got.body)
 			}
 		}
 	}
 }
 
-// Hints are written while the tenant's response is awaited, and a tenant can send
-// any number of them. (Over HTTP/2 it is the server that limits its writes.)
-func TestGateway_EndsHintsThatNobodyReads(t *testing.T) {
+// A tenant can send any number of early hints before its response. (Over HTTP/2 the
+// server of net/http limits the writes.)
+func TestGateway_EndsEarlyHintsThatClientDoesNotRead(t *testing.T) {
 	for _, protocol := range []protocol{http1, http1TLS} {
-		w := newWorld(t, options{protocol: protocol, config: func(c *proxy.Config) { c.Timeouts.Progress = 100 * time.Millisecond },
+		h := newHarness(t, options{protocol: protocol, config: func(c *proxy.Config) { c.Timeouts.Progress = 100 * time.Millisecond },
 			tenant: func(rw http.ResponseWriter, _ *http.Request) {
 				conn, _, err := http.NewResponseController(rw).Hijack()
 				if err != nil {
@@ -225,9 +225,9 @@ func TestGateway_EndsHintsThatNobodyReads(t *testing.T) {
 					_, err = io.WriteString(conn, hint)
 				}
 			}})
-		io.WriteString(w.dial(), request("GET /", "Origin: "+listed))
-		if x := w.observed(); x.UpstreamCause != "client" || x.Duration > 5*time.Second {
-			t.Errorf("%s: observed %+v", protocol, x)
+		io.WriteString(h.dial(), request("GET /", "Origin: "+listed))
+		if x := h.nextExchange(); x.UpstreamCause != "client" || x.Duration > 5*time.Second {
+			t.Errorf("%s: exchange %+v, want upstream cause client within 5s", protocol, x)
 		}
 	}
 }

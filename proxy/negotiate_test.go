@@ -17,19 +17,19 @@ import (
 	"originwarden/proxy"
 )
 
-// tlsTenant is a tenant of TLS that echoes bodies and offers what offers has. Asked
-// for /leave, it closes its connections.
+// tlsTenant is a TLS server that echoes bodies and negotiates the protocols in
+// offers. A request for /leave makes it close its connections.
 type tlsTenant struct {
 	*httptest.Server
 	offers atomic.Pointer[[]string]
-	hello  func() // called in each handshake; nil is nobody
+	hello  func() // called in each handshake unless nil
 
 	mu      sync.Mutex
 	states  map[net.Conn]http.ConnState
-	changed chan bool // has room for one
+	changed chan bool // of capacity 1
 }
 
-// unused returns how many connections are open that have had no request.
+// unused returns the number of open connections that have carried no request.
 func (s *tlsTenant) unused() (n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -41,7 +41,7 @@ func (s *tlsTenant) unused() (n int) {
 	return n
 }
 
-func (s *tlsTenant) note(conn net.Conn, state http.ConnState) {
+func (s *tlsTenant) recordState(conn net.Conn, state http.ConnState) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.states[conn] = state
@@ -64,7 +64,7 @@ func newTLSTenant(t *testing.T, offers ...string) *tlsTenant {
 		io.Copy(w, r.Body)
 	}))
 	tenant.EnableHTTP2 = true
-	tenant.Config.ConnState = tenant.note
+	tenant.Config.ConnState = tenant.recordState
 	base := new(tls.Config)
 	tenant.TLS = &tls.Config{NextProtos: []string{"h2", "http/1.1"}, GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
 		if tenant.hello != nil {
@@ -80,18 +80,19 @@ func newTLSTenant(t *testing.T, offers ...string) *tlsTenant {
 	return tenant
 }
 
-func (s *tlsTenant) use(c *proxy.Config) {
+func (s *tlsTenant) configure(c *proxy.Config) {
 	roots := x509.NewCertPool()
 	roots.AddCert(s.Certificate())
 	upstream, _ := url.Parse(s.URL)
 	c.Tenants[0].Upstream, c.Tenants[0].UpstreamTLS = upstream, &tls.Config{RootCAs: roots}
 }
 
-// A tenant may come back speaking another protocol. No body is lost on the way.
-func TestGateway_SendsABodyByTheProtocolThatTheTenantSpeaksNow(t *testing.T) {
+// A tenant may support other protocols after a restart. The body must not be lost
+// then.
+func TestGateway_SendsBodyAfterTenantChangesProtocol(t *testing.T) {
 	for _, protocol := range protocols() {
 		tenant := newTLSTenant(t, "h2", "http/1.1")
-		w := newWorld(t, options{protocol: protocol, config: tenant.use})
+		h := newHarness(t, options{protocol: protocol, config: tenant.configure})
 		for _, row := range []struct {
 			offers []string
 			want   string
@@ -101,59 +102,59 @@ func TestGateway_SendsABodyByTheProtocolThatTheTenantSpeaksNow(t *testing.T) {
 			{[]string{"h2", "http/1.1"}, "HTTP/2.0 body"},
 		} {
 			tenant.offers.Store(&row.offers)
-			w.send(request("GET /leave")) // the connection is known to be closed when it is answered
-			if got := w.send(request("POST /", "Content-Length: 4") + "body"); got.StatusCode != 200 || got.body != row.want {
-				t.Errorf("%s: %d %q, want %q", protocol, got.StatusCode, got.body, row.want)
+			h.send(request("GET /leave")) // when it responds, the gateway has noticed the close
+			if got := h.send(request("POST /", "Content-Length: 4") + "body"); got.StatusCode != 200 || got.body != row.want {
+				t.Errorf("%s: status %d, body %q; want %q", protocol, got.StatusCode, got.body, row.want)
 			}
 		}
 	}
 }
 
-// Requests that find out together what the tenant speaks open more connections
-// than one. None is kept that nobody uses: the tenant would close it unnoticed, and
-// a request of later be lost on it.
-func TestGateway_KeepsNoConnectionThatHasAgreedOnHTTP2Unused(t *testing.T) {
-	const together = 4
+// Concurrent first requests open several connections to negotiate the protocol. The
+// gateway must not keep unused ones: the tenant would close them unnoticed, and a
+// later request could be lost.
+func TestGateway_ClosesUnusedHTTP2Connections(t *testing.T) {
+	const concurrent = 4
 	tenant := newTLSTenant(t, "h2")
-	var met sync.WaitGroup
-	met.Add(together)
+	var started sync.WaitGroup
+	started.Add(concurrent)
 	var hellos atomic.Int32
 	tenant.hello = func() {
-		if hellos.Add(1) <= together {
-			met.Done()
-			met.Wait()
+		if hellos.Add(1) <= concurrent {
+			started.Done()
+			started.Wait()
 		}
 	}
-	w := newWorld(t, options{config: tenant.use})
+	h := newHarness(t, options{config: tenant.configure})
 	var requests sync.WaitGroup
-	for range together {
-		requests.Go(func() { w.send(request("GET /")) })
+	for range concurrent {
+		requests.Go(func() { h.send(request("GET /")) })
 	}
 	requests.Wait()
-	patience := time.After(5 * time.Second)
+	timeout := time.After(5 * time.Second)
 	for tenant.unused() > 0 {
 		select {
 		case <-tenant.changed:
-		case <-patience:
-			t.Fatalf("%d connections are open and unused", tenant.unused())
+		case <-timeout:
+			t.Fatalf("%d unused connections are open, want none", tenant.unused())
 		}
 	}
 }
 
-// A client that pauses in its body has the whole response nevertheless, and its
-// exchange is over.
-func TestGateway_WaitsForNoBodyThatTheTenantDoesNotTake(t *testing.T) {
+// A client that stalls in its body still gets the complete response, and the exchange
+// ends.
+func TestGateway_EndsExchangeIfTenantDoesNotReadBody(t *testing.T) {
 	for _, protocol := range []protocol{http1, http1TLS} {
-		w := newWorld(t, options{protocol: protocol, config: func(c *proxy.Config) {
-			c.Tenants[0].Upstream = newRawTenant(t, answering("HTTP/1.1 413 Payload Too Large\r\nContent-Length: 0\r\n\r\n")).url
+		h := newHarness(t, options{protocol: protocol, config: func(c *proxy.Config) {
+			c.Tenants[0].Upstream = newRawTenant(t, respondWith("HTTP/1.1 413 Payload Too Large\r\nContent-Length: 0\r\n\r\n")).url
 		}})
-		conn := w.dial()
+		conn := h.dial()
 		io.WriteString(conn, request("POST /", "Content-Length: 1000000")+"begin")
-		if got := w.read(bufio.NewReader(conn), "POST"); got.StatusCode != 413 {
-			t.Errorf("%s: %d", protocol, got.StatusCode)
+		if got := h.read(bufio.NewReader(conn), "POST"); got.StatusCode != 413 {
+			t.Errorf("%s: status %d, want 413", protocol, got.StatusCode)
 		}
-		if x := w.observed(); x.Cut || x.Limit != "" {
-			t.Errorf("%s: %+v", protocol, x)
+		if x := h.nextExchange(); x.Cut || x.Limit != "" {
+			t.Errorf("%s: exchange %+v, want no limit", protocol, x)
 		}
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// rawTenant is a tenant on a bare socket.
+// rawTenant is a tenant that serves its connections without net/http.
 type rawTenant struct {
 	url *url.URL
 
@@ -21,8 +21,8 @@ type rawTenant struct {
 	open   sync.WaitGroup
 }
 
-// newRawTenant returns a tenant whose connections are served by serve, each until
-// it returns.
+// newRawTenant starts a tenant that calls serve for each connection, and closes it
+// when serve returns.
 func newRawTenant(t testing.TB, serve func(net.Conn, *bufio.Reader)) *rawTenant {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -49,14 +49,14 @@ func newRawTenant(t testing.TB, serve func(net.Conn, *bufio.Reader)) *rawTenant 
 	return tenant
 }
 
-// connections returns how many were opened so far.
-func (r *rawTenant) connections() int {
+// connectionCount returns the number of connections opened so far.
+func (r *rawTenant) connectionCount() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.opened
 }
 
-// readHead returns the lines of a head as they came.
+// readHead returns the lines of a request or response head.
 func readHead(from *bufio.Reader) (lines []string, err error) {
 	for {
 		line, err := from.ReadString('\n')
@@ -70,20 +70,21 @@ func readHead(from *bufio.Reader) (lines []string, err error) {
 	}
 }
 
-// answering serves requests without bodies with one response.
-func answering(answer string) func(net.Conn, *bufio.Reader) {
+// respondWith returns a function that sends the same response to every request. The
+// requests have no bodies.
+func respondWith(response string) func(net.Conn, *bufio.Reader) {
 	return func(conn net.Conn, from *bufio.Reader) {
 		for {
 			if _, err := readHead(from); err != nil {
 				return
 			}
-			io.WriteString(conn, answer)
+			io.WriteString(conn, response)
 		}
 	}
 }
 
-// fieldOf returns the value of the field that is spelled just so, or "".
-func fieldOf(lines []string, name string) string {
+// fieldValue returns the value of the field with exactly this name, or "".
+func fieldValue(lines []string, name string) string {
 	for _, line := range lines {
 		if value, ok := strings.CutPrefix(line, name+": "); ok {
 			return value
@@ -92,8 +93,8 @@ func fieldOf(lines []string, name string) string {
 	return ""
 }
 
-// namesOf are the names of a head's fields as they are spelled, sorted.
-func namesOf(lines []string) (names []string) {
+// fieldNames returns the field names of a head as spelled, sorted.
+func fieldNames(lines []string) (names []string) {
 	for _, line := range lines[1:] {
 		name, _, _ := strings.Cut(line, ":")
 		names = append(names, name)
@@ -102,15 +103,14 @@ func namesOf(lines []string) (names []string) {
 	return names
 }
 
-// sendRaw sends bytes on a new connection and returns the head of the answer as
-// it came.
-func (w *world) sendRaw(raw string) []string {
-	w.t.Helper()
-	conn := w.dial()
+// sendRaw sends bytes on a new connection and returns the lines of the response head.
+func (h *harness) sendRaw(raw string) []string {
+	h.t.Helper()
+	conn := h.dial()
 	io.WriteString(conn, raw)
 	lines, err := readHead(bufio.NewReader(conn))
 	if err != nil {
-		w.t.Fatal(fmt.Errorf("reading the response to %q: %w", raw, err))
+		h.t.Fatal(fmt.Errorf("reading the response to %q: %w", raw, err))
 	}
 	return lines
 }

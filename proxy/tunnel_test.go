@@ -27,7 +27,7 @@ func handshake(target string, headers ...string) string {
 	return request("GET "+target, append(headers, "Connection: keep-alive, Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", key)...)
 }
 
-// echo is a tenant that speaks WebSocket by a library.
+// echo is a tenant that returns every WebSocket message.
 func echo(rw http.ResponseWriter, r *http.Request) {
 	conn, err := websocket.Accept(rw, r, &websocket.AcceptOptions{InsecureSkipVerify: true})
 	if err != nil {
@@ -42,9 +42,9 @@ func echo(rw http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// upgrading answers a handshake with a 101 that has more header lines, then
-// says hello and sends back what it gets until "bye".
-func upgrading(more string) http.HandlerFunc {
+// acceptUpgrade responds to a handshake with 101 and the given header lines. Then it
+// sends "hello." and echoes what it receives until "bye.".
+func acceptUpgrade(more string) http.HandlerFunc {
 	return func(rw http.ResponseWriter, _ *http.Request) {
 		conn, buffered, err := http.NewResponseController(rw).Hijack()
 		if err != nil {
@@ -53,11 +53,11 @@ func upgrading(more string) http.HandlerFunc {
 		defer conn.Close()
 		io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\n"+more+"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\nhello.")
 		for {
-			said, err := buffered.ReadString('.')
-			if err != nil || said == "bye." {
+			message, err := buffered.ReadString('.')
+			if err != nil || message == "bye." {
 				return
 			}
-			io.WriteString(conn, said)
+			io.WriteString(conn, message)
 		}
 	}
 }
@@ -68,48 +68,48 @@ func TestGateway_DecidesWebSocketHandshakes(t *testing.T) {
 		status    int
 		reason    string
 	}{
-		{"a listed origin", handshake("/", "Origin: "+listed), 101, "listed"},
-		{"a public origin", handshake("/", "Origin: "+public), 101, "same_origin"},
+		{"listed origin", handshake("/", "Origin: "+listed), 101, "listed"},
+		{"public origin", handshake("/", "Origin: "+public), 101, "same_origin"},
 		{"no origin", handshake("/"), 101, "no_origin"},
-		{"in another case", strings.Replace(handshake("/", "Origin: "+listed), "Upgrade: websocket", "Upgrade: WebSocket", 1), 101, "listed"},
-		{"on two lines of Connection", strings.Replace(handshake("/", "Origin: "+listed), "keep-alive, Upgrade", "keep-alive\r\nConnection: upgrade", 1), 101, "listed"},
-		{"an unlisted origin", handshake("/", "Origin: "+unlisted), 403, "origin_not_listed"},
-		{"an opaque origin", handshake("/", "Origin: null"), 403, "origin_opaque"},
-		{"two origins", handshake("/", "Origin: "+listed, "Origin: "+listed), 400, "origin_repeated"},
-		{"the web integration in the query", handshake("/?qlik-csrf-token=x&qlik-web-integration-id=first", "Origin: "+listed), 101, "listed"},
-		{"another one", handshake("/?qlik-web-integration-id=second", "Origin: "+listed), 403, "origin_not_in_web_integration"},
-		{"an unknown one", handshake("/?qlik-web-integration-id=third", "Origin: "+listed), 403, "web_integration_unknown"},
+		{"upper case in Upgrade", strings.Replace(handshake("/", "Origin: "+listed), "Upgrade: websocket", "Upgrade: WebSocket", 1), 101, "listed"},
+		{"two Connection lines", strings.Replace(handshake("/", "Origin: "+listed), "keep-alive, Upgrade", "keep-alive\r\nConnection: upgrade", 1), 101, "listed"},
+		{"unlisted origin", handshake("/", "Origin: "+unlisted), 403, "origin_not_listed"},
+		{"opaque origin", handshake("/", "Origin: null"), 403, "origin_opaque"},
+		{"repeated origin", handshake("/", "Origin: "+listed, "Origin: "+listed), 400, "origin_repeated"},
+		{"web integration in query", handshake("/?qlik-csrf-token=x&qlik-web-integration-id=first", "Origin: "+listed), 101, "listed"},
+		{"other web integration in query", handshake("/?qlik-web-integration-id=second", "Origin: "+listed), 403, "origin_not_in_web_integration"},
+		{"unknown web integration in query", handshake("/?qlik-web-integration-id=third", "Origin: "+listed), 403, "web_integration_unknown"},
 	}
 	for _, protocol := range []protocol{http1, http1TLS} {
-		w := newWorld(t, options{protocol: protocol, tenant: upgrading("Connection: Upgrade\r\nUpgrade: websocket\r\n")})
+		h := newHarness(t, options{protocol: protocol, tenant: acceptUpgrade("Connection: Upgrade\r\nUpgrade: websocket\r\n")})
 		for _, row := range rows {
-			conn := w.dial()
+			conn := h.dial()
 			io.WriteString(conn, row.raw)
 			got, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: "GET"})
 			if err != nil {
 				t.Fatalf("%s: %v", row.rule, err)
 			}
 			conn.Close()
-			x := w.observed()
-			saw := w.tenantSaw()
+			x := h.nextExchange()
+			saw := h.tenantRequests()
 			if got.StatusCode != row.status || x.Reason != row.reason || x.Kind != origins.WebSocket || (len(saw) == 1) != (row.status == 101) || (x.UpstreamTime != 0) != (row.status == 101) {
-				t.Errorf("%s: %d, %q; the tenant saw %v", row.rule, got.StatusCode, x.Reason, saw)
+				t.Errorf("%s: status %d, reason %q; want %d, %q; tenant received %v", row.rule, got.StatusCode, x.Reason, row.status, row.reason, saw)
 			}
 		}
 	}
 }
 
-func TestGateway_RequiresAnOriginOfWebSockets(t *testing.T) {
-	w := newWorld(t, options{policy: func(p *origins.Policy) { p.RequireOrigin = origins.RequireWebSocket }})
-	if got := w.send(handshake("/")); got.StatusCode != 403 || got.code() != "origin_required" || len(w.tenantSaw()) > 0 {
-		t.Errorf("%d %s", got.StatusCode, got.body)
+func TestGateway_RequiresOriginForWebSocket(t *testing.T) {
+	h := newHarness(t, options{policy: func(p *origins.Policy) { p.RequireOrigin = origins.RequireWebSocket }})
+	if got := h.send(handshake("/")); got.StatusCode != 403 || got.code() != "origin_required" || len(h.tenantRequests()) > 0 {
+		t.Errorf("status %d, want 403: %s", got.StatusCode, got.body)
 	}
 }
 
-func TestGateway_TunnelsBothWays(t *testing.T) {
-	w := newWorld(t, options{tenant: echo})
+func TestGateway_RelaysBothDirections(t *testing.T) {
+	h := newHarness(t, options{tenant: echo})
 	header := http.Header{"Origin": {listed}}
-	conn, _, err := websocket.Dial(t.Context(), w.gateway.URL, &websocket.DialOptions{Host: "acme.example", HTTPHeader: header})
+	conn, _, err := websocket.Dial(t.Context(), h.gateway.URL, &websocket.DialOptions{Host: "acme.example", HTTPHeader: header})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,20 +119,20 @@ func TestGateway_TunnelsBothWays(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, got, err := conn.Read(t.Context()); err != nil || string(got) != message {
-			t.Fatalf("got %q, %v", got, err)
+			t.Fatalf("got message %q, error %v", got, err)
 		}
 	}
 	if err := conn.Close(websocket.StatusNormalClosure, "bye"); err != nil {
 		t.Errorf("closing: %v", err)
 	}
-	if x := w.observed(); x.Status != 101 || x.Sent < 20_000 || x.Cut || x.ResponseTime > x.Duration {
-		t.Errorf("observed %+v", x)
+	if x := h.nextExchange(); x.Status != 101 || x.Sent < 20_000 || x.Cut || x.ResponseTime > x.Duration {
+		t.Errorf("exchange %+v", x)
 	}
 }
 
-func TestGateway_TunnelsWhatCameWithTheHandshake(t *testing.T) {
-	w := newWorld(t, options{protocol: http1TLS, tenant: upgrading("Connection: Upgrade\r\nUpgrade: websocket\r\n")})
-	conn := w.dial()
+func TestGateway_RelaysBytesSentWithHandshake(t *testing.T) {
+	h := newHarness(t, options{protocol: http1TLS, tenant: acceptUpgrade("Connection: Upgrade\r\nUpgrade: websocket\r\n")})
+	conn := h.dial()
 	io.WriteString(conn, handshake("/", "Origin: "+listed)+"early.")
 	reader := bufio.NewReader(conn)
 	if res, err := http.ReadResponse(reader, nil); err != nil || res.StatusCode != 101 {
@@ -145,21 +145,21 @@ func TestGateway_TunnelsWhatCameWithTheHandshake(t *testing.T) {
 	}
 	io.WriteString(conn, "bye.")
 	if rest, err := io.ReadAll(reader); err != nil || len(rest) > 0 {
-		t.Errorf("%q, %v behind the end", rest, err)
+		t.Errorf("got %q, error %v after the end; want EOF", rest, err)
 	}
 }
 
-func TestGateway_CleansTheHandshakesAnswer(t *testing.T) {
-	w := newWorld(t, options{tenant: upgrading("Connection: upgrade, X-Hop\r\nUpgrade: WebSocket\r\nX-Hop: 1\r\nKeep-Alive: 5\r\n" +
+func TestGateway_RemovesHeadersFromHandshakeResponse(t *testing.T) {
+	h := newHarness(t, options{tenant: acceptUpgrade("Connection: upgrade, X-Hop\r\nUpgrade: WebSocket\r\nX-Hop: 1\r\nKeep-Alive: 5\r\n" +
 		"Access-Control-Allow-Origin: *\r\nSec-WebSocket-Protocol: chat\r\n")})
-	conn := w.dial()
+	conn := h.dial()
 	io.WriteString(conn, handshake("/", "Origin: "+listed))
 	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := answer{Response: res}
-	expectCORS(t, "a 101", got, unshared())
+	got := response{Response: res}
+	expectCORS(t, "101", got, onlyVary())
 	for name, want := range map[string]string{"Connection": "Upgrade", "Upgrade": "websocket", "X-Hop": "", "Keep-Alive": "",
 		"Sec-Websocket-Protocol": "chat", "Sec-Websocket-Accept": "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="} {
 		if got := strings.Join(res.Header[name], " and "); got != want {
@@ -168,54 +168,54 @@ func TestGateway_CleansTheHandshakesAnswer(t *testing.T) {
 	}
 }
 
-func TestGateway_JoinsNoOtherProtocol(t *testing.T) {
+func TestGateway_RefusesOtherUpgradeProtocols(t *testing.T) {
 	for rule, row := range map[string]struct {
 		raw, tenant string
 		status      int
 	}{
-		"the tenant switches to another protocol": {handshake("/", "Origin: "+listed), "Connection: Upgrade\r\nUpgrade: h2c\r\n", 502},
-		"the tenant names none":                   {handshake("/", "Origin: "+listed), "", 502},
-		"h2c is not asked of the tenant":          {request("GET /", "Connection: Upgrade", "Upgrade: h2c"), "Connection: Upgrade\r\nUpgrade: h2c\r\n", 502},
-		"nor TLS/1.0":                             {request("GET /", "Connection: Upgrade", "Upgrade: TLS/1.0"), "Connection: Upgrade\r\nUpgrade: TLS/1.0\r\n", 502},
+		"tenant switches to other protocol": {handshake("/", "Origin: "+listed), "Connection: Upgrade\r\nUpgrade: h2c\r\n", 502},
+		"tenant names no protocol":          {handshake("/", "Origin: "+listed), "", 502},
+		"client requests h2c":               {request("GET /", "Connection: Upgrade", "Upgrade: h2c"), "Connection: Upgrade\r\nUpgrade: h2c\r\n", 502},
+		"client requests TLS/1.0":           {request("GET /", "Connection: Upgrade", "Upgrade: TLS/1.0"), "Connection: Upgrade\r\nUpgrade: TLS/1.0\r\n", 502},
 	} {
-		w := newWorld(t, options{tenant: upgrading(row.tenant)})
-		if got := w.send(row.raw); got.StatusCode != row.status || got.code() != "UPSTREAM_UNREACHABLE" {
-			t.Errorf("%s: %d %s", rule, got.StatusCode, got.body)
+		h := newHarness(t, options{tenant: acceptUpgrade(row.tenant)})
+		if got := h.send(row.raw); got.StatusCode != row.status || got.code() != "UPSTREAM_UNREACHABLE" {
+			t.Errorf("%s: status %d, want %d UPSTREAM_UNREACHABLE: %s", rule, got.StatusCode, row.status, got.body)
 		}
 	}
 }
 
-func TestGateway_ARefusedHandshakeOfTheTenantIsAnOrdinaryAnswer(t *testing.T) {
+func TestGateway_ForwardsResponseOfTenantThatRefusesHandshake(t *testing.T) {
 	for _, protocol := range []protocol{http1, http1TLS} {
 		for _, status := range []int{http.StatusOK, http.StatusUpgradeRequired} {
-			w := newWorld(t, options{protocol: protocol, tenant: func(rw http.ResponseWriter, r *http.Request) {
-				hostile(rw.Header())
+			h := newHarness(t, options{protocol: protocol, tenant: func(rw http.ResponseWriter, r *http.Request) {
+				addCORSHeaders(rw.Header())
 				rw.WriteHeader(status)
 				io.WriteString(rw, "not here")
 			}})
-			conn := w.dial()
+			conn := h.dial()
 			io.WriteString(conn, handshake("/", "Origin: "+listed)+request("GET /next", "Origin: "+unlisted))
 			reader := bufio.NewReader(conn)
-			got := w.read(reader, "GET")
+			got := h.read(reader, "GET")
 			if got.StatusCode != status || got.body != "not here" {
-				t.Errorf("%d %s", got.StatusCode, got.body)
+				t.Errorf("status %d, body %q; want %d, \"not here\"", got.StatusCode, got.body, status)
 			}
-			expectCORS(t, fmt.Sprint("a ", status), got, sharedWith(listed))
-			if next := w.read(reader, "GET"); next.StatusCode != 403 {
-				t.Errorf("the next request on the socket got %d", next.StatusCode)
+			expectCORS(t, fmt.Sprint("status ", status), got, allowedCORS(listed))
+			if next := h.read(reader, "GET"); next.StatusCode != 403 {
+				t.Errorf("next request on the connection: status %d, want 403", next.StatusCode)
 			}
 		}
 	}
 }
 
-// httputil would leave it open.
-func TestGateway_ClosesTheTenantsConnectionThatSwitchedToWhatNobodyJoins(t *testing.T) {
+// httputil.ReverseProxy would leave the connection open.
+func TestGateway_ClosesTenantConnectionAfterRefusedUpgrade(t *testing.T) {
 	for rule, raw := range map[string]string{
-		"another protocol": handshake("/", "Origin: "+listed),
-		"unasked":          request("GET /", "Origin: "+listed),
+		"other protocol": handshake("/", "Origin: "+listed),
+		"unrequested":    request("GET /", "Origin: "+listed),
 	} {
 		closed := make(chan error, 1)
-		w := newWorld(t, options{tenant: func(rw http.ResponseWriter, _ *http.Request) {
+		h := newHarness(t, options{tenant: func(rw http.ResponseWriter, _ *http.Request) {
 			conn, buffered, err := http.NewResponseController(rw).Hijack()
 			if err != nil {
 				panic(err)
@@ -226,56 +226,57 @@ func TestGateway_ClosesTheTenantsConnectionThatSwitchedToWhatNobodyJoins(t *test
 			_, err = buffered.ReadByte()
 			closed <- err
 		}})
-		got := w.send(raw)
+		got := h.send(raw)
 		if err := <-closed; got.StatusCode != 502 || errors.Is(err, os.ErrDeadlineExceeded) || err == nil {
-			t.Errorf("%s: %d, and the tenant's connection %v", rule, got.StatusCode, err)
+			t.Errorf("%s: status %d, tenant connection: %v; want 502 and the connection closed", rule, got.StatusCode, err)
 		}
-		expectCORS(t, rule, got, sharedWith(listed))
+		expectCORS(t, rule, got, allowedCORS(listed))
 	}
 }
 
-func TestGateway_HeadersModeLeavesWebSocketsAlone(t *testing.T) {
-	w := newWorld(t, options{mode: proxy.Headers, tenant: upgrading("Connection: Upgrade\r\nUpgrade: websocket\r\n")})
-	conn := w.dial()
+func TestGateway_InModeHeadersForwardsHandshakeOfUnlistedOrigin(t *testing.T) {
+	h := newHarness(t, options{mode: proxy.Headers, tenant: acceptUpgrade("Connection: Upgrade\r\nUpgrade: websocket\r\n")})
+	conn := h.dial()
 	io.WriteString(conn, handshake("/", "Origin: "+unlisted))
 	if res, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil || res.StatusCode != 101 {
 		t.Errorf("%v, %v", res, err)
 	}
 }
 
-func TestGateway_ReportModeLeavesTheHandshakesAnswerAsItIs(t *testing.T) {
+func TestGateway_InModeReportDoesNotChangeHandshakeResponse(t *testing.T) {
 	for mode, want := range map[proxy.Mode][]string{
 		proxy.Enforce: {"Vary: Accept, Origin"},
 		proxy.Headers: {"Vary: Accept, Origin"},
 		proxy.Report:  {"Access-Control-Allow-Origin: *", "Vary: Accept"},
 	} {
-		w := newWorld(t, options{mode: mode, tenant: upgrading("Connection: Upgrade\r\nUpgrade: websocket\r\nVary: Accept\r\nAccess-Control-Allow-Origin: *\r\n")})
+		h := newHarness(t, options{mode: mode, tenant: acceptUpgrade("Connection: Upgrade\r\nUpgrade: websocket\r\nVary: Accept\r\nAccess-Control-Allow-Origin: *\r\n")})
 		origin := unlisted
 		if mode == proxy.Enforce {
 			origin = listed
 		}
-		conn := w.dial()
+		conn := h.dial()
 		io.WriteString(conn, handshake("/", "Origin: "+origin))
 		res, err := http.ReadResponse(bufio.NewReader(conn), nil)
 		if err != nil || res.StatusCode != 101 {
 			t.Fatalf("%v: %v, %v", mode, res, err)
 		}
-		expectCORS(t, mode.String(), answer{Response: res}, want)
+		expectCORS(t, mode.String(), response{Response: res}, want)
 	}
 }
 
-// An Upgrade is meant for us only if Connection names it.
-func TestGateway_TakesNoHandshakeOfAnUpgradeForOthers(t *testing.T) {
-	w := newWorld(t, options{policy: func(p *origins.Policy) { p.RequireOrigin = origins.RequireWebSocket }})
-	got := w.send(request("GET /", "Upgrade: websocket", key))
-	if x := w.observed(); got.StatusCode != 200 || x.Kind != origins.Actual {
-		t.Errorf("%d, observed %+v", got.StatusCode, x)
+// An Upgrade that Connection does not name is not for the gateway (RFC 9110, section
+// 7.8).
+func TestGateway_IgnoresUpgradeWithoutConnection(t *testing.T) {
+	h := newHarness(t, options{policy: func(p *origins.Policy) { p.RequireOrigin = origins.RequireWebSocket }})
+	got := h.send(request("GET /", "Upgrade: websocket", key))
+	if x := h.nextExchange(); got.StatusCode != 200 || x.Kind != origins.Actual {
+		t.Errorf("status %d, want 200; exchange %+v", got.StatusCode, x)
 	}
 }
 
-// Whoever has said everything may still listen.
-func TestGateway_LetsOneSideOfATunnelEndFirst(t *testing.T) {
-	w := newWorld(t, options{tenant: func(rw http.ResponseWriter, _ *http.Request) {
+// A client that half-closes its tunnel still receives.
+func TestGateway_RelaysAfterClientHalfClosesTunnel(t *testing.T) {
+	h := newHarness(t, options{tenant: func(rw http.ResponseWriter, _ *http.Request) {
 		conn, buffered, err := http.NewResponseController(rw).Hijack()
 		if err != nil {
 			panic(err)
@@ -285,7 +286,7 @@ func TestGateway_LetsOneSideOfATunnelEndFirst(t *testing.T) {
 		all, _ := io.ReadAll(buffered)
 		conn.Write(all)
 	}})
-	conn := w.dial()
+	conn := h.dial()
 	io.WriteString(conn, handshake("/", "Origin: "+listed))
 	reader := bufio.NewReader(conn)
 	if res, err := http.ReadResponse(reader, nil); err != nil || res.StatusCode != 101 {
@@ -294,54 +295,54 @@ func TestGateway_LetsOneSideOfATunnelEndFirst(t *testing.T) {
 	io.WriteString(conn, "the last word")
 	conn.(*net.TCPConn).CloseWrite()
 	if rest, err := io.ReadAll(reader); string(rest) != "the last word" || err != nil {
-		t.Errorf("got %q, %v", rest, err)
+		t.Errorf("got %q, error %v", rest, err)
 	}
-	if x := w.observed(); x.TunnelEnd != "client" || x.Sent != int64(len("the last word")) {
-		t.Errorf("observed %+v", x)
+	if x := h.nextExchange(); x.TunnelEnd != "client" || x.Sent != int64(len("the last word")) {
+		t.Errorf("exchange %+v, want it ended by the client", x)
 	}
 }
 
-func TestGateway_ReachesWebSocketsOfATenantByTLS(t *testing.T) {
+func TestGateway_OpensTunnelToTenantOverTLS(t *testing.T) {
 	tenant := httptest.NewTLSServer(http.HandlerFunc(echo))
 	t.Cleanup(tenant.Close)
-	w := newWorld(t, options{config: func(c *proxy.Config) {
+	h := newHarness(t, options{config: func(c *proxy.Config) {
 		c.Tenants[0].Upstream, _ = url.Parse(tenant.URL)
 		c.Tenants[0].UpstreamTLS = tenant.Client().Transport.(*http.Transport).TLSClientConfig
 	}})
-	conn := w.open(listed, "/")
-	expectEcho(t, "by TLS", conn)
-	liststest.Apply(w.lists, withoutFirst())
-	expectClose(t, "by TLS", conn, websocket.StatusPolicyViolation, "revoked")
+	conn := h.openWebSocket(listed, "/")
+	expectEcho(t, "over TLS", conn)
+	liststest.Apply(h.lists, emptyFirst())
+	expectClose(t, "over TLS", conn, websocket.StatusPolicyViolation, "revoked")
 }
 
-// timed is a listener whose connections tell the write deadlines that they get.
-type timed struct {
+// deadlineListener is a listener whose connections record their write deadlines.
+type deadlineListener struct {
 	net.Listener
 	deadlines chan time.Time
 }
 
-func (l timed) Accept() (net.Conn, error) {
+func (l deadlineListener) Accept() (net.Conn, error) {
 	conn, err := l.Listener.Accept()
-	return timedConn{conn, l.deadlines}, err
+	return deadlineConn{conn, l.deadlines}, err
 }
 
-type timedConn struct {
+type deadlineConn struct {
 	net.Conn
 	deadlines chan time.Time
 }
 
-func (c timedConn) SetWriteDeadline(at time.Time) error {
+func (c deadlineConn) SetWriteDeadline(at time.Time) error {
 	c.deadlines <- at
 	return c.Conn.SetWriteDeadline(at)
 }
 
-// The time to take the handshake's response is limited, that of the tunnel is not.
-func TestGateway_GivesTheHandshakesAnswerALimitAndTheTunnelNone(t *testing.T) {
-	w := newWorld(t, options{tenant: upgrading("Connection: Upgrade\r\nUpgrade: websocket\r\n")})
-	server := httptest.NewUnstartedServer(w.proxy)
+// The write of the handshake response has a deadline, which is removed for the tunnel.
+func TestGateway_LimitsWriteOfHandshakeResponseOnly(t *testing.T) {
+	h := newHarness(t, options{tenant: acceptUpgrade("Connection: Upgrade\r\nUpgrade: websocket\r\n")})
+	server := httptest.NewUnstartedServer(h.proxy)
 	defer server.Close()
 	deadlines := make(chan time.Time, 10)
-	server.Listener = timed{server.Listener, deadlines}
+	server.Listener = deadlineListener{server.Listener, deadlines}
 	server.Start()
 	conn, err := net.Dial("tcp", server.Listener.Addr().String())
 	if err != nil {
@@ -358,9 +359,9 @@ func TestGateway_GivesTheHandshakesAnswerALimitAndTheTunnelNone(t *testing.T) {
 		t.Fatalf("%q, %v", hello, err)
 	}
 	if len(deadlines) != 2 {
-		t.Fatalf("%d deadlines", len(deadlines))
+		t.Fatalf("%d write deadlines set, want 2", len(deadlines))
 	}
 	if first, last := <-deadlines, <-deadlines; first.IsZero() || !last.IsZero() {
-		t.Errorf("the handshake's response had until %v, the tunnel has until %v", first, last)
+		t.Errorf("write deadlines %v and %v, want one for the response and none for the tunnel", first, last)
 	}
 }

@@ -19,20 +19,20 @@ import (
 	"originwarden/proxy"
 )
 
-// open opens a WebSocket of an origin through the gateway.
-func (w *world) open(origin, target string) *websocket.Conn {
-	w.t.Helper()
-	return w.openAt("acme.example", origin, target)
+// openWebSocket opens a WebSocket of an origin through the gateway.
+func (h *harness) openWebSocket(origin, target string) *websocket.Conn {
+	h.t.Helper()
+	return h.openWebSocketAt("acme.example", origin, target)
 }
 
-func (w *world) openAt(host, origin, target string) *websocket.Conn {
-	w.t.Helper()
-	conn, _, err := websocket.Dial(w.t.Context(), w.gateway.URL+target, &websocket.DialOptions{
+func (h *harness) openWebSocketAt(host, origin, target string) *websocket.Conn {
+	h.t.Helper()
+	conn, _, err := websocket.Dial(h.t.Context(), h.gateway.URL+target, &websocket.DialOptions{
 		Host: host, HTTPHeader: http.Header{"Origin": {origin}}})
 	if err != nil {
-		w.t.Fatal(err)
+		h.t.Fatal(err)
 	}
-	w.t.Cleanup(func() { conn.CloseNow() })
+	h.t.Cleanup(func() { conn.CloseNow() })
 	return conn
 }
 
@@ -42,13 +42,13 @@ func expectEcho(t *testing.T, rule string, conn *websocket.Conn) {
 	if err := conn.Write(t.Context(), websocket.MessageText, []byte("still there")); err != nil {
 		t.Errorf("%s: %v", rule, err)
 	} else if _, got, err := conn.Read(t.Context()); err != nil || string(got) != "still there" {
-		t.Errorf("%s: %q, %v", rule, got, err)
+		t.Errorf("%s: got echo %q, error %v", rule, got, err)
 	}
 }
 
-// expectDecided waits until the gateway has asked for the lists of open tunnels
-// for the last time unless they change: before it passes anything on.
-func expectDecided(t *testing.T, all ...*websocket.Conn) {
+// waitUntilRelaying waits until the gateway relays. Until then it reviews the tunnels
+// once more, and asks for their lists.
+func waitUntilRelaying(t *testing.T, all ...*websocket.Conn) {
 	t.Helper()
 	for _, conn := range all {
 		expectEcho(t, "open", conn)
@@ -63,50 +63,50 @@ func expectClose(t *testing.T, rule string, conn *websocket.Conn, code websocket
 	_, _, err := conn.Read(ctx)
 	var closed websocket.CloseError
 	if !errors.As(err, &closed) || closed.Code != code || closed.Reason != reason {
-		t.Errorf("%s: %v, want a close frame of %d %s", rule, err, code, reason)
+		t.Errorf("%s: got %v, want close frame %d %s", rule, err, code, reason)
 	}
 }
 
-// withoutFirst is the change that leaves the web integration "first" empty.
-func withoutFirst() origins.Change {
+// emptyFirst returns a change that removes all origins of the web integration "first".
+func emptyFirst() origins.Change {
 	return origins.Change{Tenant: "acme", Part: origins.Part{ID: "first", Revision: 10}}
 }
 
-func TestGateway_ClosesTheTunnelsOfARevokedOrigin(t *testing.T) {
-	w := newWorld(t, options{tenant: echo})
-	revoked, stays, same := w.open(listed, "/"), w.open(other, "/"), w.open(public, "/")
-	byID := w.open(listed, "/?qlik-web-integration-id=first")
-	begun := time.Now()
-	liststest.Apply(w.lists, withoutFirst())
-	expectClose(t, "by the union", revoked, websocket.StatusPolicyViolation, "revoked")
-	expectClose(t, "by the web integration", byID, websocket.StatusPolicyViolation, "revoked")
-	if took := time.Since(begun); took > time.Second {
-		t.Errorf("it took %v", took)
+func TestGateway_ClosesTunnelsOfRevokedOrigin(t *testing.T) {
+	h := newHarness(t, options{tenant: echo})
+	revoked, stays, same := h.openWebSocket(listed, "/"), h.openWebSocket(other, "/"), h.openWebSocket(public, "/")
+	byID := h.openWebSocket(listed, "/?qlik-web-integration-id=first")
+	start := time.Now()
+	liststest.Apply(h.lists, emptyFirst())
+	expectClose(t, "without web integration", revoked, websocket.StatusPolicyViolation, "revoked")
+	expectClose(t, "with web integration", byID, websocket.StatusPolicyViolation, "revoked")
+	if took := time.Since(start); took > time.Second {
+		t.Errorf("closed after %v, want at most 1s", took)
 	}
 	for range 2 {
-		if x := w.observed(); x.TunnelEnd != "revoked" || x.Status != 101 {
-			t.Errorf("observed %+v", x)
+		if x := h.nextExchange(); x.TunnelEnd != "revoked" || x.Status != 101 {
+			t.Errorf("exchange %+v, want it ended as revoked", x)
 		}
 	}
-	expectEcho(t, "another origin", stays)
-	expectEcho(t, "a public origin", same)
-	if got := w.proxy.Tunnels(); got["acme"] != 2 || len(got) != 1 {
-		t.Errorf("open tunnels: %v", got)
+	expectEcho(t, "other origin", stays)
+	expectEcho(t, "public origin", same)
+	if got := h.proxy.Tunnels(); got["acme"] != 2 || len(got) != 1 {
+		t.Errorf("open tunnels %v, want 2 of acme", got)
 	}
 }
 
-func TestGateway_ClosesATunnelWhoseIntegrationNoLongerListsIt(t *testing.T) {
-	w := newWorld(t, options{tenant: echo})
-	byID, byUnion := w.open(listed, "/?qlik-web-integration-id=first"), w.open(listed, "/")
-	liststest.Apply(w.lists, origins.Change{Tenant: "acme", Part: origins.Part{ID: "third", Revision: 9, Origins: []string{listed}}})
-	liststest.Apply(w.lists, withoutFirst())
-	expectClose(t, "by the web integration", byID, websocket.StatusPolicyViolation, "revoked")
-	expectEcho(t, "another web integration lists it", byUnion)
+func TestGateway_ClosesTunnelOfWebIntegrationThatNoLongerListsOrigin(t *testing.T) {
+	h := newHarness(t, options{tenant: echo})
+	byID, byUnion := h.openWebSocket(listed, "/?qlik-web-integration-id=first"), h.openWebSocket(listed, "/")
+	liststest.Apply(h.lists, origins.Change{Tenant: "acme", Part: origins.Part{ID: "third", Revision: 9, Origins: []string{listed}}})
+	liststest.Apply(h.lists, emptyFirst())
+	expectClose(t, "with web integration", byID, websocket.StatusPolicyViolation, "revoked")
+	expectEcho(t, "listed by other web integration", byUnion)
 }
 
-func TestGateway_ReviewsTunnelsWhoseListWasReadAnew(t *testing.T) {
+func TestGateway_ReviewsTunnelsAfterListReload(t *testing.T) {
 	revoked := make(chan bool, 1)
-	w := newWorld(t, options{tenant: echo, load: func(ctx context.Context, tenant string) (*origins.List, error) {
+	h := newHarness(t, options{tenant: echo, load: func(ctx context.Context, tenant string) (*origins.List, error) {
 		select {
 		case <-revoked:
 			return origins.NewList(20, nil), nil
@@ -114,36 +114,36 @@ func TestGateway_ReviewsTunnelsWhoseListWasReadAnew(t *testing.T) {
 			return loadTwo(ctx, tenant)
 		}
 	}})
-	conn := w.open(listed, "/")
+	conn := h.openWebSocket(listed, "/")
 	revoked <- true
-	liststest.Invalidate(w.lists, "acme")
-	expectClose(t, "read anew", conn, websocket.StatusPolicyViolation, "revoked")
+	liststest.Invalidate(h.lists, "acme")
+	expectClose(t, "reloaded", conn, websocket.StatusPolicyViolation, "revoked")
 }
 
-func TestGateway_LeavesTunnelsAloneThatItDoesNotEnforce(t *testing.T) {
-	w := newWorld(t, options{tenant: echo, mode: proxy.Headers})
-	conn := w.open(listed, "/")
-	liststest.Apply(w.lists, withoutFirst())
+func TestGateway_InModeHeadersKeepsTunnelsOfRevokedOrigin(t *testing.T) {
+	h := newHarness(t, options{tenant: echo, mode: proxy.Headers})
+	conn := h.openWebSocket(listed, "/")
+	liststest.Apply(h.lists, emptyFirst())
 	expectEcho(t, "mode headers", conn)
 }
 
 func TestGateway_ClosesTunnelsOnStop(t *testing.T) {
-	w := newWorld(t, options{tenant: echo})
-	conn := w.open(listed, "/")
+	h := newHarness(t, options{tenant: echo})
+	conn := h.openWebSocket(listed, "/")
 	stopped := make(chan bool)
 	go func() {
-		w.proxy.CloseTunnels(t.Context())
+		h.proxy.CloseTunnels(t.Context())
 		close(stopped)
 	}()
-	expectClose(t, "open at the stop", conn, websocket.StatusGoingAway, "shutdown")
+	expectClose(t, "opened before the stop", conn, websocket.StatusGoingAway, "shutdown")
 	<-stopped
-	if x := w.observed(); x.TunnelEnd != "shutdown" {
-		t.Errorf("observed %+v", x)
+	if x := h.nextExchange(); x.TunnelEnd != "shutdown" {
+		t.Errorf("exchange %+v, want it ended by shutdown", x)
 	}
-	expectClose(t, "opened after the stop", w.open(listed, "/"), websocket.StatusGoingAway, "shutdown")
+	expectClose(t, "opened after the stop", h.openWebSocket(listed, "/"), websocket.StatusGoingAway, "shutdown")
 }
 
-func TestGateway_LimitsTunnels(t *testing.T) {
+func TestGateway_ClosesIdleAndOldTunnels(t *testing.T) {
 	rows := []struct {
 		rule     string
 		timeouts proxy.Timeouts
@@ -153,35 +153,35 @@ func TestGateway_LimitsTunnels(t *testing.T) {
 		{"lifetime", proxy.Timeouts{WebSocketLifetime: 50 * time.Millisecond}, "lifetime"},
 	}
 	for _, row := range rows {
-		w := newWorld(t, options{tenant: echo, config: func(c *proxy.Config) { c.Timeouts = row.timeouts }})
-		expectClose(t, row.rule, w.open(listed, "/"), websocket.StatusGoingAway, row.reason)
-		if x := w.observed(); x.TunnelEnd != row.reason {
-			t.Errorf("%s: observed %+v", row.rule, x)
+		h := newHarness(t, options{tenant: echo, config: func(c *proxy.Config) { c.Timeouts = row.timeouts }})
+		expectClose(t, row.rule, h.openWebSocket(listed, "/"), websocket.StatusGoingAway, row.reason)
+		if x := h.nextExchange(); x.TunnelEnd != row.reason {
+			t.Errorf("%s: exchange %+v, want it ended by the limit", row.rule, x)
 		}
 	}
 }
 
-// A close frame stands between frames only. Within one the tunnel is closed
-// without it.
-func TestGateway_PutsNoCloseFrameIntoAFrame(t *testing.T) {
+// The gateway sends its close frame only between frames. Within a frame it closes the
+// tunnel without one.
+func TestGateway_SendsNoCloseFrameWithinFrame(t *testing.T) {
 	long := strings.Repeat("x", 200)
 	rows := []struct {
 		rule, sent, want string
 	}{
-		{"nothing was sent", "", "\x88\x09\x03\xf0revoked"},
-		{"after a whole frame", "\x81\x02hi", "\x81\x02hi\x88\x09\x03\xf0revoked"},
-		{"after a fragment", "\x01\x02hi", "\x01\x02hi\x88\x09\x03\xf0revoked"},
-		{"after a frame of 16-bit length", "\x82\x7e\x00\xc8" + long, "\x82\x7e\x00\xc8" + long + "\x88\x09\x03\xf0revoked"},
-		{"after a frame of 64-bit length", "\x82\x7f\x00\x00\x00\x00\x00\x00\x00\xc8" + long, "\x82\x7f\x00\x00\x00\x00\x00\x00\x00\xc8" + long + "\x88\x09\x03\xf0revoked"},
-		{"after a masked frame", "\x82\x81\x00\x00\x00\x00a", "\x82\x81\x00\x00\x00\x00a\x88\x09\x03\xf0revoked"},
-		{"within a header", "\x82", "\x82"},
-		{"within a length", "\x82\x7e\x00", "\x82\x7e\x00"},
-		{"within a payload", "\x82\x03ab", "\x82\x03ab"},
-		{"after a close frame", "\x88\x00", "\x88\x00"},
-		{"after a length that no frame has", "\x82\x7f\xff\x00\x00\x00\x00\x00\x00\x00", "\x82\x7f\xff\x00\x00\x00\x00\x00\x00\x00"},
+		{"no frame", "", "\x88\x09\x03\xf0revoked"},
+		{"after complete frame", "\x81\x02hi", "\x81\x02hi\x88\x09\x03\xf0revoked"},
+		{"after fragment", "\x01\x02hi", "\x01\x02hi\x88\x09\x03\xf0revoked"},
+		{"after frame with 16-bit length", "\x82\x7e\x00\xc8" + long, "\x82\x7e\x00\xc8" + long + "\x88\x09\x03\xf0revoked"},
+		{"after frame with 64-bit length", "\x82\x7f\x00\x00\x00\x00\x00\x00\x00\xc8" + long, "\x82\x7f\x00\x00\x00\x00\x00\x00\x00\xc8" + long + "\x88\x09\x03\xf0revoked"},
+		{"after masked frame", "\x82\x81\x00\x00\x00\x00a", "\x82\x81\x00\x00\x00\x00a\x88\x09\x03\xf0revoked"},
+		{"within header", "\x82", "\x82"},
+		{"within length", "\x82\x7e\x00", "\x82\x7e\x00"},
+		{"within payload", "\x82\x03ab", "\x82\x03ab"},
+		{"after close frame", "\x88\x00", "\x88\x00"},
+		{"after invalid length", "\x82\x7f\xff\x00\x00\x00\x00\x00\x00\x00", "\x82\x7f\xff\x00\x00\x00\x00\x00\x00\x00"},
 	}
 	for _, row := range rows {
-		w := newWorld(t, options{tenant: func(rw http.ResponseWriter, _ *http.Request) {
+		h := newHarness(t, options{tenant: func(rw http.ResponseWriter, _ *http.Request) {
 			conn, buffered, err := http.NewResponseController(rw).Hijack()
 			if err != nil {
 				panic(err)
@@ -190,7 +190,7 @@ func TestGateway_PutsNoCloseFrameIntoAFrame(t *testing.T) {
 			io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"+row.sent)
 			io.Copy(io.Discard, buffered)
 		}})
-		conn := w.dial()
+		conn := h.dial()
 		io.WriteString(conn, handshake("/", "Origin: "+listed))
 		reader := bufio.NewReader(conn)
 		if res, err := http.ReadResponse(reader, nil); err != nil || res.StatusCode != 101 {
@@ -200,34 +200,34 @@ func TestGateway_PutsNoCloseFrameIntoAFrame(t *testing.T) {
 		if _, err := io.ReadFull(reader, got); err != nil {
 			t.Fatal(err)
 		}
-		liststest.Apply(w.lists, withoutFirst())
+		liststest.Apply(h.lists, emptyFirst())
 		rest, err := io.ReadAll(reader)
 		if got := string(got) + string(rest); got != row.want || err != nil {
-			t.Errorf("%s: %q, %v, want %q", row.rule, got, err, row.want)
+			t.Errorf("%s: got %q, error %v; want %q", row.rule, got, err, row.want)
 		}
 	}
 }
 
-func TestGateway_TellsTheTenantTooThatATunnelIsClosed(t *testing.T) {
-	told := make(chan error, 1)
-	w := newWorld(t, options{tenant: func(rw http.ResponseWriter, r *http.Request) {
+func TestGateway_SendsCloseFrameToTenant(t *testing.T) {
+	closed := make(chan error, 1)
+	h := newHarness(t, options{tenant: func(rw http.ResponseWriter, r *http.Request) {
 		conn, err := websocket.Accept(rw, r, &websocket.AcceptOptions{InsecureSkipVerify: true})
 		if err != nil {
 			panic(err)
 		}
 		_, _, err = conn.Read(context.WithoutCancel(r.Context()))
-		told <- err
+		closed <- err
 	}})
-	w.open(listed, "/")
-	liststest.Apply(w.lists, withoutFirst())
-	if err := <-told; websocket.CloseStatus(err) != websocket.StatusPolicyViolation {
-		t.Errorf("the tenant got %v", err)
+	h.openWebSocket(listed, "/")
+	liststest.Apply(h.lists, emptyFirst())
+	if err := <-closed; websocket.CloseStatus(err) != websocket.StatusPolicyViolation {
+		t.Errorf("tenant got %v, want a close frame of policy violation", err)
 	}
 }
 
-// A client that reads nothing cannot keep its tunnel.
-func TestGateway_ClosesTheTunnelOfASlowReader(t *testing.T) {
-	w := newWorld(t, options{tenant: func(rw http.ResponseWriter, _ *http.Request) {
+// A client that does not read cannot keep its tunnel open.
+func TestGateway_ClosesTunnelOfClientThatDoesNotRead(t *testing.T) {
+	h := newHarness(t, options{tenant: func(rw http.ResponseWriter, _ *http.Request) {
 		conn, _, err := http.NewResponseController(rw).Hijack()
 		if err != nil {
 			panic(err)
@@ -238,146 +238,148 @@ func TestGateway_ClosesTheTunnelOfASlowReader(t *testing.T) {
 			_, err = io.WriteString(conn, frame)
 		}
 	}})
-	conn := w.dial()
+	conn := h.dial()
 	io.WriteString(conn, handshake("/", "Origin: "+listed))
 	if res, err := http.ReadResponse(bufio.NewReaderSize(conn, 16), nil); err != nil || res.StatusCode != 101 {
 		t.Fatalf("%v, %v", res, err)
 	}
-	liststest.Apply(w.lists, withoutFirst())
-	if x := w.observed(); x.TunnelEnd != "revoked" {
-		t.Errorf("observed %+v", x)
+	liststest.Apply(h.lists, emptyFirst())
+	if x := h.nextExchange(); x.TunnelEnd != "revoked" {
+		t.Errorf("exchange %+v, want it ended as revoked", x)
 	}
 }
 
-// Another tenant's list may have put this one out of the cache.
-func TestGateway_ReviewsTunnelsWhoseListIsNotCached(t *testing.T) {
+// The cache may have evicted the list for that of another tenant.
+func TestGateway_ReviewsTunnelsAfterEviction(t *testing.T) {
 	var revoked atomic.Bool
-	w := newWorld(t, options{tenant: echo, load: func(ctx context.Context, tenant string) (*origins.List, error) {
+	h := newHarness(t, options{tenant: echo, load: func(ctx context.Context, tenant string) (*origins.List, error) {
 		if revoked.Load() {
 			return origins.NewList(20, nil), nil
 		}
 		return loadTwo(ctx, tenant)
 	}})
-	conn := w.open(listed, "/")
-	expectDecided(t, conn)
+	conn := h.openWebSocket(listed, "/")
+	waitUntilRelaying(t, conn)
 	for i := range 10 {
-		w.lists.List(t.Context(), fmt.Sprint("tenant-", i))
+		h.lists.List(t.Context(), fmt.Sprint("tenant-", i))
 	}
 	revoked.Store(true)
-	liststest.Apply(w.lists, withoutFirst())
+	liststest.Apply(h.lists, emptyFirst())
 	expectClose(t, "evicted", conn, websocket.StatusPolicyViolation, "revoked")
 }
 
-// What is revoked between the decision and the tunnel finds no tunnel to close.
-func TestGateway_ClosesATunnelThatWasRevokedDuringItsHandshake(t *testing.T) {
-	for rule, stays := range map[string]bool{"the list is there": true, "the list can no longer be had": false} {
-		var gone atomic.Bool
-		var w *world
-		w = newWorld(t, options{load: func(ctx context.Context, tenant string) (*origins.List, error) {
-			if gone.Load() {
+// A change between the decision and the start of the tunnel finds no tunnel to close,
+// so the gateway decides once more when the tunnel is open.
+func TestGateway_ClosesTunnelRevokedDuringHandshake(t *testing.T) {
+	for rule, cached := range map[string]bool{"list cached": true, "list unavailable": false} {
+		var down atomic.Bool
+		var h *harness
+		h = newHarness(t, options{load: func(ctx context.Context, tenant string) (*origins.List, error) {
+			if down.Load() {
 				return nil, errors.New("the store is down")
 			}
 			return loadTwo(ctx, tenant)
 		}, tenant: func(rw http.ResponseWriter, r *http.Request) {
-			liststest.Apply(w.lists, withoutFirst())
-			if !stays {
+			liststest.Apply(h.lists, emptyFirst())
+			if !cached {
 				for i := range 10 {
-					w.lists.List(r.Context(), fmt.Sprint("tenant-", i))
+					h.lists.List(r.Context(), fmt.Sprint("tenant-", i))
 				}
-				gone.Store(true)
+				down.Store(true)
 			}
 			echo(rw, r)
 		}})
-		conn := w.open(listed, "/")
+		conn := h.openWebSocket(listed, "/")
 		expectClose(t, rule, conn, websocket.StatusPolicyViolation, "revoked")
 	}
 }
 
-// An outage of the store during a handshake is no revocation either.
-func TestGateway_KeepsATunnelWhoseListIsPutOutDuringItsHandshake(t *testing.T) {
+// A list that becomes unavailable during the handshake does not close the tunnel
+// unless it has changed.
+func TestGateway_KeepsTunnelWhoseListIsEvictedDuringHandshake(t *testing.T) {
 	var down atomic.Bool
-	asked := make(chan bool, 100)
-	var w *world
-	w = newWorld(t, options{load: func(ctx context.Context, tenant string) (*origins.List, error) {
+	loads := make(chan bool, 100)
+	var h *harness
+	h = newHarness(t, options{load: func(ctx context.Context, tenant string) (*origins.List, error) {
 		if down.Load() {
-			asked <- true
+			loads <- true
 			return nil, errors.New("the store is down")
 		}
 		return loadTwo(ctx, tenant)
 	}, tenant: func(rw http.ResponseWriter, r *http.Request) {
 		for i := range 10 {
-			w.lists.List(r.Context(), fmt.Sprint("tenant-", i))
+			h.lists.List(r.Context(), fmt.Sprint("tenant-", i))
 		}
 		down.Store(true)
 		echo(rw, r)
 	}})
-	conn := w.open(listed, "/")
-	expectEcho(t, "nobody says that it has changed", conn)
-	<-asked
-	liststest.Apply(w.lists, withoutFirst())
-	expectClose(t, "it has changed", conn, websocket.StatusPolicyViolation, "revoked")
+	conn := h.openWebSocket(listed, "/")
+	expectEcho(t, "no notification", conn)
+	<-loads
+	liststest.Apply(h.lists, emptyFirst())
+	expectClose(t, "list changed", conn, websocket.StatusPolicyViolation, "revoked")
 }
 
-// A store that does not answer for one tenant holds up no other.
-func TestGateway_ReviewsTenantsBesideEachOther(t *testing.T) {
-	asked, release := make(chan bool, 100), make(chan bool)
+// A list that the store does not return must not delay the reviews of other tenants.
+func TestGateway_ReviewsTenantsConcurrently(t *testing.T) {
+	loads, release := make(chan bool, 100), make(chan bool)
 	defer close(release)
 	var slow atomic.Bool
-	w := newWorld(t, options{tenant: echo, load: func(ctx context.Context, tenant string) (*origins.List, error) {
+	h := newHarness(t, options{tenant: echo, load: func(ctx context.Context, tenant string) (*origins.List, error) {
 		if tenant == "empty" && slow.Load() {
-			asked <- true
+			loads <- true
 			<-release
 		}
 		return loadTwo(ctx, tenant)
 	}})
-	conn, other := w.open(listed, "/"), w.openAt("empty.example", public, "/")
-	expectDecided(t, conn, other)
+	conn, other := h.openWebSocket(listed, "/"), h.openWebSocketAt("empty.example", public, "/")
+	waitUntilRelaying(t, conn, other)
 	for i := range 9 {
-		w.lists.List(t.Context(), fmt.Sprint("tenant-", i))
-		w.lists.List(t.Context(), "acme")
+		h.lists.List(t.Context(), fmt.Sprint("tenant-", i))
+		h.lists.List(t.Context(), "acme")
 	}
 	slow.Store(true)
-	liststest.Apply(w.lists, origins.Change{Tenant: "empty", Part: origins.Part{ID: "first", Revision: 10}})
-	<-asked
-	liststest.Apply(w.lists, withoutFirst())
-	expectClose(t, "beside a tenant whose list does not come", conn, websocket.StatusPolicyViolation, "revoked")
+	liststest.Apply(h.lists, origins.Change{Tenant: "empty", Part: origins.Part{ID: "first", Revision: 10}})
+	<-loads
+	liststest.Apply(h.lists, emptyFirst())
+	expectClose(t, "while the list of another tenant loads", conn, websocket.StatusPolicyViolation, "revoked")
 }
 
-func TestGateway_ClosesTunnelsWhoseListCanNoLongerBeHad(t *testing.T) {
-	var gone atomic.Bool
-	w := newWorld(t, options{tenant: echo, load: func(ctx context.Context, tenant string) (*origins.List, error) {
-		if gone.Load() {
+func TestGateway_ClosesTunnelsIfChangedListIsUnavailable(t *testing.T) {
+	var down atomic.Bool
+	h := newHarness(t, options{tenant: echo, load: func(ctx context.Context, tenant string) (*origins.List, error) {
+		if down.Load() {
 			return nil, errors.New("the store is down")
 		}
 		return loadTwo(ctx, tenant)
 	}})
-	conn, same := w.open(listed, "/"), w.open(public, "/")
-	expectDecided(t, conn, same)
+	conn, same := h.openWebSocket(listed, "/"), h.openWebSocket(public, "/")
+	waitUntilRelaying(t, conn, same)
 	for i := range 10 {
-		w.lists.List(t.Context(), fmt.Sprint("tenant-", i))
+		h.lists.List(t.Context(), fmt.Sprint("tenant-", i))
 	}
-	gone.Store(true)
-	liststest.Apply(w.lists, withoutFirst())
-	expectClose(t, "not to be had", conn, websocket.StatusPolicyViolation, "revoked")
-	expectEcho(t, "a public origin needs no list", same)
+	down.Store(true)
+	liststest.Apply(h.lists, emptyFirst())
+	expectClose(t, "list unavailable", conn, websocket.StatusPolicyViolation, "revoked")
+	expectEcho(t, "public origin, which needs no list", same)
 }
 
-func TestGateway_KeepsTunnelsThroughWhichSomethingPasses(t *testing.T) {
+func TestGateway_KeepsTunnelsInUse(t *testing.T) {
 	const idle = 500 * time.Millisecond
-	w := newWorld(t, options{tenant: echo, config: func(c *proxy.Config) { c.Timeouts.WebSocketIdle = idle }})
-	conn := w.open(listed, "/")
-	for begun := time.Now(); time.Since(begun) < 2*idle; {
+	h := newHarness(t, options{tenant: echo, config: func(c *proxy.Config) { c.Timeouts.WebSocketIdle = idle }})
+	conn := h.openWebSocket(listed, "/")
+	for start := time.Now(); time.Since(start) < 2*idle; {
 		expectEcho(t, "in use", conn)
 		if t.Failed() {
 			return
 		}
 	}
-	expectClose(t, "idle at last", conn, websocket.StatusGoingAway, "idle")
+	expectClose(t, "idle", conn, websocket.StatusGoingAway, "idle")
 }
 
-// What a tenant says when its tunnel is closed already is for nobody.
-func TestGateway_LetsNothingFollowItsCloseFrame(t *testing.T) {
-	w := newWorld(t, options{tenant: func(rw http.ResponseWriter, _ *http.Request) {
+// Nothing that the tenant sends after the gateway's close frame reaches the client.
+func TestGateway_RelaysNothingAfterItsCloseFrame(t *testing.T) {
+	h := newHarness(t, options{tenant: func(rw http.ResponseWriter, _ *http.Request) {
 		conn, buffered, err := http.NewResponseController(rw).Hijack()
 		if err != nil {
 			panic(err)
@@ -388,14 +390,14 @@ func TestGateway_LetsNothingFollowItsCloseFrame(t *testing.T) {
 		io.WriteString(conn, "\x81\x02hi")
 		io.Copy(io.Discard, buffered)
 	}})
-	conn := w.dial()
+	conn := h.dial()
 	io.WriteString(conn, handshake("/", "Origin: "+listed))
 	reader := bufio.NewReader(conn)
 	if res, err := http.ReadResponse(reader, nil); err != nil || res.StatusCode != 101 {
 		t.Fatalf("%v, %v", res, err)
 	}
-	liststest.Apply(w.lists, withoutFirst())
+	liststest.Apply(h.lists, emptyFirst())
 	if rest, err := io.ReadAll(reader); string(rest) != "\x88\x09\x03\xf0revoked" || err != nil {
-		t.Errorf("%q, %v", rest, err)
+		t.Errorf("got %q, error %v; want only the close frame", rest, err)
 	}
 }

@@ -13,9 +13,9 @@ import (
 	"originwarden/proxy"
 )
 
-// whimsical answers an upload before it, in the middle of it, after it, with it, or
-// not at all.
-func whimsical(rw http.ResponseWriter, r *http.Request) {
+// respondAtRandom responds before, during or after the upload, echoes it, or aborts the
+// response.
+func respondAtRandom(rw http.ResponseWriter, r *http.Request) {
 	switch rand.IntN(5) {
 	case 0:
 		rw.WriteHeader(http.StatusRequestEntityTooLarge)
@@ -32,41 +32,43 @@ func whimsical(rw http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// Whoever ends an exchange, and whenever: nothing of it is used afterwards.
-func TestGateway_OutlivesUploadsThatEndAnywhere(t *testing.T) {
-	const clients, each = 16, 20
+// Nothing of an exchange may be used after its end, no matter which side ends it and
+// when.
+func TestGateway_SurvivesUploadsAbortedAtAnyPoint(t *testing.T) {
+	const clients, uploadsPerClient = 16, 20
 	body := make([]byte, 4<<20)
 	for _, protocol := range protocols() {
-		w := newWorld(t, options{protocol: protocol, config: func(c *proxy.Config) {
+		h := newHarness(t, options{protocol: protocol, config: func(c *proxy.Config) {
 			c.Timeouts.Progress, c.Timeouts.Response, c.BodyBytes = 20*time.Millisecond, 200*time.Millisecond, 3<<20
-			c.Tenants[0].Upstream = tenantThatReadsNoBody(t, whimsical)
+			c.Tenants[0].Upstream = startTenant(t, respondAtRandom)
 			c.OnEnd = nil
 		}})
 		var uploads sync.WaitGroup
 		for range clients {
 			uploads.Go(func() {
-				for range each {
-					w.upload(body[:rand.IntN(len(body))], time.Duration(rand.IntN(60))*time.Millisecond)
+				for range uploadsPerClient {
+					h.uploadWithTimeout(body[:rand.IntN(len(body))], time.Duration(rand.IntN(60))*time.Millisecond)
 				}
 			})
 		}
 		uploads.Wait()
-		if got := w.send(request("GET /", "Host: empty.example")); got.StatusCode != http.StatusOK {
-			t.Errorf("%s: then %d", protocol, got.StatusCode)
+		if got := h.send(request("GET /", "Host: empty.example")); got.StatusCode != http.StatusOK {
+			t.Errorf("%s: status %d after the uploads, want 200", protocol, got.StatusCode)
 		}
 	}
 }
 
-// upload posts body, by its length or in chunks, and leaves after a while.
-func (w *world) upload(body []byte, patience time.Duration) {
-	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
+// uploadWithTimeout posts body, with its length or chunked, and disconnects after the
+// timeout.
+func (h *harness) uploadWithTimeout(body []byte, timeout time.Duration) {
+	ctx, cancel := context.WithTimeout(h.t.Context(), timeout)
 	defer cancel()
-	r := w.newRequest("POST", "/").WithContext(ctx)
+	r := h.newRequest("POST", "/").WithContext(ctx)
 	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	if rand.IntN(2) == 0 {
 		r.ContentLength = -1
 	}
-	if res, err := w.gateway.Client().Do(r); err == nil {
+	if res, err := h.gateway.Client().Do(r); err == nil {
 		io.Copy(io.Discard, res.Body)
 		res.Body.Close()
 	}

@@ -15,8 +15,9 @@ import (
 	"originwarden/proxy/downstream"
 )
 
-// listenLimited serves 200 on a limited listener and returns its address.
-func listenLimited(t *testing.T, perClient int, trusted []netip.Prefix, refused func()) string {
+// serveLimited starts a server on a limited listener that responds 200 to every
+// request. It returns the address.
+func serveLimited(t *testing.T, perClient int, trusted []netip.Prefix, refused func()) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -28,8 +29,8 @@ func listenLimited(t *testing.T, perClient int, trusted []netip.Prefix, refused 
 	return listener.Addr().String()
 }
 
-// ask sends a request on a new connection and returns that with the status.
-func ask(t *testing.T, address string) (net.Conn, int) {
+// get sends a request on a new connection. It returns the connection and the status.
+func get(t *testing.T, address string) (net.Conn, int) {
 	t.Helper()
 	conn, err := net.Dial("tcp", address)
 	if err != nil {
@@ -45,39 +46,39 @@ func ask(t *testing.T, address string) (net.Conn, int) {
 	return conn, res.StatusCode
 }
 
-func TestListener_HoldsEachClientToItsNumber(t *testing.T) {
+func TestListener_LimitsConnectionsPerClient(t *testing.T) {
 	var refused atomic.Int32
-	address := listenLimited(t, 2, nil, func() { refused.Add(1) })
-	first, status := ask(t, address)
-	if _, second := ask(t, address); status != 200 || second != 200 {
-		t.Fatalf("the first two got %d and %d", status, second)
+	address := serveLimited(t, 2, nil, func() { refused.Add(1) })
+	first, status := get(t, address)
+	if _, second := get(t, address); status != 200 || second != 200 {
+		t.Fatalf("first two connections: status %d and %d, want 200", status, second)
 	}
-	if _, status := ask(t, address); status != 503 || refused.Load() != 1 {
-		t.Errorf("the third got %d, told %d times", status, refused.Load())
+	if _, status := get(t, address); status != 503 || refused.Load() != 1 {
+		t.Errorf("third connection: status %d, want 503; refused called %d times, want 1", status, refused.Load())
 	}
 	first.Close()
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); { // the server has to notice
-		if _, status = ask(t, address); status == 200 {
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); { // until the server notices the close
+		if _, status = get(t, address); status == 200 {
 			return
 		}
 	}
-	t.Errorf("after one has left, the next got %d", status)
+	t.Errorf("after one was closed: status %d, want 200", status)
 }
 
 func TestListener_DoesNotCountTrustedProxies(t *testing.T) {
-	address := listenLimited(t, 1, []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, nil)
+	address := serveLimited(t, 1, []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, nil)
 	for range 5 {
-		if _, status := ask(t, address); status != 200 {
-			t.Errorf("got %d", status)
+		if _, status := get(t, address); status != 200 {
+			t.Errorf("status %d, want 200", status)
 		}
 	}
 }
 
-func TestListener_OfZeroIsNone(t *testing.T) {
-	address := listenLimited(t, 0, nil, nil)
+func TestListener_ZeroIsNoLimit(t *testing.T) {
+	address := serveLimited(t, 0, nil, nil)
 	for range 3 {
-		if _, status := ask(t, address); status != 200 {
-			t.Errorf("got %d", status)
+		if _, status := get(t, address); status != 200 {
+			t.Errorf("status %d, want 200", status)
 		}
 	}
 }
@@ -120,12 +121,12 @@ func TestListener_CountsACloseOnce(t *testing.T) {
 	refused := connect()
 	refused.SetDeadline(time.Now().Add(20 * time.Second))
 	if res, err := http.ReadResponse(bufio.NewReader(refused), nil); err != nil || res.StatusCode != 503 {
-		t.Errorf("the one too many got %v, %v", res, err)
+		t.Errorf("connection above the limit got %v, error %v; want status 503", res, err)
 	}
 }
 
-// Who speaks TLS could not read a response without.
-func TestListener_SaysNothingBeforeTLS(t *testing.T) {
+// A TLS client cannot read an unencrypted response.
+func TestListener_SendsNothingBeforeTLS(t *testing.T) {
 	inner, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -145,13 +146,13 @@ func TestListener_SaysNothingBeforeTLS(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { conn.Close() })
-		patience := 20 * time.Second
+		timeout := 20 * time.Second
 		if want != io.EOF {
-			patience = 50 * time.Millisecond
+			timeout = 50 * time.Millisecond
 		}
-		conn.SetDeadline(time.Now().Add(patience))
+		conn.SetDeadline(time.Now().Add(timeout))
 		if n, err := conn.Read(make([]byte, 1)); n > 0 || !errors.Is(err, want) {
-			t.Errorf("%d bytes, %v; want %v", n, err, want)
+			t.Errorf("read %d bytes, error %v; want %v", n, err, want)
 		}
 	}
 }

@@ -21,8 +21,8 @@ import (
 
 const ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
-// piped dials one connection.
-func piped(conn net.Conn) func(context.Context) (net.Conn, error) {
+// dialOnce returns conn for the first dial, then an error.
+func dialOnce(conn net.Conn) func(context.Context) (net.Conn, error) {
 	var once sync.Once
 	return func(context.Context) (dialled net.Conn, err error) {
 		err = errors.New("there is no other connection")
@@ -31,11 +31,11 @@ func piped(conn net.Conn) func(context.Context) (net.Conn, error) {
 	}
 }
 
-// A request is sent once, or again if that can do no harm.
-func TestUpstream_SendsAgainOnlyWhatIsSafe(t *testing.T) {
+// Only GET, HEAD and OPTIONS requests without a body are retried on another connection.
+func TestPool_RetriesOnlySafeRequests(t *testing.T) {
 	for _, row := range []struct {
 		method, body string
-		again        bool
+		retried      bool
 	}{
 		{"GET", "", true}, {"HEAD", "", true}, {"OPTIONS", "", true},
 		{"GET", "body", false}, {"POST", "", false}, {"POST", "body", false}, {"PUT", "", false}, {"DELETE", "", false}, {"PATCH", "body", false}, {"PROPFIND", "", false},
@@ -52,39 +52,37 @@ func TestUpstream_SendsAgainOnlyWhatIsSafe(t *testing.T) {
 				io.WriteString(conn, strings.TrimSuffix(ok, map[bool]string{true: "ok"}[row.method == "HEAD"]))
 			}
 		})
-		got := ask(s.upstream(t), &http1.Call{Request: newRequest(t, row.method, row.body)})
-		if (got.err == nil) != row.again || received.Load() != map[bool]int32{true: 2, false: 1}[row.again] {
-			t.Errorf("%s %q: received %d times, %v", row.method, row.body, received.Load(), got.err)
+		got := do(s.upstream(t), &http1.Call{Request: newRequest(t, row.method, row.body)})
+		if (got.err == nil) != row.retried || received.Load() != map[bool]int32{true: 2, false: 1}[row.retried] {
+			t.Errorf("%s %q: received %d times, error %v; want retry %v", row.method, row.body, received.Load(), got.err, row.retried)
 		}
 	}
 }
 
-// A server that gives no response to anything is not asked without end.
-func TestUpstream_SendsNothingMoreThanThreeTimes(t *testing.T) {
+func TestPool_SendsRequestAtMostThreeTimes(t *testing.T) {
 	var received atomic.Int32
 	s := newServer(t, func(n int, _ net.Conn, from *bufio.Reader) {
 		readRequest(from)
 		received.Add(1)
 	})
 	if got := get(t, s.upstream(t)); got.err == nil || received.Load() != 3 {
-		t.Errorf("received %d times, %v", received.Load(), got.err)
+		t.Errorf("received %d times, error %v; want 3 times and an error", received.Load(), got.err)
 	}
 }
 
-// A response that has begun is the response.
-func TestUpstream_SendsNothingAgainWhoseAnswerHasBegun(t *testing.T) {
+// A request is not retried once its response has begun.
+func TestPool_DoesNotRetryAfterResponseHasBegun(t *testing.T) {
 	s := newServer(t, func(_ int, conn net.Conn, from *bufio.Reader) {
 		readRequest(from)
 		io.WriteString(conn, "HTTP/1.1 200 OK\r\nX: ")
 	})
 	if got := get(t, s.upstream(t)); !errors.Is(got.err, io.ErrUnexpectedEOF) || s.opened.Load() != 1 {
-		t.Errorf("%d connections, %v", s.opened.Load(), got.err)
+		t.Errorf("%d connections, error %v; want 1 and an unexpected EOF", s.opened.Load(), got.err)
 	}
 }
 
-// A connection that the server has closed meanwhile carries no request, whatever
-// its method.
-func TestUpstream_NoticesThatAKeptConnectionWasClosed(t *testing.T) {
+// An idle connection that the server has closed is not used, for any method.
+func TestPool_DetectsClosedIdleConnection(t *testing.T) {
 	closed := make(chan bool)
 	s := newServer(t, func(_ int, conn net.Conn, from *bufio.Reader) {
 		if _, err := readRequest(from); err != nil {
@@ -96,48 +94,48 @@ func TestUpstream_NoticesThatAKeptConnectionWasClosed(t *testing.T) {
 	})
 	u := s.upstream(t)
 	for _, method := range []string{"GET", "POST", "DELETE", "PUT", "GET"} {
-		if got := ask(u, &http1.Call{Request: newRequest(t, method, "")}); got.err != nil || got.body != "ok" {
-			t.Errorf("%s: %v", method, got.err)
+		if got := do(u, &http1.Call{Request: newRequest(t, method, "")}); got.err != nil || got.body != "ok" {
+			t.Errorf("%s: body %q, error %v", method, got.body, got.err)
 		}
 		<-closed
 	}
 }
 
-// Bytes that nobody asked for are nobody's response.
-func TestUpstream_DropsAConnectionThatSpeaksUnasked(t *testing.T) {
-	said := make(chan bool)
+// Bytes that arrive without a request must not become the response to the next one.
+func TestPool_ClosesConnectionWithUnexpectedBytes(t *testing.T) {
+	sent := make(chan bool)
 	s := newServer(t, func(n int, conn net.Conn, from *bufio.Reader) {
 		for {
 			if _, err := readRequest(from); err != nil {
 				return
 			}
 			io.WriteString(conn, ok)
-			<-said // until the response was read
+			<-sent // the response was read
 			io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged")
-			said <- true
+			sent <- true
 		}
 	})
 	u := s.upstream(t)
 	for range 3 {
 		if got := get(t, u); got.body != "ok" {
-			t.Errorf("%q, %v", got.body, got.err)
+			t.Errorf("body %q, error %v; want \"ok\"", got.body, got.err)
 		}
-		said <- true
-		<-said
+		sent <- true
+		<-sent
 	}
 	if s.opened.Load() != 3 {
-		t.Errorf("%d connections", s.opened.Load())
+		t.Errorf("%d connections, want 3", s.opened.Load())
 	}
 }
 
-// A request that is not safe takes no connection that was idle for as long as a
-// server may keep it.
-func TestUpstream_SendsNothingUnsafeWhereTheServerMayBeClosing(t *testing.T) {
+// An unsafe request does not use a connection that has been idle for so long that the
+// server may be closing it.
+func TestPool_SendsUnsafeRequestOnRecentlyUsedConnectionOnly(t *testing.T) {
 	for _, row := range []struct {
-		announced string
+		keepAlive string
 		method    string
 		idle      time.Duration
-		again     bool
+		reused    bool
 	}{
 		{"", "GET", time.Minute, true},
 		{"", "POST", 49 * time.Millisecond, true},
@@ -146,122 +144,123 @@ func TestUpstream_SendsNothingUnsafeWhereTheServerMayBeClosing(t *testing.T) {
 		{"Keep-Alive: timeout=5, max=100\r\n", "POST", 2 * time.Second, true},
 		{"Keep-Alive: timeout=5\r\n", "POST", 3 * time.Second, false},
 		{"Keep-Alive: timeout=x\r\n", "POST", time.Second, false},
-		{"", "GET", 90 * time.Second, false}, // our own limit
+		{"", "GET", 90 * time.Second, false}, // the pool's own limit
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			dialled := 0
 			u := http1.New(http1.Config{Idle: 90 * time.Second, Dial: func(context.Context) (net.Conn, error) {
 				dialled++
 				client, peer := net.Pipe()
-				go saying("HTTP/1.1 200 OK\r\n"+row.announced+"Content-Length: 2\r\n\r\nok")(0, peer, bufio.NewReader(peer))
+				go respondWith("HTTP/1.1 200 OK\r\n"+row.keepAlive+"Content-Length: 2\r\n\r\nok")(0, peer, bufio.NewReader(peer))
 				return client, nil
 			}})
 			defer u.Retire()
 			for _, method := range []string{"GET", row.method} {
-				if got := ask(u, &http1.Call{Request: newRequest(t, method, "")}); got.err != nil {
+				if got := do(u, &http1.Call{Request: newRequest(t, method, "")}); got.err != nil {
 					t.Errorf("%+v: %v", row, got.err)
 				}
 				time.Sleep(row.idle)
 			}
-			if (dialled == 1) != row.again {
-				t.Errorf("%+v: %d connections", row, dialled)
+			if (dialled == 1) != row.reused {
+				t.Errorf("%+v: dialled %d connections", row, dialled)
 			}
 		})
 	}
 }
 
-// A server that starts is waited for, once.
-func TestUpstream_TriesAServerThatRefusesForASecond(t *testing.T) {
+// The first request waits a second for a server that refuses connections, as one that
+// is starting does.
+func TestPool_RetriesRefusedConnectionForOneSecond(t *testing.T) {
 	refused := &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
 	for _, row := range []struct {
 		rule string
 		down time.Duration
 		err  error
-		good bool
-		took time.Duration // at most
+		ok   bool
+		took time.Duration // upper limit
 	}{
-		{"it starts", 500 * time.Millisecond, refused, true, 700 * time.Millisecond},
-		{"it does not", time.Hour, refused, false, 1200 * time.Millisecond},
-		{"it is unknown", time.Hour, &net.OpError{Op: "dial", Err: syscall.EHOSTUNREACH}, false, 0},
+		{"server starts", 500 * time.Millisecond, refused, true, 700 * time.Millisecond},
+		{"server does not start", time.Hour, refused, false, 1200 * time.Millisecond},
+		{"host unreachable", time.Hour, &net.OpError{Op: "dial", Err: syscall.EHOSTUNREACH}, false, 0},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			began := time.Now()
+			start := time.Now()
 			u := http1.New(http1.Config{Dial: func(context.Context) (net.Conn, error) {
-				if time.Since(began) < row.down {
+				if time.Since(start) < row.down {
 					return nil, row.err
 				}
 				client, peer := net.Pipe()
-				go saying(ok)(0, peer, bufio.NewReader(peer))
+				go respondWith(ok)(0, peer, bufio.NewReader(peer))
 				return client, nil
 			}})
 			defer u.Retire()
-			got := ask(u, &http1.Call{Request: newRequest(t, "POST", "body")})
-			if took := time.Since(began); (got.err == nil) != row.good || took > row.took {
-				t.Errorf("%s: %v after %v", row.rule, got.err, took)
+			got := do(u, &http1.Call{Request: newRequest(t, "POST", "body")})
+			if took := time.Since(start); (got.err == nil) != row.ok || took > row.took {
+				t.Errorf("%s: error %v after %v, want at most %v", row.rule, got.err, took, row.took)
 			}
-			if again := time.Now(); !row.good {
-				if get(t, u); time.Since(again) != 0 {
-					t.Errorf("%s: the next request waits for %v", row.rule, time.Since(again))
+			if next := time.Now(); !row.ok {
+				if get(t, u); time.Since(next) != 0 {
+					t.Errorf("%s: next request waited %v, want none", row.rule, time.Since(next))
 				}
 			}
 		})
 	}
 }
 
-func TestUpstream_EndsWithItsContext(t *testing.T) {
-	for rule, answer := range map[string]string{"before the response": "", "in the response": "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"} {
+func TestPool_EndsRequestWithItsContext(t *testing.T) {
+	for rule, response := range map[string]string{"before response": "", "during response": "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"} {
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		s := newServer(t, func(_ int, conn net.Conn, from *bufio.Reader) {
 			readRequest(from)
-			io.WriteString(conn, answer)
+			io.WriteString(conn, response)
 			cancel()
 			_, err := from.ReadByte()
 			ended <- err
 		})
-		got := ask(s.upstream(t), &http1.Call{Request: newRequest(t, "GET", "").WithContext(ctx)})
+		got := do(s.upstream(t), &http1.Call{Request: newRequest(t, "GET", "").WithContext(ctx)})
 		if !errors.Is(got.err, context.Canceled) {
-			t.Errorf("%s: %d %q, %v", rule, got.status, got.body, got.err)
+			t.Errorf("%s: status %d, body %q, error %v; want context canceled", rule, got.status, got.body, got.err)
 		}
 		if err := <-ended; err == nil {
-			t.Errorf("%s: the server got more", rule)
+			t.Errorf("%s: server received more bytes, want the connection closed", rule)
 		}
 	}
 }
 
-func TestUpstream_GivesAServerItsTimeToAnswer(t *testing.T) {
+func TestPool_TimesOutWaitingForResponse(t *testing.T) {
 	for _, body := range []string{"", "body"} {
 		s := newServer(t, func(_ int, conn net.Conn, from *bufio.Reader) {
 			readRequest(from)
-			io.Copy(io.Discard, from) // and says nothing
+			io.Copy(io.Discard, from) // never responds
 		})
 		u := http1.New(http1.Config{Dial: s.dial, Response: 20 * time.Millisecond})
-		got := ask(u, &http1.Call{Request: newRequest(t, "POST", body)})
+		got := do(u, &http1.Call{Request: newRequest(t, "POST", body)})
 		var timeout net.Error
 		if !errors.As(got.err, &timeout) || !timeout.Timeout() {
-			t.Errorf("%q: %v", body, got.err)
+			t.Errorf("body %q: error %v, want a timeout", body, got.err)
 		}
 	}
 }
 
-// An error of the request's own body is told as it is.
-func TestUpstream_TellsWhyABodyCouldNotBeRead(t *testing.T) {
+// Do returns the error of the request body unchanged.
+func TestPool_ReturnsErrorOfRequestBody(t *testing.T) {
 	broken := errors.New("broken")
 	s := newServer(t, func(_ int, _ net.Conn, from *bufio.Reader) { io.Copy(io.Discard, from) })
 	for _, length := range []int64{-1, 10} {
 		r := newRequest(t, "POST", "x")
-		r.Body, r.ContentLength = io.NopCloser(io.MultiReader(strings.NewReader("half"), iotestErrReader{broken})), length
-		if got := ask(s.upstream(t), &http1.Call{Request: r}); !errors.Is(got.err, broken) {
-			t.Errorf("%d: %v", length, got.err)
+		r.Body, r.ContentLength = io.NopCloser(io.MultiReader(strings.NewReader("half"), errReader{broken})), length
+		if got := do(s.upstream(t), &http1.Call{Request: r}); !errors.Is(got.err, broken) {
+			t.Errorf("length %d: error %v, want %v", length, got.err, broken)
 		}
 	}
 }
 
-type iotestErrReader struct{ err error }
+type errReader struct{ err error }
 
-func (r iotestErrReader) Read([]byte) (int, error) { return 0, r.err }
+func (r errReader) Read([]byte) (int, error) { return 0, r.err }
 
-func TestUpstream_SendsTheRequestAsItIs(t *testing.T) {
+func TestPool_WritesRequestHead(t *testing.T) {
 	heads := make(chan string, 1)
 	s := newServer(t, func(_ int, conn net.Conn, from *bufio.Reader) {
 		head, _ := readRequest(from)
@@ -270,13 +269,13 @@ func TestUpstream_SendsTheRequestAsItIs(t *testing.T) {
 	})
 	r := newRequest(t, "POST", "body")
 	r.Header = http.Header{"B": {"2", "3"}, "A": {"1"}, "User-Agent": {""}, "Dnt": {"1"}, "Content-Length": {"9"}, "Bad name": {"x"}, "X": {"a\r\nb"}}
-	ask(s.upstream(t), &http1.Call{Request: r, Target: "//a|b/../%zz?x;y=\xff"})
+	do(s.upstream(t), &http1.Call{Request: r, Target: "//a|b/../%zz?x;y=\xff"})
 	if got, want := <-heads, "POST //a|b/../%zz?x;y=\xff HTTP/1.1\r\nHost: server.example\r\nA: 1\r\nB: 2\r\nB: 3\r\nDNT: 1\r\nContent-Length: 4\r\n\r\n"; got != want {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
 }
 
-func TestUpstream_SendsChunksAndTrailers(t *testing.T) {
+func TestPool_WritesChunksAndTrailers(t *testing.T) {
 	bodies := make(chan string, 1)
 	s := newServer(t, func(_ int, conn net.Conn, from *bufio.Reader) {
 		r, _ := http.ReadRequest(from)
@@ -286,16 +285,16 @@ func TestUpstream_SendsChunksAndTrailers(t *testing.T) {
 	})
 	r := newRequest(t, "POST", "x")
 	r.Body, r.ContentLength, r.Trailer = io.NopCloser(strings.NewReader("the body")), -1, http.Header{"X-Sum": {"7"}}
-	ask(s.upstream(t), &http1.Call{Request: r})
+	do(s.upstream(t), &http1.Call{Request: r})
 	if got, want := <-bodies, "the body <nil> map[X-Sum:[7]]"; got != want {
-		t.Errorf("%s, want %s", got, want)
+		t.Errorf("got %s, want %s", got, want)
 	}
 }
 
-func TestUpstream_RetiresConnectionsWhenTheirRequestsHaveEnded(t *testing.T) {
+func TestPool_RetireClosesConnectionsAfterTheirRequests(t *testing.T) {
 	ended := make(chan int, 2)
 	s := newServer(t, func(n int, conn net.Conn, from *bufio.Reader) {
-		saying(ok)(n, conn, from)
+		respondWith(ok)(n, conn, from)
 		ended <- n
 	})
 	u := s.upstream(t)
@@ -306,10 +305,10 @@ func TestUpstream_RetiresConnectionsWhenTheirRequestsHaveEnded(t *testing.T) {
 	}
 	u.Retire()
 	if body, err := io.ReadAll(res.Body); string(body) != "ok" || err != nil {
-		t.Errorf("%q, %v", body, err)
+		t.Errorf("body %q, error %v; want \"ok\"", body, err)
 	}
 	<-ended
 	if s.opened.Load() != 1 {
-		t.Errorf("%d connections", s.opened.Load())
+		t.Errorf("%d connections, want 1", s.opened.Load())
 	}
 }

@@ -16,14 +16,14 @@ import (
 	"originwarden/proxy/http1"
 )
 
-// server is a server on a bare socket.
+// server is a server that serves its connections without net/http.
 type server struct {
 	listener net.Listener
 	opened   atomic.Int32
 }
 
-// newServer returns a server whose connections are served by serve, which is told
-// their number, each until it returns.
+// newServer starts a server that calls serve for each connection, with its number, and
+// closes it when serve returns.
 func newServer(t testing.TB, serve func(n int, conn net.Conn, from *bufio.Reader)) *server {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -58,19 +58,20 @@ func (s *server) upstream(t testing.TB) *http1.Pool {
 	return u
 }
 
-// saying serves requests, whose bodies have a length, with one response.
-func saying(answer string) func(int, net.Conn, *bufio.Reader) {
+// respondWith returns a function that sends the same response to every request. The
+// bodies of the requests have a Content-Length.
+func respondWith(response string) func(int, net.Conn, *bufio.Reader) {
 	return func(_ int, conn net.Conn, from *bufio.Reader) {
 		for {
 			if _, err := readRequest(from); err != nil {
 				return
 			}
-			io.WriteString(conn, answer)
+			io.WriteString(conn, response)
 		}
 	}
 }
 
-// readRequest returns the bytes of a request's head, and reads its body.
+// readRequest reads a request, and returns its head.
 func readRequest(from *bufio.Reader) (string, error) {
 	var head strings.Builder
 	length := 0
@@ -99,8 +100,8 @@ func newRequest(t testing.TB, method, body string) *http.Request {
 	return r
 }
 
-// got is a response that was read to its end, or why it was not.
-type got struct {
+// result is a response that was read to its end, or an error.
+type result struct {
 	status  int
 	header  http.Header
 	body    string
@@ -108,22 +109,23 @@ type got struct {
 	err     error
 }
 
-func ask(u *http1.Pool, x *http1.Call) got {
+// do sends the request and reads the response.
+func do(u *http1.Pool, x *http1.Call) result {
 	if x.Target == "" {
 		x.Target = "/"
 	}
 	res, err := u.Do(x)
 	if err != nil {
-		return got{err: err}
+		return result{err: err}
 	}
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
-	return got{res.StatusCode, res.Header, string(body), res.Trailer, err}
+	return result{res.StatusCode, res.Header, string(body), res.Trailer, err}
 }
 
-// get asks for / without a body.
-func get(t testing.TB, u *http1.Pool) got {
-	return ask(u, &http1.Call{Request: newRequest(t, "GET", "")})
+// get sends a GET request for /.
+func get(t testing.TB, u *http1.Pool) result {
+	return do(u, &http1.Call{Request: newRequest(t, "GET", "")})
 }
 
 func isProtocolError(err error) bool {

@@ -20,7 +20,7 @@ func TestAuthenticates(t *testing.T) {
 		{"Authorization", "ntlm  TlRM", true},
 		{"Authorization", "NTLM\tTlRM", true},
 		{"Authorization", "Negotiate\t YII=", true},
-		{"Authorization", "NTLM\u00a0TlRM", true}, // white space to some
+		{"Authorization", "NTLM\u00a0TlRM", true}, // white space to some parsers
 		{"Authorization", "CredSSP MA==", true},
 		{"Www-Authenticate", "Basic realm=\"a\",NTLM", true},
 		{"Www-Authenticate", "Basic realm=\"a\" , Negotiate", true},
@@ -31,16 +31,17 @@ func TestAuthenticates(t *testing.T) {
 		{"X-Authorization", "NTLM TlRM", false},
 	} {
 		if got := http1.Authenticates(http.Header{row.name: {row.value}}); got != row.want {
-			t.Errorf("%s: %q: %v", row.name, row.value, got)
+			t.Errorf("%s: %q: got %v, want %v", row.name, row.value, got, row.want)
 		}
 	}
 }
 
-// A client's own connection outlasts neither the client nor its upstream.
-func TestUpstream_RetiresAClientsOwnConnections(t *testing.T) {
+// An authenticated connection is closed when its pool is retired, even if the session
+// of the client is still open.
+func TestPool_RetireClosesAuthenticatedConnections(t *testing.T) {
 	ended := make(chan int, 2)
 	s := newServer(t, func(n int, conn net.Conn, from *bufio.Reader) {
-		saying(ok)(n, conn, from)
+		respondWith(ok)(n, conn, from)
 		ended <- n
 	})
 	u, session := s.upstream(t), new(http1.Session)
@@ -56,6 +57,6 @@ func TestUpstream_RetiresAClientsOwnConnections(t *testing.T) {
 	select {
 	case <-ended:
 	case <-time.After(20 * time.Second):
-		t.Error("the connection is kept for an upstream that nobody asks")
+		t.Error("authenticated connection not closed by Retire")
 	}
 }
