@@ -23,7 +23,7 @@ type Conn struct {
 	lingers atomic.Bool // the client may be sending still when it is closed
 	closed  atomic.Bool
 	writing atomic.Int64    // when the write that is under way began, in Unix nanoseconds; 0 is none
-	cut     <-chan struct{} // closed when the server aborts its requests; nil before ConnContext
+	aborted <-chan struct{} // closed when the server aborts its requests; nil before ConnContext
 }
 
 type connKey struct{}
@@ -39,7 +39,7 @@ func ConnContext(ctx context.Context, conn net.Conn) context.Context {
 	if !ok {
 		return ctx
 	}
-	c.cut = ctx.Done()
+	c.aborted = ctx.Done()
 	return context.WithValue(ctx, connKey{}, c)
 }
 
@@ -142,7 +142,7 @@ func (c *Conn) AwaitGone(ctx context.Context) {
 	for !c.broken.Load() && !isGone(c.TCPConn) {
 		select {
 		case <-ticker.C:
-		case <-c.cut:
+		case <-c.aborted:
 			return
 		case <-ctx.Done():
 			return
@@ -156,7 +156,7 @@ func (c *Conn) IsCut() bool {
 		return false
 	}
 	select {
-	case <-c.cut:
+	case <-c.aborted:
 		return true
 	default:
 		return false

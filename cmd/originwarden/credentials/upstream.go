@@ -32,8 +32,8 @@ func LoadUpstreams(cfg *config.Config, previous Upstreams) (Upstreams, error) {
 		if t.UpstreamTLS == (config.UpstreamTLS{}) {
 			continue
 		}
-		of := all[t.UpstreamTLS]
-		if of == nil {
+		shared := all[t.UpstreamTLS]
+		if shared == nil {
 			read, err := t.UpstreamTLS.Load()
 			if err != nil {
 				return nil, fmt.Errorf("reading the TLS files of tenant %s: %w", t.ID, err)
@@ -41,19 +41,19 @@ func LoadUpstreams(cfg *config.Config, previous Upstreams) (Upstreams, error) {
 			if old := previous.TLS(&t); SameTLS(old, read) {
 				read = old
 			}
-			of = &upstream{files: t.UpstreamTLS}
-			of.current.Store(read)
-			all[t.UpstreamTLS] = of
+			shared = &upstream{files: t.UpstreamTLS}
+			shared.current.Store(read)
+			all[t.UpstreamTLS] = shared
 		}
-		of.tenants = append(of.tenants, t.ID)
+		shared.tenants = append(shared.tenants, t.ID)
 	}
 	return all, nil
 }
 
 // TLS returns the settings in use for a tenant, or nil if it has none of its own.
 func (u Upstreams) TLS(t *config.Tenant) *tls.Config {
-	if of := u[t.UpstreamTLS]; of != nil {
-		return of.current.Load()
+	if shared := u[t.UpstreamTLS]; shared != nil {
+		return shared.current.Load()
 	}
 	return nil
 }
@@ -61,20 +61,20 @@ func (u Upstreams) TLS(t *config.Tenant) *tls.Config {
 // NotAfter returns when the first client certificate expires, or the zero time if
 // there is none.
 func (u Upstreams) NotAfter() (first time.Time) {
-	for _, of := range u {
-		first = earlier(first, NotAfter(of.current.Load()))
+	for _, shared := range u {
+		first = earlier(first, NotAfter(shared.current.Load()))
 	}
 	return first
 }
 
 // Files returns the files to follow. apply is called when settings have changed.
 func (u Upstreams) Files(apply func(old, renewed *tls.Config), log *zap.Logger) (files []*Files) {
-	const most = 20 // tenants in a log line
-	for _, of := range u {
-		log := log.With(zap.Strings("tenants", of.tenants[:min(most, len(of.tenants))]), zap.String("ca", of.files.CA), zap.String("cert", of.files.Cert))
+	const maxTenants = 20 // in a log line
+	for _, shared := range u {
+		log := log.With(zap.Strings("tenants", shared.tenants[:min(maxTenants, len(shared.tenants))]), zap.String("ca", shared.files.CA), zap.String("cert", shared.files.Cert))
 		files = append(files, &Files{
-			Names:   []string{of.files.CA, of.files.Cert, of.files.Key},
-			Apply:   func(context.Context) error { return of.reload(apply, log) },
+			Names:   []string{shared.files.CA, shared.files.Cert, shared.files.Key},
+			Apply:   func(context.Context) error { return shared.reload(apply, log) },
 			Log:     log,
 			Failure: "reloading the TLS files of upstreams failed; the old ones are used",
 		})

@@ -95,9 +95,9 @@ func (s *Server) logWarnings(cfg *config.Config) {
 	for _, w := range warningsOf(cfg, isLoopback(s.address)) {
 		s.log.Warn(w.message, w.fields...)
 	}
-	const most = 20 // problems in a line
+	const maxProblems = 20 // in a line
 	if problems := cfg.CertificateWarnings(time.Now()); len(problems) > 0 {
-		s.log.Warn("certificates will be rejected", zap.Int("problems", len(problems)), zap.Strings("first", problems[:min(most, len(problems))]))
+		s.log.Warn("certificates will be rejected", zap.Int("problems", len(problems)), zap.Strings("first", problems[:min(maxProblems, len(problems))]))
 	}
 }
 

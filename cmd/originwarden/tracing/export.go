@@ -31,7 +31,7 @@ type spanExporter struct {
 
 	mu           sync.Mutex
 	cancel       context.CancelFunc // of the export that is under way
-	over         bool
+	ended        bool
 	failing      bool
 	lostReported time.Time
 }
@@ -54,7 +54,7 @@ func (e *spanExporter) begin(ctx context.Context) (_ context.Context, ok bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	ctx, e.cancel = context.WithCancel(ctx)
-	return ctx, !e.over
+	return ctx, !e.ended
 }
 
 func (e *spanExporter) end(err error, n int) {
@@ -81,7 +81,7 @@ func (e *spanExporter) end(err error, n int) {
 func (e *spanExporter) giveUp() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.over = true
+	e.ended = true
 	if e.cancel != nil {
 		e.cancel()
 	}

@@ -42,7 +42,7 @@ func (t *Tracer) Handler(next http.Handler, cfg *config.Config, trusted []netip.
 type spans struct {
 	*handler
 	server trace.Span
-	client trace.SpanID // of the span that is made when the tenant has answered
+	client trace.SpanID // of the span that is made when the tenant has responded
 	proto  []attribute.KeyValue
 }
 
