@@ -20,9 +20,9 @@ func newDemo(env Environment) *cobra.Command {
 			"leaves nothing behind.",
 		Args: command.NoArguments,
 		RunE: func(*cobra.Command, []string) error {
-			stop, now, release := env.Stopping()
+			stop, stopNow, release := env.Stopping()
 			defer release()
-			err := e.Run(stop, now)
+			err := e.Run(stop, stopNow)
 			if _, ok := errors.AsType[config.Mistakes](err); ok {
 				return err
 			}

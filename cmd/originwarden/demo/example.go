@@ -34,10 +34,10 @@ type Example struct {
 	listed, other net.Listener
 }
 
-// Run runs the example until stop ends or one of its servers fails; now ends it at
+// Run runs the example until stop ends or one of its servers fails; stopNow ends it at
 // once. It leaves no files behind. Mistakes in the addresses of the gateway are
 // config.Mistakes.
-func (e *Example) Run(stop, now context.Context) error {
+func (e *Example) Run(stop, stopNow context.Context) error {
 	dir, err := os.MkdirTemp("", "originwarden-demo-")
 	if err != nil {
 		return err
@@ -51,7 +51,7 @@ func (e *Example) Run(stop, now context.Context) error {
 	if err := e.prepare(running, dir); err != nil {
 		return err
 	}
-	err = e.runGateway(running, now)
+	err = e.runGateway(running, stopNow)
 	if stop.Err() == nil { // one of the sites may have failed
 		err = errors.Join(context.Cause(running), err)
 	}
@@ -95,7 +95,7 @@ func (e *Example) configure(dir string, tenant net.Addr) (*config.Config, error)
 	return cfg, nil
 }
 
-func (e *Example) runGateway(stop, now context.Context) error {
+func (e *Example) runGateway(stop, stopNow context.Context) error {
 	log := logs.NewNonblocking(e.cfg.Log, e.Stderr)
 	defer log.Close()
 	return server.New(e.cfg, server.Options{
@@ -106,7 +106,7 @@ func (e *Example) runGateway(stop, now context.Context) error {
 			e.printGuide(tenants, admin)
 		},
 		StartList: server.StartList{Name: "demo", Origins: pageOrigins(e.listed.Addr())},
-	}).Run(stop, now)
+	}).Run(stop, stopNow)
 }
 
 func (e *Example) servePages(ctx context.Context, gateway int) {
