@@ -56,7 +56,7 @@ func (h *harness) uploadThenRead(size int, chunked bool) string {
 	return fmt.Sprint(res.StatusCode, string(got), err)
 }
 
-// A client, so also a proxy, monitors the connection for a response while it sends
+// A client, and so a proxy, monitors the connection for a response while it sends
 // the request (RFC 9112, section 9.5).
 func TestGateway_ForwardsResponseBeforeEndOfRequest(t *testing.T) {
 	const clients = 15

@@ -125,7 +125,8 @@ func newHarness(t testing.TB, o options) *harness {
 	return h
 }
 
-// loadTwo lists one origin in each of two web integrations.
+// loadTwo returns a list of two web integrations with one origin each for acme, and an
+// empty list for other tenants.
 func loadTwo(_ context.Context, tenant string) (*origins.List, error) {
 	if tenant != "acme" {
 		return origins.NewList(1, nil), nil
@@ -274,7 +275,7 @@ func (h *harness) sendHTTP2(raw string) response {
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
 	if err != nil || res.ProtoMajor != 2 {
-		h.t.Fatalf("%q: %s, %v", raw, res.Proto, err)
+		h.t.Fatalf("%q: %s response, error %v; want HTTP/2", raw, res.Proto, err)
 	}
 	return response{res, string(body)}
 }
@@ -341,7 +342,8 @@ func trustLoopback(c *proxy.Config) {
 	c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 }
 
-// startTenant starts a tenant whose handler reads the body or not.
+// startTenant starts a tenant and returns its URL. Unlike that of a harness, it leaves
+// reading the body to the handler.
 func startTenant(t testing.TB, handler http.HandlerFunc) *url.URL {
 	tenant := httptest.NewServer(handler)
 	t.Cleanup(tenant.Close)

@@ -255,8 +255,8 @@ func (c *connectionCounter) waitFor(t *testing.T, rule string, want int) {
 	}
 }
 
-// An HTTP/2 connection that is in use when its transport retires is not closed as an
-// idle one; net/http would keep it until the idle timeout.
+// An HTTP/2 connection that is in use when its transport retires is not idle, so that
+// closing the idle connections leaves it open until the idle timeout.
 func TestReconfigure_ClosesConnectionsOfOldTransport(t *testing.T) {
 	for _, http2 := range []bool{false, true} {
 		tenant := newBlockingTenant()

@@ -46,36 +46,36 @@ type mtlsTenant struct {
 
 func newMTLSTenant(t *testing.T, http2 bool) *mtlsTenant {
 	t.Helper()
-	a := &mtlsTenant{blockingTenant: newBlockingTenant(), connectionCounter: &connectionCounter{open: map[net.Conn]bool{}, changed: make(chan struct{}, 1)}, roots: x509.NewCertPool()}
-	a.Server = httptest.NewUnstartedServer(a)
-	a.EnableHTTP2, a.Config.ConnState = http2, a.recordState
-	a.TLS = &tls.Config{ClientAuth: tls.RequireAnyClientCert}
-	a.StartTLS()
-	t.Cleanup(a.Close)
-	t.Cleanup(a.unblock)
-	a.roots.AddCert(a.Certificate())
-	return a
+	m := &mtlsTenant{blockingTenant: newBlockingTenant(), connectionCounter: &connectionCounter{open: map[net.Conn]bool{}, changed: make(chan struct{}, 1)}, roots: x509.NewCertPool()}
+	m.Server = httptest.NewUnstartedServer(m)
+	m.EnableHTTP2, m.Config.ConnState = http2, m.recordState
+	m.TLS = &tls.Config{ClientAuth: tls.RequireAnyClientCert}
+	m.StartTLS()
+	t.Cleanup(m.Close)
+	t.Cleanup(m.unblock)
+	m.roots.AddCert(m.Certificate())
+	return m
 }
 
-func (a *mtlsTenant) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (m *mtlsTenant) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
 	case "/socket":
 		echo(w, r)
 	case "/slow":
-		a.blockingTenant.ServeHTTP(w, r)
+		m.blockingTenant.ServeHTTP(w, r)
 	default:
 		io.WriteString(w, r.TLS.PeerCertificates[0].SerialNumber.String())
 	}
 }
 
-func (a *mtlsTenant) tlsConfig(t *testing.T, serial int64) *tls.Config {
-	return &tls.Config{RootCAs: a.roots, Certificates: []tls.Certificate{newClientCertificate(t, serial)}}
+func (m *mtlsTenant) tlsConfig(t *testing.T, serial int64) *tls.Config {
+	return &tls.Config{RootCAs: m.roots, Certificates: []tls.Certificate{newClientCertificate(t, serial)}}
 }
 
-func (a *mtlsTenant) newHarness(t *testing.T) (h *harness, used *tls.Config) {
-	used = a.tlsConfig(t, 1)
+func (m *mtlsTenant) newHarness(t *testing.T) (h *harness, used *tls.Config) {
+	used = m.tlsConfig(t, 1)
 	return newHarness(t, options{config: func(c *proxy.Config) {
-		c.Tenants[0].Upstream, _ = url.Parse(a.URL)
+		c.Tenants[0].Upstream, _ = url.Parse(m.URL)
 		c.Tenants[0].UpstreamTLS = used
 	}}), used
 }

@@ -127,7 +127,7 @@ func TestGateway_ReportsTunnelWhileItIsOpen(t *testing.T) {
 	}
 	for _, want := range []string{"hello.", "over."} {
 		if got, err := responses.ReadString('.'); err != nil || got != want {
-			t.Fatalf("got %q, %v", got, err)
+			t.Fatalf("got %q, error %v; want %q", got, err, want)
 		}
 	}
 	io.WriteString(conn, "bye.")

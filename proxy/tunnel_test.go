@@ -136,11 +136,11 @@ func TestGateway_RelaysBytesSentWithHandshake(t *testing.T) {
 	io.WriteString(conn, handshake("/", "Origin: "+listed)+"early.")
 	reader := bufio.NewReader(conn)
 	if res, err := http.ReadResponse(reader, nil); err != nil || res.StatusCode != 101 {
-		t.Fatalf("%v, %v", res, err)
+		t.Fatalf("handshake: response %v, error %v; want 101", res, err)
 	}
 	for _, want := range []string{"hello.", "early."} {
 		if got, err := reader.ReadString('.'); got != want {
-			t.Fatalf("got %q, %v, want %q", got, err, want)
+			t.Fatalf("got %q, error %v; want %q", got, err, want)
 		}
 	}
 	io.WriteString(conn, "bye.")
@@ -239,7 +239,7 @@ func TestGateway_InModeHeadersForwardsHandshakeOfUnlistedOrigin(t *testing.T) {
 	conn := h.dial()
 	io.WriteString(conn, handshake("/", "Origin: "+unlisted))
 	if res, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil || res.StatusCode != 101 {
-		t.Errorf("%v, %v", res, err)
+		t.Errorf("handshake: response %v, error %v; want 101", res, err)
 	}
 }
 
@@ -258,7 +258,7 @@ func TestGateway_InModeReportDoesNotChangeHandshakeResponse(t *testing.T) {
 		io.WriteString(conn, handshake("/", "Origin: "+origin))
 		res, err := http.ReadResponse(bufio.NewReader(conn), nil)
 		if err != nil || res.StatusCode != 101 {
-			t.Fatalf("%v: %v, %v", mode, res, err)
+			t.Fatalf("%v: handshake: response %v, error %v; want 101", mode, res, err)
 		}
 		expectCORS(t, mode.String(), response{Response: res}, want)
 	}
@@ -290,7 +290,7 @@ func TestGateway_RelaysAfterClientHalfClosesTunnel(t *testing.T) {
 	io.WriteString(conn, handshake("/", "Origin: "+listed))
 	reader := bufio.NewReader(conn)
 	if res, err := http.ReadResponse(reader, nil); err != nil || res.StatusCode != 101 {
-		t.Fatalf("%v, %v", res, err)
+		t.Fatalf("handshake: response %v, error %v; want 101", res, err)
 	}
 	io.WriteString(conn, "the last word")
 	conn.(*net.TCPConn).CloseWrite()
@@ -353,10 +353,10 @@ func TestGateway_LimitsWriteOfHandshakeResponseOnly(t *testing.T) {
 	io.WriteString(conn, handshake("/", "Origin: "+listed))
 	reader := bufio.NewReader(conn)
 	if res, err := http.ReadResponse(reader, nil); err != nil || res.StatusCode != 101 {
-		t.Fatalf("%v, %v", res, err)
+		t.Fatalf("handshake: response %v, error %v; want 101", res, err)
 	}
 	if hello, err := reader.ReadString('.'); hello != "hello." {
-		t.Fatalf("%q, %v", hello, err)
+		t.Fatalf("got %q, error %v; want \"hello.\"", hello, err)
 	}
 	if len(deadlines) != 2 {
 		t.Fatalf("%d write deadlines set, want 2", len(deadlines))

@@ -46,8 +46,8 @@ func expectEcho(t *testing.T, rule string, conn *websocket.Conn) {
 	}
 }
 
-// waitUntilRelaying waits until the gateway relays. Until then it reviews the tunnels
-// once more, and asks for their lists.
+// waitUntilRelaying waits until the gateway relays messages. Before that it decides on
+// each tunnel once more, and does not use its list again unless the list changes.
 func waitUntilRelaying(t *testing.T, all ...*websocket.Conn) {
 	t.Helper()
 	for _, conn := range all {
@@ -194,7 +194,7 @@ func TestGateway_SendsNoCloseFrameWithinFrame(t *testing.T) {
 		io.WriteString(conn, handshake("/", "Origin: "+listed))
 		reader := bufio.NewReader(conn)
 		if res, err := http.ReadResponse(reader, nil); err != nil || res.StatusCode != 101 {
-			t.Fatalf("%v, %v", res, err)
+			t.Fatalf("handshake: response %v, error %v; want 101", res, err)
 		}
 		got := make([]byte, len(row.sent))
 		if _, err := io.ReadFull(reader, got); err != nil {
@@ -241,7 +241,7 @@ func TestGateway_ClosesTunnelOfClientThatDoesNotRead(t *testing.T) {
 	conn := h.dial()
 	io.WriteString(conn, handshake("/", "Origin: "+listed))
 	if res, err := http.ReadResponse(bufio.NewReaderSize(conn, 16), nil); err != nil || res.StatusCode != 101 {
-		t.Fatalf("%v, %v", res, err)
+		t.Fatalf("handshake: response %v, error %v; want 101", res, err)
 	}
 	liststest.Apply(h.lists, emptyFirst())
 	if x := h.nextExchange(); x.TunnelEnd != "revoked" {
@@ -394,7 +394,7 @@ func TestGateway_RelaysNothingAfterItsCloseFrame(t *testing.T) {
 	io.WriteString(conn, handshake("/", "Origin: "+listed))
 	reader := bufio.NewReader(conn)
 	if res, err := http.ReadResponse(reader, nil); err != nil || res.StatusCode != 101 {
-		t.Fatalf("%v, %v", res, err)
+		t.Fatalf("handshake: response %v, error %v; want 101", res, err)
 	}
 	liststest.Apply(h.lists, emptyFirst())
 	if rest, err := io.ReadAll(reader); string(rest) != "\x88\x09\x03\xf0revoked" || err != nil {
