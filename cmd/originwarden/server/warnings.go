@@ -19,46 +19,33 @@ const (
 	tooManyOrigins    = "the lists have more origins than cache.origins"
 )
 
-// warning is about a probable mistake in a configuration.
-type warning struct {
-	message string
-	fields  []zap.Field
-}
-
-func (w warning) String() string {
-	text := w.message
-	for _, f := range w.fields {
-		value := zapcore.NewMapObjectEncoder()
-		f.AddTo(value)
-		text += fmt.Sprintf("; %s: %v", f.Key, value.Fields[f.Key])
-	}
-	return text
-}
-
-// warningsOf returns the warnings for which it takes only cfg, and whether the
-// tenants' listener is on loopback.
-func warningsOf(cfg *config.Config, onLoopback bool) (all []warning) {
+// warnAbout calls warn for each probable mistake that is visible in cfg.
+func warnAbout(cfg *config.Config, onLoopback bool, warn func(message string, fields ...zap.Field)) {
 	if tenant := cfg.WithoutHosts(); tenant != "" && !onLoopback {
-		all = append(all, warning{"a tenant without hosts serves every host, so pages can reach it by DNS rebinding",
-			[]zap.Field{zap.String("tenant", tenant), zap.String("fix", everyHostFix)}})
+		warn("a tenant without hosts serves every host, so pages can reach it by DNS rebinding",
+			zap.String("tenant", tenant), zap.String("fix", everyHostFix))
 	}
 	if n, limit := len(cfg.Tenants), cfg.Cache.Tenants; n > limit {
-		all = append(all, warning{"there are more tenants than cache.tenants",
-			[]zap.Field{zap.Int("tenants", n), zap.Int("cache_tenants", limit), zap.String("consequence", boundsConsequence)}})
+		warn("there are more tenants than cache.tenants",
+			zap.Int("tenants", n), zap.Int("cache_tenants", limit), zap.String("consequence", boundsConsequence))
 	}
-	return all
 }
 
 // Warnings returns what a server of cfg would warn of, as far as that is known
 // before it listens. The lists in a cluster are not read.
 func Warnings(ctx context.Context, cfg *config.Config) (all []string) {
-	warnings := warningsOf(cfg, cfg.OnLoopback())
-	if !cfg.Store.URL.Remote() && exceedsOrigins(ctx, cfg) {
-		warnings = append(warnings, warning{tooManyOrigins, []zap.Field{zap.Stringer("store", cfg.Store.URL),
-			zap.Int("cache_origins", cfg.Cache.Origins), zap.String("consequence", boundsConsequence)}})
+	warn := func(message string, fields ...zap.Field) {
+		for _, f := range fields {
+			value := zapcore.NewMapObjectEncoder()
+			f.AddTo(value)
+			message += fmt.Sprintf("; %s: %v", f.Key, value.Fields[f.Key])
+		}
+		all = append(all, message)
 	}
-	for _, w := range warnings {
-		all = append(all, w.String())
+	warnAbout(cfg, cfg.OnLoopback(), warn)
+	if !cfg.Store.URL.Remote() && exceedsOrigins(ctx, cfg) {
+		warn(tooManyOrigins, zap.Stringer("store", cfg.Store.URL), zap.Int("cache_origins", cfg.Cache.Origins),
+			zap.String("consequence", boundsConsequence))
 	}
 	return all
 }
@@ -92,9 +79,7 @@ func exceedsOrigins(ctx context.Context, cfg *config.Config) bool {
 
 // logWarnings logs what is probably a mistake in cfg.
 func (s *Server) logWarnings(cfg *config.Config) {
-	for _, w := range warningsOf(cfg, isLoopback(s.address)) {
-		s.log.Warn(w.message, w.fields...)
-	}
+	warnAbout(cfg, isLoopback(s.address), s.log.Warn)
 	const maxProblems = 20 // in a line
 	if problems := cfg.CertificateWarnings(time.Now()); len(problems) > 0 {
 		s.log.Warn("certificates will be rejected", zap.Int("problems", len(problems)), zap.Strings("first", problems[:min(maxProblems, len(problems))]))
