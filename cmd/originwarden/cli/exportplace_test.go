@@ -139,7 +139,7 @@ func TestPlace_IsSaidOnce(t *testing.T) {
 		status                     int
 		want                       string // a name, or a part of what is told
 	}{
-		{"nothing", "", "", "", exitUsage, "there is no place: give --store, --config or --server\n"},
+		{"nothing", "", "", "", exitUsage, "there is no store and no server: give --store, --config or --server\n"},
 		{"a store", "--store " + flagged.url(), "", "", exitDone, "flagged"},
 		{"a configuration", "--config " + file, "", "", exitDone, "configured"},
 		{"one that serves nobody", "--config " + bare, "", "", exitDone, "configured"},

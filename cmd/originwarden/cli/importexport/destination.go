@@ -14,34 +14,35 @@ import (
 	"originwarden/store/transfer"
 )
 
-// destination is where an import writes.
+// destination is where an import writes. It consists of functions, because a dry
+// run has no applyAll, and an export loads from a server in another way.
 type destination struct {
 	load func(ctx context.Context, tenant string) (uint64, []store.WebIntegration, error)
 	// applyAll applies steps, and returns the error of each, or nil. It ends at an
 	// error that does not concern one step alone, and returns that as err. It is
-	// nil for a dry run.
+	// not called in a dry run, and may then be nil.
 	applyAll func(ctx context.Context, steps []transfer.Step) (refused []error, err error)
 	close    func() error
 }
 
-// openDestination opens the place for writing, or for a dry run.
-func (p *place) openDestination(ctx context.Context, dryRun bool) (destination, error) {
-	if p.isServer() {
-		s, err := p.openServer()
-		return destination{s.load, s.applyAll, closeNothing}, err
+// openDestination opens the location for writing, or for a dry run.
+func (l *location) openDestination(ctx context.Context, dryRun bool) (destination, error) {
+	if l.isServer() {
+		s, err := l.openServer()
+		return destination{s.loadAs, s.applyAll, closeNothing}, err
 	}
-	cfg, err := p.loadConfig()
+	cfg, err := l.loadConfig()
 	switch {
 	case err != nil:
 		return destination{}, err
 	case dryRun:
-		return openToRead(ctx, cfg)
+		return openForDryRun(ctx, cfg)
 	}
 	s, err := openStore(ctx, cfg)
 	if err != nil {
 		return destination{}, err
 	}
-	if err := p.warnOfNewStore(ctx, s, cfg); err != nil {
+	if err := l.warnOfNewStore(ctx, s, cfg); err != nil {
 		return destination{}, command.Failed(errors.Join(err, s.Store.Close()))
 	}
 	return destination{s.Load, s.ApplyAll, s.Store.Close}, nil
@@ -49,17 +50,17 @@ func (p *place) openDestination(ctx context.Context, dryRun bool) (destination, 
 
 // warnOfNewStore warns of a store that has no writes yet: it may be the wrong
 // one.
-func (p *place) warnOfNewStore(ctx context.Context, s *transfer.StoreTarget, cfg *config.Config) error {
+func (l *location) warnOfNewStore(ctx context.Context, s *transfer.StoreTarget, cfg *config.Config) error {
 	at, _, err := s.Tenants(ctx)
 	if err == nil && at.Revision == 0 {
-		fmt.Fprintf(p.env.Stderr, "originwarden: the store %s is new and empty\n", escape.Text(stores.Name(cfg.Store.URL)))
+		fmt.Fprintf(l.env.Stderr, "originwarden: the store %s is new and empty\n", escape.Text(stores.Name(cfg.Store.URL)))
 	}
 	return stores.WithHint(err)
 }
 
-// openToRead opens a store for a dry run: a SQLite file also while a gateway uses
-// it. A missing store that an import would create is empty.
-func openToRead(ctx context.Context, cfg *config.Config) (destination, error) {
+// openForDryRun opens a store without changing it, a SQLite file also while a
+// gateway uses it. A missing store that an import would create reads as empty.
+func openForDryRun(ctx context.Context, cfg *config.Config) (destination, error) {
 	from, err := openStoreToRead(ctx, cfg)
 	creates := cfg.Store.Create != config.CreateNever
 	if errors.Is(err, fs.ErrNotExist) && creates && !cfg.Store.URL.Remote() {

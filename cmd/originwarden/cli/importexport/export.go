@@ -17,20 +17,20 @@ import (
 	"originwarden/store/transfer"
 )
 
-// export is what the command export has to write.
+// export holds the flags of the command export.
 type export struct {
-	from    place
+	from    location
 	tenants []string
 	output  string
 }
 
 // NewExport returns the command export.
 func NewExport(env command.Environment) *cobra.Command {
-	e := &export{from: place{env: env}}
+	e := &export{from: location{env: env}}
 	cmd := &cobra.Command{
 		Use:   "export [--store URL | --config FILE | --server URL] [--tenant ID]... [--output FILE]",
 		Short: "Write all web integrations to a file that import reads",
-		Long: "Write all web integrations as lines of JSON, to standard output or to a file.\n\n" + placeHelp + "\n\n" +
+		Long: "Write all web integrations as lines of JSON, to standard output or to a file.\n\n" + locationHelp + "\n\n" +
 			"A SQLite file is read as it is at one moment, also while a gateway uses it. In etcd each tenant\n" +
 			"is read at one revision, which its line has. A server has the web integrations of one tenant;\n" +
 			"they are read until two readings in a row are equal. The last line has their number, and import\n" +
@@ -49,7 +49,7 @@ func NewExport(env command.Environment) *cobra.Command {
 		},
 	}
 	e.from.defineFlags(cmd)
-	cmd.Flags().StringSliceVar(&e.tenants, "tenant", nil, "only this tenant's; may be repeated, and be several with commas")
+	cmd.Flags().StringSliceVar(&e.tenants, "tenant", nil, "only this tenant's; may be repeated or comma-separated")
 	cmd.Flags().StringVarP(&e.output, "output", "o", "", "the file to write, with mode 0600, replacing an older one (default: standard output)")
 	return cmd
 }
@@ -60,16 +60,16 @@ func (e *export) run(ctx context.Context) error {
 		return err
 	}
 	defer from.close()
-	order := transfer.Export{Tenants: e.tenants, Server: e.from.server.Server}
+	exporter := transfer.Export{Tenants: e.tenants, Server: e.from.server.Server}
 	if e.output == "" || e.output == "-" {
-		if _, err := order.Write(ctx, from, e.from.env.Stdout); err != nil {
+		if _, err := exporter.Write(ctx, from, e.from.env.Stdout); err != nil {
 			return connection.Failure("exporting", err)
 		}
 		return nil
 	}
 	count := 0
 	err = atomicfile.Write(e.output, func(to io.Writer) (err error) {
-		count, err = order.Write(ctx, from, to)
+		count, err = exporter.Write(ctx, from, to)
 		return err
 	})
 	if err != nil {
@@ -78,20 +78,20 @@ func (e *export) run(ctx context.Context) error {
 	return e.from.env.Print(fmt.Appendf(nil, "exported %d web integrations to %s\n", count, escape.Text(e.output)))
 }
 
-// source is a place that is open for reading.
+// source is a location that is open for reading.
 type source struct {
 	transfer.Source
 	close func() error
 }
 
-// openSource opens the place for reading. A SQLite file is read as it is now,
+// openSource opens the location for reading. A SQLite file is read as it is now,
 // also while a gateway uses it.
-func (p *place) openSource(ctx context.Context) (source, error) {
-	if p.isServer() {
-		s, err := p.openServer()
+func (l *location) openSource(ctx context.Context) (source, error) {
+	if l.isServer() {
+		s, err := l.openServer()
 		return source{s, closeNothing}, err
 	}
-	cfg, err := p.loadConfig()
+	cfg, err := l.loadConfig()
 	if err != nil {
 		return source{}, err
 	}

@@ -1,7 +1,6 @@
 package importexport
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,12 +18,12 @@ import (
 	"originwarden/store/transfer"
 )
 
-// importer is what the command import has to do, and what it did.
+// importer holds the flags and the results of the command import.
 type importer struct {
-	place   place
-	renames []string // FROM=TO
-	prune   bool
-	dryRun  bool
+	location location
+	renames  []string // FROM=TO
+	prune    bool
+	dryRun   bool
 
 	to       destination
 	counts   [transfer.Ambiguous + 1]int // by action
@@ -33,12 +32,12 @@ type importer struct {
 
 // NewImport returns the command import.
 func NewImport(env command.Environment) *cobra.Command {
-	i := &importer{place: place{env: env}}
+	i := &importer{location: location{env: env}}
 	cmd := &cobra.Command{
 		Use:   "import [--store URL | --config FILE | --server URL] [--dry-run] [--prune] [--tenant FROM=TO]... [FILE]",
 		Short: "Write the web integrations of a file to a store or a server",
 		Long: "Write the web integrations of a file that export wrote to a store or a server. Without a file\n" +
-			"it reads standard input.\n\n" + placeHelp + "\n\n" +
+			"it reads standard input.\n\n" + locationHelp + "\n\n" +
 			"If the file has mistakes, all of them are printed with their lines, and nothing is written.\n" +
 			"Otherwise a web integration is created if it is missing, changed if it differs, and left alone\n" +
 			"if it is equal: an import can be repeated. In a store, web integrations keep their ids, times\n" +
@@ -58,7 +57,7 @@ func NewImport(env command.Environment) *cobra.Command {
 			"  originwarden import --store sqlite:originwarden.db --tenant 5f0c7e8e1d2a3b4c5d6e7f80=acme --dry-run lists.jsonl",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := i.place.resolve(); err != nil {
+			if err := i.location.resolve(); err != nil {
 				return err
 			}
 			file := "-"
@@ -68,11 +67,11 @@ func NewImport(env command.Environment) *cobra.Command {
 			return env.UntilStopped(func(ctx context.Context) error { return i.run(ctx, file, cmd.InOrStdin()) })
 		},
 	}
-	i.place.defineFlags(cmd)
+	i.location.defineFlags(cmd)
 	flags := cmd.Flags()
 	flags.BoolVar(&i.dryRun, "dry-run", false, "print what would happen, and write nothing")
-	flags.BoolVar(&i.prune, "prune", false, "delete what the tenants of the file have besides")
-	flags.StringSliceVar(&i.renames, "tenant", nil, "FROM=TO gives the file's tenant FROM the id TO in the store; may be repeated, and be several with commas")
+	flags.BoolVar(&i.prune, "prune", false, "delete web integrations that are not in the file, from the tenants in the file")
+	flags.StringSliceVar(&i.renames, "tenant", nil, "FROM=TO gives the file's tenant FROM the id TO in the store; may be repeated or comma-separated")
 	return cmd
 }
 
@@ -88,7 +87,7 @@ func (i *importer) run(ctx context.Context, name string, stdin io.Reader) error 
 	if err := i.renameTenants(file, renames); err != nil {
 		return err
 	}
-	if i.to, err = i.place.openDestination(ctx, i.dryRun); err != nil {
+	if i.to, err = i.location.openDestination(ctx, i.dryRun); err != nil {
 		return err
 	}
 	if err := i.importTenants(ctx, file.Tenants); err != nil {
@@ -109,7 +108,7 @@ func readExport(name string, stdin io.Reader) (*transfer.File, error) {
 
 // parseRenames parses the values of --tenant.
 func (i *importer) parseRenames() (map[string]string, error) {
-	if i.place.isServer() && len(i.renames) > 0 {
+	if i.location.isServer() && len(i.renames) > 0 {
 		return nil, errors.New("--tenant is for a store: a server has one tenant, and its id need not be the file's")
 	}
 	renames := map[string]string{}
@@ -130,7 +129,7 @@ func (i *importer) parseRenames() (map[string]string, error) {
 
 // renameTenants changes the ids of the file's tenants, and checks the ids.
 func (i *importer) renameTenants(file *transfer.File, renames map[string]string) error {
-	if i.place.isServer() {
+	if i.location.isServer() {
 		if len(file.Tenants) > 1 {
 			return command.Failed(fmt.Errorf("the file has %d tenants, and a server has one: export only that one", len(file.Tenants)))
 		}
@@ -165,15 +164,18 @@ func (i *importer) renameTenants(file *transfer.File, renames map[string]string)
 // concern one web integration alone ends the import.
 func (i *importer) importTenants(ctx context.Context, all []transfer.Tenant) error {
 	steps, err := i.compareTenants(ctx, all)
-	switch {
-	case err != nil:
-		i.failures = append(i.failures, err)
-	case i.dryRun:
+	if err != nil {
+		return err
+	}
+	if i.dryRun {
 		err = i.printSteps(steps)
-	default:
+	} else {
 		i.applySteps(ctx, steps)
 	}
-	if err := cmp.Or(err, i.place.env.Print([]byte(i.summary()))); err != nil {
+	if err == nil {
+		err = i.location.env.Print([]byte(i.summary()))
+	}
+	if err != nil {
 		return err
 	}
 	return command.JoinFailures(i.failures)
@@ -184,7 +186,7 @@ const parallelReads = 16
 
 // compareTenants returns the steps for all tenants, in their order.
 func (i *importer) compareTenants(ctx context.Context, all []transfer.Tenant) ([]transfer.Step, error) {
-	rules := transfer.Rules{ByName: i.place.isServer(), Prune: i.prune}
+	rules := transfer.Rules{ByName: i.location.isServer(), Prune: i.prune}
 	steps := make([][]transfer.Step, len(all))
 	reading, ctx := errgroup.WithContext(ctx)
 	reading.SetLimit(parallelReads)
@@ -235,7 +237,7 @@ func (i *importer) printSteps(steps []transfer.Step) error {
 		if step.Action == transfer.Ambiguous {
 			i.failures = append(i.failures, connection.Failure(stepName(step), errors.New(step.Problem)))
 		}
-		if err := i.place.env.Print(formatStep(step)); err != nil {
+		if err := i.location.env.Print(formatStep(step)); err != nil {
 			return err
 		}
 	}

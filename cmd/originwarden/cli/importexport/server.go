@@ -14,14 +14,14 @@ import (
 	"originwarden/store/transfer"
 )
 
-// server is a server of the API as a place. Its web integrations belong to one
+// server is a server of the API as a location. Its web integrations belong to one
 // tenant, whose id may differ from that in a file.
 type server struct {
 	client  *client.Client
 	tenants map[string][]store.WebIntegration // as Tenants read them, for Load
 }
 
-// maxReadings limits how often a server is read that others write to meanwhile.
+// maxReadings limits how often a server is read while others keep changing it.
 const maxReadings = 10
 
 // readAll reads the web integrations until two readings in a row are equal.
@@ -82,8 +82,8 @@ func (s *server) Load(_ context.Context, tenant string) (uint64, []store.WebInte
 	return 0, s.tenants[tenant], nil
 }
 
-// load reads the web integrations of the server as those of tenant.
-func (s *server) load(ctx context.Context, tenant string) (uint64, []store.WebIntegration, error) {
+// loadAs reads the server's web integrations, and gives them the tenant id tenant.
+func (s *server) loadAs(ctx context.Context, tenant string) (uint64, []store.WebIntegration, error) {
 	all, err := s.readAll(ctx)
 	for i := range all {
 		all[i].TenantID = tenant

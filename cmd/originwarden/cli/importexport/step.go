@@ -25,8 +25,8 @@ func stepName(s transfer.Step) string {
 	return name
 }
 
-// formatStep returns what a dry run prints of a step. That is nothing if the web
-// integration stays as it is.
+// formatStep returns the lines that a dry run prints for a step: none if the web
+// integration stays unchanged.
 func formatStep(s transfer.Step) []byte {
 	if s.Action == transfer.Keep {
 		return nil
