@@ -11,7 +11,7 @@ import (
 )
 
 func newDemo(env Environment) *cobra.Command {
-	e := &demo.Example{Listen: listener(env.Listen, nil), Stdout: env.Stdout, Stderr: env.Stderr, Program: env.Program}
+	e := &demo.Example{Listen: openListenerFunc(env.Listen, nil), Stdout: env.Stdout, Stderr: env.Stderr, Program: env.Program}
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Run a whole example on this machine",
@@ -20,7 +20,7 @@ func newDemo(env Environment) *cobra.Command {
 			"leaves nothing behind.",
 		Args: command.NoArguments,
 		RunE: func(*cobra.Command, []string) error {
-			stop, stopNow, release := env.Stopping()
+			stop, stopNow, release := env.StopContexts()
 			defer release()
 			err := e.Run(stop, stopNow)
 			if _, ok := errors.AsType[config.Mistakes](err); ok {
@@ -32,7 +32,7 @@ func newDemo(env Environment) *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVar(&e.Tenants, "listen", "127.0.0.1:8080", "where the gateway listens")
 	flags.StringVar(&e.Admin, "admin-listen", "127.0.0.1:9090", "where operators get /metrics, /healthz and /readyz")
-	flags.StringVar(&e.ListedPage, "listed-page", "127.0.0.1:8081", "where the page is whose origin is listed")
-	flags.StringVar(&e.OtherPage, "other-page", "127.0.0.1:8082", "where the page is whose origin is not listed")
+	flags.StringVar(&e.ListedPage, "listed-page", "127.0.0.1:8081", "the address of the page whose origin is listed")
+	flags.StringVar(&e.OtherPage, "other-page", "127.0.0.1:8082", "the address of the page whose origin is not listed")
 	return cmd
 }

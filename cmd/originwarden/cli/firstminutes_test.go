@@ -61,7 +61,7 @@ func revisionIn(t *testing.T, file string) int {
 
 func TestServe_TellsWhoBeginsWhatComesNext(t *testing.T) {
 	env, state, _ := user(t)
-	env.Terminal, env.Program = true, "originwarden"
+	env.StderrIsTerminal, env.Program = true, "originwarden"
 	r := upstreamOnly(t, env)
 	r.await(t, r.stderr, `Ctrl-C stops`)
 	r.await(t, r.stderr, `\tinfo\tready\t{`) // the log is written by itself
@@ -107,7 +107,7 @@ func TestServe_TellsNothingOfOriginsToWhoHasNamedThem(t *testing.T) {
 		{"some", []string{"--origin", "http://localhost:5173"}, false},
 	} {
 		env, _, _ := user(t)
-		env.Terminal = true
+		env.StderrIsTerminal = true
 		r := upstreamOnly(t, env, row.args...)
 		r.await(t, r.stderr, `Ctrl-C stops`)
 		r.await(t, r.stderr, `\tinfo\tready\t{`)
@@ -154,7 +154,7 @@ func TestServe_TellsProgramsNothingMore(t *testing.T) {
 		{"text for people elsewhere", false, append(configured, "--log-format", "console"), true, false},
 		{"auto elsewhere", false, append(configured, "--log-format=auto"), false, false},
 	} {
-		env.Terminal = row.terminal
+		env.StderrIsTerminal = row.terminal
 		r := start(t, env, row.args...)
 		r.await(t, r.stdout, readyLine)
 		r.end(t)
@@ -172,7 +172,7 @@ func TestServe_TellsAtOnceThatItsDatabaseIsInUse(t *testing.T) {
 	env, _, _ := user(t)
 	first := upstreamOnly(t, env)
 	args := []string{"serve", "--upstream", "http://127.0.0.1:1", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"}
-	env.Terminal = true
+	env.StderrIsTerminal = true
 	began := time.Now()
 	status, stdout, stderr := execution(t, env, args...)
 	if status != exitFailed || stdout != "" || !strings.HasSuffix(stderr, "it is in use by another process, perhaps another gateway: stop that one, or keep the lists of this one elsewhere with --data or --store\n") {
@@ -181,7 +181,7 @@ func TestServe_TellsAtOnceThatItsDatabaseIsInUse(t *testing.T) {
 	if waited := time.Since(began); waited > 4*time.Second { // of the five that it has otherwise
 		t.Errorf("after %v", waited)
 	}
-	env.Terminal = false // as a unit that takes over
+	env.StderrIsTerminal = false // as a unit that takes over
 	second := start(t, env, args...)
 	second.await(t, second.stderr, `"msg":"the database is in use by another process: waiting for it to end"`)
 	first.end(t)

@@ -41,7 +41,8 @@ func resolveFormat(log config.Log, terminal bool) config.Log {
 // there.
 const wsaeAddrInUse = syscall.Errno(10048)
 
-// addAddressHint adds the flag of the address to the error of one that is in use.
+// addAddressHint adds what to do to err, if it says that an address is in use: flag
+// gives another one.
 func addAddressHint(err error, flag string) error {
 	if errors.Is(err, syscall.EADDRINUSE) || errors.Is(err, wsaeAddrInUse) {
 		return fmt.Errorf("%w: stop the program that uses it, perhaps another gateway, or give another address with %s", err, flag)
@@ -49,7 +50,7 @@ func addAddressHint(err error, flag string) error {
 	return err
 }
 
-// addStoreHint adds what to do to the error of a file that is in use.
+// addStoreHint adds what to do to err, if it says that a file is in use.
 func addStoreHint(err error) error {
 	if errors.Is(err, sqlite.ErrInUse) {
 		return fmt.Errorf("%w, perhaps another gateway: stop that one, or keep the lists of this one elsewhere with --data or --store", err)

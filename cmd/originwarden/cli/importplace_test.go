@@ -98,6 +98,14 @@ func TestImport_EndsWhereNothingCanBeWritten(t *testing.T) {
 	}
 }
 
+func TestImport_CountsNothingIfItCannotReadTheServer(t *testing.T) {
+	o := newOffice(t)
+	status, stdout, stderr := execution(t, shell(o.url, "another"), "import", exportOf(t, madeIn("acme", "1")))
+	if status != exitFailed || stdout != "" || !strings.HasPrefix(stderr, "originwarden: the import ended at tenant acme and can be repeated: 401 Unauthorized") {
+		t.Errorf("exit status %d\n%s%s", status, stdout, stderr)
+	}
+}
+
 func TestImport_IntoAServerIsOfOneTenant(t *testing.T) {
 	o := newOffice(t)
 	file := exportOf(t, madeIn("a", "1"), madeIn("b", "2"))

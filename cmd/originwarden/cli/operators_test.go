@@ -32,7 +32,7 @@ func TestOperators_AreCalledWrongly(t *testing.T) {
 		{"wait --revision 1 --admin http://a,ftp://b", `--admin: "ftp://b" is not a URL`},
 		{"wait --revision 1 --admin http://u:p@a", "--admin: "},
 		{"wait --revision 1 --admin http://a?x", "--admin: "},
-		{"wait --revision 1 --admin=", "--admin: "},
+		{"wait --revision 1 --admin=", "--admin must not be empty"},
 		{"wait --revision 1 --timeout 0s", "--timeout must be more than 0"},
 		{"wait --revision 1 --timeout 5", "--timeout"},
 		{"health --admin a", `--admin: "a" is not a URL`},

@@ -246,7 +246,7 @@ func TestReloadCommand_PrintsWhatCameOfIt(t *testing.T) {
 	env := shell("", strings.TrimPrefix(r.bearer, "Authorization: Bearer "))
 	r.rewrite(t, "tenants: [{id: acme, upstream: '"+up+"'}, {id: new, hosts: [new.example], upstream: '"+up+"'}]\nlog: {access: false}\n")
 	status, stdout, stderr := execution(t, env, "reload", "--admin", r.admin)
-	if want := r.admin + ": serves 2 tenants by its configuration; these keys wait for a restart: log.access\n"; status != exitDone || stdout != want || stderr != "" {
+	if want := r.admin + ": reloaded; tenants: 2; a restart is needed for: log.access\n"; status != exitDone || stdout != want || stderr != "" {
 		t.Errorf("%d %s%s", status, stdout, stderr)
 	}
 	r.rewrite(t, "nonsense: 1\n")

@@ -23,12 +23,12 @@ type Environment = command.Environment
 // ThisProcess returns the environment of the process that calls it.
 func ThisProcess() Environment {
 	return Environment{
-		Stdout:   os.Stdout,
-		Stderr:   os.Stderr,
-		Getenv:   os.Getenv,
-		Listen:   net.Listen,
-		Program:  programName(),
-		Terminal: isTerminal(os.Stderr),
+		Stdout:           os.Stdout,
+		Stderr:           os.Stderr,
+		Getenv:           os.Getenv,
+		Listen:           net.Listen,
+		Program:          programName(),
+		StderrIsTerminal: isTerminal(os.Stderr),
 		Signals: func() (<-chan os.Signal, func()) {
 			c := make(chan os.Signal, 2)
 			signal.Notify(c, os.Interrupt, syscall.SIGTERM)
@@ -39,16 +39,17 @@ func ThisProcess() Environment {
 			signal.Notify(c, syscall.SIGHUP)
 			return c, func() { signal.Stop(c) }
 		},
-		Activated: takeSockets,
+		PassedSockets: takePassedSockets,
 	}
 }
 
-// activatedSockets returns the sockets that the process was started with.
-func activatedSockets(env Environment) (passedSockets, error) {
-	if env.Activated == nil {
+// checkedSockets returns the sockets that systemd passed, or an error if their
+// names are wrong.
+func checkedSockets(env Environment) (passedSockets, error) {
+	if env.PassedSockets == nil {
 		return nil, nil
 	}
-	passed, err := env.Activated()
+	passed, err := env.PassedSockets()
 	if err != nil {
 		return nil, err
 	}
@@ -103,9 +104,9 @@ func newRoot(env Environment) *cobra.Command {
 	return root
 }
 
-// preferCommandError returns the error of flags that could not be parsed. If a group
-// of commands does not have the named command, its flags are unknown only because
-// of that.
+// preferCommandError returns err, the error of a flag, unless cmd is a group that
+// does not have the named command: then the flag is unknown only because the
+// command is.
 func preferCommandError(cmd *cobra.Command, err error) error {
 	if unknown := command.OnlyCommands(cmd, cmd.Flags().Args()); cmd.HasSubCommands() && unknown != nil {
 		return unknown
@@ -113,8 +114,8 @@ func preferCommandError(cmd *cobra.Command, err error) error {
 	return err
 }
 
-// rejectUnknownNames has the commands that cobra adds report an unknown name like
-// the others.
+// rejectUnknownNames makes the commands that cobra adds report an unknown name as
+// the others do.
 func rejectUnknownNames(root *cobra.Command) {
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
@@ -131,8 +132,8 @@ func rejectUnknownNames(root *cobra.Command) {
 	}
 }
 
-// setCompletions has shells complete the values of flags, and no files for the
-// commands below cmd that read none.
+// setCompletions makes shells complete the values of flags. For commands that read
+// no files, it turns the completion of file names off.
 func setCompletions(cmd *cobra.Command) {
 	for _, below := range cmd.Commands() {
 		setCompletions(below)

@@ -35,8 +35,8 @@ func newServe(env Environment) *cobra.Command {
 		Use:   "serve",
 		Short: "Run the gateway",
 		Long: "Run the gateway. Without a configuration file, --upstream is enough: one tenant,\n" +
-			"called default, takes the names of this machine (localhost, 127.0.0.1), or every host\n" +
-			"where --listen is not on loopback. Its lists are kept in --data DIR, or else in\n" +
+			"called default, serves localhost and 127.0.0.1, or every host if --listen is not a\n" +
+			"loopback address. Its lists are kept in --data DIR, or else in\n" +
 			"~/.local/state/originwarden, or the usual place of the system. A file originwarden.db in\n" +
 			"the working directory, where earlier versions kept them, is still used.",
 		Example: "  originwarden serve --upstream http://127.0.0.1:3000 --origin http://localhost:5173\n" +
@@ -49,10 +49,10 @@ func newServe(env Environment) *cobra.Command {
 	flags.BoolVar(&s.check, "check", false, "check the configuration and start nothing")
 	flags.String("listen", "", "where tenants' traffic arrives, as host:port")
 	flags.String("admin-listen", "", "where operators get /metrics, /healthz and /readyz, as host:port")
-	flags.String("upstream", "", "where the only tenant is, as a URL")
-	flags.StringArrayVar(&s.origins, "origin", nil, "an origin to list for the only tenant at the start, such as http://localhost:5173; may be repeated, and be several with commas")
+	flags.String("upstream", "", "the URL of the only tenant")
+	flags.StringArrayVar(&s.origins, "origin", nil, "an origin to list for the only tenant at the start, such as http://localhost:5173; may be repeated or comma-separated")
 	flags.String("store", "", "where lists are kept, as sqlite:FILE or etcd://HOST:PORT,HOST:PORT/PREFIX")
-	flags.StringVar(&s.data, "data", "", "the directory for a SQLite file with the lists, and for the token; it is made if it is missing")
+	flags.StringVar(&s.data, "data", "", "the directory for the lists (a SQLite file) and the token; created if missing")
 	flags.String("mode", "", "the only tenant's mode: enforce, headers or report")
 	flags.String("log-format", "", "json, console, or auto: console on a terminal, json elsewhere")
 	cmd.MarkFlagsMutuallyExclusive("store", "data")
@@ -74,7 +74,7 @@ func (s *serveCommand) run(cmd *cobra.Command) error {
 	if s.check {
 		return s.checkConfiguration(cmd.Context())
 	}
-	sockets, err := activatedSockets(s.env)
+	sockets, err := checkedSockets(s.env)
 	if err != nil {
 		return command.Failed(err)
 	}
@@ -105,16 +105,16 @@ func overrides(cmd *cobra.Command) []config.Flag {
 // serve runs the gateway of cfg until a signal stops it.
 func (s *serveCommand) serve(cfg *config.Config, sockets passedSockets) error {
 	env := s.env
-	stop, stopNow, end := env.Stopping()
+	stop, stopNow, end := env.StopContexts()
 	defer end()
-	log := logs.NewNonblocking(resolveFormat(cfg.Log, env.Terminal), env.Stderr)
+	log := logs.NewNonblocking(resolveFormat(cfg.Log, env.StderrIsTerminal), env.Stderr)
 	defer log.Close()
-	// net/http logs mistakes of some tenants there.
+	// net/http reports some faults of upstreams by the standard logger.
 	lines := logs.NewStdLogger(log, "net/http")
 	stdlog.SetFlags(0)
 	stdlog.SetOutput(lines.Writer())
 	defer stdlog.SetOutput(env.Stderr)
-	// A hangup during the start would end the process otherwise.
+	// Before the start, because a SIGHUP that nothing subscribes to ends the process.
 	hangups, release := env.Hangups()
 	defer release()
 	if err := s.directory.prepare(log); err != nil {
@@ -122,23 +122,25 @@ func (s *serveCommand) serve(cfg *config.Config, sockets passedSockets) error {
 	}
 	build := thisBuild()
 	return addStoreHint(server.New(cfg, server.Options{
-		Log:          log,
-		Version:      build.version,
-		Commit:       build.commit,
-		Listen:       listener(env.Listen, sockets),
-		Ready:        func(tenants, admin net.Addr) { s.printReady(cfg, tenants, admin) },
-		Load:         s.load,
-		Reload:       hangups,
-		WaitForStore: !env.Terminal,
-		StartList:    server.StartList{Name: startListName, Origins: s.origins},
+		Log:       log,
+		Version:   build.version,
+		Commit:    build.commit,
+		Listen:    openListenerFunc(env.Listen, sockets),
+		Ready:     func(tenants, admin net.Addr) { s.printReady(cfg, tenants, admin) },
+		Load:      s.load,
+		Reload:    hangups,
+		StartList: server.StartList{Name: startListName, Origins: s.origins},
+		// A supervisor may start a gateway while the old one stops. A user at a
+		// terminal wants the error at once.
+		WaitForStore: !env.StderrIsTerminal,
 	}).Run(stop, stopNow))
 }
 
-// printReady prints a line for programs, and on a terminal what a beginner does
-// next.
+// printReady prints the line that programs wait for, and, if a user started serve
+// in a terminal without a file, the start guide.
 func (s *serveCommand) printReady(cfg *config.Config, tenants, admin net.Addr) {
 	fmt.Fprintf(s.env.Stdout, "originwarden ready listen=%s admin=%s\n", tenants, admin)
-	if s.env.Terminal && s.file == "" {
+	if s.env.StderrIsTerminal && s.file == "" {
 		newStartGuide(s.env.Program, cfg, tenants, len(s.origins) > 0).print(s.env.Stderr)
 	}
 }
@@ -176,9 +178,9 @@ func checkStartList(cfg *config.Config, entries []string) error {
 	case len(entries) == 0:
 		return nil
 	case len(cfg.Tenants) != 1:
-		wrong("the file has %d tenants, and the flag does not say which is meant", len(cfg.Tenants))
+		wrong("the file has %d tenants, so the flag is ambiguous", len(cfg.Tenants))
 	case cfg.Store.URL.Remote():
-		wrong("it is for a SQLite file; other gateways share the lists of %s", cfg.Store.URL)
+		wrong("the flag needs a SQLite file: other gateways share the lists of %s", cfg.Store.URL)
 	}
 	problems := store.OriginProblems(entries)
 	for i, entry := range entries {

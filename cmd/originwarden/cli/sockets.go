@@ -21,9 +21,9 @@ const (
 // passedSockets are the listeners that systemd has passed, by their names.
 type passedSockets map[string][]net.Listener
 
-// takeSockets returns the sockets that the process was started with. It is called
-// once: the descriptors are taken.
-func takeSockets() (map[string][]net.Listener, error) {
+// takePassedSockets returns the sockets that systemd passed to the process. It is
+// called once: the descriptors are taken.
+func takePassedSockets() (map[string][]net.Listener, error) {
 	sockets := map[string][]net.Listener{}
 	for _, file := range activation.Files(true) {
 		listener, err := net.FileListener(file)
@@ -62,9 +62,9 @@ func (p passedSockets) flags() (all []config.Flag) {
 	return all
 }
 
-// listener returns the function that opens the listener of a configuration key.
+// openListenerFunc returns the function that opens the listener of a configuration key.
 // A socket that was passed is used in place of an address.
-func listener(listen command.Listen, passed passedSockets) func(key, address string) (net.Listener, error) {
+func openListenerFunc(listen command.ListenFunc, passed passedSockets) func(key, address string) (net.Listener, error) {
 	names := map[string]struct{ socket, flag string }{
 		"listen":       {socketTenants, "--listen"},
 		"admin.listen": {socketAdmin, "--admin-listen"},

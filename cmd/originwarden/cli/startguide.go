@@ -17,7 +17,7 @@ import (
 
 // startGuide is what serve prints on a terminal if there is no configuration file.
 type startGuide struct {
-	Program           string // for a shell
+	Program           string // quoted for a shell
 	Upstream, Gateway string // URLs
 	Access            string // the flags for the server and the token
 	Listed            bool   // --origin has origins

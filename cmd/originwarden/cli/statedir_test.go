@@ -150,7 +150,7 @@ func TestServe_KeepsItsListsWhereItIsTold(t *testing.T) {
 		up + "--log-format xml --check":                           `--log-format: "xml" is not one of json, console, auto`,
 		up + "--origin x,https://a.test/p --check":                "--origin: \"x\": ",
 		up + "--origin https://a.test/p --check":                  "--origin: \"https://a.test/p\": ",
-		"serve --origin https://a.test --config " + twoTenants(t): "--origin: the file has 2 tenants, and the flag does not say which is meant",
+		"serve --origin https://a.test --config " + twoTenants(t): "--origin: the file has 2 tenants, so the flag is ambiguous",
 	} {
 		if status, stdout, stderr := execution(t, env, strings.Fields(args)...); status != exitUsage || stdout != "" || !strings.Contains(stderr, want) {
 			t.Errorf("%s: exit status %d\n%s%s", args, status, stdout, stderr)

@@ -3,7 +3,6 @@ package cli
 import (
 	"crypto/sha256"
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -45,7 +44,7 @@ func checkToken(subject, tenant, role string) error {
 		return fmt.Errorf("--tenant: %q is not a tenant id", tenant)
 	}
 	if !origins.IsSubject(subject) {
-		return errors.New("--subject: it is empty, too long, or has a control character")
+		return fmt.Errorf("--subject must not be empty, longer than %d characters, or contain control characters", origins.MaxSubjectLength)
 	}
 	return nil
 }

@@ -41,7 +41,7 @@ func TestToken_RefusesWhatTheConfigurationWould(t *testing.T) {
 		{"--role", "root"}, {"--tenant", "a b"}, {"--tenant", ""}, {"--subject", ""}, {"--subject", "a\nb"},
 	} {
 		status, stdout, stderr := execution(t, Environment{}, append([]string{"token"}, args...)...)
-		if status != exitUsage || stdout != "" || !strings.Contains(stderr, args[0]+": ") {
+		if status != exitUsage || stdout != "" || !strings.Contains(stderr, "originwarden: "+args[0]) {
 			t.Errorf("%q: exit status %d\n%s%s", args, status, stdout, stderr)
 		}
 	}

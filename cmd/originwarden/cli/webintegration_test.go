@@ -234,8 +234,8 @@ func TestWebIntegration_IsCalledWrongly(t *testing.T) {
 	}{
 		{"lss", `unknown command "lss" for "originwarden web-integration"`},
 		{"ls x", `ls takes no arguments, but got "x"`},
-		{"ls --limit 0", "--limit: it is at least 1"},
-		{"ls --limit -1", "--limit: it is at least 1"},
+		{"ls --limit 0", "--limit must be at least 1"},
+		{"ls --limit -1", "--limit must be at least 1"},
 		{"ls --limit abc", "--limit"},
 		{"ls --token secret", "unknown flag: --token"},
 		{"ls -q --raw", "[quiet raw]"},

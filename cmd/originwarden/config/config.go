@@ -79,7 +79,7 @@ type Store struct {
 type Cache struct {
 	Tenants int `yaml:"tenants" positive:"true"`
 	Origins int `yaml:"origins" positive:"true"`
-	// Revalidate is how often all lists are compared with the store; 0 is never.
+	// Revalidate is how often all lists are compared with the store. 0: never.
 	Revalidate   Duration `yaml:"revalidate"`
 	MaxStaleness Duration `yaml:"max_staleness"` // of a list; 0: no limit
 	SnapshotDir  string   `yaml:"snapshot_dir"`  // for the last good lists of a remote store
@@ -102,7 +102,7 @@ type OIDC struct {
 	AdminRole   string `yaml:"admin_role"`
 }
 
-// RateLimits are requests a minute; 0 is no limit. See auth.RateLimits.
+// RateLimits are requests a minute. 0: no limit. See auth.RateLimits.
 type RateLimits struct {
 	Tier1  int `yaml:"tier1"`  // reads of one subject at one tenant
 	Tier2  int `yaml:"tier2"`  // writes of one subject at one tenant
@@ -131,12 +131,12 @@ type Limits struct {
 	URLBytes    Size `yaml:"url_bytes"`  // 0: bounded by HeaderBytes alone
 	BodyBytes   Size `yaml:"body_bytes"` // 0: no limit
 	// ConnectionsPerClient bounds the open connections of one client address, and
-	// InFlightPerTenant the concurrent requests of a tenant; 0 is no limit.
+	// InFlightPerTenant the concurrent requests of a tenant. 0: no limit.
 	ConnectionsPerClient int `yaml:"connections_per_client"`
 	InFlightPerTenant    int `yaml:"in_flight_per_tenant"`
 }
 
-// Timeouts of connections; 0 is none.
+// Timeouts of connections. 0: no timeout.
 type Timeouts struct {
 	ReadHeader Duration `yaml:"read_header"`
 	Idle       Duration `yaml:"idle"`

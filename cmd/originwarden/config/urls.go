@@ -27,7 +27,8 @@ func (u *URL) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Collector is the URL of an OTLP collector. Its zero value is none.
+// Collector is the URL of an OTLP collector. The zero Collector means that there is
+// none.
 type Collector struct{ *url.URL }
 
 // UnmarshalText implements encoding.TextUnmarshaler.
@@ -84,7 +85,7 @@ type StoreURL struct {
 	// Path is the file, relative to the working directory, or "".
 	Path string
 	// Endpoints are members of the cluster, as host:port. Its keys begin with
-	// Prefix; "" is the default.
+	// Prefix. "": the default.
 	Endpoints []string
 	Prefix    string
 }

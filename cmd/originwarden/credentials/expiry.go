@@ -29,7 +29,7 @@ func chainNotAfter(chain *tls.Certificate) (first time.Time) {
 	return first
 }
 
-// earlier returns the earlier time. The zero time is none.
+// earlier returns the earlier time, ignoring zero times.
 func earlier(a, b time.Time) time.Time {
 	if a.IsZero() || !b.IsZero() && b.Before(a) {
 		return b

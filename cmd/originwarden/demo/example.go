@@ -34,8 +34,8 @@ type Example struct {
 	listed, other net.Listener
 }
 
-// Run runs the example until stop ends or one of its servers fails; stopNow ends it at
-// once. It leaves no files behind. Mistakes in the addresses of the gateway are
+// Run runs the example until stop ends or one of its servers fails; stopNow ends it
+// at once. It leaves no files behind. Mistakes in the addresses of the gateway are
 // config.Mistakes.
 func (e *Example) Run(stop, stopNow context.Context) error {
 	dir, err := os.MkdirTemp("", "originwarden-demo-")

@@ -22,8 +22,8 @@ const (
 	maxResponse = 1 << 20 // bytes
 )
 
-// newClient returns a client whose requests take no longer than timeout. It
-// follows no redirects, which would hand on a token.
+// newClient returns a client whose requests take no longer than timeout. It does
+// not follow redirects: they would pass the token on.
 func newClient(timeout time.Duration) *http.Client {
 	return &http.Client{
 		Transport:     http.DefaultTransport.(*http.Transport).Clone(),
@@ -108,7 +108,7 @@ func (r response) statusText() string {
 // checkURLs checks the values of --admin.
 func checkURLs(admins ...string) error {
 	if len(admins) == 0 {
-		return errors.New("--admin: it is empty")
+		return errors.New("--admin must not be empty")
 	}
 	for _, admin := range admins {
 		u, err := url.Parse(admin)

@@ -22,8 +22,8 @@ func NewHealth() *cobra.Command {
 		Use:   "health [--admin URL]",
 		Short: "Ask whether a gateway runs, for the health check of a container",
 		Long: "Ask whether a gateway runs, for the health check of a container. The exit status is 0\n" +
-			"if /healthz answers 200, and 1 otherwise. With --ready it asks /readyz, which is not\n" +
-			"200 either while there are no lists yet or the gateway is stopping: then send it no\n" +
+			"if /healthz answers 200, and 1 otherwise. With --ready it asks /readyz. That also\n" +
+			"fails while there are no lists yet, and while the gateway stops: then send it no\n" +
 			"requests, but do not restart it.",
 		Args: command.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -14,19 +14,19 @@ import (
 	"originwarden/envelope/escape"
 )
 
-// operation has one gateway do something for an operator, whose token it sends,
+// operation makes one gateway do something for an operator, whose token it sends,
 // and returns what to print.
 type operation func(ctx context.Context, c *http.Client, admin, token string) (text string, err error)
 
 // operationTimeout leaves time to read all lists again.
 const operationTimeout = time.Minute
 
-// complete has cmd run the operation at the gateways of its flags.
-func (do operation) complete(env command.Environment, cmd *cobra.Command) *cobra.Command {
+// setRun gives cmd its flags, and makes it run do at each gateway that they name.
+func setRun(env command.Environment, cmd *cobra.Command, do operation) {
 	var admins []string
 	var token connection.Token
 	cmd.Args = command.NoArguments
-	cmd.Flags().StringSliceVar(&admins, "admin", []string{defaultURL}, urlUsage+"; may be repeated, and be several with commas")
+	cmd.Flags().StringSliceVar(&admins, "admin", []string{defaultURL}, urlUsage+"; may be repeated or comma-separated")
 	token.Define(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := checkURLs(admins...); err != nil {
@@ -36,13 +36,12 @@ func (do operation) complete(env command.Environment, cmd *cobra.Command) *cobra
 		if err != nil {
 			return err
 		}
-		return do.runAll(cmd.Context(), env, admins, text)
+		return runAll(cmd.Context(), env, admins, text, do)
 	}
-	return cmd
 }
 
-// runAll asks every gateway, also if others fail.
-func (do operation) runAll(ctx context.Context, env command.Environment, admins []string, token string) error {
+// runAll asks every gateway, even if others fail.
+func runAll(ctx context.Context, env command.Environment, admins []string, token string, do operation) error {
 	c := newClient(operationTimeout)
 	defer c.CloseIdleConnections()
 	var failures []error
@@ -62,7 +61,18 @@ func (do operation) runAll(ctx context.Context, env command.Environment, admins 
 // NewResync returns the command resync.
 func NewResync(env command.Environment) *cobra.Command {
 	var accept bool
-	var resync operation = func(ctx context.Context, c *http.Client, admin, token string) (string, error) {
+	cmd := &cobra.Command{
+		Use:   "resync [--accept] [--admin URL]...",
+		Short: "Compare the lists of gateways with their store now, and accept a store that was reset",
+		Long: "Compare the lists of gateways with their store now. A gateway does not use a store that\n" +
+			"came back empty, older or with another identity: it serves the lists from before,\n" +
+			"refuses writes, and reports that here. With --accept it uses the store as it is, and\n" +
+			"drops the lists from before. The gateways are asked one after the other.\n" +
+			"ORIGINWARDEN_TOKEN is a token with the role admin for all tenants.",
+		Example: "  originwarden resync --admin http://10.0.0.1:9090,http://10.0.0.2:9090\n" +
+			"  originwarden resync --accept --admin http://10.0.0.1:9090 --admin http://10.0.0.2:9090",
+	}
+	setRun(env, cmd, func(ctx context.Context, c *http.Client, admin, token string) (string, error) {
 		path := "/resync"
 		if accept {
 			path += "?accept=true"
@@ -70,17 +80,6 @@ func NewResync(env command.Environment) *cobra.Command {
 		var r readiness
 		err := post(ctx, c, admin, path, token, &r)
 		return fmt.Sprintf("in step with store %s at revision %d", r.Store.Identity, r.Revision), err
-	}
-	cmd := resync.complete(env, &cobra.Command{
-		Use:   "resync [--accept] [--admin URL]...",
-		Short: "Have gateways compare with their store now, and accept one that was reset",
-		Long: "Have gateways compare with their store now. A gateway does not use a store that came\n" +
-			"back empty, older or with another identity: it serves the lists from before, refuses\n" +
-			"writes, and reports that here. With --accept it uses the store as it is, and drops the\n" +
-			"lists from before. The gateways are asked one after the other. ORIGINWARDEN_TOKEN is\n" +
-			"a token with the role admin for all tenants.",
-		Example: "  originwarden resync --admin http://10.0.0.1:9090,http://10.0.0.2:9090\n" +
-			"  originwarden resync --accept --admin http://10.0.0.1:9090 --admin http://10.0.0.2:9090",
 	})
 	cmd.Flags().BoolVar(&accept, "accept", false, "accept the store in its current state after a reset")
 	return cmd
@@ -88,15 +87,17 @@ func NewResync(env command.Environment) *cobra.Command {
 
 // NewReload returns the command reload.
 func NewReload(env command.Environment) *cobra.Command {
-	return operation(reload).complete(env, &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "reload [--admin URL]...",
-		Short: "Have gateways read their configuration again",
-		Long: "Have gateways read their configuration again, as the signal SIGHUP does: tenants,\n" +
+		Short: "Make gateways read their configuration again",
+		Long: "Make gateways read their configuration again, as the signal SIGHUP does: tenants,\n" +
 			"modes, tokens, limits and timeouts. Requests that are running are not interrupted. If\n" +
 			"the configuration has a mistake, nothing changes, and the mistakes are printed, as are\n" +
 			"keys whose new value needs a restart. The gateways are asked one after the other.\n" +
 			"ORIGINWARDEN_TOKEN is a token with the role admin for all tenants.",
-	})
+	}
+	setRun(env, cmd, reload)
+	return cmd
 }
 
 func reload(ctx context.Context, c *http.Client, admin, token string) (string, error) {
@@ -107,9 +108,9 @@ func reload(ctx context.Context, c *http.Client, admin, token string) (string, e
 	if err := post(ctx, c, admin, "/reload", token, &document); err != nil {
 		return "", err
 	}
-	text := fmt.Sprintf("serves %d tenants by its configuration", document.Tenants)
+	text := fmt.Sprintf("reloaded; tenants: %d", document.Tenants)
 	if len(document.WaitForRestart) > 0 {
-		text += "; these keys wait for a restart: " + strings.Join(document.WaitForRestart, ", ")
+		text += "; a restart is needed for: " + strings.Join(document.WaitForRestart, ", ")
 	}
 	return text, nil
 }

@@ -23,7 +23,7 @@ const (
 	settling = 3 * time.Second
 )
 
-// wait is what the command wait has to wait for.
+// wait holds the flags of the command wait.
 type wait struct {
 	admins   []string
 	revision uint64
@@ -57,12 +57,12 @@ func NewWait(env command.Environment) *cobra.Command {
 			if err != nil || !verbose {
 				return command.Failed(err)
 			}
-			return env.Print([]byte(w.list(observed) + "\n"))
+			return env.Print([]byte(w.describe(observed) + "\n"))
 		},
 	}
 	flags := cmd.Flags()
 	flags.Uint64Var(&w.revision, "revision", 0, "the revision to wait for")
-	flags.StringSliceVar(&w.admins, "admin", []string{defaultURL}, urlUsage+"; may be repeated, and be several with commas")
+	flags.StringSliceVar(&w.admins, "admin", []string{defaultURL}, urlUsage+"; may be repeated or comma-separated")
 	flags.DurationVar(&w.timeout, "timeout", 30*time.Second, "how long to wait at most")
 	flags.StringVar(&w.identity, "identity", "", "the identity that the store has to have, as in /readyz and in exports")
 	flags.BoolVarP(&verbose, "verbose", "v", false, "print what each gateway has in the end")
@@ -77,21 +77,21 @@ func (w *wait) run(ctx context.Context) ([]observation, error) {
 	c := newClient(pollTimeout)
 	defer c.CloseIdleConnections()
 	observed := make([]observation, len(w.admins))
-	agreed := time.Now()
+	lastAgreed := time.Now()
 	for {
 		w.poll(ctx, c, observed)
 		lacking, conflict := w.compare(observed)
 		if conflict == nil {
-			agreed = time.Now()
+			lastAgreed = time.Now()
 		}
 		switch {
-		case conflict != nil && (ctx.Err() != nil || time.Since(agreed) > settling):
+		case conflict != nil && (ctx.Err() != nil || time.Since(lastAgreed) > settling):
 			return nil, conflict
 		case conflict == nil && lacking == 0:
 			return observed, nil
 		case ctx.Err() != nil:
 			return nil, fmt.Errorf("after %v revision %d is not in force at %d of %d gateways:\n%s",
-				w.timeout, w.revision, lacking, len(w.admins), w.list(observed))
+				w.timeout, w.revision, lacking, len(w.admins), w.describe(observed))
 		}
 		select {
 		case <-time.After(pollInterval):
@@ -156,16 +156,16 @@ func (w *wait) compare(observed []observation) (lacking int, conflict error) {
 		case wanted == "":
 			wanted = o.last.Store.Identity
 		case w.identity != "":
-			conflict = fmt.Errorf("a gateway uses another store than %s:\n%s", escape.Text(w.identity), w.list(observed))
+			conflict = fmt.Errorf("a gateway uses another store than %s:\n%s", escape.Text(w.identity), w.describe(observed))
 		default:
-			conflict = fmt.Errorf("the gateways do not share a store, so their revisions cannot be compared:\n%s", w.list(observed))
+			conflict = fmt.Errorf("the gateways do not share a store, so their revisions cannot be compared:\n%s", w.describe(observed))
 		}
 	}
 	return lacking, conflict
 }
 
-// list returns a line for each gateway.
-func (w *wait) list(observed []observation) string {
+// describe returns a line for each gateway.
+func (w *wait) describe(observed []observation) string {
 	lines := make([]string, len(observed))
 	for i, o := range observed {
 		lines[i] = escape.Text(fmt.Sprintf("  %s: %s", w.admins[i], o))

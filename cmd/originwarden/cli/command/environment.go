@@ -14,22 +14,23 @@ import (
 // Environment is what a command knows of its process. Nothing else of a command
 // reads the environment, or takes signals.
 type Environment struct {
-	Stdout, Stderr io.Writer
-	Getenv         func(string) string
-	Listen         Listen
-	Program        string // how it was called
-	Terminal       bool   // whether standard error is one
+	Stdout, Stderr   io.Writer
+	Getenv           func(string) string
+	Listen           ListenFunc
+	Program          string // the command that runs this program, quoted for a shell
+	StderrIsTerminal bool
 	// Signals subscribes to the signals to stop, until release is called.
 	Signals func() (signals <-chan os.Signal, release func())
-	// Hangup subscribes to the signal to read the configuration again; nil is
-	// never.
+	// Hangup subscribes to the signal to reload. If it is nil, there is no such
+	// signal.
 	Hangup func() (signals <-chan os.Signal, release func())
-	// Activated takes the sockets that the process was started with; nil is none.
-	Activated func() (map[string][]net.Listener, error)
+	// PassedSockets takes the sockets that systemd passed to the process. It may be
+	// nil.
+	PassedSockets func() (map[string][]net.Listener, error)
 }
 
-// Listen opens a listener, as net.Listen does.
-type Listen func(network, address string) (net.Listener, error)
+// ListenFunc opens a listener, as net.Listen does.
+type ListenFunc func(network, address string) (net.Listener, error)
 
 // Print writes text to standard output.
 func (e Environment) Print(text []byte) error {
@@ -47,14 +48,14 @@ func (e Environment) Hangups() (signals <-chan os.Signal, release func()) {
 
 // UntilStopped calls run with a context that the first signal to stop ends.
 func (e Environment) UntilStopped(run func(context.Context) error) error {
-	stop, _, release := e.Stopping()
+	stop, _, release := e.StopContexts()
 	defer release()
 	return run(stop)
 }
 
-// Stopping turns the signals to stop into contexts: the first signal ends stop, and
-// the second ends stopNow. release ends both.
-func (e Environment) Stopping() (stop, stopNow context.Context, release func()) {
+// StopContexts turns the signals to stop into contexts: the first signal ends stop,
+// and the second ends stopNow. release ends both.
+func (e Environment) StopContexts() (stop, stopNow context.Context, release func()) {
 	signals, unsubscribe := e.Signals()
 	stop, endStop := context.WithCancel(context.Background())
 	stopNow, endNow := context.WithCancel(context.Background())

@@ -13,12 +13,13 @@ import (
 	"originwarden/api/client"
 )
 
-// addresses says where to connect to instead, by HOST:PORT. The HOST * is any.
-type addresses map[string][]string
+// overrides maps a HOST:PORT to the addresses to dial instead. The host * matches
+// every host.
+type overrides map[string][]string
 
 // parseResolve parses the values of --resolve.
-func parseResolve(values []string) (addresses, error) {
-	all := addresses{}
+func parseResolve(values []string) (overrides, error) {
+	all := overrides{}
 	for _, value := range values {
 		host, rest, _ := strings.Cut(value, ":")
 		port, list, _ := strings.Cut(rest, ":")
@@ -43,8 +44,9 @@ func parseAddresses(list, port string) (all []string, err error) {
 	return all, nil
 }
 
-// replaceHost returns the URL of a host that is served where server is.
-func replaceHost(server, host string) (string, addresses, error) {
+// replaceHost returns server with another host, and the override that still
+// connects to the address of server.
+func replaceHost(server, host string) (string, overrides, error) {
 	u, err := url.Parse(server)
 	if err != nil || u.Hostname() == "" {
 		return "", nil, client.ErrInvalidServer
@@ -55,10 +57,10 @@ func replaceHost(server, host string) (string, addresses, error) {
 	}
 	address := hostPort(u)
 	u.Host = host
-	return u.String(), addresses{hostPort(u): {address}}, nil
+	return u.String(), overrides{hostPort(u): {address}}, nil
 }
 
-// hostPort returns the address that a URL is connected to.
+// hostPort returns the HOST:PORT to dial for u.
 func hostPort(u *url.URL) string {
 	port := u.Port()
 	if port == "" {
@@ -68,11 +70,11 @@ func hostPort(u *url.URL) string {
 }
 
 // dial connects to the first address that accepts.
-func (a addresses) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	instead, ok := a[strings.ToLower(address)]
+func (o overrides) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	instead, ok := o[strings.ToLower(address)]
 	if !ok {
 		_, port, _ := net.SplitHostPort(address)
-		instead = a["*:"+port]
+		instead = o["*:"+port]
 	}
 	if len(instead) == 0 {
 		instead = []string{address}

@@ -23,7 +23,7 @@ import (
 
 // Flags are the flags of a command that calls the API.
 type Flags struct {
-	Server string // the URL of the tenant's host; "" is ORIGINWARDEN_SERVER
+	Server string // the URL of the tenant's host; "": ORIGINWARDEN_SERVER
 	Token  Token
 
 	retry, interval int // times, seconds
@@ -87,7 +87,7 @@ func (f *Flags) transport(server string) (url string, transport *http.Transport,
 	if transport.TLSClientConfig, err = f.tlsConfig(); err != nil {
 		return "", nil, err
 	}
-	var instead addresses
+	var instead overrides
 	switch {
 	case f.host != "":
 		server, instead, err = replaceHost(server, f.host)

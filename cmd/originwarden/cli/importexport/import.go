@@ -51,8 +51,8 @@ func NewImport(env command.Environment) *cobra.Command {
 			"them at once: an interrupted import has written the first ones, and writes the others when it\n" +
 			"is repeated. A missing store is created, with a warning, unless store.create is never.\n\n" +
 			"--dry-run prints what would happen, and writes nothing: + would be created, ~ would be changed\n" +
-			"and how, - would be deleted, ! cannot be decided. It does not find out about limits and ids\n" +
-			"that other tenants have.",
+			"and how, - would be deleted, ! cannot be decided. It does not check limits, or whether another\n" +
+			"tenant has an id.",
 		Example: "  originwarden export --store sqlite:originwarden.db | originwarden import --config etcd.yaml\n" +
 			"  originwarden import --store sqlite:originwarden.db --tenant 5f0c7e8e1d2a3b4c5d6e7f80=acme --dry-run lists.jsonl",
 		Args: cobra.MaximumNArgs(1),

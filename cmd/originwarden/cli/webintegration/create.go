@@ -14,10 +14,10 @@ import (
 	"originwarden/cmd/originwarden/cli/command"
 )
 
-func (s *session) newCreate() *cobra.Command {
+func (s *shared) newCreate() *cobra.Command {
 	var file string
 	var upsert bool
-	var flagged creation
+	var fromFlags creation
 	cmd := &cobra.Command{
 		Use:   "create --name NAME [--validOrigins ORIGIN]...",
 		Short: "Create a web integration",
@@ -27,7 +27,7 @@ func (s *session) newCreate() *cobra.Command {
 			"  originwarden web-integration create --file shop.json",
 		Args: command.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			wanted, err := flagged.mergeFile(file, cmd.InOrStdin())
+			wanted, err := fromFlags.mergeFile(file, cmd.InOrStdin())
 			if err != nil {
 				return err
 			}
@@ -42,8 +42,8 @@ func (s *session) newCreate() *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&flagged.Name, "name", "", "its name")
-	flags.StringArrayVar(&flagged.ValidOrigins, "validOrigins", nil, "an origin; may be repeated, be several with commas, and be a JSON string or array of strings")
+	flags.StringVar(&fromFlags.Name, "name", "", "its name")
+	flags.StringArrayVar(&fromFlags.ValidOrigins, "validOrigins", nil, "an origin; may be repeated, comma-separated, or a JSON string or array of strings")
 	flags.BoolVar(&upsert, "upsert", false, "if there is one of that name, change its origins to these instead")
 	flags.StringVarP(&file, "file", "f", "", "a JSON file with what the flags do not say; - is stdin")
 	return cmd
@@ -124,8 +124,8 @@ func (c creation) update(ctx context.Context, at *client.Client, id string) (cli
 		return client.WebIntegration{}, refused
 	}
 	found, err = at.Get(ctx, id)
-	// A repeated request is also refused if the first one was done and its response
-	// was lost.
+	// The client repeats a request whose response was lost. If the first one
+	// succeeded, the second is refused although the origins are as wanted.
 	if refused != nil && (err != nil || found.Name != c.Name || !slices.Equal(found.ValidOrigins, c.ValidOrigins)) {
 		return client.WebIntegration{}, refused
 	}

@@ -16,7 +16,7 @@ import (
 // maxPage is the size of the API's largest page.
 const maxPage = 100
 
-func (s *session) newList() *cobra.Command {
+func (s *shared) newList() *cobra.Command {
 	var wanted client.ListOptions
 	cmd := &cobra.Command{
 		Use:   "ls",
@@ -24,7 +24,7 @@ func (s *session) newList() *cobra.Command {
 		Args:  command.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if cmd.Flags().Changed("limit") && wanted.Limit < 1 {
-				return errors.New("--limit: it is at least 1")
+				return errors.New("--limit must be at least 1")
 			}
 			return s.call("listing web integrations", func(c *client.Client) ([]byte, error) {
 				if s.output.raw {
@@ -45,7 +45,7 @@ func (s *session) newList() *cobra.Command {
 
 // readList returns as many as wanted.Limit, or all if that is 0, and warns of
 // those that it leaves out.
-func (s *session) readList(ctx context.Context, c *client.Client, wanted client.ListOptions) ([]byte, error) {
+func (s *shared) readList(ctx context.Context, c *client.Client, wanted client.ListOptions) ([]byte, error) {
 	limit := cmp.Or(wanted.Limit, math.MaxInt)
 	wanted.Limit = min(limit, maxPage)
 	read := readFirst
@@ -60,7 +60,7 @@ func (s *session) readList(ctx context.Context, c *client.Client, wanted client.
 }
 
 // readPage returns one page as the server wrote it.
-func (s *session) readPage(ctx context.Context, c *client.Client, wanted client.ListOptions) ([]byte, error) {
+func (s *shared) readPage(ctx context.Context, c *client.Client, wanted client.ListOptions) ([]byte, error) {
 	wanted.Limit = min(wanted.Limit, maxPage)
 	page, err := c.Page(ctx, wanted)
 	if err != nil {
@@ -76,7 +76,7 @@ func (s *session) readPage(ctx context.Context, c *client.Client, wanted client.
 	return page.Raw, nil
 }
 
-func (s *session) warnOfMore(format string, shown int) {
+func (s *shared) warnOfMore(format string, shown int) {
 	fmt.Fprintf(s.env.Stderr, "originwarden: "+format+"\n", shown)
 }
 

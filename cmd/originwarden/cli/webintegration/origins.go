@@ -38,8 +38,8 @@ func parseJSONStrings(value string) (all []string, ok bool) {
 	return all, true
 }
 
-// splitAtCommas splits a value as a line of RFC 4180. A value that is no such
-// line is one origin.
+// splitAtCommas splits a value as a line of RFC 4180. Any other value is one
+// origin.
 func splitAtCommas(value string) []string {
 	line := csv.NewReader(strings.NewReader(value))
 	line.TrimLeadingSpace = true

@@ -102,7 +102,7 @@ func abridgeOrigins(entries []string) string {
 	return text
 }
 
-// formatTime returns "" for the zero time, which is none.
+// formatTime returns "" for the zero time.
 func formatTime(t time.Time) string {
 	if t.IsZero() {
 		return ""

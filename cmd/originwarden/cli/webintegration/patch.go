@@ -14,7 +14,7 @@ import (
 	"originwarden/cmd/originwarden/cli/command"
 )
 
-func (s *session) newPatch() *cobra.Command {
+func (s *shared) newPatch() *cobra.Command {
 	var wanted patch
 	var ifMatch string
 	cmd := &cobra.Command{
@@ -51,9 +51,9 @@ type patch struct {
 
 func (p *patch) defineFlags(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringVar(&p.op, "op", "replace", "the operation, which is replace")
+	flags.StringVar(&p.op, "op", "replace", "the operation; only replace is supported")
 	flags.StringVar(&p.path, "path", "", "what to replace: /name or /validOrigins")
-	flags.StringArrayVar(&p.values, "value", nil, "the new value; for /validOrigins it may be repeated, be several with commas, and be a JSON string or array of strings")
+	flags.StringArrayVar(&p.values, "value", nil, "the new value; for /validOrigins it may be repeated, comma-separated, or a JSON string or array of strings")
 	flags.StringVar(&p.body, "body", "", "the operations, as a JSON array")
 	flags.StringVarP(&p.file, "file", "f", "", "a file with the operations; - is stdin")
 	cmd.MarkFlagsRequiredTogether("path", "value")

@@ -13,7 +13,7 @@ import (
 
 // NewRefused returns the command refused.
 func NewRefused(env command.Environment) *cobra.Command {
-	s := &session{env: env}
+	s := &shared{env: env}
 	cmd := &cobra.Command{
 		Use:   "refused",
 		Short: "Print the origins that a tenant's gateway has refused recently",

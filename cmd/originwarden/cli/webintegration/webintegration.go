@@ -14,9 +14,9 @@ import (
 	"originwarden/cmd/originwarden/cli/connection"
 )
 
-// session is what the commands share: how to reach the server, and how to print
+// shared is what the commands share: how to reach the server, and how to print
 // its responses.
-type session struct {
+type shared struct {
 	env    command.Environment
 	flags  connection.Flags
 	output output
@@ -24,7 +24,7 @@ type session struct {
 
 // New returns the command web-integration.
 func New(env command.Environment) *cobra.Command {
-	s := &session{env: env}
+	s := &shared{env: env}
 	cmd := &cobra.Command{
 		Use:        "web-integration",
 		SuggestFor: []string{"webintegration", "webintegrations", "wi"},
@@ -44,7 +44,7 @@ func New(env command.Environment) *cobra.Command {
 
 // call calls the server and prints what do returns. doing names the call in an
 // error.
-func (s *session) call(doing string, do func(*client.Client) ([]byte, error)) error {
+func (s *shared) call(doing string, do func(*client.Client) ([]byte, error)) error {
 	c, err := s.flags.Client(s.env)
 	if err != nil {
 		return err
@@ -56,7 +56,7 @@ func (s *session) call(doing string, do func(*client.Client) ([]byte, error)) er
 	return s.env.Print(text)
 }
 
-func (s *session) newGet() *cobra.Command {
+func (s *shared) newGet() *cobra.Command {
 	return &cobra.Command{
 		Use:   "get ID",
 		Short: "Print one web integration",
@@ -70,7 +70,7 @@ func (s *session) newGet() *cobra.Command {
 	}
 }
 
-func (s *session) newRemove() *cobra.Command {
+func (s *shared) newRemove() *cobra.Command {
 	var ifMatch string
 	cmd := &cobra.Command{
 		Use:        "rm ID...",
@@ -88,8 +88,8 @@ func (s *session) newRemove() *cobra.Command {
 	return cmd
 }
 
-// deleteAll deletes each that it can.
-func (s *session) deleteAll(ctx context.Context, ids []string, ifMatch string) error {
+// deleteAll deletes the web integrations, and continues after errors.
+func (s *shared) deleteAll(ctx context.Context, ids []string, ifMatch string) error {
 	c, err := s.flags.Client(s.env)
 	if err != nil {
 		return err
@@ -109,7 +109,7 @@ func (s *session) deleteAll(ctx context.Context, ids []string, ifMatch string) e
 }
 
 func defineIfMatch(cmd *cobra.Command, ifMatch *string) {
-	cmd.Flags().StringVar(ifMatch, "if-match", "", "do it only if this is the ETag that get prints")
+	cmd.Flags().StringVar(ifMatch, "if-match", "", "fail unless the web integration still has this ETag, which get prints")
 }
 
 // entityTag returns the If-Match of a flag whose quotes a shell may have removed.

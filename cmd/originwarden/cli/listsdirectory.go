@@ -18,7 +18,7 @@ import (
 
 // listsDirectory is where a start without a configuration file keeps the lists.
 type listsDirectory struct {
-	path string // made if it is missing; "" is where the configuration says
+	path string // created if missing; "": the configuration names the place
 	// unused is the default that is not used because an earlier version left its
 	// lists in the working directory.
 	unused string
@@ -49,8 +49,8 @@ func mayExist(name string) bool {
 // user's, or "" if there is neither.
 func stateDirectory(system string, getenv func(string) string) string {
 	const name = "originwarden"
-	if of, _, _ := strings.Cut(getenv("STATE_DIRECTORY"), ":"); of != "" {
-		return of
+	if first, _, _ := strings.Cut(getenv("STATE_DIRECTORY"), ":"); first != "" {
+		return first
 	}
 	if state := getenv("XDG_STATE_HOME"); filepath.IsAbs(state) {
 		return filepath.Join(state, name)
