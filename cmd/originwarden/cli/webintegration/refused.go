@@ -35,10 +35,10 @@ func NewRefused(env command.Environment) *cobra.Command {
 	return cmd
 }
 
-func (o output) formatRefused(all []client.RefusedOrigin, answer client.Response) []byte {
+func (o output) formatRefused(all []client.RefusedOrigin, response client.Response) []byte {
 	switch {
 	case o.raw:
-		return answer.Raw
+		return response.Raw
 	case o.json:
 		return formatJSON(all)
 	}

@@ -96,12 +96,12 @@ func (s *shared) deleteAll(ctx context.Context, ids []string, ifMatch string) er
 	}
 	var failures []error
 	for _, id := range ids {
-		answer, err := c.Delete(ctx, id, ifMatch)
+		response, err := c.Delete(ctx, id, ifMatch)
 		if err != nil {
 			failures = append(failures, connection.Failure("deleting "+id, err))
 			continue
 		}
-		if err := s.env.Print(s.output.formatWrite("deleted", id, answer)); err != nil {
+		if err := s.env.Print(s.output.formatWrite("deleted", id, response)); err != nil {
 			return err
 		}
 	}
