@@ -11,8 +11,8 @@ import (
 	"originwarden/cmd/originwarden/server/readiness"
 )
 
-func TestAdmin_AnswersGETOfWhatItHas(t *testing.T) {
-	r := serving(t, t.TempDir(), oneTenant(upstream(t, hello)))
+func TestAdmin_ServesOnlyKnownPathsAndMethods(t *testing.T) {
+	r := startGateway(t, t.TempDir(), tenantConfig(startServer(t, hello)))
 	for _, c := range []struct {
 		method, path string
 		headers      []string
@@ -50,24 +50,24 @@ func TestAdmin_AnswersGETOfWhatItHas(t *testing.T) {
 		}
 		for name := range response.Header {
 			if strings.HasPrefix(name, "Access-Control-") {
-				t.Errorf("%s %s: %s is sent", c.method, c.path, name)
+				t.Errorf("%s %s: response has %s", c.method, c.path, name)
 			}
 		}
 	}
 }
 
-func TestAdmin_IsNotOnTheTenantsAddress(t *testing.T) {
-	r := serving(t, t.TempDir(), oneTenant(upstream(t, hello)))
+func TestAdmin_IsNotServedOnTheTenantAddress(t *testing.T) {
+	r := startGateway(t, t.TempDir(), tenantConfig(startServer(t, hello)))
 	for _, path := range []string{"/metrics", "/healthz", "/readyz"} {
 		if _, text := send(t, "GET", r.tenants+path, ""); text != "hello" {
-			t.Errorf("%s is answered with %q, not by the tenant", path, text)
+			t.Errorf("%s: got %q, want the tenant's response", path, text)
 		}
 	}
 }
 
-func TestReadiness_TellsTheRevisionInForce(t *testing.T) {
+func TestReadiness_ReportsRevisionInForce(t *testing.T) {
 	dir := t.TempDir()
-	r := serving(t, dir, oneTenant(upstream(t, hello)))
+	r := startGateway(t, dir, tenantConfig(startServer(t, hello)))
 	token, err := os.ReadFile(filepath.Join(dir, adminTokenName))
 	if err != nil {
 		t.Fatal(err)
@@ -75,7 +75,7 @@ func TestReadiness_TellsTheRevisionInForce(t *testing.T) {
 	made, _ := send(t, "POST", r.tenants+collection, `{"name":"n"}`, "Authorization: Bearer "+strings.TrimSpace(string(token)), "Content-Type: application/json")
 	want, _ := strconv.ParseUint(made.Header.Get("Web-Integrations-Revision"), 10, 64)
 	var d readiness.Document
-	for d.Revision < want && t.Context().Err() == nil { // the feed is behind the response
+	for d.Revision < want && t.Context().Err() == nil { // the change arrives on the feed after the response
 		_, text := send(t, "GET", r.admin+"/readyz", "")
 		if err := json.Unmarshal([]byte(text), &d); err != nil {
 			t.Fatal(err)

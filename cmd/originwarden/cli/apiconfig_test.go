@@ -8,16 +8,16 @@ import (
 	"testing"
 )
 
-func TestServe_MakesNoAdminTokenWhereAnIssuerIsConfigured(t *testing.T) {
+func TestServe_CreatesNoAdminTokenWhenIssuerIsConfigured(t *testing.T) {
 	dir := t.TempDir()
-	serving(t, dir, oneTenant(upstream(t, hello), `api: {oidc: {issuer: "http://127.0.0.1:1", audience: lists}}`))
+	startGateway(t, dir, tenantConfig(startServer(t, hello), `api: {oidc: {issuer: "http://127.0.0.1:1", audience: lists}}`))
 	if _, err := os.Stat(filepath.Join(dir, adminTokenName)); !os.IsNotExist(err) {
-		t.Errorf("there is an admin token: %v", err)
+		t.Errorf("admin token file: got error %v, want not exist", err)
 	}
 }
 
-func TestServe_TellsThatTheIssuerDoesNotAnswer(t *testing.T) {
-	r := serving(t, t.TempDir(), oneTenant(upstream(t, hello), `api: {oidc: {issuer: "http://127.0.0.1:1", audience: lists}}`))
+func TestServe_ReportsUnreachableIssuer(t *testing.T) {
+	r := startGateway(t, t.TempDir(), tenantConfig(startServer(t, hello), `api: {oidc: {issuer: "http://127.0.0.1:1", audience: lists}}`))
 	const unsigned = "eyJhbGciOiJFUzI1NiIsImtpZCI6ImEifQ.e30.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 	response, text := send(t, "GET", r.tenants+collection, "", "Authorization: Bearer "+unsigned)
 	if response.StatusCode != 503 || strings.Contains(text, "127.0.0.1:1") {
@@ -26,11 +26,10 @@ func TestServe_TellsThatTheIssuerDoesNotAnswer(t *testing.T) {
 	r.await(t, r.stderr, "fetching the issuer's keys")
 }
 
-// The limits of the API reach a page that is listed: it can read when to come
-// back.
-func TestServe_LimitsWritesAndCountsThem(t *testing.T) {
+// A listed page can read Retry-After in a refusal by the rate limit.
+func TestServe_LimitsAndCountsWrites(t *testing.T) {
 	dir := t.TempDir()
-	r := serving(t, dir, oneTenant(upstream(t, hello), "api: {rate_limits: {tier2: 1}}"))
+	r := startGateway(t, dir, tenantConfig(startServer(t, hello), "api: {rate_limits: {tier2: 1}}"))
 	token, err := os.ReadFile(filepath.Join(dir, adminTokenName))
 	if err != nil {
 		t.Fatal(err)
@@ -51,7 +50,7 @@ func TestServe_LimitsWritesAndCountsThem(t *testing.T) {
 	_, metrics := send(t, "GET", r.admin+"/metrics", "")
 	for _, line := range []string{`originwarden_limited_total{limit="tier2"} 1`, `method="POST",route="/api/v1/web-integrations"} 1`} {
 		if !strings.Contains(metrics, line) {
-			t.Errorf("there is no %s in the metrics", line)
+			t.Errorf("metrics lack %s", line)
 		}
 	}
 }

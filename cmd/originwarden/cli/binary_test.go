@@ -12,25 +12,24 @@ import (
 	"testing"
 )
 
-// program is the built command under way in a process of its own.
-type program struct {
-	*running
+// commandProcess is a command that runs in a separate process.
+type commandProcess struct {
+	*runningCommand
 	process *os.Process
 }
 
-// launch starts the built command. It is killed at the end of the test, if it
-// has not ended before.
-func launch(t *testing.T, binary, dir string, args ...string) program {
+// startBinary starts the built command and kills it at the end of the test.
+func startBinary(t *testing.T, binary, dir string, args ...string) commandProcess {
 	t.Helper()
 	cmd := exec.Command(binary, args...)
 	cmd.Dir = dir
-	return begin(t, cmd)
+	return startProcess(t, cmd)
 }
 
-// begin starts a process of the command, with cmd.Env beside this one's.
-func begin(t *testing.T, cmd *exec.Cmd) program {
+// startProcess starts cmd with the environment of this process and cmd.Env.
+func startProcess(t *testing.T, cmd *exec.Cmd) commandProcess {
 	t.Helper()
-	p := program{running: &running{stdout: newOutput(), stderr: newOutput(), exited: make(chan int, 1)}}
+	p := commandProcess{runningCommand: &runningCommand{stdout: newOutput(), stderr: newOutput(), exited: make(chan int, 1)}}
 	cmd.Stdout, cmd.Stderr = p.stdout, p.stderr
 	state := cmd.Dir
 	if state == "" {
@@ -54,10 +53,11 @@ func begin(t *testing.T, cmd *exec.Cmd) program {
 	return p
 }
 
-// TestBinary is about what only a process of its own can show.
+// TestBinary covers what needs a separate process: exit status, locks and
+// signals.
 func TestBinary(t *testing.T) {
 	if testing.Short() {
-		t.Skip("it builds the command")
+		t.Skip("builds the command")
 	}
 	binary := filepath.Join(t.TempDir(), "originwarden.exe")
 	if out, err := exec.Command("go", "build", "-o", binary, "..").CombinedOutput(); err != nil {
@@ -75,13 +75,13 @@ func TestBinary(t *testing.T) {
 			{[]string{"serve"}, 2},
 			{[]string{"--nothing"}, 2},
 		} {
-			if p := launch(t, binary, t.TempDir(), c.args...); p.wait(t) != c.status {
-				t.Errorf("%q: not %d\n%s", c.args, c.status, p.stderr)
+			if p := startBinary(t, binary, t.TempDir(), c.args...); p.wait(t) != c.status {
+				t.Errorf("%q: exit status is not %d\n%s", c.args, c.status, p.stderr)
 			}
 		}
 	})
-	t.Run("tells its version", func(t *testing.T) {
-		p := launch(t, binary, t.TempDir(), "version")
+	t.Run("prints its version", func(t *testing.T) {
+		p := startBinary(t, binary, t.TempDir(), "version")
 		p.wait(t)
 		if want := `^originwarden \S+\ncommit .+\n` + regexp.QuoteMeta(runtime.Version()) + ` \w+/\w+\n$`; !regexp.MustCompile(want).MatchString(p.stdout.String()) {
 			t.Errorf("got %s", p.stdout)
@@ -89,52 +89,53 @@ func TestBinary(t *testing.T) {
 	})
 	t.Run("locks its store", func(t *testing.T) { testLock(t, binary) })
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
-		t.Run("ends in order upon "+signal.String(), func(t *testing.T) { testSignal(t, binary, signal) })
+		t.Run("stops cleanly on "+signal.String(), func(t *testing.T) { testSignal(t, binary, signal) })
 	}
 }
 
-// serveArgs are for a gateway whose store is below the working directory.
+// serveArgs returns the arguments of a gateway with a store in the default
+// directory.
 func serveArgs(upstream string) []string {
 	return []string{"serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--upstream", upstream}
 }
 
 func testLock(t *testing.T, binary string) {
 	dir := t.TempDir()
-	first := launch(t, binary, dir, serveArgs("http://127.0.0.1:1")...)
+	first := startBinary(t, binary, dir, serveArgs("http://127.0.0.1:1")...)
 	first.await(t, first.stdout, readyLine)
-	second := launch(t, binary, dir, serveArgs("http://127.0.0.1:1")...)
+	second := startBinary(t, binary, dir, serveArgs("http://127.0.0.1:1")...)
 	status := second.wait(t)
 	if text := second.stderr.String(); status != exitFailed || strings.Count(text, "\n") != 2 || !strings.Contains(text, "waiting for it to end") ||
 		!strings.Contains(lastLine(text), filepath.Join("originwarden", "originwarden.db")+": it is in use by another process, perhaps another gateway: ") {
 		t.Errorf("exit status %d:\n%s", status, text)
 	}
 	if second.stdout.String() != "" {
-		t.Errorf("it prints %s", second.stdout)
+		t.Errorf("stdout %s, want nothing", second.stdout)
 	}
 }
 
 func testSignal(t *testing.T, binary string, signal syscall.Signal) {
 	if runtime.GOOS == "windows" {
-		t.Skip("processes are sent no signals")
+		t.Skip("signals are not supported")
 	}
-	tenant := newBlocking(t)
+	tenant := startBlockingTenant(t)
 	dir := t.TempDir()
-	p := launch(t, binary, dir, serveArgs(tenant.url)...)
+	p := startBinary(t, binary, dir, serveArgs(tenant.url)...)
 	found := p.await(t, p.stdout, readyLine)
 	p.tenants = "http://" + found[1]
-	answer := tenant.ask(p.running)
+	result := tenant.sendRequest(p.runningCommand)
 	if err := p.process.Signal(signal); err != nil {
 		t.Fatal(err)
 	}
 	p.await(t, p.stderr, `"msg":"stopping"`)
 	close(tenant.release)
-	if got := <-answer; got.text != "hello" || got.err != nil {
+	if got := <-result; got.text != "hello" || got.err != nil {
 		t.Errorf("the request got %q, %v", got.text, got.err)
 	}
 	if status := p.wait(t); status != exitDone || strings.Count(p.stdout.String(), "\n") != 1 {
 		t.Errorf("exit status %d:\n%s%s", status, p.stdout, p.stderr)
 	}
 	if lines := bytes.Count([]byte(p.stderr.String()), []byte(`"path":"/slow"`)); lines != 1 {
-		t.Errorf("%d lines of the request:\n%s", lines, p.stderr)
+		t.Errorf("%d log lines for the request, want 1:\n%s", lines, p.stderr)
 	}
 }

@@ -20,8 +20,8 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// otlp is a collector: it keeps what it is sent.
-type otlp struct {
+// spanCollector is an OpenTelemetry collector that keeps the spans it receives.
+type spanCollector struct {
 	collectorpb.UnimplementedTraceServiceServer
 	url string
 
@@ -32,18 +32,18 @@ type otlp struct {
 	arrived  chan struct{}
 }
 
-// collectorHTTP listens for OTLP over HTTP.
-func collectorHTTP(t *testing.T) *otlp {
-	c := &otlp{arrived: make(chan struct{}, 1)}
+// startHTTPCollector serves OTLP over HTTP.
+func startHTTPCollector(t *testing.T) *spanCollector {
+	c := &spanCollector{arrived: make(chan struct{}, 1)}
 	server := httptest.NewServer(c)
 	t.Cleanup(server.Close)
 	c.url = server.URL
 	return c
 }
 
-// collectorGRPC listens for OTLP over gRPC.
-func collectorGRPC(t *testing.T) *otlp {
-	c := &otlp{arrived: make(chan struct{}, 1)}
+// startGRPCCollector serves OTLP over gRPC.
+func startGRPCCollector(t *testing.T) *spanCollector {
+	c := &spanCollector{arrived: make(chan struct{}, 1)}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -57,7 +57,7 @@ func collectorGRPC(t *testing.T) *otlp {
 }
 
 // ServeHTTP implements http.Handler.
-func (c *otlp) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (c *spanCollector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	var request collectorpb.ExportTraceServiceRequest
 	if err == nil {
@@ -71,11 +71,11 @@ func (c *otlp) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // Export implements collectorpb.TraceServiceServer.
-func (c *otlp) Export(_ context.Context, request *collectorpb.ExportTraceServiceRequest) (*collectorpb.ExportTraceServiceResponse, error) {
+func (c *spanCollector) Export(_ context.Context, request *collectorpb.ExportTraceServiceRequest) (*collectorpb.ExportTraceServiceResponse, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, of := range request.ResourceSpans {
-		c.resource = texts(of.Resource.Attributes)
+		c.resource = attributeMap(of.Resource.Attributes)
 		for _, in := range of.ScopeSpans {
 			c.spans = append(c.spans, in.Spans...)
 		}
@@ -89,51 +89,51 @@ func (c *otlp) Export(_ context.Context, request *collectorpb.ExportTraceService
 	return &collectorpb.ExportTraceServiceResponse{}, err
 }
 
-// span is one of those that were collected.
+// span is a collected span.
 type span struct {
 	name, trace, id, parent, state string
 	attributes                     map[string]string
 	failed                         bool
-	began, ended                   time.Time
+	start, end                     time.Time
 }
 
-// of returns the spans of a kind.
-func (c *otlp) of(kind tracepb.Span_SpanKind) (all []span) {
+// spansOf returns the spans of a kind.
+func (c *spanCollector) spansOf(kind tracepb.Span_SpanKind) (all []span) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, s := range c.spans {
 		if s.Kind == kind {
 			all = append(all, span{s.Name, hex.EncodeToString(s.TraceId), hex.EncodeToString(s.SpanId), hex.EncodeToString(s.ParentSpanId),
-				s.TraceState, texts(s.Attributes), s.Status.GetCode() == tracepb.Status_STATUS_CODE_ERROR,
+				s.TraceState, attributeMap(s.Attributes), s.Status.GetCode() == tracepb.Status_STATUS_CODE_ERROR,
 				time.Unix(0, int64(s.StartTimeUnixNano)), time.Unix(0, int64(s.EndTimeUnixNano))})
 		}
 	}
 	return all
 }
 
-// await waits for the only span of a kind.
-func (c *otlp) await(t *testing.T, kind tracepb.Span_SpanKind) span {
+// awaitSpan waits for a span of a kind.
+func (c *spanCollector) awaitSpan(t *testing.T, kind tracepb.Span_SpanKind) span {
 	t.Helper()
-	timeout := time.After(patience)
+	timeout := time.After(testTimeout)
 	for {
-		if all := c.of(kind); len(all) > 0 {
+		if all := c.spansOf(kind); len(all) > 0 {
 			return all[0]
 		}
 		select {
 		case <-c.arrived:
 		case <-timeout:
-			t.Fatal("no span has arrived")
+			t.Fatal("no span received")
 		}
 	}
 }
 
-func (c *otlp) has(text string) bool {
+func (c *spanCollector) contains(text string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return strings.Contains(string(c.raw), text)
 }
 
-func texts(attributes []*commonpb.KeyValue) map[string]string {
+func attributeMap(attributes []*commonpb.KeyValue) map[string]string {
 	all := map[string]string{}
 	for _, a := range attributes {
 		switch v := a.Value.Value.(type) {
@@ -149,6 +149,6 @@ func texts(attributes []*commonpb.KeyValue) map[string]string {
 }
 
 const (
-	ofServer = tracepb.Span_SPAN_KIND_SERVER
-	ofClient = tracepb.Span_SPAN_KIND_CLIENT
+	serverKind = tracepb.Span_SPAN_KIND_SERVER
+	clientKind = tracepb.Span_SPAN_KIND_CLIENT
 )

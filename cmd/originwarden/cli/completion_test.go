@@ -6,9 +6,9 @@ import (
 	"testing"
 )
 
-func TestCompletion_WritesAScriptForEachShell(t *testing.T) {
+func TestCompletion_WritesScriptForEachShell(t *testing.T) {
 	for _, shell := range []string{"bash", "zsh", "fish", "powershell"} {
-		status, stdout, stderr := execution(t, deaf(t), "completion", shell)
+		status, stdout, stderr := runCommand(t, noListeners(t), "completion", shell)
 		if status != exitDone || stderr != "" || !strings.Contains(stdout, "__complete") {
 			t.Errorf("%s: exit status %d\n%.200s%s", shell, status, stdout, stderr)
 		}
@@ -18,16 +18,16 @@ func TestCompletion_WritesAScriptForEachShell(t *testing.T) {
 		check := exec.Command(shell, "-n")
 		check.Stdin = strings.NewReader(stdout)
 		if out, err := check.CombinedOutput(); err != nil {
-			t.Errorf("%s does not read it: %v\n%s", shell, err, out)
+			t.Errorf("%s: invalid script: %v\n%s", shell, err, out)
 		}
 	}
 }
 
-func TestCompletion_KnowsCommandsFlagsAndValues(t *testing.T) {
+func TestCompletion_CompletesCommandsFlagsAndValues(t *testing.T) {
 	for _, row := range []struct {
-		words string // the last one is to be completed; _ is empty
-		want  string // of all that is offered, without descriptions
-		files bool   // whether names of files are offered besides
+		words string // the last one is completed; _ is the empty word
+		want  string // the completions, without descriptions
+		files bool   // whether file names are completed too
 	}{
 		{"web-integration _", "create get ls patch rm", false},
 		{"web-integration l", "ls", false},
@@ -45,7 +45,7 @@ func TestCompletion_KnowsCommandsFlagsAndValues(t *testing.T) {
 		if last := &args[len(args)-1]; *last == "_" {
 			*last = ""
 		}
-		status, stdout, _ := execution(t, deaf(t), append([]string{"__complete"}, args...)...)
+		status, stdout, _ := runCommand(t, noListeners(t), append([]string{"__complete"}, args...)...)
 		lines := strings.Split(strings.TrimSuffix(stdout, "\n"), "\n")
 		var offered []string
 		for _, line := range lines[:len(lines)-1] {

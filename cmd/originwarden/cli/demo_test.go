@@ -12,25 +12,26 @@ import (
 	"testing"
 )
 
-// startDemo runs the demo on free ports, with a directory for its files.
-func startDemo(t *testing.T) (r *running, files string) {
+// startDemo runs the demo on free ports. Its files are in the directory files.
+func startDemo(t *testing.T) (r *runningCommand, files string) {
 	t.Helper()
 	files = t.TempDir()
 	t.Setenv("TMPDIR", files)
 	t.Setenv("TMP", files) // Windows
-	r = start(t, Environment{Program: "/opt/originwarden"}, "demo", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--listed-page", "127.0.0.1:0", "--other-page", "127.0.0.1:0")
+	r = startCommand(t, Environment{Program: "/opt/originwarden"}, "demo", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--listed-page", "127.0.0.1:0", "--other-page", "127.0.0.1:0")
 	found := r.await(t, r.stdout, `(?s)in front of it at (\S+),.*Operators have (\S+)/metrics.*ends the demo\.\n$`)
 	r.tenants, r.admin = found[1], found[2]
 	return r, files
 }
 
-// commands are the lines of the guide that are for a shell.
-func commands(r *running) []string {
+// guideCommands returns the shell commands in the demo's guide.
+func guideCommands(r *runningCommand) []string {
 	return regexp.MustCompile(`(?m)^  (?:curl|id=).*$`).FindAllString(r.stdout.String(), -1)
 }
 
-// words splits a command as a shell does, which knows single quotes.
-func words(command string) []string {
+// splitCommand splits a command into words as a shell does. It supports single
+// quotes only.
+func splitCommand(command string) []string {
 	var all []string
 	for _, match := range regexp.MustCompile(`'([^']*)'|([^\s']+)`).FindAllStringSubmatch(command, -1) {
 		all = append(all, match[1]+match[2])
@@ -38,11 +39,11 @@ func words(command string) []string {
 	return all
 }
 
-// curl does what the curl of a command would.
-func curl(t *testing.T, command string) (status int, body string) {
+// runCurl sends the request of a curl command.
+func runCurl(t *testing.T, command string) (status int, body string) {
 	t.Helper()
 	method, url, data, headers := "", "", "", []string(nil)
-	arguments := words(command)
+	arguments := splitCommand(command)
 	for i := 1; i < len(arguments); i++ {
 		switch argument := arguments[i]; argument {
 		case "-i", "-s":
@@ -57,7 +58,7 @@ func curl(t *testing.T, command string) (status int, body string) {
 			data = arguments[i]
 		default:
 			if !strings.HasPrefix(argument, "http://") || url != "" {
-				t.Fatalf("the word %q of %s", argument, command)
+				t.Fatalf("unknown argument %q in %s", argument, command)
 			}
 			url = argument
 		}
@@ -69,7 +70,7 @@ func curl(t *testing.T, command string) (status int, body string) {
 	return response.StatusCode, body
 }
 
-func TestDemo_NamesTheProgramAsItWasCalled(t *testing.T) {
+func TestDemo_PrintsProgramNameAsCalled(t *testing.T) {
 	r, _ := startDemo(t)
 	if !strings.Contains(r.stdout.String(), "\n  /opt/originwarden web-integration ls\n") {
 		t.Errorf("%s", r.stdout)
@@ -77,14 +78,14 @@ func TestDemo_NamesTheProgramAsItWasCalled(t *testing.T) {
 	r.stop(t)
 }
 
-func TestDemo_PrintsCommandsThatDoWhatItSays(t *testing.T) {
+func TestDemo_PrintsWorkingCommands(t *testing.T) {
 	r, files := startDemo(t)
 	var got []int
 	id := "none"
-	for _, command := range commands(r) {
+	for _, command := range guideCommands(r) {
 		command, isPost := strings.CutPrefix(strings.TrimSpace(command), "id=$(")
 		command, filter, _ := strings.Cut(command, " | sed ")
-		status, body := curl(t, strings.ReplaceAll(command, "$id", id))
+		status, body := runCurl(t, strings.ReplaceAll(command, "$id", id))
 		got = append(got, status)
 		if isPost {
 			pattern := regexp.MustCompile(`s/\.\*(.*)\\\((.*)\\\)(.*)\.\*/`).FindStringSubmatch(filter)
@@ -95,7 +96,7 @@ func TestDemo_PrintsCommandsThatDoWhatItSays(t *testing.T) {
 		t.Errorf("got %d, want %d:\n%s", got, want, r.stdout)
 	}
 	if !strings.Contains(r.stderr.String(), "\tinfo\trequest\t{\"tenant\": \"demo\"") {
-		t.Errorf("the log is\n%s", r.stderr)
+		t.Errorf("log lacks the request:\n%s", r.stderr)
 	}
 	if status := r.stop(t); status != exitDone {
 		t.Errorf("exit status %d:\n%s", status, r.stderr)
@@ -105,7 +106,7 @@ func TestDemo_PrintsCommandsThatDoWhatItSays(t *testing.T) {
 	}
 }
 
-func TestDemo_PrintsCommandsForAShell(t *testing.T) {
+func TestDemo_PrintsShellCommands(t *testing.T) {
 	for _, program := range []string{"sh", "curl", "sed"} {
 		if _, err := exec.LookPath(program); err != nil {
 			t.Skip(err)
@@ -113,7 +114,7 @@ func TestDemo_PrintsCommandsForAShell(t *testing.T) {
 	}
 	r, _ := startDemo(t)
 	shell := exec.Command("sh")
-	shell.Stdin = strings.NewReader(strings.Join(commands(r), "\n"))
+	shell.Stdin = strings.NewReader(strings.Join(guideCommands(r), "\n"))
 	shell.Env = slices.DeleteFunc(os.Environ(), func(s string) bool { return strings.Contains(strings.ToLower(s), "proxy=") })
 	out, err := shell.Output()
 	if err != nil {
@@ -129,7 +130,7 @@ func TestDemo_PrintsCommandsForAShell(t *testing.T) {
 	r.stop(t)
 }
 
-func TestDemo_ServesPagesThatKnowTheGateway(t *testing.T) {
+func TestDemo_ServesPagesWithGatewayAddress(t *testing.T) {
 	r, _ := startDemo(t)
 	_, port, err := net.SplitHostPort(strings.TrimPrefix(r.tenants, "http://"))
 	if err != nil {
@@ -140,12 +141,12 @@ func TestDemo_ServesPagesThatKnowTheGateway(t *testing.T) {
 		_, text := send(t, "GET", "http://127.0.0.1:"+page[1], "")
 		for _, want := range []string{`data-gateway-port="` + port + `"`, `data-other-port="` + pages[1-i][1] + `"`, map[string]string{"listed": `data-listed="true"`, "not": `data-listed="false"`}[page[2]]} {
 			if !strings.Contains(text, want) {
-				t.Errorf("the page that is %s has no %s", page[2], want)
+				t.Errorf("page %q lacks %s", page[2], want)
 			}
 		}
 	}
 	if len(pages) != 2 {
-		t.Errorf("%d pages", len(pages))
+		t.Errorf("%d pages, want 2", len(pages))
 	}
 	if response, _ := send(t, "GET", r.admin+"/readyz", ""); response.StatusCode != http.StatusOK {
 		t.Errorf("/readyz: %s", response.Status)
@@ -153,7 +154,7 @@ func TestDemo_ServesPagesThatKnowTheGateway(t *testing.T) {
 	r.stop(t)
 }
 
-func TestDemo_EndsWhileAStreamIsOpen(t *testing.T) {
+func TestDemo_StopsWithOpenStream(t *testing.T) {
 	r, files := startDemo(t)
 	response, err := http.Get(r.tenants + "/api/events")
 	if err != nil {
@@ -169,7 +170,7 @@ func TestDemo_EndsWhileAStreamIsOpen(t *testing.T) {
 	http.DefaultClient.CloseIdleConnections()
 }
 
-func TestDemo_LeavesNothingBehindWhenAPortIsTaken(t *testing.T) {
+func TestDemo_RemovesFilesWhenPortIsInUse(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -185,7 +186,7 @@ func TestDemo_LeavesNothingBehindWhenAPortIsTaken(t *testing.T) {
 		for name, value := range ports {
 			args = append(args, name, value)
 		}
-		status, stdout, stderr := execution(t, Environment{}, args...)
+		status, stdout, stderr := runCommand(t, Environment{}, args...)
 		if status != exitFailed || stdout != "" || !strings.Contains(lastLine(stderr), taken.Addr().String()) || !strings.HasSuffix(stderr, " with "+flag+"\n") {
 			t.Errorf("%s: exit status %d, %q and\n%s", flag, status, stdout, stderr)
 		}
@@ -195,17 +196,17 @@ func TestDemo_LeavesNothingBehindWhenAPortIsTaken(t *testing.T) {
 	}
 }
 
-func TestDemo_EndsWhenAPageFails(t *testing.T) {
+func TestDemo_StopsWhenPageFails(t *testing.T) {
 	opened := 0
 	env := Environment{Listen: func(network, _ string) (net.Listener, error) {
 		l, err := net.Listen(network, "127.0.0.1:0")
 		if opened++; opened == 3 { // after the tenant and the listed page
-			return failing{l}, err
+			return failingListener{l}, err
 		}
 		return l, err
 	}}
-	status, _, stderr := execution(t, env, "demo")
-	if status != exitFailed || lastLine(stderr) != "originwarden: "+errWornOut.Error() {
+	status, _, stderr := runCommand(t, env, "demo")
+	if status != exitFailed || lastLine(stderr) != "originwarden: "+errAccept.Error() {
 		t.Errorf("exit status %d:\n%s", status, stderr)
 	}
 }

@@ -11,8 +11,9 @@ import (
 	"originwarden/cmd/originwarden/config"
 )
 
-// withIntermediate adds to the chain of a leaf a certificate that ends at until.
-func withIntermediate(t *testing.T, leaf config.KeyPair, until time.Time) config.KeyPair {
+// appendIntermediate appends a certificate that expires at until to the chain of
+// leaf.
+func appendIntermediate(t *testing.T, leaf config.KeyPair, until time.Time) config.KeyPair {
 	t.Helper()
 	chain, err := os.ReadFile(leaf.Cert)
 	if err != nil {
@@ -25,7 +26,7 @@ func withIntermediate(t *testing.T, leaf config.KeyPair, until time.Time) config
 	return leaf
 }
 
-func TestServe_ShowsWhenTheFirstCertificateOfEveryChainEnds(t *testing.T) {
+func TestServe_ReportsEarliestExpiryOfEveryChain(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	ca := newAuthority(t, dir)
@@ -33,10 +34,10 @@ func TestServe_ShowsWhenTheFirstCertificateOfEveryChainEnds(t *testing.T) {
 	ends := map[string]time.Time{"server": now.Add(10 * time.Minute), "upstream": now.Add(20 * time.Minute), "etcd": now.Add(30 * time.Minute)}
 	pair := map[string]string{}
 	for name, until := range ends {
-		files := withIntermediate(t, ca.issue(t, dir, name), until)
+		files := appendIntermediate(t, ca.issue(t, dir, name), until)
 		pair[name] = fmt.Sprintf("cert: %q, key: %q", files.Cert, files.Key)
 	}
-	r := start(t, Environment{}, "serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--config", writeConfig(t, fmt.Sprintf(`
+	r := startCommand(t, Environment{}, "serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--config", writeConfig(t, fmt.Sprintf(`
 tls: {%s}
 tenants: [{id: acme, upstream: "https://127.0.0.1:1", upstream_tls: {%s}}]
 store: {url: "etcd://127.0.0.1:1", etcd: {%s}}
@@ -46,7 +47,7 @@ api: {tokens: [{subject: ops, tenant: "*", role: admin, sha256: "%064d"}]}`, pai
 	_, text := send(t, "GET", admin+"/metrics", "")
 	for name, until := range ends {
 		if want := fmt.Sprintf("\n%s{certificate=%q} %v\n", certificateMetric, name, float64(until.Unix())); !strings.Contains(text, want) {
-			t.Errorf("the metrics do not have%s", want)
+			t.Errorf("metrics lack%s", want)
 		}
 	}
 }

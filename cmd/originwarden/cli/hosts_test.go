@@ -12,13 +12,14 @@ import (
 	"testing"
 )
 
-// hostCase is a value of Host, and whether it is answered.
+// hostCase is a value of Host, and whether it is accepted.
 type hostCase struct {
 	host     string
-	answered bool
+	accepted bool
 }
 
-// loopbackHosts are those of a loopback address where nothing else is configured.
+// loopbackHosts returns hosts, and whether a loopback address accepts them by
+// default.
 func loopbackHosts() []hostCase {
 	return []hostCase{
 		{"localhost", true}, {"localhost:8080", true}, {"LocalHost.", true}, {"app.localhost", true}, {"a.b.localhost:80", true},
@@ -31,9 +32,9 @@ func loopbackHosts() []hostCase {
 	}
 }
 
-// askHost sends the head of a request whose Host is as it stands, and returns the
+// sendToHost sends a request with this value of Host, unchanged, and returns the
 // status and the body.
-func askHost(t *testing.T, url, line, host string, headers ...string) (status int, body string) {
+func sendToHost(t *testing.T, url, line, host string, headers ...string) (status int, body string) {
 	t.Helper()
 	scheme, address, _ := strings.Cut(url, "://")
 	var conn net.Conn
@@ -61,30 +62,30 @@ func askHost(t *testing.T, url, line, host string, headers ...string) (status in
 	return response.StatusCode, string(text)
 }
 
-func statusOf(answered bool) int {
-	if answered {
+func hostStatus(accepted bool) int {
+	if accepted {
 		return http.StatusOK
 	}
 	return http.StatusMisdirectedRequest
 }
 
-func TestServe_WithoutHostsOnLoopbackTakesLoopbackNames(t *testing.T) {
-	up := upstream(t, hello)
+func TestServe_AcceptsOnlyLoopbackHostsOnLoopback(t *testing.T) {
+	up := startServer(t, hello)
 	for _, listen := range []string{"127.0.0.1:0", "localhost:0"} {
-		r := start(t, Environment{}, "serve", "--upstream", up, "--listen", listen, "--admin-listen", "127.0.0.1:0", "--store", "sqlite:"+filepath.Join(t.TempDir(), "lists.db"))
+		r := startCommand(t, Environment{}, "serve", "--upstream", up, "--listen", listen, "--admin-listen", "127.0.0.1:0", "--store", "sqlite:"+filepath.Join(t.TempDir(), "lists.db"))
 		found := r.await(t, r.stdout, readyLine)
 		for _, c := range loopbackHosts() {
-			if got, text := askHost(t, "http://"+found[1], "GET / HTTP/1.1", c.host); got != statusOf(c.answered) && !(got == 400 && !c.answered) {
+			if got, text := sendToHost(t, "http://"+found[1], "GET / HTTP/1.1", c.host); got != hostStatus(c.accepted) && !(got == 400 && !c.accepted) {
 				t.Errorf("%s, Host %q: %d %s", listen, c.host, got, text)
 			}
 		}
-		for _, line := range []string{"GET / HTTP/1.0", "GET / HTTP/1.1"} { // without the header, and with an empty one
-			if got, text := askHost(t, "http://"+found[1], line, ""); got != 421 {
-				t.Errorf("%s, no host in %s: %d %s", listen, line, got, text)
+		for _, line := range []string{"GET / HTTP/1.0", "GET / HTTP/1.1"} { // without Host, and with an empty one
+			if got, text := sendToHost(t, "http://"+found[1], line, ""); got != 421 {
+				t.Errorf("%s, no host, %s: %d %s", listen, line, got, text)
 			}
 		}
 		if strings.Contains(r.stderr.String(), "rebinding") {
-			t.Errorf("it warns:\n%s", r.stderr)
+			t.Errorf("unexpected warning:\n%s", r.stderr)
 		}
 		if status := r.stop(t); status != exitDone {
 			t.Errorf("exit status %d:\n%s", status, r.stderr)
@@ -92,30 +93,30 @@ func TestServe_WithoutHostsOnLoopbackTakesLoopbackNames(t *testing.T) {
 	}
 }
 
-func TestServe_RefusesAPageThatRebindsItsNameAtEveryDoor(t *testing.T) {
+func TestServe_RefusesDNSRebindingOnEveryPath(t *testing.T) {
 	const page = "evil.example"
-	up := upstream(t, hello)
-	doors := []struct{ rule, line, headers string }{
-		{"a GET", "GET /", ""},
-		{"one with the page's Origin", "GET /", "Origin: http://evil.example"},
-		{"a POST", "POST /", "Origin: http://evil.example\r\nContent-Length: 0"},
-		{"a preflight", "OPTIONS /", "Origin: http://evil.example\r\nAccess-Control-Request-Method: PUT"},
-		{"a handshake", "GET /", "Origin: http://evil.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="},
-		{"the lists' API", "GET " + collection, ""},
-		{"the refused origins", "GET /api/v1/refused-origins", ""},
-		{"a URL as target", "GET http://evil.example/", ""},
-		{"with a proxy's word", "GET /", "X-Forwarded-Host: localhost"},
+	up := startServer(t, hello)
+	requests := []struct{ rule, line, headers string }{
+		{"GET", "GET /", ""},
+		{"GET with Origin", "GET /", "Origin: http://evil.example"},
+		{"POST", "POST /", "Origin: http://evil.example\r\nContent-Length: 0"},
+		{"preflight", "OPTIONS /", "Origin: http://evil.example\r\nAccess-Control-Request-Method: PUT"},
+		{"WebSocket handshake", "GET /", "Origin: http://evil.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="},
+		{"API", "GET " + collection, ""},
+		{"refused origins", "GET /api/v1/refused-origins", ""},
+		{"absolute target", "GET http://evil.example/", ""},
+		{"X-Forwarded-Host", "GET /", "X-Forwarded-Host: localhost"},
 	}
 	for _, mode := range []string{"enforce", "headers", "report"} {
-		r := serving(t, t.TempDir(), fmt.Sprintf("tenants: [{id: acme, mode: %s, upstream: '%s'}]", mode, up))
-		for _, door := range doors {
-			if got, text := askHost(t, r.tenants, door.line+" HTTP/1.1", page, door.headers); got != 421 || !strings.Contains(text, `"code":"TENANT_UNKNOWN"`) || !strings.Contains(text, "should add the host to its hosts") {
-				t.Errorf("%s in %s: %d %s", door.rule, mode, got, text)
+		r := startGateway(t, t.TempDir(), fmt.Sprintf("tenants: [{id: acme, mode: %s, upstream: '%s'}]", mode, up))
+		for _, request := range requests {
+			if got, text := sendToHost(t, r.tenants, request.line+" HTTP/1.1", page, request.headers); got != 421 || !strings.Contains(text, `"code":"TENANT_UNKNOWN"`) || !strings.Contains(text, "should add the host to its hosts") {
+				t.Errorf("%s in %s: %d %s", request.rule, mode, got, text)
 			}
 		}
 		for _, path := range []string{"/metrics", "/readyz", "/healthz", "/openapi.yaml", "/log-level", "/nothing"} {
 			for _, origin := range []string{"X-No: origin", "Origin: http://evil.example"} {
-				if got, text := askHost(t, r.admin, "GET "+path+" HTTP/1.1", page, origin); got != 421 || !strings.Contains(text, `"code":"HOST_UNKNOWN"`) {
+				if got, text := sendToHost(t, r.admin, "GET "+path+" HTTP/1.1", page, origin); got != 421 || !strings.Contains(text, `"code":"HOST_UNKNOWN"`) {
 					t.Errorf("%s of the admin address: %d %s", path, got, text)
 				}
 			}
@@ -123,98 +124,98 @@ func TestServe_RefusesAPageThatRebindsItsNameAtEveryDoor(t *testing.T) {
 	}
 }
 
-func TestDemo_RefusesAPageThatRebindsItsName(t *testing.T) {
+func TestDemo_RefusesDNSRebinding(t *testing.T) {
 	r, _ := startDemo(t)
 	for _, url := range []string{r.tenants, r.admin} {
-		if got, text := askHost(t, url, "GET /readyz HTTP/1.1", "evil.example"); got != 421 {
+		if got, text := sendToHost(t, url, "GET /readyz HTTP/1.1", "evil.example"); got != 421 {
 			t.Errorf("%s: %d %s", url, got, text)
 		}
 	}
 	for _, host := range []string{"localhost", "127.0.0.1"} {
-		if got, text := askHost(t, r.tenants, "GET /api/orders HTTP/1.1", host); got != 200 {
+		if got, text := sendToHost(t, r.tenants, "GET /api/orders HTTP/1.1", host); got != 200 {
 			t.Errorf("%s: %d %s", host, got, text)
 		}
 	}
 	r.stop(t)
 }
 
-func TestServe_TakesEveryHostWhereItSaysSo(t *testing.T) {
-	up := upstream(t, hello)
-	r := serving(t, t.TempDir(), "tenants: [{id: named, hosts: [named.example], mode: report, upstream: '"+up+"'}, {id: rest, hosts: ['*'], upstream: '"+up+"'}]\nadmin: {hosts: ['*']}")
+func TestServe_AcceptsEveryHostWhenConfigured(t *testing.T) {
+	up := startServer(t, hello)
+	r := startGateway(t, t.TempDir(), "tenants: [{id: named, hosts: [named.example], mode: report, upstream: '"+up+"'}, {id: rest, hosts: ['*'], upstream: '"+up+"'}]\nadmin: {hosts: ['*']}")
 	for _, host := range []string{"any.example", "192.0.2.1", "localhost"} {
-		if got, text := askHost(t, r.tenants, "GET / HTTP/1.1", host, "Origin: https://strange.example"); got != 403 {
+		if got, text := sendToHost(t, r.tenants, "GET / HTTP/1.1", host, "Origin: https://strange.example"); got != 403 {
 			t.Errorf("%s: %d %s", host, got, text)
 		}
-		if got, text := askHost(t, r.admin, "GET /healthz HTTP/1.1", host); got != 200 {
+		if got, text := sendToHost(t, r.admin, "GET /healthz HTTP/1.1", host); got != 200 {
 			t.Errorf("%s at the admin address: %d %s", host, got, text)
 		}
 	}
-	if got, text := askHost(t, r.tenants, "GET / HTTP/1.1", "named.example", "Origin: https://strange.example"); got != 200 {
-		t.Errorf("the host of another: %d %s", got, text)
+	if got, text := sendToHost(t, r.tenants, "GET / HTTP/1.1", "named.example", "Origin: https://strange.example"); got != 200 {
+		t.Errorf("host of another tenant: %d %s", got, text)
 	}
 }
 
-// everywhere opens listeners at every address of the machine.
-func everywhere(network, _ string) (net.Listener, error) { return net.Listen(network, ":0") }
+// listenEverywhere listens on all addresses.
+func listenEverywhere(network, _ string) (net.Listener, error) { return net.Listen(network, ":0") }
 
-func TestServe_WarnsOfEveryHostElsewhere(t *testing.T) {
-	up := upstream(t, hello)
+func TestServe_WarnsAboutEveryHostBeyondLoopback(t *testing.T) {
+	up := startServer(t, hello)
 	for _, row := range []struct {
 		hosts string
 		warns bool
 	}{{"", true}, {"hosts: ['*'], ", false}, {"hosts: [evil.example], ", false}} {
-		r := startServing(t, Environment{Listen: everywhere}, t.TempDir(), "tenants: [{id: acme, "+row.hosts+"upstream: '"+up+"'}]")
+		r := launchGateway(t, Environment{Listen: listenEverywhere}, t.TempDir(), "tenants: [{id: acme, "+row.hosts+"upstream: '"+up+"'}]")
 		_, port, _ := net.SplitHostPort(strings.TrimPrefix(r.tenants, "http://"))
-		if got, text := askHost(t, "http://127.0.0.1:"+port, "GET / HTTP/1.1", "evil.example"); got != 200 {
+		if got, text := sendToHost(t, "http://127.0.0.1:"+port, "GET / HTTP/1.1", "evil.example"); got != 200 {
 			t.Errorf("%q: %d %s", row.hosts, got, text)
 		}
 		if status := r.stop(t); status != exitDone {
 			t.Errorf("exit status %d:\n%s", status, r.stderr)
 		}
 		if got := strings.Contains(r.stderr.String(), `"level":"warn"`) && strings.Contains(r.stderr.String(), "DNS rebinding"); got != row.warns {
-			t.Errorf("%q: warns: %v\n%s", row.hosts, got, r.stderr)
+			t.Errorf("%q: warning: %v, want %v\n%s", row.hosts, got, row.warns, r.stderr)
 		}
 	}
 }
 
-func TestServe_ChecksWhetherEveryHostIsTaken(t *testing.T) {
+func TestServe_CheckWarnsAboutEveryHost(t *testing.T) {
 	for _, row := range []struct {
 		rule, listen, hosts string
 		warns               bool
 	}{
 		{"loopback", "127.0.0.1:8080", "", false},
 		{"loopback by name", "localhost:8080", "", false},
-		{"loopback of IPv6", "[::1]:8080", "", false},
+		{"IPv6 loopback", "[::1]:8080", "", false},
 		{"every address", ":8080", "", true},
-		{"every address of IPv4", "0.0.0.0:8080", "", true},
-		{"an address", "192.0.2.1:8080", "", true},
-		{"a name", "gateway.example:8080", "", true},
+		{"every IPv4 address", "0.0.0.0:8080", "", true},
+		{"address", "192.0.2.1:8080", "", true},
+		{"name", "gateway.example:8080", "", true},
 		{"every address, with hosts", ":8080", "hosts: [acme.example], ", false},
-		{"every address, on purpose", ":8080", "hosts: ['*'], ", false},
+		{"every address, with every host", ":8080", "hosts: ['*'], ", false},
 	} {
 		file := writeConfig(t, "listen: '"+row.listen+"'\ntenants: [{id: acme, "+row.hosts+"upstream: 'http://127.0.0.1:1'}]")
-		status, stdout, stderr := execution(t, deaf(t), "serve", "--check", "--config", file)
+		status, stdout, stderr := runCommand(t, noListeners(t), "serve", "--check", "--config", file)
 		if status != exitDone || stdout != "configuration is valid\n" || strings.Contains(stderr, "DNS rebinding") != row.warns || (stderr != "") != row.warns {
 			t.Errorf("%s: exit status %d, %s%s", row.rule, status, stdout, stderr)
 		}
 	}
 }
 
-func TestAdmin_AnswersItsHosts(t *testing.T) {
-	r := serving(t, t.TempDir(), oneTenant(upstream(t, hello), "admin: {hosts: [ops.example, '[fd00::7]']}"))
+func TestAdmin_AcceptsConfiguredHosts(t *testing.T) {
+	r := startGateway(t, t.TempDir(), tenantConfig(startServer(t, hello), "admin: {hosts: [ops.example, '[fd00::7]']}"))
 	hosts := append(loopbackHosts(), hostCase{"OPS.example.:9090", true}, hostCase{"[fd00::7]:9090", true}, hostCase{"sub.ops.example", false})
 	for _, c := range hosts {
-		if got, text := askHost(t, r.admin, "GET /healthz HTTP/1.1", c.host); got != statusOf(c.answered) && !(got == 400 && !c.answered) {
+		if got, text := sendToHost(t, r.admin, "GET /healthz HTTP/1.1", c.host); got != hostStatus(c.accepted) && !(got == 400 && !c.accepted) {
 			t.Errorf("Host %q: %d %s", c.host, got, text)
 		}
 	}
-	if got, text := askHost(t, r.admin, "GET /healthz HTTP/1.0", ""); got != 200 {
-		t.Errorf("a health check without a Host: %d %s", got, text)
+	if got, text := sendToHost(t, r.admin, "GET /healthz HTTP/1.0", ""); got != 200 {
+		t.Errorf("health check without Host: %d %s", got, text)
 	}
 }
 
-func TestAdmin_ElsewhereAnswersWhoeverReachesIt(t *testing.T) {
-	up := upstream(t, hello)
+func TestAdmin_AcceptsAnyHostBeyondLoopback(t *testing.T) {
+	up := startServer(t, hello)
 	for _, row := range []struct {
 		hosts, host string
 		status      int
@@ -223,14 +224,14 @@ func TestAdmin_ElsewhereAnswersWhoeverReachesIt(t *testing.T) {
 		{"[]", "192.0.2.7:9090", 200},
 		{"[ops.example]", "ops.example", 200},
 		{"[ops.example]", "evil.example", 421},
-		{"[ops.example]", "192.0.2.7:9090", 200}, // Prometheus
+		{"[ops.example]", "192.0.2.7:9090", 200}, // as Prometheus sends it
 		{"[ops.example]", "[2001:db8::7]:9090", 200},
 		{"[ops.example]", "localhost", 200},
 		{"['*']", "gateway.example", 200},
 	} {
-		r := startServing(t, Environment{Listen: everywhere}, t.TempDir(), oneTenant(up, "admin: {hosts: "+row.hosts+"}"))
+		r := launchGateway(t, Environment{Listen: listenEverywhere}, t.TempDir(), tenantConfig(up, "admin: {hosts: "+row.hosts+"}"))
 		_, port, _ := net.SplitHostPort(strings.TrimPrefix(r.admin, "http://"))
-		if got, text := askHost(t, "http://127.0.0.1:"+port, "GET /metrics HTTP/1.1", row.host); got != row.status {
+		if got, text := sendToHost(t, "http://127.0.0.1:"+port, "GET /metrics HTTP/1.1", row.host); got != row.status {
 			t.Errorf("%s, %s: %d %.99s", row.hosts, row.host, got, text)
 		}
 		r.stop(t)

@@ -20,109 +20,109 @@ func getJSON(t *testing.T, url string, into any) {
 	}
 }
 
-// exportOf is a file with these web integrations.
-func exportOf(t *testing.T, all ...store.WebIntegration) string {
+// exportFile writes an export of these web integrations to a file.
+func exportFile(t *testing.T, all ...store.WebIntegration) string {
 	t.Helper()
-	return saved(t, succeeds(t, Environment{}, "export", "--store", newArchive(t, all...).url()))
+	return writeExport(t, mustRun(t, Environment{}, "export", "--store", newStoreFile(t, all...).url()))
 }
 
-// with is w with another name and list.
-func with(w store.WebIntegration, name string, entries ...string) store.WebIntegration {
+// withNameAndEntries returns w with another name and other entries.
+func withNameAndEntries(w store.WebIntegration, name string, entries ...string) store.WebIntegration {
 	w.Name, w.ValidOrigins = name, append([]string{}, entries...)
 	return w
 }
 
-func TestImport_MakesAStoreEqual(t *testing.T) {
-	same, differs, missing := madeIn("acme", "Same", "https://a.example"), madeIn("acme", "Differs", "https://a.example", "https://b.example"), madeIn("globex", "Missing")
-	beside, elsewhere := madeIn("acme", "Beside"), madeIn("initech", "Elsewhere")
-	changed := with(differs, "Changed", "https://b.example", "https://c.example")
+func TestImport_UpdatesStore(t *testing.T) {
+	same, differs, missing := newIntegration("acme", "Same", "https://a.example"), newIntegration("acme", "Differs", "https://a.example", "https://b.example"), newIntegration("globex", "Missing")
+	extra, elsewhere := newIntegration("acme", "Beside"), newIntegration("initech", "Elsewhere")
+	changed := withNameAndEntries(differs, "Changed", "https://b.example", "https://c.example")
 	changed.LastUpdated = changed.LastUpdated.Add(1e9)
-	file := exportOf(t, same, changed, missing)
-	to := newArchive(t, same, differs, beside, elsewhere)
+	file := exportFile(t, same, changed, missing)
+	to := newStoreFile(t, same, differs, extra, elsewhere)
 	has := func(rule string, want ...store.WebIntegration) {
 		t.Helper()
-		got, _ := to.kept()
+		got, _ := to.contents()
 		for _, w := range want {
 			if fmt.Sprint(got[w.ID]) != fmt.Sprint(w) {
-				t.Errorf("%s: it has %v, want %v", rule, got[w.ID], w)
+				t.Errorf("%s: got %v, want %v", rule, got[w.ID], w)
 			}
 		}
 		if len(got) != len(want) {
-			t.Errorf("%s: it has %d, want %d", rule, len(got), len(want))
+			t.Errorf("%s: %d web integrations, want %d", rule, len(got), len(want))
 		}
 	}
 	diff := fmt.Sprintf(""+
 		"~ acme \"Changed\" %s\n    name \"Differs\" -> \"Changed\"\n    lastUpdated 2020-03-01T00:59:58Z -> 2020-03-01T00:59:59Z\n    +https://c.example\n    -https://a.example\n"+
 		"+ globex \"Missing\" %s\n", differs.ID, missing.ID)
-	deletion := fmt.Sprintf("- acme \"Beside\" %s\n", beside.ID)
+	deletion := fmt.Sprintf("- acme \"Beside\" %s\n", extra.ID)
 	for _, row := range []struct{ args, want string }{
 		{"--dry-run", diff + "dry run, nothing was written: 1 created, 1 changed, 1 unchanged\n"},
 		{"--dry-run --prune", strings.Replace(diff, "+ globex", deletion+"+ globex", 1) + "dry run, nothing was written: 1 created, 1 changed, 1 deleted, 1 unchanged\n"},
 	} {
-		if got := succeeds(t, Environment{}, append([]string{"import", "--store", to.url(), file}, strings.Fields(row.args)...)...); got != row.want {
+		if got := mustRun(t, Environment{}, append([]string{"import", "--store", to.url(), file}, strings.Fields(row.args)...)...); got != row.want {
 			t.Errorf("%s: got\n%swant\n%s", row.args, got, row.want)
 		}
-		has(row.args, same, differs, beside, elsewhere)
+		has(row.args, same, differs, extra, elsewhere)
 	}
-	if _, revision := to.kept(); revision != 4 {
-		t.Errorf("a dry run wrote revision %d", revision)
+	if _, revision := to.contents(); revision != 4 {
+		t.Errorf("revision %d after a dry run, want 4", revision)
 	}
 	for i, row := range []struct {
 		args, want string
 		has        []store.WebIntegration
 		revision   uint64
 	}{
-		{"", "1 created, 1 changed, 1 unchanged\n", []store.WebIntegration{same, changed, missing, beside, elsewhere}, 6},
-		{"", "0 created, 0 changed, 3 unchanged\n", []store.WebIntegration{same, changed, missing, beside, elsewhere}, 6},
-		{"--dry-run", "dry run, nothing was written: 0 created, 0 changed, 3 unchanged\n", []store.WebIntegration{same, changed, missing, beside, elsewhere}, 6},
+		{"", "1 created, 1 changed, 1 unchanged\n", []store.WebIntegration{same, changed, missing, extra, elsewhere}, 6},
+		{"", "0 created, 0 changed, 3 unchanged\n", []store.WebIntegration{same, changed, missing, extra, elsewhere}, 6},
+		{"--dry-run", "dry run, nothing was written: 0 created, 0 changed, 3 unchanged\n", []store.WebIntegration{same, changed, missing, extra, elsewhere}, 6},
 		{"--prune", "0 created, 0 changed, 1 deleted, 3 unchanged\n", []store.WebIntegration{same, changed, missing, elsewhere}, 7},
 		{"--prune", "0 created, 0 changed, 0 deleted, 3 unchanged\n", []store.WebIntegration{same, changed, missing, elsewhere}, 7},
 	} {
 		rule := fmt.Sprintf("%d, %q", i, row.args)
-		if got := succeeds(t, Environment{}, append([]string{"import", "--store", to.url(), file}, strings.Fields(row.args)...)...); got != row.want {
-			t.Errorf("%s: it prints %q", rule, got)
+		if got := mustRun(t, Environment{}, append([]string{"import", "--store", to.url(), file}, strings.Fields(row.args)...)...); got != row.want {
+			t.Errorf("%s: got %q, want %q", rule, got, row.want)
 		}
 		has(rule, row.has...)
-		if _, revision := to.kept(); revision != row.revision {
-			t.Errorf("%s: it is at revision %d", rule, revision)
+		if _, revision := to.contents(); revision != row.revision {
+			t.Errorf("%s: revision %d, want %d", rule, revision, row.revision)
 		}
 	}
 }
 
-func TestImport_DryRunMakesNoFileAndWorksBesideAGateway(t *testing.T) {
-	w := madeIn("acme", "Shop")
-	file, dir := exportOf(t, w), t.TempDir()
+func TestImport_DryRunWritesNothing(t *testing.T) {
+	w := newIntegration("acme", "Shop")
+	file, dir := exportFile(t, w), t.TempDir()
 	want := fmt.Sprintf("+ acme \"Shop\" %s\ndry run, nothing was written: 1 created, 0 changed, 0 unchanged\n", w.ID)
 	at := "sqlite:" + filepath.Join(dir, "lists.db")
-	if got := succeeds(t, Environment{}, "import", "--dry-run", "--store", at, file); got != want {
-		t.Errorf("it prints %s", got)
+	if got := mustRun(t, Environment{}, "import", "--dry-run", "--store", at, file); got != want {
+		t.Errorf("got %s", got)
 	}
 	if files, _ := os.ReadDir(dir); len(files) > 0 {
-		t.Errorf("it leaves %v", files)
+		t.Errorf("left behind: %v", files)
 	}
-	serving(t, dir, oneTenant(upstream(t, hello)))
-	if got := succeeds(t, Environment{}, "import", "--dry-run", "--store", at, file); got != want {
-		t.Errorf("beside a gateway it prints %s", got)
+	startGateway(t, dir, tenantConfig(startServer(t, hello)))
+	if got := mustRun(t, Environment{}, "import", "--dry-run", "--store", at, file); got != want {
+		t.Errorf("with a running gateway: got %s", got)
 	}
 }
 
-func TestImport_WritesToNoFileThatAGatewayUses(t *testing.T) {
+func TestImport_RefusesStoreInUse(t *testing.T) {
 	if testing.Short() {
-		t.Skip("it waits for five seconds")
+		t.Skip("waits for five seconds")
 	}
 	dir := t.TempDir()
-	serving(t, dir, oneTenant(upstream(t, hello)))
-	status, stdout, stderr := execution(t, Environment{}, "import", "--store", "sqlite:"+filepath.Join(dir, "lists.db"), exportOf(t, madeIn("acme", "Shop")))
+	startGateway(t, dir, tenantConfig(startServer(t, hello)))
+	status, stdout, stderr := runCommand(t, Environment{}, "import", "--store", "sqlite:"+filepath.Join(dir, "lists.db"), exportFile(t, newIntegration("acme", "Shop")))
 	if status != exitFailed || stdout != "" || !strings.Contains(stderr, "it is in use by another process") {
 		t.Errorf("exit status %d\n%s%s", status, stdout, stderr)
 	}
 }
 
 func TestImport_ReadsStandardInput(t *testing.T) {
-	from := newArchive(t, madeIn("acme", "Shop"))
-	text := succeeds(t, Environment{}, "export", "--store", from.url())
+	from := newStoreFile(t, newIntegration("acme", "Shop"))
+	text := mustRun(t, Environment{}, "export", "--store", from.url())
 	for _, args := range [][]string{{}, {"-"}} {
-		to := archive{t, filepath.Join(t.TempDir(), "lists.db")}
+		to := storeFile{t, filepath.Join(t.TempDir(), "lists.db")}
 		stdout := newOutput()
 		cmd := importexport.NewImport(Environment{Stdout: stdout, Stderr: newOutput(), Getenv: func(string) string { return "" },
 			Signals: func() (<-chan os.Signal, func()) { return nil, func() {} }})
@@ -135,45 +135,45 @@ func TestImport_ReadsStandardInput(t *testing.T) {
 	}
 }
 
-func TestImport_TakesNothingOfAFileWithAMistake(t *testing.T) {
-	good, err := os.ReadFile(exportOf(t, madeIn("acme", "Blog", "https://b.example"), madeIn("acme", "Shop", "https://a.example")))
+func TestImport_RefusesInvalidFile(t *testing.T) {
+	good, err := os.ReadFile(exportFile(t, newIntegration("acme", "Blog", "https://b.example"), newIntegration("acme", "Shop", "https://a.example")))
 	if err != nil {
 		t.Fatal(err)
 	}
 	lines := strings.SplitAfter(string(good), "\n")
 	for _, row := range []struct{ rule, text, stderr string }{
-		{"a bad origin", strings.Replace(string(good), "https://a.example", "https://a.example/path", 1), "originwarden: nothing is imported:\nline 4: /validOrigins/0 of \"Shop\": the entry "},
+		{"invalid origin", strings.Replace(string(good), "https://a.example", "https://a.example/path", 1), "originwarden: nothing is imported:\nline 4: /validOrigins/0 of \"Shop\": the entry "},
 		{"several mistakes", strings.NewReplacer("https://a.example", "*", `"Blog"`, `"\u001b"`).Replace(string(good)), "nothing is imported:\nline 3: the name has a control character\nline 4: /validOrigins/0"},
-		{"a file that was cut off", strings.Join(lines[:4], ""), "line 5: the file is cut off"},
-		{"and in a line", string(good[:len(good)-5]), "line 5: the line cannot be read"},
-		{"another version", strings.Replace(string(good), `"version":1`, `"version":2`, 1), "line 1: the file is of version 2"},
-		{"nothing", "", "line 1: the file is cut off"},
-		{"hostile text", "\x1b[2J\u009b\n", "line 1: the file is not an export"},
+		{"truncated file", strings.Join(lines[:4], ""), "line 5: the file is cut off"},
+		{"truncated line", string(good[:len(good)-5]), "line 5: the line cannot be read"},
+		{"unknown version", strings.Replace(string(good), `"version":1`, `"version":2`, 1), "line 1: the file is of version 2"},
+		{"empty file", "", "line 1: the file is cut off"},
+		{"control characters", "\x1b[2J\u009b\n", "line 1: the file is not an export"},
 	} {
 		dir := t.TempDir()
-		status, stdout, stderr := execution(t, Environment{}, "import", "--store", "sqlite:"+filepath.Join(dir, "lists.db"), saved(t, row.text))
-		if status != exitFailed || stdout != "" || !strings.Contains(stderr, row.stderr) || !isHarmless(stderr) {
+		status, stdout, stderr := runCommand(t, Environment{}, "import", "--store", "sqlite:"+filepath.Join(dir, "lists.db"), writeExport(t, row.text))
+		if status != exitFailed || stdout != "" || !strings.Contains(stderr, row.stderr) || !isPrintable(stderr) {
 			t.Errorf("%s: exit status %d\n%s%s", row.rule, status, stdout, stderr)
 		}
 		if files, _ := os.ReadDir(dir); len(files) > 0 {
-			t.Errorf("%s: it leaves %v", row.rule, files)
+			t.Errorf("%s: left behind: %v", row.rule, files)
 		}
 	}
-	status, _, stderr := execution(t, Environment{}, "import", "--store", "sqlite:lists.db", filepath.Join(t.TempDir(), "missing"))
+	status, _, stderr := runCommand(t, Environment{}, "import", "--store", "sqlite:lists.db", filepath.Join(t.TempDir(), "missing"))
 	if status != exitFailed || !strings.Contains(stderr, "nothing is imported:\nopen ") {
-		t.Errorf("no file: exit status %d\n%s", status, stderr)
+		t.Errorf("missing file: exit status %d\n%s", status, stderr)
 	}
 }
 
-func TestImport_GoesOnAfterWhatCannotBeWritten(t *testing.T) {
-	taken, first, second, big := madeIn("acme", "Taken"), madeIn("acme", "First"), madeIn("acme", "Second"), madeIn("acme", "Big", "https://a.example", "https://b.example", "https://c.example")
-	other := madeIn("globex", "Other's")
+func TestImport_ContinuesAfterStoreError(t *testing.T) {
+	taken, first, second, big := newIntegration("acme", "Taken"), newIntegration("acme", "First"), newIntegration("acme", "Second"), newIntegration("acme", "Big", "https://a.example", "https://b.example", "https://c.example")
+	other := newIntegration("globex", "Other's")
 	other.ID = taken.ID
-	to := newArchive(t, other)
-	file := exportOf(t, taken, first, second, big)
+	to := newStoreFile(t, other)
+	file := exportFile(t, taken, first, second, big)
 	limited := writeConfig(t, "store: {url: '"+to.url()+"'}\napi: {limits: {integrations: 1, origins: 2}}\n")
 	for i, counts := range []string{"1 created, 0 changed, 0 unchanged\n", "0 created, 0 changed, 1 unchanged\n"} {
-		status, stdout, stderr := execution(t, Environment{}, "import", "--config", limited, file)
+		status, stdout, stderr := runCommand(t, Environment{}, "import", "--config", limited, file)
 		want := fmt.Sprintf("originwarden: acme \"Big\" %s: a web integration may have at most 2 valid origins\n"+
 			"acme \"Second\" %s: a tenant may have at most 1 web integrations\n"+
 			"acme \"Taken\" %s: a tenant may have at most 1 web integrations\n", big.ID, second.ID, taken.ID)
@@ -181,61 +181,61 @@ func TestImport_GoesOnAfterWhatCannotBeWritten(t *testing.T) {
 			t.Errorf("%d: exit status %d\n%s%swant\n%s", i, status, stdout, stderr, want)
 		}
 	}
-	if got, _ := to.kept(); len(got) != 2 || got[first.ID].Name != "First" || got[taken.ID].TenantID != "globex" {
-		t.Errorf("it has %+v", got)
+	if got, _ := to.contents(); len(got) != 2 || got[first.ID].Name != "First" || got[taken.ID].TenantID != "globex" {
+		t.Errorf("got %+v", got)
 	}
-	status, stdout, stderr := execution(t, Environment{}, "import", "--store", to.url(), file)
+	status, stdout, stderr := runCommand(t, Environment{}, "import", "--store", to.url(), file)
 	if want := "originwarden: acme \"Taken\" " + taken.ID + ": another tenant has its id\n"; status != exitFailed || stdout != "2 created, 0 changed, 1 unchanged\n" || stderr != want {
 		t.Errorf("without limits: exit status %d\n%s%s", status, stdout, stderr)
 	}
 }
 
 func TestImport_RenamesTenants(t *testing.T) {
-	a, b := madeIn("acme", "A"), madeIn("globex", "B")
-	a.ID = "acme" + a.ID[4:] // as one of a few millions is
-	file := exportOf(t, a, b)
+	a, b := newIntegration("acme", "A"), newIntegration("globex", "B")
+	a.ID = "acme" + a.ID[4:] // an id may begin with the tenant id and must not change
+	file := exportFile(t, a, b)
 	foreign := a
 	foreign.TenantID = "a/b"
-	odd := exportOf(t, foreign, b)
+	odd := exportFile(t, foreign, b)
 	for _, row := range []struct {
 		rule, file string
 		tenants    string
 		status     int
 		stderr     string
-		a, b       string // the tenants then
+		a, b       string // the tenants after the import
 	}{
-		{"as they are", file, "", exitDone, "", "acme", "globex"},
-		{"one", file, "acme=initech", exitDone, "", "initech", "globex"},
-		{"both", file, "acme=one,globex=two", exitDone, "", "one", "two"},
-		{"one for the other", file, "acme=globex,globex=acme", exitDone, "", "globex", "acme"},
-		{"one that can be none here", odd, "a/b=acme", exitDone, "", "acme", "globex"},
-		{"which has to be renamed", odd, "", exitFailed, `the file has a tenant "a/b", which is not a valid id here: give it another id with --tenant`, "", ""},
-		{"two to one", file, "acme=x,globex=x", exitUsage, `--tenant: both "acme" and "globex" of the file would be x`, "", ""},
-		{"one to another of the file", file, "acme=globex", exitUsage, `would be globex`, "", ""},
-		{"one that is not there", file, "initech=x", exitUsage, `--tenant: the file has no tenant "initech"`, "", ""},
-		{"one twice", file, "acme=x,acme=y", exitUsage, `--tenant: "acme" is given twice`, "", ""},
-		{"to what is none", file, "acme=a/b", exitUsage, `--tenant: "a/b" is not a tenant id`, "", ""},
-		{"to nothing", file, "acme=", exitUsage, `--tenant: "" is not a tenant id`, "", ""},
-		{"from nothing", file, "=acme", exitUsage, `--tenant: "=acme" is not FROM=TO`, "", ""},
-		{"nothing to nothing", file, "acme", exitUsage, `--tenant: "acme" is not FROM=TO`, "", ""},
+		{"no renaming", file, "", exitDone, "", "acme", "globex"},
+		{"one tenant", file, "acme=initech", exitDone, "", "initech", "globex"},
+		{"both tenants", file, "acme=one,globex=two", exitDone, "", "one", "two"},
+		{"swapped tenants", file, "acme=globex,globex=acme", exitDone, "", "globex", "acme"},
+		{"invalid id, renamed", odd, "a/b=acme", exitDone, "", "acme", "globex"},
+		{"invalid id, not renamed", odd, "", exitFailed, `the file has a tenant "a/b", which is not a valid id here: give it another id with --tenant`, "", ""},
+		{"two tenants to one", file, "acme=x,globex=x", exitUsage, `--tenant: both "acme" and "globex" of the file would be x`, "", ""},
+		{"one tenant to another of the file", file, "acme=globex", exitUsage, `would be globex`, "", ""},
+		{"unknown tenant", file, "initech=x", exitUsage, `--tenant: the file has no tenant "initech"`, "", ""},
+		{"one tenant twice", file, "acme=x,acme=y", exitUsage, `--tenant: "acme" is given twice`, "", ""},
+		{"to an invalid id", file, "acme=a/b", exitUsage, `--tenant: "a/b" is not a tenant id`, "", ""},
+		{"to an empty id", file, "acme=", exitUsage, `--tenant: "" is not a tenant id`, "", ""},
+		{"from an empty id", file, "=acme", exitUsage, `--tenant: "=acme" is not FROM=TO`, "", ""},
+		{"no equals sign", file, "acme", exitUsage, `--tenant: "acme" is not FROM=TO`, "", ""},
 	} {
-		to := archive{t, filepath.Join(t.TempDir(), "lists.db")}
-		status, stdout, stderr := execution(t, Environment{}, "import", "--store", to.url(), "--tenant", row.tenants, row.file)
+		to := storeFile{t, filepath.Join(t.TempDir(), "lists.db")}
+		status, stdout, stderr := runCommand(t, Environment{}, "import", "--store", to.url(), "--tenant", row.tenants, row.file)
 		if status == exitDone {
-			row.stderr = to.newStore()
+			row.stderr = to.newStoreMessage()
 		}
-		if status != row.status || !isPart(stderr, row.stderr) || (stdout == "2 created, 0 changed, 0 unchanged\n") != (status == exitDone) {
+		if status != row.status || !containsOrEmpty(stderr, row.stderr) || (stdout == "2 created, 0 changed, 0 unchanged\n") != (status == exitDone) {
 			t.Errorf("%s: exit status %d\n%s%s", row.rule, status, stdout, stderr)
 			continue
 		}
 		if status != exitDone {
 			if _, err := os.Stat(to.path); err == nil {
-				t.Errorf("%s: it made the file", row.rule)
+				t.Errorf("%s: store was created", row.rule)
 			}
 			continue
 		}
-		if got, _ := to.kept(); got[a.ID].TenantID != row.a || got[b.ID].TenantID != row.b {
-			t.Errorf("%s: it has %+v", row.rule, got)
+		if got, _ := to.contents(); got[a.ID].TenantID != row.a || got[b.ID].TenantID != row.b {
+			t.Errorf("%s: got %+v", row.rule, got)
 		}
 	}
 }

@@ -12,8 +12,8 @@ import (
 	"originwarden/store"
 )
 
-// manyIn is the text of an export with n web integrations of a tenant.
-func manyIn(t *testing.T, tenant string, n int) string {
+// largeExport returns an export with n web integrations of a tenant.
+func largeExport(t *testing.T, tenant string, n int) string {
 	t.Helper()
 	var text strings.Builder
 	fmt.Fprintf(&text, "{\"originwarden\":\"export\",\"version\":1,\"exported\":\"2026-01-02T03:04:05Z\"}\n{\"tenant\":%q}\n", tenant)
@@ -32,20 +32,20 @@ func manyIn(t *testing.T, tenant string, n int) string {
 	return text.String()
 }
 
-// TestImport_WritesEverythingOrNothingToAFile kills imports while they write.
-func TestImport_WritesEverythingOrNothingToAFile(t *testing.T) {
+// TestImport_IsAtomicOnFile kills import processes while they write.
+func TestImport_IsAtomicOnFile(t *testing.T) {
 	const n = 6_000 // more than SQLite keeps in memory until the commit
-	before := madeIn("acme", "Before")
-	to, file := newArchive(t, before), saved(t, manyIn(t, "acme", n))
+	before := newIntegration("acme", "Before")
+	to, file := newStoreFile(t, before), writeExport(t, largeExport(t, "acme", n))
 	unlimited := writeConfig(t, "store: {url: '"+to.url()+"'}\napi: {limits: {integrations: 30000}}\n")
-	launchImport := func() program {
+	launchImport := func() commandProcess {
 		cmd := exec.Command(os.Args[0], "import", "--config", unlimited, file)
-		cmd.Env = []string{asCommand + "=1"}
-		return begin(t, cmd)
+		cmd.Env = []string{envRunCommand + "=1"}
+		return startProcess(t, cmd)
 	}
 	for range 2 {
 		p := launchImport()
-		for grown := false; !grown; { // it has written something
+		for grown := false; !grown; { // until it has written something
 			select {
 			case status := <-p.exited:
 				t.Fatalf("exit status %d before it was killed\n%s", status, p.stderr)
@@ -56,21 +56,22 @@ func TestImport_WritesEverythingOrNothingToAFile(t *testing.T) {
 		}
 		p.process.Kill()
 		p.wait(t)
-		if all, revision := to.kept(); len(all) != 1 || revision != 1 {
-			t.Fatalf("killed, it has written %d, and is at revision %d", len(all)-1, revision)
+		if all, revision := to.contents(); len(all) != 1 || revision != 1 {
+			t.Fatalf("killed import wrote %d web integrations, revision %d", len(all)-1, revision)
 		}
 	}
 	p := launchImport()
-	if status := waitUntil(t, p, 4*time.Minute); status != exitDone || p.stdout.String() != fmt.Sprintf("%d created, 0 changed, 0 unchanged\n", n) {
-		t.Errorf("repeated, it prints %s%s", p.stdout, p.stderr)
+	if status := waitWithin(t, p, 4*time.Minute); status != exitDone || p.stdout.String() != fmt.Sprintf("%d created, 0 changed, 0 unchanged\n", n) {
+		t.Errorf("second import: got %s%s", p.stdout, p.stderr)
 	}
-	if all, _ := to.kept(); len(all) != n+1 {
-		t.Errorf("it has %d", len(all))
+	if all, _ := to.contents(); len(all) != n+1 {
+		t.Errorf("%d web integrations, want %d", len(all), n+1)
 	}
 }
 
-// waitUntil waits for the exit status of what a race detector slows down.
-func waitUntil(t *testing.T, p program, limit time.Duration) int {
+// waitWithin waits for the exit status longer than testTimeout, because the race
+// detector slows a large import down.
+func waitWithin(t *testing.T, p commandProcess, limit time.Duration) int {
 	t.Helper()
 	select {
 	case status := <-p.exited:

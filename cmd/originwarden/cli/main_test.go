@@ -20,11 +20,11 @@ import (
 	"go.uber.org/goleak"
 )
 
-// asCommand is set for a process of the tests that is to be the command.
-const asCommand = "ORIGINWARDEN_TEST_AS_COMMAND"
+// envRunCommand makes the test binary run as the command.
+const envRunCommand = "ORIGINWARDEN_TEST_AS_COMMAND"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(asCommand) != "" {
+	if os.Getenv(envRunCommand) != "" {
 		os.Exit(Execute(ThisProcess(), os.Args[1:]...))
 	}
 	goleak.VerifyTestMain(m)
@@ -32,10 +32,10 @@ func TestMain(m *testing.M) {
 
 const adminTokenName = server.AdminTokenName
 
-// patience is how long a test waits for what has to happen at once.
-const patience = 20 * time.Second
+// testTimeout is the time after which a test fails that waits for an event.
+const testTimeout = 20 * time.Second
 
-// output is what a program has written so far.
+// output collects what a command writes.
 type output struct {
 	mu      sync.Mutex
 	text    bytes.Buffer
@@ -60,18 +60,18 @@ func (o *output) String() string {
 	return o.text.String()
 }
 
-// running is a command under way in this process.
-type running struct {
+// runningCommand is a command that runs in this process.
+type runningCommand struct {
 	stdout, stderr *output
 	signals        chan os.Signal
 	exited         chan int
 	tenants, admin string // URLs, of serve
 }
 
-// start executes a command.
-func start(t *testing.T, env Environment, args ...string) *running {
+// startCommand runs a command in the background.
+func startCommand(t *testing.T, env Environment, args ...string) *runningCommand {
 	t.Helper()
-	r := &running{stdout: newOutput(), stderr: newOutput(), signals: make(chan os.Signal, 2), exited: make(chan int, 1)}
+	r := &runningCommand{stdout: newOutput(), stderr: newOutput(), signals: make(chan os.Signal, 2), exited: make(chan int, 1)}
 	env.Stdout, env.Stderr = r.stdout, r.stderr
 	env.Signals = func() (<-chan os.Signal, func()) { return r.signals, func() {} }
 	if env.Getenv == nil {
@@ -85,9 +85,9 @@ func start(t *testing.T, env Environment, args ...string) *running {
 }
 
 // await waits until the output matches, and returns the submatches.
-func (r *running) await(t *testing.T, o *output, pattern string) []string {
+func (r *runningCommand) await(t *testing.T, o *output, pattern string) []string {
 	t.Helper()
-	timeout := time.After(patience)
+	timeout := time.After(testTimeout)
 	for {
 		if found := regexp.MustCompile(pattern).FindStringSubmatch(o.String()); found != nil {
 			return found
@@ -103,38 +103,38 @@ func (r *running) await(t *testing.T, o *output, pattern string) []string {
 }
 
 // stop sends the signal to stop and returns the exit status.
-func (r *running) stop(t *testing.T) int {
+func (r *runningCommand) stop(t *testing.T) int {
 	t.Helper()
 	r.signals <- os.Interrupt
 	return r.wait(t)
 }
 
-func (r *running) wait(t *testing.T) int {
+func (r *runningCommand) wait(t *testing.T) int {
 	t.Helper()
 	select {
 	case status := <-r.exited:
 		return status
-	case <-time.After(patience):
+	case <-time.After(testTimeout):
 		t.Fatalf("still running:\n%s%s", r.stdout, r.stderr)
 		return -1
 	}
 }
 
-// execution runs a command that ends by itself.
-func execution(t *testing.T, env Environment, args ...string) (status int, stdout, stderr string) {
+// runCommand runs a command and waits until it exits.
+func runCommand(t *testing.T, env Environment, args ...string) (status int, stdout, stderr string) {
 	t.Helper()
-	r := start(t, env, args...)
+	r := startCommand(t, env, args...)
 	status = r.wait(t)
 	return status, r.stdout.String(), r.stderr.String()
 }
 
 const readyLine = `(?m)^originwarden ready listen=(\S+) admin=(\S+)$`
 
-// serving runs serve on free ports with the configuration, whose store is in
-// dir unless it says another, and stops it at the end of the test.
-func serving(t *testing.T, dir, configuration string) *running {
+// startGateway runs serve on free ports with the configuration and a store in
+// dir, and stops it at the end of the test.
+func startGateway(t *testing.T, dir, configuration string) *runningCommand {
 	t.Helper()
-	r := startServing(t, Environment{}, dir, configuration)
+	r := launchGateway(t, Environment{}, dir, configuration)
 	t.Cleanup(func() {
 		if status := r.stop(t); status != exitDone {
 			t.Errorf("exit status %d:\n%s", status, r.stderr)
@@ -143,10 +143,10 @@ func serving(t *testing.T, dir, configuration string) *running {
 	return r
 }
 
-// startServing is serving for a test that stops it by itself.
-func startServing(t *testing.T, env Environment, dir, configuration string) *running {
+// launchGateway is startGateway for tests that stop the gateway themselves.
+func launchGateway(t *testing.T, env Environment, dir, configuration string) *runningCommand {
 	t.Helper()
-	r := start(t, env, "serve", "--config", writeConfig(t, configuration),
+	r := startCommand(t, env, "serve", "--config", writeConfig(t, configuration),
 		"--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--store", "sqlite:"+filepath.Join(dir, "lists.db"))
 	found := r.await(t, r.stdout, readyLine)
 	r.tenants, r.admin = "http://"+found[1], "http://"+found[2]
@@ -162,8 +162,8 @@ func writeConfig(t *testing.T, text string) string {
 	return file
 }
 
-// upstream is a tenant that answers by handler until the end of the test.
-func upstream(t *testing.T, handler http.HandlerFunc) (url string) {
+// startServer serves handler until the end of the test.
+func startServer(t *testing.T, handler http.HandlerFunc) (url string) {
 	t.Helper()
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
@@ -172,12 +172,13 @@ func upstream(t *testing.T, handler http.HandlerFunc) (url string) {
 
 func hello(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "hello") }
 
-// oneTenant configures the tenant acme, which takes every host, and more.
-func oneTenant(url string, more ...string) string {
+// tenantConfig returns a configuration with the tenant acme, which has every
+// host, and the lines in more.
+func tenantConfig(url string, more ...string) string {
 	return fmt.Sprintf("tenants: [{id: acme, hosts: ['*'], upstream: '%s'}]\n", url) + strings.Join(more, "\n")
 }
 
-// send makes one request on a connection of its own. Headers are written like
+// send sends one request on a new connection. Headers have the form
 // "Name: value".
 func send(t *testing.T, method, url, body string, headers ...string) (response *http.Response, text string) {
 	t.Helper()
@@ -200,7 +201,7 @@ func trySend(method, url, body string, headers ...string) (*http.Response, strin
 			request.Host = value
 		}
 	}
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: testTimeout}
 	response, err := client.Do(request)
 	if err != nil {
 		return nil, "", err

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestWebIntegration_HasTheFlagsOfQlikCLI is about scripts that were written for
-// qlik-cli; see its reference of web-integration.
+// Scripts that were written for qlik-cli must work. The flags are those of its
+// reference of web-integration.
 func TestWebIntegration_HasTheFlagsOfQlikCLI(t *testing.T) {
 	const all = " --interval --quiet --raw --retry --server --insecure --json"
 	for command, flags := range map[string]string{
@@ -16,10 +16,10 @@ func TestWebIntegration_HasTheFlagsOfQlikCLI(t *testing.T) {
 		"patch":  "--body --file --op --path --value" + all,
 		"rm":     all,
 	} {
-		_, help, _ := execution(t, deaf(t), "web-integration", command, "--help")
+		_, help, _ := runCommand(t, noListeners(t), "web-integration", command, "--help")
 		for _, flag := range strings.Fields(flags) {
 			if !strings.Contains(help, " "+flag+" ") {
-				t.Errorf("%s has no %s", command, flag)
+				t.Errorf("%s lacks %s", command, flag)
 			}
 		}
 	}

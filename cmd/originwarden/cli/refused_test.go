@@ -10,29 +10,29 @@ import (
 	"originwarden/api/client"
 )
 
-func TestRefused_TellsWhatTheGatewayRefused(t *testing.T) {
+func TestRefused_ListsRefusedOrigins(t *testing.T) {
 	dir := t.TempDir()
-	r := serving(t, dir, oneTenant(upstream(t, hello)))
+	r := startGateway(t, dir, tenantConfig(startServer(t, hello)))
 	text, err := os.ReadFile(filepath.Join(dir, adminTokenName))
 	if err != nil {
 		t.Fatal(err)
 	}
 	token := strings.TrimSpace(string(text))
 	send(t, "POST", r.tenants+collection, `{"name":"n","validOrigins":["https://app.example"]}`, "Authorization: Bearer "+token, "Content-Type: application/json")
-	send(t, "GET", r.tenants+"/thing?secret=1", "", "Origin: https://app.example") // which is listed
+	send(t, "GET", r.tenants+"/thing?secret=1", "", "Origin: https://app.example") // listed
 	send(t, "GET", r.tenants+"/thing?secret=2", "", "Origin: http://app.example")
 	send(t, "GET", r.tenants+"/other?secret=3", "", "Origin: http://app.example")
 	send(t, "GET", r.tenants+"/plain", "", "Origin: null")
 	_, body := send(t, "GET", r.tenants+"/own.js", "", "Host: own.example", "Origin: https://own.example")
 	if !strings.Contains(body, "public_origins") || strings.Contains(body, "own.example") {
-		t.Errorf("of its own page: %s", body)
+		t.Errorf("refusal of the tenant's own origin: %s", body)
 	}
 	r.await(t, r.stderr, `"path":"/own.js".*"own_host":true.*"fix":".*public_origins"`)
 	if _, metrics := send(t, "GET", r.admin+"/metrics", ""); !strings.Contains(metrics, `originwarden_own_host_refused_total{tenant="acme"} 1`) {
-		t.Errorf("the metrics do not tell of its own page")
+		t.Errorf("metrics lack the refusal of the tenant's own origin")
 	}
 
-	status, stdout, stderr := execution(t, shell(r.tenants, token), "refused", "--json")
+	status, stdout, stderr := runCommand(t, clientEnvironment(r.tenants, token), "refused", "--json")
 	var got []client.RefusedOrigin
 	if err := json.Unmarshal([]byte(stdout), &got); status != exitDone || stderr != "" || err != nil {
 		t.Fatalf("%d %s%s, %v", status, stdout, stderr, err)
@@ -43,7 +43,7 @@ func TestRefused_TellsWhatTheGatewayRefused(t *testing.T) {
 		"null":                {Reason: "origin_opaque", Count: 1},
 	}
 	if len(got) != len(want) {
-		t.Fatalf("refused were %+v", got)
+		t.Fatalf("got %+v", got)
 	}
 	for _, g := range got {
 		w := want[g.Origin]
@@ -62,12 +62,12 @@ func TestRefused_TellsWhatTheGatewayRefused(t *testing.T) {
 		{[]string{"refused", "-q"}, "https://own.example\nnull\nhttp://app.example\n"},
 		{[]string{"refused", "--raw"}, `"path":"/own.js","ownHost":true}`},
 	} {
-		status, stdout, _ := execution(t, shell(r.tenants, token), c.args...)
+		status, stdout, _ := runCommand(t, clientEnvironment(r.tenants, token), c.args...)
 		if status != exitDone || !strings.Contains(stdout, c.want) || strings.ContainsAny(stdout, "\x1b") || strings.Contains(stdout, "secret") {
 			t.Errorf("%q: %d %s", c.args, status, stdout)
 		}
 	}
-	if status, _, stderr := execution(t, shell(r.tenants, "nobody's"), "refused"); status != exitFailed || !strings.Contains(stderr, "401") {
-		t.Errorf("without a right: %d %s", status, stderr)
+	if status, _, stderr := runCommand(t, clientEnvironment(r.tenants, "nobody's"), "refused"); status != exitFailed || !strings.Contains(stderr, "401") {
+		t.Errorf("unknown token: exit status %d\n%s", status, stderr)
 	}
 }

@@ -14,24 +14,24 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-func TestReload_ChangesWhatNewConnectionsMayDo(t *testing.T) {
-	up := upstream(t, hello)
+func TestReload_AppliesLimitsToNewConnections(t *testing.T) {
+	up := startServer(t, hello)
 	const before = "limits: {header_bytes: 64KiB}\ntimeouts: {read_header: 1h, idle: 1h}\n"
 	longHeader := "GET / HTTP/1.1\r\nHost: localhost\r\nX-A: " + strings.Repeat("a", 20<<10) + "\r\n\r\n"
 	for _, c := range []struct{ rule, after, sent, status string }{
-		{"a header is at most limits.header_bytes", "limits: {header_bytes: 16KiB}\n", longHeader, "HTTP/1.1 431 "},
-		{"a header comes within timeouts.read_header", "timeouts: {read_header: 50ms}\n", "GET / HTTP/1.1\r\nX-", ""},
-		{"a connection is idle for timeouts.idle", "timeouts: {idle: 50ms}\n", "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", "HTTP/1.1 200 "},
+		{"limits.header_bytes", "limits: {header_bytes: 16KiB}\n", longHeader, "HTTP/1.1 431 "},
+		{"timeouts.read_header", "timeouts: {read_header: 50ms}\n", "GET / HTTP/1.1\r\nX-", ""},
+		{"timeouts.idle", "timeouts: {idle: 50ms}\n", "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", "HTTP/1.1 200 "},
 	} {
 		t.Run(c.rule, func(t *testing.T) {
 			t.Parallel()
 			tenants := "tenants: [{id: acme, upstream: '" + up + "'}]\n"
-			r := serveFile(t, tenants+before)
-			r.rewrite(t, tenants+c.after)
+			r := startReloadable(t, tenants+before)
+			r.replaceConfig(t, tenants+c.after)
 			if response, text := r.reload(t); response.StatusCode != 200 || !strings.Contains(text, `"waitForRestart":[]`) {
 				t.Fatalf("%d %s", response.StatusCode, text)
 			}
-			conn := dial(t, r.running)
+			conn := dial(t, r.runningCommand)
 			io.WriteString(conn, c.sent)
 			if text, err := io.ReadAll(conn); err != nil || !strings.HasPrefix(string(text), c.status) {
 				t.Errorf("%q, %v", text, err)
@@ -40,24 +40,24 @@ func TestReload_ChangesWhatNewConnectionsMayDo(t *testing.T) {
 	}
 }
 
-func TestReload_KeepsTheConnectionsOfClientsThatItDoesNotConcern(t *testing.T) {
-	tenants := "tenants: [{id: acme, upstream: '" + upstream(t, hello) + "'}]\n"
-	r := serveFile(t, tenants)
-	conn := dial(t, r.running)
-	answers := bufio.NewReader(conn)
+func TestReload_KeepsUnaffectedClientConnections(t *testing.T) {
+	tenants := "tenants: [{id: acme, upstream: '" + startServer(t, hello) + "'}]\n"
+	r := startReloadable(t, tenants)
+	conn := dial(t, r.runningCommand)
+	responses := bufio.NewReader(conn)
 	for _, after := range []string{"timeouts: {body_progress: 1h}\n", "limits: {url_bytes: 1KiB}\n", ""} {
 		io.WriteString(conn, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
-		response, err := http.ReadResponse(answers, nil)
+		response, err := http.ReadResponse(responses, nil)
 		if err != nil {
 			t.Fatalf("before the reload of %q: %v", after, err)
 		}
 		io.Copy(io.Discard, response.Body)
-		r.rewrite(t, tenants+after)
+		r.replaceConfig(t, tenants+after)
 		r.reload(t)
 	}
 }
 
-func TestReload_ChangesHowLongAnHTTP2ConnectionMayTakeNothing(t *testing.T) {
+func TestReload_AppliesBodyProgressTimeoutToHTTP2(t *testing.T) {
 	endless := func(w http.ResponseWriter, _ *http.Request) {
 		for piece := make([]byte, 64<<10); ; {
 			if _, err := w.Write(piece); err != nil {
@@ -68,19 +68,19 @@ func TestReload_ChangesHowLongAnHTTP2ConnectionMayTakeNothing(t *testing.T) {
 	dir := t.TempDir()
 	ca := newAuthority(t, dir)
 	files := ca.issue(t, dir, "localhost")
-	configuration := oneTenant(upstream(t, endless), fmt.Sprintf("tls: {cert: %q, key: %q}\n", files.Cert, files.Key))
-	r := serveFile(t, configuration+"timeouts: {body_progress: 1h, drain: 1s}\n")
-	r.rewrite(t, configuration+"timeouts: {body_progress: 50ms, drain: 1s}\n")
+	configuration := tenantConfig(startServer(t, endless), fmt.Sprintf("tls: {cert: %q, key: %q}\n", files.Cert, files.Key))
+	r := startReloadable(t, configuration+"timeouts: {body_progress: 1h, drain: 1s}\n")
+	r.replaceConfig(t, configuration+"timeouts: {body_progress: 50ms, drain: 1s}\n")
 	r.reload(t)
 	conn, err := tls.Dial("tcp", strings.TrimPrefix(r.tenants, "http://"), &tls.Config{RootCAs: ca.pool(), NextProtos: []string{"h2"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	requestEverything(t, conn)
+	requestWithoutReading(t, conn)
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	for timeout := time.After(patience); ; {
+	for timeout := time.After(testTimeout); ; {
 		select {
 		case <-timeout:
 			t.Fatal("the connection is still open")
@@ -92,9 +92,9 @@ func TestReload_ChangesHowLongAnHTTP2ConnectionMayTakeNothing(t *testing.T) {
 	}
 }
 
-// requestEverything sends a request over HTTP/2, and takes back only what fits into
-// the buffers of the connection.
-func requestEverything(t *testing.T, conn io.Writer) {
+// requestWithoutReading sends a request over HTTP/2 with unlimited flow control
+// windows, and does not read the response.
+func requestWithoutReading(t *testing.T, conn io.Writer) {
 	t.Helper()
 	const most = 1<<31 - 1
 	var header strings.Builder
@@ -111,10 +111,10 @@ func requestEverything(t *testing.T, conn io.Writer) {
 	}
 }
 
-func TestReload_KeepsTheConnectionsToTenantsWithUnchangedTLSFiles(t *testing.T) {
+func TestReload_KeepsUpstreamConnectionsWithUnchangedTLSFiles(t *testing.T) {
 	ca := newAuthority(t, t.TempDir())
-	m := newMutual(t, ca, "http/1.1")
-	r := serveFile(t, fmt.Sprintf("tenants: [{id: acme, upstream: %q, upstream_tls: %s}]\n", m.URL, tlsOf(ca.secret(t))))
+	m := startMutualTLSServer(t, ca, "http/1.1")
+	r := startReloadable(t, fmt.Sprintf("tenants: [{id: acme, upstream: %q, upstream_tls: %s}]\n", m.URL, upstreamTLS(ca.writeSecret(t))))
 	send(t, "GET", r.tenants, "")
 	if response, text := r.reload(t); response.StatusCode != 200 {
 		t.Fatal(text)
@@ -125,6 +125,6 @@ func TestReload_KeepsTheConnectionsToTenantsWithUnchangedTLSFiles(t *testing.T) 
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if n := len(m.states); n != 1 {
-		t.Errorf("the tenant has seen %d connections, want 1", n)
+		t.Errorf("%d connections to the upstream, want 1", n)
 	}
 }

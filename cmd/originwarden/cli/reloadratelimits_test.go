@@ -6,10 +6,10 @@ import (
 	"testing"
 )
 
-func TestReload_KeepsWhatIsLeftOfRateLimits(t *testing.T) {
+func TestReload_KeepsRateLimitBuckets(t *testing.T) {
 	hangups := make(chan os.Signal, 1)
 	env := Environment{Hangup: func() (<-chan os.Signal, func()) { return hangups, func() {} }}
-	r := startServing(t, env, t.TempDir(), oneTenant(upstream(t, hello), "api: {rate_limits: {failed: 1}}"))
+	r := launchGateway(t, env, t.TempDir(), tenantConfig(startServer(t, hello), "api: {rate_limits: {failed: 1}}"))
 	t.Cleanup(func() { r.stop(t) })
 	fail := func(when string, status int) {
 		t.Helper()

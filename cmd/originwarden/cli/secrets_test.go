@@ -15,13 +15,13 @@ import (
 	"time"
 )
 
-// What lets somebody in, or tells who somebody is, is in no line at any level.
-func TestLog_HasNoSecretOfARequestOrAnAnswer(t *testing.T) {
+// Credentials and personal data are not logged at any level.
+func TestLog_OmitsSecretsOfRequestsAndResponses(t *testing.T) {
 	const secret = "s3cr3t"
-	tenant := upstream(t, func(w http.ResponseWriter, r *http.Request) {
-		if answer := r.Header.Get("X-Answer"); answer != "" {
+	tenant := startServer(t, func(w http.ResponseWriter, r *http.Request) {
+		if response := r.Header.Get("X-Answer"); response != "" {
 			conn, _, _ := http.NewResponseController(w).Hijack()
-			io.WriteString(conn, strings.ReplaceAll(answer, "|", "\r\n"))
+			io.WriteString(conn, strings.ReplaceAll(response, "|", "\r\n"))
 			conn.Close()
 			return
 		}
@@ -30,8 +30,8 @@ func TestLog_HasNoSecretOfARequestOrAnAnswer(t *testing.T) {
 	})
 	for _, format := range []string{"json", "console"} {
 		dir := t.TempDir()
-		r := serving(t, dir, "tenants: [{id: acme, hosts: [acme.example], upstream: '"+tenant+"', debug: true}]\nlog: {level: debug, format: "+format+"}")
-		token := strings.TrimPrefix(operatorsToken(t, dir), "Authorization: Bearer ")
+		r := startGateway(t, dir, "tenants: [{id: acme, hosts: [acme.example], upstream: '"+tenant+"', debug: true}]\nlog: {level: debug, format: "+format+"}")
+		token := strings.TrimPrefix(adminBearer(t, dir), "Authorization: Bearer ")
 		for i, raw := range []string{
 			"GET /?token=s3cr3t&access_token=s3cr3t HTTP/1.1\nHost: acme.example\nAuthorization: Bearer s3cr3t\nCookie: session=s3cr3t\nX-Api-Key: s3cr3t\nReferer: https://a/?s3cr3t\n\n",
 			"GET / HTTP/1.1\nHost: acme.example\nOrigin: https://strange.example\nAuthorization: Basic s3cr3t\nProxy-Authorization: Basic s3cr3t\n\n",
@@ -49,9 +49,9 @@ func TestLog_HasNoSecretOfARequestOrAnAnswer(t *testing.T) {
 			"GET / HTTP/1.1\nHost: acme.example\nX-Answer: s3cr3t\n\n",
 			"GET / HTTP/1.1\nHost: acme.example\nX-Answer: HTTP/1.1 s3cr3t\n\n",
 		} {
-			exchange(t, r.tenants, strings.ReplaceAll(raw, "\n", "\r\n"))
-			exchange(t, r.tenants, fmt.Sprintf("GET /last-%d HTTP/1.1\r\nHost: acme.example\r\n\r\n", i))
-			r.await(t, r.stderr, fmt.Sprintf("/last-%d", i)) // so is what was before it
+			sendRawAndRead(t, r.tenants, strings.ReplaceAll(raw, "\n", "\r\n"))
+			sendRawAndRead(t, r.tenants, fmt.Sprintf("GET /last-%d HTTP/1.1\r\nHost: acme.example\r\n\r\n", i))
+			r.await(t, r.stderr, fmt.Sprintf("/last-%d", i)) // every earlier line is written by then
 		}
 		for line := range strings.Lines(r.stderr.String()) {
 			if strings.Contains(line, secret) || strings.Contains(line, token) {
@@ -59,16 +59,16 @@ func TestLog_HasNoSecretOfARequestOrAnAnswer(t *testing.T) {
 			}
 		}
 		if _, text := send(t, "GET", r.admin+"/metrics", ""); strings.Contains(text, secret) {
-			t.Error("it is in the metrics")
+			t.Error("the secret is in the metrics")
 		}
 		if format == "json" && len(regexp.MustCompile(`"error":"[^"]*malformed`).FindAllString(r.stderr.String(), -1)) != 3 {
-			t.Errorf("the tenant's responses were not malformed:\n%s", r.stderr)
+			t.Errorf("want 3 malformed responses in the log:\n%s", r.stderr)
 		}
 	}
 }
 
-// exchange sends bytes on a connection of their own, and reads the response.
-func exchange(t *testing.T, url, raw string) {
+// sendRawAndRead sends bytes on a new connection and reads the response.
+func sendRawAndRead(t *testing.T, url, raw string) {
 	t.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
 	if err != nil {
@@ -83,8 +83,8 @@ func exchange(t *testing.T, url, raw string) {
 	io.Copy(io.Discard, response.Body)
 }
 
-// tenantOf is a tenant that answers with bytes as they are.
-func tenantOf(t *testing.T, answer string) (url string) {
+// startRawTenant starts a tenant that sends these bytes as its response.
+func startRawTenant(t *testing.T, response string) (url string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -102,47 +102,48 @@ func tenantOf(t *testing.T, answer string) (url string) {
 				if _, err := http.ReadRequest(bufio.NewReader(conn)); err != nil {
 					return
 				}
-				io.WriteString(conn, answer)
+				io.WriteString(conn, response)
 			}()
 		}
 	}()
 	return "http://" + listener.Addr().String()
 }
 
-func TestLog_QuotesNothingThatATenantSends(t *testing.T) {
+func TestLog_OmitsMalformedResponses(t *testing.T) {
 	const ok = "HTTP/1.1 200 OK\r\n"
-	for name, answer := range map[string]string{
-		"no response":               "s3cr3t\r\n\r\n",
-		"a status that is none":     "HTTP/1.1 s3cr3t\r\n\r\n",
-		"a version that is none":    "HTTP/s3cr3t 200 OK\r\n\r\n",
-		"a line without a colon":    ok + "Set-Cookie s3cr3t\r\n\r\n",
-		"a folded first line":       ok + " s3cr3t: 1\r\n\r\n",
-		"a name that is none":       ok + "Set-Cookie s3cr3t : 1\r\n\r\n",
-		"a value that is none":      ok + "Set-Cookie: s3cr3t\x00\r\nContent-Length: 0\r\n\r\n",
-		"a length that is none":     ok + "Content-Length: s3cr3t\r\n\r\n",
-		"two lengths":               ok + "Content-Length: 1\r\nContent-Length: s3cr3t\r\n\r\n",
-		"an encoding that is none":  ok + "Transfer-Encoding: s3cr3t\r\n\r\n",
-		"a trailer that is none":    ok + "Transfer-Encoding: chunked\r\nTrailer: Content-Length, s3cr3t\r\n\r\n0\r\n\r\n",
-		"a chunk that is none":      ok + "Transfer-Encoding: chunked\r\n\r\ns3cr3t\r\n\r\n",
-		"a chunk without an end":    ok + "Transfer-Encoding: chunked\r\n\r\n1\r\ns3cr3t\r\n",
-		"a trailer without a colon": ok + "Transfer-Encoding: chunked\r\nTrailer: Set-Cookie\r\n\r\n0\r\nSet-Cookie s3cr3t\r\n\r\n",
-		"more than its length":      ok + "Content-Length: 1\r\n\r\n1HTTP/1.1 200 OK\r\nSet-Cookie: s3cr3t\r\n\r\n",
-		"another protocol":          "HTTP/1.1 101 s3cr3t\r\nConnection: Upgrade\r\nUpgrade: s3cr3t\r\n\r\ns3cr3t",
-		"a body that there is not":  "HTTP/1.1 204 No Content\r\n\r\ns3cr3t",
+	for name, response := range map[string]string{
+		"not HTTP":                        "s3cr3t\r\n\r\n",
+		"invalid status code":             "HTTP/1.1 s3cr3t\r\n\r\n",
+		"invalid version":                 "HTTP/s3cr3t 200 OK\r\n\r\n",
+		"header line without a colon":     ok + "Set-Cookie s3cr3t\r\n\r\n",
+		"folded first line":               ok + " s3cr3t: 1\r\n\r\n",
+		"invalid header name":             ok + "Set-Cookie s3cr3t : 1\r\n\r\n",
+		"invalid header value":            ok + "Set-Cookie: s3cr3t\x00\r\nContent-Length: 0\r\n\r\n",
+		"invalid Content-Length":          ok + "Content-Length: s3cr3t\r\n\r\n",
+		"two Content-Lengths":             ok + "Content-Length: 1\r\nContent-Length: s3cr3t\r\n\r\n",
+		"invalid Transfer-Encoding":       ok + "Transfer-Encoding: s3cr3t\r\n\r\n",
+		"invalid trailer name":            ok + "Transfer-Encoding: chunked\r\nTrailer: Content-Length, s3cr3t\r\n\r\n0\r\n\r\n",
+		"invalid chunk":                   ok + "Transfer-Encoding: chunked\r\n\r\ns3cr3t\r\n\r\n",
+		"truncated chunks":                ok + "Transfer-Encoding: chunked\r\n\r\n1\r\ns3cr3t\r\n",
+		"trailer without a colon":         ok + "Transfer-Encoding: chunked\r\nTrailer: Set-Cookie\r\n\r\n0\r\nSet-Cookie s3cr3t\r\n\r\n",
+		"body longer than Content-Length": ok + "Content-Length: 1\r\n\r\n1HTTP/1.1 200 OK\r\nSet-Cookie: s3cr3t\r\n\r\n",
+		"upgrade to another protocol":     "HTTP/1.1 101 s3cr3t\r\nConnection: Upgrade\r\nUpgrade: s3cr3t\r\n\r\ns3cr3t",
+		"body of a 204":                   "HTTP/1.1 204 No Content\r\n\r\ns3cr3t",
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := startServing(t, Environment{}, t.TempDir(), oneTenant(tenantOf(t, answer), "log: {level: debug}"))
+			r := launchGateway(t, Environment{}, t.TempDir(), tenantConfig(startRawTenant(t, response), "log: {level: debug}"))
 			conn := dial(t, r)
 			io.WriteString(conn, "GET /asked HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
-			io.Copy(io.Discard, conn) // of some answers nothing is left
+			io.Copy(io.Discard, conn) // some responses are discarded entirely
 			r.await(t, r.stderr, "/asked")
-			r.quotesNothing(t)
+			r.expectNoSecret(t)
 		})
 	}
 }
 
-// A connection that is kept is read from, though nothing was asked.
-func TestLog_QuotesNothingThatATenantSendsUnasked(t *testing.T) {
+// The gateway reads from idle connections, so a response without a request could
+// reach the log.
+func TestLog_OmitsUnsolicitedResponses(t *testing.T) {
 	answered := make(chan struct{})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -162,71 +163,71 @@ func TestLog_QuotesNothingThatATenantSendsUnasked(t *testing.T) {
 			io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 			<-answered
 			io.WriteString(conn, "HTTP/1.1 200 OK\r\nSet-Cookie: s3cr3t\r\n\r\n")
-			conn.SetReadDeadline(time.Now().Add(patience))
-			_, err = in.ReadByte() // the gateway ends the connection
+			conn.SetReadDeadline(time.Now().Add(testTimeout))
+			_, err = in.ReadByte() // the gateway closes the connection
 		}
 		ended <- err
 	}()
-	r := startServing(t, Environment{}, t.TempDir(), oneTenant("http://"+listener.Addr().String(), "log: {level: debug}"))
-	exchange(t, r.tenants, "GET /asked HTTP/1.1\r\nHost: a\r\n\r\n")
+	r := launchGateway(t, Environment{}, t.TempDir(), tenantConfig("http://"+listener.Addr().String(), "log: {level: debug}"))
+	sendRawAndRead(t, r.tenants, "GET /asked HTTP/1.1\r\nHost: a\r\n\r\n")
 	close(answered)
 	if err := <-ended; errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Error("the connection was kept")
+		t.Error("the connection was not closed")
 	}
-	r.quotesNothing(t)
+	r.expectNoSecret(t)
 }
 
-func TestLog_QuotesNothingThatAClientSends(t *testing.T) {
+func TestLog_OmitsMalformedRequests(t *testing.T) {
 	dir := t.TempDir()
 	authority := newAuthority(t, dir)
 	files := authority.issue(t, dir, "s3cr3t.example")
-	r := startServing(t, Environment{}, t.TempDir(), fmt.Sprintf("tls: {cert: %q, key: %q}\n%s", files.Cert, files.Key, oneTenant(upstream(t, hello), "log: {level: debug}")))
+	r := launchGateway(t, Environment{}, t.TempDir(), fmt.Sprintf("tls: {cert: %q, key: %q}\n%s", files.Cert, files.Key, tenantConfig(startServer(t, hello), "log: {level: debug}")))
 	address := strings.TrimPrefix(strings.TrimPrefix(r.tenants, "https://"), "http://")
 	for name, client := range map[string]func(net.Conn){
-		"no TLS":                  func(c net.Conn) { io.WriteString(c, "s3cr3t") },
-		"HTTP without TLS":        func(c net.Conn) { io.WriteString(c, "GET /?s3cr3t HTTP/1.1\r\nHost: s3cr3t\r\n\r\n") },
-		"a protocol that is none": func(c net.Conn) { hail(c, authority, "s3cr3t") },
-		"a greeting of HTTP/2":    func(c net.Conn) { io.WriteString(hail(c, authority, "h2"), strings.Repeat("s3cr3t", 100)) },
-		"a frame that is none":    func(c net.Conn) { io.WriteString(hail(c, authority, "h2"), preface+strings.Repeat("s3cr3t", 100)) },
-		"a request that is none":  func(c net.Conn) { io.WriteString(hail(c, authority, "http/1.1"), "s3cr3t\r\n\r\n") },
-		"a header that is none": func(c net.Conn) {
-			io.WriteString(hail(c, authority, "http/1.1"), "GET / HTTP/1.1\r\nCookie s3cr3t\r\n\r\n")
+		"no TLS":                 func(c net.Conn) { io.WriteString(c, "s3cr3t") },
+		"HTTP without TLS":       func(c net.Conn) { io.WriteString(c, "GET /?s3cr3t HTTP/1.1\r\nHost: s3cr3t\r\n\r\n") },
+		"unknown ALPN protocol":  func(c net.Conn) { handshake(c, authority, "s3cr3t") },
+		"invalid HTTP/2 preface": func(c net.Conn) { io.WriteString(handshake(c, authority, "h2"), strings.Repeat("s3cr3t", 100)) },
+		"invalid HTTP/2 frame":   func(c net.Conn) { io.WriteString(handshake(c, authority, "h2"), preface+strings.Repeat("s3cr3t", 100)) },
+		"invalid request line":   func(c net.Conn) { io.WriteString(handshake(c, authority, "http/1.1"), "s3cr3t\r\n\r\n") },
+		"header line without a colon": func(c net.Conn) {
+			io.WriteString(handshake(c, authority, "http/1.1"), "GET / HTTP/1.1\r\nCookie s3cr3t\r\n\r\n")
 		},
-		"a length that is none": func(c net.Conn) {
-			io.WriteString(hail(c, authority, "http/1.1"), "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: s3cr3t\r\n\r\n")
+		"invalid Content-Length": func(c net.Conn) {
+			io.WriteString(handshake(c, authority, "http/1.1"), "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: s3cr3t\r\n\r\n")
 		},
-		"an encoding that is none": func(c net.Conn) {
-			io.WriteString(hail(c, authority, "http/1.1"), "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: s3cr3t\r\n\r\n")
+		"invalid Transfer-Encoding": func(c net.Conn) {
+			io.WriteString(handshake(c, authority, "http/1.1"), "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: s3cr3t\r\n\r\n")
 		},
 	} {
 		conn, err := net.Dial("tcp", address)
 		if err != nil {
 			t.Fatal(err)
 		}
-		conn.SetDeadline(time.Now().Add(patience))
+		conn.SetDeadline(time.Now().Add(testTimeout))
 		client(conn)
 		if _, err := io.Copy(io.Discard, conn); errors.Is(err, os.ErrDeadlineExceeded) {
-			t.Errorf("%s: the connection was kept", name)
+			t.Errorf("%s: the connection was not closed", name)
 		}
 		conn.Close()
 	}
 	r.await(t, r.stderr, "client requested unsupported application protocols")
 	r.await(t, r.stderr, "bogus greeting")
-	r.quotesNothing(t)
+	r.expectNoSecret(t)
 }
 
 const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
-// hail begins TLS on a connection, for one protocol, and is the connection that
-// it makes.
-func hail(conn net.Conn, a *authority, protocol string) net.Conn {
+// handshake starts TLS on conn with one ALPN protocol and returns the TLS
+// connection.
+func handshake(conn net.Conn, a *authority, protocol string) net.Conn {
 	c := tls.Client(conn, &tls.Config{RootCAs: a.pool(), ServerName: "s3cr3t.example", NextProtos: []string{protocol}})
-	c.Handshake() // which may be refused
+	c.Handshake() // may fail
 	return c
 }
 
-// quotesNothing ends the service, and finds the secret in no line of it.
-func (r *running) quotesNothing(t *testing.T) {
+// expectNoSecret stops the gateway and fails if a log line has the secret.
+func (r *runningCommand) expectNoSecret(t *testing.T) {
 	t.Helper()
 	r.stop(t)
 	for line := range strings.Lines(r.stderr.String()) {

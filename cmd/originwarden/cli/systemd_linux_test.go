@@ -14,17 +14,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// underSystemd is how systemd starts a service: with sockets and their names, and
-// what it is to be told by.
-type underSystemd struct {
+// systemdService starts the command as systemd does: with sockets, their names and
+// the environment of the service.
+type systemdService struct {
 	sockets []*os.File
 	names   string
 	env     []string
 }
 
-// serve starts the command in a process of its own, which only knows its LISTEN_PID
-// once it is there.
-func (a underSystemd) serve(t *testing.T, args ...string) program {
+// start starts serve in a separate process. A shell sets LISTEN_PID, which is known
+// only in that process.
+func (a systemdService) start(t *testing.T, args ...string) commandProcess {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -32,21 +32,21 @@ func (a underSystemd) serve(t *testing.T, args ...string) program {
 	}
 	cmd := exec.Command("/bin/sh", append([]string{"-c", `LISTEN_PID=$$ exec "$0" "$@"`, self, "serve"}, args...)...)
 	cmd.Dir, cmd.ExtraFiles = t.TempDir(), a.sockets
-	cmd.Env = append([]string{asCommand + "=1"}, a.env...)
+	cmd.Env = append([]string{envRunCommand + "=1"}, a.env...)
 	if len(a.sockets) > 0 {
 		cmd.Env = append(cmd.Env, fmt.Sprint("LISTEN_FDS=", len(a.sockets)), "LISTEN_FDNAMES="+a.names)
 	}
-	return begin(t, cmd)
+	return startProcess(t, cmd)
 }
 
-// socket is one that listens, as a file to hand over, with its address.
-func socket(t *testing.T) (file *os.File, address string) {
+// openSocket returns a listening socket as a file, and its address.
+func openSocket(t *testing.T) (file *os.File, address string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close() // the file is another descriptor of it
+	defer listener.Close() // the file has its own descriptor
 	if file, err = listener.(*net.TCPListener).File(); err != nil {
 		t.Fatal(err)
 	}
@@ -54,20 +54,20 @@ func socket(t *testing.T) (file *os.File, address string) {
 	return file, listener.Addr().String()
 }
 
-func TestActivation_TakesTheSocketsThatItWasStartedWith(t *testing.T) {
-	up := upstream(t, hello)
-	tenants, tenantsAt := socket(t)
-	admin, adminAt := socket(t)
-	a := underSystemd{sockets: []*os.File{admin, tenants}, names: "admin:tenants"}
-	for range 2 { // the second one has what came while nobody was there
-		early := make(chan answered, 1)
+func TestActivation_UsesPassedSockets(t *testing.T) {
+	up := startServer(t, hello)
+	tenants, tenantsAt := openSocket(t)
+	admin, adminAt := openSocket(t)
+	a := systemdService{sockets: []*os.File{admin, tenants}, names: "admin:tenants"}
+	for range 2 { // the second process accepts connections from before its start
+		early := make(chan requestResult, 1)
 		go func() {
 			_, text, err := trySend("GET", "http://"+tenantsAt+"/", "")
-			early <- answered{text, err}
+			early <- requestResult{text, err}
 		}()
-		p := a.serve(t, "--upstream", up, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0")
+		p := a.start(t, "--upstream", up, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0")
 		if found := p.await(t, p.stdout, readyLine); found[1] != tenantsAt || found[2] != adminAt {
-			t.Errorf("it listens at %s and %s, not at %s and %s", found[1], found[2], tenantsAt, adminAt)
+			t.Errorf("listening at %s and %s, want %s and %s", found[1], found[2], tenantsAt, adminAt)
 		}
 		if got := <-early; got.err != nil || got.text != "hello" {
 			t.Errorf("%q, %v", got.text, got.err)
@@ -82,17 +82,17 @@ func TestActivation_TakesTheSocketsThatItWasStartedWith(t *testing.T) {
 	}
 }
 
-// What counts is where the socket listens, not what the configuration says.
-func TestActivation_RefusesRebindingAtALoopbackSocket(t *testing.T) {
-	up := upstream(t, hello)
-	tenants, tenantsAt := socket(t)
-	admin, adminAt := socket(t)
-	a := underSystemd{sockets: []*os.File{admin, tenants}, names: "admin:tenants"}
-	p := a.serve(t, "--upstream", up, "--listen", "0.0.0.0:0", "--admin-listen", "0.0.0.0:0")
+// The address of the socket counts, not that of the configuration.
+func TestActivation_RefusesDNSRebindingOnLoopbackSocket(t *testing.T) {
+	up := startServer(t, hello)
+	tenants, tenantsAt := openSocket(t)
+	admin, adminAt := openSocket(t)
+	a := systemdService{sockets: []*os.File{admin, tenants}, names: "admin:tenants"}
+	p := a.start(t, "--upstream", up, "--listen", "0.0.0.0:0", "--admin-listen", "0.0.0.0:0")
 	p.await(t, p.stdout, readyLine)
 	for _, at := range []string{tenantsAt, adminAt} {
 		for host, want := range map[string]int{"evil.example": 421, at: 200, "localhost": 200} {
-			if got, text := askHost(t, "http://"+at, "GET /healthz HTTP/1.1", host); got != want {
+			if got, text := sendToHost(t, "http://"+at, "GET /healthz HTTP/1.1", host); got != want {
 				t.Errorf("%s at %s: %d %s", host, at, got, text)
 			}
 		}
@@ -103,17 +103,17 @@ func TestActivation_RefusesRebindingAtALoopbackSocket(t *testing.T) {
 	}
 }
 
-func TestActivation_OpensWhatItWasNotGiven(t *testing.T) {
-	admin, adminAt := socket(t)
-	p := underSystemd{sockets: []*os.File{admin}, names: "admin"}.serve(t, serveArgs("http://127.0.0.1:1")[1:]...)
+func TestActivation_OpensMissingSockets(t *testing.T) {
+	admin, adminAt := openSocket(t)
+	p := systemdService{sockets: []*os.File{admin}, names: "admin"}.start(t, serveArgs("http://127.0.0.1:1")[1:]...)
 	if found := p.await(t, p.stdout, readyLine); found[2] != adminAt || found[1] == adminAt {
-		t.Errorf("it listens at %s and %s", found[1], found[2])
+		t.Errorf("listening at %s and %s, want only the admin address at the socket", found[1], found[2])
 	}
 }
 
-func TestActivation_RefusesWhatNoUnitShouldHandOver(t *testing.T) {
-	first, _ := socket(t)
-	second, _ := socket(t)
+func TestActivation_RefusesInvalidSockets(t *testing.T) {
+	first, _ := openSocket(t)
+	second, _ := openSocket(t)
 	packets, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		t.Fatal(err)
@@ -130,27 +130,27 @@ func TestActivation_RefusesWhatNoUnitShouldHandOver(t *testing.T) {
 		names   string
 		stderr  string
 	}{
-		{"a name of nothing", []*os.File{first}, "web", "a socket named web"},
+		{"unknown name", []*os.File{first}, "web", "a socket named web"},
 		{"no name", []*os.File{first}, "", "a socket named LISTEN_FD_3"},
-		{"two of a name", []*os.File{first, second}, "tenants:tenants", "2 sockets named tenants"},
-		{"a socket of datagrams", []*os.File{datagrams}, "tenants", "named tenants, does not listen"},
+		{"duplicate name", []*os.File{first, second}, "tenants:tenants", "2 sockets named tenants"},
+		{"datagram socket", []*os.File{datagrams}, "tenants", "named tenants, does not listen"},
 	} {
-		p := underSystemd{sockets: row.sockets, names: row.names}.serve(t, serveArgs("http://127.0.0.1:1")[1:]...)
+		p := systemdService{sockets: row.sockets, names: row.names}.start(t, serveArgs("http://127.0.0.1:1")[1:]...)
 		if status := p.wait(t); status != exitFailed || !strings.Contains(p.stderr.String(), row.stderr) || p.stdout.String() != "" {
 			t.Errorf("%s: exit status %d\n%s", row.rule, status, p.stderr)
 		}
 	}
 }
 
-// manager is what systemd hears from a service.
-type manager struct {
+// notifySocket receives the notifications of a service, as systemd does.
+type notifySocket struct {
 	t      *testing.T
 	socket *net.UnixConn
 }
 
-func newManager(t *testing.T) *manager {
+func openNotifySocket(t *testing.T) *notifySocket {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "ow") // the names of sockets are short
+	dir, err := os.MkdirTemp("", "ow") // the length of socket names is limited
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,13 +160,13 @@ func newManager(t *testing.T) *manager {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { socket.Close() })
-	return &manager{t, socket}
+	return &notifySocket{t, socket}
 }
 
-func (m *manager) env() string { return "NOTIFY_SOCKET=" + m.socket.LocalAddr().String() }
+func (m *notifySocket) env() string { return "NOTIFY_SOCKET=" + m.socket.LocalAddr().String() }
 
-// hears returns the next message, or "" when none comes in time.
-func (m *manager) hears(within time.Duration) string {
+// read returns the next message, or "" if none arrives in time.
+func (m *notifySocket) read(within time.Duration) string {
 	m.t.Helper()
 	m.socket.SetReadDeadline(time.Now().Add(within))
 	buffer := make([]byte, 1<<10)
@@ -177,99 +177,99 @@ func (m *manager) hears(within time.Duration) string {
 	return string(buffer[:n])
 }
 
-// expect fails unless these come next, and in this order.
-func (m *manager) expect(messages ...string) {
+// expect fails unless these are the next messages, in this order.
+func (m *notifySocket) expect(messages ...string) {
 	m.t.Helper()
 	for _, want := range messages {
-		if got := m.hears(patience); got != want {
-			m.t.Fatalf("it heard %q, not %q", got, want)
+		if got := m.read(testTimeout); got != want {
+			m.t.Fatalf("got message %q, want %q", got, want)
 		}
 	}
 }
 
-// monotonic returns CLOCK_MONOTONIC.
-func monotonic() time.Duration {
+// monotonicNow returns CLOCK_MONOTONIC.
+func monotonicNow() time.Duration {
 	var now unix.Timespec
 	unix.ClockGettime(unix.CLOCK_MONOTONIC, &now)
 	return time.Duration(now.Nano())
 }
 
-// expectReload fails unless a reload comes next that began after a time, and its
-// end.
-func (m *manager) expectReload(after time.Duration) {
+// expectReload fails unless the next messages report the start of a reload, later
+// than after, and its end.
+func (m *notifySocket) expectReload(after time.Duration) {
 	m.t.Helper()
 	var at int64
-	message := m.hears(patience)
-	if _, err := fmt.Sscanf(message, "RELOADING=1\nMONOTONIC_USEC=%d", &at); err != nil || at < after.Microseconds() || at > monotonic().Microseconds() {
-		m.t.Fatalf("it heard %q after %d", message, after.Microseconds())
+	message := m.read(testTimeout)
+	if _, err := fmt.Sscanf(message, "RELOADING=1\nMONOTONIC_USEC=%d", &at); err != nil || at < after.Microseconds() || at > monotonicNow().Microseconds() {
+		m.t.Fatalf("got message %q after %d, want RELOADING=1", message, after.Microseconds())
 	}
 	m.expect("READY=1")
 }
 
-func TestSystemd_HearsHowTheServiceIs(t *testing.T) {
-	up := upstream(t, hello)
-	m := newManager(t)
-	file := writeConfig(t, oneTenant(up, "timeouts: {shutdown_delay: 200ms}"))
-	p := underSystemd{env: []string{m.env()}}.serve(t, "--config", file, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0")
+func TestSystemd_ReceivesServiceState(t *testing.T) {
+	up := startServer(t, hello)
+	m := openNotifySocket(t)
+	file := writeConfig(t, tenantConfig(up, "timeouts: {shutdown_delay: 200ms}"))
+	p := systemdService{env: []string{m.env()}}.start(t, "--config", file, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0")
 	m.expect("READY=1")
 	found := p.await(t, p.stdout, readyLine)
 	if response, _ := send(t, "GET", "http://"+found[1]+"/", ""); response.StatusCode != 200 {
-		t.Errorf("when it is ready: %s", response.Status)
+		t.Errorf("after READY=1: %s", response.Status)
 	}
-	for _, text := range []string{oneTenant(up), "nonsense: 1\n"} {
+	for _, text := range []string{tenantConfig(up), "nonsense: 1\n"} {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		begun := monotonic()
+		start := monotonicNow()
 		p.process.Signal(syscall.SIGHUP)
-		m.expectReload(begun)
+		m.expectReload(start)
 	}
 	p.process.Signal(syscall.SIGTERM)
 	m.expect("STOPPING=1")
 	if status := p.wait(t); status != exitDone {
 		t.Errorf("exit status %d:\n%s", status, p.stderr)
 	}
-	if more := m.hears(time.Millisecond); more != "" {
-		t.Errorf("after all that it heard %q", more)
+	if more := m.read(time.Millisecond); more != "" {
+		t.Errorf("unexpected message %q", more)
 	}
 }
 
-func TestSystemd_HearsThatTheServiceLives(t *testing.T) {
-	m := newManager(t)
-	p := underSystemd{env: []string{m.env(), "WATCHDOG_USEC=200000"}}.serve(t, serveArgs("http://127.0.0.1:1")[1:]...)
+func TestSystemd_ReceivesWatchdogNotifications(t *testing.T) {
+	m := openNotifySocket(t)
+	p := systemdService{env: []string{m.env(), "WATCHDOG_USEC=200000"}}.start(t, serveArgs("http://127.0.0.1:1")[1:]...)
 	defer p.process.Signal(syscall.SIGTERM)
 	var beats []time.Time
 	for len(beats) < 4 {
-		switch message := m.hears(patience); message {
+		switch message := m.read(testTimeout); message {
 		case "WATCHDOG=1":
 			beats = append(beats, time.Now())
 		case "READY=1":
 		default:
-			t.Fatalf("it heard %q", message)
+			t.Fatalf("unexpected message %q", message)
 		}
 	}
 	if took := beats[3].Sub(beats[0]); took < 200*time.Millisecond {
-		t.Errorf("three beats, of 100 ms each, took %v", took)
+		t.Errorf("three watchdog intervals took %v, want about 100ms each", took)
 	}
 }
 
-// A socket makes an address of the configuration free for a tenant, and is none
-// itself.
-func TestActivation_KnowsItselfByItsSockets(t *testing.T) {
-	up := upstream(t, hello)
-	tenants, tenantsAt := socket(t)
-	admin, adminAt := socket(t)
-	a := underSystemd{sockets: []*os.File{admin, tenants}, names: "admin:tenants"}
-	p := a.serve(t, "--upstream", up, "--listen", strings.TrimPrefix(up, "http://"))
+// A passed socket replaces the configured address, which may then be an upstream.
+// The socket's own address may not.
+func TestActivation_DetectsUpstreamThatIsItsOwnSocket(t *testing.T) {
+	up := startServer(t, hello)
+	tenants, tenantsAt := openSocket(t)
+	admin, adminAt := openSocket(t)
+	a := systemdService{sockets: []*os.File{admin, tenants}, names: "admin:tenants"}
+	p := a.start(t, "--upstream", up, "--listen", strings.TrimPrefix(up, "http://"))
 	p.await(t, p.stdout, readyLine)
 	p.process.Signal(syscall.SIGTERM)
 	if status := p.wait(t); status != exitDone {
 		t.Errorf("exit status %d:\n%s", status, p.stderr)
 	}
 	for _, own := range []string{tenantsAt, adminAt} {
-		p := a.serve(t, "--upstream", "http://"+own)
+		p := a.start(t, "--upstream", "http://"+own)
 		if status := p.wait(t); status != exitUsage || !strings.Contains(p.stderr.String(), `"http://`+own+`" is the gateway itself`) {
-			t.Errorf("an upstream that is a socket: exit status %d\n%s", status, p.stderr)
+			t.Errorf("upstream at a passed socket: exit status %d\n%s", status, p.stderr)
 		}
 	}
 }

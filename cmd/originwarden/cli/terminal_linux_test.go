@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// pseudoTerminal opens both ends of one.
-func pseudoTerminal(t *testing.T) (screen, line *os.File) {
+// openTerminal opens both ends of a pseudoterminal.
+func openTerminal(t *testing.T) (screen, line *os.File) {
 	t.Helper()
 	screen, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
@@ -34,8 +34,8 @@ func pseudoTerminal(t *testing.T) (screen, line *os.File) {
 	return screen, line
 }
 
-func TestIsTerminal_KnowsOne(t *testing.T) {
-	_, line := pseudoTerminal(t)
+func TestIsTerminal_DetectsTerminal(t *testing.T) {
+	_, line := openTerminal(t)
 	file, err := os.Create(filepath.Join(t.TempDir(), "file"))
 	if err != nil {
 		t.Fatal(err)
@@ -49,18 +49,18 @@ func TestIsTerminal_KnowsOne(t *testing.T) {
 	for rule, row := range map[string]struct {
 		to   io.Writer
 		want bool
-	}{"a terminal": {line, true}, "a file": {file, false}, "nowhere": {null, false}, "no file": {newOutput(), false}} {
+	}{"terminal": {line, true}, "file": {file, false}, "/dev/null": {null, false}, "not a file": {newOutput(), false}} {
 		if got := isTerminal(row.to); got != row.want {
 			t.Errorf("%s: %v", rule, got)
 		}
 	}
 }
 
-func TestServe_WritesForPeopleOnATerminal(t *testing.T) {
-	screen, line := pseudoTerminal(t)
+func TestServe_WritesConsoleLogOnTerminal(t *testing.T) {
+	screen, line := openTerminal(t)
 	dir := t.TempDir()
 	cmd := exec.Command(os.Args[0], serveArgs("http://127.0.0.1:1")...)
-	cmd.Dir, cmd.Env = dir, append(os.Environ(), asCommand+"=1", "ORIGINWARDEN_CONFIG=", "XDG_STATE_HOME="+dir)
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), envRunCommand+"=1", "ORIGINWARDEN_CONFIG=", "XDG_STATE_HOME="+dir)
 	cmd.Stderr = line
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -69,7 +69,7 @@ func TestServe_WritesForPeopleOnATerminal(t *testing.T) {
 	defer cmd.Process.Kill()
 	line.Close()
 	seen := newOutput()
-	r := &running{stdout: seen, stderr: seen, exited: make(chan int, 1)}
+	r := &runningCommand{stdout: seen, stderr: seen, exited: make(chan int, 1)}
 	go func() {
 		io.Copy(seen, screen)
 		r.exited <- 0
@@ -77,6 +77,6 @@ func TestServe_WritesForPeopleOnATerminal(t *testing.T) {
 	r.await(t, seen, `Ctrl-C stops`)
 	r.await(t, seen, `\tinfo\tready\t{`)
 	if text := seen.String(); !strings.Contains(text, "--token-file "+filepath.Join(dir, "originwarden", adminTokenName)) {
-		t.Errorf("it writes\n%s", text)
+		t.Errorf("guide lacks the token file:\n%s", text)
 	}
 }

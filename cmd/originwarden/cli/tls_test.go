@@ -30,13 +30,13 @@ import (
 	"originwarden/cmd/originwarden/credentials"
 )
 
-// authority signs the certificates of a test.
+// authority is a certificate authority.
 type authority struct {
 	certificate *x509.Certificate
 	key         *ecdsa.PrivateKey
 	file        string
 	serial      int64
-	notAfter    time.Time // of what was issued last
+	notAfter    time.Time // of the last certificate
 }
 
 const certificateMetric = "originwarden_certificate_not_after_timestamp_seconds"
@@ -64,7 +64,7 @@ func newAuthorityUntil(t *testing.T, dir string, until time.Time) *authority {
 	return a
 }
 
-// issue writes a certificate for a name, and its key, into dir.
+// issue writes a new certificate for name and its key to dir.
 func (a *authority) issue(t *testing.T, dir, name string) config.KeyPair {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -102,7 +102,7 @@ func (a *authority) pool() *x509.CertPool {
 	return pool
 }
 
-// client speaks TLS of one version, and HTTP/2 where it can.
+// client returns an HTTP client for one TLS version, with HTTP/2.
 func (a *authority) client(t *testing.T, version uint16) *http.Client {
 	transport := &http.Transport{ForceAttemptHTTP2: true,
 		TLSClientConfig: &tls.Config{RootCAs: a.pool(), MinVersion: version, MaxVersion: version}}
@@ -110,11 +110,11 @@ func (a *authority) client(t *testing.T, version uint16) *http.Client {
 	return &http.Client{Transport: transport}
 }
 
-func TestServe_SpeaksTLS(t *testing.T) {
+func TestServe_ServesTLS(t *testing.T) {
 	dir := t.TempDir()
 	ca := newAuthority(t, dir)
 	files := ca.issue(t, dir, "localhost")
-	r := serving(t, dir, oneTenant(upstream(t, hello), fmt.Sprintf("tls: {cert: %q, key: %q}", files.Cert, files.Key)))
+	r := startGateway(t, dir, tenantConfig(startServer(t, hello), fmt.Sprintf("tls: {cert: %q, key: %q}", files.Cert, files.Key)))
 	url := "https" + strings.TrimPrefix(r.tenants, "http")
 	for version, proto := range map[uint16]string{tls.VersionTLS12: "HTTP/2.0", tls.VersionTLS13: "HTTP/2.0"} {
 		res, err := ca.client(t, version).Get(url)
@@ -127,10 +127,10 @@ func TestServe_SpeaksTLS(t *testing.T) {
 		}
 	}
 	if _, text := send(t, "GET", r.admin+"/metrics", ""); !strings.Contains(text, fmt.Sprint("\n"+certificateMetric+`{certificate="server"} `, float64(ca.notAfter.Unix()), "\n")) {
-		t.Error("the metrics do not tell when the certificate ends")
+		t.Error("metrics lack the expiry of the certificate")
 	}
 	if _, err := ca.client(t, tls.VersionTLS11).Get(url); err == nil {
-		t.Error("it speaks TLS 1.1")
+		t.Error("TLS 1.1 is accepted")
 	}
 	conn, err := tls.Dial("tcp", strings.TrimPrefix(r.tenants, "http://"), &tls.Config{RootCAs: ca.pool(), NextProtos: []string{"http/1.1"}})
 	if err != nil {
@@ -138,7 +138,7 @@ func TestServe_SpeaksTLS(t *testing.T) {
 	}
 	defer conn.Close()
 	if got := conn.ConnectionState().NegotiatedProtocol; got != "http/1.1" {
-		t.Errorf("it negotiates %q", got)
+		t.Errorf("negotiated %q, want http/1.1", got)
 	}
 	// The default public origins have the listener's scheme.
 	port := r.tenants[strings.LastIndex(r.tenants, ":"):]
@@ -150,11 +150,11 @@ func TestServe_SpeaksTLS(t *testing.T) {
 	}
 	res.Body.Close()
 	if res.StatusCode != 200 {
-		t.Errorf("its own origin got %s", res.Status)
+		t.Errorf("own origin: %s", res.Status)
 	}
 }
 
-func TestCertificate_ChangesWithItsFiles(t *testing.T) {
+func TestCertificate_ReloadsChangedFiles(t *testing.T) {
 	dir := t.TempDir()
 	ca := newAuthority(t, dir)
 	files := ca.issue(t, dir, "localhost")
@@ -177,25 +177,25 @@ func TestCertificate_ChangesWithItsFiles(t *testing.T) {
 		first := serial()
 		ca.issue(t, dir, "localhost")
 		if got := serial(); got != first+1 {
-			t.Errorf("the certificate is %d after the change, want %d", got, first+1)
+			t.Errorf("certificate %d after the change, want %d", got, first+1)
 		}
 		if err := os.WriteFile(files.Key, []byte("half"), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		if got := serial(); got != first+1 {
-			t.Errorf("the certificate is %d after a mistake, want the old one", got)
+			t.Errorf("certificate %d with an invalid key file, want %d", got, first+1)
 		}
 		if got := logged.FilterLevelExact(zapcore.ErrorLevel).Len(); got != 1 {
-			t.Errorf("the mistake was logged %d times", got)
+			t.Errorf("invalid key file was logged %d times, want once", got)
 		}
 		ca.issue(t, dir, "localhost")
 		if got := serial(); got != first+2 {
-			t.Errorf("the certificate is %d after the mistake was mended", got)
+			t.Errorf("certificate %d after the repair, want %d", got, first+2)
 		}
 	})
 }
 
-func TestServe_ReachesATenantByTLS(t *testing.T) {
+func TestServe_ConnectsToUpstreamOverTLS(t *testing.T) {
 	dir := t.TempDir()
 	ca := newAuthority(t, dir)
 	own, theirs := ca.issue(t, dir, "gateway"), ca.issue(t, dir, "tenant.internal")
@@ -206,7 +206,7 @@ func TestServe_ReachesATenantByTLS(t *testing.T) {
 	tenant := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, r.TLS.PeerCertificates[0].Subject.CommonName)
 	}))
-	tenant.Config.ErrorLog = log.New(io.Discard, "", 0) // of handshakes that fail on purpose
+	tenant.Config.ErrorLog = log.New(io.Discard, "", 0) // some handshakes fail on purpose
 	tenant.TLS = &tls.Config{Certificates: []tls.Certificate{*pair}, ClientCAs: ca.pool(), ClientAuth: tls.RequireAndVerifyClientCert}
 	tenant.StartTLS()
 	t.Cleanup(tenant.Close)
@@ -215,12 +215,12 @@ func TestServe_ReachesATenantByTLS(t *testing.T) {
 		options, body string
 		status        int
 	}{
-		"all of it":            {fmt.Sprintf("ca: %q, server_name: tenant.internal, cert: %q, key: %q", ca.file, own.Cert, own.Key), "gateway", 200},
-		"an unknown authority": {fmt.Sprintf("server_name: tenant.internal, cert: %q, key: %q", own.Cert, own.Key), "UPSTREAM_UNREACHABLE", 502},
-		"another name":         {fmt.Sprintf("ca: %q, cert: %q, key: %q", ca.file, own.Cert, own.Key), "UPSTREAM_UNREACHABLE", 502},
-		"no certificate":       {fmt.Sprintf("ca: %q, server_name: tenant.internal", ca.file), "UPSTREAM_UNREACHABLE", 502},
+		"all options":           {fmt.Sprintf("ca: %q, server_name: tenant.internal, cert: %q, key: %q", ca.file, own.Cert, own.Key), "gateway", 200},
+		"unknown authority":     {fmt.Sprintf("server_name: tenant.internal, cert: %q, key: %q", own.Cert, own.Key), "UPSTREAM_UNREACHABLE", 502},
+		"wrong server name":     {fmt.Sprintf("ca: %q, cert: %q, key: %q", ca.file, own.Cert, own.Key), "UPSTREAM_UNREACHABLE", 502},
+		"no client certificate": {fmt.Sprintf("ca: %q, server_name: tenant.internal", ca.file), "UPSTREAM_UNREACHABLE", 502},
 	} {
-		r := serving(t, t.TempDir(), fmt.Sprintf("tenants: [{id: acme, upstream: %q, upstream_tls: {%s}}]", url, row.options))
+		r := startGateway(t, t.TempDir(), fmt.Sprintf("tenants: [{id: acme, upstream: %q, upstream_tls: {%s}}]", url, row.options))
 		if res, text := send(t, "GET", r.tenants, ""); res.StatusCode != row.status || !strings.Contains(text, row.body) {
 			t.Errorf("%s: %d %s", rule, res.StatusCode, text)
 		}

@@ -9,7 +9,7 @@ import (
 	"originwarden/cmd/originwarden/config"
 )
 
-func TestToken_PrintsATokenAndItsLine(t *testing.T) {
+func TestToken_PrintsTokenAndConfigurationLine(t *testing.T) {
 	seen := map[string]bool{}
 	for _, c := range []struct {
 		args            []string
@@ -19,7 +19,7 @@ func TestToken_PrintsATokenAndItsLine(t *testing.T) {
 		{nil, "admin", "*", config.RoleAdmin},
 		{[]string{"--subject", `ops "at" {night}: #1`, "--tenant", "acme", "--role", "reader"}, `ops "at" {night}: #1`, "acme", config.RoleReader},
 	} {
-		status, stdout, stderr := execution(t, Environment{}, append([]string{"token"}, c.args...)...)
+		status, stdout, stderr := runCommand(t, Environment{}, append([]string{"token"}, c.args...)...)
 		lines := strings.Split(stdout, "\n")
 		if status != exitDone || stderr != "" || len(lines) != 3 || !auth.IsToken(lines[0]) || seen[lines[0]] {
 			t.Fatalf("exit status %d\n%s%s", status, stdout, stderr)
@@ -36,11 +36,11 @@ func TestToken_PrintsATokenAndItsLine(t *testing.T) {
 	}
 }
 
-func TestToken_RefusesWhatTheConfigurationWould(t *testing.T) {
+func TestToken_RefusesInvalidValues(t *testing.T) {
 	for _, args := range [][]string{
 		{"--role", "root"}, {"--tenant", "a b"}, {"--tenant", ""}, {"--subject", ""}, {"--subject", "a\nb"},
 	} {
-		status, stdout, stderr := execution(t, Environment{}, append([]string{"token"}, args...)...)
+		status, stdout, stderr := runCommand(t, Environment{}, append([]string{"token"}, args...)...)
 		if status != exitUsage || stdout != "" || !strings.Contains(stderr, "originwarden: "+args[0]) {
 			t.Errorf("%q: exit status %d\n%s%s", args, status, stdout, stderr)
 		}

@@ -14,10 +14,10 @@ import (
 	"originwarden/cmd/originwarden/demo"
 )
 
-// connect opens a WebSocket of a page through the gateway.
-func connect(t *testing.T, r *running, origin string) *websocket.Conn {
+// dialWebSocket opens a WebSocket from origin through the gateway.
+func dialWebSocket(t *testing.T, r *runningCommand, origin string) *websocket.Conn {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	socket, _, err := websocket.Dial(ctx, r.tenants+"/socket", &websocket.DialOptions{HTTPClient: client, HTTPHeader: http.Header{"Origin": {origin}}})
@@ -34,44 +34,44 @@ func connect(t *testing.T, r *running, origin string) *websocket.Conn {
 	return socket
 }
 
-// closing returns the status that the socket is closed with.
-func closing(t *testing.T, socket *websocket.Conn) websocket.StatusCode {
+// readCloseStatus waits until the WebSocket is closed and returns the status.
+func readCloseStatus(t *testing.T, socket *websocket.Conn) websocket.StatusCode {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	_, _, err := socket.Read(ctx)
 	return websocket.CloseStatus(err)
 }
 
-func TestServe_ClosesTheSocketsOfAnOriginThatIsTakenOffTheList(t *testing.T) {
+func TestServe_ClosesWebSocketsOfRemovedOrigin(t *testing.T) {
 	dir := t.TempDir()
-	r := serving(t, dir, oneTenant(upstream(t, demo.Tenant().ServeHTTP)))
+	r := startGateway(t, dir, tenantConfig(startServer(t, demo.Tenant().ServeHTTP)))
 	token, err := os.ReadFile(filepath.Join(dir, adminTokenName))
 	if err != nil {
 		t.Fatal(err)
 	}
 	bearer := "Authorization: Bearer " + strings.TrimSpace(string(token))
 	made, _ := send(t, "POST", r.tenants+collection, `{"name":"n","validOrigins":["https://page.example"]}`, bearer, "Content-Type: application/json")
-	listed := connect(t, r, "https://page.example")
-	own := connect(t, r, strings.Replace(r.tenants, "127.0.0.1", "localhost", 1))
+	listed := dialWebSocket(t, r, "https://page.example")
+	own := dialWebSocket(t, r, strings.Replace(r.tenants, "127.0.0.1", "localhost", 1))
 	if response, _ := send(t, "DELETE", made.Header.Get("Location"), "", bearer); response.StatusCode != 204 {
 		t.Fatal(response.Status)
 	}
-	if status := closing(t, listed); status != websocket.StatusPolicyViolation {
-		t.Errorf("closed with %v", status)
+	if status := readCloseStatus(t, listed); status != websocket.StatusPolicyViolation {
+		t.Errorf("close status %v", status)
 	}
 	if err := own.Write(t.Context(), websocket.MessageText, []byte("still")); err != nil {
-		t.Errorf("the tenant's own page lost its socket: %v", err)
+		t.Errorf("WebSocket of the own origin was closed: %v", err)
 	}
 	r.await(t, r.stderr, `"kind":"websocket".*"tunnel_end":"revoked"`)
 }
 
-func TestServe_ClosesSocketsWhenItStops(t *testing.T) {
-	r := startServing(t, Environment{}, t.TempDir(), oneTenant(upstream(t, demo.Tenant().ServeHTTP), "timeouts: {drain: 1h}"))
-	socket := connect(t, r, r.tenants)
+func TestServe_ClosesWebSocketsOnStop(t *testing.T) {
+	r := launchGateway(t, Environment{}, t.TempDir(), tenantConfig(startServer(t, demo.Tenant().ServeHTTP), "timeouts: {drain: 1h}"))
+	socket := dialWebSocket(t, r, r.tenants)
 	r.signals <- os.Interrupt
-	if status := closing(t, socket); status != websocket.StatusGoingAway {
-		t.Errorf("closed with %v", status)
+	if status := readCloseStatus(t, socket); status != websocket.StatusGoingAway {
+		t.Errorf("close status %v", status)
 	}
 	if status := r.wait(t); status != exitDone {
 		t.Errorf("exit status %d:\n%s", status, r.stderr)
@@ -81,11 +81,11 @@ func TestServe_ClosesSocketsWhenItStops(t *testing.T) {
 	}
 }
 
-func TestServe_ClosesSocketsThatAreIdleOrOld(t *testing.T) {
+func TestServe_ClosesIdleAndOldWebSockets(t *testing.T) {
 	for _, limit := range []string{"idle", "lifetime"} {
-		r := serving(t, t.TempDir(), oneTenant(upstream(t, demo.Tenant().ServeHTTP), "timeouts: {websocket_"+limit+": 100ms}"))
-		if status := closing(t, connect(t, r, r.tenants)); status != websocket.StatusGoingAway {
-			t.Errorf("%s: closed with %v", limit, status)
+		r := startGateway(t, t.TempDir(), tenantConfig(startServer(t, demo.Tenant().ServeHTTP), "timeouts: {websocket_"+limit+": 100ms}"))
+		if status := readCloseStatus(t, dialWebSocket(t, r, r.tenants)); status != websocket.StatusGoingAway {
+			t.Errorf("%s: close status %v", limit, status)
 		}
 		r.await(t, r.stderr, `"tunnel_end":"`+limit+`"`)
 	}

@@ -11,11 +11,11 @@ import (
 	"originwarden/cmd/originwarden/server/readiness"
 )
 
-// awaitUpstream asks /readyz until acme's upstream is as wanted.
-func awaitUpstream(t *testing.T, r *running, up bool, cause string) {
+// awaitUpstream waits until /readyz reports this state of acme's upstream.
+func awaitUpstream(t *testing.T, r *runningCommand, up bool, cause string) {
 	t.Helper()
 	var text string
-	for end := time.Now().Add(patience); time.Now().Before(end); {
+	for end := time.Now().Add(testTimeout); time.Now().Before(end); {
 		_, text = send(t, "GET", r.admin+"/readyz", "")
 		var d readiness.Document
 		if err := json.Unmarshal([]byte(text), &d); err != nil {
@@ -25,46 +25,46 @@ func awaitUpstream(t *testing.T, r *running, up bool, cause string) {
 			return
 		}
 	}
-	t.Errorf("the upstream is not up=%v %q: %s", up, cause, text)
+	t.Errorf("readiness %s, want upstream up=%v, cause %q", text, up, cause)
 }
 
-func TestReadiness_TellsWhatRequestsMetAtTheUpstream(t *testing.T) {
-	down := upstream(t, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
-	r := serving(t, t.TempDir(), oneTenant(down))
+func TestReadiness_ReportsUpstreamFailuresOfRequests(t *testing.T) {
+	down := startServer(t, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+	r := startGateway(t, t.TempDir(), tenantConfig(down))
 	if _, text := send(t, "GET", r.admin+"/readyz", ""); !strings.Contains(text, `"upstreams":[{"tenant":"acme","up":null}]`) {
-		t.Errorf("at first: %s", text)
+		t.Errorf("before any request: %s", text)
 	}
 	send(t, "GET", r.tenants+"/", "")
 	awaitUpstream(t, r, false, "reset")
 	_, metrics := send(t, "GET", r.admin+"/metrics", "")
 	if !strings.Contains(metrics, `originwarden_upstream_up{tenant="acme"} 0`) {
-		t.Error("the metrics do not tell")
+		t.Error("metrics lack the state of the upstream")
 	}
 	if response, _ := send(t, "GET", r.admin+"/readyz", ""); response.StatusCode != 200 {
-		t.Errorf("the gateway is not ready for that: %s", response.Status)
+		t.Errorf("gateway is not ready: %s", response.Status)
 	}
 }
 
-func TestReadiness_TellsWhatChecksMetAtTheUpstream(t *testing.T) {
+func TestReadiness_ReportsUpstreamChecks(t *testing.T) {
 	var status atomic.Int32
-	var asked atomic.Pointer[http.Request]
+	var last atomic.Pointer[http.Request]
 	status.Store(200)
-	up := upstream(t, func(w http.ResponseWriter, r *http.Request) {
-		asked.Store(r)
+	up := startServer(t, func(w http.ResponseWriter, r *http.Request) {
+		last.Store(r)
 		if status.Load() == 0 {
 			panic(http.ErrAbortHandler)
 		}
 		w.WriteHeader(int(status.Load()))
 	})
-	r := serving(t, t.TempDir(), "tenants: [{id: acme, hosts: [acme.example], upstream: '"+up+"', upstream_check: {path: '/health?x=1', interval: 1s}}]\n")
+	r := startGateway(t, t.TempDir(), "tenants: [{id: acme, hosts: [acme.example], upstream: '"+up+"', upstream_check: {path: '/health?x=1', interval: 1s}}]\n")
 	awaitUpstream(t, r, true, "")
-	if got := asked.Load(); got.Method != "GET" || got.RequestURI != "/health?x=1" || got.Host != "acme.example" {
-		t.Errorf("asked was %s %s of %s", got.Method, got.RequestURI, got.Host)
+	if got := last.Load(); got.Method != "GET" || got.RequestURI != "/health?x=1" || got.Host != "acme.example" {
+		t.Errorf("got check %s %s for host %s", got.Method, got.RequestURI, got.Host)
 	}
 	status.Store(503)
 	awaitUpstream(t, r, false, "status_503")
 	status.Store(302)
 	awaitUpstream(t, r, true, "")
 	status.Store(0)
-	awaitUpstream(t, r, false, "reset") // as a request would report it
+	awaitUpstream(t, r, false, "reset") // the same cause as for a request
 }

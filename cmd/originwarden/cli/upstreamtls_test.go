@@ -14,52 +14,52 @@ import (
 )
 
 const (
-	tlsTaken  = `"the TLS files of upstreams have changed"`
-	tlsBroken = `"reloading the TLS files of upstreams failed; the old ones are used"`
+	tlsReloaded     = `"the TLS files of upstreams have changed"`
+	tlsReloadFailed = `"reloading the TLS files of upstreams failed; the old ones are used"`
 )
 
-// rotation is a way to replace files of a folder by those of another one.
+// rotation replaces the files in dir by those in by.
 type rotation func(t *testing.T, dir, by string)
 
-func move(t *testing.T, from, to string) {
+func renameFile(t *testing.T, from, to string) {
 	t.Helper()
 	if err := os.Rename(from, to); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// renameEach replaces one file after the other.
-func renameEach(t *testing.T, dir, by string) {
+// renameFiles replaces the files one by one.
+func renameFiles(t *testing.T, dir, by string) {
 	t.Helper()
 	files, err := os.ReadDir(by)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, file := range files {
-		move(t, filepath.Join(by, file.Name()), filepath.Join(dir, file.Name()))
+		renameFile(t, filepath.Join(by, file.Name()), filepath.Join(dir, file.Name()))
 	}
 }
 
-// swapLink does as Kubernetes: the files are links through a link to a folder,
-// which is replaced.
-func swapLink(t *testing.T, dir, by string) {
+// swapSymlink replaces all files at once, as Kubernetes does: they are links
+// through a link to a directory, and only that link is replaced.
+func swapSymlink(t *testing.T, dir, by string) {
 	t.Helper()
 	if err := os.Symlink(by, filepath.Join(dir, "..new")); err != nil {
 		t.Fatal(err)
 	}
-	move(t, filepath.Join(dir, "..new"), filepath.Join(dir, "..data"))
+	renameFile(t, filepath.Join(dir, "..new"), filepath.Join(dir, "..data"))
 }
 
-// secretOf returns a folder with what a gateway has of an authority, as
-// swapLink and renameEach expect it.
-func secretOf(t *testing.T, ca *authority, linked bool) (dir string) {
+// newSecretDir returns a directory with the authority, and a certificate and key
+// of the gateway. If linked is true, it is for swapSymlink.
+func newSecretDir(t *testing.T, ca *authority, linked bool) (dir string) {
 	t.Helper()
-	content := ca.secret(t)
+	content := ca.writeSecret(t)
 	if !linked {
 		return content
 	}
 	dir = t.TempDir()
-	swapLink(t, dir, content)
+	swapSymlink(t, dir, content)
 	for _, name := range []string{"ca.pem", "gateway.crt", "gateway.key"} {
 		if err := os.Symlink(filepath.Join("..data", name), filepath.Join(dir, name)); err != nil {
 			t.Fatal(err)
@@ -68,9 +68,9 @@ func secretOf(t *testing.T, ca *authority, linked bool) (dir string) {
 	return dir
 }
 
-// secret returns a new folder with the authority, and a new certificate and key
-// of the gateway.
-func (a *authority) secret(t *testing.T) (dir string) {
+// writeSecret returns a new directory with the authority, and a new certificate
+// and key of the gateway.
+func (a *authority) writeSecret(t *testing.T) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
 	a.issue(t, dir, "gateway")
@@ -78,79 +78,80 @@ func (a *authority) secret(t *testing.T) (dir string) {
 	return dir
 }
 
-// tlsOf is the upstream_tls of such a folder.
-func tlsOf(dir string) string {
+// upstreamTLS returns the value of upstream_tls for such a directory.
+func upstreamTLS(dir string) string {
 	return fmt.Sprintf("{ca: '%[1]s/ca.pem', cert: '%[1]s/gateway.crt', key: '%[1]s/gateway.key'}", dir)
 }
 
-func TestServe_FollowsTheTLSFilesOfUpstreams(t *testing.T) {
+func TestServe_ReloadsUpstreamTLSFiles(t *testing.T) {
 	const page = "https://page.example"
 	for name, row := range map[string]struct {
 		rotate    rotation
 		protocols []string
 		proto     string
 	}{
-		"files that are renamed, HTTP/1.1": {renameEach, []string{"http/1.1"}, "HTTP/1.1"},
-		"a link that is swapped, HTTP/2":   {swapLink, []string{"h2", "http/1.1"}, "HTTP/2.0"},
+		"renamed files, HTTP/1.1": {renameFiles, []string{"http/1.1"}, "HTTP/1.1"},
+		"swapped symlink, HTTP/2": {swapSymlink, []string{"h2", "http/1.1"}, "HTTP/2.0"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			before, after := newAuthority(t, t.TempDir()), newAuthority(t, t.TempDir())
 			after.serial = 100
-			m := newMutual(t, before, row.protocols...)
-			dir := secretOf(t, before, row.proto == "HTTP/2.0")
-			r := serving(t, t.TempDir(), fmt.Sprintf("tenants: [{id: acme, public_origins: [%q], upstream: %q, upstream_tls: %s, upstream_check: {path: /check, interval: 1s}}]", page, m.URL, tlsOf(dir)))
+			m := startMutualTLSServer(t, before, row.protocols...)
+			dir := newSecretDir(t, before, row.proto == "HTTP/2.0")
+			r := startGateway(t, t.TempDir(), fmt.Sprintf("tenants: [{id: acme, public_origins: [%q], upstream: %q, upstream_tls: %s, upstream_check: {path: /check, interval: 1s}}]", page, m.URL, upstreamTLS(dir)))
 			expect := func(when string, serial int64) {
 				t.Helper()
 				if res, text := send(t, "GET", r.tenants, ""); res.StatusCode != 200 || text != fmt.Sprint(row.proto, " ", serial) {
 					t.Errorf("%s: %d %s, want certificate %d", when, res.StatusCode, text, serial)
 				}
 			}
-			expect("at first", before.serial)
-			socket := connect(t, r, page)
+			expect("before the change", before.serial)
+			socket := dialWebSocket(t, r, page)
 			stream, err := http.Get(r.tenants + "/stream")
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer stream.Body.Close()
 			finish := sync.OnceFunc(func() { close(m.finish) })
-			defer finish() // or a test that fails would wait for the stream
+			defer finish() // a failing test must not wait for the stream
 			lines := bufio.NewReader(stream.Body)
 			if line, err := lines.ReadString('\n'); line != "begin\n" {
 				t.Fatal(line, err)
 			}
-			expect("beside the stream", before.serial)
+			expect("during the stream", before.serial)
 
-			m.show(t, after, row.protocols...)
-			row.rotate(t, dir, after.secret(t))
-			r.await(t, r.stderr, tlsTaken+`,"tenants":\["acme"\],.*"cert":"[^"]*gateway.crt"`)
+			m.useAuthority(t, after, row.protocols...)
+			row.rotate(t, dir, after.writeSecret(t))
+			r.await(t, r.stderr, tlsReloaded+`,"tenants":\["acme"\],.*"cert":"[^"]*gateway.crt"`)
 			expect("after the change", after.serial)
-			expect("once more", after.serial)
+			expect("second request after the change", after.serial)
 			m.awaitCheck(t, after.serial)
 			if _, text := send(t, "GET", r.admin+"/metrics", ""); !strings.Contains(text, fmt.Sprint("\n"+certificateMetric+`{certificate="upstream"} `, float64(after.notAfter.Unix()), "\n")) {
-				t.Error("the metrics do not tell when the new certificate ends")
+				t.Error("metrics lack the expiry of the new certificate")
 			}
-			m.awaitOpen(t, 3) // of the stream, of requests, of checks
+			m.awaitOpenConnections(t, 3) // for the stream, requests and checks
 
 			finish()
 			if rest, err := io.ReadAll(lines); err != nil || string(rest) != "end\n" {
-				t.Errorf("the stream: %q %v", rest, err)
+				t.Errorf("stream: %q, %v", rest, err)
 			}
 			expect("after the stream", after.serial)
-			m.awaitOpen(t, 2)
-			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			m.awaitOpenConnections(t, 2)
+			ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 			defer cancel()
-			if err := echo(ctx, socket); err != nil {
-				t.Errorf("the socket: %v", err)
+			if err := echoMessage(ctx, socket); err != nil {
+				t.Errorf("WebSocket: %v", err)
 			}
 		})
 	}
 }
 
-// brokenFiles are ways to break an upstream's files, and what the log says of it.
+// brokenFiles returns ways to break the TLS files of an upstream, and the reasons
+// in the log.
 func brokenFiles(t *testing.T, ca *authority) map[string]struct {
-	breakIn func(dir string)
-	reason  string
+	breakFiles func(dir string)
+	reason     string
 } {
 	t.Helper()
 	write := func(text string, name string) func(string) {
@@ -161,32 +162,32 @@ func brokenFiles(t *testing.T, ca *authority) map[string]struct {
 		}
 	}
 	return map[string]struct {
-		breakIn func(dir string)
-		reason  string
+		breakFiles func(dir string)
+		reason     string
 	}{
-		"half of a pair": {func(dir string) { move(t, ca.secret(t)+"/gateway.crt", dir+"/gateway.crt") },
+		"mismatched pair": {func(dir string) { renameFile(t, ca.writeSecret(t)+"/gateway.crt", dir+"/gateway.crt") },
 			`gateway.crt and [^"]*gateway.key: tls: private key does not match public key`},
-		"half of a key":   {write("-----BEGIN PRIVATE KEY-----\nMIGH", "gateway.key"), `gateway.crt and [^"]*gateway.key: tls: failed to find any PEM data`},
-		"an empty file":   {write("", "gateway.crt"), `gateway.crt and [^"]*gateway.key: tls: failed to find any PEM data`},
-		"no authority":    {write("nothing", "ca.pem"), `ca.pem has no certificate in PEM`},
-		"no file":         {func(dir string) { os.Remove(dir + "/gateway.key") }, `open [^"]*gateway.key: no such file`},
-		"no file at all ": {func(dir string) { os.RemoveAll(dir) }, `open [^"]*ca.pem: no such file`},
+		"truncated key":     {write("-----BEGIN PRIVATE KEY-----\nMIGH", "gateway.key"), `gateway.crt and [^"]*gateway.key: tls: failed to find any PEM data`},
+		"empty certificate": {write("", "gateway.crt"), `gateway.crt and [^"]*gateway.key: tls: failed to find any PEM data`},
+		"invalid authority": {write("nothing", "ca.pem"), `ca.pem has no certificate in PEM`},
+		"missing key":       {func(dir string) { os.Remove(dir + "/gateway.key") }, `open [^"]*gateway.key: no such file`},
+		"missing directory": {func(dir string) { os.RemoveAll(dir) }, `open [^"]*ca.pem: no such file`},
 	}
 }
 
-// Each tenant has files that break in another way. They are mended in two steps,
-// so that those of the second are looked at when they have been told about.
-func TestServe_KeepsTheTLSOfUpstreamsWhoseFilesBreak(t *testing.T) {
+// The files of each tenant break in another way. Repairing one first ensures that
+// another is checked again while its failure is already logged.
+func TestServe_KeepsUpstreamTLSWhenFilesAreInvalid(t *testing.T) {
 	t.Parallel()
 	ca := newAuthority(t, t.TempDir())
-	m := newMutual(t, ca, "http/1.1")
+	m := startMutualTLSServer(t, ca, "http/1.1")
 	rows := brokenFiles(t, ca)
 	dirs, serials, tenants := map[string]string{}, map[string]int64{}, "tenants:\n"
 	for name := range rows {
-		dirs[name], serials[name] = ca.secret(t), ca.serial
-		tenants += fmt.Sprintf("- {id: t%[1]d, hosts: [t%[1]d.example], upstream: %[2]q, upstream_tls: %[3]s}\n", ca.serial, m.URL, tlsOf(dirs[name]))
+		dirs[name], serials[name] = ca.writeSecret(t), ca.serial
+		tenants += fmt.Sprintf("- {id: t%[1]d, hosts: [t%[1]d.example], upstream: %[2]q, upstream_tls: %[3]s}\n", ca.serial, m.URL, upstreamTLS(dirs[name]))
 	}
-	r := serving(t, t.TempDir(), tenants)
+	r := startGateway(t, t.TempDir(), tenants)
 	expect := func(name string, serial int64) {
 		t.Helper()
 		if res, text := send(t, "GET", r.tenants, "", fmt.Sprintf("Host: t%d.example", serials[name])); text != fmt.Sprint("HTTP/1.1 ", serial) {
@@ -194,66 +195,66 @@ func TestServe_KeepsTheTLSOfUpstreamsWhoseFilesBreak(t *testing.T) {
 		}
 	}
 	for name, row := range rows {
-		row.breakIn(dirs[name])
+		row.breakFiles(dirs[name])
 	}
 	for name, row := range rows {
-		r.await(t, r.stderr, tlsBroken+fmt.Sprintf(`,"tenants":\["t%d"\],.*`, serials[name])+row.reason)
+		r.await(t, r.stderr, tlsReloadFailed+fmt.Sprintf(`,"tenants":\["t%d"\],.*`, serials[name])+row.reason)
 		expect(name, serials[name])
 	}
-	mend := func(name string) {
+	repair := func(name string) {
 		os.Mkdir(dirs[name], 0o700)
-		renameEach(t, dirs[name], ca.secret(t))
+		renameFiles(t, dirs[name], ca.writeSecret(t))
 		serial := ca.serial
-		r.await(t, r.stderr, tlsTaken+fmt.Sprintf(`,"tenants":\["t%d"\]`, serials[name]))
+		r.await(t, r.stderr, tlsReloaded+fmt.Sprintf(`,"tenants":\["t%d"\]`, serials[name]))
 		expect(name, serial)
 	}
 	for name := range rows {
-		if name != "half of a pair" {
-			mend(name)
+		if name != "mismatched pair" {
+			repair(name)
 			break
 		}
 	}
-	mend("half of a pair")
-	if n := strings.Count(r.stderr.String(), tlsBroken); n != len(rows) {
-		t.Errorf("%d lines for %d changes:\n%s", n, len(rows), r.stderr)
+	repair("mismatched pair")
+	if n := strings.Count(r.stderr.String(), tlsReloadFailed); n != len(rows) {
+		t.Errorf("%d failed reloads logged, want %d:\n%s", n, len(rows), r.stderr)
 	}
 }
 
-func TestReload_GoesOnFollowingTheTLSFilesOfUpstreams(t *testing.T) {
+func TestReload_KeepsWatchingUpstreamTLSFiles(t *testing.T) {
 	t.Parallel()
 	ca := newAuthority(t, t.TempDir())
-	m := newMutual(t, ca, "http/1.1")
-	dir := ca.secret(t)
-	r := serveFile(t, fmt.Sprintf("tenants: [{id: acme, upstream: %q, upstream_tls: %s}]", m.URL, tlsOf(dir)))
+	m := startMutualTLSServer(t, ca, "http/1.1")
+	dir := ca.writeSecret(t)
+	r := startReloadable(t, fmt.Sprintf("tenants: [{id: acme, upstream: %q, upstream_tls: %s}]", m.URL, upstreamTLS(dir)))
 	expect := func(when string, serial int64) {
 		t.Helper()
 		if res, text := send(t, "GET", r.tenants, ""); text != fmt.Sprint("HTTP/1.1 ", serial) {
 			t.Errorf("%s: %d %s, want certificate %d", when, res.StatusCode, text, serial)
 		}
 	}
-	renameEach(t, dir, ca.secret(t))
+	renameFiles(t, dir, ca.writeSecret(t))
 	r.reload(t)
 	expect("after a reload", ca.serial)
-	renameEach(t, dir, ca.secret(t))
-	r.await(t, r.stderr, tlsTaken)
+	renameFiles(t, dir, ca.writeSecret(t))
+	r.await(t, r.stderr, tlsReloaded)
 	expect("after a change", ca.serial)
-	renameEach(t, dir, ca.secret(t))
+	renameFiles(t, dir, ca.writeSecret(t))
 	r.reload(t)
 	expect("after another reload", ca.serial)
-	if n := strings.Count(r.stderr.String(), tlsTaken); n != 1 {
-		t.Errorf("a change was taken %d times", n)
+	if n := strings.Count(r.stderr.String(), tlsReloaded); n != 1 {
+		t.Errorf("%d changes logged, want 1", n)
 	}
 }
 
-// Tenants with the same files share one look at them.
-func TestServe_TakesTheTLSFilesOfSeveralTenantsAtOnce(t *testing.T) {
+// The files are read once for all tenants that share them.
+func TestServe_ReloadsSharedUpstreamTLSFilesOnce(t *testing.T) {
 	t.Parallel()
 	ca := newAuthority(t, t.TempDir())
-	m := newMutual(t, ca, "http/1.1")
-	dir := ca.secret(t)
-	r := serving(t, t.TempDir(), fmt.Sprintf("tenants:\n- {id: a, hosts: [a.example], upstream: %[1]q, upstream_tls: %[2]s}\n- {id: b, hosts: [b.example], upstream: %[1]q, upstream_tls: %[2]s}\n", m.URL, tlsOf(dir)))
-	renameEach(t, dir, ca.secret(t))
-	r.await(t, r.stderr, tlsTaken+`,"tenants":\["a","b"\]`)
+	m := startMutualTLSServer(t, ca, "http/1.1")
+	dir := ca.writeSecret(t)
+	r := startGateway(t, t.TempDir(), fmt.Sprintf("tenants:\n- {id: a, hosts: [a.example], upstream: %[1]q, upstream_tls: %[2]s}\n- {id: b, hosts: [b.example], upstream: %[1]q, upstream_tls: %[2]s}\n", m.URL, upstreamTLS(dir)))
+	renameFiles(t, dir, ca.writeSecret(t))
+	r.await(t, r.stderr, tlsReloaded+`,"tenants":\["a","b"\]`)
 	for _, host := range []string{"a.example", "b.example"} {
 		if _, text := send(t, "GET", r.tenants, "", "Host: "+host); text != fmt.Sprint("HTTP/1.1 ", ca.serial) {
 			t.Errorf("%s: %s, want certificate %d", host, text, ca.serial)

@@ -22,19 +22,19 @@ import (
 	"originwarden/store/sqlite"
 )
 
-// office is where an administrator of acme sits: a shell, and the API on a real
-// store behind it.
-type office struct {
-	t     *testing.T
-	env   Environment
-	store store.Store
-	api   http.Handler
-	url   string
+// testAPI is the API of the tenant acme on a SQLite store, and the environment of
+// commands that use it.
+type testAPI struct {
+	t       *testing.T
+	env     Environment
+	store   store.Store
+	handler http.Handler
+	url     string
 }
 
-const officeToken = "ow_of_acme"
+const apiToken = "ow_of_acme"
 
-func newOffice(t *testing.T) *office {
+func startAPI(t *testing.T) *testAPI {
 	t.Helper()
 	s, err := sqlite.Open(t.Context(), sqlite.Options{
 		Path:   filepath.Join(t.TempDir(), "lists.db"),
@@ -44,86 +44,85 @@ func newOffice(t *testing.T) *office {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	o := &office{t: t, store: s}
-	o.api = api.New(api.Config{
+	a := &testAPI{t: t, store: s}
+	a.handler = api.New(api.Config{
 		Store: s,
-		Lists: lists.New(lists.Config{Store: s, Bounds: lists.Bounds{Tenants: 1, Origins: 10_000}, Timeout: patience}),
+		Lists: lists.New(lists.Config{Store: s, Bounds: lists.Bounds{Tenants: 1, Origins: 10_000}, Timeout: testTimeout}),
 		Settings: api.Settings{
-			Auth:    auth.Settings{Tokens: []auth.Token{{Subject: "ops", Tenant: "acme", Role: auth.Admin, SHA256: sha256.Sum256([]byte(officeToken))}}},
+			Auth:    auth.Settings{Tokens: []auth.Token{{Subject: "ops", Tenant: "acme", Role: auth.Admin, SHA256: sha256.Sum256([]byte(apiToken))}}},
 			Limits:  api.Limits{Origins: 100, Body: 1 << 20},
-			Timeout: patience,
+			Timeout: testTimeout,
 		},
 	}).Tenant("acme")
-	o.url = upstream(t, o.api.ServeHTTP)
-	o.env = shell(o.url, officeToken)
-	return o
+	a.url = startServer(t, a.handler.ServeHTTP)
+	a.env = clientEnvironment(a.url, apiToken)
+	return a
 }
 
-// shell is an environment with a server and a token.
-func shell(server, token string) Environment {
+// clientEnvironment returns an environment with a server and a token.
+func clientEnvironment(server, token string) Environment {
 	return Environment{Getenv: func(name string) string {
 		return map[string]string{"ORIGINWARDEN_SERVER": server, "ORIGINWARDEN_TOKEN": token}[name]
 	}}
 }
 
-// run runs a command of web-integration that succeeds, and returns what it
-// prints.
-func (o *office) run(args ...string) string {
-	o.t.Helper()
-	status, stdout, stderr := execution(o.t, o.env, append([]string{"web-integration"}, args...)...)
+// run runs a web-integration command, which must succeed, and returns its output.
+func (api *testAPI) run(args ...string) string {
+	api.t.Helper()
+	status, stdout, stderr := runCommand(api.t, api.env, append([]string{"web-integration"}, args...)...)
 	if status != exitDone || stderr != "" {
-		o.t.Errorf("%q: exit status %d\n%s%s", args, status, stdout, stderr)
+		api.t.Errorf("%q: exit status %d\n%s%s", args, status, stdout, stderr)
 	}
 	return stdout
 }
 
-// make makes a web integration that was created in another year.
-func (o *office) make(name string, entries ...string) store.WebIntegration {
-	o.t.Helper()
+// create stores a web integration that was created in 2020.
+func (api *testAPI) create(name string, entries ...string) store.WebIntegration {
+	api.t.Helper()
 	then := time.Date(2020, 2, 29, 23, 59, 58, 0, time.UTC)
 	id := store.NewID()
-	for strings.HasPrefix(id, "-") { // which goes for a flag
+	for strings.HasPrefix(id, "-") { // would be parsed as a flag
 		id = store.NewID()
 	}
-	w, err := o.store.Create(o.t.Context(), store.WebIntegration{
+	w, err := api.store.Create(api.t.Context(), store.WebIntegration{
 		ID: id, TenantID: "acme", Name: name, CreatedBy: "someone", Created: then, LastUpdated: then.Add(time.Hour), ValidOrigins: entries,
 	})
 	if err != nil {
-		o.t.Fatal(err)
+		api.t.Fatal(err)
 	}
 	return w
 }
 
-// only returns the only web integration that there is.
-func (o *office) only() store.WebIntegration {
-	o.t.Helper()
-	_, all, err := o.store.Load(context.Background(), "acme")
+// onlyIntegration returns the only web integration in the store.
+func (api *testAPI) onlyIntegration() store.WebIntegration {
+	api.t.Helper()
+	_, all, err := api.store.Load(context.Background(), "acme")
 	if err != nil || len(all) != 1 {
-		o.t.Fatalf("there are %+v, %v", all, err)
+		api.t.Fatalf("store has %+v, %v, want one web integration", all, err)
 	}
 	return all[0]
 }
 
-// request is what the API answers with to a GET.
-func (o *office) request(path string) string {
-	o.t.Helper()
-	_, text := send(o.t, "GET", o.url+path, "", "Authorization: Bearer "+officeToken)
+// get returns the body of the API's response to a GET request.
+func (api *testAPI) get(path string) string {
+	api.t.Helper()
+	_, text := send(api.t, "GET", api.url+path, "", "Authorization: Bearer "+apiToken)
 	return text
 }
 
-func TestWebIntegrationGet_PrintsOne(t *testing.T) {
-	o := newOffice(t)
-	w := o.make("n <&>", "https://a.example", "https://b.example")
+func TestWebIntegrationGet_PrintsIntegration(t *testing.T) {
+	api := startAPI(t)
+	w := api.create("n <&>", "https://a.example", "https://b.example")
 	want := fmt.Sprintf(""+
 		"ID       %s\nNAME     n <&>\nTENANT   acme\nCREATED  2020-02-29T23:59:58Z\nBY       someone\nUPDATED  2020-03-01T00:59:58Z\nETAG     \"%d\"\n"+
 		"ORIGINS  https://a.example\n         https://b.example\n", w.ID, w.Revision)
-	if got := o.run("get", w.ID); got != want {
+	if got := api.run("get", w.ID); got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
 	}
-	if got := o.run("get", "-q", w.ID); got != w.ID+"\n" {
+	if got := api.run("get", "-q", w.ID); got != w.ID+"\n" {
 		t.Errorf("-q: %q", got)
 	}
-	if got, want := o.run("get", "--raw", w.ID), o.request(collection+"/"+w.ID); got != want {
+	if got, want := api.run("get", "--raw", w.ID), api.get(collection+"/"+w.ID); got != want {
 		t.Errorf("--raw:\n%s\n%s", got, want)
 	}
 	want = fmt.Sprintf(`{
@@ -139,59 +138,59 @@ func TestWebIntegrationGet_PrintsOne(t *testing.T) {
   ]
 }
 `, w.ID)
-	if got := o.run("get", "--json", w.ID); got != want {
+	if got := api.run("get", "--json", w.ID); got != want {
 		t.Errorf("--json:\n%s", got)
 	}
-	if got := o.run("get", "--json", o.make("m").ID); !strings.Contains(got, `"validOrigins": []`) {
+	if got := api.run("get", "--json", api.create("m").ID); !strings.Contains(got, `"validOrigins": []`) {
 		t.Errorf("--json without origins:\n%s", got)
 	}
 }
 
-func TestWebIntegrationRm_DeletesWhatItCan(t *testing.T) {
-	o := newOffice(t)
-	a, b, c := o.make("a"), o.make("b"), o.make("c")
-	if got := o.run("rm", a.ID); got != "deleted "+a.ID+", in force from revision 4\n" {
+func TestWebIntegrationRm_ContinuesAfterError(t *testing.T) {
+	api := startAPI(t)
+	a, b, c := api.create("a"), api.create("b"), api.create("c")
+	if got := api.run("rm", a.ID); got != "deleted "+a.ID+", in force from revision 4\n" {
 		t.Errorf("got %q", got)
 	}
-	status, stdout, stderr := execution(t, o.env, "web-integration", "rm", "-q", a.ID, b.ID, "..", c.ID)
+	status, stdout, stderr := runCommand(t, api.env, "web-integration", "rm", "-q", a.ID, b.ID, "..", c.ID)
 	if status != exitFailed || stdout != b.ID+"\n"+c.ID+"\n" || strings.Count(stderr, "originwarden: ") != 1 ||
 		!strings.HasPrefix(stderr, "originwarden: deleting "+a.ID+": 404 Not Found\n  Not found (WEBINTEGRATIONS_NOT_FOUND)\n  trace id ") ||
 		!strings.HasSuffix(stderr, "\ndeleting ..: invalid id \"..\": not found\n") {
 		t.Errorf("exit status %d\n%s%s", status, stdout, stderr)
 	}
-	if got := o.run("ls", "-q"); got != "" {
+	if got := api.run("ls", "-q"); got != "" {
 		t.Errorf("left: %s", got)
 	}
-	if status, _, stderr = execution(t, shell("acme", officeToken), "web-integration", "rm", "a", "b"); status != exitUsage || strings.Count(stderr, "the server is not a URL") != 1 {
-		t.Errorf("from no server: exit status %d\n%s", status, stderr)
+	if status, _, stderr = runCommand(t, clientEnvironment("acme", apiToken), "web-integration", "rm", "a", "b"); status != exitUsage || strings.Count(stderr, "the server is not a URL") != 1 {
+		t.Errorf("without a server: exit status %d\n%s", status, stderr)
 	}
 }
 
-func TestWebIntegration_WritesOnConditionOfTheETag(t *testing.T) {
-	o := newOffice(t)
-	w := o.make("n")
-	status, _, stderr := execution(t, o.env, "web-integration", "patch", w.ID, "--path", "/name", "--value", "m", "--if-match", `"77"`)
-	if status != exitFailed || !strings.Contains(stderr, ": 412 Precondition Failed\n  Precondition failed: ") || o.only().Name != "n" {
+func TestWebIntegration_SendsIfMatch(t *testing.T) {
+	api := startAPI(t)
+	w := api.create("n")
+	status, _, stderr := runCommand(t, api.env, "web-integration", "patch", w.ID, "--path", "/name", "--value", "m", "--if-match", `"77"`)
+	if status != exitFailed || !strings.Contains(stderr, ": 412 Precondition Failed\n  Precondition failed: ") || api.onlyIntegration().Name != "n" {
 		t.Errorf("exit status %d\n%s", status, stderr)
 	}
 	tag := fmt.Sprint(w.Revision) // without its quotes
-	o.run("patch", w.ID, "--path", "/name", "--value", "m", "--if-match", tag)
-	if status, _, stderr = execution(t, o.env, "web-integration", "rm", w.ID, "--if-match", tag); status != exitFailed || !strings.Contains(stderr, ": 412 ") {
+	api.run("patch", w.ID, "--path", "/name", "--value", "m", "--if-match", tag)
+	if status, _, stderr = runCommand(t, api.env, "web-integration", "rm", w.ID, "--if-match", tag); status != exitFailed || !strings.Contains(stderr, ": 412 ") {
 		t.Errorf("exit status %d\n%s", status, stderr)
 	}
-	o.run("rm", w.ID, "--if-match", fmt.Sprintf(`"%d"`, o.only().Revision))
+	api.run("rm", w.ID, "--if-match", fmt.Sprintf(`"%d"`, api.onlyIntegration().Revision))
 }
 
-func TestWebIntegration_TakesServerAndTokenFromFlagsFirst(t *testing.T) {
-	o := newOffice(t)
-	w := o.make("n")
+func TestWebIntegration_PrefersFlagsOverEnvironment(t *testing.T) {
+	api := startAPI(t)
+	w := api.create("n")
 	file, empty := filepath.Join(t.TempDir(), "token"), filepath.Join(t.TempDir(), "empty")
-	for name, text := range map[string]string{file: officeToken + "\n", empty: "\n"} {
+	for name, text := range map[string]string{file: apiToken + "\n", empty: "\n"} {
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	refuses := upstream(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(401) })
+	refuses := startServer(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(401) })
 	for _, row := range []struct {
 		rule   string
 		env    Environment
@@ -199,31 +198,31 @@ func TestWebIntegration_TakesServerAndTokenFromFlagsFirst(t *testing.T) {
 		status int
 		stderr string
 	}{
-		{"both from the environment", shell(o.url, officeToken), nil, exitDone, ""},
-		{"with a slash", shell(o.url+"/", officeToken), nil, exitDone, ""},
-		{"the server of --server", shell(refuses, officeToken), []string{"--server", o.url}, exitDone, ""},
-		{"the server of -s", shell("", officeToken), []string{"-s", o.url}, exitDone, ""},
-		{"the token of --token-file", shell(o.url, "other"), []string{"--token-file", file}, exitDone, ""},
-		{"another token", shell(o.url, "other-token"), nil, exitFailed, "reading " + w.ID + ": 401 Unauthorized\n  Unauthorized (AUTH-1)\n  trace id "},
-		{"a response without a document", shell(refuses, officeToken), nil, exitFailed, "reading " + w.ID + ": GET " + refuses + collection + "/" + w.ID + ": 401 Unauthorized\n"},
-		{"no server", shell("", officeToken), nil, exitUsage, "there is no server: set ORIGINWARDEN_SERVER, or give --server\n"},
-		{"no token", shell(o.url, ""), nil, exitUsage, "there is no token: set ORIGINWARDEN_TOKEN, or give --token-file\n"},
-		{"a server without a scheme", shell("acme.example.com", officeToken), nil, exitUsage, "the server is not a URL such as https://"},
-		{"an empty file", shell(o.url, officeToken), []string{"--token-file", empty}, exitUsage, "there is no token"},
-		{"a file that is not there", shell(o.url, officeToken), []string{"--token-file", file + "x"}, exitUsage, "--token-file: open "},
-		{"no network", shell("http://127.0.0.1:1", officeToken), nil, exitFailed, "reading " + w.ID + `: Get "http://127.0.0.1:1` + collection},
+		{"environment", clientEnvironment(api.url, apiToken), nil, exitDone, ""},
+		{"server with a slash", clientEnvironment(api.url+"/", apiToken), nil, exitDone, ""},
+		{"--server", clientEnvironment(refuses, apiToken), []string{"--server", api.url}, exitDone, ""},
+		{"-s", clientEnvironment("", apiToken), []string{"-s", api.url}, exitDone, ""},
+		{"--token-file", clientEnvironment(api.url, "other"), []string{"--token-file", file}, exitDone, ""},
+		{"unknown token", clientEnvironment(api.url, "other-token"), nil, exitFailed, "reading " + w.ID + ": 401 Unauthorized\n  Unauthorized (AUTH-1)\n  trace id "},
+		{"error without a document", clientEnvironment(refuses, apiToken), nil, exitFailed, "reading " + w.ID + ": GET " + refuses + collection + "/" + w.ID + ": 401 Unauthorized\n"},
+		{"no server", clientEnvironment("", apiToken), nil, exitUsage, "there is no server: set ORIGINWARDEN_SERVER, or give --server\n"},
+		{"no token", clientEnvironment(api.url, ""), nil, exitUsage, "there is no token: set ORIGINWARDEN_TOKEN, or give --token-file\n"},
+		{"server without a scheme", clientEnvironment("acme.example.com", apiToken), nil, exitUsage, "the server is not a URL such as https://"},
+		{"empty token file", clientEnvironment(api.url, apiToken), []string{"--token-file", empty}, exitUsage, "there is no token"},
+		{"missing token file", clientEnvironment(api.url, apiToken), []string{"--token-file", file + "x"}, exitUsage, "--token-file: open "},
+		{"unreachable server", clientEnvironment("http://127.0.0.1:1", apiToken), nil, exitFailed, "reading " + w.ID + `: Get "http://127.0.0.1:1` + collection},
 	} {
-		status, stdout, stderr := execution(t, row.env, append([]string{"web-integration", "get", "-q", w.ID}, row.args...)...)
-		if status != row.status || (stdout == w.ID+"\n") != (status == exitDone) || !isPart(stderr, cmp.Or(row.stderr, stderr)) || (stderr == "") != (status == exitDone) {
+		status, stdout, stderr := runCommand(t, row.env, append([]string{"web-integration", "get", "-q", w.ID}, row.args...)...)
+		if status != row.status || (stdout == w.ID+"\n") != (status == exitDone) || !containsOrEmpty(stderr, cmp.Or(row.stderr, stderr)) || (stderr == "") != (status == exitDone) {
 			t.Errorf("%s: exit status %d\n%s%s", row.rule, status, stdout, stderr)
 		}
-		if strings.Contains(stderr, officeToken) || strings.Contains(stderr, "other-token") {
+		if strings.Contains(stderr, apiToken) || strings.Contains(stderr, "other-token") {
 			t.Errorf("%s: the token is printed: %s", row.rule, stderr)
 		}
 	}
 }
 
-func TestWebIntegration_IsCalledWrongly(t *testing.T) {
+func TestWebIntegration_ReportsUsageErrors(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { t.Errorf("%s %s", r.Method, r.URL) }))
 	defer server.Close()
 	broken := writeConfig(t, `{"name":"n"} x`)
@@ -262,25 +261,25 @@ func TestWebIntegration_IsCalledWrongly(t *testing.T) {
 		{"patch x --body [] --file " + broken, "[body file]"},
 	} {
 		args := append([]string{"web-integration"}, strings.Fields(row.args)...)
-		status, stdout, stderr := execution(t, shell(server.URL, officeToken), args...)
+		status, stdout, stderr := runCommand(t, clientEnvironment(server.URL, apiToken), args...)
 		if status != exitUsage || stdout != "" || !strings.Contains(stderr, row.stderr) {
 			t.Errorf("%s: exit status %d\n%s%s", row.args, status, stdout, stderr)
 		}
 	}
 }
 
-func TestWebIntegration_WaitsForTheRateLimitAndSaysSo(t *testing.T) {
-	o := newOffice(t)
+func TestWebIntegration_WaitsForRateLimit(t *testing.T) {
+	api := startAPI(t)
 	requests := 0
-	limited := upstream(t, func(w http.ResponseWriter, r *http.Request) {
+	limited := startServer(t, func(w http.ResponseWriter, r *http.Request) {
 		if requests++; requests == 1 {
 			w.Header().Set("Retry-After", "0")
 			w.WriteHeader(429)
 			return
 		}
-		o.api.ServeHTTP(w, r)
+		api.handler.ServeHTTP(w, r)
 	})
-	status, stdout, stderr := execution(t, shell(limited, officeToken), "web-integration", "ls", "-q")
+	status, stdout, stderr := runCommand(t, clientEnvironment(limited, apiToken), "web-integration", "ls", "-q")
 	if status != exitDone || stdout != "" || stderr != "originwarden: the server limits the rate of requests, waiting for 1s\n" {
 		t.Errorf("exit status %d\n%s%s", status, stdout, stderr)
 	}
@@ -288,15 +287,15 @@ func TestWebIntegration_WaitsForTheRateLimitAndSaysSo(t *testing.T) {
 
 func TestWebIntegration_WorksThroughTheGateway(t *testing.T) {
 	dir := t.TempDir()
-	r := serving(t, dir, oneTenant(upstream(t, hello)))
-	o := &office{t: t, env: shell(r.tenants, "")}
+	r := startGateway(t, dir, tenantConfig(startServer(t, hello)))
+	api := &testAPI{t: t, env: clientEnvironment(r.tenants, "")}
 	tokenFile := filepath.Join(dir, adminTokenName)
 	var ids []string
 	for _, name := range []string{"a", "b", "c"} {
-		ids = append(ids, strings.TrimSpace(o.run("create", "--token-file", tokenFile, "-q", "--name", name, "--validOrigins", "https://a.example")))
+		ids = append(ids, strings.TrimSpace(api.run("create", "--token-file", tokenFile, "-q", "--name", name, "--validOrigins", "https://a.example")))
 	}
-	if got := strings.Fields(o.run("ls", "--token-file", tokenFile, "-q")); !slices.Equal(got, ids) {
-		t.Errorf("listed %q, made %q", got, ids)
+	if got := strings.Fields(api.run("ls", "--token-file", tokenFile, "-q")); !slices.Equal(got, ids) {
+		t.Errorf("listed %q, want %q", got, ids)
 	}
 	token, err := os.ReadFile(tokenFile)
 	if err != nil {
@@ -314,6 +313,6 @@ func TestWebIntegration_WorksThroughTheGateway(t *testing.T) {
 	}
 	preflight := []string{"Origin: https://a.example", "Access-Control-Request-Method: GET"}
 	if response, _ := send(t, "OPTIONS", r.tenants+"/", "", preflight...); response.StatusCode != 204 {
-		t.Errorf("a preflight of an origin that was listed: %d", response.StatusCode)
+		t.Errorf("preflight of a listed origin: status %d, want 204", response.StatusCode)
 	}
 }

@@ -12,21 +12,21 @@ import (
 	"originwarden/store"
 )
 
-func TestWebIntegrationLs_PrintsATable(t *testing.T) {
-	o := newOffice(t)
-	if got := o.run("ls"); got != "ID  NAME  ORIGINS  UPDATED\n" {
-		t.Errorf("nothing is printed as\n%s", got)
+func TestWebIntegrationLs_PrintsTable(t *testing.T) {
+	api := startAPI(t)
+	if got := api.run("ls"); got != "ID  NAME  ORIGINS  UPDATED\n" {
+		t.Errorf("empty list: got\n%s", got)
 	}
-	a := o.make("Ähre", "https://a.example")
-	b := o.make("b", "https://a.example", "https://b.example", "https://c.example", "https://d.example", "https://e.example")
-	c := o.make("c")
+	a := api.create("Ähre", "https://a.example")
+	b := api.create("b", "https://a.example", "https://b.example", "https://c.example", "https://d.example", "https://e.example")
+	c := api.create("c")
 	want := fmt.Sprintf(""+
 		"ID                                NAME  ORIGINS                                                      UPDATED\n"+
 		"%s  b     https://a.example https://b.example https://c.example +2     2020-03-01T00:59:58Z\n"+
 		"%s  c                                                                  2020-03-01T00:59:58Z\n"+
 		"%s  Ähre  https://a.example                                            2020-03-01T00:59:58Z\n", b.ID, c.ID, a.ID)
 	squeezed := func(s string) string { return strings.Join(strings.Fields(s), " ") }
-	got := o.run("ls")
+	got := api.run("ls")
 	if squeezed(got) != squeezed(want) {
 		t.Errorf("got\n%swant\n%s", got, want)
 	}
@@ -39,11 +39,11 @@ func TestWebIntegrationLs_PrintsATable(t *testing.T) {
 	}
 }
 
-func TestWebIntegrationLs_FollowsPagesUpToItsLimit(t *testing.T) {
-	o := newOffice(t)
+func TestWebIntegrationLs_FollowsPagesUpToLimit(t *testing.T) {
+	api := startAPI(t)
 	var all []store.WebIntegration
 	for i := range 230 {
-		all = append(all, o.make(fmt.Sprintf("name %02d", i/5)))
+		all = append(all, api.create(fmt.Sprintf("name %02d", i/5)))
 	}
 	slices.SortFunc(all, func(a, b store.WebIntegration) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
@@ -77,29 +77,30 @@ func TestWebIntegrationLs_FollowsPagesUpToItsLimit(t *testing.T) {
 		{[]string{"--tenantId", "acme", "--limit", "120"}, ids[:120]},
 		{[]string{"--tenantId", "globex"}, nil},
 	} {
-		if got := o.ids(row.args...); !slices.Equal(got, row.want) {
+		if got := api.listIDs(row.args...); !slices.Equal(got, row.want) {
 			t.Errorf("ls %q: %d ids, want %d", row.args, len(got), len(row.want))
 		}
 	}
 	var read []client.WebIntegration
-	if err := json.Unmarshal([]byte(o.run("ls", "--json", "--limit", "230")), &read); err != nil || len(read) != 230 || read[100].ID != ids[100] {
-		t.Errorf("as JSON: %d, %v", len(read), err)
+	if err := json.Unmarshal([]byte(api.run("ls", "--json", "--limit", "230")), &read); err != nil || len(read) != 230 || read[100].ID != ids[100] {
+		t.Errorf("--json: %d web integrations, %v", len(read), err)
 	}
-	if _, got, _ := execution(t, o.env, "web-integration", "ls", "--raw", "--limit", "230"); got != o.request(collection+"?limit=100") {
+	if _, got, _ := runCommand(t, api.env, "web-integration", "ls", "--raw", "--limit", "230"); got != api.get(collection+"?limit=100") {
 		t.Errorf("--raw is not the first page:\n%s", got)
 	}
 }
 
-// Pages of long entries are short, and what is asked for comes all the same.
-func TestWebIntegrationLs_GathersWhatComesOnShortPages(t *testing.T) {
-	o := newOffice(t)
+// Pages with long entries are shorter than requested; ls reads further pages to
+// reach its limit.
+func TestWebIntegrationLs_FollowsShortPages(t *testing.T) {
+	api := startAPI(t)
 	long := make([]string, 100)
 	for i := range long {
 		long[i] = fmt.Sprintf("https://%s%d.example", strings.Repeat("\uff41", 200), i)
 	}
 	var ids []string
 	for i := range 25 {
-		ids = append(ids, o.make(fmt.Sprintf("name %02d", i), long...).ID)
+		ids = append(ids, api.create(fmt.Sprintf("name %02d", i), long...).ID)
 	}
 	for _, row := range []struct {
 		args []string
@@ -115,27 +116,27 @@ func TestWebIntegrationLs_GathersWhatComesOnShortPages(t *testing.T) {
 		{[]string{"--endingBefore=" + ids[20], "--limit", "15"}, ids[5:20]},
 		{[]string{"--endingBefore=" + ids[0]}, nil},
 	} {
-		if got := o.ids(row.args...); !slices.Equal(got, row.want) {
+		if got := api.listIDs(row.args...); !slices.Equal(got, row.want) {
 			t.Errorf("ls %q: %d ids, want %d", row.args, len(got), len(row.want))
 		}
 	}
 }
 
-// ids are those that ls prints with -q, whatever it says of others.
-func (o *office) ids(args ...string) []string {
-	o.t.Helper()
-	status, stdout, stderr := execution(o.t, o.env, append([]string{"web-integration", "ls", "-q"}, args...)...)
+// listIDs returns the ids that ls -q prints. It ignores stderr.
+func (api *testAPI) listIDs(args ...string) []string {
+	api.t.Helper()
+	status, stdout, stderr := runCommand(api.t, api.env, append([]string{"web-integration", "ls", "-q"}, args...)...)
 	if status != exitDone {
-		o.t.Errorf("ls %q: exit status %d\n%s", args, status, stderr)
+		api.t.Errorf("ls %q: exit status %d\n%s", args, status, stderr)
 	}
 	return strings.Fields(stdout)
 }
 
-func TestWebIntegrationLs_SaysWhenItLeavesSomeOut(t *testing.T) {
-	o := newOffice(t)
+func TestWebIntegrationLs_ReportsOmittedIntegrations(t *testing.T) {
+	api := startAPI(t)
 	var ids []string
 	for i := range 73 {
-		ids = append(ids, o.make(fmt.Sprintf("name %02d", i)).ID)
+		ids = append(ids, api.create(fmt.Sprintf("name %02d", i)).ID)
 	}
 	const these, page = "originwarden: there are more web integrations than these %d; without --limit all are printed\n", "originwarden: there are more web integrations than the %d of this page\n"
 	for _, row := range []struct {
@@ -156,7 +157,7 @@ func TestWebIntegrationLs_SaysWhenItLeavesSomeOut(t *testing.T) {
 		{[]string{"--raw", "--limit", "10", "--endingBefore=" + ids[10]}, ""},
 		{[]string{"--raw", "--limit", "10", "--endingBefore=" + ids[11]}, fmt.Sprintf(page, 10)},
 	} {
-		status, stdout, stderr := execution(t, o.env, append([]string{"web-integration", "ls"}, row.args...)...)
+		status, stdout, stderr := runCommand(t, api.env, append([]string{"web-integration", "ls"}, row.args...)...)
 		if status != exitDone || stdout == "" || stderr != row.stderr {
 			t.Errorf("ls %q: exit status %d, %q", row.args, status, stderr)
 		}

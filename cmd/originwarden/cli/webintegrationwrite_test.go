@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-func TestWebIntegrationCreate_TakesEveryFormOfItsFlags(t *testing.T) {
+func TestWebIntegrationCreate_AcceptsEveryFormOfFlags(t *testing.T) {
 	whole := writeConfig(t, `{"name":"of the file","validOrigins":["https://f.example","https://g.example"]}`)
 	nameless := writeConfig(t, ` {"validOrigins":["https://f.example"]} `)
 	for _, row := range []struct {
@@ -33,43 +33,43 @@ func TestWebIntegrationCreate_TakesEveryFormOfItsFlags(t *testing.T) {
 		{[]string{"--name", "N", "--file", nameless}, "N", "https://f.example"},
 		{[]string{"--name", "N", "--validOrigins", "https://a.example", "-f", whole}, "N", "https://a.example"},
 	} {
-		o := newOffice(t)
-		id := strings.TrimSpace(o.run(append([]string{"create", "-q"}, row.args...)...))
-		if got := o.only(); got.ID != id || got.Name != row.name || strings.Join(got.ValidOrigins, " ") != row.origins {
+		api := startAPI(t)
+		id := strings.TrimSpace(api.run(append([]string{"create", "-q"}, row.args...)...))
+		if got := api.onlyIntegration(); got.ID != id || got.Name != row.name || strings.Join(got.ValidOrigins, " ") != row.origins {
 			t.Errorf("create %q: %+v, printed %q", row.args, got, id)
 		}
 	}
 }
 
-func TestWebIntegrationCreate_PrintsWhatWasMade(t *testing.T) {
-	o := newOffice(t)
-	got := o.run("create", "--name", "n", "--validOrigins", "https://a.example")
-	w := o.only()
+func TestWebIntegrationCreate_PrintsIntegration(t *testing.T) {
+	api := startAPI(t)
+	got := api.run("create", "--name", "n", "--validOrigins", "https://a.example")
+	w := api.onlyIntegration()
 	if !strings.HasPrefix(got, "ID       "+w.ID+"\nNAME     n\n") || !strings.HasSuffix(got, fmt.Sprintf("\nETAG     \"%d\"\nORIGINS  https://a.example\n", w.Revision)) {
 		t.Errorf("got\n%s", got)
 	}
-	o.run("rm", "--", w.ID)
-	raw := o.run("create", "--name", "n", "--raw")
-	w = o.only()
-	if want := `"links":{"self":{"href":"` + o.url + collection + "/" + w.ID + `"}}}`; !strings.HasPrefix(raw, `{"id":"`+w.ID) || !strings.HasSuffix(raw, want) {
+	api.run("rm", "--", w.ID)
+	raw := api.run("create", "--name", "n", "--raw")
+	w = api.onlyIntegration()
+	if want := `"links":{"self":{"href":"` + api.url + collection + "/" + w.ID + `"}}}`; !strings.HasPrefix(raw, `{"id":"`+w.ID) || !strings.HasSuffix(raw, want) {
 		t.Errorf("--raw: %q", raw)
 	}
 }
 
-func TestWebIntegrationCreate_ReadsItsInput(t *testing.T) {
-	o := newOffice(t)
-	o.env.Stdout, o.env.Stderr = newOutput(), newOutput()
-	root := newRoot(o.env)
+func TestWebIntegrationCreate_ReadsStandardInput(t *testing.T) {
+	api := startAPI(t)
+	api.env.Stdout, api.env.Stderr = newOutput(), newOutput()
+	root := newRoot(api.env)
 	root.SetIn(strings.NewReader(`{"name":"of stdin"}`))
 	root.SetArgs([]string{"web-integration", "create", "-f", "-"})
-	if err := root.Execute(); err != nil || o.only().Name != "of stdin" {
-		t.Errorf("%+v, %v", o.only(), err)
+	if err := root.Execute(); err != nil || api.onlyIntegration().Name != "of stdin" {
+		t.Errorf("%+v, %v", api.onlyIntegration(), err)
 	}
 }
 
-func TestWebIntegrationCreate_TellsAllThatTheServerTells(t *testing.T) {
-	o := newOffice(t)
-	status, stdout, stderr := execution(t, o.env, "web-integration", "create", "--name", "n",
+func TestWebIntegrationCreate_PrintsEveryServerError(t *testing.T) {
+	api := startAPI(t)
+	status, stdout, stderr := runCommand(t, api.env, "web-integration", "create", "--name", "n",
 		"--validOrigins", "https://a.example/x,https://ok.example", "--validOrigins", `["x",1]`)
 	lines := strings.Split(stderr, "\n")
 	if status != exitFailed || stdout != "" || len(lines) != 5 || lines[0] != "originwarden: creating n: 400 Bad Request" ||
@@ -78,12 +78,12 @@ func TestWebIntegrationCreate_TellsAllThatTheServerTells(t *testing.T) {
 		!strings.HasPrefix(lines[3], "  trace id ") || len(lines[3]) != len("  trace id ")+32 {
 		t.Errorf("exit status %d\n%s%s", status, stdout, stderr)
 	}
-	if got := o.run("ls", "-q"); got != "" {
-		t.Errorf("made: %s", got)
+	if got := api.run("ls", "-q"); got != "" {
+		t.Errorf("created: %s", got)
 	}
 }
 
-func TestWebIntegrationPatch_TakesEveryFormOfItsFlags(t *testing.T) {
+func TestWebIntegrationPatch_AcceptsEveryFormOfFlags(t *testing.T) {
 	file := writeConfig(t, `[{"op":"replace","path":"/name","value":"of the file"}]`)
 	before := []string{"https://old.example"}
 	for _, row := range []struct {
@@ -103,10 +103,10 @@ func TestWebIntegrationPatch_TakesEveryFormOfItsFlags(t *testing.T) {
 		{[]string{"--body", `[]`}, "old", before},
 		{[]string{"-f", file}, "of the file", before},
 	} {
-		o := newOffice(t)
-		w := o.make("old", before...)
-		printed := o.run(append([]string{"patch", w.ID}, row.args...)...)
-		got := o.only()
+		api := startAPI(t)
+		w := api.create("old", before...)
+		printed := api.run(append([]string{"patch", w.ID}, row.args...)...)
+		got := api.onlyIntegration()
 		if got.Name != row.name || !slices.Equal(got.ValidOrigins, row.origins) {
 			t.Errorf("patch %q: %+v", row.args, got)
 		}
@@ -116,9 +116,9 @@ func TestWebIntegrationPatch_TakesEveryFormOfItsFlags(t *testing.T) {
 	}
 }
 
-func TestWebIntegrationPatch_TakesForJSONOnlyWhatIsStrings(t *testing.T) {
+func TestWebIntegrationPatch_ParsesOnlyStringsAsJSON(t *testing.T) {
 	var sent string
-	server := upstream(t, func(w http.ResponseWriter, r *http.Request) {
+	server := startServer(t, func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		sent = string(body)
 		w.WriteHeader(204)
@@ -128,12 +128,12 @@ func TestWebIntegrationPatch_TakesForJSONOnlyWhatIsStrings(t *testing.T) {
 		args = append(args, "--value", value)
 	}
 	const want = `[{"op":"replace","path":"/validOrigins","value":["null","[null]","[1]","7","{}","\"a","","b","c","d","e","f","g","","","h\ni,j"]}]`
-	if status, _, stderr := execution(t, shell(server, "t"), args...); status != exitDone || sent != want {
+	if status, _, stderr := runCommand(t, clientEnvironment(server, "t"), args...); status != exitDone || sent != want {
 		t.Errorf("exit status %d, sent %s\n%s", status, sent, stderr)
 	}
 }
 
-func TestWebIntegrationPatch_LeavesItToTheServerToRefuse(t *testing.T) {
+func TestWebIntegrationPatch_LeavesValidationToServer(t *testing.T) {
 	for _, row := range []struct{ args, stderr string }{
 		{"--op add --path /name --value x", "Invalid PATCH request at /0/op: "},
 		{"--path /id --value x", "Invalid PATCH request at /0/path: "},
@@ -141,26 +141,26 @@ func TestWebIntegrationPatch_LeavesItToTheServerToRefuse(t *testing.T) {
 		{`--body [{"op":"replace","path":"/name"}]`, "Invalid PATCH request at /0: the operation has no value"},
 		{`--body [{"op":"replace","path":"/name","value":7}]`, "Invalid property value at /name: the name is not a string"},
 	} {
-		o := newOffice(t)
-		w := o.make("old")
-		status, stdout, stderr := execution(t, o.env, append([]string{"web-integration", "patch", w.ID}, strings.Fields(row.args)...)...)
-		if status != exitFailed || stdout != "" || !strings.Contains(stderr, "originwarden: changing "+w.ID+": 400 Bad Request\n  "+row.stderr) || o.only().Name != "old" {
+		api := startAPI(t)
+		w := api.create("old")
+		status, stdout, stderr := runCommand(t, api.env, append([]string{"web-integration", "patch", w.ID}, strings.Fields(row.args)...)...)
+		if status != exitFailed || stdout != "" || !strings.Contains(stderr, "originwarden: changing "+w.ID+": 400 Bad Request\n  "+row.stderr) || api.onlyIntegration().Name != "old" {
 			t.Errorf("%s: exit status %d\n%s%s", row.args, status, stdout, stderr)
 		}
 	}
 }
 
-func TestWebIntegrationPatch_PrintsInEveryForm(t *testing.T) {
-	o := newOffice(t)
-	w := o.make("old")
+func TestWebIntegrationPatch_PrintsEveryFormat(t *testing.T) {
+	api := startAPI(t)
+	w := api.create("old")
 	change := []string{"patch", w.ID, "--path", "/name", "--value", "n"}
 	for flag, want := range map[string]string{"-q": w.ID + "\n", "--raw": ""} {
-		if got := o.run(append(change, flag)...); got != want {
+		if got := api.run(append(change, flag)...); got != want {
 			t.Errorf("%s: %q", flag, got)
 		}
 	}
-	got := o.run(append(change, "--json")...)
-	r := o.only().Revision
+	got := api.run(append(change, "--json")...)
+	r := api.onlyIntegration().Revision
 	if want := fmt.Sprintf("{\n  \"id\": \"%s\",\n  \"revision\": %d,\n  \"etag\": \"\\\"%d\\\"\"\n}\n", w.ID, r, r); got != want {
 		t.Errorf("--json: %s", got)
 	}

@@ -13,8 +13,8 @@ import (
 	"originwarden/envelope"
 )
 
-// operatorsToken is the header with the token of a service's first start.
-func operatorsToken(t *testing.T, dir string) string {
+// adminBearer returns the Authorization header with the admin token in dir.
+func adminBearer(t *testing.T, dir string) string {
 	t.Helper()
 	token, err := os.ReadFile(filepath.Join(dir, adminTokenName))
 	if err != nil {
@@ -23,10 +23,10 @@ func operatorsToken(t *testing.T, dir string) string {
 	return "Authorization: Bearer " + strings.TrimSpace(string(token))
 }
 
-func TestLogLevel_ChangesWhileTheServiceRuns(t *testing.T) {
+func TestLogLevel_ChangesAtRunTime(t *testing.T) {
 	dir := t.TempDir()
-	r := serving(t, dir, oneTenant(upstream(t, hello), "log: {level: warn}"))
-	token := operatorsToken(t, dir)
+	r := startGateway(t, dir, tenantConfig(startServer(t, hello), "log: {level: warn}"))
+	token := adminBearer(t, dir)
 	expect := func(want string, method, path, body string, headers ...string) {
 		t.Helper()
 		response, text := send(t, method, r.admin+path, body, headers...)
@@ -57,14 +57,14 @@ func TestLogLevel_ChangesWhileTheServiceRuns(t *testing.T) {
 		r.await(t, r.stderr, `"level":"warn".*"msg":"a change was requested at the admin address","subject":"[^"]+","client":"127\.0\.0\.1:[0-9]+","method":`+call)
 	}
 	if n := strings.Count(r.stderr.String(), "a change was requested at the admin address"); n != 5 {
-		t.Errorf("%d calls are told: those that were refused change nothing", n)
+		t.Errorf("%d changes logged, want 5: refused requests change nothing", n)
 	}
 	expect(`200 {"level":"debug","until":"20`, "GET", "/log-level", "")
 }
 
-func TestAdmin_ConnectsAnErrorWithItsLogLine(t *testing.T) {
-	r := serveFile(t, oneTenant(upstream(t, hello)))
-	r.rewrite(t, "nonsense: 1")
+func TestAdmin_LogsTraceIDOfError(t *testing.T) {
+	r := startReloadable(t, tenantConfig(startServer(t, hello)))
+	r.replaceConfig(t, "nonsense: 1")
 	for _, row := range []struct {
 		method, path, body string
 		status             int

@@ -15,22 +15,23 @@ import (
 	"originwarden/cmd/originwarden/demo"
 )
 
-// mutual is an upstream that asks for certificates, and tells which one it got.
-type mutual struct {
+// mutualTLSServer is an upstream that requires client certificates. It responds
+// with the serial number of the client's certificate.
+type mutualTLSServer struct {
 	*httptest.Server
-	finish chan bool // lets answers of /stream come to their end
+	finish chan bool // closed to end the responses of /stream
 
 	mu     sync.Mutex
 	states map[net.Conn]http.ConnState
 	config *tls.Config
 
-	changed chan bool  // of states; has room for one
-	checks  chan int64 // which certificates checks had
+	changed chan bool  // signals a change of states; capacity 1
+	checks  chan int64 // serial numbers of the certificates of upstream checks
 }
 
-func newMutual(t *testing.T, ca *authority, protocols ...string) *mutual {
+func startMutualTLSServer(t *testing.T, ca *authority, protocols ...string) *mutualTLSServer {
 	t.Helper()
-	m := &mutual{finish: make(chan bool), states: map[net.Conn]http.ConnState{}, changed: make(chan bool, 1), checks: make(chan int64, 100)}
+	m := &mutualTLSServer{finish: make(chan bool), states: map[net.Conn]http.ConnState{}, changed: make(chan bool, 1), checks: make(chan int64, 100)}
 	m.Server = httptest.NewUnstartedServer(m)
 	m.EnableHTTP2 = true
 	m.Config.ErrorLog = log.New(io.Discard, "", 0)
@@ -43,7 +44,7 @@ func newMutual(t *testing.T, ca *authority, protocols ...string) *mutual {
 		default:
 		}
 	}
-	m.show(t, ca, protocols...)
+	m.useAuthority(t, ca, protocols...)
 	m.TLS = &tls.Config{NextProtos: []string{"h2", "http/1.1"}, GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
 		m.mu.Lock()
 		defer m.mu.Unlock()
@@ -54,9 +55,9 @@ func newMutual(t *testing.T, ca *authority, protocols ...string) *mutual {
 	return m
 }
 
-// show has the upstream use a certificate of an authority, and believe only in
-// those of the same.
-func (m *mutual) show(t *testing.T, ca *authority, protocols ...string) {
+// useAuthority issues the server a certificate of ca, and has it accept only
+// client certificates of ca.
+func (m *mutualTLSServer) useAuthority(t *testing.T, ca *authority, protocols ...string) {
 	t.Helper()
 	pair, err := ca.issue(t, t.TempDir(), "upstream").Load()
 	if err != nil {
@@ -67,8 +68,8 @@ func (m *mutual) show(t *testing.T, ca *authority, protocols ...string) {
 	m.config = &tls.Config{Certificates: []tls.Certificate{*pair}, ClientCAs: ca.pool(), ClientAuth: tls.RequireAndVerifyClientCert, NextProtos: protocols}
 }
 
-// open returns how many connections there are.
-func (m *mutual) open() (n int) {
+// countOpen returns the number of open connections.
+func (m *mutualTLSServer) countOpen() (n int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, state := range m.states {
@@ -79,34 +80,35 @@ func (m *mutual) open() (n int) {
 	return n
 }
 
-// awaitOpen waits until there are no more than n connections.
-func (m *mutual) awaitOpen(t *testing.T, n int) {
+// awaitOpenConnections waits until at most n connections are open.
+func (m *mutualTLSServer) awaitOpenConnections(t *testing.T, n int) {
 	t.Helper()
-	for patience := time.After(patience); m.open() > n; {
+	for timeout := time.After(testTimeout); m.countOpen() > n; {
 		select {
 		case <-m.changed:
-		case <-patience:
-			t.Fatalf("%d connections are open, want %d", m.open(), n)
+		case <-timeout:
+			t.Fatalf("%d connections are open, want %d", m.countOpen(), n)
 		}
 	}
 }
 
-// awaitCheck waits for a check with the certificate of that serial number.
-func (m *mutual) awaitCheck(t *testing.T, serial int64) {
+// awaitCheck waits for an upstream check with the certificate of this serial
+// number.
+func (m *mutualTLSServer) awaitCheck(t *testing.T, serial int64) {
 	t.Helper()
-	for patience := time.After(patience); ; {
+	for timeout := time.After(testTimeout); ; {
 		select {
 		case got := <-m.checks:
 			if got == serial {
 				return
 			}
-		case <-patience:
-			t.Fatal("checks go on with the old certificate")
+		case <-timeout:
+			t.Fatal("no check with the new certificate")
 		}
 	}
 }
 
-func (m *mutual) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (m *mutualTLSServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	serial := r.TLS.PeerCertificates[0].SerialNumber.Int64()
 	switch r.URL.Path {
 	case "/socket":

@@ -22,8 +22,8 @@ import (
 	"originwarden/cmd/originwarden/demo"
 )
 
-// secureUpstream is a tenant that speaks TLS and HTTP/2, and the file of its
-// authority.
+// secureUpstream starts an upstream with TLS and HTTP/2. It returns the file of its
+// certificate authority.
 func secureUpstream(t *testing.T, handler http.HandlerFunc) (url, ca string) {
 	t.Helper()
 	server := httptest.NewUnstartedServer(handler)
@@ -37,33 +37,33 @@ func secureUpstream(t *testing.T, handler http.HandlerFunc) (url, ca string) {
 	return server.URL, ca
 }
 
-// load asks a gateway as fast as it can.
-type load struct {
+// loadGenerator sends requests without pauses.
+type loadGenerator struct {
 	client   *http.Client
-	asked    atomic.Int64
+	requests atomic.Int64
 	mu       sync.Mutex
 	failures []error
 	stop     context.CancelFunc
 	workers  sync.WaitGroup
 }
 
-// underLoad asks url by a number of workers with connections that are kept, until
-// end is called.
-func underLoad(t *testing.T, workers int, url string, hosts ...string) *load {
+// startLoad sends requests to url from a number of workers over persistent
+// connections until finish is called.
+func startLoad(t *testing.T, workers int, url string, hosts ...string) *loadGenerator {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	l := &load{client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: workers}, Timeout: patience}, stop: cancel}
+	l := &loadGenerator{client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: workers}, Timeout: testTimeout}, stop: cancel}
 	for i := range workers {
 		l.workers.Go(func() {
 			for ctx.Err() == nil {
-				l.note(l.ask(url, hosts[i%len(hosts)]))
+				l.record(l.request(url, hosts[i%len(hosts)]))
 			}
 		})
 	}
 	return l
 }
 
-func (l *load) ask(url, host string) error {
+func (l *loadGenerator) request(url, host string) error {
 	request, err := http.NewRequest("GET", url, nil)
 	if err != nil {
 		return err
@@ -81,8 +81,8 @@ func (l *load) ask(url, host string) error {
 	return err
 }
 
-func (l *load) note(err error) {
-	l.asked.Add(1)
+func (l *loadGenerator) record(err error) {
+	l.requests.Add(1)
 	if err == nil {
 		return
 	}
@@ -91,25 +91,25 @@ func (l *load) note(err error) {
 	l.failures = append(l.failures, err)
 }
 
-// end returns what failed.
-func (l *load) end() error {
+// finish stops the load and returns the failures.
+func (l *loadGenerator) finish() error {
 	l.stop()
 	l.workers.Wait()
 	l.client.CloseIdleConnections()
 	return errors.Join(l.failures...)
 }
 
-// echoes writes and reads through a socket until ctx ends.
-func echoes(ctx context.Context, socket *websocket.Conn) error {
+// echoMessages sends messages and reads them back until ctx is done.
+func echoMessages(ctx context.Context, socket *websocket.Conn) error {
 	for ctx.Err() == nil {
-		if err := echo(context.WithoutCancel(ctx), socket); err != nil {
+		if err := echoMessage(context.WithoutCancel(ctx), socket); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func echo(ctx context.Context, socket *websocket.Conn) error {
+func echoMessage(ctx context.Context, socket *websocket.Conn) error {
 	if err := socket.Write(ctx, websocket.MessageText, []byte("x")); err != nil {
 		return err
 	}
@@ -117,45 +117,46 @@ func echo(ctx context.Context, socket *websocket.Conn) error {
 	return err
 }
 
-// usage is what a process holds.
-type usage struct{ goroutines, files int }
+// resources counts the resources of this process.
+type resources struct{ goroutines, files int }
 
-func usageNow(t *testing.T) usage {
+func countResources(t *testing.T) resources {
 	t.Helper()
-	u := usage{goroutines: runtime.NumGoroutine()}
+	u := resources{goroutines: runtime.NumGoroutine()}
 	if files, err := os.ReadDir("/proc/self/fd"); err == nil {
 		u.files = len(files)
 	}
 	return u
 }
 
-// awaitUsage waits until the process holds no more than before, but for a few
-// connections that are kept: far less than one for each of a hundred reloads.
-func awaitUsage(t *testing.T, before usage) {
+// awaitResources waits until the process has as many resources as before, apart
+// from a few idle connections: far fewer than one for each of a hundred reloads.
+func awaitResources(t *testing.T, before resources) {
 	t.Helper()
 	const few = 25
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	for timeout := time.After(patience); ; {
-		now := usageNow(t)
+	for timeout := time.After(testTimeout); ; {
+		now := countResources(t)
 		if now.goroutines <= before.goroutines+few && now.files <= before.files+few {
 			return
 		}
 		select {
 		case <-tick.C:
 		case <-timeout:
-			t.Fatalf("it holds %+v, and before %+v", now, before)
+			t.Fatalf("got %+v, before %+v", now, before)
 		}
 	}
 }
 
-// TestReload_UnderLoadDropsNothingAndLeavesNothing reloads every part that a
-// generation owns: tenants, timeouts, ways to a tenant by TLS, limits, checks.
-func TestReload_UnderLoadDropsNothingAndLeavesNothing(t *testing.T) {
+// TestReload_UnderLoadDropsAndLeaksNothing changes everything that a reload
+// replaces: tenants, timeouts, limits, TLS connections to upstreams and upstream
+// checks.
+func TestReload_UnderLoadDropsAndLeaksNothing(t *testing.T) {
 	const public = "https://page.example"
-	plain := upstream(t, hello)
+	plain := startServer(t, hello)
 	secure, ca := secureUpstream(t, hello)
-	sockets := upstream(t, demo.Tenant().ServeHTTP)
+	sockets := startServer(t, demo.Tenant().ServeHTTP)
 	config := func(n int) string {
 		return fmt.Sprintf("tenants:\n"+
 			"- {id: plain, hosts: [plain.example], upstream: '%[1]s', upstream_check: {path: /, interval: 1s}}\n"+
@@ -165,24 +166,24 @@ func TestReload_UnderLoadDropsNothingAndLeavesNothing(t *testing.T) {
 			"timeouts: {upstream_response: %[7]ds}\nlimits: {in_flight_per_tenant: 1%02[6]d, connections_per_client: 1%02[6]d}\n",
 			plain, secure, ca, public, sockets, n, 30+n/4%2)
 	}
-	r := serveFile(t, config(0))
-	socket := connect(t, r.running, public)
-	talking, hush := context.WithCancel(t.Context())
-	talk := make(chan error, 1)
-	go func() { talk <- echoes(talking, socket) }()
-	warm := underLoad(t, 4, r.tenants+"/", "plain.example", "secure.example")
-	for warm.asked.Load() < 100 {
+	r := startReloadable(t, config(0))
+	socket := dialWebSocket(t, r.runningCommand, public)
+	echoing, stopEchoing := context.WithCancel(t.Context())
+	echoed := make(chan error, 1)
+	go func() { echoed <- echoMessages(echoing, socket) }()
+	warmUp := startLoad(t, 4, r.tenants+"/", "plain.example", "secure.example")
+	for warmUp.requests.Load() < 100 {
 		runtime.Gosched()
 	}
-	if err := warm.end(); err != nil {
+	if err := warmUp.finish(); err != nil {
 		t.Fatal(err)
 	}
 	r.reload(t)
-	before := usageNow(t)
+	before := countResources(t)
 
-	l := underLoad(t, 4, r.tenants+"/", "plain.example", "secure.example")
+	l := startLoad(t, 4, r.tenants+"/", "plain.example", "secure.example")
 	for n := range 100 {
-		r.rewrite(t, config(n))
+		r.replaceConfig(t, config(n))
 		if n%10 == 9 { // two at once
 			r.hangups <- syscall.SIGHUP
 		}
@@ -190,24 +191,24 @@ func TestReload_UnderLoadDropsNothingAndLeavesNothing(t *testing.T) {
 			t.Fatal(text)
 		}
 	}
-	if err := l.end(); err != nil {
-		t.Errorf("of %d requests failed: %.2000v", l.asked.Load(), err)
+	if err := l.finish(); err != nil {
+		t.Errorf("some of %d requests failed: %.2000v", l.requests.Load(), err)
 	}
-	hush()
-	if err := <-talk; err != nil {
-		t.Errorf("the socket: %v", err)
+	stopEchoing()
+	if err := <-echoed; err != nil {
+		t.Errorf("WebSocket: %v", err)
 	}
-	t.Logf("%d requests during a hundred reloads", l.asked.Load())
-	awaitUsage(t, before)
+	t.Logf("%d requests during a hundred reloads", l.requests.Load())
+	awaitResources(t, before)
 }
 
-// TestReload_WhileStopping has a reload meet the end of what it would change.
+// TestReload_WhileStopping stops a gateway during a reload.
 func TestReload_WhileStopping(t *testing.T) {
-	up := upstream(t, hello)
+	up := startServer(t, hello)
 	for range 10 {
 		hangups := make(chan os.Signal, 1)
 		env := Environment{Hangup: func() (<-chan os.Signal, func()) { return hangups, func() {} }}
-		r := startServing(t, env, t.TempDir(), "tenants: [{id: acme, upstream: '"+up+"', upstream_check: {path: /, interval: 1s}}]\n")
+		r := launchGateway(t, env, t.TempDir(), "tenants: [{id: acme, upstream: '"+up+"', upstream_check: {path: /, interval: 1s}}]\n")
 		hangups <- syscall.SIGHUP
 		if status := r.stop(t); status != exitDone {
 			t.Errorf("exit status %d:\n%s", status, r.stderr)

@@ -2,18 +2,13 @@ package cli
 
 import (
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
 )
 
-const integrations = "/api/v1/web-integrations"
-
-// apiLines are the lines of the log of requests to the API, without the members
-// that every line has.
-func apiLines(t *testing.T, log string) (all []map[string]any) {
+// parseAPILines returns the log lines of requests to the API.
+func parseAPILines(t *testing.T, log string) (all []map[string]any) {
 	t.Helper()
 	for line := range strings.Lines(log) {
 		var fields map[string]any
@@ -27,16 +22,6 @@ func apiLines(t *testing.T, log string) (all []map[string]any) {
 	return all
 }
 
-// adminTokenOf is the token that a first start has left in dir.
-func adminTokenOf(t *testing.T, dir string) string {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join(dir, adminTokenName))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.TrimSpace(string(text))
-}
-
 func expectFields(t *testing.T, rule string, got, want map[string]any) {
 	t.Helper()
 	for name, value := range want {
@@ -46,25 +31,25 @@ func expectFields(t *testing.T, rule string, got, want map[string]any) {
 	}
 }
 
-func TestServe_LogsWhoHasChangedWhat(t *testing.T) {
-	for rule, more := range map[string]string{"with a line for every request": "", "without": "log: {access: false}"} {
+func TestServe_LogsWhoChangedWhat(t *testing.T) {
+	for rule, more := range map[string]string{"access log": "", "no access log": "log: {access: false}"} {
 		dir := t.TempDir()
-		r := startServing(t, Environment{}, dir, oneTenant("http://127.0.0.1:1", more))
-		bearer := "Authorization: Bearer " + adminTokenOf(t, dir)
-		_, text := send(t, "POST", r.tenants+integrations, `{"name":"pages","validOrigins":["https://a.example","https://b.example"]}`, bearer, "Content-Type: application/json")
+		r := launchGateway(t, Environment{}, dir, tenantConfig("http://127.0.0.1:1", more))
+		bearer := "Authorization: Bearer " + readAdminToken(t, dir)
+		_, text := send(t, "POST", r.tenants+collection, `{"name":"pages","validOrigins":["https://a.example","https://b.example"]}`, bearer, "Content-Type: application/json")
 		var created struct{ ID string }
 		if err := json.Unmarshal([]byte(text), &created); err != nil {
 			t.Fatal(err, text)
 		}
-		item := r.tenants + integrations + "/" + created.ID
+		item := r.tenants + collection + "/" + created.ID
 		send(t, "PATCH", item, `[{"op":"replace","path":"/validOrigins","value":["https://b.example","https://c.example"]},{"op":"replace","path":"/name","value":"Seiten für alle"}]`, bearer, "Content-Type: application/json")
 		send(t, "DELETE", item, "", bearer)
 		if status := r.stop(t); status != exitDone {
 			t.Fatalf("exit status %d", status)
 		}
-		got := apiLines(t, r.stderr.String())
+		got := parseAPILines(t, r.stderr.String())
 		if len(got) != 3 {
-			t.Fatalf("%s: %d lines", rule, len(got))
+			t.Fatalf("%s: %d lines, want 3", rule, len(got))
 		}
 		for i, want := range []map[string]any{
 			{"method": "POST", "status": 201.0, "name": "pages", "old_name": nil, "added": 2.0, "removed": 0.0, "added_origins": []any{"https://a.example", "https://b.example"}, "removed_origins": nil},
@@ -77,27 +62,27 @@ func TestServe_LogsWhoHasChangedWhat(t *testing.T) {
 	}
 }
 
-func TestServe_LogsNoCallAsAllowedThatTheAPIHasRefused(t *testing.T) {
+func TestServe_LogsRefusedAPIRequestsAsRefused(t *testing.T) {
 	dir := t.TempDir()
-	r := startServing(t, Environment{}, dir, oneTenant("http://127.0.0.1:1"))
-	bearer := "Authorization: Bearer " + adminTokenOf(t, dir)
+	r := launchGateway(t, Environment{}, dir, tenantConfig("http://127.0.0.1:1"))
+	bearer := "Authorization: Bearer " + readAdminToken(t, dir)
 	rows := []struct {
 		method, path, body, header string
 		status                     int
 		reason                     string
 	}{
-		{"GET", integrations, "", "Authorization: Bearer no", 401, "auth-1"},
-		{"DELETE", integrations + "/" + strings.Repeat("a", 32), "", bearer, 404, "webintegrations_not_found"},
-		{"POST", integrations, "{", bearer, 400, "bad_request"},
-		{"PUT", integrations, "", bearer, 405, "method_not_allowed"},
+		{"GET", collection, "", "Authorization: Bearer no", 401, "auth-1"},
+		{"DELETE", collection + "/" + strings.Repeat("a", 32), "", bearer, 404, "webintegrations_not_found"},
+		{"POST", collection, "{", bearer, 400, "bad_request"},
+		{"PUT", collection, "", bearer, 405, "method_not_allowed"},
 	}
 	for _, row := range rows {
 		send(t, row.method, r.tenants+row.path, row.body, row.header, "Content-Type: application/json")
 	}
 	r.stop(t)
-	got := apiLines(t, r.stderr.String())
+	got := parseAPILines(t, r.stderr.String())
 	if len(got) != len(rows) {
-		t.Fatalf("%d lines of %d", len(got), len(rows))
+		t.Fatalf("%d lines, want %d", len(got), len(rows))
 	}
 	for i, row := range rows {
 		subject := any("admin")

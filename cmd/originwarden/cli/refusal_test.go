@@ -10,13 +10,13 @@ import (
 	"testing"
 )
 
-// TestRefusal_NamesTheNextStep is about whoever meets a refusal without knowing
-// the gateway: its body leads on, and holds nothing of the request.
-func TestRefusal_NamesTheNextStep(t *testing.T) {
-	r := serving(t, t.TempDir(), fmt.Sprintf(`
+// The body of a refusal points readers who do not know the gateway to the
+// documentation, and does not echo the request.
+func TestRefusal_PointsToDocumentation(t *testing.T) {
+	r := startGateway(t, t.TempDir(), fmt.Sprintf(`
 tenants: [{id: acme, hosts: [acme.test], upstream: '%s', require_origin: unsafe}]
 cors: {request_headers: [x-a]}
-`, upstream(t, hello)))
+`, startServer(t, hello)))
 	decision, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "decision.md"))
 	if err != nil {
 		t.Fatal(err)
@@ -47,10 +47,10 @@ cors: {request_headers: [x-a]}
 		}
 		detail := body.Errors[0].Detail
 		if !strings.Contains(detail, row.next) || strings.Contains(detail, "originwarden refused") != (row.next == refused) {
-			t.Errorf("%s leads nowhere: %s", row.code, detail)
+			t.Errorf("%s does not name the next step: %s", row.code, detail)
 		}
 		if strings.Contains(strings.ToLower(text), "marked") {
-			t.Errorf("%s echoes the request: %s", row.code, text)
+			t.Errorf("%s: body echoes the request: %s", row.code, text)
 		}
 	}
 	for _, next := range []string{refused, elsewhere} {

@@ -14,15 +14,16 @@ import (
 	"time"
 )
 
-// raw sends bytes and reads the one response to them.
-func raw(t *testing.T, url, request string) *http.Response {
+// sendRaw sends bytes on a new connection and returns the response without its
+// body.
+func sendRaw(t *testing.T, url, request string) *http.Response {
 	t.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(patience))
+	conn.SetDeadline(time.Now().Add(testTimeout))
 	if _, err := io.WriteString(conn, request); err != nil {
 		t.Fatal(err)
 	}
@@ -34,14 +35,14 @@ func raw(t *testing.T, url, request string) *http.Response {
 	return response
 }
 
-// seen is what the tenant of TestServe_ObeysItsConfiguration answers with.
-func seen(w http.ResponseWriter, r *http.Request) {
+// echoRequest responds with the method and the target of the request.
+func echoRequest(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, "%s %s", r.Method, r.RequestURI)
 }
 
-func TestServe_ObeysItsConfiguration(t *testing.T) {
-	url := upstream(t, seen)
-	r := serving(t, t.TempDir(), fmt.Sprintf(`
+func TestServe_AppliesConfiguration(t *testing.T) {
+	url := startServer(t, echoRequest)
+	r := startGateway(t, t.TempDir(), fmt.Sprintf(`
 trusted_proxies: [127.0.0.0/8, "::1/128"]
 tenants:
   - {id: rest, upstream: '%[1]s', require_origin: unsafe, post_from_anywhere: [/callback]}
@@ -58,23 +59,23 @@ metrics: {tenants: 1}
 		status             int
 		reason             string // of the log line
 	}{
-		{"a tenant of every host is its own origin", "POST", "/", []string{"Origin: http://localhost" + port}, 200, "same_origin"},
-		{"by both names", "POST", "/", []string{"Origin: http://127.0.0.1" + port}, 200, "same_origin"},
-		{"but not at another port", "POST", "/", []string{"Origin: http://127.0.0.1:1"}, 403, "origin_not_listed"},
-		{"a host is its own origin over https", "GET", "/", []string{"Host: bare.example", "Origin: https://bare.example"}, 200, "same_origin"},
-		{"and at the listener", "GET", "/", []string{"Host: bare.example", "Origin: http://bare.example" + port}, 200, "same_origin"},
-		{"public origins are what is configured", "GET", "/", []string{"Host: told.example", "Origin: https://public.example"}, 200, "same_origin"},
-		{"and nothing else", "GET", "/", []string{"Host: told.example", "Origin: https://told.example"}, 403, "origin_not_listed"},
-		{"an origin is required", "POST", "/", nil, 403, "origin_required"},
-		{"where it is configured", "POST", "/", []string{"Host: told.example"}, 200, "no_origin"},
-		{"anybody may post to a path", "POST", "/callback", []string{"Origin: null"}, 200, "path_exempt"},
-		{"the API is served", "GET", collection, nil, 401, "auth-1"},
-		{"where it is configured", "GET", collection, []string{"Host: bare.example"}, 200, "no_origin"},
-		{"a mode forwards", "GET", "/", []string{"Host: bare.example", "Origin: https://a.example"}, 200, "origin_not_listed"},
-		{"a URL is too long", "GET", "/" + strings.Repeat("a", 100), nil, 414, "url_too_long"},
-		{"a preflight may ask for a method", "OPTIONS", "/", []string{"Host: told.example", "Origin: https://public.example", "Access-Control-Request-Method: PURGE", "Access-Control-Request-Headers: x-token"}, 204, "same_origin"},
-		{"and for no other", "OPTIONS", "/", []string{"Host: told.example", "Origin: https://public.example", "Access-Control-Request-Method: PUT"}, 403, "method_not_allowed"},
-		{"nor for another header", "OPTIONS", "/", []string{"Host: told.example", "Origin: https://public.example", "Access-Control-Request-Method: PURGE", "Access-Control-Request-Headers: x-other"}, 403, "header_not_allowed"},
+		{"localhost as own origin", "POST", "/", []string{"Origin: http://localhost" + port}, 200, "same_origin"},
+		{"127.0.0.1 as own origin", "POST", "/", []string{"Origin: http://127.0.0.1" + port}, 200, "same_origin"},
+		{"own host at another port", "POST", "/", []string{"Origin: http://127.0.0.1:1"}, 403, "origin_not_listed"},
+		{"own host over https", "GET", "/", []string{"Host: bare.example", "Origin: https://bare.example"}, 200, "same_origin"},
+		{"own host at the listener's port", "GET", "/", []string{"Host: bare.example", "Origin: http://bare.example" + port}, 200, "same_origin"},
+		{"configured public origin", "GET", "/", []string{"Host: told.example", "Origin: https://public.example"}, 200, "same_origin"},
+		{"own host with other public origins", "GET", "/", []string{"Host: told.example", "Origin: https://told.example"}, 403, "origin_not_listed"},
+		{"required origin missing", "POST", "/", nil, 403, "origin_required"},
+		{"origin not required", "POST", "/", []string{"Host: told.example"}, 200, "no_origin"},
+		{"exempt path", "POST", "/callback", []string{"Origin: null"}, 200, "path_exempt"},
+		{"API", "GET", collection, nil, 401, "auth-1"},
+		{"API disabled", "GET", collection, []string{"Host: bare.example"}, 200, "no_origin"},
+		{"mode headers", "GET", "/", []string{"Host: bare.example", "Origin: https://a.example"}, 200, "origin_not_listed"},
+		{"URL too long", "GET", "/" + strings.Repeat("a", 100), nil, 414, "url_too_long"},
+		{"preflight of an allowed method", "OPTIONS", "/", []string{"Host: told.example", "Origin: https://public.example", "Access-Control-Request-Method: PURGE", "Access-Control-Request-Headers: x-token"}, 204, "same_origin"},
+		{"preflight of another method", "OPTIONS", "/", []string{"Host: told.example", "Origin: https://public.example", "Access-Control-Request-Method: PUT"}, 403, "method_not_allowed"},
+		{"preflight of another header", "OPTIONS", "/", []string{"Host: told.example", "Origin: https://public.example", "Access-Control-Request-Method: PURGE", "Access-Control-Request-Headers: x-other"}, 403, "header_not_allowed"},
 	} {
 		trace := fmt.Sprintf("%032x", len(r.stderr.String())+1)
 		headers := append(c.headers, "Traceparent: 00-"+trace+"-b7ad6b7169203331-01", "X-Forwarded-For: 203.0.113.9")
@@ -93,36 +94,36 @@ metrics: {tenants: 1}
 	for _, want := range []string{`originwarden_requests_total{kind="actual",reason="path_exempt",tenant="rest",verdict="allowed"} 1`,
 		`tenant="_other"`, "originwarden_cache_tenants 3\n"} {
 		if !strings.Contains(text, want) {
-			t.Errorf("no %s in the metrics", want)
+			t.Errorf("metrics lack %s", want)
 		}
 	}
 	if strings.Contains(text, `tenant="bare"`) {
-		t.Error("a tenant beyond metrics.tenants has a label")
+		t.Error("tenant beyond metrics.tenants has a label")
 	}
 }
 
-func TestServe_AnswersWhatNetHTTPWouldKeepToItself(t *testing.T) {
-	r := serving(t, t.TempDir(), oneTenant(upstream(t, hello), "limits: {header_bytes: 16KiB}"))
+func TestServe_HandlesRequestsThatNetHTTPWouldAnswer(t *testing.T) {
+	r := startGateway(t, t.TempDir(), tenantConfig(startServer(t, hello), "limits: {header_bytes: 16KiB}"))
 	for _, c := range []struct {
 		name, request string
 		status        int
 	}{
-		{"options of the server", "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", 204},
-		{"a header of almost 16 KiB", "GET / HTTP/1.1\r\nHost: a\r\nX-A: " + strings.Repeat("a", 16<<10-100) + "\r\n\r\n", 200},
-		{"a header above 16 KiB", "GET / HTTP/1.1\r\nHost: a\r\nX-A: " + strings.Repeat("a", 16<<10) + "\r\n\r\n", 431},
-		{"HTTP/2 that nobody agreed on", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 501},
+		{"OPTIONS *", "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", 204},
+		{"header just below 16 KiB", "GET / HTTP/1.1\r\nHost: a\r\nX-A: " + strings.Repeat("a", 16<<10-100) + "\r\n\r\n", 200},
+		{"header above 16 KiB", "GET / HTTP/1.1\r\nHost: a\r\nX-A: " + strings.Repeat("a", 16<<10) + "\r\n\r\n", 431},
+		{"HTTP/2 without negotiation", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 501},
 	} {
-		if response := raw(t, r.tenants, c.request); response.StatusCode != c.status {
+		if response := sendRaw(t, r.tenants, c.request); response.StatusCode != c.status {
 			t.Errorf("%s: %s", c.name, response.Status)
 		}
 	}
 	r.await(t, r.stderr, `"method":"OPTIONS","path":"\*","status":204`)
 }
 
-func TestServe_PutsAChangeInForceWithItsAnswerAndKeepsIt(t *testing.T) {
-	dir, url := t.TempDir(), upstream(t, hello)
+func TestServe_AppliesChangeBeforeResponseAndStoresIt(t *testing.T) {
+	dir, url := t.TempDir(), startServer(t, hello)
 	const page = "Origin: https://page.example"
-	r := startServing(t, Environment{}, dir, oneTenant(url))
+	r := launchGateway(t, Environment{}, dir, tenantConfig(url))
 	token, err := os.ReadFile(filepath.Join(dir, adminTokenName))
 	if err != nil {
 		t.Fatal(err)
@@ -140,28 +141,28 @@ func TestServe_PutsAChangeInForceWithItsAnswerAndKeepsIt(t *testing.T) {
 		t.Fatalf("%s %s", response.Status, text)
 	}
 	if response, _ := send(t, "GET", r.tenants, "", page); response.StatusCode != 200 {
-		t.Errorf("with it: %s", response.Status)
+		t.Errorf("after listing: %s", response.Status)
 	}
 	if r.stop(t) != exitDone {
 		t.Error(r.stderr)
 	}
-	r = serving(t, dir, oneTenant(url))
+	r = startGateway(t, dir, tenantConfig(url))
 	if _, text := send(t, "GET", r.admin+"/metrics", ""); !strings.Contains(text, "originwarden_cache_origins 1\n") || !strings.Contains(text, `originwarden_cache_loads_total{outcome="ok"} 1`) {
-		t.Errorf("the list was not read at the start:\n%s", text)
+		t.Errorf("the list was not preloaded:\n%s", text)
 	}
 	if response, _ := send(t, "GET", r.tenants, "", page); response.StatusCode != 200 {
-		t.Errorf("after another start: %s", response.Status)
+		t.Errorf("after a restart: %s", response.Status)
 	}
 	if response, _ := send(t, "DELETE", r.tenants+collection+"/"+made.ID, "", bearer); response.StatusCode != 204 {
 		t.Errorf("deleting: %s", response.Status)
 	}
 	if response, _ := send(t, "GET", r.tenants, "", page); response.StatusCode != 403 {
-		t.Errorf("without it: %s", response.Status)
+		t.Errorf("after deleting: %s", response.Status)
 	}
 }
 
-func TestServe_ReadsListsWithinTheBoundsOfTheCache(t *testing.T) {
-	r := serving(t, t.TempDir(), `
+func TestServe_PreloadsListsWithinCacheLimits(t *testing.T) {
+	r := startGateway(t, t.TempDir(), `
 tenants:
   - {id: a, hosts: [a.example], upstream: 'http://127.0.0.1:1'}
   - {id: b, hosts: [b.example], upstream: 'http://127.0.0.1:1'}

@@ -11,8 +11,9 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// refusingCluster has members that let nobody in. It returns the address of one.
-func refusingCluster(t *testing.T) string {
+// startRefusingCluster starts an etcd member that denies every request, and
+// returns its address.
+func startRefusingCluster(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -26,16 +27,17 @@ func refusingCluster(t *testing.T) string {
 	return listener.Addr().String()
 }
 
-// That the last attempt had no time left says nothing.
-func TestServe_SaysWhyItStartsWithoutTheStore(t *testing.T) {
+// The error of the last attempt is often only a timeout; the log must name the
+// cause.
+func TestServe_LogsWhyTheStoreIsUnavailable(t *testing.T) {
 	t.Parallel()
-	r := start(t, Environment{}, "serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0",
-		"--config", writeConfig(t, oneTenant(upstream(t, hello), fmt.Sprintf(`
+	r := startCommand(t, Environment{}, "serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0",
+		"--config", writeConfig(t, tenantConfig(startServer(t, hello), fmt.Sprintf(`
 store: {url: 'etcd://%s'}
-api: {tokens: [{subject: ops, tenant: "*", role: admin, sha256: "%064d"}]}`, refusingCluster(t), 0))))
+api: {tokens: [{subject: ops, tenant: "*", role: admin, sha256: "%064d"}]}`, startRefusingCluster(t), 0))))
 	t.Cleanup(func() { r.stop(t) })
 	line := r.await(t, r.stderr, `"msg":"starting without the store","error":"([^"]*)"`)
 	if !strings.HasSuffix(line[1], "permission denied") {
-		t.Errorf("it says %s", line[1])
+		t.Errorf("logged error %q, want permission denied", line[1])
 	}
 }
