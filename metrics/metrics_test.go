@@ -151,7 +151,7 @@ func TestMetrics_HaveNoLabelOfWhatAClientSent(t *testing.T) {
 	m, _ := newMetrics(t)
 	const secret = "sent-by-a-client"
 	m.Observe(&proxy.Exchange{Tenant: "acme", Reason: "listed", Method: secret, Path: "/" + secret, TraceID: secret,
-		Nearest: origins.Miss{Entry: secret}, Err: errors.New(secret), UpstreamCause: "reset"})
+		Nearest: origins.NearMiss{Entry: secret}, Err: errors.New(secret), UpstreamCause: "reset"})
 	m.Observe(&proxy.Exchange{Tenant: secret, Reason: "listed"}) // of no configuration
 	m.CountLimited(secret)
 	for i := range 1000 { // reasons that there are not

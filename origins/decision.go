@@ -58,7 +58,7 @@ type Request struct {
 type Kind uint8
 
 const (
-	// Actual is an actual request, or one that is no CORS request at all.
+	// Actual is an actual request, or one that is not a CORS request.
 	Actual Kind = iota
 	// Preflight is a CORS-preflight request (Fetch, section 3.3.2): OPTIONS
 	// with Origin and Access-Control-Request-Method.
@@ -166,9 +166,10 @@ func isSafeMethod(method string) bool {
 	return method == "GET" || method == "HEAD" || method == "OPTIONS"
 }
 
-// isSameOrigin ignores Host, which a page controls by DNS rebinding. Scripts
-// cannot set Sec-Fetch-Site. Browsers send it with the origin "null" for a form on
-// a page with the referrer policy no-referrer, but never in a preflight.
+// isSameOrigin reports whether the request is from one of the tenant's own pages.
+// It does not compare Origin with Host, which a page controls by DNS rebinding. For
+// a form on a page with the referrer policy no-referrer, browsers send the origin
+// "null" and Sec-Fetch-Site, which scripts cannot set. A preflight never has both.
 func (p *Policy) isSameOrigin(r *Request) bool {
 	if r.Origin[0] == opaque {
 		return r.Kind != Preflight && len(r.SecFetchSite) == 1 && r.SecFetchSite[0] == "same-origin"
@@ -222,9 +223,9 @@ const (
 )
 
 func (p *Policy) allowsHeaders(lines []string) bool {
-	any := slices.Contains(p.RequestHeaders, "*")
+	allowsAny := slices.Contains(p.RequestHeaders, "*")
 	for name, ok := range RequestHeaders(lines) {
-		if !ok || !any && !slices.ContainsFunc(p.RequestHeaders, func(have string) bool { return strings.EqualFold(have, name) }) {
+		if !ok || !allowsAny && !slices.ContainsFunc(p.RequestHeaders, func(have string) bool { return strings.EqualFold(have, name) }) {
 			return false
 		}
 	}

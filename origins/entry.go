@@ -57,7 +57,7 @@ func ParseEntry(entry string) (string, error) {
 	if port != "" {
 		canonical += ":" + port
 	}
-	if !WellFormed(canonical) {
+	if !WellFormed(canonical) { // all but its length was checked above
 		return "", &EntryError{"is longer than an origin can be"}
 	}
 	return canonical, nil
@@ -102,8 +102,8 @@ func authorityProblem(authority string) string {
 }
 
 const (
-	notAHost      = "has a host that is not a name, an IPv4 or a bracketed IPv6 address"
-	notOpaqueHost = "has a host that is not 1 to 255 of A-Z a-z 0-9 . _ ~ -, as the schemes of applications have it"
+	problemHost       = "has a host that is not a name, an IPv4 or a bracketed IPv6 address"
+	problemOpaqueHost = "has a host that is not 1 to 255 characters of A-Z a-z 0-9 . _ ~ -, as its scheme requires"
 )
 
 // canonicalHostOf returns host as browsers serialize it after scheme, or what is
@@ -113,7 +113,7 @@ func canonicalHostOf(scheme, host string) (canonical, problem string) {
 	case isSpecial(scheme):
 		return canonicalHost(host)
 	case !isOpaqueHost(host):
-		return "", notOpaqueHost
+		return "", problemOpaqueHost
 	}
 	return host, ""
 }
@@ -127,7 +127,7 @@ func canonicalHost(host string) (canonical, problem string) {
 		return "", problem
 	}
 	if !isHost(name) {
-		return "", notAHost
+		return "", problemHost
 	}
 	for label := range strings.SplitSeq(strings.TrimSuffix(name, "."), ".") {
 		if label[0] == '-' || label[len(label)-1] == '-' {
@@ -141,7 +141,7 @@ func canonicalIPv6(host string) (canonical, problem string) {
 	inner, closed := strings.CutSuffix(host[1:], "]")
 	addr, err := netip.ParseAddr(inner)
 	if !closed || err != nil || !addr.Is6() || addr.Zone() != "" {
-		return "", notAHost
+		return "", problemHost
 	}
 	return "[" + string(appendIPv6(nil, addr)) + "]", ""
 }

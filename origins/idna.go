@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	notIDNA     = "has a host that is not a valid internationalized domain name"
-	isAmbiguous = "has a character that versions of Unicode turn into different hosts: for ẞ, write ss or ß"
+	problemIDNA      = "has a host that is not a valid internationalized domain name"
+	problemAmbiguous = "has a character that versions of Unicode turn into different hosts: for ẞ, write ss or ß"
 )
 
 // acePrefix begins an A-label.
@@ -30,20 +30,20 @@ func asciiName(host string) (name, problem string) {
 	profile := browserProfile()
 	name, err := profile.ToASCII(host)
 	if err != nil {
-		return "", notIDNA
+		return "", problemIDNA
 	}
 	decoded, err := profile.ToUnicode(name)
 	if err != nil {
-		return "", notIDNA
+		return "", problemIDNA
 	}
 	again, err := profile.ToASCII(decoded)
 	switch {
 	case err != nil || again != name:
-		return "", notIDNA
+		return "", problemIDNA
 	case !isReadAsWritten(profile, host, name, decoded), !hasValidJoiners(profile, decoded):
-		return "", notIDNA
-	case strings.ContainsAny(host+decoded, ambiguous):
-		return "", isAmbiguous
+		return "", problemIDNA
+	case strings.ContainsAny(host+decoded, ambiguousChars):
+		return "", problemAmbiguous
 	}
 	return name, ""
 }
@@ -61,10 +61,10 @@ func browserProfile() *idna.Profile {
 	)
 }
 
-// ambiguous are the characters that changed after Unicode 15: U+1E9E used to map
+// ambiguousChars are the characters that changed after Unicode 15: U+1E9E used to map
 // to ss and now maps to ß. U+1171E is no longer a nonspacing mark, which
 // right-to-left labels may contain.
-const ambiguous = "\u1e9e\U0001171e"
+const ambiguousChars = "\u1e9e\U0001171e"
 
 // isReadAsWritten reports whether each label of host, once mapped, equals that of
 // name or decoded. The profile accepts xn-- as an empty label and decodes A-labels
@@ -80,8 +80,9 @@ func isReadAsWritten(profile *idna.Profile, host, name, decoded string) bool {
 		if label == aLabels[i] {
 			continue
 		}
-		// A label after a hyphen is never an A-label, so it is only mapped. The
-		// error is known already, or caused by the hyphen.
+		// With a hyphen in front, the label cannot begin with xn--: ToUnicode maps
+		// it, but does not decode it. ToASCII has reported all errors but that of
+		// the hyphen.
 		mapped, _ := profile.ToUnicode("-" + label)
 		if mapped = mapped[1:]; mapped != aLabels[i] && mapped != uLabels[i] {
 			return false
@@ -97,8 +98,9 @@ const (
 
 // hasValidJoiners reports whether every zero width non-joiner of a name is where
 // browsers accept it: after a virama, or between letters that join (RFC 5892,
-// appendix A.1). The profile does not check the letter that follows. Where that one
-// does not join, a zero width joiner makes the profile require a virama.
+// appendix A.1). The profile does not check the letter that follows. If that letter
+// does not join, hasValidJoiners puts a zero width joiner in the non-joiner's place,
+// which the profile accepts only after a virama.
 func hasValidJoiners(profile *idna.Profile, name string) bool {
 	if !strings.ContainsRune(name, zwnj) {
 		return true

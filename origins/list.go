@@ -27,14 +27,14 @@ type Change struct {
 // List holds all origins of a tenant at one moment. It is immutable and may be
 // used concurrently.
 type List struct {
-	seed    maphash.Seed
-	loaded  uint64      // every change up to this revision is contained
-	changed uint64      // the revision of the newest later change
-	parts   trie[*part] // by id, including deleted ones
-	union   trie[int32] // every origin, with the number of parts that have it
-	origins int         // the sum over the parts
-	deleted int         // the number of deleted parts
-	stale   bool        // made by StaleList
+	seed       maphash.Seed
+	completeTo uint64      // every change up to this revision is contained
+	newest     uint64      // the revision of the newest change after completeTo, or 0
+	parts      trie[*part] // by id, including deleted ones
+	union      trie[int32] // every origin, with the number of parts that have it
+	origins    int         // the sum over the parts
+	deleted    int         // the number of deleted parts
+	stale      bool        // made by StaleList
 }
 
 // part is an integration at its own revision. A deleted one is kept, so that an
@@ -48,11 +48,11 @@ type part struct {
 // NewList returns the list of a tenant with these web integrations, which were read
 // at revision. Of several parts with the same id it takes the newest.
 func NewList(revision uint64, parts []Part) *List {
-	l := &List{seed: maphash.MakeSeed(), loaded: revision}
-	byID := make([]entry[*part], len(parts))
+	l := &List{seed: maphash.MakeSeed(), completeTo: revision}
+	byID := make([]item[*part], len(parts))
 	total := 0
 	for i, p := range parts {
-		byID[i] = entry[*part]{l.hash(p.ID), p.ID, l.newPart(p)}
+		byID[i] = item[*part]{l.hash(p.ID), p.ID, l.newPart(p)}
 		total += len(p.Origins)
 	}
 	l.parts = newTrie(byID, func(into **part, p *part) {
@@ -60,11 +60,11 @@ func NewList(revision uint64, parts []Part) *List {
 			*into = p
 		}
 	})
-	union := make([]entry[int32], 0, total)
+	union := make([]item[int32], 0, total)
 	for p := range l.parts.all() {
 		l.origins += p.value.origins.size
 		for o := range p.value.origins.all() {
-			union = append(union, entry[int32]{o.hash, o.key, 1})
+			union = append(union, item[int32]{o.hash, o.key, 1})
 		}
 	}
 	l.union = newTrie(union, func(into *int32, n int32) { *into += n })
@@ -80,11 +80,11 @@ func StaleList() *List {
 }
 
 func (l *List) newPart(p Part) *part {
-	entries := make([]entry[struct{}], len(p.Origins))
+	items := make([]item[struct{}], len(p.Origins))
 	for i, o := range p.Origins {
-		entries[i] = entry[struct{}]{hash: l.hash(o), key: o}
+		items[i] = item[struct{}]{hash: l.hash(o), key: o}
 	}
-	return &part{revision: p.Revision, origins: newTrie(entries, func(*struct{}, struct{}) {})}
+	return &part{revision: p.Revision, origins: newTrie(items, func(*struct{}, struct{}) {})}
 }
 
 func (l *List) hash(s string) uint64 { return maphash.String(l.seed, s) }
@@ -114,11 +114,11 @@ func (l *List) Deletions() int { return l.deleted }
 func (l *List) Len() int { return l.origins }
 
 // Revision returns the revision of the newest change in the list.
-func (l *List) Revision() uint64 { return max(l.loaded, l.changed) }
+func (l *List) Revision() uint64 { return max(l.completeTo, l.newest) }
 
 // CompleteTo returns the revision up to which the list contains every change. Of
 // the later ones some may be missing.
-func (l *List) CompleteTo() uint64 { return l.loaded }
+func (l *List) CompleteTo() uint64 { return l.completeTo }
 
 // Changes yields the last change of each web integration of the tenant, including
 // deleted ones. RestoreList makes the list again from these and CompleteTo.
@@ -142,7 +142,8 @@ func RestoreList(complete uint64, changes []Change) *List {
 	}
 	l := NewList(complete, parts)
 	for _, c := range changes {
-		if l.changed = max(l.changed, c.Revision); c.Deleted {
+		l.newest = max(l.newest, c.Revision)
+		if c.Deleted {
 			l = l.With(c)
 		}
 	}
@@ -155,7 +156,7 @@ func RestoreList(complete uint64, changes []Change) *List {
 func (l *List) With(c Change) *List {
 	id := l.hash(c.ID)
 	old, known := l.parts.get(id, c.ID)
-	if c.Revision <= l.loaded || known && c.Revision <= old.revision {
+	if c.Revision <= l.completeTo || known && c.Revision <= old.revision {
 		return l
 	}
 	if !known {
@@ -168,7 +169,7 @@ func (l *List) With(c Change) *List {
 	made.deleted = c.Deleted
 
 	next := *l
-	next.changed = max(l.changed, c.Revision)
+	next.newest = max(l.newest, c.Revision)
 	next.parts = l.parts.with(id, c.ID, made)
 	next.origins += made.origins.size - old.origins.size
 	if made.deleted {

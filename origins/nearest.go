@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// Miss is the entry of a list that is most like a refused origin. Wrong refusals
-// are mostly due to another scheme, port or label.
-type Miss struct {
+// NearMiss is the entry of a list that is most like a refused origin. Wrong
+// refusals are mostly due to another scheme, port or label.
+type NearMiss struct {
 	// Relation says how Entry differs. It is empty if no entry is alike.
 	Relation Relation
 	// Entry is the canonical form of the entry.
@@ -35,22 +35,23 @@ const (
 const maxCompared = 10_000
 
 // Nearest returns the entry that is most like a well-formed origin that was
-// refused. It is meant for debugging: it costs more than a decision, and it searches
-// only a part of a large list.
-func (l *List) Nearest(origin string) Miss {
+// refused. If origin is listed, the request named another web integration, and the
+// relation is OtherIntegration. Nearest is meant for debugging: it costs more than
+// a decision, and it searches only a part of a large list.
+func (l *List) Nearest(origin string) NearMiss {
 	if l.Contains(origin) {
-		return Miss{OtherIntegration, origin}
+		return NearMiss{OtherIntegration, origin}
 	}
 	scheme, authority, _ := strings.Cut(origin, "://")
 	for _, other := range [...]string{"https", "http"} {
 		if entry := other + "://" + authority; other != scheme && l.Contains(entry) {
-			return Miss{OtherScheme, entry}
+			return NearMiss{OtherScheme, entry}
 		}
 	}
-	var nearest Miss
+	var nearest NearMiss
 	compared := 0
 	for e := range l.union.all() {
-		if miss := (Miss{relationBetween(origin, e.key), e.key}); miss.nearerThan(nearest) {
+		if miss := (NearMiss{relationBetween(origin, e.key), e.key}); miss.nearerThan(nearest) {
 			nearest = miss
 		}
 		if compared++; compared == maxCompared {
@@ -62,7 +63,7 @@ func (l *List) Nearest(origin string) Miss {
 
 // nearerThan reports whether m is nearer than other, or the first of two that are
 // equally near, so that the result is stable. The zero Miss is the farthest.
-func (m Miss) nearerThan(other Miss) bool {
+func (m NearMiss) nearerThan(other NearMiss) bool {
 	if m.Relation == other.Relation {
 		return m.Entry < other.Entry
 	}

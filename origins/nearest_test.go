@@ -40,7 +40,7 @@ func TestList_Nearest(t *testing.T) {
 		{"https://evil.test", "", ""},
 	}
 	for _, row := range rows {
-		want := origins.Miss{Relation: row.relation, Entry: row.entry}
+		want := origins.NearMiss{Relation: row.relation, Entry: row.entry}
 		if got := list.Nearest(row.origin); got != want {
 			t.Errorf("Nearest(%s) = %+v, want %+v", row.origin, got, want)
 		}

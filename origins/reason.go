@@ -4,7 +4,7 @@ package origins
 // log lines and metric labels.
 type Reason string
 
-// The reasons. The zero value is none of them, and its verdict is Refused.
+// The reasons. The zero value is not a reason; its verdict is Refused.
 const (
 	// Listed: the tenant's list contains the origin.
 	Listed Reason = "listed"

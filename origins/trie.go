@@ -18,10 +18,10 @@ type trie[V any] struct {
 
 type node[V any] struct {
 	children *[fanout]*node[V] // nil in a leaf
-	entries  []entry[V]        // empty in an inner node
+	items    []item[V]         // empty in an inner node
 }
 
-type entry[V any] struct {
+type item[V any] struct {
 	hash  uint64
 	key   string
 	value V
@@ -44,43 +44,43 @@ func childIndex(hash uint64, depth int) int {
 // canSplit reports whether the hash has bits left for children of a node at depth.
 func canSplit(depth int) bool { return fanoutBits*(depth+1) <= hashBits }
 
-// newTrie returns a trie of entries, which it keeps and reorders. For entries with
+// newTrie returns a trie of items, which it keeps and reorders. For items with
 // the same key it calls merge to add the value of the others to that of the first.
-func newTrie[V any](entries []entry[V], merge func(into *V, v V)) trie[V] {
-	slices.SortFunc(entries, func(a, b entry[V]) int {
+func newTrie[V any](items []item[V], merge func(into *V, v V)) trie[V] {
+	slices.SortFunc(items, func(a, b item[V]) int {
 		if a.hash != b.hash {
 			return cmp.Compare(a.hash, b.hash)
 		}
 		return strings.Compare(a.key, b.key)
 	})
-	distinct := entries[:0]
-	for _, e := range entries {
-		if last := len(distinct) - 1; last >= 0 && distinct[last].hash == e.hash && distinct[last].key == e.key {
-			merge(&distinct[last].value, e.value)
+	distinct := items[:0]
+	for _, it := range items {
+		if last := len(distinct) - 1; last >= 0 && distinct[last].hash == it.hash && distinct[last].key == it.key {
+			merge(&distinct[last].value, it.value)
 			continue
 		}
-		distinct = append(distinct, e)
+		distinct = append(distinct, it)
 	}
 	return trie[V]{root: buildNode(distinct, 0), size: len(distinct)}
 }
 
-// buildNode returns the node at depth for entries sorted by hash. Leaves share the
+// buildNode returns the node at depth for items sorted by hash. Leaves share the
 // slice's memory, so they must never be appended to in place.
-func buildNode[V any](entries []entry[V], depth int) *node[V] {
-	if len(entries) == 0 {
+func buildNode[V any](items []item[V], depth int) *node[V] {
+	if len(items) == 0 {
 		return nil
 	}
-	if len(entries) <= leafSize || !canSplit(depth) {
-		return &node[V]{entries: entries}
+	if len(items) <= leafSize || !canSplit(depth) {
+		return &node[V]{items: items}
 	}
 	n := &node[V]{children: new([fanout]*node[V])}
-	for len(entries) > 0 {
-		i, end := childIndex(entries[0].hash, depth), 1
-		for end < len(entries) && childIndex(entries[end].hash, depth) == i {
+	for len(items) > 0 {
+		i, end := childIndex(items[0].hash, depth), 1
+		for end < len(items) && childIndex(items[end].hash, depth) == i {
 			end++
 		}
-		n.children[i] = buildNode(entries[:end], depth+1)
-		entries = entries[end:]
+		n.children[i] = buildNode(items[:end], depth+1)
+		items = items[end:]
 	}
 	return n
 }
@@ -90,9 +90,9 @@ func (t trie[V]) get(hash uint64, key string) (value V, ok bool) {
 	n := t.root
 	for depth := 0; n != nil; depth++ {
 		if n.children == nil {
-			for i := range n.entries {
-				if e := &n.entries[i]; e.hash == hash && e.key == key {
-					return e.value, true
+			for i := range n.items {
+				if it := &n.items[i]; it.hash == hash && it.key == key {
+					return it.value, true
 				}
 			}
 			break
@@ -107,31 +107,31 @@ func (t trie[V]) with(hash uint64, key string, value V) trie[V] {
 	if _, ok := t.get(hash, key); !ok {
 		t.size++
 	}
-	t.root = t.root.with(entry[V]{hash, key, value}, 0)
+	t.root = t.root.with(item[V]{hash, key, value}, 0)
 	return t
 }
 
-func (n *node[V]) with(e entry[V], depth int) *node[V] {
+func (n *node[V]) with(it item[V], depth int) *node[V] {
 	switch {
 	case n == nil:
-		return &node[V]{entries: []entry[V]{e}}
+		return &node[V]{items: []item[V]{it}}
 	case n.children != nil:
-		i := childIndex(e.hash, depth)
-		return n.withChild(i, n.children[i].with(e, depth+1))
+		i := childIndex(it.hash, depth)
+		return n.withChild(i, n.children[i].with(it, depth+1))
 	}
-	entries := make([]entry[V], len(n.entries), len(n.entries)+1)
-	copy(entries, n.entries)
-	if i := n.index(e.hash, e.key); i >= 0 {
-		entries[i] = e
-		return &node[V]{entries: entries}
+	items := make([]item[V], len(n.items), len(n.items)+1)
+	copy(items, n.items)
+	if i := n.index(it.hash, it.key); i >= 0 {
+		items[i] = it
+		return &node[V]{items: items}
 	}
-	at, _ := slices.BinarySearchFunc(entries, e.hash, func(have entry[V], want uint64) int {
+	at, _ := slices.BinarySearchFunc(items, it.hash, func(have item[V], want uint64) int {
 		if have.hash < want {
 			return -1
 		}
 		return 1 // the order of equal hashes does not matter
 	})
-	return buildNode(slices.Insert(entries, at, e), depth)
+	return buildNode(slices.Insert(items, at, it), depth)
 }
 
 // without returns the trie without key.
@@ -156,11 +156,11 @@ func (n *node[V]) without(hash uint64, key string, depth int) *node[V] {
 		}
 		return changed
 	}
-	if len(n.entries) == 1 {
+	if len(n.items) == 1 {
 		return nil
 	}
 	i := n.index(hash, key)
-	return &node[V]{entries: slices.Concat(n.entries[:i], n.entries[i+1:])}
+	return &node[V]{items: slices.Concat(n.items[:i], n.items[i+1:])}
 }
 
 func (n *node[V]) withChild(i int, child *node[V]) *node[V] {
@@ -171,20 +171,20 @@ func (n *node[V]) withChild(i int, child *node[V]) *node[V] {
 
 // index returns the index of key in a leaf, or -1.
 func (n *node[V]) index(hash uint64, key string) int {
-	return slices.IndexFunc(n.entries, func(e entry[V]) bool { return e.hash == hash && e.key == key })
+	return slices.IndexFunc(n.items, func(it item[V]) bool { return it.hash == hash && it.key == key })
 }
 
-// all yields every entry, sorted by hash.
-func (t trie[V]) all() iter.Seq[*entry[V]] {
-	return func(yield func(*entry[V]) bool) { t.root.walk(yield) }
+// all yields every item, sorted by hash.
+func (t trie[V]) all() iter.Seq[*item[V]] {
+	return func(yield func(*item[V]) bool) { t.root.walk(yield) }
 }
 
-func (n *node[V]) walk(yield func(*entry[V]) bool) bool {
+func (n *node[V]) walk(yield func(*item[V]) bool) bool {
 	if n == nil {
 		return true
 	}
-	for i := range n.entries {
-		if !yield(&n.entries[i]) {
+	for i := range n.items {
+		if !yield(&n.items[i]) {
 			return false
 		}
 	}

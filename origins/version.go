@@ -6,8 +6,8 @@ import (
 )
 
 // Version identifies a List's part of one web integration. Two versions are equal
-// only if the lists share that part. A Version keeps nothing in memory. The zero
-// value is that of no part.
+// only if the lists share that part. A Version does not keep the part in memory.
+// The zero Version equals that of no part.
 type Version struct{ part weak.Pointer[part] }
 
 // Versions yields the version of each web integration of the tenant, including

@@ -51,7 +51,7 @@ type Exchange struct {
 	// TunnelEnd is why a tunnel ended: one of TunnelEnds, or "" of none.
 	TunnelEnd string
 	// Nearest is the entry nearest to a refused origin, of a tenant with Debug.
-	Nearest origins.Miss
+	Nearest origins.NearMiss
 	// OwnHost reports whether a refused origin has the host that the request was
 	// sent to. It may be one of the tenant's own pages, missing from its public
 	// origins.

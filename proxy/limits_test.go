@@ -190,7 +190,7 @@ func TestGateway_CountsRequestsInFlightAfterTunnelsEnd(t *testing.T) {
 func TestGateway_ReportsNearestEntryInDebugMode(t *testing.T) {
 	for _, debug := range []bool{true, false} {
 		h := newHarness(t, options{config: func(c *proxy.Config) { c.Tenants[0].Debug = debug }})
-		for raw, want := range map[string]origins.Miss{
+		for raw, want := range map[string]origins.NearMiss{
 			request("GET /", "Origin: http://app.example.com"):                                 {Relation: "other_scheme", Entry: listed},
 			request("GET /", "Origin: "+listed, "qlik-web-integration-id: second"):             {Relation: "other_web_integration", Entry: listed},
 			request("GET /", "Origin: https://unrelated.test"):                                 {},
@@ -200,7 +200,7 @@ func TestGateway_ReportsNearestEntryInDebugMode(t *testing.T) {
 			got := h.send(raw)
 			x := h.nextExchange()
 			if !debug {
-				want = origins.Miss{}
+				want = origins.NearMiss{}
 			}
 			hint := fmt.Sprintf(`"meta":{"nearest":{"entry":%q,"relation":%q}}`, want.Entry, want.Relation)
 			if x.Nearest != want || strings.Contains(got.body, hint) != (want.Entry != "") || strings.Contains(got.body, "nearest") != (want.Entry != "") {

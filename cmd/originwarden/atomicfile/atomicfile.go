@@ -10,9 +10,9 @@ import (
 	"path/filepath"
 )
 
-// Write creates or replaces the file name, with mode 0600, by what write writes.
-// If it fails, a file of that name stays as it was. It refuses to replace what is
-// not a regular file.
+// Write writes the named file with mode 0600, replacing it if it exists. write
+// writes its contents. If Write fails, an existing file stays as it was. It refuses
+// to replace what is not a regular file.
 func Write(name string, write func(io.Writer) error) error {
 	if found, err := os.Stat(name); err == nil && !found.Mode().IsRegular() {
 		return fmt.Errorf("%s exists and is not a regular file", name)

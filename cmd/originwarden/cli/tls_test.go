@@ -160,13 +160,13 @@ func TestCertificate_ReloadsChangedFiles(t *testing.T) {
 	files := ca.issue(t, dir, "localhost")
 	synctest.Test(t, func(t *testing.T) {
 		core, logged := observer.New(zapcore.InfoLevel)
-		certificates, err := credentials.LoadServer(config.TLS{Cert: files.Cert, Key: files.Key}, zap.New(core))
+		certificates, err := credentials.LoadServerCertificates(config.TLS{Cert: files.Cert, Key: files.Key}, zap.New(core))
 		if err != nil {
 			t.Fatal(err)
 		}
 		go credentials.Follow(t.Context(), certificates.Files()...)
 		serial := func() int64 {
-			time.Sleep(2 * credentials.Interval)
+			time.Sleep(2 * credentials.FollowInterval)
 			synctest.Wait()
 			current, err := certificates.TLS().GetCertificate(&tls.ClientHelloInfo{})
 			if err != nil {

@@ -8,10 +8,9 @@ import (
 	"time"
 )
 
-// CertificateWarnings says which certificates of c, as the files are now,
-// clients or other servers will refuse, and which hosts have none. A gateway
-// starts with them, because renewed files are read without a restart. It may be
-// called concurrently.
+// CertificateWarnings reads the certificate files, and warns of certificates that
+// peers will reject and of hosts without one. These do not prevent a start:
+// renewed files are read without a restart. It may be called concurrently.
 func (c *Config) CertificateWarnings(now time.Time) []string {
 	var messages []string
 	c.checkCertificates(now, func(_, format string, args ...any) {
@@ -24,8 +23,8 @@ func (c *Config) CertificateWarnings(now time.Time) []string {
 type warnFunc func(path, format string, args ...any)
 
 func (c *Config) checkCertificates(now time.Time, warn warnFunc) {
-	listeners := c.TLS.keyPairs()
-	served := checkValidity(listeners, now, warn)
+	listeners := c.TLS.keyPairsAt()
+	served := loadPairs(listeners, now, warn)
 	if len(served) > 0 && len(served) == len(listeners) { // an unreadable one may be for any host
 		c.checkHostsCovered(served, warn)
 	}
@@ -33,12 +32,12 @@ func (c *Config) checkCertificates(now time.Time, warn warnFunc) {
 	for i, t := range c.Tenants {
 		own = append(own, keyPairAt{elementPath("tenants", i) + ".upstream_tls.cert", KeyPair{t.UpstreamTLS.Cert, t.UpstreamTLS.Key}})
 	}
-	checkValidity(own, now, warn)
+	loadPairs(own, now, warn)
 }
 
-// checkValidity returns the certificates that are configured and readable; that
-// others are not is a mistake of its own.
-func checkValidity(pairs []keyPairAt, now time.Time, warn warnFunc) []*tls.Certificate {
+// loadPairs returns the certificates that can be read, and warns of those that are
+// not valid now. checkTLS and its like report the unreadable ones.
+func loadPairs(pairs []keyPairAt, now time.Time, warn warnFunc) []*tls.Certificate {
 	var read []*tls.Certificate
 	for _, pair := range pairs {
 		loaded, err := pair.Load()
@@ -55,8 +54,11 @@ func checkValidity(pairs []keyPairAt, now time.Time, warn warnFunc) []*tls.Certi
 
 // validityProblem says which certificate of the chain is not valid now, or "".
 func validityProblem(chain *tls.Certificate, now time.Time) string {
-	which := ""
 	for i, der := range chain.Certificate {
+		which := ""
+		if i > 0 {
+			which = fmt.Sprintf(" (certificate %d of its chain)", i+1)
+		}
 		c, err := x509.ParseCertificate(der)
 		switch {
 		case err != nil: // clients may not need it
@@ -65,16 +67,16 @@ func validityProblem(chain *tls.Certificate, now time.Time) string {
 		case now.Before(c.NotBefore):
 			return "is not valid before " + c.NotBefore.Format(time.RFC3339) + which
 		}
-		which = fmt.Sprintf(", by certificate %d of its chain", i+2)
 	}
 	return ""
 }
 
-// checkHostsCovered warns of tenants' hosts that no certificate is for, as
-// browsers decide: by its names, the first label of which may be a wildcard.
+// checkHostsCovered warns of tenants' hosts that no certificate covers. Like
+// browsers, it compares DNS names, whose first label may be a wildcard, and IP
+// addresses.
 func (c *Config) checkHostsCovered(served []*tls.Certificate, warn warnFunc) {
 	for i, t := range c.Tenants {
-		for j, host := range t.Names() {
+		for j, host := range t.NamedHosts() {
 			covers := func(c *tls.Certificate) bool { return c.Leaf.VerifyHostname(host) == nil }
 			if !slices.ContainsFunc(served, covers) {
 				warn(elementPath(elementPath("tenants", i)+".hosts", j), "no certificate in tls is for the host %q: clients will refuse it", host)

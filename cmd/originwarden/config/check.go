@@ -182,7 +182,7 @@ func (c *checker) checkBounds() {
 		c.reportAt("limits.header_bytes", "limits.header_bytes is below %d (8KiB)", minHeaderBytes)
 	}
 	if c.Timeouts.ShutdownDelay > c.Timeouts.Drain {
-		c.reportAt("timeouts.shutdown_delay", "timeouts.shutdown_delay is part of timeouts.drain, and longer")
+		c.reportAt("timeouts.shutdown_delay", "timeouts.shutdown_delay must not be longer than timeouts.drain, which includes it")
 	}
 	if c.API.Limits.TenantOrigins > c.Cache.Origins {
 		c.reportAt("api.limits.tenant_origins", "api.limits.tenant_origins (%d) is above cache.origins (%d)", c.API.Limits.TenantOrigins, c.Cache.Origins)

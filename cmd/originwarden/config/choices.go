@@ -59,10 +59,10 @@ type Level zapcore.Level
 
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (l *Level) UnmarshalText(text []byte) error {
-	var above Level // debug
-	err := choose(&above, text, "debug", "info", "warn", "error")
+	var index Level // from debug
+	err := choose(&index, text, "debug", "info", "warn", "error")
 	if err == nil {
-		*l = Level(zapcore.DebugLevel) + above
+		*l = Level(zapcore.DebugLevel) + index
 	}
 	return err
 }

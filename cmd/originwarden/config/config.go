@@ -23,9 +23,9 @@ type Config struct {
 // Admin is the address for operators.
 type Admin struct {
 	Listen string `yaml:"listen"`
-	// Hosts have the form of a Tenant's; "*" is every host. On a loopback address
-	// they are answered beside loopback names. Elsewhere every host is answered,
-	// unless there are Hosts.
+	// Hosts are the hosts that the admin address serves, besides loopback names;
+	// "*" means every host. If the address is not loopback, it also serves IP
+	// addresses, and every host if Hosts is empty.
 	Hosts []string `yaml:"hosts"`
 }
 
@@ -35,10 +35,10 @@ type Tenant struct {
 	// Hosts are in lower case and without ports. One tenant may have none, or
 	// "*" alone.
 	Hosts []string `yaml:"hosts"`
-	// PublicOrigins are in canonical form; if nil, see PublicAt.
-	PublicOrigins []string `yaml:"public_origins"`
-	Upstream      URL      `yaml:"upstream"`
-	Mode          Mode     `yaml:"mode"`
+	// PublicOrigins are in canonical form; if nil, see PublicOriginsAt.
+	PublicOrigins []string    `yaml:"public_origins"`
+	Upstream      UpstreamURL `yaml:"upstream"`
+	Mode          Mode        `yaml:"mode"`
 	// RequireOrigin says which requests are refused without an Origin.
 	RequireOrigin    Requirement   `yaml:"require_origin"`
 	API              bool          `yaml:"api"` // is served on the tenant's hosts
@@ -95,7 +95,7 @@ type API struct {
 
 // OIDC says which access tokens of an issuer are accepted; see auth.OIDC.
 type OIDC struct {
-	Issuer      string `yaml:"issuer"` // "": none
+	Issuer      string `yaml:"issuer"` // "": no OIDC
 	Audience    string `yaml:"audience"`
 	TenantClaim string `yaml:"tenant_claim"`
 	RoleClaim   string `yaml:"role_claim"`
@@ -140,8 +140,8 @@ type Limits struct {
 type Timeouts struct {
 	ReadHeader Duration `yaml:"read_header"`
 	Idle       Duration `yaml:"idle"`
-	// BodyProgress is for each read of a request's body and each write of an
-	// answer.
+	// BodyProgress is for each read of a request's body and each write of a
+	// response.
 	BodyProgress     Duration `yaml:"body_progress"`
 	UpstreamConnect  Duration `yaml:"upstream_connect"`
 	UpstreamResponse Duration `yaml:"upstream_response"`
@@ -169,7 +169,7 @@ type Metrics struct {
 
 // Tracing is where spans are sent, and how many.
 type Tracing struct {
-	OTLP Collector `yaml:"otlp"` // without one there are no spans
+	OTLP Collector `yaml:"otlp"` // its zero value: no spans
 	// Sample is the share of traces that are sampled, unless a trusted proxy has
 	// decided.
 	Sample Share `yaml:"sample"`

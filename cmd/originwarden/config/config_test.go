@@ -110,7 +110,7 @@ tracing: {otlp: 'https://collector:4318/', sample: 0.25}
 	}
 }
 
-func TestTenant_PublicAt(t *testing.T) {
+func TestTenant_PublicOriginsAt(t *testing.T) {
 	for _, c := range []struct {
 		name         string
 		tenant       config.Tenant
@@ -133,7 +133,7 @@ func TestTenant_PublicAt(t *testing.T) {
 			[]string{"https://b.example"}},
 		{"configured empty public origins", config.Tenant{Hosts: []string{"a.example"}, PublicOrigins: []string{}}, "http", "80", []string{}},
 	} {
-		if got := c.tenant.PublicAt(c.scheme, c.port); !slices.Equal(got, c.want) {
+		if got := c.tenant.PublicOriginsAt(c.scheme, c.port); !slices.Equal(got, c.want) {
 			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
 		}
 	}

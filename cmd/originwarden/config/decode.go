@@ -14,8 +14,8 @@ import (
 // continues after a mistake, and records the position of each value.
 type decoder struct{ *findings }
 
-// decodeValue decodes n into v, which holds its default. The recursion ends with
-// the types of Config, even if an alias of n contains itself.
+// decodeValue decodes n into v, which holds its default. The types of Config bound
+// the depth, so an alias that contains itself cannot recurse without end.
 func (d *decoder) decodeValue(n *yaml.Node, path string, v reflect.Value) {
 	d.positions[path] = position{line: n.Line}
 	if n.Kind == yaml.AliasNode {
@@ -41,8 +41,8 @@ func (d *decoder) reject(path, format string, args ...any) {
 	d.invalid[path] = true
 }
 
-// rejectKind reports a node that is not what the value at path must be.
-func (d *decoder) rejectKind(n *yaml.Node, path, must string) {
+// rejectKind reports a node that is not of the kind want.
+func (d *decoder) rejectKind(n *yaml.Node, path, want string) {
 	found := fmt.Sprintf(", not %.80q", n.Value)
 	switch {
 	case n.Kind == yaml.MappingNode:
@@ -52,7 +52,7 @@ func (d *decoder) rejectKind(n *yaml.Node, path, must string) {
 	case n.ShortTag() == "!!null":
 		found = ": the value is missing"
 	}
-	d.reject(path, "%s must be %s%s", cmp.Or(path, "the file"), must, found)
+	d.reject(path, "%s must be %s%s", cmp.Or(path, "the file"), want, found)
 }
 
 // decodeMapping decodes the keys of n into the fields of v.

@@ -14,11 +14,12 @@ type Flag struct {
 	Value string
 }
 
-// applyFlags overrides the file's values. upstream comes before mode, because it
-// may add the tenant that mode is for.
+// applyFlags overrides the file's values. mode comes last, because upstream may
+// add the tenant that mode is for.
 func (d *decoder) applyFlags(flags []Flag, cfg *Config) {
+	order := []string{"listen", "admin-listen", "store", "data", "log-format", "upstream", "mode"}
 	flags = slices.SortedStableFunc(slices.Values(flags), func(a, b Flag) int {
-		return cmp.Compare(b.Name, a.Name)
+		return cmp.Compare(slices.Index(order, a.Name), slices.Index(order, b.Name))
 	})
 	for _, flag := range flags {
 		switch flag.Name {

@@ -9,27 +9,27 @@ import (
 	"originwarden/origins"
 )
 
-// anyHost, alone in a list of hosts, is every host.
+// anyHost, alone in a list of hosts, means every host.
 const anyHost = "*"
 
-// Names returns the hosts of t, or nil if it takes every host.
-func (t *Tenant) Names() []string {
+// NamedHosts returns the hosts of t, or nil if it takes every host.
+func (t *Tenant) NamedHosts() []string {
 	if slices.Contains(t.Hosts, anyHost) {
 		return nil
 	}
 	return t.Hosts
 }
 
-// PublicAt returns where browsers see the tenant, in canonical form: its
+// PublicOriginsAt returns where browsers see the tenant, in canonical form: its
 // PublicOrigins, or else each host with https, and with the scheme and port of
 // the gateway's own listener. For a tenant that takes every host, these are
 // localhost and 127.0.0.1 at the listener.
-func (t *Tenant) PublicAt(scheme, port string) []string {
+func (t *Tenant) PublicOriginsAt(scheme, port string) []string {
 	if t.PublicOrigins != nil {
 		return t.PublicOrigins
 	}
 	var entries []string
-	for _, host := range t.Names() {
+	for _, host := range t.NamedHosts() {
 		entries = append(entries, scheme+"://"+net.JoinHostPort(host, port), "https://"+net.JoinHostPort(host, "443"))
 	}
 	if entries == nil {
@@ -45,9 +45,9 @@ func (t *Tenant) PublicAt(scheme, port string) []string {
 	return public
 }
 
-// WithoutHosts returns the id of the tenant that takes every host without
+// TenantWithoutHosts returns the id of the tenant that takes every host without
 // saying so, or "".
-func (c *Config) WithoutHosts() string {
+func (c *Config) TenantWithoutHosts() string {
 	for _, t := range c.Tenants {
 		if len(t.Hosts) == 0 {
 			return t.ID
@@ -56,17 +56,17 @@ func (c *Config) WithoutHosts() string {
 	return ""
 }
 
-// OnLoopback reports whether Listen is a loopback address, or a name for one.
-func (c *Config) OnLoopback() bool {
+// ListensOnLoopback reports whether Listen is a loopback address, or a name for one.
+func (c *Config) ListensOnLoopback() bool {
 	host, _, err := net.SplitHostPort(c.Listen)
 	return err == nil && origins.IsLoopbackName(host)
 }
 
 // checkTenantHosts checks the hosts of the tenant at path against those of the
-// tenants before it, of which one may take every other host.
+// tenants before it. Only one tenant may take all other hosts.
 func (c *checker) checkTenantHosts(path string, t *Tenant, seen pathsByName) {
 	c.checkHosts(path+".hosts", t.Hosts, seen)
-	if c.isInvalid(path+".hosts") || len(t.Names()) > 0 {
+	if c.isInvalid(path+".hosts") || len(t.NamedHosts()) > 0 {
 		return
 	}
 	if first, isDuplicate := seen[anyHost]; isDuplicate {

@@ -56,8 +56,8 @@ func parse(file string, text []byte, flags []Flag, check func(*checker)) (*Confi
 	return cfg, nil
 }
 
-// checkText reports the lines that are not text, which the YAML package refuses
-// without their numbers.
+// checkText reports the lines that are not text, which the YAML package rejects
+// without a line number.
 func (f *findings) checkText(text []byte) {
 	for i, line := range bytes.Split(text, []byte("\n")) {
 		switch {

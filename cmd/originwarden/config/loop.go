@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// checkLoops refuses upstreams that are addresses of the gateway itself. It
-// looks no names up: other loops are found when a request comes back.
+// checkLoops refuses upstreams that are addresses of the gateway itself. It does
+// not look up names: other loops are found when a request comes back.
 func (c *checker) checkLoops() {
 	for i, t := range c.Tenants {
 		if t.Upstream.URL == nil {
@@ -43,8 +43,8 @@ func reachesListener(host, listener string) bool {
 	return strings.EqualFold(host, listener)
 }
 
-// addressesOf returns those of an address or of localhost, and none of another
-// name.
+// addressesOf returns the addresses of host if it is an address, localhost or a
+// name below it, in any case, and nil for any other name.
 func addressesOf(host string) []netip.Addr {
 	if name := strings.TrimSuffix(strings.ToLower(host), "."); name == "localhost" || strings.HasSuffix(name, ".localhost") {
 		return []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()}

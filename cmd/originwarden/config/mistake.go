@@ -87,7 +87,7 @@ func (f *findings) sorted() Mistakes {
 	return f.mistakes
 }
 
-// parentPath returns tenants[0] for tenants[0].id, and tenants for that.
+// parentPath returns tenants[0] for tenants[0].id, and tenants for tenants[0].
 func parentPath(path string) string { return path[:max(strings.LastIndexAny(path, ".["), 0)] }
 
 func elementPath(path string, i int) string { return fmt.Sprintf("%s[%d]", path, i) }

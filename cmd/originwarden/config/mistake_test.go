@@ -110,7 +110,7 @@ func TestParse_RefusesMistakes(t *testing.T) {
 			`c.yaml:4: "healthz" is not a path such as /healthz
 c.yaml:4: tenants[0].upstream_check.interval is below 1s
 c.yaml:4: tenants[0].upstream_check.timeout must be more than 0`},
-		{"shutdown_delay longer than drain", oneTenant + "timeouts: {shutdown_delay: 11s}\n", `c.yaml:2: timeouts.shutdown_delay is part of timeouts.drain, and longer`},
+		{"shutdown_delay longer than drain", oneTenant + "timeouts: {shutdown_delay: 11s}\n", `c.yaml:2: timeouts.shutdown_delay must not be longer than timeouts.drain, which includes it`},
 		{"invalid store.create", oneTenant + "store: {create: once}\n", `c.yaml:2: store.create: "once" is not one of auto, never`},
 		{"cluster without a port", oneTenant + "store: {url: 'etcd://h'}\n", `c.yaml:2: store.url: "h" is not a member of a cluster such as etcd-1.internal:2379`},
 		{"invalid cluster with etcd keys", oneTenant + "store: {url: 'etcd://h', etcd: {username: u}}\ncache: {snapshot_dir: /tmp}\n", `c.yaml:2: store.url: "h" is not a member of a cluster such as etcd-1.internal:2379`},

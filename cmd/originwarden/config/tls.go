@@ -25,12 +25,12 @@ type KeyPair struct {
 }
 
 // Enabled reports whether there is a certificate.
-func (t TLS) Enabled() bool { return len(t.keyPairs()) > 0 }
+func (t TLS) Enabled() bool { return len(t.keyPairsAt()) > 0 }
 
-// KeyPairs returns all pairs, the first one first.
+// KeyPairs returns all pairs, beginning with Cert and Key.
 func (t TLS) KeyPairs() []KeyPair {
 	var all []KeyPair
-	for _, p := range t.keyPairs() {
+	for _, p := range t.keyPairsAt() {
 		all = append(all, p.KeyPair)
 	}
 	return all
@@ -42,7 +42,7 @@ type keyPairAt struct {
 	KeyPair
 }
 
-func (t TLS) keyPairs() []keyPairAt {
+func (t TLS) keyPairsAt() []keyPairAt {
 	var all []keyPairAt
 	if first := (KeyPair{t.Cert, t.Key}); first != (KeyPair{}) {
 		all = append(all, keyPairAt{"tls", first})
@@ -65,7 +65,7 @@ func (p KeyPair) Load() (*tls.Certificate, error) {
 	return &pair, err
 }
 
-// UpstreamTLS is how a tenant is connected to by TLS.
+// UpstreamTLS says how the gateway connects to an https upstream.
 type UpstreamTLS struct {
 	// CA names a file of the authorities that sign the tenant's certificate, in
 	// PEM; "" stands for the system's.
@@ -104,9 +104,9 @@ func (u UpstreamTLS) Load() (*tls.Config, error) {
 
 func (c *checker) checkTLS() {
 	if len(c.TLS.Certs) == 0 {
-		c.TLS.Certs = nil
+		c.TLS.Certs = nil // for Merge, [] is like a missing key
 	}
-	for _, pair := range c.TLS.keyPairs() {
+	for _, pair := range c.TLS.keyPairsAt() {
 		if _, err := pair.Load(); err != nil {
 			c.reportAt(pair.path, "%s: %v", pair.path, err)
 		}
@@ -118,7 +118,7 @@ func (c *checker) checkUpstreamTLS(path string, t *Tenant) {
 		return
 	}
 	if t.Upstream.URL != nil && t.Upstream.Scheme != "https" {
-		c.reportAt(path, "%s is for an upstream of https", path)
+		c.reportAt(path, "%s needs an https upstream", path)
 	}
 	if _, err := t.UpstreamTLS.Load(); err != nil {
 		c.reportAt(path, "%s: %v", path, err)

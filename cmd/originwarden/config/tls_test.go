@@ -33,7 +33,7 @@ func TestParse_ReportsInvalidTLS(t *testing.T) {
 		{tenant + "ca: /none.pem}}]", "c.yaml:1: tenants[0].upstream_tls: open /none.pem: no such file"},
 		{tenant + "ca: " + text + "}}]", "c.yaml:1: tenants[0].upstream_tls: " + text + " has no certificate in PEM"},
 		{tenant + "key: " + text + "}}]", "c.yaml:1: tenants[0].upstream_tls: a certificate needs both cert and key"},
-		{strings.Replace(tenant, "https", "http", 1) + "server_name: a}}]", "c.yaml:1: tenants[0].upstream_tls is for an upstream of https"},
+		{strings.Replace(tenant, "https", "http", 1) + "server_name: a}}]", "c.yaml:1: tenants[0].upstream_tls needs an https upstream"},
 	}
 	for _, row := range rows {
 		_, err := config.Parse("c.yaml", []byte(row.configuration))

@@ -10,12 +10,12 @@ import (
 	"strings"
 )
 
-// URL is the scheme and host of a tenant.
-type URL struct{ *url.URL }
+// UpstreamURL is the scheme and host of a tenant's upstream.
+type UpstreamURL struct{ *url.URL }
 
 // UnmarshalText implements encoding.TextUnmarshaler. A path would be ignored, so
 // it is refused.
-func (u *URL) UnmarshalText(text []byte) error {
+func (u *UpstreamURL) UnmarshalText(text []byte) error {
 	parsed, err := parseURL(text, "http://127.0.0.1:3000", "http", "https")
 	if err != nil {
 		return err
@@ -74,10 +74,10 @@ func parseURL(text []byte, example string, schemes ...string) (*url.URL, error) 
 	return parsed, nil
 }
 
-// isPort reports whether s is a port number of at least least.
-func isPort(s string, least uint64) bool {
+// isPort reports whether s is a port number of at least lowest.
+func isPort(s string, lowest uint64) bool {
 	n, err := strconv.ParseUint(s, 10, 16)
-	return err == nil && n >= least && strconv.FormatUint(n, 10) == s
+	return err == nil && n >= lowest && strconv.FormatUint(n, 10) == s
 }
 
 // StoreURL says where the store is: a SQLite file or an etcd cluster.

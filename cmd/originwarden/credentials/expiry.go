@@ -7,26 +7,26 @@ import (
 	"time"
 )
 
-// NotAfter returns when the first certificate of c expires, or the zero time if
-// there are none. c may be nil.
-func NotAfter(c *tls.Config) (first time.Time) {
+// NotAfter returns the earliest expiry of the certificates of c, or the zero time
+// if there are none. c may be nil.
+func NotAfter(c *tls.Config) (earliest time.Time) {
 	if c == nil {
-		return first
+		return earliest
 	}
 	for i := range c.Certificates {
-		first = earlier(first, chainNotAfter(&c.Certificates[i]))
+		earliest = earlier(earliest, chainNotAfter(&c.Certificates[i]))
 	}
-	return first
+	return earliest
 }
 
-// chainNotAfter takes the whole chain: it is valid only while all of it is.
-func chainNotAfter(chain *tls.Certificate) (first time.Time) {
+// chainNotAfter returns the earliest expiry in a chain.
+func chainNotAfter(chain *tls.Certificate) (earliest time.Time) {
 	for _, der := range chain.Certificate {
 		if c, err := x509.ParseCertificate(der); err == nil { // clients may not need the others
-			first = earlier(first, c.NotAfter)
+			earliest = earlier(earliest, c.NotAfter)
 		}
 	}
-	return first
+	return earliest
 }
 
 // earlier returns the earlier time, ignoring zero times.

@@ -17,8 +17,8 @@ import (
 // Files are files whose contents are in use.
 type Files struct {
 	Names []string // "" is ignored
-	// Apply reads the files and uses them if they have changed. It is called when
-	// they may have, and again for as long as it fails.
+	// Apply reads the files and uses them if they have changed. It is called after
+	// every change, and at each FollowInterval while it fails.
 	Apply func(context.Context) error
 	// Log gets Failure once for each change and reason when Apply fails.
 	Log     *zap.Logger
@@ -28,13 +28,13 @@ type Files struct {
 	problem string            // reported last, or "" after a success
 }
 
-// Interval is how often Follow reads the files. It compares their contents:
+// FollowInterval is how often Follow reads the files. It compares their contents:
 // the time stamps of a mounted secret say nothing.
-const Interval = 5 * time.Second
+const FollowInterval = 5 * time.Second
 
 // Follow reads the files periodically until ctx ends.
 func Follow(ctx context.Context, all ...*Files) {
-	tick := time.NewTicker(Interval)
+	tick := time.NewTicker(FollowInterval)
 	defer tick.Stop()
 	for {
 		select {

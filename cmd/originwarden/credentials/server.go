@@ -12,20 +12,20 @@ import (
 	"originwarden/cmd/originwarden/config"
 )
 
-// Server is the certificates of a listener, the default first. It may be used
-// concurrently.
-type Server []*certificate
+// ServerCertificates are the certificates of a listener, the default first. They
+// may be used concurrently.
+type ServerCertificates []*certificate
 
-// certificate is replaced when its files change.
+// certificate is a pair of files and the certificate last read from them.
 type certificate struct {
 	files   config.KeyPair
 	log     *zap.Logger
-	current atomic.Pointer[tls.Certificate]
+	current atomic.Pointer[tls.Certificate] // replaced when the files change
 }
 
-// LoadServer reads the certificates of a listener.
-func LoadServer(files config.TLS, log *zap.Logger) (Server, error) {
-	var all Server
+// LoadServerCertificates reads the certificates of a listener.
+func LoadServerCertificates(files config.TLS, log *zap.Logger) (ServerCertificates, error) {
+	var all ServerCertificates
 	for _, pair := range files.KeyPairs() {
 		loaded, err := pair.Load()
 		if err != nil {
@@ -40,13 +40,13 @@ func LoadServer(files config.TLS, log *zap.Logger) (Server, error) {
 
 // TLS returns the settings of the listener, for TLS 1.2 and up. Open connections
 // keep the certificate they began with.
-func (s Server) TLS() *tls.Config {
+func (s ServerCertificates) TLS() *tls.Config {
 	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: s.choose}
 }
 
 // choose returns the first certificate that has the requested name and that the
 // client can verify, or else the default.
-func (s Server) choose(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+func (s ServerCertificates) choose(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	for _, candidate := range s {
 		if current := candidate.current.Load(); hello.SupportsCertificate(current) == nil {
 			return current, nil
@@ -56,7 +56,7 @@ func (s Server) choose(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 }
 
 // Files returns the files to follow.
-func (s Server) Files() (all []*Files) {
+func (s ServerCertificates) Files() (all []*Files) {
 	for _, c := range s {
 		all = append(all, &Files{
 			Names:   []string{c.files.Cert, c.files.Key},
@@ -80,11 +80,11 @@ func (c *certificate) reload(context.Context) error {
 	return nil
 }
 
-// NotAfter returns when the first certificate expires, or the zero time if there
-// are none.
-func (s Server) NotAfter() (first time.Time) {
+// NotAfter returns the earliest expiry of the certificates, or the zero time if
+// there are none.
+func (s ServerCertificates) NotAfter() (earliest time.Time) {
 	for _, c := range s {
-		first = earlier(first, chainNotAfter(c.current.Load()))
+		earliest = earlier(earliest, chainNotAfter(c.current.Load()))
 	}
-	return first
+	return earliest
 }

@@ -12,20 +12,20 @@ import (
 	"originwarden/cmd/originwarden/config"
 )
 
-// Upstreams is the TLS settings for tenants' upstreams, by the key upstream_tls.
-// It may be used concurrently.
+// Upstreams are the TLS settings for tenants' upstreams, by the key upstream_tls.
+// They may be used concurrently.
 type Upstreams map[config.UpstreamTLS]*upstream
 
-// upstream is shared by tenants with the same upstream_tls. It is replaced when
-// its files change.
+// upstream is what tenants with the same upstream_tls share: the files, and the
+// settings last read from them.
 type upstream struct {
 	files   config.UpstreamTLS
 	tenants []string
-	current atomic.Pointer[tls.Config]
+	current atomic.Pointer[tls.Config] // replaced when the files change
 }
 
-// LoadUpstreams reads the files of all tenants. Settings that are the same as in
-// previous, which may be nil, are taken from there.
+// LoadUpstreams reads the files of all tenants. It reuses the *tls.Config of
+// previous where the certificates have not changed. previous may be nil.
 func LoadUpstreams(cfg *config.Config, previous Upstreams) (Upstreams, error) {
 	all := Upstreams{}
 	for _, t := range cfg.Tenants {
@@ -58,13 +58,13 @@ func (u Upstreams) TLS(t *config.Tenant) *tls.Config {
 	return nil
 }
 
-// NotAfter returns when the first client certificate expires, or the zero time if
-// there is none.
-func (u Upstreams) NotAfter() (first time.Time) {
+// NotAfter returns the earliest expiry of the client certificates, or the zero
+// time if there are none.
+func (u Upstreams) NotAfter() (earliest time.Time) {
 	for _, shared := range u {
-		first = earlier(first, NotAfter(shared.current.Load()))
+		earliest = earlier(earliest, NotAfter(shared.current.Load()))
 	}
-	return first
+	return earliest
 }
 
 // Files returns the files to follow. apply is called when settings have changed.

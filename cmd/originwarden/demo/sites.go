@@ -18,7 +18,7 @@ type sites struct {
 	running   sync.WaitGroup
 }
 
-// add closes the listener at close, unless err is not nil.
+// add registers l, which close closes, unless err is not nil. It returns both.
 func (s *sites) add(l net.Listener, err error) (net.Listener, error) {
 	if err == nil {
 		s.listeners = append(s.listeners, l)

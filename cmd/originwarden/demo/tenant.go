@@ -22,8 +22,8 @@ const (
 
 // Tenant returns an HTTP API such as a gateway stands in front of: a list of
 // orders, a PUT of one, an event stream, and a WebSocket that echoes. It sends
-// no CORS headers and answers no preflight. Each has its own orders, in memory
-// and of a fixed number. It may be used concurrently.
+// no CORS headers and answers no preflight. Each handler has its own fixed set of
+// orders, in memory. It may be used concurrently.
 //
 // Streams and sockets go on until the client leaves or the request's context
 // ends; a server that stops ends its BaseContext.
@@ -123,8 +123,8 @@ func streamEvents(w http.ResponseWriter, r *http.Request) {
 }
 
 func echo(w http.ResponseWriter, r *http.Request) {
-	// The library would hold Origin to the Host by itself. A tenant behind the
-	// gateway leaves that to it: a handshake that arrives here is an allowed one.
+	// By default, the library requires that Origin matches Host. Behind the gateway
+	// this is not needed: only allowed handshakes arrive here.
 	socket, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true})
 	if err != nil {
 		return // answered by Accept

@@ -48,7 +48,7 @@ func TestAccessLog_TellsEverythingOfAnExchange(t *testing.T) {
 		Tenant: "acme", Kind: origins.WebSocket, Verdict: origins.Allowed, Reason: "listed", Mode: proxy.Report,
 		Method: "GET", Path: "/app/1", Client: netip.MustParseAddr("192.0.2.7"), TraceID: "0af7651916cd43dd8448eb211c80319c",
 		Status: 502, Sent: 187, Received: 23, Duration: 1500 * time.Millisecond, UpstreamTime: 250 * time.Millisecond,
-		UpstreamCause: "connect", TunnelEnd: "idle", Limit: "body_bytes", Nearest: origins.Miss{Relation: origins.OtherPort, Entry: "http://a:1"}, API: true, Cut: true, OwnHost: true, Err: errors.New("dial tcp: refused"),
+		UpstreamCause: "connect", TunnelEnd: "idle", Limit: "body_bytes", Nearest: origins.NearMiss{Relation: origins.OtherPort, Entry: "http://a:1"}, API: true, Cut: true, OwnHost: true, Err: errors.New("dial tcp: refused"),
 	})
 	want := map[string]any{
 		"level": "warn", "msg": "request",

@@ -92,7 +92,7 @@ func (s *Server) startFrontends(base context.Context, tenants, admin net.Listene
 		return s.newHTTPServer(base, handler, settings)
 	}}
 	if s.started.TLS.Enabled() {
-		certificates, err := credentials.LoadServer(s.started.TLS, s.log.Logger)
+		certificates, err := credentials.LoadServerCertificates(s.started.TLS, s.log.Logger)
 		if err != nil {
 			return err
 		}

@@ -115,7 +115,7 @@ func policyOf(cfg *config.Config, t *config.Tenant, port string) origins.Policy 
 		scheme = "https"
 	}
 	return origins.Policy{
-		PublicOrigins:    t.PublicAt(scheme, port),
+		PublicOrigins:    t.PublicOriginsAt(scheme, port),
 		RequireOrigin:    origins.Requirement(t.RequireOrigin),
 		PostFromAnywhere: t.PostFromAnywhere,
 		Methods:          cfg.CORS.Methods,

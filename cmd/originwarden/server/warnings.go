@@ -21,7 +21,7 @@ const (
 
 // warnAbout calls warn for each probable mistake that is visible in cfg.
 func warnAbout(cfg *config.Config, onLoopback bool, warn func(message string, fields ...zap.Field)) {
-	if tenant := cfg.WithoutHosts(); tenant != "" && !onLoopback {
+	if tenant := cfg.TenantWithoutHosts(); tenant != "" && !onLoopback {
 		warn("a tenant without hosts serves every host, so pages can reach it by DNS rebinding",
 			zap.String("tenant", tenant), zap.String("fix", everyHostFix))
 	}
@@ -42,7 +42,7 @@ func Warnings(ctx context.Context, cfg *config.Config) (all []string) {
 		}
 		all = append(all, message)
 	}
-	warnAbout(cfg, cfg.OnLoopback(), warn)
+	warnAbout(cfg, cfg.ListensOnLoopback(), warn)
 	if !cfg.Store.URL.Remote() && exceedsOrigins(ctx, cfg) {
 		warn(tooManyOrigins, zap.Stringer("store", cfg.Store.URL), zap.Int("cache_origins", cfg.Cache.Origins),
 			zap.String("consequence", boundsConsequence))

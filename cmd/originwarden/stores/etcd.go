@@ -30,13 +30,13 @@ func (s *Etcd) Credentials(log *zap.Logger) *credentials.Files {
 	files := s.cfg.Etcd
 	return &credentials.Files{
 		Names:   []string{files.PasswordFile, files.CA, files.Cert, files.Key},
-		Apply:   func(ctx context.Context) error { return s.renew(ctx, log) },
+		Apply:   func(ctx context.Context) error { return s.reload(ctx, log) },
 		Log:     log,
 		Failure: "the new credentials for the store cannot be used; the old ones are used",
 	}
 }
 
-func (s *Etcd) renew(ctx context.Context, log *zap.Logger) error {
+func (s *Etcd) reload(ctx context.Context, log *zap.Logger) error {
 	read, err := readAccess(s.cfg)
 	used := s.access.Load()
 	if err != nil || read.Username == used.Username && read.Password == used.Password && credentials.SameTLS(read.TLS, used.TLS) {

@@ -19,17 +19,9 @@ func WithHint(err error) error {
 	return err
 }
 
-// Name returns the URL of a store, with an absolute path.
-func Name(u config.StoreURL) string {
-	if path, err := filepath.Abs(u.Path); err == nil && !u.Remote() {
-		u.Path = path
-	}
-	return u.String()
-}
-
-// FindEarlier returns what shows that the gateway had another store than the
-// missing or empty file of u, or "". The lock of a file outlives the file, and a
-// file of another name beside it suggests that the name is mistyped.
+// FindEarlier looks for a sign that a missing or empty file of u is the wrong
+// store: the lock of a file that was there before, which outlives the file, or
+// another store in its directory. It returns the sign as a text, or "".
 func FindEarlier(u config.StoreURL) string {
 	path, err := filepath.Abs(u.Path)
 	if err != nil || u.Remote() || hasContent(path) {

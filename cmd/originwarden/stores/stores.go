@@ -3,6 +3,7 @@ package stores
 
 import (
 	"context"
+	"path/filepath"
 
 	"originwarden/cmd/originwarden/config"
 	"originwarden/store"
@@ -40,4 +41,12 @@ func Open(ctx context.Context, cfg *config.Config, known store.Position, inUse f
 	remote := &Etcd{Store: opened, cfg: cfg.Store}
 	remote.access.Store(&access)
 	return remote, nil
+}
+
+// Name returns the URL of a store, with an absolute path.
+func Name(u config.StoreURL) string {
+	if path, err := filepath.Abs(u.Path); err == nil && !u.Remote() {
+		u.Path = path
+	}
+	return u.String()
 }

@@ -67,7 +67,7 @@ func checkOnce(ctx context.Context, client *http.Client, t *config.Tenant) (caus
 	if err != nil {
 		return "request"
 	}
-	if names := t.Names(); len(names) > 0 {
+	if names := t.NamedHosts(); len(names) > 0 {
 		request.Host = names[0]
 	}
 	request.Header.Set("User-Agent", "originwarden-check")

@@ -30,8 +30,8 @@ func IsSubject(s string) bool {
 }
 
 // IsLoopbackName reports whether a host name in lower case is localhost, a name
-// below it, or a loopback address in the form that browsers send. DNS answers
-// for none of these, so that they cannot be rebound.
+// below it, or a loopback address in the form that browsers send. Browsers
+// resolve none of these by DNS, so a page cannot rebind them.
 func IsLoopbackName(name string) bool {
 	if name == "localhost" || strings.HasSuffix(name, ".localhost") {
 		return true
@@ -40,10 +40,11 @@ func IsLoopbackName(name string) bool {
 	return err == nil && addr.Unmap().IsLoopback()
 }
 
-// IsSecureURL reports whether location is an https URL, or an http URL on this
-// machine, so that nobody on the network can change what is fetched from it.
-func IsSecureURL(location string) bool {
-	u, err := url.Parse(location)
+// IsSecureURL reports whether rawURL is an https URL, or an http URL on this
+// machine, so that nobody on the network can change what is fetched from it. Names
+// below localhost are not included: unlike browsers, a resolver may ask DNS.
+func IsSecureURL(rawURL string) bool {
+	u, err := url.Parse(rawURL)
 	if err != nil {
 		return false
 	}

@@ -11,8 +11,8 @@ import (
 )
 
 // Check is Load for a gateway that is to start on this machine as this user: it
-// also reports a store that cannot be written. The warnings are of what does not
-// prevent a start; they are returned with an error too.
+// also reports a store that cannot be written. Warnings do not prevent a start.
+// They are returned even if err is not nil.
 func Check(file string, flags ...Flag) (cfg *Config, warnings Mistakes, err error) {
 	cfg, err = load(file, flags, func(c *checker) {
 		c.check()
