@@ -12,7 +12,8 @@ import (
 )
 
 // Environment is what a command knows of its process. Nothing else of a command
-// reads the environment, or takes signals.
+// takes signals or reads the environment, except NOTIFY_SOCKET, WATCHDOG_USEC and
+// OTEL_*.
 type Environment struct {
 	Stdout, Stderr   io.Writer
 	Getenv           func(string) string
