@@ -166,10 +166,10 @@ func isSafeMethod(method string) bool {
 	return method == "GET" || method == "HEAD" || method == "OPTIONS"
 }
 
-// isSameOrigin reports whether the request is from one of the tenant's own pages.
-// It does not compare Origin with Host, which a page controls by DNS rebinding. For
-// a form on a page with the referrer policy no-referrer, browsers send the origin
-// "null" and Sec-Fetch-Site, which scripts cannot set. A preflight never has both.
+// isSameOrigin reports whether r is from one of the tenant's own pages. It does not
+// use Host, which a page controls by DNS rebinding. For a form on a page with the
+// referrer policy no-referrer, browsers send the origin "null" and Sec-Fetch-Site,
+// which scripts cannot set. A preflight never has both.
 func (p *Policy) isSameOrigin(r *Request) bool {
 	if r.Origin[0] == opaque {
 		return r.Kind != Preflight && len(r.SecFetchSite) == 1 && r.SecFetchSite[0] == "same-origin"

@@ -80,9 +80,8 @@ func isReadAsWritten(profile *idna.Profile, host, name, decoded string) bool {
 		if label == aLabels[i] {
 			continue
 		}
-		// With a hyphen in front, the label cannot begin with xn--: ToUnicode maps
-		// it, but does not decode it. ToASCII has reported all errors but that of
-		// the hyphen.
+		// With a hyphen in front, the label does not begin with xn--: ToUnicode maps
+		// it without decoding it. The only new error is that of the hyphen.
 		mapped, _ := profile.ToUnicode("-" + label)
 		if mapped = mapped[1:]; mapped != aLabels[i] && mapped != uLabels[i] {
 			return false
@@ -99,8 +98,7 @@ const (
 // hasValidJoiners reports whether every zero width non-joiner of a name is where
 // browsers accept it: after a virama, or between letters that join (RFC 5892,
 // appendix A.1). The profile does not check the letter that follows. If that letter
-// does not join, hasValidJoiners puts a zero width joiner in the non-joiner's place,
-// which the profile accepts only after a virama.
+// does not join, the non-joiner is replaced by a joiner, which needs a virama.
 func hasValidJoiners(profile *idna.Profile, name string) bool {
 	if !strings.ContainsRune(name, zwnj) {
 		return true

@@ -72,8 +72,7 @@ func validityProblem(chain *tls.Certificate, now time.Time) string {
 }
 
 // checkHostsCovered warns of tenants' hosts that no certificate covers. Like
-// browsers, it compares DNS names, whose first label may be a wildcard, and IP
-// addresses.
+// browsers, it compares names, whose first label may be a wildcard.
 func (c *Config) checkHostsCovered(served []*tls.Certificate, warn warnFunc) {
 	for i, t := range c.Tenants {
 		for j, host := range t.NamedHosts() {

@@ -12,8 +12,7 @@ import (
 )
 
 // Environment is what a command knows of its process. Nothing else of a command
-// takes signals or reads the environment, except NOTIFY_SOCKET, WATCHDOG_USEC and
-// OTEL_*.
+// takes signals, or reads variables except NOTIFY_SOCKET, WATCHDOG_USEC and OTEL_*.
 type Environment struct {
 	Stdout, Stderr   io.Writer
 	Getenv           func(string) string
