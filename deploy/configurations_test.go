@@ -15,38 +15,38 @@ import (
 	"time"
 )
 
-// TestConfigurations_AreValid holds every configuration that is shipped to the
-// gateway's own check, with files where it names secrets and the volume.
+// TestConfigurations_AreValid runs serve --check on every configuration in deploy,
+// with files in place of its secrets and its volume.
 func TestConfigurations_AreValid(t *testing.T) {
 	secrets := t.TempDir()
 	writeSecrets(t, secrets)
-	shipped := strings.NewReplacer("/run/secrets/originwarden", filepath.ToSlash(secrets), "/var/lib/originwarden", filepath.ToSlash(t.TempDir()))
+	paths := strings.NewReplacer("/run/secrets/originwarden", filepath.ToSlash(secrets), "/var/lib/originwarden", filepath.ToSlash(t.TempDir()))
 	for _, file := range []string{"compose/originwarden.yaml", "kubernetes/edge/originwarden.yaml", "kubernetes/single/originwarden.yaml", "kubernetes/example/originwarden.yaml"} {
 		t.Run(file, func(t *testing.T) {
 			text, err := os.ReadFile(file)
 			if err != nil {
 				t.Fatal(err)
 			}
-			copied := filepath.Join(t.TempDir(), "originwarden.yaml")
-			write(t, copied, shipped.Replace(string(text)))
-			if out, err := exec.Command(binary, "serve", "--check", "--config", copied).CombinedOutput(); err != nil || strings.Contains(string(out), "warning") {
+			config := filepath.Join(t.TempDir(), "originwarden.yaml")
+			writeFile(t, config, paths.Replace(string(text)))
+			if out, err := exec.Command(binary, "serve", "--check", "--config", config).CombinedOutput(); err != nil || strings.Contains(string(out), "warning") {
 				t.Errorf("%v\n%s", err, out)
 			}
 		})
 	}
 }
 
-// TestConfigurations_SayWhenAStoreIsMade holds those that outlive a first start
-// to the key that keeps a mistyped store from being a new one.
-func TestConfigurations_SayWhenAStoreIsMade(t *testing.T) {
+// TestConfigurations_SetStoreCreate checks the key that prevents a mistyped store URL
+// from creating a new store after the first rollout.
+func TestConfigurations_SetStoreCreate(t *testing.T) {
 	for _, file := range []string{"kubernetes/edge/originwarden.yaml", "kubernetes/single/originwarden.yaml", "kubernetes/example/originwarden.yaml"} {
 		if text, err := os.ReadFile(file); err != nil || !strings.Contains(string(text), "  # never, after the first rollout: ") || !strings.Contains(string(text), "\n  create: auto\n") {
-			t.Errorf("%s has no store.create with what to set it to after the first rollout (%v)", file, err)
+			t.Errorf("%s does not set store.create, with a comment that says what to set after the first rollout (%v)", file, err)
 		}
 	}
 }
 
-// writeSecrets writes what the Secrets of the manifests hold.
+// writeSecrets writes the files of the Secrets that the manifests mount.
 func writeSecrets(t *testing.T, dir string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -62,11 +62,11 @@ func writeSecrets(t *testing.T, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	inPEM := func(kind string, der []byte) string {
+	encodePEM := func(kind string, der []byte) string {
 		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
 	}
-	write(t, filepath.Join(dir, "tls", "tls.crt"), inPEM("CERTIFICATE", certificate))
-	write(t, filepath.Join(dir, "tls", "tls.key"), inPEM("PRIVATE KEY", private))
-	write(t, filepath.Join(dir, "etcd", "ca.crt"), inPEM("CERTIFICATE", certificate))
-	write(t, filepath.Join(dir, "etcd", "password"), "secret\n")
+	writeFile(t, filepath.Join(dir, "tls", "tls.crt"), encodePEM("CERTIFICATE", certificate))
+	writeFile(t, filepath.Join(dir, "tls", "tls.key"), encodePEM("PRIVATE KEY", private))
+	writeFile(t, filepath.Join(dir, "etcd", "ca.crt"), encodePEM("CERTIFICATE", certificate))
+	writeFile(t, filepath.Join(dir, "etcd", "password"), "secret\n")
 }

@@ -1,6 +1,6 @@
-// Package deploy_test holds what is deployed to the gateway that there is: the
-// configurations have to be valid, and the queries of dashboard and alerts have
-// to find their metrics.
+// Package deploy_test tests the files of deploy with the current gateway: the
+// configurations must be valid, and the metrics that the dashboard and the alerts
+// query must exist.
 package deploy_test
 
 import (
@@ -22,7 +22,7 @@ import (
 	"github.com/coder/websocket"
 )
 
-// binary is the built command.
+// binary is the path of the originwarden command that TestMain builds.
 var binary string
 
 func TestMain(m *testing.M) {
@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 		}
 		defer os.RemoveAll(dir)
 		binary = filepath.Join(dir, "originwarden.exe")
-		stamp("..")
+		statSources("..")
 		build := exec.Command("go", "build", "-o", binary, "./cmd/originwarden")
 		build.Dir = ".."
 		if out, err := build.CombinedOutput(); err != nil {
@@ -44,9 +44,9 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-// stamp looks at every source file, so that the Go command takes no result from
-// its cache when one has changed: it does not know what is built here.
-func stamp(root string) {
+// statSources calls os.Stat on every source file, so that go test does not use a cached
+// result when one has changed: it does not know about the build in TestMain.
+func statSources(root string) {
 	filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		if err == nil && (strings.HasSuffix(path, ".go") || filepath.Base(path) == "go.mod") {
 			os.Stat(path)
@@ -55,34 +55,34 @@ func stamp(root string) {
 	})
 }
 
-// gateway is a running one that has seen requests of every sort.
+// gateway is a running gateway that has served requests of every kind.
 type gateway struct {
 	tenants, admin string // addresses
 	token          string
 }
 
-// tenant answers, and takes WebSockets.
-func tenant(w http.ResponseWriter, r *http.Request) {
+// serveTenant is the handler of a tenant. It accepts WebSockets at /socket.
+func serveTenant(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path != "/socket" {
 		io.WriteString(w, "hello")
 		return
 	}
-	socket, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true}) // the gateway has decided
+	socket, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true}) // the gateway checks the origin
 	if err == nil {
 		socket.Read(r.Context())
 		socket.CloseNow()
 	}
 }
 
-// startGateway starts a gateway in front of a tenant that answers and of one
-// that does not, until the test ends.
+// startGateway starts a gateway with a reachable and an unreachable tenant. It stops
+// when the test ends.
 func startGateway(t *testing.T) *gateway {
 	t.Helper()
-	upstream := httptest.NewServer(http.HandlerFunc(tenant))
+	upstream := httptest.NewServer(http.HandlerFunc(serveTenant))
 	t.Cleanup(upstream.Close)
 	dir := t.TempDir()
 	file := filepath.Join(dir, "originwarden.yaml")
-	write(t, file, fmt.Sprintf(`
+	writeFile(t, file, fmt.Sprintf(`
 listen: 127.0.0.1:0
 admin: {listen: "127.0.0.1:0"}
 tenants:
@@ -90,17 +90,17 @@ tenants:
   - {id: gone, hosts: [gone.example], upstream: "http://%s"}
 store: {url: "sqlite:%s"}
 `, upstream.URL, closedPort(t), filepath.ToSlash(filepath.Join(dir, "lists.db"))))
-	ready := start(t, `(?m)^originwarden ready listen=(\S+) admin=(\S+)$`, binary, "serve", "--config", file)
+	ready := startProgram(t, `(?m)^originwarden ready listen=(\S+) admin=(\S+)$`, binary, "serve", "--config", file)
 	token, err := os.ReadFile(filepath.Join(dir, "admin-token"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	g := &gateway{tenants: ready[1], admin: ready[2], token: strings.TrimSpace(string(token))}
-	g.use(t)
+	g.sendRequests(t)
 	return g
 }
 
-func write(t *testing.T, file, text string) {
+func writeFile(t *testing.T, file, text string) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		t.Fatal(err)
@@ -120,9 +120,9 @@ func closedPort(t *testing.T) net.Addr {
 	return l.Addr()
 }
 
-// start starts a program until the test ends, and waits until it has written
-// what matches the pattern.
-func start(t *testing.T, pattern string, argv ...string) []string {
+// startProgram starts a program, waits until its output matches pattern, and returns
+// the match and its groups. The program is killed when the test ends.
+func startProgram(t *testing.T, pattern string, argv ...string) []string {
 	t.Helper()
 	out := filepath.Join(t.TempDir(), "output")
 	file, err := os.Create(out)
@@ -147,31 +147,31 @@ func start(t *testing.T, pattern string, argv ...string) []string {
 		found = regexp.MustCompile(pattern).FindStringSubmatch(string(text))
 		return found != nil
 	}) {
-		t.Fatalf("%q has not written %s\n%s", argv, pattern, text)
+		t.Fatalf("%q: output does not match %s\n%s", argv, pattern, text)
 	}
 	return found
 }
 
-// eventually asks until the answer is yes, for twenty seconds.
-func eventually(t *testing.T, holds func() bool) bool {
+// eventually reports whether condition becomes true within twenty seconds.
+func eventually(t *testing.T, condition func() bool) bool {
 	t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for give := time.After(20 * time.Second); ; {
-		if holds() {
+	for timeout := time.After(20 * time.Second); ; {
+		if condition() {
 			return true
 		}
 		select {
 		case <-tick.C:
-		case <-give:
+		case <-timeout:
 			return false
 		}
 	}
 }
 
-// use sends a request of every sort, so that every metric has something to
-// tell. One WebSocket stays open.
-func (g *gateway) use(t *testing.T) {
+// sendRequests sends a request of every kind, so that every metric has a value. One
+// WebSocket stays open.
+func (g *gateway) sendRequests(t *testing.T) {
 	t.Helper()
 	const listed, other = "https://app.example.com", "https://other.example"
 	const lists = "/api/v1/web-integrations"
@@ -194,22 +194,23 @@ func (g *gateway) use(t *testing.T) {
 		{"GET", "gone.example", "/", "", nil, http.StatusBadGateway},
 		{"GET", "", "/" + strings.Repeat("a", 17<<10), "", nil, http.StatusRequestURITooLong},
 	} {
-		if got := ask(t, row.method, "http://"+g.tenants+row.target, row.host, row.body, row.header); got != row.status {
-			t.Fatalf("%s %.60s: %d, not %d", row.method, row.target, got, row.status)
+		if got := sendRequest(t, row.method, "http://"+g.tenants+row.target, row.host, row.body, row.header); got != row.status {
+			t.Fatalf("%s %.60s: status %d, want %d", row.method, row.target, got, row.status)
 		}
 	}
-	ask(t, "POST", "http://"+g.admin+"/reload", "", "", authorized)
+	sendRequest(t, "POST", "http://"+g.admin+"/reload", "", "", authorized)
 	g.dial(t, listed).CloseNow()
 	g.dial(t, listed)
-	// An exchange is counted when it has ended, which is after its response.
+	// An exchange is counted when it ends, after its response.
 	for _, name := range []string{"tunnels_closed_total{", "limited_total{", "upstream_errors_total{", `reason="origin_not_listed"`} {
-		if !eventually(t, func() bool { return strings.Contains(text(t, "http://"+g.admin+"/metrics"), name) }) {
-			t.Fatalf("nothing is counted as %s", name)
+		if !eventually(t, func() bool { return strings.Contains(getBody(t, "http://"+g.admin+"/metrics"), name) }) {
+			t.Fatalf("/metrics does not contain %s", name)
 		}
 	}
 }
 
-func ask(t *testing.T, method, url, host, body string, header http.Header) int {
+// sendRequest returns the status of the response.
+func sendRequest(t *testing.T, method, url, host, body string, header http.Header) int {
 	t.Helper()
 	r, err := http.NewRequest(method, url, strings.NewReader(body))
 	if err != nil {
@@ -219,16 +220,16 @@ func ask(t *testing.T, method, url, host, body string, header http.Header) int {
 	if header != nil {
 		r.Header = header.Clone()
 	}
-	answer, err := http.DefaultClient.Do(r)
+	response, err := http.DefaultClient.Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer answer.Body.Close()
-	io.Copy(io.Discard, answer.Body)
-	return answer.StatusCode
+	defer response.Body.Close()
+	io.Copy(io.Discard, response.Body)
+	return response.StatusCode
 }
 
-// dial opens a WebSocket through the gateway, until the test ends.
+// dial opens a WebSocket through the gateway. It is closed when the test ends.
 func (g *gateway) dial(t *testing.T, origin string) *websocket.Conn {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)

@@ -18,11 +18,11 @@ const (
 	ruleTestsFile = "prometheus/rules/originwarden_test.yml"
 )
 
-// query is an expression of PromQL, and the texts that show its labels.
+// query is a PromQL expression and the labels that its legend or its alert shows.
 type query struct {
-	name  string
-	expr  string
-	shown []string // {{label}}, {{ $labels.label }}
+	name   string
+	expr   string
+	labels []string // {{label}}, {{ $labels.label }}
 }
 
 type dashboard struct {
@@ -62,13 +62,13 @@ func (d *dashboard) queries() []query {
 	var all []query
 	for _, p := range d.Panels {
 		for _, target := range p.Targets {
-			all = append(all, query{p.Title, target.Expr, labelsShown(target.LegendFormat)})
+			all = append(all, query{p.Title, target.Expr, templateLabels(target.LegendFormat)})
 		}
 	}
 	return all
 }
 
-// rule is one alert.
+// rule is an alerting rule.
 type rule struct {
 	Alert, Expr, For    string
 	Labels, Annotations map[string]string
@@ -94,10 +94,11 @@ func readRules(t *testing.T) []rule {
 }
 
 func (r *rule) query() query {
-	return query{r.Alert, r.Expr, labelsShown(r.Annotations["summary"] + r.Annotations["description"])}
+	return query{r.Alert, r.Expr, templateLabels(r.Annotations["summary"] + r.Annotations["description"])}
 }
 
-func labelsShown(text string) []string {
+// templateLabels returns the labels that a template shows.
+func templateLabels(text string) []string {
 	var names []string
 	for _, found := range regexp.MustCompile(`{{\s*(?:\$labels\.)?(\w+)\s*}}`).FindAllStringSubmatch(text, -1) {
 		names = append(names, found[1])
@@ -105,8 +106,8 @@ func labelsShown(text string) []string {
 	return names
 }
 
-// metrics are the labels of each metric of a scrape. A histogram has its own
-// name too, by which native histograms go.
+// metrics maps each scraped metric to its labels. A histogram is also there under its
+// base name, which is the name of a native histogram.
 type metrics map[string]map[string]bool
 
 func (g *gateway) scrape(t *testing.T) metrics {
@@ -114,19 +115,19 @@ func (g *gateway) scrape(t *testing.T) metrics {
 	all := metrics{}
 	add := func(name string, labels ...string) {
 		if all[name] == nil {
-			all[name] = map[string]bool{"job": true, "instance": true} // Prometheus's own
+			all[name] = map[string]bool{"job": true, "instance": true} // set by Prometheus
 		}
 		for _, label := range labels {
 			all[name][label] = true
 		}
 	}
-	for line := range strings.Lines(text(t, "http://"+g.admin+"/metrics")) {
+	for line := range strings.Lines(getBody(t, "http://"+g.admin+"/metrics")) {
 		if strings.HasPrefix(line, "#") {
 			continue
 		}
 		name, braces, _ := strings.Cut(line, "{")
 		name, _, _ = strings.Cut(name, " ")
-		labels := matchersOf(braces)
+		labels := labelNames(braces)
 		add(name, labels...)
 		if base, ok := strings.CutSuffix(name, "_bucket"); ok {
 			add(base, labels...)
@@ -135,8 +136,8 @@ func (g *gateway) scrape(t *testing.T) metrics {
 	return all
 }
 
-// matchersOf are the names of the labels in braces.
-func matchersOf(braces string) []string {
+// labelNames returns the names of the labels in braces.
+func labelNames(braces string) []string {
 	var names []string
 	for _, found := range regexp.MustCompile(`(\w+)\s*(?:=~|!=|!~|=)\s*"(?:[^"\\]|\\.)*"`).FindAllStringSubmatch(braces, -1) {
 		names = append(names, found[1])
@@ -144,25 +145,25 @@ func matchersOf(braces string) []string {
 	return names
 }
 
-// selector is a metric and what of it an expression selects.
+// selector matches a metric and its label matchers.
 var selector = regexp.MustCompile(`\b((?:originwarden|go|process)_\w+)(?:{([^}]*)})?`)
 
 var grouping = regexp.MustCompile(`\b(?:by|on|without|ignoring|group_left|group_right) \(([^)]*)\)`)
 
-func TestQueries_FindTheirMetrics(t *testing.T) {
-	there := startGateway(t).scrape(t)
+func TestQueries_UseExistingMetricsAndLabels(t *testing.T) {
+	scraped := startGateway(t).scrape(t)
 	missing := map[string][]string{}
 	for _, q := range allQueries(t) {
 		known := map[string]bool{}
 		for _, found := range selector.FindAllStringSubmatch(q.expr, -1) {
-			labels, ok := there[found[1]]
+			labels, ok := scraped[found[1]]
 			if !ok {
 				missing[found[1]] = append(missing[found[1]], q.name)
-				known = nil // what labels it has is not known
+				known = nil // its labels are unknown
 				break
 			}
 			maps.Copy(known, labels)
-			for _, label := range matchersOf(found[2]) {
+			for _, label := range labelNames(found[2]) {
 				if !labels[label] {
 					t.Errorf("%s: %s has no label %s", q.name, found[1], label)
 				}
@@ -173,18 +174,18 @@ func TestQueries_FindTheirMetrics(t *testing.T) {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(missing)) {
-		t.Errorf("there is no metric %s, which %q ask for", name, missing[name])
+		t.Errorf("no metric %s, used by %q", name, missing[name])
 	}
 }
 
-// checkLabels holds what a query groups by and shows to the labels that its
-// metrics have.
+// checkLabels checks that a query groups by and shows only labels that its metrics
+// have.
 func checkLabels(t *testing.T, q query, known map[string]bool) {
 	t.Helper()
-	if !selector.MatchString(q.expr) { // up, which has Prometheus's own
+	if !selector.MatchString(q.expr) { // up, which Prometheus itself adds
 		known = map[string]bool{"job": true, "instance": true}
 	}
-	shown := known
+	remaining := known
 	for _, found := range grouping.FindAllStringSubmatch(q.expr, -1) {
 		kept := map[string]bool{}
 		for label := range strings.SplitSeq(found[1], ",") {
@@ -193,16 +194,16 @@ func checkLabels(t *testing.T, q query, known map[string]bool) {
 			}
 			kept[label] = true
 			if !known[label] && label != "le" {
-				t.Errorf("%s: nothing has the label %s", q.name, label)
+				t.Errorf("%s: grouped by the unknown label %s", q.name, label)
 			}
 		}
 		if strings.HasPrefix(found[0], "by") && !strings.Contains(q.expr, "group_left") {
-			shown = kept
+			remaining = kept
 		}
 	}
-	for _, label := range q.shown {
-		if !shown[label] {
-			t.Errorf("%s: it shows the label %s, which its result does not have", q.name, label)
+	for _, label := range q.labels {
+		if !remaining[label] {
+			t.Errorf("%s: shows the label %s, which its result does not have", q.name, label)
 		}
 	}
 }
@@ -214,12 +215,12 @@ func allQueries(t *testing.T) []query {
 		all = append(all, r.query())
 	}
 	if len(all) < 40 {
-		t.Fatalf("only %d queries were found", len(all))
+		t.Fatalf("%d queries, want at least 40", len(all))
 	}
 	return all
 }
 
-func TestQueries_UseEveryMetricOfTheGateway(t *testing.T) {
+func TestQueries_UseEveryGatewayMetric(t *testing.T) {
 	used := map[string]bool{}
 	for _, q := range allQueries(t) {
 		for _, found := range selector.FindAllStringSubmatch(q.expr, -1) {
@@ -229,35 +230,35 @@ func TestQueries_UseEveryMetricOfTheGateway(t *testing.T) {
 	for name := range startGateway(t).scrape(t) {
 		base := regexp.MustCompile(`_(bucket|sum|count)$`).ReplaceAllString(name, "")
 		if strings.HasPrefix(name, "originwarden_") && !used[name] && !used[base] {
-			t.Errorf("neither dashboard nor alerts use %s", name)
+			t.Errorf("neither the dashboard nor an alert uses %s", name)
 		}
 	}
 }
 
-func TestDashboard_IsOfOnePiece(t *testing.T) {
+func TestDashboard_HasValidPanels(t *testing.T) {
 	d := readDashboard(t)
 	ids := map[int]bool{}
 	taken := map[[2]int]string{}
 	for _, p := range d.Panels {
 		if ids[p.ID] || p.Title == "" {
-			t.Errorf("panel %d, %q: the number is another's, or there is no title", p.ID, p.Title)
+			t.Errorf("panel %d, %q: duplicate id or no title", p.ID, p.Title)
 		}
 		ids[p.ID] = true
 		for x := p.GridPos.X; x < p.GridPos.X+p.GridPos.W; x++ {
 			for y := p.GridPos.Y; y < p.GridPos.Y+p.GridPos.H; y++ {
 				if other, ok := taken[[2]int{x, y}]; ok || x >= 24 {
-					t.Fatalf("%s is over %s, or beyond the edge", p.Title, other)
+					t.Fatalf("panel %s overlaps panel %q or is wider than the grid", p.Title, other)
 				}
 				taken[[2]int{x, y}] = p.Title
 			}
 		}
 		for _, target := range p.Targets {
 			if target.Datasource.UID != "${datasource}" || p.Datasource.UID != "${datasource}" {
-				t.Errorf("%s: its data source cannot be chosen", p.Title)
+				t.Errorf("panel %s: the data source is not ${datasource}", p.Title)
 			}
 		}
 		if p.Type != "row" && len(p.Targets) == 0 {
-			t.Errorf("%s asks nothing", p.Title)
+			t.Errorf("panel %s has no query", p.Title)
 		}
 	}
 }
@@ -271,13 +272,13 @@ func TestDashboard_DefinesItsVariables(t *testing.T) {
 	for _, q := range d.queries() {
 		for _, found := range regexp.MustCompile(`\$(\w+)`).FindAllStringSubmatch(q.expr, -1) {
 			if !defined[found[1]] {
-				t.Errorf("%s: there is no variable %s", q.name, found[1])
+				t.Errorf("%s: undefined variable %s", q.name, found[1])
 			}
 		}
 	}
 }
 
-func TestRules_TellWhatToDo(t *testing.T) {
+func TestRules_HaveSeverityTextAndRunbook(t *testing.T) {
 	manual, err := os.ReadFile("../docs/operate.md")
 	if err != nil {
 		t.Errorf("%v", err)
@@ -285,19 +286,19 @@ func TestRules_TellWhatToDo(t *testing.T) {
 	sections := anchors(string(manual))
 	for _, r := range readRules(t) {
 		if !slices.Contains([]string{"critical", "warning", "info"}, r.Labels["severity"]) {
-			t.Errorf("%s: severity is %q", r.Alert, r.Labels["severity"])
+			t.Errorf("%s: invalid severity %q", r.Alert, r.Labels["severity"])
 		}
 		if r.Annotations["summary"] == "" || r.Annotations["description"] == "" {
-			t.Errorf("%s does not say what is wrong", r.Alert)
+			t.Errorf("%s has no summary or no description", r.Alert)
 		}
 		section, ok := strings.CutPrefix(r.Annotations["runbook_url"], "docs/operate.md#")
 		if !ok || !sections[section] {
-			t.Errorf("%s: there is no %s", r.Alert, r.Annotations["runbook_url"])
+			t.Errorf("%s: no section for the runbook URL %q", r.Alert, r.Annotations["runbook_url"])
 		}
 	}
 }
 
-// anchors are those that Markdown gives to headings.
+// anchors returns the anchors of the headings.
 func anchors(markdown string) map[string]bool {
 	all := map[string]bool{}
 	for _, found := range regexp.MustCompile(`(?m)^#+ +(.+?) *$`).FindAllStringSubmatch(markdown, -1) {
@@ -307,7 +308,7 @@ func anchors(markdown string) map[string]bool {
 	return all
 }
 
-func TestRules_AreTriedBothWays(t *testing.T) {
+func TestRules_AreTestedFiringAndNotFiring(t *testing.T) {
 	text, err := os.ReadFile(ruleTestsFile)
 	if err != nil {
 		t.Fatal(err)
@@ -323,16 +324,16 @@ func TestRules_AreTriedBothWays(t *testing.T) {
 	if err := yaml.Unmarshal(text, &file); err != nil {
 		t.Fatal(err)
 	}
-	fires, rests := map[string]bool{}, map[string]bool{}
+	firing, notFiring := map[string]bool{}, map[string]bool{}
 	for _, test := range file.Tests {
 		for _, c := range test.Cases {
-			fires[c.Alert] = fires[c.Alert] || len(c.Expected) > 0
-			rests[c.Alert] = rests[c.Alert] || len(c.Expected) == 0
+			firing[c.Alert] = firing[c.Alert] || len(c.Expected) > 0
+			notFiring[c.Alert] = notFiring[c.Alert] || len(c.Expected) == 0
 		}
 	}
 	for _, r := range readRules(t) {
-		if !fires[r.Alert] || !rests[r.Alert] {
-			t.Errorf("%s: tried firing %v, tried not firing %v", r.Alert, fires[r.Alert], rests[r.Alert])
+		if !firing[r.Alert] || !notFiring[r.Alert] {
+			t.Errorf("%s: tested firing: %v, tested not firing: %v", r.Alert, firing[r.Alert], notFiring[r.Alert])
 		}
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// setting returns what a unit says about a name.
-func setting(t *testing.T, unit, name string) []string {
+// unitSetting returns the values of a setting of a unit.
+func unitSetting(t *testing.T, unit, name string) []string {
 	t.Helper()
 	text, err := os.ReadFile(unit)
 	if err != nil {
@@ -25,18 +25,18 @@ func setting(t *testing.T, unit, name string) []string {
 	return values
 }
 
-// TestUnit_StartsAgainWhatTheWatchdogHasEnded is about systemd's restarts, which
-// go by how a process has ended: SIGABRT is what a watchdog sends (WatchdogSignal)
-// and what a panic comes to.
-func TestUnit_StartsAgainWhatTheWatchdogHasEnded(t *testing.T) {
+// TestUnit_RestartsAfterWatchdogTimeout checks that SIGABRT, which the watchdog sends
+// (WatchdogSignal), ends the process with the environment of the unit. Without
+// GOTRACEBACK=crash it would exit with status 2, after which there is no restart.
+func TestUnit_RestartsAfterWatchdogTimeout(t *testing.T) {
 	const unit = "systemd/originwarden.service"
-	if got := setting(t, unit, "Restart"); !slices.Equal(got, []string{"on-failure"}) {
-		t.Fatalf("it restarts %q", got)
+	if got := unitSetting(t, unit, "Restart"); !slices.Equal(got, []string{"on-failure"}) {
+		t.Fatalf("Restart is %q, want on-failure", got)
 	}
 	dir := t.TempDir()
 	cmd := exec.Command(binary, "serve", "--upstream", "http://127.0.0.1:1", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0")
-	cmd.Dir = dir // where a core would be
-	cmd.Env = append(slices.Concat(os.Environ(), setting(t, unit, "Environment")), "ORIGINWARDEN_CONFIG=", "XDG_STATE_HOME="+dir)
+	cmd.Dir = dir // where a core dump would be
+	cmd.Env = append(slices.Concat(os.Environ(), unitSetting(t, unit, "Environment")), "ORIGINWARDEN_CONFIG=", "XDG_STATE_HOME="+dir)
 	out, err := os.Create(filepath.Join(dir, "output"))
 	if err != nil {
 		t.Fatal(err)
@@ -51,12 +51,12 @@ func TestUnit_StartsAgainWhatTheWatchdogHasEnded(t *testing.T) {
 		text, _ := os.ReadFile(out.Name())
 		return strings.Contains(string(text), "originwarden ready")
 	}) {
-		t.Fatal("it is not ready")
+		t.Fatal("the gateway is not ready")
 	}
 	cmd.Process.Signal(syscall.SIGABRT)
 	cmd.Wait()
 	ended := cmd.ProcessState.Sys().(syscall.WaitStatus)
 	if !ended.Signaled() || ended.Signal() != syscall.SIGABRT {
-		t.Errorf("it ended with %v, and %q is not restarted", cmd.ProcessState, setting(t, unit, "RestartPreventExitStatus"))
+		t.Errorf("the gateway ended with %v, want SIGABRT; statuses without a restart: %q", cmd.ProcessState, unitSetting(t, unit, "RestartPreventExitStatus"))
 	}
 }
