@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestDocuments_NameCommandsAndFlagsThatThereAre(t *testing.T) {
+func TestDocuments_UseExistingCommandsAndFlags(t *testing.T) {
 	helps := map[string]string{}
 	seen := 0
 	for name, text := range documents(t) {
@@ -20,12 +20,12 @@ func TestDocuments_NameCommandsAndFlagsThatThereAre(t *testing.T) {
 		}
 	}
 	if seen < 20 {
-		t.Errorf("only %d command lines were found", seen)
+		t.Errorf("%d command lines, want at least 20", seen)
 	}
 }
 
-// commandLines are the words after originwarden, wherever it is a command: in a
-// shell's block of code, or in a span of code.
+// commandLines returns the arguments of every originwarden command in the shell blocks
+// and code spans of a document.
 func commandLines(document string) (lines [][]string) {
 	fences, prose := split(document)
 	var shell []string
@@ -41,15 +41,15 @@ func commandLines(document string) (lines [][]string) {
 	for _, text := range shell {
 		for _, found := range command.FindAllStringSubmatch(text, -1) {
 			if ready := strings.HasPrefix(found[1], "ready "); !ready { // what serve prints
-				lines = append(lines, words(found[1]))
+				lines = append(lines, splitWords(found[1]))
 			}
 		}
 	}
 	return lines
 }
 
-// words are those of a shell's line, up to the end of the command.
-func words(line string) (all []string) {
+// splitWords returns the words of the first command in a shell line.
+func splitWords(line string) (all []string) {
 	for _, found := range regexp.MustCompile(`'[^']*'|"[^"]*"|[|;&)#>]|[^\s|;&)#>'"]+`).FindAllString(line, -1) {
 		if strings.ContainsAny(found[:1], "|;&)#>") {
 			break
@@ -59,27 +59,27 @@ func words(line string) (all []string) {
 	return all
 }
 
-// checkCommand says what is wrong with a command line, or "".
+// checkCommand returns what is wrong with a command line, or "".
 func checkCommand(helps map[string]string, line []string) string {
-	path := 0 // words that name the command
-	for path < len(line) && slices.Contains(below(help(helps, line[:path])), line[path]) {
+	path := 0 // number of words that name the command
+	for path < len(line) && slices.Contains(subcommands(help(helps, line[:path])), line[path]) {
 		path++
 	}
 	text := help(helps, line[:path])
-	if len(line) > path && below(text) != nil && !strings.HasPrefix(line[path], "-") {
-		return "there is no command " + line[path]
+	if len(line) > path && subcommands(text) != nil && !strings.HasPrefix(line[path], "-") {
+		return "unknown command " + line[path]
 	}
 	for _, word := range line[path:] {
 		flag, _, _ := strings.Cut(word, "=")
 		if strings.HasPrefix(flag, "-") && len(flag) > 1 && flag != "--help" &&
 			!regexp.MustCompile(`(?m)^ .*(^|[ ,])`+regexp.QuoteMeta(flag)+`\b`).MatchString(text) {
-			return "there is no flag " + flag
+			return "unknown flag " + flag
 		}
 	}
 	return ""
 }
 
-// help is what a command says of itself.
+// help returns the output of a command with --help, and caches it in helps.
 func help(helps map[string]string, command []string) string {
 	name := strings.Join(command, " ")
 	if _, known := helps[name]; !known {
@@ -92,8 +92,8 @@ func help(helps map[string]string, command []string) string {
 	return helps[name]
 }
 
-// below are the commands that a help lists.
-func below(help string) (names []string) {
+// subcommands returns the commands that a help text lists.
+func subcommands(help string) (names []string) {
 	_, list, found := strings.Cut(help, "Available Commands:\n")
 	if !found {
 		return nil

@@ -15,29 +15,29 @@ import (
 	"originwarden/cmd/originwarden/config"
 )
 
-// described is the default of the one key whose default depends on others.
-const described = "tenants[].public_origins"
+// computed is the key whose default depends on other keys.
+const computed = "tenants[].public_origins"
 
-func TestConfigure_HasEveryKeyWithItsDefault(t *testing.T) {
-	there := leaves(reflect.ValueOf(defaults(t)).Elem(), "")
+func TestConfigure_ListsEveryKeyAndDefault(t *testing.T) {
+	values := leaves(reflect.ValueOf(defaults(t)).Elem(), "")
 	for key, documented := range documentedKeys(t) {
-		value, known := there[key]
+		value, known := values[key]
 		if !known {
-			t.Errorf("it has %s, which is no key", key)
+			t.Errorf("%s is not a key of the configuration", key)
 			continue
 		}
-		delete(there, key)
-		if err := isDefault(key, documented, value); err != nil {
+		delete(values, key)
+		if err := checkDefault(key, documented, value); err != nil {
 			t.Errorf("%s: %v", key, err)
 		}
 	}
-	for key := range there {
-		t.Errorf("it has no %s", key)
+	for key := range values {
+		t.Errorf("%s is not documented", key)
 	}
 }
 
-// defaults are those of a configuration with a tenant, a token and a certificate of which
-// nothing is said but what has to be.
+// defaults returns a configuration with a tenant, a token and a certificate that has only
+// the required values.
 func defaults(t *testing.T) *config.Config {
 	t.Helper()
 	cfg, err := config.Parse("c.yaml", []byte("tenants: [{id: a, upstream: 'http://127.0.0.1:1'}]"))
@@ -49,24 +49,24 @@ func defaults(t *testing.T) *config.Config {
 	return cfg
 }
 
-// documentedKeys are the default cells by key.
+// documentedKeys maps each documented key to the cell with its default.
 func documentedKeys(t *testing.T) map[string]string {
 	t.Helper()
 	keys := map[string]string{}
-	for _, row := range table(read(t, "configure.md"), "Key", "Default", "Unit or values", "Meaning") {
+	for _, row := range table(readFile(t, "configure.md"), "Key", "Default", "Unit or values", "Meaning") {
 		key, ok := code(row[0])
 		if !ok || len(row) != 4 || slices.Contains(row, "") {
-			t.Fatalf("a row is not like the others: %q", row)
+			t.Fatalf("invalid row: %q", row)
 		}
-		if _, doubled := keys[key]; doubled {
-			t.Errorf("it has %s twice", key)
+		if _, repeated := keys[key]; repeated {
+			t.Errorf("%s is documented twice", key)
 		}
 		keys[key] = row[1]
 	}
 	return keys
 }
 
-// leaves are the values of a configuration that have no keys inside, by path.
+// leaves returns the values of a configuration that have no keys of their own, by path.
 func leaves(v reflect.Value, path string) map[string]reflect.Value {
 	all := map[string]reflect.Value{}
 	for i := range v.NumField() {
@@ -93,38 +93,38 @@ func hasKeys(typ reflect.Type) bool {
 	return typ.Kind() == reflect.Struct && typ.NumField() > 0 && typ.Field(0).Tag.Get("yaml") != ""
 }
 
-// isDefault compares what a cell says with the default that there is.
-func isDefault(key, cell string, value reflect.Value) error {
-	if required(key) || key == described {
+// checkDefault compares a documented default with the actual one.
+func checkDefault(key, cell string, value reflect.Value) error {
+	if required(key) || key == computed {
 		if _, isValue := code(cell); isValue || required(key) != (cell == "required") {
-			return errors.New("it has no default of its own, and the document says " + cell)
+			return errors.New("it has no fixed default, but the document says " + cell)
 		}
 		return nil
 	}
 	text, ok := code(cell)
 	if !ok {
-		return errors.New("the default is no value: " + cell)
+		return errors.New("the documented default is not a value: " + cell)
 	}
 	got := reflect.New(value.Type())
-	if err := parse(text, got.Interface()); err != nil {
+	if err := parseValue(text, got.Interface()); err != nil {
 		return err
 	}
 	isEmpty := value.Kind() == reflect.Slice && value.Len() == 0 && got.Elem().Len() == 0
 	if !isEmpty && !reflect.DeepEqual(got.Elem().Interface(), value.Interface()) {
-		return errors.New("the default is another one than " + text)
+		return errors.New("the default is not " + text)
 	}
 	return nil
 }
 
-// parse reads a value as a configuration's file has it.
-func parse(text string, into any) error {
-	if form, ok := into.(encoding.TextUnmarshaler); ok {
-		return form.UnmarshalText([]byte(strings.Trim(text, `"`)))
+// parseValue decodes a value as in a configuration file.
+func parseValue(text string, target any) error {
+	if unmarshaler, ok := target.(encoding.TextUnmarshaler); ok {
+		return unmarshaler.UnmarshalText([]byte(strings.Trim(text, `"`)))
 	}
-	return yaml.Unmarshal([]byte(text), into)
+	return yaml.Unmarshal([]byte(text), target)
 }
 
-// required reports whether a file without the key is no configuration.
+// required reports whether a configuration without the key is invalid.
 func required(key string) bool {
 	list, name, found := strings.Cut(key, "[].")
 	if !found {
@@ -138,23 +138,23 @@ func required(key string) bool {
 	return err != nil && regexp.MustCompile(regexp.QuoteMeta(list)+`\[0\] has no `+regexp.QuoteMeta(name)+`(?m:$)`).MatchString(err.Error())
 }
 
-func TestConfigure_TellsWhatWaitsForARestart(t *testing.T) {
-	_, told, found := strings.Cut(read(t, "configure.md"), "which need a restart. The log")
+func TestConfigure_ListsKeysThatNeedRestart(t *testing.T) {
+	_, text, found := strings.Cut(readFile(t, "configure.md"), "which need a restart. The log")
 	if !found {
-		t.Fatal("it does not tell")
+		t.Fatal("configure.md does not list the keys that need a restart")
 	}
-	told, _, _ = strings.Cut(told, "\n\nLists are not part of the configuration")
+	text, _, _ = strings.Cut(text, "\n\nLists are not part of the configuration")
 	for key := range documentedKeys(t) {
 		section, _, _ := strings.Cut(key, ".")
-		waits := strings.Contains(told, "`"+key+"`") || strings.Contains(told, "all of `"+section+"`")
-		if got := waitsForRestart(t, key); got != waits {
-			t.Errorf("%s: waits for a restart: %v, and the document says %v", key, got, waits)
+		want := strings.Contains(text, "`"+key+"`") || strings.Contains(text, "all of `"+section+"`")
+		if got := needsRestart(t, key); got != want {
+			t.Errorf("%s: needs a restart: %v, but the document says %v", key, got, want)
 		}
 	}
 }
 
-// waitsForRestart reports whether a reload leaves a change of the key aside.
-func waitsForRestart(t *testing.T, key string) bool {
+// needsRestart reports whether a reload does not apply a change of the key.
+func needsRestart(t *testing.T, key string) bool {
 	t.Helper()
 	before, after := defaults(t), defaults(t)
 	change(leaves(reflect.ValueOf(after).Elem(), "")[key])
@@ -162,7 +162,7 @@ func waitsForRestart(t *testing.T, key string) bool {
 	return len(waiting) > 0
 }
 
-// change makes a value another one.
+// change sets v to a different value.
 func change(v reflect.Value) {
 	switch v.Kind() {
 	case reflect.String:
@@ -186,7 +186,7 @@ func change(v reflect.Value) {
 	}
 }
 
-func TestDocuments_ShowConfigurationsThatAreValid(t *testing.T) {
+func TestDocuments_ShowValidConfigurations(t *testing.T) {
 	for name, text := range documents(t) {
 		fences, _ := split(text)
 		for _, f := range fences {
@@ -194,7 +194,7 @@ func TestDocuments_ShowConfigurationsThatAreValid(t *testing.T) {
 				continue
 			}
 			if _, err := config.Parse(name, []byte(f.text)); err != nil {
-				t.Errorf("%s, the block of line %d: %v", name, f.line, err)
+				t.Errorf("%s:%d: %v", name, f.line, err)
 			}
 		}
 	}

@@ -1,5 +1,5 @@
-// Package docs_test holds the documents to the program: the keys of the
-// configuration, the commands, the reasons, and the links.
+// Package docs_test checks the documents against the program: the keys of the
+// configuration, the commands, the reasons, the log messages and the links.
 package docs_test
 
 import (
@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// binary is the built command.
+// binary is the path of the originwarden command that TestMain builds.
 var binary string
 
 func TestMain(m *testing.M) {
@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 		}
 		defer os.RemoveAll(dir)
 		binary = filepath.Join(dir, "originwarden.exe")
-		stamp("..")
+		statSources("..")
 		build := exec.Command("go", "build", "-o", binary, "./cmd/originwarden")
 		build.Dir = ".."
 		if out, err := build.CombinedOutput(); err != nil {
@@ -36,9 +36,9 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-// stamp looks at every source file, so that the Go command takes no result from
-// its cache when one has changed: it does not know what is built here.
-func stamp(root string) {
+// statSources calls os.Stat on every source file, so that go test does not use a cached
+// result when one has changed: it does not know about the build in TestMain.
+func statSources(root string) {
 	filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		if err == nil && (strings.HasSuffix(path, ".go") || filepath.Base(path) == "go.mod") {
 			os.Stat(path)
@@ -47,7 +47,7 @@ func stamp(root string) {
 	})
 }
 
-// documents are those of this folder, and others with commands and links.
+// documents returns the documents of this folder and the READMEs, by name.
 func documents(t *testing.T) map[string]string {
 	t.Helper()
 	names, err := filepath.Glob("*.md")
@@ -56,12 +56,12 @@ func documents(t *testing.T) map[string]string {
 	}
 	all := map[string]string{}
 	for _, name := range append(names, "../README.md", "../deploy/README.md") {
-		all[name] = read(t, name)
+		all[name] = readFile(t, name)
 	}
 	return all
 }
 
-func read(t *testing.T, name string) string {
+func readFile(t *testing.T, name string) string {
 	t.Helper()
 	text, err := os.ReadFile(name)
 	if err != nil {
@@ -76,8 +76,8 @@ type fence struct {
 	line           int
 }
 
-// split returns a document's blocks of code, and the rest of it with their
-// lines empty.
+// split returns a document's blocks of code, and the document with the lines of the
+// blocks emptied.
 func split(document string) (fences []fence, prose string) {
 	var rest []string
 	var open *fence
@@ -99,11 +99,11 @@ func split(document string) (fences []fence, prose string) {
 	return fences, strings.Join(rest, "\n")
 }
 
-// table returns the cells of the rows below every header of these names.
+// table returns the rows of all tables whose columns begin with header.
 func table(document string, header ...string) (rows [][]string) {
 	inside := false
 	for line := range strings.Lines(document) {
-		cells := cellsOf(line)
+		cells := parseRow(line)
 		switch {
 		case cells == nil:
 			inside = false
@@ -116,7 +116,8 @@ func table(document string, header ...string) (rows [][]string) {
 	return rows
 }
 
-func cellsOf(line string) []string {
+// parseRow returns the cells of a line of a table, or nil if it is no such line.
+func parseRow(line string) []string {
 	line, found := strings.CutPrefix(strings.TrimSpace(line), "|")
 	if !found {
 		return nil
@@ -130,7 +131,7 @@ func cellsOf(line string) []string {
 
 var codeSpan = regexp.MustCompile("^`([^`]+)`$")
 
-// code returns what a cell has as code, if that is all it has.
+// code returns the text of a cell that is a single code span.
 func code(cell string) (string, bool) {
 	found := codeSpan.FindStringSubmatch(cell)
 	if found == nil {

@@ -10,7 +10,7 @@ import (
 	"unicode"
 )
 
-func TestDocuments_LinkToWhatThereIs(t *testing.T) {
+func TestDocuments_HaveValidLinks(t *testing.T) {
 	for name, text := range documents(t) {
 		_, prose := split(text)
 		for _, found := range regexp.MustCompile(`\]\(([^)\s]+)\)`).FindAllStringSubmatch(prose, -1) {
@@ -21,10 +21,10 @@ func TestDocuments_LinkToWhatThereIs(t *testing.T) {
 	}
 }
 
-// The alerts' runbooks are relative to the project.
-func TestAlerts_LinkToASectionOfTheirOwn(t *testing.T) {
+// The runbook URLs of the alerts are relative to the root of the project.
+func TestAlerts_LinkToRunbooks(t *testing.T) {
 	const rules = "../deploy/prometheus/rules/originwarden.yml"
-	links := regexp.MustCompile(`runbook_url: (\S+)`).FindAllStringSubmatch(read(t, rules), -1)
+	links := regexp.MustCompile(`runbook_url: (\S+)`).FindAllStringSubmatch(readFile(t, rules), -1)
 	if len(links) == 0 {
 		t.Fatal("no alert has a runbook")
 	}
@@ -34,15 +34,15 @@ func TestAlerts_LinkToASectionOfTheirOwn(t *testing.T) {
 		_, anchor, _ := strings.Cut(link[1], "#")
 		linked[anchor] = true
 	}
-	_, alerts, _ := strings.Cut(read(t, "operate.md"), "\n## Alerts\n")
+	_, alerts, _ := strings.Cut(readFile(t, "operate.md"), "\n## Alerts\n")
 	for anchor := range anchors(alerts) {
 		if !linked[anchor] {
 			t.Errorf("no alert links to the section %s", anchor)
 		}
 	}
-	for _, alert := range regexp.MustCompile(`- alert: (\w+)`).FindAllStringSubmatch(read(t, rules), -1) {
+	for _, alert := range regexp.MustCompile(`- alert: (\w+)`).FindAllStringSubmatch(readFile(t, rules), -1) {
 		if !strings.Contains(alerts, "`"+alert[1]+"`") {
-			t.Errorf("there is nothing about the alert %s", alert[1])
+			t.Errorf("operate.md does not mention the alert %s", alert[1])
 		}
 	}
 }
@@ -50,18 +50,18 @@ func TestAlerts_LinkToASectionOfTheirOwn(t *testing.T) {
 func checkLink(t *testing.T, from, folder, target string) {
 	t.Helper()
 	file, anchor, _ := strings.Cut(target, "#")
-	at := filepath.Join(folder, filepath.FromSlash(file))
+	path := filepath.Join(folder, filepath.FromSlash(file))
 	if file == "" {
-		at = from
+		path = from
 	}
-	if _, err := os.Stat(at); err != nil {
-		t.Errorf("%s links to %s, which is not there", from, target)
-	} else if anchor != "" && !anchors(read(t, at))[anchor] {
-		t.Errorf("%s links to %s, which has no such section", from, target)
+	if _, err := os.Stat(path); err != nil {
+		t.Errorf("%s links to %s, which does not exist", from, target)
+	} else if anchor != "" && !anchors(readFile(t, path))[anchor] {
+		t.Errorf("%s links to %s, but there is no such section", from, target)
 	}
 }
 
-// anchors are those of a document's headings, as forges make them.
+// anchors returns the anchors of the headings of a document, as GitHub computes them.
 func anchors(document string) map[string]bool {
 	all := map[string]bool{}
 	_, prose := split(document)
