@@ -21,23 +21,23 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 )
 
-// image is what the Dockerfile makes, built without an engine: each stage is a
-// directory, and the commands of the build stage run on this machine, in the
-// place of its base image.
+// image is the image of the Dockerfile, built without a container engine: each stage
+// is a directory, and the commands of the build stage run on this machine instead of
+// in the base image.
 type image struct {
 	root    string // of the last stage
 	workdir string
 	user    string
 	env     []string
-	command []string // with the entry point
+	command []string // including the entry point
 	health  []string
 }
 
-// builder runs the instructions of one stage after the other.
+// builder runs the instructions of all stages in order.
 type builder struct {
 	t      *testing.T
 	stages map[string]string // roots by name
-	args   []string          // of the engine, which RUN sees
+	args   []string          // build arguments of the engine, for RUN
 	image
 }
 
@@ -68,15 +68,15 @@ func buildImage(t *testing.T) *image {
 		}
 	}
 	if first := stages[0]; !strings.HasPrefix(first.BaseName, "golang:"+goVersion(t)+".") {
-		t.Errorf("%s builds what needs Go %s", first.BaseName, goVersion(t))
+		t.Errorf("the base image of the build is %s, want Go %s", first.BaseName, goVersion(t))
 	}
 	if last := stages[len(stages)-1]; last.BaseName != "scratch" {
-		t.Errorf("the image begins with %s", last.BaseName)
+		t.Errorf("the base image is %s, want scratch", last.BaseName)
 	}
 	return &b.image
 }
 
-// goVersion is the one that the project asks for, such as 1.26.
+// goVersion returns the version of Go in go.mod, such as 1.26.
 func goVersion(t *testing.T) string {
 	t.Helper()
 	text, err := os.ReadFile("../../go.mod")
@@ -85,7 +85,7 @@ func goVersion(t *testing.T) string {
 	}
 	found := regexp.MustCompile(`(?m)^go (\d+\.\d+)`).FindSubmatch(text)
 	if found == nil {
-		t.Fatal("go.mod asks for no Go")
+		t.Fatal("go.mod has no Go version")
 	}
 	return string(found[1])
 }
@@ -102,7 +102,7 @@ func (b *builder) run(command instructions.Command) error {
 			}
 		}
 	case *instructions.RunCommand:
-		return b.shell(c)
+		return b.runShell(c)
 	case *instructions.UserCommand:
 		b.user = c.User
 	case *instructions.EnvCommand:
@@ -120,16 +120,16 @@ func (b *builder) run(command instructions.Command) error {
 		b.command = append(b.command, c.CmdLine...)
 	case *instructions.ArgCommand, *instructions.ExposeCommand:
 	default:
-		return errors.New("nothing is known about this instruction")
+		return errors.New("unsupported instruction")
 	}
 	return nil
 }
 
-// shell runs a RUN in the working directory of the stage.
-func (b *builder) shell(c *instructions.RunCommand) error {
+// runShell runs a RUN instruction in the working directory of the stage.
+func (b *builder) runShell(c *instructions.RunCommand) error {
 	line := strings.Join(c.CmdLine, " ")
 	if regexp.MustCompile(`(^|[ =])/`).MatchString(line) {
-		return errors.New("an absolute path would be one of this machine")
+		return errors.New("an absolute path would be a path of this machine")
 	}
 	cmd := exec.CommandContext(b.t.Context(), "sh", "-c", line)
 	cmd.Dir = filepath.Join(b.root, b.workdir)
@@ -140,8 +140,9 @@ func (b *builder) shell(c *instructions.RunCommand) error {
 	return nil
 }
 
-// copy copies a source of the context, or of another stage. What the other
-// stage does not have comes with its base image, and from this machine here.
+// copy copies a source from the build context or from another stage. A file that the
+// other stage does not have belongs to its base image, so it is copied from this
+// machine.
 func (b *builder) copy(c *instructions.CopyCommand, source string) error {
 	to := c.DestPath
 	if !filepath.IsAbs(to) {
@@ -166,7 +167,7 @@ func (b *builder) copy(c *instructions.CopyCommand, source string) error {
 	return os.Chown(to, uid, gid)
 }
 
-// context is a copy of the project as git knows it.
+// context returns a directory with the files of the project that git does not ignore.
 func (b *builder) context() string {
 	if dir := b.stages["context"]; dir != "" {
 		return dir
@@ -181,7 +182,7 @@ func (b *builder) context() string {
 	}
 	for name := range strings.SplitSeq(strings.Trim(string(names), "\x00"), "\x00") {
 		err := copyFile(filepath.Join("../..", name), filepath.Join(dir, name))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) { // deleted, and not committed yet
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // a deletion that is not committed yet
 			b.t.Fatal(err)
 		}
 	}
@@ -223,18 +224,18 @@ func copyFile(from, to string) error {
 	return errors.Join(err, out.Close())
 }
 
-// TestImage runs the image as an engine would: nothing in its root but what the
-// Dockerfile puts there, without privileges, in a network of its own.
+// TestImage runs the image as a container engine would: in its own root directory and
+// network namespace, without privileges.
 func TestImage(t *testing.T) {
 	if os.Getuid() != 0 {
-		t.Skip("only root can change the root")
+		t.Skip("chroot needs root")
 	}
 	img := buildImage(t)
-	t.Run("is static", func(t *testing.T) { testStatic(t, filepath.Join(img.root, "originwarden")) })
-	t.Run("runs and tells its health", func(t *testing.T) {
-		runtime.LockOSThread() // and never unlocked: the thread ends with its network
+	t.Run("static binary", func(t *testing.T) { testStatic(t, filepath.Join(img.root, "originwarden")) })
+	t.Run("health check", func(t *testing.T) {
+		runtime.LockOSThread() // never unlocked, so that the thread and its network end with the goroutine
 		if err := syscall.Unshare(syscall.CLONE_NEWNET); err != nil {
-			t.Skipf("no network of its own: %v", err)
+			t.Skipf("cannot create a network namespace: %v", err)
 		}
 		if out, err := exec.Command("ip", "link", "set", "lo", "up").CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s", err, out)
@@ -251,11 +252,11 @@ func testStatic(t *testing.T, binary string) {
 	defer file.Close()
 	libraries, err := file.ImportedLibraries()
 	if err != nil || len(libraries) > 0 {
-		t.Errorf("it imports %v, %v", libraries, err)
+		t.Errorf("imported libraries %v, error %v, want none", libraries, err)
 	}
 	for _, segment := range file.Progs {
 		if segment.Type == elf.PT_INTERP {
-			t.Error("it asks for an interpreter")
+			t.Error("the binary has an interpreter")
 		}
 	}
 }
@@ -265,7 +266,7 @@ func (i *image) start(t *testing.T, argv []string) (*exec.Cmd, *strings.Builder)
 	t.Helper()
 	var uid, gid uint32
 	if n, _ := fmt.Sscanf(i.user, "%d:%d", &uid, &gid); n != 2 || uid == 0 || gid == 0 {
-		t.Fatalf("it runs as %q: Kubernetes wants a number that is not root's", i.user)
+		t.Fatalf("user %q, want a numeric user and group that are not root's (runAsNonRoot)", i.user)
 	}
 	var out strings.Builder
 	cmd := &exec.Cmd{
@@ -278,7 +279,8 @@ func (i *image) start(t *testing.T, argv []string) (*exec.Cmd, *strings.Builder)
 	return cmd, &out
 }
 
-func (i *image) healthy(t *testing.T) error {
+// checkHealth runs the health check of the image.
+func (i *image) checkHealth(t *testing.T) error {
 	cmd, out := i.start(t, i.health)
 	if err := cmd.Wait(); err != nil {
 		return fmt.Errorf("%w: %s", err, out)
@@ -287,40 +289,40 @@ func (i *image) healthy(t *testing.T) error {
 }
 
 func testRun(t *testing.T, img *image) {
-	configure(t, img.root)
+	writeConfiguration(t, img.root)
 	gateway, log := img.start(t, img.command)
 	ended := make(chan error, 1)
 	go func() { ended <- gateway.Wait() }()
 	defer gateway.Process.Kill()
 	var err error
 	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
-		if err = img.healthy(t); err == nil {
+		if err = img.checkHealth(t); err == nil {
 			break
 		}
 	}
 	if err != nil {
 		gateway.Process.Kill()
-		t.Fatalf("%q: %v; it ended with %v\n%s", img.health, err, <-ended, log)
+		t.Fatalf("%q: %v; the gateway ended with %v\n%s", img.health, err, <-ended, log)
 	}
 	gateway.Process.Signal(syscall.SIGTERM)
 	if err := <-ended; err != nil {
-		t.Errorf("it ended with %v\n%s", err, log)
+		t.Errorf("the gateway ended with %v\n%s", err, log)
 	}
-	if img.healthy(t) == nil {
-		t.Error("it is healthy when it does not run")
+	if img.checkHealth(t) == nil {
+		t.Error("the health check succeeds after the gateway has ended")
 	}
 }
 
-// configure gives the image the configuration of compose, on a store that needs
-// nobody else.
-func configure(t *testing.T, root string) {
+// writeConfiguration writes the configuration of compose to the image, with an SQLite
+// store instead of etcd.
+func writeConfiguration(t *testing.T, root string) {
 	t.Helper()
 	text, err := os.ReadFile("../compose/originwarden.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
 	text = regexp.MustCompile(`etcd://\S+`).ReplaceAll(text, []byte("sqlite:/var/lib/originwarden/lists.db"))
-	text = regexp.MustCompile(`(?m)^cache:\n( .*\n)+`).ReplaceAll(text, nil) // which is for a store on other machines
+	text = regexp.MustCompile(`(?m)^cache:\n( .*\n)+`).ReplaceAll(text, nil) // needed only with a store on other machines
 	file := filepath.Join(root, "etc/originwarden/originwarden.yaml")
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		t.Fatal(err)

@@ -1,7 +1,7 @@
-// Package check holds the manifests, the compose file and the Dockerfile to
-// what reads them: kustomize, the validation of Kubernetes' API, the Compose
-// specification and BuildKit's parser. It is a module of its own, so that the
-// product does not depend on any of them.
+// Package check tests the manifests, the compose file and the Dockerfile with
+// kustomize, the validation of the Kubernetes API, the loader of Compose and the
+// parser of BuildKit. It is a separate module, so that the product does not depend on
+// any of them.
 package check
 
 import (
@@ -43,7 +43,7 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
-// manifests are what a kustomization comes to.
+// manifests are the objects of a kustomization.
 type manifests struct {
 	workloads  []workload
 	services   []*corev1.Service
@@ -62,22 +62,22 @@ type workload struct {
 	strategy v1.DeploymentStrategy
 }
 
-// build builds a kustomization, and decodes every object with no field unknown
-// and none twice.
-func build(t *testing.T, dir string) *manifests {
+// buildManifests builds a kustomization, and decodes and validates every object. An
+// unknown or repeated field is an error.
+func buildManifests(t *testing.T, dir string) *manifests {
 	t.Helper()
 	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	strict := decoder(t)
+	decoder := newDecoder(t)
 	m := &manifests{configs: map[string]*corev1.ConfigMap{}, namespaces: map[string]bool{}}
 	for _, resource := range built.Resources() {
 		text, err := resource.AsYAML()
 		if err != nil {
 			t.Fatal(err)
 		}
-		object, _, err := strict.Decode(text, nil, nil)
+		object, _, err := decoder.Decode(text, nil, nil)
 		if err != nil {
 			t.Errorf("%s: %v\n%s", dir, err, text)
 			continue
@@ -90,8 +90,9 @@ func build(t *testing.T, dir string) *manifests {
 	return m
 }
 
-// decoder knows the cluster's own types, and those of Prometheus' operator.
-func decoder(t *testing.T) runtime.Decoder {
+// newDecoder returns a decoder for the types of Kubernetes and of the Prometheus
+// operator.
+func newDecoder(t *testing.T) runtime.Decoder {
 	t.Helper()
 	if err := monitoringv1.AddToScheme(legacyscheme.Scheme); err != nil {
 		t.Fatal(err)
@@ -99,7 +100,7 @@ func decoder(t *testing.T) runtime.Decoder {
 	return serializer.NewCodecFactory(legacyscheme.Scheme, serializer.EnableStrict).UniversalDeserializer()
 }
 
-// validate holds an object to what the cluster's API does when it is created.
+// validate validates an object as the Kubernetes API does when it is created.
 func validate(t *testing.T, object runtime.Object) field.ErrorList {
 	t.Helper()
 	if _, custom := object.(*monitoringv1.ServiceMonitor); custom {
@@ -118,10 +119,10 @@ func validate(t *testing.T, object runtime.Object) field.ErrorList {
 		return appsvalidation.ValidateStatefulSet(o, pod.GetValidationOptionsFromPodTemplate(&o.Spec.Template, nil))
 	case *core.Service:
 		if o.Spec.ExternalTrafficPolicy == core.ServiceExternalTrafficPolicyLocal {
-			o.Spec.HealthCheckNodePort = 30000 // the cluster gives one
+			o.Spec.HealthCheckNodePort = 30000 // the cluster assigns one
 		}
 		if o.Spec.ClusterIP == core.ClusterIPNone {
-			o.Spec.ClusterIPs = []string{core.ClusterIPNone} // what the cluster makes of it
+			o.Spec.ClusterIPs = []string{core.ClusterIPNone} // as the cluster sets it
 		}
 		return corevalidation.ValidateServiceCreate(o)
 	case *core.ConfigMap:
@@ -133,7 +134,7 @@ func validate(t *testing.T, object runtime.Object) field.ErrorList {
 	case *networking.NetworkPolicy:
 		return networkingvalidation.ValidateNetworkPolicy(o, networkingvalidation.NetworkPolicyValidationOptions{})
 	}
-	t.Errorf("nothing is known about a %T", object)
+	t.Errorf("cannot validate a %T", object)
 	return nil
 }
 
@@ -160,88 +161,89 @@ func (m *manifests) add(object runtime.Object) {
 	}
 }
 
-// each calls f with what every kustomization comes to.
-func each(t *testing.T, f func(t *testing.T, m *manifests)) {
+// forEach runs f as a subtest with the manifests of every kustomization.
+func forEach(t *testing.T, f func(t *testing.T, m *manifests)) {
 	for _, name := range []string{"edge", "single", "example"} {
-		t.Run(name, func(t *testing.T) { f(t, build(t, "../kubernetes/"+name)) })
+		t.Run(name, func(t *testing.T) { f(t, buildManifests(t, "../kubernetes/"+name)) })
 	}
 }
 
-func TestManifests_SelectThePodsOfTheirDeployment(t *testing.T) {
-	each(t, func(t *testing.T, m *manifests) {
+func TestManifests_SelectTheirPods(t *testing.T) {
+	forEach(t, func(t *testing.T, m *manifests) {
 		if len(m.workloads) != 1 || len(m.services) != 1 || len(m.policies) != 1 || len(m.configs) != 1 {
-			t.Fatalf("%+v", m)
+			t.Fatalf("want one workload, Service, NetworkPolicy and ConfigMap: %+v", m)
 		}
 		pods := labels.Set(m.workloads[0].template.Labels)
-		selects := func(what string, selector *metav1.LabelSelector) {
+		expectSelected := func(what string, selector *metav1.LabelSelector) {
 			parsed, err := metav1.LabelSelectorAsSelector(selector)
 			if err != nil || parsed.Empty() || !parsed.Matches(pods) {
-				t.Errorf("%s selects by %v (%v), the pods have %v", what, selector, err, pods)
+				t.Errorf("%s: selector %v (%v) does not match the pods' labels %v", what, selector, err, pods)
 			}
 		}
-		selects("the Deployment or StatefulSet", m.workloads[0].selector)
-		selects("the Service", &metav1.LabelSelector{MatchLabels: m.services[0].Spec.Selector})
-		selects("the NetworkPolicy", &m.policies[0].Spec.PodSelector)
+		expectSelected("Deployment or StatefulSet", m.workloads[0].selector)
+		expectSelected("Service", &metav1.LabelSelector{MatchLabels: m.services[0].Spec.Selector})
+		expectSelected("NetworkPolicy", &m.policies[0].Spec.PodSelector)
 		for _, budget := range m.budgets {
-			selects("the PodDisruptionBudget", budget.Spec.Selector)
+			expectSelected("PodDisruptionBudget", budget.Spec.Selector)
 		}
 		for _, spread := range m.workloads[0].template.Spec.TopologySpreadConstraints {
-			selects("the spread over "+spread.TopologyKey, spread.LabelSelector)
+			expectSelected("spread over "+spread.TopologyKey, spread.LabelSelector)
 		}
 		delete(m.namespaces, "")
 		if len(m.namespaces) != 1 {
-			t.Errorf("they are in %v", m.namespaces)
+			t.Errorf("namespaces %v, want one", m.namespaces)
 		}
 	})
 }
 
-// gateway returns the gateway's container, wherever it is in the pod.
-func gateway(t *testing.T, pod *corev1.PodSpec) *corev1.Container {
+// gatewayContainer returns the container or init container of the gateway.
+func gatewayContainer(t *testing.T, pod *corev1.PodSpec) *corev1.Container {
 	t.Helper()
 	for _, container := range slices.Concat(pod.Containers, pod.InitContainers) {
 		if container.Name == "originwarden" {
 			return &container
 		}
 	}
-	t.Fatal("no container is the gateway")
+	t.Fatal("no container named originwarden")
 	return nil
 }
 
-func TestManifests_NameOnlyWhatThereIs(t *testing.T) {
-	secrets := []string{"originwarden-tls", "originwarden-etcd"} // an operator's own
-	each(t, func(t *testing.T, m *manifests) {
+func TestManifests_UseExistingVolumesAndConfigMaps(t *testing.T) {
+	secrets := []string{"originwarden-tls", "originwarden-etcd"} // created by the operator, see deploy/README.md
+	forEach(t, func(t *testing.T, m *manifests) {
 		pod := &m.workloads[0].template.Spec
 		volumes := map[string]bool{}
 		for _, v := range pod.Volumes {
 			volumes[v.Name] = true
 			if v.ConfigMap != nil && (m.configs[v.ConfigMap.Name] == nil || m.configs[v.ConfigMap.Name].Data["originwarden.yaml"] == "") {
-				t.Errorf("the volume %s is of the ConfigMap %s, which has no originwarden.yaml", v.Name, v.ConfigMap.Name)
+				t.Errorf("volume %s: the ConfigMap %s has no originwarden.yaml", v.Name, v.ConfigMap.Name)
 			}
 			if v.Secret != nil && !slices.Contains(secrets, v.Secret.SecretName) {
-				t.Errorf("no operator has been told of the Secret %s", v.Secret.SecretName)
+				t.Errorf("unexpected Secret %s", v.Secret.SecretName)
 			}
 		}
 		for _, claim := range m.workloads[0].claims {
 			volumes[claim.Name] = true
 		}
-		container := gateway(t, pod)
+		container := gatewayContainer(t, pod)
 		for _, mount := range container.VolumeMounts {
 			if !volumes[mount.Name] {
-				t.Errorf("there is no volume %s", mount.Name)
+				t.Errorf("no volume %s", mount.Name)
 			}
 			delete(volumes, mount.Name)
 		}
 		if len(volumes) > 0 {
-			t.Errorf("nobody mounts %v", volumes)
+			t.Errorf("volumes that are not mounted: %v", volumes)
 		}
 		if !strings.Contains(container.Image, ":") {
-			t.Errorf("no kustomization names the image: %s", container.Image)
+			t.Errorf("image %q has no tag", container.Image)
 		}
 	})
 }
 
-// portOf is the number of a container's port, by number or name; 0 if it has none.
-func portOf(container *corev1.Container, port intstr.IntOrString) int32 {
+// containerPort returns the number of a container's port, by number or name, or 0 if
+// there is none.
+func containerPort(container *corev1.Container, port intstr.IntOrString) int32 {
 	for _, p := range container.Ports {
 		if p.ContainerPort == port.IntVal || port.Type == intstr.String && p.Name == port.StrVal {
 			return p.ContainerPort
@@ -250,32 +252,32 @@ func portOf(container *corev1.Container, port intstr.IntOrString) int32 {
 	return 0
 }
 
-func TestManifests_OpenThePortsOfTheConfiguration(t *testing.T) {
-	each(t, func(t *testing.T, m *manifests) {
-		container := gateway(t, &m.workloads[0].template.Spec)
-		tenants, admin := listeners(t, m)
-		expect := func(what string, got, want int32) {
+func TestManifests_UseConfiguredPorts(t *testing.T) {
+	forEach(t, func(t *testing.T, m *manifests) {
+		container := gatewayContainer(t, &m.workloads[0].template.Spec)
+		tenants, admin := configuredPorts(t, m)
+		expectPort := func(what string, got, want int32) {
 			if got != want {
-				t.Errorf("%s is port %d, not %d", what, got, want)
+				t.Errorf("%s: port %d, want %d", what, got, want)
 			}
 		}
-		expect("the Service", portOf(container, m.services[0].Spec.Ports[0].TargetPort), tenants)
+		expectPort("Service", containerPort(container, m.services[0].Spec.Ports[0].TargetPort), tenants)
 		for name, probe := range map[string]*corev1.Probe{"startup": container.StartupProbe, "liveness": container.LivenessProbe, "readiness": container.ReadinessProbe} {
-			expect(name, portOf(container, probe.HTTPGet.Port), admin)
+			expectPort(name+" probe", containerPort(container, probe.HTTPGet.Port), admin)
 		}
 		for _, rule := range m.policies[0].Spec.Ingress {
-			switch port := portOf(container, *rule.Ports[0].Port); {
+			switch port := containerPort(container, *rule.Ports[0].Port); {
 			case len(rule.From) == 0:
-				expect("what everybody reaches", port, tenants)
+				expectPort("NetworkPolicy rule without from", port, tenants)
 			default:
-				expect("what some reach", port, admin)
+				expectPort("NetworkPolicy rule with from", port, admin)
 			}
 		}
 	})
 }
 
-// listeners are the ports of the configuration.
-func listeners(t *testing.T, m *manifests) (tenants, admin int32) {
+// configuredPorts returns the ports in the configuration.
+func configuredPorts(t *testing.T, m *manifests) (tenants, admin int32) {
 	t.Helper()
 	var cfg struct {
 		Listen string
@@ -286,10 +288,10 @@ func listeners(t *testing.T, m *manifests) (tenants, admin int32) {
 			t.Fatal(err)
 		}
 	}
-	number := func(address string) int32 {
+	parsePort := func(address string) int32 {
 		host, port, _ := net.SplitHostPort(address)
 		if host != "0.0.0.0" {
-			t.Errorf("nobody reaches %s", address)
+			t.Errorf("address %q is not reachable from outside the pod", address)
 		}
 		n, err := strconv.ParseInt(port, 10, 32)
 		if err != nil {
@@ -297,56 +299,56 @@ func listeners(t *testing.T, m *manifests) (tenants, admin int32) {
 		}
 		return int32(n)
 	}
-	return number(cfg.Listen), number(cfg.Admin.Listen)
+	return parsePort(cfg.Listen), parsePort(cfg.Admin.Listen)
 }
 
-// TestManifests_RunWithoutPrivileges is the Pod Security Standard "restricted",
-// and a root file system that nobody writes.
+// TestManifests_RunWithoutPrivileges checks the Pod Security Standard "restricted", and
+// that the root file system is read-only.
 func TestManifests_RunWithoutPrivileges(t *testing.T) {
-	standard, err := podsecurity.NewEvaluator(podsecurity.DefaultChecks())
+	evaluator, err := podsecurity.NewEvaluator(podsecurity.DefaultChecks())
 	if err != nil {
 		t.Fatal(err)
 	}
 	restricted := admission.LevelVersion{Level: admission.LevelRestricted, Version: admission.LatestVersion()}
-	each(t, func(t *testing.T, m *manifests) {
+	forEach(t, func(t *testing.T, m *manifests) {
 		template := m.workloads[0].template
-		for _, result := range standard.EvaluatePod(restricted, &template.ObjectMeta, &template.Spec) {
+		for _, result := range evaluator.EvaluatePod(restricted, &template.ObjectMeta, &template.Spec) {
 			if !result.Allowed {
 				t.Errorf("%s: %s", result.ForbiddenReason, result.ForbiddenDetail)
 			}
 		}
 		if token := template.Spec.AutomountServiceAccountToken; token == nil || *token {
-			t.Error("the pod has a token of the cluster's API")
+			t.Error("the pod has a token for the Kubernetes API")
 		}
 		for _, c := range slices.Concat(template.Spec.Containers, template.Spec.InitContainers) {
 			if readOnly := c.SecurityContext.ReadOnlyRootFilesystem; readOnly == nil || !*readOnly {
-				t.Errorf("%s writes its root file system", c.Name)
+				t.Errorf("%s: the root file system is not read-only", c.Name)
 			}
 		}
 	})
 }
 
-// The default of timeouts.drain, in seconds.
-const drain = 10
+// drainSeconds is the default of timeouts.drain.
+const drainSeconds = 10
 
 func TestManifests_LeaveTimeToDrain(t *testing.T) {
-	each(t, func(t *testing.T, m *manifests) {
+	forEach(t, func(t *testing.T, m *manifests) {
 		pod := &m.workloads[0].template.Spec
-		grace, before := int64(30), int64(0) // the API's default
+		grace, preStop := int64(30), int64(0) // the defaults of the API
 		if pod.TerminationGracePeriodSeconds != nil {
 			grace = *pod.TerminationGracePeriodSeconds
 		}
 		for _, c := range slices.Concat(pod.Containers, pod.InitContainers) {
 			if c.Lifecycle != nil && c.Lifecycle.PreStop != nil {
-				before = max(before, c.Lifecycle.PreStop.Sleep.Seconds)
+				preStop = max(preStop, c.Lifecycle.PreStop.Sleep.Seconds)
 			}
 		}
-		if grace <= before+drain {
-			t.Errorf("%d s are not enough for a preStop of %d s and a drain of %d s", grace, before, drain)
+		if grace <= preStop+drainSeconds {
+			t.Errorf("termination grace period %d s, want more than a preStop of %d s and a drain of %d s", grace, preStop, drainSeconds)
 		}
-		container := gateway(t, pod)
+		container := gatewayContainer(t, pod)
 		if r := container.Resources; r.Requests.Memory().Cmp(*r.Limits.Memory()) >= 0 || r.Requests.Memory().IsZero() {
-			t.Errorf("GOMEMLIMIT, %s, is not below the limit of %s", r.Requests.Memory(), r.Limits.Memory())
+			t.Errorf("GOMEMLIMIT (the requested memory) is %s, want less than the limit of %s", r.Requests.Memory(), r.Limits.Memory())
 		}
 	})
 }

@@ -14,14 +14,15 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 )
 
-// monitored is a kustomization with the component for Prometheus' operator.
-func monitored(t *testing.T, name string) *manifests {
+// buildMonitored builds a kustomization with the component for the Prometheus operator.
+func buildMonitored(t *testing.T, name string) *manifests {
 	t.Helper()
-	return build(t, overlay(t, "namespace: originwarden\nresources: [../"+name+"]\ncomponents: [../monitoring]\n"))
+	return buildManifests(t, writeOverlay(t, "namespace: originwarden\nresources: [../"+name+"]\ncomponents: [../monitoring]\n"))
 }
 
-// overlay is a folder beside the kustomizations that are shipped.
-func overlay(t *testing.T, kustomization string) string {
+// writeOverlay writes a kustomization to a directory next to a copy of those of
+// deploy/kubernetes, and returns the directory.
+func writeOverlay(t *testing.T, kustomization string) string {
 	t.Helper()
 	root := filepath.Join(t.TempDir(), "kubernetes")
 	if out, err := exec.Command("cp", "-r", "../kubernetes", root).CombinedOutput(); err != nil {
@@ -37,61 +38,62 @@ func overlay(t *testing.T, kustomization string) string {
 	return filepath.Join(root, "overlay")
 }
 
-func TestMonitor_AsksEveryGateway(t *testing.T) {
+func TestMonitor_ScrapesEveryGateway(t *testing.T) {
 	for _, name := range []string{"edge", "single"} {
 		t.Run(name, func(t *testing.T) {
-			m := monitored(t, name)
+			m := buildMonitored(t, name)
 			if len(m.monitors) != 1 {
-				t.Fatalf("%+v", m)
+				t.Fatalf("want one ServiceMonitor: %+v", m)
 			}
 			monitor := m.monitors[0]
 			selector, err := metav1.LabelSelectorAsSelector(&monitor.Spec.Selector)
 			if err != nil {
 				t.Fatal(err)
 			}
-			asked := 0
+			selected := 0
 			for _, service := range m.services {
 				if !selector.Matches(labels.Set(service.Labels)) {
 					continue
 				}
-				asked++
+				selected++
 				if job := service.Labels[monitor.Spec.JobLabel]; job != "originwarden" {
-					t.Errorf("the job is %q, which no alert looks for", job)
+					t.Errorf("job %q, want originwarden, which the alerts select", job)
 				}
 				if !service.Spec.PublishNotReadyAddresses || service.Namespace != monitor.Namespace {
-					t.Errorf("%s is not of every gateway", service.Name)
+					t.Errorf("%s does not include the gateways that are not ready, or is in another namespace", service.Name)
 				}
 				pods := m.workloads[0].template
 				if !labels.SelectorFromSet(service.Spec.Selector).Matches(labels.Set(pods.Labels)) {
-					t.Errorf("%s selects %v, the pods have %v", service.Name, service.Spec.Selector, pods.Labels)
+					t.Errorf("%s: selector %v does not match the pods' labels %v", service.Name, service.Spec.Selector, pods.Labels)
 				}
 				port := service.Spec.Ports[0]
-				_, admin := listeners(t, m)
-				if got := portOf(gateway(t, &pods.Spec), port.TargetPort); got != admin || port.Name != monitor.Spec.Endpoints[0].Port {
-					t.Errorf("port %s is %d, the admin address is %d", port.Name, got, admin)
+				_, admin := configuredPorts(t, m)
+				if got := containerPort(gatewayContainer(t, &pods.Spec), port.TargetPort); got != admin || port.Name != monitor.Spec.Endpoints[0].Port {
+					t.Errorf("port %s is %d, want the admin port %d", port.Name, got, admin)
 				}
 			}
-			if asked != 1 || portOf(gateway(t, &m.workloads[0].template.Spec), intstr.FromString("admin")) == 0 {
-				t.Errorf("it asks %d services", asked)
+			if selected != 1 || containerPort(gatewayContainer(t, &m.workloads[0].template.Spec), intstr.FromString("admin")) == 0 {
+				t.Errorf("the ServiceMonitor selects %d services, want 1 with the admin port", selected)
 			}
 		})
 	}
 }
 
-// A gateway that has no lists is not ready, and the old ones serve until it is.
-func TestEdge_KeepsOldGatewaysUntilNewOnesHaveLists(t *testing.T) {
-	m := build(t, "../kubernetes/edge")
-	if most := m.workloads[0].strategy.RollingUpdate.MaxUnavailable; most.IntValue() != 0 || most.Type != intstr.Int {
-		t.Errorf("a rollout takes %s gateways away before there are others", most)
+// A new gateway is not ready before it has loaded the lists. The old ones serve until then.
+func TestEdge_KeepsOldGatewaysUntilNewOnesAreReady(t *testing.T) {
+	m := buildManifests(t, "../kubernetes/edge")
+	if unavailable := m.workloads[0].strategy.RollingUpdate.MaxUnavailable; unavailable.IntValue() != 0 || unavailable.Type != intstr.Int {
+		t.Errorf("maxUnavailable is %s, want 0", unavailable)
 	}
-	if path := gateway(t, &m.workloads[0].template.Spec).ReadinessProbe.HTTPGet.Path; path != "/readyz" {
-		t.Errorf("a new gateway is ready when %s says so, with lists or without", path)
+	if path := gatewayContainer(t, &m.workloads[0].template.Spec).ReadinessProbe.HTTPGet.Path; path != "/readyz" {
+		t.Errorf("readiness probe %s, want /readyz", path)
 	}
 }
 
 const runbooks = "https://git.example.com/originwarden/blob/main/docs"
 
-func rules(t *testing.T, args ...string) string {
+// printRules returns the output of rules.sh.
+func printRules(t *testing.T, args ...string) string {
 	t.Helper()
 	out, err := exec.Command("../rules.sh", args...).Output()
 	if err != nil {
@@ -100,8 +102,8 @@ func rules(t *testing.T, args ...string) string {
 	return string(out)
 }
 
-func TestRules_AreAPrometheusRule(t *testing.T) {
-	object, _, err := decoder(t).Decode([]byte(rules(t, "--kubernetes", runbooks)), nil, nil)
+func TestRules_ConvertToPrometheusRule(t *testing.T) {
+	object, _, err := newDecoder(t).Decode([]byte(printRules(t, "--kubernetes", runbooks)), nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,17 +117,17 @@ func TestRules_AreAPrometheusRule(t *testing.T) {
 			}
 		}
 	}
-	if shipped := strings.Count(rules(t, runbooks), "- alert:"); alerts != shipped || alerts == 0 {
-		t.Errorf("it has %d of %d alerts", alerts, shipped)
+	if want := strings.Count(printRules(t, runbooks), "- alert:"); alerts != want || alerts == 0 {
+		t.Errorf("%d alerts, want %d", alerts, want)
 	}
 }
 
-func TestRules_LinkToWhereRunbooksArePublished(t *testing.T) {
+func TestRules_LinkToPublishedRunbooks(t *testing.T) {
 	for _, url := range []string{runbooks, runbooks + "/"} {
-		links := slices.DeleteFunc(strings.Split(rules(t, url), "\n"), func(line string) bool { return !strings.Contains(line, "runbook_url:") })
+		links := slices.DeleteFunc(strings.Split(printRules(t, url), "\n"), func(line string) bool { return !strings.Contains(line, "runbook_url:") })
 		for _, link := range links {
 			if !strings.Contains(link, " "+runbooks+"/operate.md#") {
-				t.Errorf("%s: %s", url, link)
+				t.Errorf("%s: link %s", url, link)
 			}
 		}
 		if len(links) == 0 {
@@ -134,7 +136,7 @@ func TestRules_LinkToWhereRunbooksArePublished(t *testing.T) {
 	}
 	for _, args := range [][]string{nil, {"--kubernetes"}, {"docs"}, {"https://x.example/a|b"}, {runbooks, "more"}} {
 		if out, err := exec.Command("../rules.sh", args...).Output(); err == nil || len(out) > 0 {
-			t.Errorf("%q: %v\n%s", args, err, out)
+			t.Errorf("%q: error %v, output %q, want an error without output", args, err, out)
 		}
 	}
 }
