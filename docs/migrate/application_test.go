@@ -12,7 +12,7 @@ import (
 	"github.com/coder/websocket"
 )
 
-// An application has orders, for whoever has its cookie, and a WebSocket.
+// An application serves orders to clients with its cookie, and a WebSocket.
 type application struct {
 	address string
 	rules   atomic.Bool // whether it has CORS rules of its own
@@ -35,7 +35,7 @@ func (a *application) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.URL.Path == "/sign-in":
 		http.SetCookie(w, &http.Cookie{Name: "session", Value: "s1", Path: "/", Secure: true, SameSite: http.SameSiteNoneMode})
 		w.WriteHeader(http.StatusNoContent)
-	case r.URL.Path == "/events": // without the cookie, which browsers do not send from other sites
+	case r.URL.Path == "/events": // needs no cookie, because browsers may not send it from another site
 		echo(w, r)
 	case !hasSession(r):
 		w.WriteHeader(http.StatusUnauthorized)
@@ -47,7 +47,7 @@ func (a *application) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// An order says how it was asked for.
+// An order describes the request for it.
 type order struct {
 	Method  string
 	Gateway bool // through the gateway, which adds traceparent
@@ -59,7 +59,7 @@ func hasSession(r *http.Request) bool {
 }
 
 func echo(w http.ResponseWriter, r *http.Request) {
-	socket, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true}) // any origin: the gateway decides
+	socket, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true}) // the gateway checks the origin
 	if err != nil {
 		return
 	}
@@ -72,8 +72,8 @@ func echo(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// applyRules sets the CORS headers that the old rules say, and tells whether that
-// was all.
+// applyRules sets the CORS headers of the old rules. It reports whether it has also
+// written the response, as for a preflight.
 func applyRules(w http.ResponseWriter, r *http.Request) bool {
 	if origin := r.Header.Get("Origin"); regexp.MustCompile(`^https://[a-z0-9-]+\.example\.com$`).MatchString(origin) {
 		w.Header().Set("Access-Control-Allow-Origin", origin)

@@ -23,11 +23,11 @@ import (
 //go:embed page.html
 var pageHTML string
 
-// A certificate is for every name: the browser is told not to look.
+// A certificate serves for every name, because the browser ignores certificate errors.
 type certificate tls.Certificate
 
-// startPages serves the page on every host, and returns the server's address
-// and certificate.
+// startPages starts a server of page.html for all hosts, and returns its address and
+// its certificate.
 func startPages(t *testing.T) (string, certificate) {
 	t.Helper()
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -38,7 +38,7 @@ func startPages(t *testing.T) (string, certificate) {
 	return server.Listener.Addr().String(), certificate(server.TLS.Certificates[0])
 }
 
-// write writes the certificate's files where the snippets have them.
+// write writes the certificate to the files that the snippets name.
 func (c certificate) write(t *testing.T, dir string) {
 	t.Helper()
 	key, err := x509.MarshalPKCS8PrivateKey(c.PrivateKey)
@@ -58,8 +58,8 @@ func (c certificate) write(t *testing.T, dir string) {
 	}
 }
 
-// startBrowser starts Chromium, to which the API is at one address and all pages
-// are at another.
+// startBrowser starts Chromium, which connects to api for the API's host and to pages
+// for all other hosts.
 func startBrowser(t *testing.T, api, pages string) context.Context {
 	t.Helper()
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
@@ -77,17 +77,17 @@ func startBrowser(t *testing.T, api, pages string) context.Context {
 	return browser
 }
 
-// A page is one in a tab of its own, signed in.
+// A page is page.html in its own tab, signed in to the application.
 type page struct {
 	tab    context.Context
 	origin string
 
 	mu      sync.Mutex
-	reasons []string // why requests failed, which a script is not told
+	reasons []string // why requests failed, which scripts cannot see
 }
 
-// noteReason keeps why the browser gave a request up.
-func (p *page) noteReason(event any) {
+// recordFailure records why a request of the browser failed.
+func (p *page) recordFailure(event any) {
 	failed, ok := event.(*network.EventLoadingFailed)
 	if !ok {
 		return
@@ -106,18 +106,18 @@ func openPage(t *testing.T, browser context.Context, origin string) *page {
 	tab, cancel := chromedp.NewContext(browser)
 	t.Cleanup(cancel)
 	p := &page{tab: tab, origin: origin}
-	if err := chromedp.Listen(tab, p.noteReason); err != nil {
+	if err := chromedp.Listen(tab, p.recordFailure); err != nil {
 		t.Fatal(err)
 	}
 	if err := chromedp.Do(tab, chromedp.Navigate(origin)); err != nil {
 		t.Fatal(err)
 	}
-	run[bool](t, p, "signIn()")
+	runScript[bool](t, p, "signIn()")
 	return p
 }
 
-// run runs a script in a page to its end, and decodes what it resolves to.
-func run[T any](t *testing.T, p *page, script string) T {
+// runScript runs a script in a page, and returns the value of its promise.
+func runScript[T any](t *testing.T, p *page, script string) T {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(p.tab, 30*time.Second)
 	defer cancel()

@@ -11,20 +11,20 @@ import (
 	"testing"
 )
 
-// A product is what stands at the edge.
+// A product is a proxy that can be the edge.
 type product struct {
-	heading string // of its section
-	// frame puts the page's snippet into a configuration for a test's directory.
-	frame  func(dir, snippet, port string) string
+	heading string // of its section in migrate.md
+	// wrap returns a complete configuration with the snippet, for a test's directory.
+	wrap   func(dir, snippet, port string) string
 	start  func(dir string) *exec.Cmd
 	reload func(t *testing.T, dir string, running *exec.Cmd)
-	// keepsSockets says that a reload leaves open WebSockets alone.
+	// keepsSockets reports whether open WebSockets survive a reload.
 	keepsSockets bool
 }
 
 var nginx = product{
 	heading: "## nginx",
-	frame: func(dir, snippet, port string) string {
+	wrap: func(dir, snippet, port string) string {
 		return fmt.Sprintf(`
 pid %[1]s/nginx.pid;
 error_log %[1]s/error.log;
@@ -44,14 +44,14 @@ scgi_temp_path %[1]s/scgi;
 		return exec.Command("nginx", "-e", dir+"/error.log", "-c", dir+"/config", "-g", "daemon off;")
 	},
 	reload: func(t *testing.T, dir string, _ *exec.Cmd) {
-		execute(t, "nginx", "-e", dir+"/error.log", "-c", dir+"/config", "-s", "reload")
+		runCommand(t, "nginx", "-e", dir+"/error.log", "-c", dir+"/config", "-s", "reload")
 	},
 	keepsSockets: true,
 }
 
 var caddy = product{
 	heading: "## Caddy",
-	frame: func(dir, snippet, port string) string {
+	wrap: func(dir, snippet, port string) string {
 		return fmt.Sprintf("{\n\tadmin unix/%s/admin.sock\n\thttps_port %s\n\tauto_https disable_redirects\n\tstorage file_system %s/storage\n}\n%s",
 			dir, port, dir, snippet)
 	},
@@ -61,13 +61,13 @@ var caddy = product{
 		return command
 	},
 	reload: func(t *testing.T, dir string, _ *exec.Cmd) {
-		execute(t, "caddy", "reload", "--config", dir+"/config", "--adapter", "caddyfile", "--address", "unix/"+dir+"/admin.sock")
+		runCommand(t, "caddy", "reload", "--config", dir+"/config", "--adapter", "caddyfile", "--address", "unix/"+dir+"/admin.sock")
 	},
 }
 
 var haproxy = product{
 	heading: "## HAProxy",
-	frame: func(dir, snippet, port string) string {
+	wrap: func(dir, snippet, port string) string {
 		return strings.Replace(strings.Replace(snippet, "bind :443", "bind 127.0.0.1:"+port, 1), "/run/haproxy/", dir+"/", 1)
 	},
 	start: func(dir string) *exec.Cmd {
@@ -81,14 +81,14 @@ var haproxy = product{
 	keepsSockets: true,
 }
 
-// An edge is a product that runs.
+// An edge is a running product.
 type edge struct {
 	product
 	dir, port string
 	running   *exec.Cmd
 }
 
-// startEdge starts a product with a configuration.
+// startEdge starts a product with a configuration. It is stopped when the test ends.
 func startEdge(t *testing.T, product product, certificate certificate, config string) *edge {
 	t.Helper()
 	e := &edge{product: product, dir: t.TempDir(), port: freePort(t)}
@@ -100,37 +100,37 @@ func startEdge(t *testing.T, product product, certificate certificate, config st
 		t.Fatal(err)
 	}
 	e.running.Stdout, e.running.Stderr = log, log
-	start(t, e.running)
+	startCommand(t, e.running)
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("%s: %s", product.heading, logOf(e.dir))
+			t.Logf("%s: %s", product.heading, readLog(e.dir))
 		}
 	})
 	return e
 }
 
-func logOf(dir string) string {
+func readLog(dir string) string {
 	text, _ := os.ReadFile(filepath.Join(dir, "log"))
 	return string(text)
 }
 
-// write writes a configuration whose certificates are the test's.
+// write writes a configuration with the certificates of the test.
 func (e *edge) write(t *testing.T, config string) {
 	t.Helper()
 	config = strings.NewReplacer("/etc/ssl/", e.dir+"/", "/etc/haproxy/", e.dir+"/").Replace(config)
-	if err := os.WriteFile(filepath.Join(e.dir, "config"), []byte(e.frame(e.dir, config, e.port)), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(e.dir, "config"), []byte(e.wrap(e.dir, config, e.port)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// reloadNow has the edge read its configuration, as an operator does.
+// reloadNow makes the edge read its configuration again, as an operator does.
 func (e *edge) reloadNow(t *testing.T) {
 	t.Helper()
 	e.reload(t, e.dir, e.running)
 }
 
-// freePort returns one that nobody listens at: these products do not say which
-// one they were given for port 0.
+// freePort returns a port on which nothing listens. With port 0, these products would
+// not report the port that they use.
 func freePort(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -11,13 +11,14 @@ import (
 	"testing"
 )
 
-// A gateway is a running originwarden with the page's configuration.
+// A gateway is a running originwarden with the configuration of migrate.md.
 type gateway struct {
-	config        string // as the page has it
+	config        string // as in migrate.md
 	dir           string
 	listen, admin string // addresses
 }
 
+// startGateway starts a gateway in mode report. It is stopped when the test ends.
 func startGateway(t *testing.T, config, upstream string) *gateway {
 	t.Helper()
 	g := &gateway{config: config, dir: t.TempDir()}
@@ -30,7 +31,7 @@ func startGateway(t *testing.T, config, upstream string) *gateway {
 	if err != nil {
 		t.Fatal(err)
 	}
-	start(t, command)
+	startCommand(t, command)
 	line, _ := bufio.NewReader(out).ReadString('\n')
 	found := regexp.MustCompile(`listen=(\S+) admin=(\S+)`).FindStringSubmatch(line)
 	if found == nil {
@@ -44,7 +45,7 @@ func startGateway(t *testing.T, config, upstream string) *gateway {
 
 func (g *gateway) path(name string) string { return filepath.Join(g.dir, name) }
 
-// write writes the configuration with another mode.
+// write writes the configuration with the mode.
 func (g *gateway) write(t *testing.T, mode string) {
 	t.Helper()
 	config := replaceOnce(t, g.config, "mode: report", "mode: "+mode)
@@ -53,14 +54,14 @@ func (g *gateway) write(t *testing.T, mode string) {
 	}
 }
 
-// setMode has the gateway take another mode, as an operator does.
+// setMode changes the gateway's mode by a reload, as an operator does.
 func (g *gateway) setMode(t *testing.T, mode string) {
 	t.Helper()
 	g.write(t, mode)
-	execute(t, binary, "reload", "--admin", "http://"+g.admin, "--token-file", g.path("admin-token"))
+	runCommand(t, binary, "reload", "--admin", "http://"+g.admin, "--token-file", g.path("admin-token"))
 }
 
-// token is the one that the first start has made.
+// token returns the token that the gateway created at its first start.
 func (g *gateway) token(t *testing.T) string {
 	t.Helper()
 	token, err := os.ReadFile(g.path("admin-token"))

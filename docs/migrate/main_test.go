@@ -1,5 +1,5 @@
-// Package migrate_test goes the ways of docs/migrate.md with the snippets that
-// the page has: real proxies, and a browser that never stops asking.
+// Package migrate_test takes the steps of docs/migrate.md, with its snippets, in real
+// proxies, while a browser sends requests all the time.
 package migrate_test
 
 import (
@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// binary is the built command.
+// binary is the path of the originwarden command that TestMain builds.
 var binary string
 
 func TestMain(m *testing.M) {
@@ -32,8 +32,8 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-// start runs a command until the test ends.
-func start(t *testing.T, command *exec.Cmd) {
+// startCommand starts a command. It is stopped when the test ends.
+func startCommand(t *testing.T, command *exec.Cmd) {
 	t.Helper()
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
@@ -44,8 +44,8 @@ func start(t *testing.T, command *exec.Cmd) {
 	})
 }
 
-// execute runs a command to its end.
-func execute(t *testing.T, name string, arguments ...string) {
+// runCommand runs a command and fails the test if the command fails.
+func runCommand(t *testing.T, name string, arguments ...string) {
 	t.Helper()
 	if out, err := exec.Command(name, arguments...).CombinedOutput(); err != nil {
 		t.Fatalf("%s %q: %v\n%s", name, arguments, err, out)

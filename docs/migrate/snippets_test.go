@@ -19,13 +19,13 @@ func readSection(t *testing.T, heading string) []block {
 	}
 	level, _, _ := strings.Cut(heading, " ")
 	section, _, _ = strings.Cut(section, "\n"+level+" ")
-	return blocksOf(section)
+	return parseBlocks(section)
 }
 
-// A block is one of code.
+// A block is a block of code.
 type block struct{ language, text string }
 
-func blocksOf(section string) (blocks []block) {
+func parseBlocks(section string) (blocks []block) {
 	for i, part := range strings.Split("\n"+section, "\n```") {
 		if i%2 == 1 {
 			language, text, _ := strings.Cut(part, "\n")
@@ -35,8 +35,8 @@ func blocksOf(section string) (blocks []block) {
 	return blocks
 }
 
-// configurations returns what a section's configuration is at first, and after
-// each of its diffs.
+// configurations returns the first configuration of a section, and the configuration
+// after each of its diffs.
 func configurations(t *testing.T, heading string) []string {
 	t.Helper()
 	var all []string
@@ -51,8 +51,8 @@ func configurations(t *testing.T, heading string) []string {
 	return all
 }
 
-// applyDiff replaces what each hunk takes out, which has to be there once, by
-// what it puts in. Hunks are separated by @@.
+// applyDiff applies the hunks of a diff, which are separated by @@. The old lines of a
+// hunk must occur exactly once.
 func applyDiff(t *testing.T, text, diff string) string {
 	t.Helper()
 	for hunk := range strings.SplitSeq(diff, "@@\n") {
@@ -70,23 +70,24 @@ func applyDiff(t *testing.T, text, diff string) string {
 	return text
 }
 
+// replaceOnce replaces old, which must occur exactly once.
 func replaceOnce(t *testing.T, text, old, new string) string {
 	t.Helper()
 	if n := strings.Count(text, old); n != 1 {
-		t.Fatalf("there are %d of\n%s\nin\n%s", n, old, text)
+		t.Fatalf("%d occurrences, want 1, of\n%s\nin\n%s", n, old, text)
 	}
 	return strings.Replace(text, old, new, 1)
 }
 
-func TestSnippets_DiffsFitWhatTheyChange(t *testing.T) {
+func TestSnippets_DiffsRemoveTheRules(t *testing.T) {
 	for _, heading := range []string{"## nginx", "## Caddy", "## HAProxy", "## Traefik", "## Kong", "## Envoy"} {
 		all := configurations(t, heading)
 		if len(all) != 3 {
-			t.Fatalf("%s has %d configurations", heading, len(all))
+			t.Fatalf("%s: %d configurations, want 3", heading, len(all))
 		}
 		before, after := all[0], all[2]
 		if !strings.Contains(strings.ToLower(before), "origin") || strings.Contains(after, "ccess") && strings.Contains(after, "rigin") {
-			t.Errorf("%s has rules at the end:\n%s", heading, after)
+			t.Errorf("%s: no CORS rules at first, or some left at the end:\n%s", heading, after)
 		}
 	}
 }
