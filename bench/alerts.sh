@@ -9,8 +9,8 @@ source "$(dirname "$0")/gateway.sh"
 go build -o "$work/originwarden" ./cmd/originwarden
 go build -o "$work/tenant" ./bench/tenant
 (cd store/etcd/etcdtest && go build -o "$work/member" ./member)
-begun=$(date +%s)
-say() { printf '%3ds  %s\n' "$(($(date +%s) - begun))" "$*"; }
+started_at=$(date +%s)
+say() { printf '%3ds  %s\n' "$(($(date +%s) - started_at))" "$*"; }
 fail() { say "$*"; tail -n 5 "$work"/*.log; exit 1; }
 
 "$work/tenant" >"$work/tenant.out" &
@@ -78,9 +78,9 @@ alerts() {
   curl -sf "http://$watcher/api/v1/query" --data-urlencode "query=ALERTS{alertstate=\"$1\"}" |
     grep -o '"alertname":"[^"]*"' | cut -d'"' -f4 | sort -u | paste -sd' ' || true
 }
-# expect ALERTS...: waits until exactly these fire, for some time if there are none,
-# and prints each change on the way.
-expect() {
+# expect_alerts [ALERT...]: waits until exactly these alerts have been firing for a
+# while, and prints each change until then.
+expect_alerts() {
   local want=$* firing pending seen=- same=0
   for _ in $(seq 120); do
     firing=$(alerts firing) pending=$(alerts pending)
@@ -101,11 +101,11 @@ expect() {
   done
   fail "firing instead of exactly ${want:-no alert}: ${firing:--}"
 }
-# passes: fails unless a request of a listed origin succeeds.
-passes() {
+# expect_allowed: fails unless a request of a listed origin succeeds.
+expect_allowed() {
   local status
   status=$(curl -sk -o /dev/null -w '%{http_code}' -H 'Origin: https://listed.example' "https://$listen/")
-  [ "$status" = 200 ] || fail "a listed origin gets $status"
+  [ "$status" = 200 ] || fail "status $status for a listed origin, want 200"
 }
 before=''
 
@@ -117,35 +117,35 @@ sleep 3
 wrk -t1 -c4 -d300s -H 'Origin: https://listed.example' "https://$listen/" >"$work/wrk.out" &
 started+=($!)
 say 'no problem'
-expect
-passes
+expect_alerts
+expect_allowed
 
 say 'the tenant stops'
 kill -STOP "$tenant"
-expect OriginwardenTenantDown OriginwardenTenantFailing
+expect_alerts OriginwardenTenantDown OriginwardenTenantFailing
 say 'the tenant continues'
 kill -CONT "$tenant"
-expect
-passes
+expect_alerts
+expect_allowed
 
 say 'the configuration has a mistake'
 write_configuration 'nonsense: 1'
 kill -HUP "$gateway"
-expect OriginwardenReloadFailed
-passes
+expect_alerts OriginwardenReloadFailed
+expect_allowed
 say 'the mistake is fixed'
 write_configuration ''
 kill -HUP "$gateway"
-expect
+expect_alerts
 
 say 'the lists cannot be written to disk'
 rm -r "$work/lists"
 touch "$work/lists"
-expect OriginwardenSnapshotFailing
-passes
+expect_alerts OriginwardenSnapshotFailing
+expect_allowed
 say 'the lists can be written again'
 rm "$work/lists"
-expect
+expect_alerts
 
 # etcd COMMAND JSON: sends a request to the etcd member.
 etcd() { curl -s "http://127.0.0.1:$port/v3/$1" -d "$2"; }
@@ -154,51 +154,51 @@ printf '{"key":"ZmlsbA==","value":"%s"}' "$(head -c 300000 /dev/zero | base64 -w
 for _ in $(seq 100); do
   [[ $(etcd kv/put "@$work/fill.json") != *'space exceeded'* ]] || break
 done
-answer=$(curl -sk "https://$listen/api/v1/web-integrations" -H "Authorization: Bearer $token" -H 'Content-Type: application/json' -d '{"name":"more"}')
-[[ $answer == *'The write was not made: the store has no space left.'* ]] || fail "the API answers $answer"
-expect OriginwardenWritesFail
-passes
+response=$(curl -sk "https://$listen/api/v1/web-integrations" -H "Authorization: Bearer $token" -H 'Content-Type: application/json' -d '{"name":"more"}')
+[[ $response == *'The write was not made: the store has no space left.'* ]] || fail "unexpected response of the API: $response"
+expect_alerts OriginwardenWritesFail
+expect_allowed
 curl -sf "http://$admin/readyz" | grep -q '"ready":true.*"writeProblem":"no_space"' || fail "$(curl -s "http://$admin/readyz")"
 say 'the store has space again'
 read -r id revision <<<"$(etcd kv/range '{"key":"ZmlsbA==","keys_only":true}' | sed 's/.*"member_id":"\([0-9]*\)", *"revision":"\([0-9]*\)".*/\1 \2/')"
 for step in "kv/compaction {\"revision\":$revision,\"physical\":true}" 'maintenance/defragment {}' "maintenance/alarm {\"action\":\"DEACTIVATE\",\"memberID\":\"$id\",\"alarm\":\"NOSPACE\"}"; do
   etcd "${step%% *}" "${step#* }" >/dev/null
 done
-expect
+expect_alerts
 curl -sfk "https://$listen/api/v1/web-integrations" -H "Authorization: Bearer $token" -H 'Content-Type: application/json' -d '{"name":"more"}' >/dev/null
-passes
+expect_allowed
 
 say 'the store ends'
 kill -KILL "$member"
 wait "$member" 2>/dev/null || true
-expect OriginwardenListsStale OriginwardenStoreUnreachable
-passes
+expect_alerts OriginwardenListsStale OriginwardenStoreUnreachable
+expect_allowed
 say 'the store is back'
 start_member
-expect
-passes
+expect_alerts
+expect_allowed
 
 say 'the issuer of a token is unreachable'
 while :; do
   curl -sk -o /dev/null -H 'Authorization: Bearer eyJhbGciOiJSUzI1NiJ9.e30.e30' "https://$listen/api/v1/web-integrations" || true
   sleep 0.2
 done &
-asker=$!
-started+=("$asker")
-expect OriginwardenAPIFailing
-kill "$asker"
+requests=$!
+started+=("$requests")
+expect_alerts OriginwardenAPIFailing
+kill "$requests"
 say 'no more requests with its tokens'
-expect
+expect_alerts
 say 'the certificate expires soon'
 certificate 3
-expect OriginwardenCertificateExpiring
+expect_alerts OriginwardenCertificateExpiring
 say 'the certificate is renewed'
 certificate 90
-expect
-passes
+expect_alerts
+expect_allowed
 
 say 'the gateway ends'
 kill -TERM "$gateway"
 wait "$gateway" || fail "it exited with $?"
-expect OriginwardenDown
+expect_alerts OriginwardenDown
 say 'every alert fired when it should, and ended'

@@ -13,8 +13,8 @@ go build -o "$work/tenant" ./bench/tenant
 go build -o "$work/fleet" ./bench/fleet
 (cd store/etcd/etcdtest && go build -o "$work/member" ./member)
 
-# patiently FILE PATTERN: like await, but waits longer, for a busy machine.
-patiently() {
+# await_longer FILE PATTERN: like await, but waits longer, for a busy machine.
+await_longer() {
   for _ in 1 2 3 4 5; do await "$1" "$2" 2>/dev/null && return; done
   await "$1" "$2"
 }
@@ -39,7 +39,7 @@ for i in 0 1 2; do
     >"$work/m$i.out" 2>"$work/m$i.log" &
   started+=($!)
 done
-for i in 0 1 2; do patiently "$work/m$i.out" ready >/dev/null; done
+for i in 0 1 2; do await_longer "$work/m$i.out" ready >/dev/null; done
 
 "$work/tenant" >"$work/tenant.out" &
 started+=($!)
@@ -61,7 +61,7 @@ for i in 0 1 2; do
 done
 listening='' admins=''
 for i in 0 1 2; do
-  ready=$(patiently "$work/g$i.out" '^originwarden ready')
+  ready=$(await_longer "$work/g$i.out" '^originwarden ready')
   listening+=,$(sed 's/.*listen=\([^ ]*\).*/\1/' <<<"$ready")
   admins+=,$(sed 's/.*admin=\([^ ]*\).*/\1/' <<<"$ready")
 done

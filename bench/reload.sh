@@ -24,8 +24,8 @@ done
 wait "$load"
 cat "$work/wrk.out"
 curl -s "http://$admin/metrics" | grep -E '^originwarden_config_(reloads_total|last_reload_successful)'
-done_by_now=$(curl -s "http://$admin/metrics" | sed -n 's/^originwarden_config_reloads_total{outcome="ok"} //p')
-[ "$done_by_now" = "$times" ] || { echo "$done_by_now of $times reloads succeeded"; exit 1; }
+succeeded=$(curl -s "http://$admin/metrics" | sed -n 's/^originwarden_config_reloads_total{outcome="ok"} //p')
+[ "$succeeded" = "$times" ] || { echo "$succeeded of $times reloads succeeded"; exit 1; }
 if grep -qE 'Non-2xx|Socket errors' "$work/wrk.out"; then
   echo 'requests failed'
   exit 1

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A soak test of the gateway with floods of refused requests, changes of lists, and
+# Soak-tests the gateway with floods of refused requests, changes of lists, and
 # WebSockets.
 # Usage: bench/soak.sh [DURATION], ten minutes by default.
 source "$(dirname "$0")/gateway.sh"

@@ -15,15 +15,15 @@ need promtool prometheus
 need systemd-analyze systemd
 need ip iproute2
 
-step 'rules and configuration, by promtool'
+step 'rules and configuration, with promtool'
 promtool check config prometheus/prometheus.yml
 promtool test rules prometheus/rules/originwarden_test.yml
 
-step 'the queries of dashboard and alerts, by Prometheus'
+step 'queries of the dashboard and the alerts, with Prometheus'
 ORIGINWARDEN_PROMETHEUS=required go test -count=1 -run Prometheus .
 
-# The unit names a program that exists only where it is installed.
-step 'the unit, by systemd-analyze'
+# The program of the unit does not exist on this machine.
+step 'the unit, with systemd-analyze'
 units=$(mktemp -d)
 trap 'rm -rf "$units"' EXIT
 cp systemd/*.service systemd/*.socket "$units"
@@ -36,13 +36,13 @@ verify() { # IGNORED
 verify nothing
 systemd-analyze security --offline=true --threshold=20 "$units/originwarden.service" 2>&1 | tail -n 1
 cp -r systemd/originwarden.service.d "$units"
-# systemd before 253 does not know the type in the drop-in; all else has to be valid.
+# systemd before 253 does not know the type in the drop-in; all else must be valid.
 version=$(systemctl --version | awk 'NR == 1 { print $2 }')
 ignored=nothing
 [ "${version%%[!0-9]*}" -ge 253 ] || ignored='Failed to parse service type, ignoring: notify-reload'
 verify "$ignored"
 
-step 'manifests, compose.yaml and Dockerfile, by what reads them'
+step 'manifests, compose.yaml and Dockerfile'
 cd check
 go mod tidy -diff
 go vet ./...

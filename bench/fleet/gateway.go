@@ -11,7 +11,7 @@ import (
 	"originwarden/api/client"
 )
 
-// gateway is one of the fleet, as its clients see it.
+// gateway is a gateway of the fleet, as its clients see it.
 type gateway struct {
 	address, admin, token string
 	connections           http.RoundTripper
@@ -21,29 +21,28 @@ func newGateway(address, admin, token string) *gateway {
 	return &gateway{address, admin, token, &http.Transport{MaxIdleConnsPerHost: 256}}
 }
 
-// api is that of the tenant that has the host.
+// api returns a client of the API of the tenant with the host.
 func (g *gateway) api(host string) *client.Client {
 	return &client.Client{
 		Server: "http://" + host, Token: g.token, MaxWait: -1,
-		HTTPClient: &http.Client{Transport: hosted{g, host}, Timeout: 10 * time.Second},
+		HTTPClient: &http.Client{Transport: hostTransport{g, host}, Timeout: 10 * time.Second},
 	}
 }
 
-// hosted sends requests to a gateway, whatever the host, over the connections
-// that all hosts share.
-type hosted struct {
+// hostTransport sends requests with a host to a gateway. All hosts share its connections.
+type hostTransport struct {
 	*gateway
 	host string
 }
 
-func (h hosted) RoundTrip(r *http.Request) (*http.Response, error) {
+func (h hostTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	r = r.Clone(r.Context())
 	r.URL.Host, r.Host = h.address, h.host
 	return h.connections.RoundTrip(r)
 }
 
-// ask sends a request of an origin, and returns the status of the response.
-func (g *gateway) ask(ctx context.Context, method, host, origin string) (int, error) {
+// sendRequest sends a request with an origin, and returns the status of the response.
+func (g *gateway) sendRequest(ctx context.Context, method, host, origin string) (int, error) {
 	r, err := http.NewRequestWithContext(ctx, method, "http://"+g.address+"/", nil)
 	if err != nil {
 		return 0, err
@@ -53,13 +52,13 @@ func (g *gateway) ask(ctx context.Context, method, host, origin string) (int, er
 	if method == http.MethodOptions {
 		r.Header.Set("Access-Control-Request-Method", http.MethodPut)
 	}
-	answer, err := g.connections.RoundTrip(r)
+	response, err := g.connections.RoundTrip(r)
 	if err != nil {
 		return 0, err
 	}
-	defer answer.Body.Close()
-	_, err = io.Copy(io.Discard, answer.Body)
-	return answer.StatusCode, err
+	defer response.Body.Close()
+	_, err = io.Copy(io.Discard, response.Body)
+	return response.StatusCode, err
 }
 
 type readiness struct {
@@ -69,30 +68,30 @@ type readiness struct {
 	Store    struct{ Up bool }
 }
 
-// await waits until the gateway says what is wanted.
-func (g *gateway) await(ctx context.Context, wanted func(readiness) bool) error {
+// await waits until the readiness of the gateway satisfies condition.
+func (g *gateway) await(ctx context.Context, condition func(readiness) bool) error {
 	for {
-		is, err := g.readiness(ctx)
-		if err == nil && wanted(is) {
+		got, err := g.readiness(ctx)
+		if err == nil && condition(got) {
 			return nil
 		}
 		select {
 		case <-time.After(5 * time.Millisecond):
 		case <-ctx.Done():
-			return fmt.Errorf("%s says %+v, %w", g.admin, is, err)
+			return fmt.Errorf("readiness of %s: %+v, error %w", g.admin, got, err)
 		}
 	}
 }
 
-func (g *gateway) readiness(ctx context.Context) (is readiness, err error) {
+func (g *gateway) readiness(ctx context.Context) (got readiness, err error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+g.admin+"/readyz", nil)
 	if err != nil {
-		return is, err
+		return got, err
 	}
-	answer, err := g.connections.RoundTrip(r)
+	response, err := g.connections.RoundTrip(r)
 	if err != nil {
-		return is, err
+		return got, err
 	}
-	defer answer.Body.Close()
-	return is, json.NewDecoder(answer.Body).Decode(&is)
+	defer response.Body.Close()
+	return got, json.NewDecoder(response.Body).Decode(&got)
 }

@@ -1,6 +1,6 @@
-// Command latency is an ordinary client: it asks a URL at a steady rate, as few
-// clients do that leave a machine to itself, and prints the percentiles of the
-// answers' times in microseconds. It fails when a response is not 200.
+// Command latency sends GET requests to a URL at a steady, low rate, and prints the 50th
+// and 99th percentiles and the maximum of the response times in microseconds. It fails
+// if the status of a response is not 200.
 package main
 
 import (
@@ -15,29 +15,29 @@ import (
 )
 
 func main() {
-	duration := flag.Duration("duration", 10*time.Second, "how long")
-	clients := flag.Int("clients", 4, "connections")
-	interval := flag.Duration("interval", 10*time.Millisecond, "between two requests of a connection")
+	duration := flag.Duration("duration", 10*time.Second, "how long requests are sent")
+	clients := flag.Int("clients", 4, "number of connections")
+	interval := flag.Duration("interval", 10*time.Millisecond, "time between two requests on a connection")
 	flag.Parse()
 	var mu sync.Mutex
 	var all []time.Duration
-	var asking sync.WaitGroup
+	var running sync.WaitGroup
 	for range *clients {
-		asking.Go(func() {
-			times := ask(flag.Arg(0), *duration, *interval)
+		running.Go(func() {
+			times := measure(flag.Arg(0), *duration, *interval)
 			mu.Lock()
 			defer mu.Unlock()
 			all = append(all, times...)
 		})
 	}
-	asking.Wait()
+	running.Wait()
 	slices.Sort(all)
-	at := func(p float64) int64 { return all[int(p*float64(len(all)-1))].Microseconds() }
-	fmt.Println(at(.5), at(.99), all[len(all)-1].Microseconds())
+	percentile := func(p float64) int64 { return all[int(p*float64(len(all)-1))].Microseconds() }
+	fmt.Println(percentile(.5), percentile(.99), all[len(all)-1].Microseconds())
 }
 
-// ask returns the times of the responses over one connection.
-func ask(url string, duration, interval time.Duration) []time.Duration {
+// measure returns the response times on one connection.
+func measure(url string, duration, interval time.Duration) []time.Duration {
 	client := &http.Client{Transport: &http.Transport{}, Timeout: 10 * time.Second}
 	tick := time.NewTicker(interval)
 	defer tick.Stop()

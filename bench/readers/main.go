@@ -1,6 +1,6 @@
-// Command readers measures what a gateway holds in memory for clients that ask
-// for long lists and read nothing. It fails when that is more than it may be, or
-// when somebody else is not answered meanwhile.
+// Command readers measures how much a gateway's memory grows for clients that request
+// long lists and read nothing. It fails if the growth is above a limit, or if another
+// client gets no response meanwhile.
 package main
 
 import (
@@ -19,30 +19,30 @@ import (
 )
 
 func main() {
-	gateway := flag.String("gateway", "", "HOST:PORT of the tenants' address")
-	fill := flag.Int("fill", 0, "make so many web integrations, of the length that the API takes, and measure nothing")
-	pid := flag.Int("pid", 0, "of the gateway's process")
-	readers := flag.Int("readers", 20, "clients that read nothing")
-	duration := flag.Duration("duration", 8*time.Second, "how long they do so")
-	most := flag.Int("most", 64, "MB that the gateway's memory may grow by")
+	gateway := flag.String("gateway", "", "the gateway's address, as `host:port`")
+	fill := flag.Int("fill", 0, "create this number of web integrations of the maximum length, and measure nothing")
+	pid := flag.Int("pid", 0, "process id of the gateway")
+	readers := flag.Int("readers", 20, "number of clients that read nothing")
+	duration := flag.Duration("duration", 8*time.Second, "how long they keep sending requests")
+	maxGrowth := flag.Int("max-growth", 64, "maximum growth of the gateway's memory, in MB")
 	flag.Parse()
 	lists := &client.Client{Server: "http://" + *gateway, Token: os.Getenv("ORIGINWARDEN_TOKEN")}
 	var err error
 	if *fill > 0 {
 		err = fillTenant(lists, *fill)
 	} else {
-		err = measure(lists, process(*pid), *gateway, *readers, *duration, *most)
+		err = measure(lists, process(*pid), *gateway, *readers, *duration, *maxGrowth)
 	}
 	if err != nil {
 		log.Fatal(err)
 	}
 }
 
-// fillTenant makes web integrations of 1,000 origins of a kilobyte each.
+// fillTenant creates web integrations with 1,000 origins of a kilobyte each.
 func fillTenant(lists *client.Client, n int) error {
 	for i := range n {
 		entries := make([]string, 1000)
-		label := strings.Repeat("\U0001d41a", 58) // a bold a, which is an a in a host's name
+		label := strings.Repeat("\U0001d41a", 58) // a bold a, which a host name maps to a
 		for j := range entries {
 			entries[j] = fmt.Sprintf("https://%s.%s.%s.%s.%d-%d", label, label, label, label, i, j)
 		}
@@ -53,12 +53,12 @@ func fillTenant(lists *client.Client, n int) error {
 	return nil
 }
 
-func measure(lists *client.Client, gateway process, address string, readers int, duration time.Duration, most int) error {
-	before, err := gateway.settled()
+func measure(lists *client.Client, gateway process, address string, readers int, duration time.Duration, maxGrowth int) error {
+	before, err := gateway.settledMemory()
 	if err != nil {
 		return err
 	}
-	if err := gateway.forgetPeak(); err != nil {
+	if err := gateway.resetPeak(); err != nil {
 		return err
 	}
 	until := time.Now().Add(duration)
@@ -66,35 +66,36 @@ func measure(lists *client.Client, gateway process, address string, readers int,
 	for range readers {
 		connections.Go(func() { readNothing(address, os.Getenv("ORIGINWARDEN_READER"), until) })
 	}
-	waited, unanswered := readUntil(lists, until)
+	longest, readErr := readUntil(lists, until)
 	connections.Wait()
 	peak, err := gateway.megabytes("VmHWM")
 	if err != nil {
 		return err
 	}
-	fmt.Printf("memory %d MB, with %d readers that read nothing at most %d MB: %d MB more; somebody else waited for %s at most\n",
-		before, readers, peak, peak-before, waited.Round(time.Millisecond))
-	if peak-before > most {
-		return fmt.Errorf("that is above %d MB", most)
+	fmt.Printf("memory %d MB, at most with %d readers that read nothing %d MB: growth %d MB; longest request of another client %s\n",
+		before, readers, peak, peak-before, longest.Round(time.Millisecond))
+	if peak-before > maxGrowth {
+		return fmt.Errorf("growth of %d MB, want at most %d MB", peak-before, maxGrowth)
 	}
-	return unanswered
+	return readErr
 }
 
-// readUntil reads a web integration again and again, and returns the longest
-// time that took, and the last error.
-func readUntil(lists *client.Client, until time.Time) (longest time.Duration, unanswered error) {
+// readUntil reads a web integration repeatedly, and returns the longest time that a
+// request took and the last error.
+func readUntil(lists *client.Client, until time.Time) (longest time.Duration, lastErr error) {
 	for time.Now().Before(until) {
 		begin := time.Now()
 		if _, err := lists.Page(context.Background(), client.ListOptions{Limit: 1}); err != nil {
-			unanswered = fmt.Errorf("somebody else was not answered: %w", err)
+			lastErr = fmt.Errorf("request of another client: %w", err)
 		}
 		longest = max(longest, time.Since(begin))
 		time.Sleep(200 * time.Millisecond)
 	}
-	return longest, unanswered
+	return longest, lastErr
 }
 
-// readNothing asks for a long list, again whenever the connection is gone.
+// readNothing requests a long list without reading the response, on a new connection
+// every three seconds.
 func readNothing(address, token string, until time.Time) {
 	for time.Now().Before(until) {
 		conn, err := net.Dial("tcp", address)
@@ -108,11 +109,11 @@ func readNothing(address, token string, until time.Time) {
 	}
 }
 
-// process is a process of Linux, by its id.
+// process is the id of a Linux process.
 type process int
 
-// settled is the memory once it stays the same.
-func (p process) settled() (megabytes int, err error) {
+// settledMemory waits until the memory stays the same, and returns it.
+func (p process) settledMemory() (megabytes int, err error) {
 	for last := -1; ; last = megabytes {
 		if megabytes, err = p.megabytes("VmRSS"); err != nil || last == megabytes {
 			return megabytes, err
@@ -121,7 +122,7 @@ func (p process) settled() (megabytes int, err error) {
 	}
 }
 
-// megabytes are those of a line of the process's status.
+// megabytes returns the value of a line of the process's status.
 func (p process) megabytes(line string) (int, error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p))
 	if err != nil {
@@ -136,7 +137,7 @@ func (p process) megabytes(line string) (int, error) {
 	return kilobytes / 1000, err
 }
 
-// forgetPeak has VmHWM begin anew.
-func (p process) forgetPeak() error {
+// resetPeak resets VmHWM to the current memory.
+func (p process) resetPeak() error {
 	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", p), []byte("5"), 0)
 }

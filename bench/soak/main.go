@@ -1,8 +1,7 @@
-// Command soak puts a gateway under a mix of refused floods, list changes and
-// WebSockets, and compares its memory, goroutines and file descriptors at the
-// end with those after the first minute. It also holds every response to the
-// decision. It fails when a response is wrong, or a figure has grown by more
-// than a tenth.
+// Command soak runs floods of refused requests, changes of lists and WebSockets against
+// a gateway. It checks every response, and compares the gateway's memory, goroutines and
+// file descriptors at the end with those after the first minute. It fails if a response
+// is wrong or one of these has grown by more than 10 %.
 package main
 
 import (
@@ -30,8 +29,8 @@ import (
 
 const listed = "https://listed.soak.example"
 
-// enough is how long a soak takes to tell growth from warming up.
-const enough = 2 * time.Minute
+// minDuration is the shortest soak in which growth is more than warming up.
+const minDuration = 2 * time.Minute
 
 type soak struct {
 	gateway, admin string
@@ -43,7 +42,7 @@ type soak struct {
 
 func main() {
 	s := &soak{http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}, Timeout: 10 * time.Second}}
-	duration := flag.Duration("duration", 10*time.Minute, "how long; only from two minutes on is growth a failure")
+	duration := flag.Duration("duration", 10*time.Minute, "how long it runs; growth is a failure only from two minutes on")
 	flag.StringVar(&s.gateway, "gateway", "", "URL of the tenants' address")
 	flag.StringVar(&s.admin, "admin", "", "URL of the admin address")
 	flag.Parse()
@@ -60,7 +59,7 @@ func (s *soak) run(ctx context.Context, duration time.Duration) error {
 		return err
 	}
 	var load sync.WaitGroup
-	for _, worker := range []func(context.Context){s.flood, s.flood, s.preflight, s.strangers, s.change, s.talk, s.talk, s.talk, s.talk} {
+	for _, worker := range []func(context.Context){s.flood, s.flood, s.preflight, s.requestUnknownHost, s.change, s.useSocket, s.useSocket, s.useSocket, s.useSocket} {
 		load.Go(func() {
 			for ctx.Err() == nil {
 				worker(ctx)
@@ -71,25 +70,25 @@ func (s *soak) run(ctx context.Context, duration time.Duration) error {
 	first := s.sample(ctx, min(time.Minute, duration/2)-window, window)
 	last := s.sample(ctx, duration-min(time.Minute, duration/2)-window-time.Second, window)
 	load.Wait()
-	fmt.Printf("refused %d, preflights %d, unknown hosts %d, list changes %d, WebSockets %d; wrong answers %d\n",
+	fmt.Printf("refused %d, preflights %d, unknown hosts %d, list changes %d, WebSockets %d; wrong responses %d\n",
 		s.refused.Load(), s.preflights.Load(), s.unknown.Load(), s.changes.Load(), s.sockets.Load(), s.wrong.Load())
 	grown := compare(first, last)
-	if duration < enough {
-		fmt.Printf("below %v growth says nothing\n", enough)
+	if duration < minDuration {
+		fmt.Printf("growth is ignored below %v\n", minDuration)
 		grown = nil
 	}
-	return errors.Join(grown, s.verdict())
+	return errors.Join(grown, s.wrongResponses())
 }
 
-func (s *soak) verdict() error {
+func (s *soak) wrongResponses() error {
 	if n := s.wrong.Load(); n > 0 {
-		return fmt.Errorf("%d wrong answers", n)
+		return fmt.Errorf("%d wrong responses", n)
 	}
 	return nil
 }
 
-// expect sends a request and holds the response to a status and to the origin
-// that it may be shared with.
+// expect sends a request, and checks the status of the response and its
+// Access-Control-Allow-Origin.
 func (s *soak) expect(ctx context.Context, method, host, origin string, status int, more ...string) {
 	r, err := http.NewRequestWithContext(ctx, method, s.gateway+"/", nil)
 	if err != nil {
@@ -116,11 +115,11 @@ func (s *soak) expect(ctx context.Context, method, host, origin string, status i
 	}
 	if got := res.Header.Get("Access-Control-Allow-Origin"); res.StatusCode != status || got != shared {
 		s.wrong.Add(1)
-		log.Printf("%s of %s: %d shared with %q, want %d with %q", method, origin, res.StatusCode, got, status, shared)
+		log.Printf("%s of %s: status %d, allowed origin %q, want %d, %q", method, origin, res.StatusCode, got, status, shared)
 	}
 }
 
-// flood sends origins that nobody has ever seen.
+// flood sends a request with a new origin each time.
 func (s *soak) flood(ctx context.Context) {
 	s.expect(ctx, "GET", "", fmt.Sprintf("https://%x.evil.example", rand.Uint64()), 403)
 	s.refused.Add(1)
@@ -131,38 +130,40 @@ func (s *soak) preflight(ctx context.Context) {
 	s.preflights.Add(1)
 }
 
-// strangers ask for hosts that are nobody's: on loopback, a tenant without hosts
-// has loopback names only.
-func (s *soak) strangers(ctx context.Context) {
+// requestUnknownHost sends a request for a host of no tenant: on loopback, a tenant
+// without hosts has only loopback names.
+func (s *soak) requestUnknownHost(ctx context.Context) {
 	s.expect(ctx, "GET", fmt.Sprintf("%x.unknown.example", rand.Uint64()), "https://evil.example", 421)
 	s.unknown.Add(1)
 }
 
-// change lists an origin, replaces it, and deletes it; the very next request
-// has to know.
+// change lists an origin, replaces it, and deletes it. Each change must be in force for
+// the next request.
 func (s *soak) change(ctx context.Context) {
 	a, b := fmt.Sprintf("https://a-%x.example", rand.Uint64()), fmt.Sprintf("https://b-%x.example", rand.Uint64())
-	made, err := s.lists.Create(ctx, "changing", []string{a})
+	created, err := s.lists.Create(ctx, "changing", []string{a})
 	if s.failed(ctx, err) {
 		return
 	}
 	s.expect(ctx, "GET", "", a, 200)
-	if _, err := s.lists.Patch(ctx, made.ID, []client.Operation{client.ReplaceValidOrigins(b)}, ""); s.failed(ctx, err) {
+	if _, err := s.lists.Patch(ctx, created.ID, []client.Operation{client.ReplaceValidOrigins(b)}, ""); s.failed(ctx, err) {
 		return
 	}
 	s.expect(ctx, "GET", "", a, 403)
 	s.expect(ctx, "GET", "", b, 200)
-	open := s.open(ctx, b)
-	if _, err := s.lists.Delete(ctx, made.ID, ""); s.failed(ctx, err) {
+	socket := s.openSocket(ctx, b)
+	if _, err := s.lists.Delete(ctx, created.ID, ""); s.failed(ctx, err) {
 		return
 	}
 	s.expect(ctx, "GET", "", b, 403)
-	if open != nil {
-		s.expectRevoked(ctx, open)
+	if socket != nil {
+		s.expectRevoked(ctx, socket)
 	}
 	s.changes.Add(3)
 }
 
+// failed reports whether err is not nil, and counts it as a wrong response unless the soak
+// is over.
 func (s *soak) failed(ctx context.Context, err error) bool {
 	if err != nil && ctx.Err() == nil {
 		s.wrong.Add(1)
@@ -171,7 +172,7 @@ func (s *soak) failed(ctx context.Context, err error) bool {
 	return err != nil
 }
 
-func (s *soak) open(ctx context.Context, origin string) *websocket.Conn {
+func (s *soak) openSocket(ctx context.Context, origin string) *websocket.Conn {
 	conn, _, err := websocket.Dial(ctx, s.gateway+"/socket", &websocket.DialOptions{HTTPHeader: http.Header{"Origin": {origin}}})
 	if s.failed(ctx, err) {
 		return nil
@@ -179,21 +180,21 @@ func (s *soak) open(ctx context.Context, origin string) *websocket.Conn {
 	return conn
 }
 
-// expectRevoked waits for the close frame, a second at most.
+// expectRevoked waits for the close frame, for at most a second.
 func (s *soak) expectRevoked(ctx context.Context, conn *websocket.Conn) {
 	defer conn.CloseNow()
-	within, cancel := context.WithTimeout(ctx, time.Second)
+	timeout, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	if _, _, err := conn.Read(within); websocket.CloseStatus(err) != websocket.StatusPolicyViolation && ctx.Err() == nil {
+	if _, _, err := conn.Read(timeout); websocket.CloseStatus(err) != websocket.StatusPolicyViolation && ctx.Err() == nil {
 		s.wrong.Add(1)
-		log.Printf("a revoked WebSocket: %v", err)
+		log.Printf("revoked WebSocket: %v, want status 1008", err)
 	}
 }
 
-// talk opens a WebSocket, has a few messages echoed, and closes it or just
-// leaves.
-func (s *soak) talk(ctx context.Context) {
-	conn := s.open(ctx, listed)
+// useSocket opens a WebSocket, sends messages and reads their echoes, and ends with or
+// without a closing handshake.
+func (s *soak) useSocket(ctx context.Context) {
+	conn := s.openSocket(ctx, listed)
 	if conn == nil {
 		return
 	}
@@ -213,8 +214,7 @@ func (s *soak) talk(ctx context.Context) {
 	s.sockets.Add(1)
 }
 
-// sample returns the medians of the figures over a window that begins after
-// wait.
+// sample returns the medians of the metrics over a window that begins after wait.
 func (s *soak) sample(ctx context.Context, wait, window time.Duration) map[string]float64 {
 	sleep(ctx, wait)
 	all := map[string][]float64{}
@@ -238,9 +238,9 @@ func sleep(ctx context.Context, d time.Duration) {
 	}
 }
 
-// figures are the metrics that must not grow. The heap is known by the size at
-// which it is collected next, which follows what is alive.
-func figures() []string {
+// metrics returns the metrics that must not grow. The size of the next collection stands
+// for the live heap.
+func metrics() []string {
 	return []string{"process_resident_memory_bytes", "go_memstats_next_gc_bytes", "go_goroutines", "process_open_fds"}
 }
 
@@ -254,16 +254,17 @@ func (s *soak) scrape(ctx context.Context) map[string]float64 {
 	found := map[string]float64{}
 	for lines := bufio.NewScanner(res.Body); lines.Scan(); {
 		name, value, _ := strings.Cut(lines.Text(), " ")
-		if slices.Contains(figures(), name) {
+		if slices.Contains(metrics(), name) {
 			found[name], _ = strconv.ParseFloat(value, 64)
 		}
 	}
 	return found
 }
 
+// compare prints the growth of the metrics, and returns an error for growth above 10 %.
 func compare(first, last map[string]float64) error {
 	var errs []error
-	for _, name := range figures() {
+	for _, name := range metrics() {
 		growth := last[name]/first[name] - 1
 		fmt.Printf("%-32s %12.0f after the first minute, %12.0f at the end: %+.1f %%\n", name, first[name], last[name], 100*growth)
 		if growth > 0.1 || first[name] == 0 {

@@ -1,7 +1,6 @@
-// Command tenant is what the scripts of this folder put behind the gateway. It
-// prints its address, and answers everything with a kilobyte but /socket, which
-// is a WebSocket that echoes, and /count, which counts the bodies that are posted
-// to it.
+// Command tenant is the server behind the gateway in the scripts of bench. It prints its
+// address. Every response is a kilobyte, except for /socket, which is a WebSocket that
+// echoes messages, and /count, which counts the bodies posted to it.
 package main
 
 import (
@@ -19,8 +18,8 @@ import (
 )
 
 func main() {
-	listen := flag.String("listen", "127.0.0.1:0", "where it listens, as `host:port`")
-	idle := flag.Duration("idle", 0, "how long idle connections are kept; 0 is for ever")
+	listen := flag.String("listen", "127.0.0.1:0", "`host:port` to listen on")
+	idle := flag.Duration("idle", 0, "how long idle connections are kept, 0 for no limit")
 	flag.Parse()
 	listener, err := net.Listen("tcp", *listen)
 	if err != nil {
@@ -35,8 +34,8 @@ func main() {
 	log.Fatal(server.Serve(listener))
 }
 
-// counter counts what is posted to it, and tells how many bodies came and how many
-// were different.
+// counter counts the bodies posted to it. Its response is their number and the number of
+// distinct ones.
 type counter struct {
 	mu     sync.Mutex
 	bodies map[string]int
@@ -57,7 +56,7 @@ func (c *counter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func echo(w http.ResponseWriter, r *http.Request) {
-	// Origins are the gateway's affair.
+	// The gateway checks the origin.
 	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true})
 	if err != nil {
 		return
