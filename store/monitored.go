@@ -37,8 +37,8 @@ type WriteStatus struct {
 const (
 	checkFailing = 5 * time.Second // the interval of checks while writes fail
 	checkIdle    = time.Minute
-	// minProblem is how long a failed write is a problem at least, so that a monitor
-	// that polls every 15 seconds sees it.
+	// minProblem is the shortest time for which a failed write is shown, so that a
+	// monitor that polls every 15 seconds sees it.
 	minProblem = 15 * time.Second
 )
 
@@ -77,18 +77,18 @@ func (m *Monitored) checkWrites(ctx context.Context) {
 	}
 }
 
-// recordOutcome records the outcome of a write or a check.
+// recordOutcome records the outcome of a check, or a failed write.
 func (m *Monitored) recordOutcome(err error) {
 	failed, _ := errors.AsType[*WriteError](err)
 	m.mu.Lock()
-	was := m.problem
+	before := m.problem
 	if failed != nil || time.Since(m.failed) >= minProblem {
 		m.problem = failed
 	}
-	is := m.problem
+	after := m.problem
 	m.mu.Unlock()
-	if m.Report != nil && is.cause() != was.cause() {
-		m.Report(is)
+	if m.Report != nil && after.cause() != before.cause() {
+		m.Report(after)
 	}
 }
 
@@ -127,6 +127,13 @@ func (m *Monitored) Delete(ctx context.Context, tenant, id string, allow func(We
 	revision, err := m.Store.Delete(ctx, tenant, id, allow)
 	m.countFailure(err)
 	return revision, err
+}
+
+// Batch implements Store.
+func (m *Monitored) Batch(ctx context.Context, writes []Write) (refused []error, err error) {
+	refused, err = m.Store.Batch(ctx, writes)
+	m.countFailure(err)
+	return refused, err
 }
 
 // Position implements Store. It is called every second, so it is often the first call

@@ -32,6 +32,10 @@ func (f *failingStore) Create(context.Context, store.WebIntegration) (w store.We
 	return w, errorOf(&f.write)
 }
 
+func (f *failingStore) Batch(context.Context, []store.Write) (refused []error, _ error) {
+	return nil, errorOf(&f.write)
+}
+
 func (f *failingStore) Position(context.Context) (at store.Position, _ error) {
 	return at, errorOf(&f.position)
 }
@@ -150,5 +154,18 @@ func TestMonitored_ReportsReplacedFile(t *testing.T) {
 		f.fail(&f.position, store.ErrReplaced)
 		_, _ = m.Position(t.Context())
 		wantProblem(t, m, store.CauseReplaced)
+	})
+}
+
+func TestMonitored_ReportsFailedBatch(t *testing.T) {
+	runMonitored(t, func(f *failingStore, m *store.Monitored, _ *[]store.Cause) {
+		f.fail(&f.write, errNoSpace)
+		if _, err := m.Batch(t.Context(), nil); !errors.Is(err, errDown) {
+			t.Errorf("error %v, want errDown", err)
+		}
+		wantProblem(t, m, store.CauseNoSpace)
+		if n := m.WriteStatus().Failures[store.CauseNoSpace]; n != 1 {
+			t.Errorf("%d failures counted, want 1", n)
+		}
 	})
 }

@@ -40,16 +40,22 @@ type Limits struct {
 const (
 	LimitIntegrations = "web integrations"
 	LimitOrigins      = "valid origins"
+	LimitBytes        = "bytes of name and origins" // of one web integration
 )
 
-// LimitError is returned by a write that would exceed one of the Limits.
+// LimitError is returned by a write that would exceed one of the Limits, or the size
+// of a web integration that the store can hold.
 type LimitError struct {
-	What string // LimitIntegrations or LimitOrigins
+	What string // LimitIntegrations, LimitOrigins, or LimitBytes
 	Max  int
 }
 
 func (e *LimitError) Error() string {
-	return fmt.Sprintf("a tenant may have at most %d %s", e.Max, e.What)
+	subject := "a tenant"
+	if e.What == LimitBytes {
+		subject = "a web integration"
+	}
+	return fmt.Sprintf("%s may have at most %d %s", subject, e.Max, e.What)
 }
 
 // Position is a moment in the history of one store.

@@ -7,8 +7,14 @@ import (
 )
 
 func TestLimitError_NamesTheLimit(t *testing.T) {
-	err := &store.LimitError{What: store.LimitIntegrations, Max: 10}
-	if want := "a tenant may have at most 10 web integrations"; err.Error() != want {
-		t.Errorf("error %q, want %q", err, want)
+	for what, want := range map[string]string{
+		store.LimitIntegrations: "a tenant may have at most 10 web integrations",
+		store.LimitOrigins:      "a tenant may have at most 10 valid origins",
+		store.LimitBytes:        "a web integration may have at most 10 bytes of name and origins",
+	} {
+		err := &store.LimitError{What: what, Max: 10}
+		if err.Error() != want {
+			t.Errorf("error %q, want %q", err, want)
+		}
 	}
 }

@@ -70,9 +70,10 @@ func (s *Store) putPool(ctx context.Context, view readView) error {
 	return err
 }
 
-// writeBack writes the removals of a view back. It returns nil if there are none,
-// and errConflict if the view is outdated. After another error, that of a write
-// that was not made, some of them may be written back.
+// writeBack writes the removals of a view back. It returns nil if the view has none,
+// and errConflict if they were written back, here or elsewhere: the view is then
+// outdated. After any other error the write was not made, but some removals may have
+// been written back.
 //
 // Several processes may do it at once: they write the same, and nothing once one
 // of them has finished.

@@ -220,7 +220,7 @@ func (s *Store) updateTotals(totals *schema.Totals, c *change) error {
 	case origins > 0 && totals.Origins > s.limits.Origins:
 		return &store.LimitError{What: store.LimitOrigins, Max: s.limits.Origins}
 	case len(c.value) > maxBytes:
-		return &store.LimitError{What: LimitBytes, Max: maxBytes}
+		return &store.LimitError{What: store.LimitBytes, Max: maxBytes}
 	}
 	return nil
 }

@@ -10,10 +10,6 @@ import (
 	"originwarden/store/etcd/connection"
 )
 
-// LimitBytes is the What of a *store.LimitError for a web integration that has
-// more bytes than the cluster takes in one request.
-const LimitBytes = "bytes of names and origins in one web integration"
-
 // Create implements store.Store.
 func (s *Store) Create(ctx context.Context, w store.WebIntegration) (store.WebIntegration, error) {
 	t, err := s.writeOne(ctx, store.Write{Tenant: w.TenantID, ID: w.ID, Make: func(was *store.WebIntegration) (*store.WebIntegration, error) {
@@ -136,7 +132,8 @@ func (s *Store) write(ctx context.Context, writes []store.Write, byRemovals bool
 		}
 		switch {
 		case connection.IsTooLarge(err) && len(writes) == 1:
-			t.refused[0] = &store.LimitError{What: LimitBytes, Max: t.bytes - 1}
+			// The cluster's limit is unknown, but lower than this.
+			t.refused[0] = &store.LimitError{What: store.LimitBytes, Max: t.bytes - 1}
 			return t, nil
 		case !errors.Is(err, errConflict):
 			return t, err

@@ -79,7 +79,7 @@ func batchesLargeWrites(t *testing.T, c *etcdtest.Cluster) {
 	}
 	for i, refusal := range refused {
 		var limit *store.LimitError
-		if tooLarge := i == 10 || i == 11; tooLarge != errors.As(refusal, &limit) || tooLarge && limit.What != etcd.LimitBytes {
+		if tooLarge := i == 10 || i == 11; tooLarge != errors.As(refusal, &limit) || tooLarge && limit.What != store.LimitBytes {
 			t.Errorf("write %d: error %v", i, refusal)
 		}
 	}

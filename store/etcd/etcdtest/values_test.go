@@ -99,7 +99,7 @@ func refusesTooLargeWrite(t *testing.T, c *etcdtest.Cluster) {
 	wantRefused := func(from string, err error) {
 		t.Helper()
 		var limit *store.LimitError
-		if !errors.As(err, &limit) || limit.What != etcd.LimitBytes || limit.Max < 1<<20 {
+		if !errors.As(err, &limit) || limit.What != store.LimitBytes || limit.Max < 1<<20 {
 			t.Errorf("%s: error %v, want a LimitError of the size", from, err)
 		}
 	}
