@@ -32,10 +32,9 @@ func statOriginals(names ...string) (originals, error) {
 	return all, nil
 }
 
-// check fails with store.ErrReplaced if a file is missing or another one, or if the
-// first of them, the database, was written to by another program.
-func (all originals) check(c *contents) error {
-	for i, o := range all {
+// check fails with store.ErrReplaced if a file is missing or another one.
+func (all originals) check() error {
+	for _, o := range all {
 		file, err := os.Stat(o.name)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
@@ -44,10 +43,6 @@ func (all originals) check(c *contents) error {
 			return fmt.Errorf("sqlite: checking the file: %w", err)
 		case !os.SameFile(file, o.file):
 			return fmt.Errorf("%w: %s is not the file that was opened", store.ErrReplaced, o.name)
-		case i == 0:
-			if err := c.check(file); err != nil {
-				return err
-			}
 		}
 	}
 	return nil

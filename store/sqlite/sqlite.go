@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -50,7 +49,7 @@ type Store struct {
 	// file, and no new file has the inode of a removed one.
 	held     *sql.Conn
 	files    originals // nil after Close
-	contents *contents
+	detector *writeDetector
 
 	feed feed
 
@@ -158,7 +157,7 @@ func (s *Store) holdFiles(ctx context.Context, name string) (err error) {
 	if err := s.lock.markFile(); err != nil {
 		return err
 	}
-	if s.contents, err = trackContents(s.path, s.held); err != nil {
+	if s.detector, err = newWriteDetector(s.path, s.held); err != nil {
 		return err
 	}
 	s.files, err = statOriginals(name, s.path, s.path+"-wal", s.path+"-shm")
@@ -175,7 +174,13 @@ func (s *Store) checkFiles() error {
 	if renewed {
 		s.feed.interrupt()
 	}
-	return cmp.Or(err, s.files.check(s.contents))
+	if err != nil {
+		return err
+	}
+	if err := s.files.check(); err != nil {
+		return err
+	}
+	return s.detector.check()
 }
 
 // Close implements store.Store. Later calls fail; a second Close does nothing.

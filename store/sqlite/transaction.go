@@ -51,7 +51,7 @@ func (s *Store) writeAll(ctx context.Context, do func(*sql.Conn) ([]origins.Chan
 // transactWrite runs do in a transaction. It fails if the file was replaced by the
 // time of the commit.
 func (s *Store) transactWrite(ctx context.Context, conn *sql.Conn, do func() error) error {
-	if err := s.commitAlone(ctx, conn, do); err != nil {
+	if err := s.commitExclusively(ctx, conn, do); err != nil {
 		return err
 	}
 	if err := s.checkFiles(); err != nil {
@@ -60,20 +60,20 @@ func (s *Store) transactWrite(ctx context.Context, conn *sql.Conn, do func() err
 	return nil
 }
 
-// commitAlone runs do in a transaction. No call checks the contents of the file
-// during the commit.
-func (s *Store) commitAlone(ctx context.Context, conn *sql.Conn, do func() error) error {
+// commitExclusively runs do in a transaction. No call checks for writes of
+// other programs during the commit.
+func (s *Store) commitExclusively(ctx context.Context, conn *sql.Conn, do func() error) error {
 	committing := false
 	defer func() {
 		if committing {
-			s.contents.noteCommit()
-			s.contents.committing.Unlock()
+			s.detector.noteCommit()
+			s.detector.committing.Unlock()
 		}
 	}()
 	return transact(ctx, conn, "BEGIN IMMEDIATE", func() error {
 		err := do()
 		if err == nil {
-			s.contents.committing.Lock()
+			s.detector.committing.Lock()
 			committing = true
 		}
 		return err

@@ -15,11 +15,11 @@ import (
 	"originwarden/store"
 )
 
-// contents detects that another program, such as cp, has written to the file of an
+// writeDetector detects that another program, such as cp, has written to the file of an
 // open database. SQLite writes to the file only in a checkpoint, when it copies pages
 // from the log, and counts these pages. If the file changed without a checkpoint, it
 // was not SQLite that changed it.
-type contents struct {
+type writeDetector struct {
 	path  string
 	conn  *sql.Conn // used with committing held
 	known atomic.Pointer[version]
@@ -44,58 +44,58 @@ type progress struct {
 	copied  int
 }
 
-// trackContents returns the contents of a file that has a log. Nothing else may use
-// the connection.
-func trackContents(path string, conn *sql.Conn) (*contents, error) {
-	c := &contents{path: path, conn: conn}
+// newWriteDetector returns the detector for a database that has a log. Nothing else
+// may use the connection.
+func newWriteDetector(path string, conn *sql.Conn) (*writeDetector, error) {
+	d := &writeDetector{path: path, conn: conn}
 	file, err := os.Stat(path)
 	if err != nil {
 		return nil, err
 	}
-	copied, err := c.readProgress()
+	copied, err := d.readProgress()
 	if err != nil {
 		return nil, err
 	}
-	c.known.Store(&version{file.ModTime(), file.Size(), copied})
-	return c, nil
+	d.known.Store(&version{file.ModTime(), file.Size(), copied})
+	return d, nil
 }
 
 // check fails with store.ErrReplaced if another program has written to the file. It
 // cannot tell on Windows, where the time of a change may be updated late.
-func (c *contents) check(file fs.FileInfo) error {
-	if runtime.GOOS == "windows" || c.known.Load().matches(file) {
+func (d *writeDetector) check() error {
+	file, err := os.Stat(d.path)
+	if runtime.GOOS == "windows" || err == nil && d.known.Load().matches(file) {
 		return nil
 	}
-	c.committing.Lock()
-	defer c.committing.Unlock()
-	file, err := os.Stat(c.path)
-	if err != nil {
+	d.committing.Lock()
+	defer d.committing.Unlock()
+	if file, err = os.Stat(d.path); err != nil {
 		return fmt.Errorf("sqlite: checking the file: %w", err)
 	}
-	known := c.known.Load()
+	known := d.known.Load()
 	if known.matches(file) {
 		return nil
 	}
-	copied, err := c.readProgress()
+	copied, err := d.readProgress()
 	if err != nil {
 		return err
 	}
-	if !copied.isBeyond(known.copied) {
-		return fmt.Errorf("%w: another program has written to %s", store.ErrReplaced, c.path)
+	if !copied.isAfter(known.copied) {
+		return fmt.Errorf("%w: another program has written to %s", store.ErrReplaced, d.path)
 	}
-	c.known.Store(&version{file.ModTime(), file.Size(), copied})
+	d.known.Store(&version{file.ModTime(), file.Size(), copied})
 	return nil
 }
 
 // noteCommit is called after a commit, which may have begun a new log, with
 // committing held. If the file has changed, it leaves that to check.
-func (c *contents) noteCommit() {
-	file, err := os.Stat(c.path)
-	if known := c.known.Load(); err != nil || !known.matches(file) {
+func (d *writeDetector) noteCommit() {
+	file, err := os.Stat(d.path)
+	if known := d.known.Load(); err != nil || !known.matches(file) {
 		return
 	}
-	if copied, err := c.readProgress(); err == nil {
-		c.known.Store(&version{file.ModTime(), file.Size(), copied})
+	if copied, err := d.readProgress(); err == nil {
+		d.known.Store(&version{file.ModTime(), file.Size(), copied})
 	}
 }
 
@@ -103,19 +103,20 @@ func (v *version) matches(file fs.FileInfo) bool {
 	return file.ModTime().Equal(v.changed) && file.Size() == v.size
 }
 
-// isBeyond reports whether pages were copied to the file since then. A new log
-// begins, and a log is emptied, only when all pages of the previous one were copied.
-func (p progress) isBeyond(then progress) bool {
-	return p.log != then.log || p.copied > then.copied || p.pages == 0 && !p.written.Equal(then.written)
+// isAfter reports whether pages were copied to the file since the earlier state. A
+// new log begins, and a log is emptied, only when all pages of the previous one were
+// copied.
+func (p progress) isAfter(earlier progress) bool {
+	return p.log != earlier.log || p.copied > earlier.copied || p.pages == 0 && !p.written.Equal(earlier.written)
 }
 
-func (c *contents) readProgress() (p progress, err error) {
+func (d *writeDetector) readProgress() (p progress, err error) {
 	var busy int
-	err = c.conn.QueryRowContext(context.Background(), "PRAGMA wal_checkpoint(NOOP)").Scan(&busy, &p.pages, &p.copied)
+	err = d.conn.QueryRowContext(context.Background(), "PRAGMA wal_checkpoint(NOOP)").Scan(&busy, &p.pages, &p.copied)
 	if err != nil {
 		return p, fmt.Errorf("sqlite: reading the state of the log: %w", err)
 	}
-	log, err := os.Open(c.path + "-wal") // closing it releases no lock of SQLite, which has none on it
+	log, err := os.Open(d.path + "-wal") // closing it releases no lock of SQLite, which has none on it
 	if err != nil {
 		return p, fmt.Errorf("sqlite: reading the log: %w", err)
 	}
