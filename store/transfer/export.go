@@ -105,11 +105,11 @@ func (w *writer) writeLine(v any) {
 	}
 	text, err := json.Marshal(v)
 	if err != nil {
-		w.err = fmt.Errorf("writing a web integration as JSON: %w", err)
+		w.err = fmt.Errorf("writing a line as JSON: %w", err)
 		return
 	}
 	if text = escape.JSON(text); len(text) > MaxLine {
-		w.err = fmt.Errorf("writing a web integration: its line is longer than %d bytes", MaxLine)
+		w.err = fmt.Errorf("writing a line: it is longer than %d bytes", MaxLine)
 		return
 	}
 	_, w.err = w.to.Write(append(text, '\n'))

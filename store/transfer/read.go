@@ -114,8 +114,8 @@ func (r *reader) readLine(text []byte) {
 	}
 }
 
-// decode decodes a line and reports whether that succeeded. Duplicate names are
-// errors, and so is another case.
+// decode decodes a line, and reports whether that succeeded. Duplicate names are
+// errors.
 func (r *reader) decode(text []byte, into any, options ...json.Options) bool {
 	err := json.Unmarshal(text, into, options...)
 	switch {
@@ -129,7 +129,8 @@ func (r *reader) decode(text []byte, into any, options ...json.Options) bool {
 	return false
 }
 
-func (r *reader) decodeAll(text []byte, into any) bool {
+// decodeStrict also refuses unknown members, and so names in another case.
+func (r *reader) decodeStrict(text []byte, into any) bool {
 	return r.decode(text, into, json.RejectUnknownMembers(true))
 }
 
@@ -144,9 +145,9 @@ func (r *reader) readHeader(text []byte) {
 		r.addMistake("the file is of version %d, and this originwarden reads version %d", h.Version, Version)
 		return
 	}
-	h = headerLine{}
+	h = headerLine{} // again, strictly: a newer version may have other members
 	switch {
-	case !r.decodeAll(text, &h):
+	case !r.decodeStrict(text, &h):
 	case h.Exported == nil:
 		r.addMistake("the first line does not say when the file was exported")
 	default:
@@ -156,7 +157,7 @@ func (r *reader) readHeader(text []byte) {
 
 func (r *reader) readTenant(text []byte) {
 	var t tenantLine
-	if !r.decodeAll(text, &t) {
+	if !r.decodeStrict(text, &t) {
 		return
 	}
 	if t.Tenant == "" || strings.ContainsFunc(t.Tenant, unicode.IsControl) {
@@ -171,7 +172,7 @@ func (r *reader) readTenant(text []byte) {
 
 func (r *reader) readEnd(text []byte) {
 	var e endLine
-	if !r.decodeAll(text, &e) {
+	if !r.decodeStrict(text, &e) {
 		return
 	}
 	switch {
@@ -186,7 +187,7 @@ func (r *reader) readEnd(text []byte) {
 func (r *reader) readIntegration(text []byte) {
 	r.count++
 	var l integrationLine
-	if !r.decodeAll(text, &l) {
+	if !r.decodeStrict(text, &l) {
 		return
 	}
 	before := len(r.mistakes)
