@@ -3,10 +3,10 @@ package store
 // Write is one write of a Batch, of one web integration.
 type Write struct {
 	Tenant, ID string
-	// Make returns the web integration that replaces was, or nil to delete it. was
-	// is nil if the tenant has none with this ID. Like the function of an Edit, Make
+	// Make returns the web integration that replaces before, or nil to delete it.
+	// before is nil if the tenant has none with this ID. Like the function of an Edit, Make
 	// runs inside the write, cannot change the id, the tenant or the revision, may
 	// run several times, and must not call a Store. Its error refuses only this
 	// write. After ErrUnchanged nothing is written, and the write is not refused.
-	Make func(was *WebIntegration) (is *WebIntegration, err error)
+	Make func(before *WebIntegration) (after *WebIntegration, err error)
 }

@@ -146,11 +146,11 @@ func (s *Store) readPage(ctx context.Context, tenant string, q store.Query) (pag
 	if page.Integrations, err = s.readIntegrations(ctx, found, tenant, q.Full); err != nil {
 		return store.Page{}, err
 	}
-	page.More = found.more || len(page.Integrations) < len(found.ids)
-	page.Less = cursor != "" // the cursor itself is on the other side
+	page.HasNext = found.more || len(page.Integrations) < len(found.ids)
+	page.HasPrev = cursor != "" // the cursor itself is on the other side
 	if backward {
 		slices.Reverse(page.Integrations)
-		page.More, page.Less = page.Less, page.More
+		page.HasNext, page.HasPrev = page.HasPrev, page.HasNext
 	}
 	return page, nil
 }

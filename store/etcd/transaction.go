@@ -89,13 +89,13 @@ type change struct {
 
 // newChange returns the change that a write makes, or nil for none.
 func newChange(before *preconditions, w *store.Write) (*change, error) {
-	var was *store.WebIntegration
+	var existing *store.WebIntegration
 	if before.integration != nil {
 		clone := *before.integration
 		clone.ValidOrigins = slices.Clone(clone.ValidOrigins)
-		was = &clone
+		existing = &clone
 	}
-	made, err := w.Make(was)
+	made, err := w.Make(existing)
 	switch {
 	case err != nil:
 		return nil, err

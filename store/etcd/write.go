@@ -12,8 +12,8 @@ import (
 
 // Create implements store.Store.
 func (s *Store) Create(ctx context.Context, w store.WebIntegration) (store.WebIntegration, error) {
-	t, err := s.writeOne(ctx, store.Write{Tenant: w.TenantID, ID: w.ID, Make: func(was *store.WebIntegration) (*store.WebIntegration, error) {
-		if was != nil {
+	t, err := s.writeOne(ctx, store.Write{Tenant: w.TenantID, ID: w.ID, Make: func(before *store.WebIntegration) (*store.WebIntegration, error) {
+		if before != nil {
 			return nil, store.ErrExists
 		}
 		return &w, nil
@@ -27,11 +27,11 @@ func (s *Store) Create(ctx context.Context, w store.WebIntegration) (store.WebIn
 
 // Edit implements store.Store.
 func (s *Store) Edit(ctx context.Context, tenant, id string, edit func(*store.WebIntegration) error) (store.WebIntegration, error) {
-	t, err := s.writeOne(ctx, store.Write{Tenant: tenant, ID: id, Make: func(was *store.WebIntegration) (*store.WebIntegration, error) {
-		if was == nil {
+	t, err := s.writeOne(ctx, store.Write{Tenant: tenant, ID: id, Make: func(before *store.WebIntegration) (*store.WebIntegration, error) {
+		if before == nil {
 			return nil, store.ErrNotFound
 		}
-		return was, edit(was)
+		return before, edit(before)
 	}})
 	switch {
 	case errors.Is(err, store.ErrUnchanged):
@@ -46,11 +46,11 @@ func (s *Store) Edit(ctx context.Context, tenant, id string, edit func(*store.We
 
 // Delete implements store.Store.
 func (s *Store) Delete(ctx context.Context, tenant, id string, allow func(store.WebIntegration) error) (revision uint64, err error) {
-	t, err := s.writeOne(ctx, store.Write{Tenant: tenant, ID: id, Make: func(was *store.WebIntegration) (*store.WebIntegration, error) {
-		if was == nil {
+	t, err := s.writeOne(ctx, store.Write{Tenant: tenant, ID: id, Make: func(before *store.WebIntegration) (*store.WebIntegration, error) {
+		if before == nil {
 			return nil, store.ErrNotFound
 		}
-		return nil, allow(*was)
+		return nil, allow(*before)
 	}})
 	if err != nil {
 		return 0, err

@@ -22,10 +22,10 @@ const (
 // Step is an Action for one web integration.
 type Step struct {
 	Action Action
-	// Was is the existing one: zero for Create and Ambiguous.
-	Was store.WebIntegration
-	// Is is the wanted one: zero for Delete. Its Revision is ignored.
-	Is store.WebIntegration
+	// Before is the existing one: zero for Create and Ambiguous.
+	Before store.WebIntegration
+	// After is the wanted one: zero for Delete. Its Revision is ignored.
+	After store.WebIntegration
 	// Problem says why the step is Ambiguous.
 	Problem string
 }
@@ -43,108 +43,108 @@ type Rules struct {
 
 // Compare returns the steps from what a tenant has to what is wanted: first those
 // for the wanted web integrations, in their order, and then deletions.
-func (rules Rules) Compare(has, wanted []store.WebIntegration) []Step {
-	p := pairing{had: map[int]int{}, taken: map[int]bool{}, ambiguous: map[string]bool{}}
-	p.matchIDs(has, wanted)
+func (rules Rules) Compare(existing, wanted []store.WebIntegration) []Step {
+	p := pairing{pairOf: map[int]int{}, taken: map[int]bool{}, ambiguous: map[string]bool{}}
+	p.matchIDs(existing, wanted)
 	if rules.ByName {
-		p.matchNames(has, wanted)
+		p.matchNames(existing, wanted)
 	}
 	steps := make([]Step, 0, len(wanted))
 	for i, w := range wanted {
-		steps = append(steps, p.step(rules, has, i, w))
+		steps = append(steps, p.step(rules, existing, i, w))
 	}
 	if rules.Prune {
-		steps = append(steps, p.deletions(has)...)
+		steps = append(steps, p.deletions(existing)...)
 	}
 	return steps
 }
 
 // pairing maps wanted web integrations to existing ones.
 type pairing struct {
-	had       map[int]int     // indexes of existing ones by those of wanted ones
-	taken     map[int]bool    // the values of had
+	pairOf    map[int]int     // indexes of existing ones by those of wanted ones
+	taken     map[int]bool    // the values of pairOf
 	ambiguous map[string]bool // by name
 }
 
-func (p *pairing) pair(wanted, had int) {
-	p.had[wanted] = had
-	p.taken[had] = true
+func (p *pairing) pair(wanted, existing int) {
+	p.pairOf[wanted] = existing
+	p.taken[existing] = true
 }
 
-func (p *pairing) matchIDs(has, wanted []store.WebIntegration) {
-	ids := make(map[string]int, len(has))
-	for i, h := range has {
-		ids[h.ID] = i
+func (p *pairing) matchIDs(existing, wanted []store.WebIntegration) {
+	ids := make(map[string]int, len(existing))
+	for i, e := range existing {
+		ids[e.ID] = i
 	}
 	for i, w := range wanted {
-		if had, ok := ids[w.ID]; ok {
-			p.pair(i, had)
+		if at, ok := ids[w.ID]; ok {
+			p.pair(i, at)
 		}
 	}
 }
 
 // matchNames pairs the rest by name: first those with equal origins, and then the
 // only two with one name.
-func (p *pairing) matchNames(has, wanted []store.WebIntegration) {
-	left := map[string][]int{} // of has
-	for i, h := range has {
+func (p *pairing) matchNames(existing, wanted []store.WebIntegration) {
+	restExisting := map[string][]int{} // indexes by name
+	for i, e := range existing {
 		if !p.taken[i] {
-			left[h.Name] = append(left[h.Name], i)
+			restExisting[e.Name] = append(restExisting[e.Name], i)
 		}
 	}
-	open := map[string][]int{} // of wanted
+	restWanted := map[string][]int{}
 	for i, w := range wanted {
-		if _, paired := p.had[i]; paired {
+		if _, paired := p.pairOf[i]; paired {
 			continue
 		}
-		at := slices.IndexFunc(left[w.Name], func(had int) bool { return slices.Equal(has[had].ValidOrigins, w.ValidOrigins) })
+		at := slices.IndexFunc(restExisting[w.Name], func(candidate int) bool { return slices.Equal(existing[candidate].ValidOrigins, w.ValidOrigins) })
 		if at < 0 {
-			open[w.Name] = append(open[w.Name], i)
+			restWanted[w.Name] = append(restWanted[w.Name], i)
 			continue
 		}
-		p.pair(i, left[w.Name][at])
-		left[w.Name] = slices.Delete(left[w.Name], at, at+1)
+		p.pair(i, restExisting[w.Name][at])
+		restExisting[w.Name] = slices.Delete(restExisting[w.Name], at, at+1)
 	}
-	for name, indexes := range open {
-		switch there := left[name]; {
-		case len(there) == 0:
-		case len(there) == 1 && len(indexes) == 1:
-			p.pair(indexes[0], there[0])
+	for name, indexes := range restWanted {
+		switch candidates := restExisting[name]; {
+		case len(candidates) == 0:
+		case len(candidates) == 1 && len(indexes) == 1:
+			p.pair(indexes[0], candidates[0])
 		default:
 			p.ambiguous[name] = true
 		}
 	}
 }
 
-func (p *pairing) step(rules Rules, has []store.WebIntegration, i int, w store.WebIntegration) Step {
-	at, paired := p.had[i]
+func (p *pairing) step(rules Rules, existing []store.WebIntegration, i int, w store.WebIntegration) Step {
+	at, paired := p.pairOf[i]
 	switch {
 	case paired:
-		was := has[at]
+		before := existing[at]
 		if rules.ByName {
-			w.ID, w.CreatedBy, w.Created, w.LastUpdated = was.ID, was.CreatedBy, was.Created, was.LastUpdated
+			w.ID, w.CreatedBy, w.Created, w.LastUpdated = before.ID, before.CreatedBy, before.Created, before.LastUpdated
 		}
-		if isSame(&was, &w) {
-			return Step{Action: Keep, Was: was, Is: w}
+		if isSame(&before, &w) {
+			return Step{Action: Keep, Before: before, After: w}
 		}
-		return Step{Action: Change, Was: was, Is: w}
+		return Step{Action: Change, Before: before, After: w}
 	case p.ambiguous[w.Name]:
-		return Step{Action: Ambiguous, Is: w, Problem: fmt.Sprintf("several are called %q, and neither their ids nor their origins tell which one it is", w.Name)}
+		return Step{Action: Ambiguous, After: w, Problem: fmt.Sprintf("several are called %q, and neither their ids nor their origins tell which one it is", w.Name)}
 	case rules.ByName:
 		w.ID = ""
 	}
-	return Step{Action: Create, Is: w}
+	return Step{Action: Create, After: w}
 }
 
 // deletions returns the steps that delete what is not wanted. Ambiguous ones stay.
-func (p *pairing) deletions(has []store.WebIntegration) []Step {
+func (p *pairing) deletions(existing []store.WebIntegration) []Step {
 	var steps []Step
-	for i, h := range has {
-		if !p.taken[i] && !p.ambiguous[h.Name] {
-			steps = append(steps, Step{Action: Delete, Was: h})
+	for i, e := range existing {
+		if !p.taken[i] && !p.ambiguous[e.Name] {
+			steps = append(steps, Step{Action: Delete, Before: e})
 		}
 	}
-	slices.SortFunc(steps, func(a, b Step) int { return compareIntegrations(a.Was, b.Was) })
+	slices.SortFunc(steps, func(a, b Step) int { return compareIntegrations(a.Before, b.Before) })
 	return steps
 }
 

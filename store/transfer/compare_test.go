@@ -20,9 +20,9 @@ func integration(id, name string, entries ...string) store.WebIntegration {
 func describeSteps(steps []transfer.Step) []string {
 	var all []string
 	for _, s := range steps {
-		w := s.Is
+		w := s.After
 		if s.Action == transfer.Delete {
-			w = s.Was
+			w = s.Before
 		}
 		all = append(all, [...]string{"=", "+", "~", "-", "!"}[s.Action]+w.ID+" "+w.Name)
 	}

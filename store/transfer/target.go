@@ -11,7 +11,7 @@ import (
 // Target is where steps are applied one by one.
 type Target interface {
 	Create(ctx context.Context, w store.WebIntegration) error
-	Change(ctx context.Context, was, is store.WebIntegration) error
+	Change(ctx context.Context, before, after store.WebIntegration) error
 	Delete(ctx context.Context, w store.WebIntegration) error
 }
 
@@ -19,22 +19,23 @@ type Target interface {
 func (s *Step) Apply(ctx context.Context, to Target) error {
 	switch s.Action {
 	case Create:
-		return to.Create(ctx, s.Is)
+		return to.Create(ctx, s.After)
 	case Change:
-		return to.Change(ctx, s.Was, s.Is)
+		return to.Change(ctx, s.Before, s.After)
 	case Delete:
-		return to.Delete(ctx, s.Was)
+		return to.Delete(ctx, s.Before)
 	case Ambiguous:
 		return &AmbiguousError{s.Problem}
 	}
 	return nil
 }
 
-// StoreTarget is a store as a Source, and one to which steps are applied. Created web
-// integrations keep their ids, times and authors.
-type StoreTarget struct {
+// Store is a Source, and applies steps in batches. Servers of the API are Targets, to
+// which steps are applied one by one. Created web integrations keep their ids, times
+// and authors.
+type Store struct {
 	Store store.Store
-	// Timeout limits each call of the store. ApplyAll may take so long for every
+	// Timeout limits each call of the store. ApplyAll may take that long for every
 	// thousand steps. It is positive.
 	Timeout time.Duration
 	// Origins is the maximum number of valid origins of one web integration. One
@@ -55,14 +56,14 @@ func (e *OriginsError) Error() string {
 }
 
 // Tenants implements Source.
-func (s *StoreTarget) Tenants(ctx context.Context) (store.Position, map[string]uint64, error) {
+func (s *Store) Tenants(ctx context.Context) (store.Position, map[string]uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
 	defer cancel()
 	return s.Store.Tenants(ctx)
 }
 
 // Load implements Source.
-func (s *StoreTarget) Load(ctx context.Context, tenant string) (uint64, []store.WebIntegration, error) {
+func (s *Store) Load(ctx context.Context, tenant string) (uint64, []store.WebIntegration, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
 	defer cancel()
 	return s.Store.Load(ctx, tenant)
@@ -74,7 +75,7 @@ const stepsPerTimeout = 1000
 // ApplyAll applies the steps in their order, in one Batch of the store, even if the
 // store has changed since Compare. Its results are those of Batch. Steps may be
 // applied again.
-func (s *StoreTarget) ApplyAll(ctx context.Context, steps []Step) (refused []error, err error) {
+func (s *Store) ApplyAll(ctx context.Context, steps []Step) (refused []error, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.Timeout*time.Duration(1+len(steps)/stepsPerTimeout))
 	defer cancel()
 	writes := make([]store.Write, len(steps))
@@ -85,12 +86,12 @@ func (s *StoreTarget) ApplyAll(ctx context.Context, steps []Step) (refused []err
 }
 
 // newWrite returns the write that applies a step.
-func (s *StoreTarget) newWrite(step *Step) store.Write {
-	w := &step.Is
+func (s *Store) newWrite(step *Step) store.Write {
+	w := &step.After
 	if step.Action == Delete {
-		w = &step.Was
+		w = &step.Before
 	}
-	return store.Write{Tenant: w.TenantID, ID: w.ID, Make: func(was *store.WebIntegration) (*store.WebIntegration, error) {
+	return store.Write{Tenant: w.TenantID, ID: w.ID, Make: func(before *store.WebIntegration) (*store.WebIntegration, error) {
 		switch {
 		case step.Action == Delete:
 			return nil, nil
@@ -98,24 +99,24 @@ func (s *StoreTarget) newWrite(step *Step) store.Write {
 			return nil, &AmbiguousError{step.Problem}
 		case step.Action == Keep:
 			return nil, store.ErrUnchanged
-		case step.Action == Change && was == nil:
+		case step.Action == Change && before == nil:
 			return nil, store.ErrNotFound
 		}
-		return s.replaceIntegration(was, step.Is)
+		return s.replaceIntegration(before, step.After)
 	}}
 }
 
-// replaceIntegration returns what replaces was, which may be nil.
-func (s *StoreTarget) replaceIntegration(was *store.WebIntegration, is store.WebIntegration) (*store.WebIntegration, error) {
-	most := s.Origins
-	if was != nil {
-		if isSame(was, &is) {
+// replaceIntegration returns what replaces before, which may be nil.
+func (s *Store) replaceIntegration(before *store.WebIntegration, after store.WebIntegration) (*store.WebIntegration, error) {
+	limit := s.Origins
+	if before != nil {
+		if isSame(before, &after) {
 			return nil, store.ErrUnchanged
 		}
-		most = max(most, len(was.ValidOrigins))
+		limit = max(limit, len(before.ValidOrigins))
 	}
-	if len(is.ValidOrigins) > most {
+	if len(after.ValidOrigins) > limit {
 		return nil, &OriginsError{s.Origins}
 	}
-	return &is, nil
+	return &after, nil
 }

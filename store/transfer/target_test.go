@@ -11,13 +11,13 @@ import (
 )
 
 // applyStep applies one step.
-func applyStep(t *testing.T, to *transfer.StoreTarget, action transfer.Action, was, is store.WebIntegration) error {
+func applyStep(t *testing.T, to *transfer.Store, action transfer.Action, was, is store.WebIntegration) error {
 	t.Helper()
-	refused, err := to.ApplyAll(t.Context(), []transfer.Step{{Action: action, Was: was, Is: is, Problem: "a problem"}})
+	refused, err := to.ApplyAll(t.Context(), []transfer.Step{{Action: action, Before: was, After: is, Problem: "a problem"}})
 	return errors.Join(append(refused, err)...)
 }
 
-func TestStoreTarget_EnforcesLimits(t *testing.T) {
+func TestStore_EnforcesLimits(t *testing.T) {
 	s := openStore(t)
 	s.Origins = 2
 	w := newIntegration("acme", "n", "https://a.example", "https://b.example")
@@ -53,7 +53,7 @@ func TestStoreTarget_EnforcesLimits(t *testing.T) {
 	}
 }
 
-func TestStoreTarget_AppliesChangeTwice(t *testing.T) {
+func TestStore_AppliesChangeTwice(t *testing.T) {
 	s := openStore(t)
 	was := newIntegration("acme", "was")
 	is := was
@@ -67,13 +67,13 @@ func TestStoreTarget_AppliesChangeTwice(t *testing.T) {
 	}
 }
 
-func TestStoreTarget_CallsTimeOut(t *testing.T) {
+func TestStore_CallsTimeOut(t *testing.T) {
 	s := openStore(t)
 	s.Timeout = 1 // a nanosecond
 	w := newIntegration("acme", "n")
 	_, _, loadErr := s.Load(t.Context(), "acme")
 	_, _, tenantsErr := s.Tenants(t.Context())
-	_, applyErr := s.ApplyAll(t.Context(), []transfer.Step{{Action: transfer.Create, Is: w}})
+	_, applyErr := s.ApplyAll(t.Context(), []transfer.Step{{Action: transfer.Create, After: w}})
 	for name, err := range map[string]error{"ApplyAll": applyErr, "Load": loadErr, "Tenants": tenantsErr} {
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("%s: %v, want DeadlineExceeded", name, err)
@@ -81,18 +81,18 @@ func TestStoreTarget_CallsTimeOut(t *testing.T) {
 	}
 }
 
-func TestStoreTarget_RepeatsSteps(t *testing.T) {
+func TestStore_RepeatsSteps(t *testing.T) {
 	s := openStore(t)
 	one, gone, is := newIntegration("acme", "one"), newIntegration("acme", "gone"), newIntegration("acme", "is", "https://a.example")
 	create(t, s, one, gone)
 	changed := one
 	changed.Name = "changed"
 	steps := []transfer.Step{
-		{Action: transfer.Create, Is: is},
-		{Action: transfer.Change, Was: one, Is: changed},
-		{Action: transfer.Delete, Was: gone},
-		{Action: transfer.Ambiguous, Is: newIntegration("acme", "unclear"), Problem: "a problem"},
-		{Action: transfer.Keep, Was: changed, Is: changed},
+		{Action: transfer.Create, After: is},
+		{Action: transfer.Change, Before: one, After: changed},
+		{Action: transfer.Delete, Before: gone},
+		{Action: transfer.Ambiguous, After: newIntegration("acme", "unclear"), Problem: "a problem"},
+		{Action: transfer.Keep, Before: changed, After: changed},
 	}
 	for range 2 {
 		refused, err := s.ApplyAll(t.Context(), steps)

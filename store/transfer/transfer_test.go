@@ -20,7 +20,7 @@ import (
 )
 
 // openStore opens a SQLite store and closes it when the test ends.
-func openStore(t *testing.T) *transfer.StoreTarget {
+func openStore(t *testing.T) *transfer.Store {
 	t.Helper()
 	s, err := sqlite.Open(t.Context(), sqlite.Options{
 		Path:   filepath.Join(t.TempDir(), "lists.db"),
@@ -30,10 +30,10 @@ func openStore(t *testing.T) *transfer.StoreTarget {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	return &transfer.StoreTarget{Store: s, Timeout: time.Minute, Origins: 100}
+	return &transfer.Store{Store: s, Timeout: time.Minute, Origins: 100}
 }
 
-func create(t *testing.T, s *transfer.StoreTarget, all ...store.WebIntegration) {
+func create(t *testing.T, s *transfer.Store, all ...store.WebIntegration) {
 	t.Helper()
 	for _, w := range all {
 		if _, err := s.Store.Create(t.Context(), w); err != nil {
@@ -75,7 +75,7 @@ func readFile(t *testing.T, text string) *transfer.File {
 
 // importFile applies every step from the contents of the store to those of the
 // file, and counts the steps by action.
-func importFile(t *testing.T, to *transfer.StoreTarget, file *transfer.File, rules transfer.Rules) map[transfer.Action]int {
+func importFile(t *testing.T, to *transfer.Store, file *transfer.File, rules transfer.Rules) map[transfer.Action]int {
 	t.Helper()
 	counts := map[transfer.Action]int{}
 	for _, tenant := range file.Tenants {
@@ -280,7 +280,7 @@ func TestImport_RestoresExport(t *testing.T) {
 	}
 }
 
-func revisionOf(t *testing.T, s *transfer.StoreTarget) uint64 {
+func revisionOf(t *testing.T, s *transfer.Store) uint64 {
 	t.Helper()
 	at, err := s.Store.Position(t.Context())
 	if err != nil {

@@ -324,7 +324,7 @@ func (p *storePair) read(s *etcd.Store, tenant string) (all []any) {
 		all = append(all, formatIntegrations([]store.WebIntegration{w}), errors.Is(err, store.ErrNotFound))
 		for _, q := range []store.Query{{After: id, Limit: 3}, {Before: id, Limit: 3, Descending: true}, {Limit: 4, Bytes: 60}} {
 			page, err := s.Page(ctx, tenant, q)
-			all = append(all, formatIntegrations(page.Integrations), page.More, page.Less, errors.Is(err, store.ErrUnknownCursor))
+			all = append(all, formatIntegrations(page.Integrations), page.HasNext, page.HasPrev, errors.Is(err, store.ErrUnknownCursor))
 		}
 	}
 	return all

@@ -50,7 +50,7 @@ func (l *location) openDestination(ctx context.Context, dryRun bool) (destinatio
 
 // warnOfNewStore warns of a store that has no writes yet: it may be the wrong
 // one.
-func (l *location) warnOfNewStore(ctx context.Context, s *transfer.StoreTarget, cfg *config.Config) error {
+func (l *location) warnOfNewStore(ctx context.Context, s *transfer.Store, cfg *config.Config) error {
 	at, _, err := s.Tenants(ctx)
 	if err == nil && at.Revision == 0 {
 		fmt.Fprintf(l.env.Stderr, "originwarden: the store %s is new and empty\n", escape.Text(stores.Name(cfg.Store.URL)))

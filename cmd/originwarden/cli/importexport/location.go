@@ -82,10 +82,10 @@ func closeNothing() error { return nil }
 const storeTimeout = 30 * time.Second
 
 // openStore opens the store of a configuration.
-func openStore(ctx context.Context, cfg *config.Config) (*transfer.StoreTarget, error) {
+func openStore(ctx context.Context, cfg *config.Config) (*transfer.Store, error) {
 	opened, err := stores.Open(ctx, cfg, store.Position{}, nil)
 	if err != nil {
 		return nil, command.Failed(err)
 	}
-	return &transfer.StoreTarget{Store: opened, Timeout: max(storeTimeout, time.Duration(cfg.Store.Timeout)), Origins: cfg.API.Limits.Origins}, nil
+	return &transfer.Store{Store: opened, Timeout: max(storeTimeout, time.Duration(cfg.Store.Timeout)), Origins: cfg.API.Limits.Origins}, nil
 }

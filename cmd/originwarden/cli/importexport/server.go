@@ -98,15 +98,15 @@ func (s *server) Create(ctx context.Context, w store.WebIntegration) error {
 }
 
 // Change implements transfer.Target.
-func (s *server) Change(ctx context.Context, was, is store.WebIntegration) error {
+func (s *server) Change(ctx context.Context, before, after store.WebIntegration) error {
 	var operations []client.Operation
-	if was.Name != is.Name {
-		operations = append(operations, client.ReplaceName(is.Name))
+	if before.Name != after.Name {
+		operations = append(operations, client.ReplaceName(after.Name))
 	}
-	if !slices.Equal(was.ValidOrigins, is.ValidOrigins) {
-		operations = append(operations, client.ReplaceValidOrigins(is.ValidOrigins...))
+	if !slices.Equal(before.ValidOrigins, after.ValidOrigins) {
+		operations = append(operations, client.ReplaceValidOrigins(after.ValidOrigins...))
 	}
-	_, err := s.client.Patch(ctx, was.ID, operations, "")
+	_, err := s.client.Patch(ctx, before.ID, operations, "")
 	return err
 }
 

@@ -14,9 +14,9 @@ import (
 
 // stepName returns how messages name the web integration of a step.
 func stepName(s transfer.Step) string {
-	w := s.Is
+	w := s.After
 	if s.Action == transfer.Delete {
-		w = s.Was
+		w = s.Before
 	}
 	name := w.TenantID + " " + strconv.Quote(w.Name)
 	if w.ID != "" {
@@ -35,7 +35,7 @@ func formatStep(s transfer.Step) []byte {
 	var text bytes.Buffer
 	fmt.Fprintf(&text, "%s %s\n", sign, escape.Text(stepName(s)))
 	if s.Action == transfer.Change {
-		for _, line := range formatDifferences(&s.Was, &s.Is) {
+		for _, line := range formatDifferences(&s.Before, &s.After) {
 			fmt.Fprintf(&text, "    %s\n", escape.Text(line))
 		}
 	}
@@ -43,25 +43,25 @@ func formatStep(s transfer.Step) []byte {
 }
 
 // formatDifferences returns a line for each difference.
-func formatDifferences(was, is *store.WebIntegration) (lines []string) {
-	for _, field := range []struct{ name, was, is string }{
-		{"name", strconv.Quote(was.Name), strconv.Quote(is.Name)},
-		{"createdBy", strconv.Quote(was.CreatedBy), strconv.Quote(is.CreatedBy)},
-		{"created", was.Created.Format(time.RFC3339), is.Created.Format(time.RFC3339)},
-		{"lastUpdated", was.LastUpdated.Format(time.RFC3339), is.LastUpdated.Format(time.RFC3339)},
+func formatDifferences(before, after *store.WebIntegration) (lines []string) {
+	for _, field := range []struct{ name, before, after string }{
+		{"name", strconv.Quote(before.Name), strconv.Quote(after.Name)},
+		{"createdBy", strconv.Quote(before.CreatedBy), strconv.Quote(after.CreatedBy)},
+		{"created", before.Created.Format(time.RFC3339), after.Created.Format(time.RFC3339)},
+		{"lastUpdated", before.LastUpdated.Format(time.RFC3339), after.LastUpdated.Format(time.RFC3339)},
 	} {
-		if field.was != field.is {
-			lines = append(lines, fmt.Sprintf("%s %s -> %s", field.name, field.was, field.is))
+		if field.before != field.after {
+			lines = append(lines, fmt.Sprintf("%s %s -> %s", field.name, field.before, field.after))
 		}
 	}
-	added, removed := subtract(is.ValidOrigins, was.ValidOrigins), subtract(was.ValidOrigins, is.ValidOrigins)
+	added, removed := subtract(after.ValidOrigins, before.ValidOrigins), subtract(before.ValidOrigins, after.ValidOrigins)
 	for _, entry := range added {
 		lines = append(lines, "+"+entry)
 	}
 	for _, entry := range removed {
 		lines = append(lines, "-"+entry)
 	}
-	if len(added)+len(removed) == 0 && !slices.Equal(was.ValidOrigins, is.ValidOrigins) {
+	if len(added)+len(removed) == 0 && !slices.Equal(before.ValidOrigins, after.ValidOrigins) {
 		lines = append(lines, "the order of the origins")
 	}
 	return lines
