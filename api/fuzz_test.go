@@ -180,7 +180,7 @@ func queryOf(t *testing.T, raw string) (asked, bool) {
 	var a asked
 	handler := handlerOf(&hooks{page: func(_ context.Context, _ string, q store.Query) (store.Page, error) {
 		a.query, a.asked = q, true
-		return store.Page{Integrations: []store.WebIntegration{{ID: strings.Repeat("z", 32), Name: "n"}}, More: true, Less: true}, nil
+		return store.Page{Integrations: []store.WebIntegration{{ID: strings.Repeat("z", 32), Name: "n"}}, HasNext: true, HasPrev: true}, nil
 	}})
 	r := httptest.NewRequest("GET", "http://acme.example"+collection, nil)
 	r.URL.RawQuery = raw

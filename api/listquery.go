@@ -130,10 +130,10 @@ func (d pageData) MarshalJSONTo(to *jsontext.Encoder) error {
 // pageLinks returns the links of a page of the collection at base.
 func (q *listQuery) pageLinks(page store.Page, base string) links {
 	all := links{Self: newLink(base, q.parameters)}
-	if page.More {
+	if page.HasNext {
 		all.Next = q.cursorLink(base, "startingAfter", page.Integrations[len(page.Integrations)-1].ID)
 	}
-	if page.Less {
+	if page.HasPrev {
 		all.Prev = q.cursorLink(base, "endingBefore", page.Integrations[0].ID)
 	}
 	return all

@@ -11,6 +11,9 @@ type Rejection interface {
 
 // IsOutcomeUnknown reports whether the write that returned err may have happened.
 func IsOutcomeUnknown(err error) bool {
+	if err == nil {
+		return false
+	}
 	if failed, ok := errors.AsType[*WriteError](err); ok {
 		return !failed.NotMade
 	}
@@ -20,7 +23,7 @@ func IsOutcomeUnknown(err error) bool {
 	if _, ok := errors.AsType[Rejection](err); ok {
 		return false
 	}
-	for _, refused := range []error{nil, ErrNotFound, ErrExists, ErrUnchanged} {
+	for _, refused := range []error{ErrNotFound, ErrExists, ErrUnchanged} {
 		if errors.Is(err, refused) {
 			return false
 		}

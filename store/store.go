@@ -176,22 +176,21 @@ type Query struct {
 	After, Before string
 	// Descending reverses the order, also for After and Before.
 	Descending bool
-	// Limit is the maximum number of web integrations. If it is 0, the page has
-	// neither More nor Less.
+	// Limit is the maximum number of web integrations. If it is 0, HasNext and
+	// HasPrev are false.
 	Limit int
-	// Bytes ends the page with the first web integration by which its valid origins
-	// have at least so many bytes in all. The store reads no more than that at once.
-	// 0 is no limit.
+	// Bytes ends the page after the web integration with which the valid origins reach
+	// this many bytes. The store reads no more than that at once. 0 means no limit.
 	Bytes int
 }
 
-// Full reports whether a page with so many bytes of valid origins is full.
+// Full reports whether a page with that many bytes of valid origins is full.
 func (q *Query) Full(bytes int) bool { return q.Bytes > 0 && bytes >= q.Bytes }
 
 // Page is a page of a tenant's web integrations, in the order of the Query.
 type Page struct {
 	Integrations []WebIntegration
-	// More and Less say that there are others after the last one and before the
-	// first one of this page. They are false on an empty page.
-	More, Less bool
+	// HasNext and HasPrev report whether there are others after the last one and before
+	// the first one of this page. They are false on an empty page.
+	HasNext, HasPrev bool
 }

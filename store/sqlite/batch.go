@@ -58,19 +58,19 @@ func (s *Store) attemptWrite(ctx context.Context, conn *sql.Conn, w *store.Write
 
 // makeWrite makes one write. The change is nil if there is nothing to do.
 func (s *Store) makeWrite(ctx context.Context, conn *sql.Conn, w *store.Write) (change *origins.Change, refusal, err error) {
-	was, err := findIntegration(ctx, conn, w.Tenant, w.ID)
+	before, err := findIntegration(ctx, conn, w.Tenant, w.ID)
 	if err != nil {
 		return nil, nil, err
 	}
-	is, refusal := w.Make(clone(was))
-	if refusal != nil || was == nil && is == nil {
+	after, refusal := w.Make(clone(before))
+	if refusal != nil || before == nil && after == nil {
 		return nil, refusal, nil
 	}
-	if is != nil {
-		is = clone(is)
-		is.ID, is.TenantID = w.ID, w.Tenant
+	if after != nil {
+		after = clone(after)
+		after.ID, after.TenantID = w.ID, w.Tenant
 	}
-	made, err := s.replace(ctx, conn, was, is)
+	made, err := s.replace(ctx, conn, before, after)
 	if _, exceeds := errors.AsType[*store.LimitError](err); exceeds || errors.Is(err, store.ErrExists) {
 		return nil, err, nil
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 // Encode exports encode.
-var Encode = encode
+var Encode = encodeEntries
 
 // ReadQueries returns the statements of reads by name.
 func ReadQueries() map[string]string {

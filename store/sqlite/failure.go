@@ -105,19 +105,19 @@ func (s *Store) codeCause(code int) store.Cause {
 // systemCause returns the cause for an error of the operating system, or "" for
 // another error.
 func systemCause(err error) store.Cause {
-	is := func(any ...syscall.Errno) bool {
-		return slices.ContainsFunc(any, func(errno syscall.Errno) bool { return errors.Is(err, errno) })
+	isOneOf := func(errnos ...syscall.Errno) bool {
+		return slices.ContainsFunc(errnos, func(errno syscall.Errno) bool { return errors.Is(err, errno) })
 	}
 	switch {
-	case is(syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG):
+	case isOneOf(syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG):
 		return store.CauseNoSpace
-	case is(syscall.EROFS):
+	case isOneOf(syscall.EROFS):
 		return store.CauseReadOnly
 	case errors.Is(err, fs.ErrPermission):
 		return store.CauseDenied
-	case is(syscall.EIO):
+	case isOneOf(syscall.EIO):
 		return store.CauseDamaged
-	case is(syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM):
+	case isOneOf(syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM):
 		return store.CauseOther
 	}
 	return ""

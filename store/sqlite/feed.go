@@ -11,7 +11,7 @@ import (
 )
 
 // feed keeps the last changes of an open file for Watch. No other process can write
-// to the file. A feed is used after begin.
+// to the file. begin must be called first.
 type feed struct {
 	mu      sync.Mutex
 	from    uint64 // changes has every change after this revision

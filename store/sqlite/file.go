@@ -62,8 +62,8 @@ func requireFile(path string) error {
 
 var errEmpty = fmt.Errorf("%w: the file is empty", store.ErrMissing)
 
-// connect returns a pool of connections to the file that sync what they write.
-func connect(path string, connections int, pragmas ...string) (*sql.DB, error) {
+// openPool returns a pool of connections to the file that sync what they write.
+func openPool(path string, connections int, pragmas ...string) (*sql.DB, error) {
 	return sqlitefile.Open(path, sqlitefile.ReadWrite, connections, append(pragmas,
 		"busy_timeout(5000)", // for a shell that writes; bounded by the call's context too
 		"foreign_keys(1)",

@@ -15,7 +15,7 @@ import (
 
 // fileLock keeps other processes, and other Stores of this one, from using a
 // database. The kernel releases it with the process. Other programs may remove or
-// replace its file; then it excludes nobody.
+// replace its file; then others can lock the new file.
 type fileLock struct {
 	mark string // what its file has, once there is a store
 
@@ -34,8 +34,8 @@ func acquireLock(ctx context.Context, path string, inUse func() bool) (*fileLock
 }
 
 // markFile writes into the file which store it belongs to, so that this is known
-// when the database is gone. A lock without that may be from a start that failed.
-// On Windows nobody can write to a locked file, and the mark is missing.
+// when the database is gone. A lock file without a mark may be from a start that
+// failed. On Windows nobody can write to a locked file, and the mark is missing.
 func (l *fileLock) markFile() (err error) {
 	_ = os.WriteFile(l.flock.Path(), []byte(l.mark+"\n"), 0o600)
 	if l.file, err = os.Stat(l.flock.Path()); err == nil {
@@ -45,7 +45,7 @@ func (l *fileLock) markFile() (err error) {
 }
 
 // check makes sure that the lock keeps others away, and takes it again if its
-// file is not the one that was locked. It says so, because another process may
+// file is not the one that was locked. renewed is then true: another process may
 // have used the database meanwhile.
 func (l *fileLock) check() (renewed bool, err error) {
 	l.mu.Lock()

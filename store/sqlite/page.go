@@ -60,10 +60,10 @@ func readPage(ctx context.Context, conn *sql.Conn, tenant string, q store.Query,
 		slices.Reverse(page.Integrations)
 	}
 	first, last := page.Integrations[0], page.Integrations[len(page.Integrations)-1]
-	if page.More, err = existsBeyond(ctx, conn, tenant, q.Descending, last); err != nil {
+	if page.HasNext, err = existsBeyond(ctx, conn, tenant, q.Descending, last); err != nil {
 		return page, err
 	}
-	page.Less, err = existsBeyond(ctx, conn, tenant, !q.Descending, first)
+	page.HasPrev, err = existsBeyond(ctx, conn, tenant, !q.Descending, first)
 	return page, err
 }
 

@@ -46,11 +46,11 @@ func openReader(ctx context.Context, path string) (*Reader, error) {
 	}
 	conn, err := db.Conn(ctx)
 	if err != nil {
-		return nil, errors.Join(explain(err), db.Close())
+		return nil, errors.Join(explainError(err), db.Close())
 	}
 	r := &Reader{db, conn}
 	if err := beginReading(ctx, conn); err != nil {
-		return nil, errors.Join(explain(err), r.Close())
+		return nil, errors.Join(explainError(err), r.Close())
 	}
 	return r, nil
 }

@@ -29,9 +29,9 @@ func scanIntegration(row interface{ Scan(...any) error }) (store.WebIntegration,
 	return w, nil
 }
 
-// encode returns entries as a JSON array. It fails for an entry that JSON cannot
-// represent unchanged.
-func encode(entries []string) (string, error) {
+// encodeEntries returns entries as a JSON array. It fails for an entry that JSON
+// cannot represent unchanged.
+func encodeEntries(entries []string) (string, error) {
 	for _, entry := range entries {
 		if !utf8.ValidString(entry) {
 			return "", errors.New("sqlite: an entry is not valid UTF-8")

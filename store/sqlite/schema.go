@@ -29,18 +29,18 @@ var migrations embed.FS
 func prepareSchema(ctx context.Context, writer *sql.DB, mustExist bool) error {
 	conn, err := writer.Conn(ctx)
 	if err != nil {
-		return explain(err)
+		return explainError(err)
 	}
 	defer conn.Close()
 	version, pending, err := schemaVersion(ctx, conn)
 	if err != nil {
-		return explain(err)
+		return explainError(err)
 	}
 	if version == 0 && mustExist {
 		return errEmpty
 	}
 	if err := useLog(ctx, conn); err != nil {
-		return explain(err)
+		return explainError(err)
 	}
 	for _, file := range pending {
 		version++
@@ -107,8 +107,8 @@ func migrate(ctx context.Context, conn *sql.Conn, file string, version int) erro
 	})
 }
 
-// explain replaces SQLite's commonest errors about a file by one plain line.
-func explain(err error) error {
+// explainError replaces SQLite's commonest errors about a file by one plain line.
+func explainError(err error) error {
 	e, ok := errors.AsType[*driver.Error](err)
 	if !ok {
 		return err

@@ -110,14 +110,14 @@ func openLocked(ctx context.Context, path string, mustExist bool) (*Store, error
 			return nil, err
 		}
 	}
-	writer, err := connect(path, 1, "synchronous(FULL)")
+	writer, err := openPool(path, 1, "synchronous(FULL)")
 	if err != nil {
 		return nil, err
 	}
 	if err := prepareSchema(ctx, writer, mustExist); err != nil {
 		return nil, errors.Join(err, writer.Close())
 	}
-	readers, err := connect(path, maxReaders+1, "query_only(1)")
+	readers, err := openPool(path, maxReaders+1, "query_only(1)")
 	if err != nil {
 		return nil, errors.Join(err, writer.Close())
 	}
@@ -132,7 +132,7 @@ func openLocked(ctx context.Context, path string, mustExist bool) (*Store, error
 func (s *Store) beginFeed(ctx context.Context) error {
 	conn, err := s.writer.Conn(ctx)
 	if err != nil {
-		return explain(err)
+		return explainError(err)
 	}
 	defer conn.Close()
 	at, err := readPosition(ctx, conn)
@@ -147,11 +147,11 @@ func (s *Store) holdFiles(ctx context.Context, name string) (err error) {
 		return err
 	}
 	if s.held, err = s.readers.Conn(ctx); err != nil {
-		return explain(err)
+		return explainError(err)
 	}
 	at, err := readPosition(ctx, s.held)
 	if err != nil {
-		return explain(err)
+		return explainError(err)
 	}
 	s.lock.mark = at.Store
 	if err := s.lock.markFile(); err != nil {

@@ -37,12 +37,12 @@ func (s *Store) Edit(ctx context.Context, tenant, id string, edit func(*store.We
 		if w, err = readIntegration(ctx, conn, tenant, id); err != nil {
 			return change, err
 		}
-		is := clone(&w)
-		if err := edit(is); err != nil {
+		after := clone(&w)
+		if err := edit(after); err != nil {
 			return change, err
 		}
-		change, err = s.replace(ctx, conn, &w, is)
-		w = *is
+		change, err = s.replace(ctx, conn, &w, after)
+		w = *after
 		return change, err
 	})
 	if err != nil && !errors.Is(err, store.ErrUnchanged) {
@@ -71,29 +71,29 @@ func (s *Store) Delete(ctx context.Context, tenant, id string, allow func(store.
 	return revision, nil
 }
 
-// replace writes is in place of was at the next revision, which it sets in is. A
-// nil was is a creation, and a nil is a deletion.
-func (s *Store) replace(ctx context.Context, conn *sql.Conn, was, is *store.WebIntegration) (change origins.Change, err error) {
+// replace replaces before by after at the next revision, which it sets in after. A nil
+// before means a creation, a nil after a deletion.
+func (s *Store) replace(ctx context.Context, conn *sql.Conn, before, after *store.WebIntegration) (change origins.Change, err error) {
 	revision, err := nextRevision(ctx, conn)
 	if err != nil {
 		return change, err
 	}
-	if is == nil {
-		if err := s.addUsage(ctx, conn, was.TenantID, -1, -len(was.ValidOrigins), revision); err != nil {
+	if after == nil {
+		if err := s.addUsage(ctx, conn, before.TenantID, -1, -len(before.ValidOrigins), revision); err != nil {
 			return change, err
 		}
-		return store.Deletion(was.TenantID, was.ID, revision), deleteIntegration(ctx, conn, was.ID)
+		return store.Deletion(before.TenantID, before.ID, revision), deleteIntegration(ctx, conn, before.ID)
 	}
-	is.Revision = revision
-	statement, integrations, added := insertIntegration, 1, len(is.ValidOrigins)
-	if was != nil {
-		is.ID, is.TenantID = was.ID, was.TenantID
-		statement, integrations, added = updateIntegration, 0, added-len(was.ValidOrigins)
+	after.Revision = revision
+	statement, integrations, added := insertIntegration, 1, len(after.ValidOrigins)
+	if before != nil {
+		after.ID, after.TenantID = before.ID, before.TenantID
+		statement, integrations, added = updateIntegration, 0, added-len(before.ValidOrigins)
 	}
-	if err := s.addUsage(ctx, conn, is.TenantID, integrations, added, revision); err != nil {
+	if err := s.addUsage(ctx, conn, after.TenantID, integrations, added, revision); err != nil {
 		return change, err
 	}
-	return is.Change(), writeIntegration(ctx, conn, statement, is)
+	return after.Change(), writeIntegration(ctx, conn, statement, after)
 }
 
 // addUsage adds to the tenant's counts, and records the revision. Only a count that
@@ -126,7 +126,7 @@ func nextRevision(ctx context.Context, conn *sql.Conn) (revision uint64, err err
 // writeIntegration runs insertIntegration or updateIntegration. Only the insertion
 // can fail to change a row.
 func writeIntegration(ctx context.Context, conn *sql.Conn, statement string, w *store.WebIntegration) error {
-	entries, err := encode(w.ValidOrigins)
+	entries, err := encodeEntries(w.ValidOrigins)
 	if err != nil {
 		return err
 	}

@@ -97,7 +97,7 @@ func unknownTenantIsEmpty(s *subject) {
 	s.create(newIntegration("acme", "one"))
 	for _, descending := range []bool{false, true} {
 		page := s.page("none", store.Query{Limit: 10, Descending: descending})
-		if len(page.Integrations) > 0 || page.More || page.Less {
+		if len(page.Integrations) > 0 || page.HasNext || page.HasPrev {
 			s.Errorf("Page = %+v, want an empty page", page)
 		}
 	}
@@ -117,7 +117,7 @@ func isolatesTenants(s *subject) {
 		}
 		for _, descending := range []bool{false, true} {
 			page := s.page(other, store.Query{Limit: 10, Descending: descending})
-			if len(page.Integrations) != 1 || page.More || page.Less || page.Integrations[0].ID != theirs.ID {
+			if len(page.Integrations) != 1 || page.HasNext || page.HasPrev || page.Integrations[0].ID != theirs.ID {
 				s.Errorf("Page(%q) = %+v, want one web integration", other, page)
 			}
 		}

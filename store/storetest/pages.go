@@ -55,12 +55,12 @@ func eachOrder(all []store.WebIntegration, check func(all []store.WebIntegration
 	check(descending, true)
 }
 
-func (s *subject) wantPage(q store.Query, want []store.WebIntegration, more, less bool) {
+func (s *subject) wantPage(q store.Query, want []store.WebIntegration, hasNext, hasPrev bool) {
 	s.Helper()
 	page := s.page("acme", q)
-	if len(page.Integrations) != len(want) || page.More != more || page.Less != less {
-		s.Fatalf("Page(%+v) has %d web integrations, more %t, less %t; want %d, %t, %t",
-			q, len(page.Integrations), page.More, page.Less, len(want), more, less)
+	if len(page.Integrations) != len(want) || page.HasNext != hasNext || page.HasPrev != hasPrev {
+		s.Fatalf("Page(%+v) has %d web integrations, HasNext %t, HasPrev %t; want %d, %t, %t",
+			q, len(page.Integrations), page.HasNext, page.HasPrev, len(want), hasNext, hasPrev)
 	}
 	for i, w := range want {
 		s.wantSame(fmt.Sprintf("Page(%+v)[%d]", q, i), page.Integrations[i], w)

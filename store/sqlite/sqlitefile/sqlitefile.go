@@ -19,7 +19,7 @@ import (
 var ErrInUse = errors.New("it is in use by another process")
 
 const (
-	lockPatience = 5 * time.Second
+	lockTimeout  = 5 * time.Second
 	lockInterval = 20 * time.Millisecond
 )
 
@@ -33,7 +33,7 @@ func Lock(ctx context.Context, path string, inUse func() bool) (*flock.Flock, er
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, lockPatience)
+	ctx, cancel := context.WithTimeout(ctx, lockTimeout)
 	defer cancel()
 	lock := NewLock(path)
 	taken, err := lock.TryLock()
