@@ -39,12 +39,12 @@ func (s *Store) commit(ctx context.Context, t *transaction) (err error) {
 // so the first copy that is carried out invalidates the others, however late they
 // arrive. The history of the tenant tells whether one of them was.
 func (s *Store) commitOnce(ctx context.Context, t *transaction) (revision uint64, err error) {
-	against := t.changes[0].before
+	before := t.changes[0].before
 	known, _ := s.guard.position()
 	response, attempts, err := s.cluster.Send(ctx, t.request)
 	switch {
 	case err == nil && response.Succeeded:
-		found := store.Position{Store: against.Store, Revision: uint64(response.Header.Revision)}
+		found := store.Position{Store: before.Store, Revision: uint64(response.Header.Revision)}
 		if err := s.guard.check(known, found); err != nil {
 			return 0, maybeMade(err)
 		}
@@ -57,7 +57,7 @@ func (s *Store) commitOnce(ctx context.Context, t *transaction) (revision uint64
 	// The write may have been made nevertheless: by another copy, also one that the
 	// client sent by itself, and by the write that reaches the quota, which etcd
 	// carries out and answers with ErrNoSpace.
-	revision, failed := s.findWrite(ctx, against, t.id)
+	revision, failed := s.findWrite(ctx, before, t.id)
 	switch {
 	case revision != 0 || errors.Is(failed, errConflict):
 		return revision, failed
@@ -73,20 +73,20 @@ func (s *Store) commitOnce(ctx context.Context, t *transaction) (revision uint64
 
 // findWrite returns the revision of a write, or 0 if it was not made but still may
 // be.
-func (s *Store) findWrite(ctx context.Context, against *preconditions, id string) (revision uint64, err error) {
-	view, found, err := s.read(ctx, clientv3.OpGet(s.keys.Tenant(against.tenant)))
+func (s *Store) findWrite(ctx context.Context, before *preconditions, id string) (revision uint64, err error) {
+	view, found, err := s.read(ctx, clientv3.OpGet(s.keys.Tenant(before.tenant)))
 	if err != nil {
 		return 0, err
 	}
 	kv := found.first(0)
-	unchanged := kv == nil || kv.ModRevision == against.tenantRevision
+	unchanged := kv == nil || kv.ModRevision == before.tenantRevision
 	switch {
-	case view.identity != against.identity, unchanged && view.none != against.none: // there are new removals, or a new pool
-		return 0, errConflict
+	case view.identityValue != before.identityValue, unchanged && view.noRemovalsRevision != before.noRemovalsRevision:
+		return 0, errConflict // there is another store, new removals, or a new pool
 	case unchanged:
 		return 0, nil
 	}
-	for kv.Version > against.tenantVersion+1 {
+	for kv.Version > before.tenantVersion+1 {
 		if kv, err = s.previousVersion(ctx, view, kv); err != nil {
 			return 0, fmt.Errorf("etcd: finding out whether a write was made: %w", err)
 		}

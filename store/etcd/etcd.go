@@ -100,9 +100,9 @@ func (o *Options) check() error {
 	return nil
 }
 
-// Renew uses other credentials from now on, if the cluster lets the store read
-// with them; otherwise it returns why not, and the old ones stay in use. It waits for
-// the requests that use the old ones. Watch returns an error.
+// Renew replaces the credentials, if the cluster lets the store read with the new
+// ones. Otherwise it returns the error and keeps the old ones. It waits for the
+// requests that use the old ones. Watch returns an error.
 func (s *Store) Renew(ctx context.Context, a Access) error {
 	probe := connection.Request{Then: []clientv3.Op{clientv3.OpGet(s.keys.Identity())}}
 	return s.cluster.Call(func() error { return s.cluster.Renew(ctx, a, probe) })

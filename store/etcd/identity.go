@@ -33,8 +33,8 @@ func (g *identityGuard) position() (known store.Position, rolledBack bool) {
 }
 
 // check compares the position in a response with the position that was known when
-// the request was sent. A position that became known since does not count, as
-// answers may overtake one another.
+// the request was sent. Positions that became known later do not count,
+// because responses can arrive out of order.
 func (g *identityGuard) check(known, found store.Position) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -56,9 +56,9 @@ func (g *identityGuard) check(known, found store.Position) error {
 	return nil
 }
 
-// rollBack records that the store was rolled back, and has reached the known
+// recordRollback records that the store was rolled back, and has reached the known
 // revision again.
-func (g *identityGuard) rollBack(reset store.ResetError) error {
+func (g *identityGuard) recordRollback(reset store.ResetError) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.known.Store == reset.Known.Store {
@@ -102,10 +102,10 @@ func (s *Store) acceptStore(ctx context.Context) (store.Position, error) {
 		switch {
 		case err != nil:
 			return store.Position{}, err
-		case view.identity == "":
+		case view.identityValue == "":
 			err = s.createStore(ctx)
 		case view.Store == known.Store && (rolledBack || view.Revision < known.Revision):
-			err = s.putIdentity(ctx, clientv3.Compare(clientv3.Value(s.keys.Identity()), "=", view.identity))
+			err = s.putIdentity(ctx, clientv3.Compare(clientv3.Value(s.keys.Identity()), "=", view.identityValue))
 		default:
 			s.guard.accept(view.Position)
 			s.seen.Store(nil)
@@ -159,5 +159,5 @@ func (s *Store) checkHistory(ctx context.Context, seen *seenWrite, view readView
 	if head != nil && string(head.Value) == seen.write {
 		return nil
 	}
-	return s.guard.rollBack(store.ResetError{Known: seen.Position, Found: view.Position})
+	return s.guard.recordRollback(store.ResetError{Known: seen.Position, Found: view.Position})
 }

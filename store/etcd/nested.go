@@ -35,7 +35,7 @@ func (s *Store) checkNesting(ctx context.Context) error {
 // findInnerStore returns the prefix of a store whose keys are between this one's.
 func (s *Store) findInnerStore(ctx context.Context) (prefix string, err error) {
 	var ops []clientv3.Op
-	for _, span := range s.keys.Gaps() {
+	for _, span := range s.keys.Spans() {
 		ops = append(ops, span.Page(1))
 	}
 	response, err := s.send(ctx, connection.Request{Then: ops})

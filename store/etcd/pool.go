@@ -21,13 +21,13 @@ const poolBytes = 512 << 10 // more than the pool needs
 // readRemovals adds the removals to a view, given the keys NoRemovals and Pool.
 func (s *Store) readRemovals(ctx context.Context, view *readView, none, pool *mvccpb.KeyValue) error {
 	if none != nil {
-		view.none = none.CreateRevision
+		view.noRemovalsRevision = none.CreateRevision
 	}
-	if none != nil || pool == nil || view.identity == "" {
+	if none != nil || pool == nil || view.identityValue == "" {
 		return nil
 	}
 	keys := schema.SpanOf(s.keys.Removals(), clientv3.WithKeysOnly())
-	found, err := s.readAt(ctx, *view, keys.Page(0, clientv3.WithRev(view.etcd)))
+	found, err := s.readAt(ctx, *view, keys.Page(0, clientv3.WithRev(view.etcdRevision)))
 	if err != nil {
 		return err
 	}
@@ -41,7 +41,7 @@ func (s *Store) readRemovals(ctx context.Context, view *readView, none, pool *mv
 func (s *Store) ensurePool(ctx context.Context) error {
 	known, _ := s.guard.position()
 	view, _, err := s.readAnyStore(ctx)
-	if err != nil || view.Store == "" || view.Store != known.Store || view.none != 0 || view.removals != nil {
+	if err != nil || view.Store == "" || view.Store != known.Store || view.noRemovalsRevision != 0 || view.removals != nil {
 		return err
 	}
 	if err := s.reserveSpace(ctx, poolBytes); err != nil {
@@ -52,7 +52,7 @@ func (s *Store) ensurePool(ctx context.Context) error {
 
 func (s *Store) putPool(ctx context.Context, view readView) error {
 	missing := []clientv3.Cmp{
-		clientv3.Compare(clientv3.Value(s.keys.Identity()), "=", view.identity),
+		clientv3.Compare(clientv3.Value(s.keys.Identity()), "=", view.identityValue),
 		clientv3.Compare(clientv3.CreateRevision(s.keys.Pool()), "=", 0),
 	}
 	var puts []clientv3.Op

@@ -39,8 +39,8 @@ func (s *Store) Integration(ctx context.Context, tenant, id string) (w store.Web
 	return w, err
 }
 
-// Load implements store.Store. It fails if the tenant has other web integrations
-// than were written by a Store.
+// Load implements store.Store. It fails if the web integrations contradict the
+// tenant's totals, since another program has changed them.
 func (s *Store) Load(ctx context.Context, tenant string) (revision uint64, all []store.WebIntegration, err error) {
 	err = s.callRead(ctx, func() error {
 		revision, all, err = s.loadTenant(ctx, tenant)
@@ -165,7 +165,7 @@ type pageIDs struct {
 
 // readIDs returns the first ids after the cursor.
 func (s *Store) readIDs(ctx context.Context, tenant, cursor string, descending bool, limit int) (p pageIDs, err error) {
-	span := schema.SpanOf(s.keys.Order(tenant, descending))
+	span := schema.SpanOf(s.keys.Names(tenant, descending))
 	onPage := int64(min(limit, maxKeysOnPage)) + 1
 	start := span.Page(onPage)
 	if cursor != "" {
@@ -214,7 +214,7 @@ func (s *Store) readIntegrations(ctx context.Context, p pageIDs, tenant string, 
 	for ids := range slices.Chunk(p.ids, p.gets) {
 		ops := make([]clientv3.Op, len(ids))
 		for i, id := range ids {
-			ops[i] = clientv3.OpGet(s.keys.Integration(tenant, id), clientv3.WithRev(p.view.etcd))
+			ops[i] = clientv3.OpGet(s.keys.Integration(tenant, id), clientv3.WithRev(p.view.etcdRevision))
 		}
 		found, err := s.readAt(ctx, p.view, ops...)
 		if err != nil {

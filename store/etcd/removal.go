@@ -19,7 +19,7 @@ func (v *readView) freeSlots() int {
 	switch {
 	case v.removals != nil:
 		return schema.Slots - v.removals.Used
-	case v.none != 0:
+	case v.noRemovalsRevision != 0:
 		return schema.Slots
 	}
 	return 0 // there is no pool
@@ -33,7 +33,7 @@ func (v *readView) applyRemovals(w *store.WebIntegration) bool {
 		return false
 	}
 	removed := v.removals.Apply(w)
-	if removed || w.Revision > v.head {
+	if removed || w.Revision > v.headRevision {
 		w.Revision = v.Revision
 	}
 	return removed
@@ -83,7 +83,8 @@ func (c *change) removals() (hashes []uint64) {
 
 func (p *preconditions) hash(entry string) uint64 { return schema.EntryHash(p.tenant, p.id, entry) }
 
-// lacks reports whether what a removal removes is not there.
+// lacks reports whether the entry with the hash is already gone, or the web
+// integration.
 func (p *preconditions) lacks(hash uint64) bool {
 	return p.integration == nil || hash != 0 && !slices.ContainsFunc(p.integration.ValidOrigins, func(entry string) bool {
 		return p.hash(entry) == hash
@@ -104,7 +105,7 @@ func (s *Store) commitRemovals(ctx context.Context, t *transaction, refusal erro
 		return refusal
 	}
 	for i, hash := range hashes {
-		if at, err = s.remove(ctx, at, hash, i > 0); err != nil {
+		if at, err = s.makeRemoval(ctx, at, hash, i > 0); err != nil {
 			return err
 		}
 	}
@@ -118,9 +119,9 @@ func (s *Store) commitRemovals(ctx context.Context, t *transaction, refusal erro
 	return nil
 }
 
-// remove makes a removal and returns what is there after it. started says that a
+// makeRemoval makes a removal and returns what is there after it. started says that a
 // part of the change may be made: then the rest is completed, not planned again.
-func (s *Store) remove(ctx context.Context, at *preconditions, hash uint64, started bool) (*preconditions, error) {
+func (s *Store) makeRemoval(ctx context.Context, at *preconditions, hash uint64, started bool) (*preconditions, error) {
 	for round := 0; ; round++ {
 		known, _ := s.guard.position()
 		response, attempts, err := s.cluster.Send(ctx, s.removalRequest(at, hash))
@@ -171,7 +172,7 @@ func (s *Store) removalRequest(at *preconditions, hash uint64) connection.Reques
 // without returns what is there after a removal, if nothing else has changed.
 func (p *preconditions) without(hash uint64) *preconditions {
 	after := *p
-	after.none, after.Revision, after.removals = 0, p.Revision+1, p.removals.With(hash)
+	after.noRemovalsRevision, after.Revision, after.removals = 0, p.Revision+1, p.removals.With(hash)
 	if hash == 0 {
 		after.integration = nil
 		return &after

@@ -23,7 +23,7 @@ const (
 	maxBytes = 1_400 << 10
 )
 
-// preconditions are what a write is made against: the tenant, and one of its web
+// preconditions are what a write depends on: the tenant, and one of its web
 // integrations.
 type preconditions struct {
 	readView
@@ -134,7 +134,7 @@ func (c *change) onlyRemoves() bool {
 // transaction makes several writes.
 type transaction struct {
 	id       string // of the write
-	against  []*preconditions
+	before   []*preconditions
 	refused  []error // of every write that is in the transaction, nil if it is not refused
 	changes  []*change
 	totals   map[string]schema.Totals // by tenant
@@ -146,13 +146,13 @@ type transaction struct {
 
 // plan returns a transaction of the first writes, as many as fit into it: at least
 // one.
-func (s *Store) plan(against []*preconditions, writes []store.Write) *transaction {
-	t := &transaction{id: rand.Text(), against: against, totals: map[string]schema.Totals{}}
+func (s *Store) plan(before []*preconditions, writes []store.Write) *transaction {
+	t := &transaction{id: rand.Text(), before: before, totals: map[string]schema.Totals{}}
 	for i := range writes {
 		if slices.ContainsFunc(t.changes, func(c *change) bool { return c.before.id == writes[i].ID }) {
 			break // it has to see the change before
 		}
-		c, err := newChange(against[i], &writes[i])
+		c, err := newChange(before[i], &writes[i])
 		fits := true
 		if err == nil && c != nil {
 			fits, err = s.addChange(t, c)
@@ -252,13 +252,13 @@ func (s *Store) changeOps(c *change) (ops []clientv3.Op) {
 	return ops
 }
 
-// ifSameStore holds while the store is the same and not older, and until the first
-// removal or the end of the removals.
+// ifSameStore holds while the store is the same and not older, and no series of
+// removals has begun or ended.
 func (s *Store) ifSameStore(v *readView) []clientv3.Cmp {
 	return []clientv3.Cmp{
-		clientv3.Compare(clientv3.Value(s.keys.Identity()), "=", v.identity),
-		clientv3.Compare(clientv3.ModRevision(s.keys.Head()), ">", int64(v.head)-1),
-		clientv3.Compare(clientv3.CreateRevision(s.keys.NoRemovals()), "=", v.none),
+		clientv3.Compare(clientv3.Value(s.keys.Identity()), "=", v.identityValue),
+		clientv3.Compare(clientv3.ModRevision(s.keys.Head()), ">", int64(v.headRevision)-1),
+		clientv3.Compare(clientv3.CreateRevision(s.keys.NoRemovals()), "=", v.noRemovalsRevision),
 	}
 }
 
@@ -279,7 +279,7 @@ func (s *Store) ifSameIntegration(p *preconditions) clientv3.Cmp {
 // ifUnchanged holds until the next write or removal, or until removals are written
 // back. There has to be a pool.
 func (s *Store) ifUnchanged(v *readView) []clientv3.Cmp {
-	all := append(s.ifSameStore(v), clientv3.Compare(clientv3.ModRevision(s.keys.Head()), "=", int64(v.head)))
+	all := append(s.ifSameStore(v), clientv3.Compare(clientv3.ModRevision(s.keys.Head()), "=", int64(v.headRevision)))
 	used := schema.Slots - v.freeSlots()
 	if used > 0 {
 		all = append(all, clientv3.Compare(clientv3.CreateRevision(s.keys.FreeSlot(used-1)), "=", 0))

@@ -19,12 +19,12 @@ import (
 // readView is one revision of etcd, and the position of the store at it.
 type readView struct {
 	store.Position
-	etcd     int64            // the revision of etcd
-	identity string           // the value of the key; "" if it is missing
-	write    string           // the id of the last write
-	head     uint64           // the revision of the last write
-	none     int64            // create revision of the key NoRemovals, or 0
-	removals *schema.Removals // nil if nothing is removed
+	etcdRevision       int64
+	identityValue      string           // the value of the key; "" if it is missing
+	write              string           // the id of the last write
+	headRevision       uint64           // the revision of the last write
+	noRemovalsRevision int64            // create revision of the key NoRemovals, or 0
+	removals           *schema.Removals // nil if nothing is removed
 }
 
 // ranges are the results of reading operations, in their order.
@@ -83,15 +83,15 @@ func (s *Store) readAnyStore(ctx context.Context, ops ...clientv3.Op) (view read
 			return err
 		}
 		all := rangesOf(response)
-		view = readView{etcd: response.Header.Revision}
+		view = readView{etcdRevision: response.Header.Revision}
 		if kv := all.first(0); kv != nil {
-			view.identity = string(kv.Value)
+			view.identityValue = string(kv.Value)
 			if view.Store, err = schema.DecodeIdentity(kv.Value); err != nil {
 				return err
 			}
 		}
 		if kv := all.first(1); kv != nil {
-			view.head, view.Revision, view.write = uint64(kv.ModRevision), uint64(kv.ModRevision), string(kv.Value)
+			view.headRevision, view.Revision, view.write = uint64(kv.ModRevision), uint64(kv.ModRevision), string(kv.Value)
 		}
 		found = all[len(own):]
 		return s.readRemovals(ctx, &view, all.first(2), all.first(3))
@@ -101,13 +101,13 @@ func (s *Store) readAnyStore(ctx context.Context, ops ...clientv3.Op) (view read
 
 // readAt runs reading operations at the revision of a view.
 func (s *Store) readAt(ctx context.Context, view readView, ops ...clientv3.Op) (ranges, error) {
-	ops = append([]clientv3.Op{clientv3.OpGet(s.keys.Identity(), clientv3.WithRev(view.etcd))}, ops...)
+	ops = append([]clientv3.Op{clientv3.OpGet(s.keys.Identity(), clientv3.WithRev(view.etcdRevision))}, ops...)
 	response, err := s.send(ctx, connection.Request{Then: ops})
 	if err != nil {
 		return nil, err
 	}
 	found := rangesOf(response)
-	if kv := found.first(0); kv == nil || string(kv.Value) != view.identity {
+	if kv := found.first(0); kv == nil || string(kv.Value) != view.identityValue {
 		return nil, &store.ResetError{Known: view.Position}
 	}
 	return found[1:], nil
@@ -119,7 +119,7 @@ func (s *Store) readSpan(ctx context.Context, view readView, span schema.Span, p
 	return func(yield func(*mvccpb.KeyValue, error) bool) {
 		for {
 			if page == nil {
-				found, err := s.readAt(ctx, view, span.Page(limit, clientv3.WithRev(view.etcd)))
+				found, err := s.readAt(ctx, view, span.Page(limit, clientv3.WithRev(view.etcdRevision)))
 				if err != nil {
 					yield(nil, err)
 					return

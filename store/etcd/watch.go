@@ -26,9 +26,9 @@ func (s *Store) Watch(ctx context.Context, after uint64, changed func([]origins.
 // watch is one call of Watch.
 type watch struct {
 	*Store
-	id      string // the identity of the store
-	feed    schema.Feed
-	changed func([]origins.Change)
+	identity string // of the store
+	feed     schema.Feed
+	changed  func([]origins.Change)
 }
 
 // start returns the revision from which to watch what follows after.
@@ -41,20 +41,20 @@ func (w *watch) start(ctx context.Context, after uint64) (from int64, err error)
 	if err != nil {
 		return 0, err
 	}
-	w.id = view.Store
-	w.feed = schema.Feed{Keys: w.keys, Identity: view.identity, After: int64(after)}
+	w.identity = view.Store
+	w.feed = schema.Feed{Keys: w.keys, IdentityValue: view.identityValue, After: int64(after)}
 	if view.Revision > after {
 		return int64(after) + 1, nil
 	}
 	// The store has no write between after and now, so it does not matter whether
 	// the cluster has compacted that. A member reports progress only to watches
 	// that do not begin in the future.
-	w.feed.After = max(int64(after), view.etcd)
+	w.feed.After = max(int64(after), view.etcdRevision)
 	w.seen.Store(&seenWrite{view.Position, view.write})
-	return view.etcd, nil
+	return view.etcdRevision, nil
 }
 
-// handle hands over the changes in a response, up to what it cannot read.
+// handle passes on the changes of a response, up to the first that it cannot read.
 func (w *watch) handle(ctx context.Context, response clientv3.WatchResponse) error {
 	if err := response.Err(); errors.Is(err, rpctypes.ErrCompacted) {
 		return store.ErrCompacted
@@ -64,7 +64,7 @@ func (w *watch) handle(ctx context.Context, response clientv3.WatchResponse) err
 	changes, err := w.feed.Changes(response.Events)
 	if n := len(changes); n > 0 {
 		w.changed(changes)
-		found := store.Position{Store: w.id, Revision: changes[n-1].Revision}
+		found := store.Position{Store: w.identity, Revision: changes[n-1].Revision}
 		if err := w.guard.check(store.Position{}, found); err != nil {
 			return err
 		}
@@ -73,6 +73,7 @@ func (w *watch) handle(ctx context.Context, response clientv3.WatchResponse) err
 	if !errors.Is(err, schema.ErrForeign) {
 		return err
 	}
+	// The writer may have been a restore from a backup: then that is the better error.
 	soon, cancel := context.WithTimeout(ctx, connection.WatchTimeout)
 	defer cancel()
 	if _, _, reset := w.read(soon); errors.Is(reset, store.ErrReset) {

@@ -35,7 +35,7 @@ func (s *Store) Edit(ctx context.Context, tenant, id string, edit func(*store.We
 	}})
 	switch {
 	case errors.Is(err, store.ErrUnchanged):
-		return *t.against[0].integration, nil
+		return *t.before[0].integration, nil
 	case err != nil:
 		return store.WebIntegration{}, err
 	}
@@ -118,11 +118,11 @@ func (s *Store) write(ctx context.Context, writes []store.Write, byRemovals bool
 	}
 	defer unlock()
 	for round := 0; ; round++ {
-		against, err := s.readPreconditions(ctx, writes)
+		before, err := s.readPreconditions(ctx, writes)
 		if err != nil {
 			return nil, notMade(err)
 		}
-		t := s.plan(against, writes)
+		t := s.plan(before, writes)
 		if len(t.changes) == 0 {
 			return t, nil
 		}

@@ -14,7 +14,7 @@ import (
 // Cluster is the connection to an etcd cluster. It may be used concurrently.
 type Cluster struct {
 	endpoints []string
-	silence   atomic.Int64 // that the next watch permits, in nanoseconds; 0 is minSilence
+	silence   atomic.Int64 // that the next watch permits, in nanoseconds; 0 means minSilence
 
 	mu      sync.Mutex
 	members *members
@@ -81,7 +81,7 @@ func (c *Cluster) Send(ctx context.Context, r Request) (response *clientv3.TxnRe
 }
 
 func (m *members) send(ctx context.Context, r Request) (*clientv3.TxnResponse, int, error) {
-	commit := race[*clientv3.TxnResponse]{members: m, ask: func(ctx context.Context, client *clientv3.Client) (*clientv3.TxnResponse, error) {
+	commit := hedgedCall[*clientv3.TxnResponse]{members: m, ask: func(ctx context.Context, client *clientv3.Client) (*clientv3.TxnResponse, error) {
 		return client.Txn(ctx).If(r.If...).Then(r.Then...).Commit()
 	}}
 	response, err := commit.run(ctx)
@@ -92,7 +92,7 @@ func (m *members) send(ctx context.Context, r Request) (*clientv3.TxnResponse, i
 func (c *Cluster) Status(ctx context.Context) (*etcdserverpb.StatusResponse, error) {
 	m := c.hold()
 	defer m.users.Done()
-	status := race[*etcdserverpb.StatusResponse]{members: m, ask: func(ctx context.Context, client *clientv3.Client) (*etcdserverpb.StatusResponse, error) {
+	status := hedgedCall[*etcdserverpb.StatusResponse]{members: m, ask: func(ctx context.Context, client *clientv3.Client) (*etcdserverpb.StatusResponse, error) {
 		return etcdserverpb.NewMaintenanceClient(client.ActiveConnection()).Status(ctx, &etcdserverpb.StatusRequest{})
 	}}
 	return status.run(ctx)
@@ -106,9 +106,9 @@ func (c *Cluster) hold() *members {
 	return c.members
 }
 
-// Renew uses other credentials from now on, if the cluster accepts the probe with
-// them; otherwise it returns why not, and the old ones stay in use. It waits for the
-// calls that use the old ones; watches return an error.
+// Renew replaces the credentials, if the cluster accepts the probe with the new ones.
+// Otherwise it returns the error and keeps the old ones. It waits for the calls that
+// use the old ones; watches return an error.
 func (c *Cluster) Renew(ctx context.Context, a Access, probe Request) error {
 	renewed, err := newMembers(c.endpoints, a)
 	if err != nil {

@@ -55,18 +55,18 @@ func (m *members) close() error {
 // The time after which another member is asked too is twice the average latency,
 // within these bounds.
 const (
-	minPatience = 250 * time.Millisecond
-	maxPatience = time.Second
+	minHedgeDelay = 250 * time.Millisecond
+	maxHedgeDelay = time.Second
 )
 
-func (m *members) patience() time.Duration {
-	return min(max(2*time.Duration(m.latency.Load()), minPatience), maxPatience)
+func (m *members) hedgeDelay() time.Duration {
+	return min(max(2*time.Duration(m.latency.Load()), minHedgeDelay), maxHedgeDelay)
 }
 
-// race asks members until one of them answers. It asks the next one when a member
-// fails or is slow. It does not give up the slow one, which may be the only one
-// left.
-type race[T any] struct {
+// hedgedCall asks members until one of them answers. It asks the next one when a
+// member fails or is slow. It does not give up the slow one, which may be the only
+// one left.
+type hedgedCall[T any] struct {
 	members *members
 	ask     func(context.Context, *clientv3.Client) (T, error)
 	discard func(T) // takes answers that come too late; may be nil
@@ -87,28 +87,28 @@ type result[T any] struct {
 
 // run returns the first response, or a final error, or the error of ctx together
 // with the last error of a member before.
-func (r *race[T]) run(ctx context.Context) (answer T, err error) {
-	r.results = make(chan result[T])
-	for i := range r.members.clients {
-		r.idle = append(r.idle, (int(r.members.preferred.Load())+i)%len(r.members.clients))
+func (c *hedgedCall[T]) run(ctx context.Context) (answer T, err error) {
+	c.results = make(chan result[T])
+	for i := range c.members.clients {
+		c.idle = append(c.idle, (int(c.members.preferred.Load())+i)%len(c.members.clients))
 	}
 	asking, cancel := context.WithCancel(ctx)
-	defer r.finish(cancel)
-	r.askNext(asking)
-	next := time.NewTimer(r.members.patience())
+	defer c.finish(cancel)
+	c.askNext(asking)
+	next := time.NewTimer(c.members.hedgeDelay())
 	defer next.Stop()
 	var problem error
 	for {
 		select {
 		case <-next.C:
-			r.askNext(asking)
-			next.Reset(r.members.patience())
-		case got := <-r.results:
-			r.running--
+			c.askNext(asking)
+			next.Reset(c.members.hedgeDelay())
+		case got := <-c.results:
+			c.running--
 			if got.err == nil {
-				latency := r.members.latency.Load()
-				r.members.latency.Store(latency + (int64(got.took)-latency)/4)
-				r.members.preferred.Store(uint32(got.member))
+				latency := c.members.latency.Load()
+				c.members.latency.Store(latency + (int64(got.took)-latency)/4)
+				c.members.preferred.Store(uint32(got.member))
 				return got.answer, nil
 			}
 			if problem == nil || !errors.Is(got.err, context.DeadlineExceeded) {
@@ -117,8 +117,8 @@ func (r *race[T]) run(ctx context.Context) (answer T, err error) {
 			if ctx.Err() == nil && IsFinal(got.err) {
 				return answer, fmt.Errorf("etcd: %w", got.err)
 			}
-			r.idle = append(r.idle, got.member)
-			next.Reset(r.retryDelay())
+			c.idle = append(c.idle, got.member)
+			next.Reset(c.retryDelay())
 		case <-ctx.Done():
 			if problem == nil || errors.Is(problem, ctx.Err()) {
 				return answer, fmt.Errorf("etcd: no response: %w", ctx.Err())
@@ -129,37 +129,37 @@ func (r *race[T]) run(ctx context.Context) (answer T, err error) {
 }
 
 // askNext asks the next idle member, if there is one.
-func (r *race[T]) askNext(ctx context.Context) {
-	if len(r.idle) == 0 {
+func (c *hedgedCall[T]) askNext(ctx context.Context) {
+	if len(c.idle) == 0 {
 		return
 	}
-	member := r.idle[0]
-	r.idle = r.idle[1:]
-	r.running++
-	r.attempts++
+	member := c.idle[0]
+	c.idle = c.idle[1:]
+	c.running++
+	c.attempts++
 	go func() {
 		began := time.Now()
-		answer, err := r.ask(ctx, r.members.clients[member])
-		r.results <- result[T]{member, time.Since(began), answer, err}
+		answer, err := c.ask(ctx, c.members.clients[member])
+		c.results <- result[T]{member, time.Since(began), answer, err}
 	}()
 }
 
 // retryDelay returns the delay after a failure: none until all members have failed,
 // then longer with every round.
-func (r *race[T]) retryDelay() time.Duration {
-	r.failures++
-	if n := len(r.members.clients); r.failures%n == 0 {
-		return retryDelay(r.failures/n - 1)
+func (c *hedgedCall[T]) retryDelay() time.Duration {
+	c.failures++
+	if n := len(c.members.clients); c.failures%n == 0 {
+		return retryDelay(c.failures/n - 1)
 	}
 	return 0
 }
 
 // finish waits for the goroutines that still ask.
-func (r *race[T]) finish(cancel context.CancelFunc) {
+func (c *hedgedCall[T]) finish(cancel context.CancelFunc) {
 	cancel()
-	for ; r.running > 0; r.running-- {
-		if late := <-r.results; late.err == nil && r.discard != nil {
-			r.discard(late.answer)
+	for ; c.running > 0; c.running-- {
+		if late := <-c.results; late.err == nil && c.discard != nil {
+			c.discard(late.answer)
 		}
 	}
 }

@@ -29,8 +29,8 @@ var (
 
 // Watch watches the keys with a prefix from the revision that start returns, until
 // ctx ends, start or handle fails, or the member is silent or has no leader. handle
-// takes every response: events, progress, or a failure. Requesting progress every
-// second keeps an idle watch within the history that the cluster has.
+// takes every response: events, progress, or a failure. It requests progress every
+// second, so that an idle watch resumes at a recent revision, which is not compacted.
 func (c *Cluster) Watch(ctx context.Context, prefix string, start func(context.Context) (from int64, err error), handle func(context.Context, clientv3.WatchResponse) error) error {
 	m := c.hold()
 	defer m.users.Done()
@@ -76,13 +76,13 @@ func (m *members) startWatch(ctx context.Context, prefix string, start func(cont
 	if err != nil {
 		return nil, err
 	}
-	open := race[*stream]{members: m, discard: (*stream).close}
+	open := hedgedCall[*stream]{members: m, discard: (*stream).close}
 	open.ask = func(attempt context.Context, client *clientv3.Client) (*stream, error) {
 		s := &stream{Watcher: clientv3.NewWatcher(client)}
-		keep := context.AfterFunc(attempt, s.close)
+		stop := context.AfterFunc(attempt, s.close)
 		s.responses = s.Watch(ctx, prefix, clientv3.WithPrefix(), clientv3.WithRev(from),
 			clientv3.WithProgressNotify(), clientv3.WithFragment())
-		if !keep() {
+		if !stop() { // the attempt has ended, and s is closed
 			return nil, attempt.Err()
 		}
 		return s, nil
@@ -103,7 +103,7 @@ func (s *stream) requestProgress(ctx context.Context) {
 	}
 }
 
-// handleResponses hands over the responses until there is an error.
+// handleResponses calls handle with each response until there is an error.
 func (c *Cluster) handleResponses(ctx context.Context, s *stream, handle func(context.Context, clientv3.WatchResponse) error) error {
 	silence := max(time.Duration(c.silence.Load()), minSilence)
 	for {

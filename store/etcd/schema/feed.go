@@ -18,10 +18,10 @@ var ErrForeign = errors.New("etcd: a program other than originwarden has written
 // since only deletions that the store made count: a deleted prefix does not empty
 // the lists.
 type Feed struct {
-	Keys     Keys
-	Identity string // the value of the key
-	After    int64  // earlier revisions, and this one, are skipped
-	Write    string // the id of the last write that was read
+	Keys          Keys
+	IdentityValue string // the value of the key
+	After         int64  // earlier revisions, and this one, are skipped
+	Write         string // the id of the last write that was read
 }
 
 // Changes returns the changes of the events up to the first one that it cannot
@@ -56,7 +56,7 @@ func (f *Feed) readCommit(events []*clientv3.Event) (changes []origins.Change, e
 	for _, event := range events {
 		key, put := string(event.Kv.Key), event.Type != clientv3.EventTypeDelete
 		switch {
-		case key == f.Keys.Identity() && (!put || string(event.Kv.Value) != f.Identity):
+		case key == f.Keys.Identity() && (!put || string(event.Kv.Value) != f.IdentityValue):
 			return nil, ErrForeign
 		case key == f.Keys.Head():
 			if head = put; put {

@@ -53,7 +53,7 @@ func TestFeed_RefusesEventsThatNoStoreWrote(t *testing.T) {
 		"invalid list":                 {events: append(valid, put(14, "i/acme/two", value+"?"), put(14, "head", "w")), want: []uint64{11, 12, 13}, fails: true},
 		"key that a feed ignores":      {events: append(valid, put(14, "elsewhere", "?")), want: []uint64{11, 12, 13}},
 	} {
-		feed := schema.Feed{Keys: schema.NewKeys("p"), Identity: identity, After: 10}
+		feed := schema.Feed{Keys: schema.NewKeys("p"), IdentityValue: identity, After: 10}
 		changes, err := feed.Changes(c.events)
 		var got []uint64
 		for _, change := range changes {

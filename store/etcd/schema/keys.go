@@ -44,8 +44,8 @@ func (k Keys) Integration(tenant, id string) string { return k.Integrations(tena
 // Owner returns the key of the tenant that has an id.
 func (k Keys) Owner(id string) string { return string(k) + "u/" + id }
 
-// Order returns the prefix of the keys of a tenant's names.
-func (k Keys) Order(tenant string, descending bool) string {
+// Names returns the prefix of the keys of a tenant's names in an order.
+func (k Keys) Names(tenant string, descending bool) string {
 	if descending {
 		return string(k) + "d/" + url.PathEscape(tenant) + "/"
 	}
@@ -54,7 +54,7 @@ func (k Keys) Order(tenant string, descending bool) string {
 
 // Name returns the key of a web integration in the order of the names.
 func (k Keys) Name(tenant string, descending bool, name, id string) string {
-	return k.Order(tenant, descending) + sortable(descending, name, id)
+	return k.Names(tenant, descending) + sortable(descending, name, id)
 }
 
 // ParseTenant is the reverse of Tenant.

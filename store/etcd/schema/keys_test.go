@@ -63,8 +63,8 @@ func FuzzKeys_IsolateTenants(f *testing.F) {
 		}
 		for _, k := range []struct{ key, within string }{
 			{keys.Integration(one, id), keys.Integrations(other)},
-			{keys.Name(one, false, id, id), keys.Order(other, false)},
-			{keys.Name(one, true, id, id), keys.Order(other, true)},
+			{keys.Name(one, false, id, id), keys.Names(other, false)},
+			{keys.Name(one, true, id, id), keys.Names(other, true)},
 		} {
 			if strings.HasPrefix(k.key, k.within) {
 				t.Errorf("key %q of tenant %q has the prefix %q of tenant %q", k.key, one, k.within, other)
