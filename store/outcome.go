@@ -11,22 +11,11 @@ type Rejection interface {
 
 // IsOutcomeUnknown reports whether the write that returned err may have happened.
 func IsOutcomeUnknown(err error) bool {
-	if err == nil {
-		return false
-	}
 	if failed, ok := errors.AsType[*WriteError](err); ok {
 		return !failed.NotMade
 	}
-	if _, ok := errors.AsType[*LimitError](err); ok {
-		return false
-	}
-	if _, ok := errors.AsType[Rejection](err); ok {
-		return false
-	}
-	for _, refused := range []error{ErrNotFound, ErrExists, ErrUnchanged} {
-		if errors.Is(err, refused) {
-			return false
-		}
-	}
-	return true
+	_, limited := errors.AsType[*LimitError](err)
+	_, rejected := errors.AsType[Rejection](err)
+	refused := limited || rejected || errors.Is(err, ErrNotFound) || errors.Is(err, ErrExists) || errors.Is(err, ErrUnchanged)
+	return err != nil && !refused
 }

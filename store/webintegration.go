@@ -3,6 +3,7 @@ package store
 import (
 	"crypto/rand"
 	"encoding/base64"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -74,6 +75,16 @@ func OriginProblems(entries []string) map[int]error {
 		}
 	}
 	return problems
+}
+
+// Clone returns a copy that shares nothing with w, or nil if w is nil.
+func (w *WebIntegration) Clone() *WebIntegration {
+	if w == nil {
+		return nil
+	}
+	c := *w
+	c.ValidOrigins = slices.Clone(w.ValidOrigins)
+	return &c
 }
 
 // OriginBytes returns the length of the valid origins, in bytes.

@@ -177,9 +177,7 @@ func (p *preconditions) without(hash uint64) *preconditions {
 		after.integration = nil
 		return &after
 	}
-	left := *p.integration
-	left.ValidOrigins = slices.Clone(left.ValidOrigins)
-	after.applyRemovals(&left)
-	after.integration = &left
+	after.integration = p.integration.Clone()
+	after.applyRemovals(after.integration)
 	return &after
 }

@@ -89,13 +89,7 @@ type change struct {
 
 // newChange returns the change that a write makes, or nil for none.
 func newChange(before *preconditions, w *store.Write) (*change, error) {
-	var existing *store.WebIntegration
-	if before.integration != nil {
-		clone := *before.integration
-		clone.ValidOrigins = slices.Clone(clone.ValidOrigins)
-		existing = &clone
-	}
-	made, err := w.Make(existing)
+	made, err := w.Make(before.integration.Clone())
 	switch {
 	case err != nil:
 		return nil, err

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"slices"
 
 	"originwarden/origins"
 	"originwarden/store"
@@ -62,12 +61,12 @@ func (s *Store) makeWrite(ctx context.Context, conn *sql.Conn, w *store.Write) (
 	if err != nil {
 		return nil, nil, err
 	}
-	after, refusal := w.Make(clone(before))
+	after, refusal := w.Make(before.Clone())
 	if refusal != nil || before == nil && after == nil {
 		return nil, refusal, nil
 	}
 	if after != nil {
-		after = clone(after)
+		after = after.Clone()
 		after.ID, after.TenantID = w.ID, w.Tenant
 	}
 	made, err := s.replace(ctx, conn, before, after)
@@ -84,13 +83,4 @@ func findIntegration(ctx context.Context, conn *sql.Conn, tenant, id string) (*s
 		return nil, nil
 	}
 	return &w, err
-}
-
-func clone(w *store.WebIntegration) *store.WebIntegration {
-	if w == nil {
-		return nil
-	}
-	c := *w
-	c.ValidOrigins = slices.Clone(w.ValidOrigins)
-	return &c
 }

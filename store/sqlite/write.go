@@ -37,7 +37,7 @@ func (s *Store) Edit(ctx context.Context, tenant, id string, edit func(*store.We
 		if w, err = readIntegration(ctx, conn, tenant, id); err != nil {
 			return change, err
 		}
-		after := clone(&w)
+		after := w.Clone()
 		if err := edit(after); err != nil {
 			return change, err
 		}
