@@ -2,7 +2,6 @@ package client_test
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -10,30 +9,30 @@ import (
 	"originwarden/api/client"
 )
 
-// refusedWith returns the error of a response.
-func refusedWith(t *testing.T, status int, body string, headers ...string) (*client.Error, error) {
+// getError returns the error of a Get that receives this response.
+func getError(t *testing.T, status int, body string, headers ...string) (*client.Error, error) {
 	t.Helper()
-	_, err := inMemory(answering(status, body, headers...)).Get(t.Context(), "x")
+	_, err := newInMemoryClient(respondWith(status, body, headers...)).Get(t.Context(), "x")
 	refused, ok := errors.AsType[*client.Error](err)
 	if !ok {
-		t.Fatalf("got %v", err)
+		t.Fatalf("error %v, want a *client.Error", err)
 	}
 	return refused, err
 }
 
-func TestError_IsWhatItsStatusSays(t *testing.T) {
-	all := map[int]error{401: client.ErrUnauthorized, 403: client.ErrForbidden, 404: client.ErrNotFound, 412: client.ErrPreconditionFailed, 429: client.ErrRateLimited}
+func TestError_MatchesSentinelOfStatus(t *testing.T) {
+	sentinels := map[int]error{401: client.ErrUnauthorized, 403: client.ErrForbidden, 404: client.ErrNotFound, 412: client.ErrPreconditionFailed, 429: client.ErrRateLimited}
 	for _, status := range []int{400, 401, 403, 404, 405, 412, 413, 415, 429, 500, 503} {
-		_, err := refusedWith(t, status, "")
-		for of, sentinel := range all {
+		_, err := getError(t, status, "")
+		for of, sentinel := range sentinels {
 			if errors.Is(err, sentinel) != (of == status) {
-				t.Errorf("%d is %v: %v", status, sentinel, of != status)
+				t.Errorf("status %d: errors.Is(err, %v) = %v, want %v", status, sentinel, of != status, of == status)
 			}
 		}
 	}
 }
 
-func TestError_TellsAllInOneLine(t *testing.T) {
+func TestError_FormatsErrorsOnOneLine(t *testing.T) {
 	const at = "GET https://acme.example.com/api/v1/web-integrations/x: "
 	for _, row := range []struct {
 		rule   string
@@ -41,38 +40,38 @@ func TestError_TellsAllInOneLine(t *testing.T) {
 		body   string
 		want   string
 	}{
-		{"title, place, detail and code", 400,
+		{"title, pointer, detail and code", 400,
 			`{"errors":[{"code":"C-6","title":"Invalid","detail":"why","status":"400","source":{"pointer":"/validOrigins/0"},"meta":{}}],"traceId":"0af7"}`,
 			"400 Bad Request: Invalid at /validOrigins/0: why (C-6) (trace id 0af7)"},
-		{"a parameter", 400, `{"errors":[{"code":"C","title":"Invalid","source":{"parameter":"sort"}}]}`, "400 Bad Request: Invalid at sort (C)"},
+		{"parameter", 400, `{"errors":[{"code":"C","title":"Invalid","source":{"parameter":"sort"}}]}`, "400 Bad Request: Invalid at sort (C)"},
 		{"meta", 400, `{"errors":[{"code":"C-5","title":"Missing","meta":{"requiredFields":["name"]}}]}`, `400 Bad Request: Missing {"requiredFields":["name"]} (C-5)`},
-		{"several", 400, `{"errors":[{"title":"a"},{"title":"b"}]}`, "400 Bad Request: a; b"},
-		{"only so many", 400, `{"errors":[` + strings.Repeat(`{"title":"a"},`, 11) + `{"title":"b"}]}`, "400 Bad Request: a" + strings.Repeat("; a", 9) + "; and 2 more"},
-		{"no document", 502, `<html>`, "502 Bad Gateway"},
-		{"nothing", 404, ``, "404 Not Found"},
-		{"another document", 500, `{"errors":"x"}`, "500 Internal Server Error"},
-		{"too long a document", 500, `{"errors":[{"title":"` + strings.Repeat("a", 1<<20) + `"}]}`, "500 Internal Server Error"},
-		{"a status that has no text", 599, ``, "599 "},
+		{"several errors", 400, `{"errors":[{"title":"a"},{"title":"b"}]}`, "400 Bad Request: a; b"},
+		{"more than ten errors", 400, `{"errors":[` + strings.Repeat(`{"title":"a"},`, 11) + `{"title":"b"}]}`, "400 Bad Request: a" + strings.Repeat("; a", 9) + "; and 2 more"},
+		{"HTML body", 502, `<html>`, "502 Bad Gateway"},
+		{"empty body", 404, ``, "404 Not Found"},
+		{"other JSON document", 500, `{"errors":"x"}`, "500 Internal Server Error"},
+		{"body too large", 500, `{"errors":[{"title":"` + strings.Repeat("a", 1<<20) + `"}]}`, "500 Internal Server Error"},
+		{"status without text", 599, ``, "599 "},
 		{"control characters", 400, `{"errors":[{"code":"\u001b[2J","title":"a\r\nb","detail":"\u202e\u0085\u2028ü\ufeff"}],"traceId":"\u0007"}`,
 			`400 Bad Request: a\r\nb: \u202e\u0085\u2028ü\ufeff (\x1b[2J) (trace id \a)`},
-		{"no UTF-8", 400, "{\"errors\":[{\"title\":\"a\xffb\"}]}", "400 Bad Request: a\ufffdb"},
+		{"invalid UTF-8", 400, "{\"errors\":[{\"title\":\"a\xffb\"}]}", "400 Bad Request: a\ufffdb"},
 	} {
-		_, err := refusedWith(t, row.status, row.body)
+		_, err := getError(t, row.status, row.body)
 		if got := err.Error(); got != at+row.want {
 			t.Errorf("%s:\n got %s\nwant %s", row.rule, got, at+row.want)
 		}
 	}
 }
 
-func TestError_TellsWhenToAskAgain(t *testing.T) {
+func TestError_ParsesRetryAfter(t *testing.T) {
 	for value, want := range map[string]time.Duration{"5": 5 * time.Second, "0": time.Second, "": 0, "soon": 0, "4294967295": 4294967295 * time.Second, "4294967296": 0} {
-		if refused, _ := refusedWith(t, 503, "", "Retry-After", value); refused.RetryAfter != want {
-			t.Errorf("%q: %v", value, refused.RetryAfter)
+		if refused, _ := getError(t, 503, "", "Retry-After", value); refused.RetryAfter != want {
+			t.Errorf("Retry-After %q: got %v, want %v", value, refused.RetryAfter, want)
 		}
 	}
 }
 
-func FuzzClient_SurvivesAnyAnswer(f *testing.F) {
+func FuzzClient_HandlesAnyResponse(f *testing.F) {
 	for _, seed := range []string{
 		``, `{"data":[{"id":"x"}],"links":{"next":{"href":"https://acme.example.com/x"}}}`, `{"id":"x","validOrigins":["a"]}`,
 		`{"errors":[{"code":"c","title":"t","detail":"d","source":{"pointer":"/p"},"meta":{"a":1}}],"traceId":"t"}`,
@@ -84,11 +83,11 @@ func FuzzClient_SurvivesAnyAnswer(f *testing.F) {
 		if status < 200 || status > 999 {
 			return
 		}
-		c := inMemory(answering(status, body, "Retry-After", header, "Location", header, "ETag", header, "Web-Integrations-Revision", header))
+		c := newInMemoryClient(respondWith(status, body, "Retry-After", header, "Location", header, "ETag", header, "Web-Integrations-Revision", header))
 		c.MaxWait = -1
-		for name, call := range everyCall(c) {
+		for name, call := range allCalls(c) {
 			if err := call(t.Context()); err != nil {
-				assertPrintable(t, name, err)
+				expectPrintable(t, name, err)
 			}
 		}
 		pages := 0
@@ -97,15 +96,16 @@ func FuzzClient_SurvivesAnyAnswer(f *testing.F) {
 				break
 			}
 			if err != nil {
-				assertPrintable(t, "Pages", err)
+				expectPrintable(t, "Pages", err)
 			}
 		}
 	})
 }
 
-func assertPrintable(t *testing.T, name string, err error) {
+// expectPrintable checks that the text of err has no control characters.
+func expectPrintable(t *testing.T, name string, err error) {
 	t.Helper()
 	if text := err.Error(); strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		t.Error(name, fmt.Sprintf("%q", text))
+		t.Errorf("%s: error %q has control characters", name, text)
 	}
 }

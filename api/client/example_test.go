@@ -12,7 +12,7 @@ import (
 	"originwarden/api/client"
 )
 
-// The server of these examples is the API of one tenant in this process.
+// The examples use the API of one tenant in the same process.
 func Example() {
 	server, stop := exampleServer()
 	defer stop()
@@ -54,7 +54,7 @@ func ExampleClient_All() {
 	// Blog
 }
 
-// Another one has changed the web integration since it was read.
+// The web integration was changed by another client since it was read.
 func ExampleClient_Patch_onCondition() {
 	server, stop := exampleServer()
 	defer stop()
@@ -87,7 +87,7 @@ func ExampleError() {
 	// Output: 400 /validOrigins/1 Invalid property value
 }
 
-// exampleServer starts a server with web integrations of these names.
+// exampleServer starts a server that has web integrations with these names.
 func exampleServer(names ...string) (url string, stop func()) {
 	dir, err := os.MkdirTemp("", "client-example-")
 	if err != nil {

@@ -18,14 +18,14 @@ import (
 	"originwarden/store/sqlite"
 )
 
-// Tokens of acme, by what they may do.
+// Tokens of the tenant acme, by role.
 const (
 	adminToken  = "admin-of-acme"
 	readerToken = "reader-of-acme"
 )
 
-// realAPI is the API of the tenant acme on a real store.
-func realAPI(t testing.TB) (http.Handler, store.Store) {
+// newAPI returns the API of the tenant acme and its SQLite store.
+func newAPI(t testing.TB) (http.Handler, store.Store) {
 	t.Helper()
 	handler, s, err := openAPI(t.TempDir(), auth.RateLimits{})
 	if err != nil {
@@ -35,7 +35,8 @@ func realAPI(t testing.TB) (http.Handler, store.Store) {
 	return handler, s
 }
 
-// openAPI is realAPI with its store in dir, and with limits.
+// openAPI returns the API of the tenant acme with these rate limits, and its
+// SQLite store in dir.
 func openAPI(dir string, limits auth.RateLimits) (http.Handler, store.Store, error) {
 	s, err := sqlite.Open(context.Background(), sqlite.Options{
 		Path:   filepath.Join(dir, "lists.db"),
@@ -60,7 +61,7 @@ func openAPI(dir string, limits auth.RateLimits) (http.Handler, store.Store, err
 	return a.Tenant("acme"), s, nil
 }
 
-// newClient returns a client of handler with the token of an admin.
+// newClient returns an admin's client of a server that runs handler.
 func newClient(t testing.TB, handler http.Handler) *client.Client {
 	t.Helper()
 	server := httptest.NewServer(handler)
@@ -68,15 +69,16 @@ func newClient(t testing.TB, handler http.Handler) *client.Client {
 	return &client.Client{Server: server.URL, Token: adminToken}
 }
 
-// realClient is a client of the real API.
-func realClient(t testing.TB) *client.Client {
+// newAPIClient returns an admin's client of newAPI.
+func newAPIClient(t testing.TB) *client.Client {
 	t.Helper()
-	handler, _ := realAPI(t)
+	handler, _ := newAPI(t)
 	return newClient(t, handler)
 }
 
-// answering is a handler with one response, given as its headers and its body.
-func answering(status int, body string, headers ...string) http.HandlerFunc {
+// respondWith returns a handler that sends this response. Headers are names and
+// values in turn.
+func respondWith(status int, body string, headers ...string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		for i := 0; i < len(headers); i += 2 {
 			w.Header().Add(headers[i], headers[i+1])
@@ -86,14 +88,15 @@ func answering(status int, body string, headers ...string) http.HandlerFunc {
 	}
 }
 
-// roundTrip is a function in place of a network.
-type roundTrip func(*http.Request) (*http.Response, error)
+// roundTripFunc is an http.RoundTripper.
+type roundTripFunc func(*http.Request) (*http.Response, error)
 
-func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+func (f roundTripFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// inMemory is a client whose requests the handler gets without a network.
-func inMemory(handler http.Handler) *client.Client {
-	transport := roundTrip(func(r *http.Request) (*http.Response, error) {
+// newInMemoryClient returns an admin's client that calls handler without a
+// network.
+func newInMemoryClient(handler http.Handler) *client.Client {
+	transport := roundTripFunc(func(r *http.Request) (*http.Response, error) {
 		if err := r.Context().Err(); err != nil {
 			return nil, err
 		}
@@ -104,8 +107,8 @@ func inMemory(handler http.Handler) *client.Client {
 	return &client.Client{Server: "https://acme.example.com", Token: adminToken, HTTPClient: &http.Client{Transport: transport}}
 }
 
-// everyCall is each method of c that makes one request.
-func everyCall(c *client.Client) map[string]func(context.Context) error {
+// allCalls returns the methods of c that send one request.
+func allCalls(c *client.Client) map[string]func(context.Context) error {
 	const id = "000000000000000000000000000000AA"
 	return map[string]func(context.Context) error{
 		"Page":   func(ctx context.Context) error { _, err := c.Page(ctx, client.ListOptions{}); return err },

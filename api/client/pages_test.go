@@ -17,9 +17,9 @@ import (
 	"originwarden/store"
 )
 
-// many makes n web integrations of which five each have one name, and returns
-// them as they are ordered.
-func many(t *testing.T, s store.Store, n int) []store.WebIntegration {
+// createWebIntegrations creates n web integrations, five of each name, and
+// returns them in the order of the API.
+func createWebIntegrations(t *testing.T, s store.Store, n int) []store.WebIntegration {
 	t.Helper()
 	now := time.Now().UTC().Truncate(time.Second)
 	var all []store.WebIntegration
@@ -53,22 +53,22 @@ func reversed(ids []string) []string {
 	return ids
 }
 
-// idsOf returns the ids of all that l selects.
-func idsOf(t *testing.T, c *client.Client, l client.ListOptions) []string {
+// listIDs returns the ids that All yields.
+func listIDs(t *testing.T, c *client.Client, options client.ListOptions) []string {
 	t.Helper()
 	var ids []string
-	for w, err := range c.All(t.Context(), l) {
+	for w, err := range c.All(t.Context(), options) {
 		if err != nil {
-			t.Fatalf("%+v: %v", l, err)
+			t.Fatalf("All(%+v): %v", options, err)
 		}
 		ids = append(ids, w.ID)
 	}
 	return ids
 }
 
-func TestAll_YieldsEveryWebIntegrationOnceInOrder(t *testing.T) {
-	handler, s := realAPI(t)
-	all := ids(many(t, s, 250))
+func TestAll_YieldsEachWebIntegrationInOrder(t *testing.T) {
+	handler, s := newAPI(t)
+	all := ids(createWebIntegrations(t, s, 250))
 	requests := 0
 	c := newClient(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		requests++
@@ -76,32 +76,32 @@ func TestAll_YieldsEveryWebIntegrationOnceInOrder(t *testing.T) {
 	}))
 	for _, row := range []struct {
 		rule     string
-		listing  client.ListOptions
+		options  client.ListOptions
 		want     []string
 		requests int
 	}{
 		{"pages of 100", client.ListOptions{}, all, 3},
-		{"pages that end among equal names", client.ListOptions{Limit: 7}, all, 36},
-		{"a last page that is full", client.ListOptions{Limit: 50}, all, 5},
+		{"page boundary among equal names", client.ListOptions{Limit: 7}, all, 36},
+		{"full last page", client.ListOptions{Limit: 50}, all, 5},
 		{"by name", client.ListOptions{Sort: "name"}, all, 3},
 		{"by +name", client.ListOptions{Sort: "+name"}, all, 3},
 		{"by -name", client.ListOptions{Sort: "-name", Limit: 33}, reversed(all), 8},
 		{"starting after one", client.ListOptions{StartingAfter: all[9], Limit: 60}, all[10:], 4},
-		{"starting after the last one", client.ListOptions{StartingAfter: all[249]}, nil, 1},
-		{"one page, ending before one", client.ListOptions{EndingBefore: all[9], Limit: 5}, all[4:9], 1},
-		{"of the tenant", client.ListOptions{TenantID: "acme"}, all, 3},
-		{"of another tenant", client.ListOptions{TenantID: "globex"}, nil, 1},
+		{"starting after the last", client.ListOptions{StartingAfter: all[249]}, nil, 1},
+		{"ending before one", client.ListOptions{EndingBefore: all[9], Limit: 5}, all[4:9], 1},
+		{"own tenant", client.ListOptions{TenantID: "acme"}, all, 3},
+		{"other tenant", client.ListOptions{TenantID: "globex"}, nil, 1},
 	} {
 		requests = 0
-		if got := idsOf(t, c, row.listing); !slices.Equal(got, row.want) || requests != row.requests {
-			t.Errorf("%s: %d of %d, in %d requests", row.rule, len(got), len(row.want), requests)
+		if got := listIDs(t, c, row.options); !slices.Equal(got, row.want) || requests != row.requests {
+			t.Errorf("%s: %d ids in %d requests, want %d in %d", row.rule, len(got), requests, len(row.want), row.requests)
 		}
 	}
 }
 
-func TestAll_AsksForNoMoreThanIsWanted(t *testing.T) {
-	handler, s := realAPI(t)
-	many(t, s, 30)
+func TestAll_RequestsOnlyNeededPages(t *testing.T) {
+	handler, s := newAPI(t)
+	createWebIntegrations(t, s, 30)
 	requests := 0
 	c := newClient(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		requests++
@@ -117,13 +117,13 @@ func TestAll_AsksForNoMoreThanIsWanted(t *testing.T) {
 		}
 	}
 	if requests != 2 {
-		t.Errorf("%d requests for %d of them", requests, seen)
+		t.Errorf("%d requests for %d web integrations, want 2", requests, seen)
 	}
 }
 
-func TestPage_HasTheLinksAndTheBytes(t *testing.T) {
-	handler, s := realAPI(t)
-	all := ids(many(t, s, 9))
+func TestPage_ReturnsLinksAndRawBody(t *testing.T) {
+	handler, s := newAPI(t)
+	all := ids(createWebIntegrations(t, s, 9))
 	c := newClient(t, handler)
 	page, err := c.Page(t.Context(), client.ListOptions{StartingAfter: all[2], Limit: 3, Sort: "+name", TenantID: "acme"})
 	if err != nil {
@@ -131,16 +131,16 @@ func TestPage_HasTheLinksAndTheBytes(t *testing.T) {
 	}
 	for link, cursor := range map[string]string{page.Next: "startingAfter=" + all[5], page.Prev: "endingBefore=" + all[3]} {
 		if !strings.HasPrefix(link, c.Server+"/api/v1/web-integrations?") || !strings.Contains(link, cursor) || !strings.Contains(link, "limit=3") || !strings.Contains(link, "sort=%2Bname") {
-			t.Errorf("link %s, want %s", link, cursor)
+			t.Errorf("link %s, want one with %s", link, cursor)
 		}
 	}
 	if !strings.HasPrefix(string(page.Raw), `{"data":[{"id":"`+all[3]) {
-		t.Errorf("raw %s", page.Raw)
+		t.Errorf("Raw = %s, want a page that begins with %s", page.Raw, all[3])
 	}
 }
 
-func TestPage_IsRefusedWithTheParameter(t *testing.T) {
-	c := realClient(t)
+func TestPage_ReportsInvalidParameter(t *testing.T) {
+	c := newAPIClient(t)
 	for parameter, l := range map[string]client.ListOptions{
 		"limit":         {Limit: 101},
 		"sort":          {Sort: "created"},
@@ -150,52 +150,52 @@ func TestPage_IsRefusedWithTheParameter(t *testing.T) {
 		_, err := c.Page(t.Context(), l)
 		refused, ok := errors.AsType[*client.Error](err)
 		if !ok || refused.Status != 400 || refused.Errors[0].Source.Parameter != parameter || !strings.Contains(err.Error(), " at "+parameter+": ") {
-			t.Errorf("%+v: %v", l, err)
+			t.Errorf("Page(%+v): error %v, want status 400 at %s", l, err, parameter)
 		}
 		for _, err := range c.All(t.Context(), l) {
 			if statusOf(err) != 400 {
-				t.Errorf("all of %+v: %v", l, err)
+				t.Errorf("All(%+v): error %v, want status 400", l, err)
 			}
 		}
 	}
 }
 
-// oneOf is a page of one web integration with a link to the next one.
-func oneOf(next string) string {
+// pageWithNext returns a page of one web integration with a link to the next page.
+func pageWithNext(next string) string {
 	href, _ := json.Marshal(next)
 	return fmt.Sprintf(`{"data":[{"id":"x"}],"links":{"next":{"href":%s}}}`, href)
 }
 
-func TestPages_FollowTheLinkAsItIs(t *testing.T) {
-	var asked []string
+func TestPages_FollowsLinkUnchanged(t *testing.T) {
+	var requested []string
 	var server string
 	c := newClient(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		asked = append(asked, r.RequestURI)
-		if len(asked) == 1 {
-			w.Write([]byte(oneOf(strings.ToUpper(server) + "/else/../where//%2e%2F?b=%zz&a;b=+&a")))
+		requested = append(requested, r.RequestURI)
+		if len(requested) == 1 {
+			w.Write([]byte(pageWithNext(strings.ToUpper(server) + "/else/../where//%2e%2F?b=%zz&a;b=+&a")))
 			return
 		}
 		w.Write([]byte(`{"data":[]}`))
 	}))
 	server = c.Server
-	idsOf(t, c, client.ListOptions{})
-	if len(asked) != 2 || asked[1] != "/else/../where//%2e%2F?b=%zz&a;b=+&a" {
-		t.Errorf("asked for %q", asked)
+	listIDs(t, c, client.ListOptions{})
+	if len(requested) != 2 || requested[1] != "/else/../where//%2e%2F?b=%zz&a;b=+&a" {
+		t.Errorf("requested %q, want the link second", requested)
 	}
 }
 
-func TestPages_FollowNoLinkElsewhere(t *testing.T) {
-	elsewhere := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		t.Errorf("%s was asked with %v", r.Host, r.Header)
+func TestPages_RejectsLinkToOtherServer(t *testing.T) {
+	otherServer := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		t.Errorf("unexpected request to %s with headers %v", r.Host, r.Header)
 	}))
-	defer elsewhere.Close()
+	defer otherServer.Close()
 	var next string
-	c := newClient(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.Write([]byte(oneOf(next))) }))
+	c := newClient(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.Write([]byte(pageWithNext(next))) }))
 	host := strings.TrimPrefix(c.Server, "http://")
 	for _, next = range []string{
-		elsewhere.URL + "/api/v1/web-integrations",
+		otherServer.URL + "/api/v1/web-integrations",
 		"https://" + host + "/", "http://localhost/", "http://127.0.0.1/", "http://sub." + host + "/", "http://" + host + ".evil.example/",
-		"http://u:p@" + host + "/", "http://" + host + "@" + strings.TrimPrefix(elsewhere.URL, "http://") + "/",
+		"http://u:p@" + host + "/", "http://" + host + "@" + strings.TrimPrefix(otherServer.URL, "http://") + "/",
 		"/api/v1/web-integrations?startingAfter=x", "//" + host + "/", "?x", "http:" + host, "http://" + host + "\\@evil.example/", "http://[", "\x00",
 		c.Server + "/?" + strings.Repeat("x", 1<<20),
 	} {
@@ -204,34 +204,34 @@ func TestPages_FollowNoLinkElsewhere(t *testing.T) {
 		for page, err := range c.Pages(t.Context(), client.ListOptions{}) {
 			pages++
 			if last = err; (page == nil) != (err != nil) {
-				t.Errorf("%.80q: page %v with error %v", next, page, err)
+				t.Errorf("link %.80q: page %v with error %v", next, page, err)
 			}
 		}
 		if pages != 2 || !errors.Is(last, client.ErrOtherServer) || len(last.Error()) > 1000 {
-			t.Errorf("%.80q: %d pages, %v", next, pages, last)
+			t.Errorf("link %.80q: %d pages, error %v, want 2 and ErrOtherServer", next, pages, last)
 		}
 	}
 }
 
-func TestPages_TakeTheDefaultPortForTheSame(t *testing.T) {
+func TestPages_FollowsLinkWithDefaultPort(t *testing.T) {
 	requests := 0
-	c := inMemory(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	c := newInMemoryClient(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		if requests++; requests == 1 {
-			w.Write([]byte(oneOf("https://ACME.example.com:443/x")))
+			w.Write([]byte(pageWithNext("https://ACME.example.com:443/x")))
 			return
 		}
 		w.Write([]byte(`{"data":[]}`))
 	}))
-	if idsOf(t, c, client.ListOptions{}); requests != 2 {
-		t.Errorf("%d requests", requests)
+	if listIDs(t, c, client.ListOptions{}); requests != 2 {
+		t.Errorf("%d requests, want 2", requests)
 	}
 }
 
-func TestPages_EndWherePagesLeadNowhere(t *testing.T) {
+func TestPages_EndsAtLoopOfLinks(t *testing.T) {
 	var body string
 	c := newClient(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte(body)) }))
-	itself := oneOf(c.Server + "/api/v1/web-integrations?limit=100")
-	for _, body = range []string{itself, strings.Replace(itself, `{"id":"x"}`, "", 1)} {
+	loop := pageWithNext(c.Server + "/api/v1/web-integrations?limit=100")
+	for _, body = range []string{loop, strings.Replace(loop, `{"id":"x"}`, "", 1)} {
 		var errs []error
 		for _, err := range c.All(t.Context(), client.ListOptions{}) {
 			if errs = append(errs, err); len(errs) == 5 {
@@ -239,14 +239,14 @@ func TestPages_EndWherePagesLeadNowhere(t *testing.T) {
 			}
 		}
 		if last := errs[len(errs)-1]; last == nil || len(errs) > 2 {
-			t.Errorf("%s: %v", body, errs)
+			t.Errorf("page %s: errors %v, want an error after at most one web integration", body, errs)
 		}
 	}
 }
 
-func TestAll_EndsWithItsContext(t *testing.T) {
-	handler, s := realAPI(t)
-	many(t, s, 20)
+func TestAll_StopsWhenContextIsCanceled(t *testing.T) {
+	handler, s := newAPI(t)
+	createWebIntegrations(t, s, 20)
 	c := newClient(t, handler)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -256,6 +256,6 @@ func TestAll_EndsWithItsContext(t *testing.T) {
 		cancel()
 	}
 	if len(errs) != 11 || !errors.Is(errs[10], context.Canceled) {
-		t.Errorf("%v", errs)
+		t.Errorf("errors %v, want context.Canceled after ten web integrations", errs)
 	}
 }

@@ -14,81 +14,81 @@ import (
 	"originwarden/api/client"
 )
 
-// outcomes are those of a server's first requests: an error, or a status. The
-// others get a web integration.
-type outcomes struct {
-	of       []any
+// failingServer fails the first requests with these outcomes: an error, or a
+// status. The others succeed.
+type failingServer struct {
+	outcomes []any
 	requests int
 }
 
-func (o *outcomes) send(r *http.Request) (*http.Response, error) {
-	o.requests++
-	answer := httptest.NewRecorder()
-	if o.requests > len(o.of) {
+func (s *failingServer) send(r *http.Request) (*http.Response, error) {
+	s.requests++
+	response := httptest.NewRecorder()
+	if s.requests > len(s.outcomes) {
 		success := map[string]int{http.MethodPost: 201, http.MethodPatch: 204, http.MethodDelete: 204}[r.Method]
-		answering(max(success, 200), `{"id":"x","data":[]}`)(answer, r)
-		return answer.Result(), nil
+		respondWith(max(success, 200), `{"id":"x","data":[]}`)(response, r)
+		return response.Result(), nil
 	}
-	if err, failed := o.of[o.requests-1].(error); failed {
+	if err, failed := s.outcomes[s.requests-1].(error); failed {
 		return nil, err
 	}
-	answer.WriteHeader(o.of[o.requests-1].(int))
-	return answer.Result(), nil
+	response.WriteHeader(s.outcomes[s.requests-1].(int))
+	return response.Result(), nil
 }
 
-// client is one that repeats requests.
-func (o *outcomes) client(retries int) *client.Client {
-	return &client.Client{Server: "https://acme.example.com", HTTPClient: &http.Client{Transport: roundTrip(o.send)}, Retries: retries}
+// client returns a client with this number of retries.
+func (s *failingServer) client(retries int) *client.Client {
+	return &client.Client{Server: "https://acme.example.com", HTTPClient: &http.Client{Transport: roundTripFunc(s.send)}, Retries: retries}
 }
 
-func TestClient_RepeatsWhatMayPass(t *testing.T) {
+func TestClient_RetriesTransientErrors(t *testing.T) {
 	refused := &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
-	cut := &net.OpError{Op: "read", Err: syscall.ECONNRESET}
+	reset := &net.OpError{Op: "read", Err: syscall.ECONNRESET}
 	safe := []string{"Get", "Page", "Patch", "Delete"}
 	all := append([]string{"Create"}, safe...)
 	for _, row := range []struct {
-		rule    string
-		retries int
-		of      []any
-		calls   []string // that succeed
+		rule     string
+		retries  int
+		outcomes []any
+		calls    []string // those that succeed
 	}{
-		{"nothing, unless it is told to", 0, []any{503}, nil},
-		{"a server that is not there", 1, []any{refused}, all},
-		{"as often as it is told", 3, []any{refused, 503, cut}, safe},
-		{"and no more often", 2, []any{refused, refused, refused}, nil},
-		{"a response that did not come", 1, []any{cut}, safe},
-		{"a server that is away for a while", 1, []any{503}, safe},
-		{"one behind another that is", 2, []any{502, 504}, safe},
-		{"no other status", 3, []any{500}, nil},
-		{"no mistake", 3, []any{400}, nil},
-		{"no redirect", 3, []any{302}, nil},
-		{"no server that speaks no TLS", 3, []any{http.ErrSchemeMismatch}, nil},
-		{"nothing that was called off", 3, []any{context.Canceled}, nil},
+		{"no retries", 0, []any{503}, nil},
+		{"connection refused", 1, []any{refused}, all},
+		{"several errors", 3, []any{refused, 503, reset}, safe},
+		{"too many errors", 2, []any{refused, refused, refused}, nil},
+		{"connection reset", 1, []any{reset}, safe},
+		{"service unavailable", 1, []any{503}, safe},
+		{"bad gateway and gateway timeout", 2, []any{502, 504}, safe},
+		{"internal server error", 3, []any{500}, nil},
+		{"bad request", 3, []any{400}, nil},
+		{"redirect", 3, []any{302}, nil},
+		{"no TLS", 3, []any{http.ErrSchemeMismatch}, nil},
+		{"canceled", 3, []any{context.Canceled}, nil},
 	} {
 		for _, name := range all {
 			synctest.Test(t, func(t *testing.T) {
-				server, began, told := &outcomes{of: row.of}, time.Now(), 0
+				server, began, retries := &failingServer{outcomes: row.outcomes}, time.Now(), 0
 				c := server.client(row.retries)
-				c.RetryInterval, c.OnRetry = 3*time.Second, func(error) { told++ }
-				err := everyCall(c)[name](t.Context())
+				c.RetryInterval, c.OnRetry = 3*time.Second, func(error) { retries++ }
+				err := allCalls(c)[name](t.Context())
 				if (err == nil) != slices.Contains(row.calls, name) {
-					t.Errorf("%s: %s: %v", row.rule, name, err)
+					t.Errorf("%s: %s: error %v", row.rule, name, err)
 				}
-				if server.requests > row.retries+1 || told != server.requests-1 || time.Since(began) != time.Duration(told)*3*time.Second {
-					t.Errorf("%s: %s: %d requests, told %d times, in %v", row.rule, name, server.requests, told, time.Since(began))
+				if server.requests > row.retries+1 || retries != server.requests-1 || time.Since(began) != time.Duration(retries)*3*time.Second {
+					t.Errorf("%s: %s: %d requests, OnRetry called %d times, in %v", row.rule, name, server.requests, retries, time.Since(began))
 				}
 			})
 		}
 	}
 }
 
-func TestClient_RepeatsNothingBeyondItsContext(t *testing.T) {
+func TestClient_DoesNotRetryAfterDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		server := &outcomes{of: []any{503, 503}}
+		server := &failingServer{outcomes: []any{503, 503}}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if _, err := server.client(9).Get(ctx, "x"); server.requests != 1 || statusOf(err) != 503 {
-			t.Errorf("%d requests, %v", server.requests, err)
+			t.Errorf("%d requests, error %v, want one request and status 503", server.requests, err)
 		}
 	})
 }
