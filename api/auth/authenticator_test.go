@@ -18,7 +18,7 @@ import (
 	"originwarden/api/auth"
 )
 
-// issuer is a running OpenID Connect issuer.
+// issuer is an OpenID Connect issuer.
 type issuer struct {
 	url string
 	key jose.JSONWebKey
@@ -45,7 +45,7 @@ func (i *issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	json.NewEncoder(w).Encode(map[string]string{"issuer": i.url, "jwks_uri": i.url + "/keys"})
 }
 
-// token is a good one of the subject.
+// token returns a valid token of the subject.
 func (i *issuer) token(t *testing.T, subject string) string {
 	t.Helper()
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: i.key}, nil)
@@ -76,14 +76,14 @@ const (
 	other  = "192.0.2.99"
 )
 
-// isLimited reports whether err is of the limit of failed attempts.
+// isLimited reports whether err is that the limit of failed attempts was reached.
 func isLimited(err error) bool {
 	limit, ok := errors.AsType[*auth.RateLimitError](err)
 	return ok && limit.Limit == auth.LimitFailed
 }
 
-// A flood of bad tokens costs no more than the verification of so many at once.
-func TestAuthenticate_OverTheLimitVerifiesFewTokensAtOnce(t *testing.T) {
+// A flood of invalid tokens must not use all CPUs for their verification.
+func TestAuthenticate_BoundsVerificationOverLimit(t *testing.T) {
 	i := newIssuer(t)
 	synctest.Test(t, func(t *testing.T) {
 		a := auth.New(auth.Settings{OIDC: auth.OIDC{Issuer: i.url, Audience: "lists"}, RateLimits: auth.RateLimits{Failed: 1}}, nil)
@@ -97,44 +97,43 @@ func TestAuthenticate_OverTheLimitVerifiesFewTokensAtOnce(t *testing.T) {
 		release := auth.OccupyVerification(a)
 		begin := time.Now()
 		if _, err := authenticate(a, late, client); !isLimited(err) {
-			t.Errorf("while too many are verified: %v", err)
+			t.Errorf("during too many verifications: error %v, want the limit of failed attempts", err)
 		}
 		if took := time.Since(begin); took <= 0 || took > time.Second {
-			t.Errorf("it waited for %s", took)
+			t.Errorf("Authenticate returned after %s, want up to 1 s", took)
 		}
 		if _, err := authenticate(a, known, client); err != nil {
-			t.Errorf("a known token: %v", err)
+			t.Errorf("known token: %v", err)
 		}
 		if _, err := authenticate(a, late, other); err != nil {
-			t.Errorf("from an address below the limit: %v", err)
+			t.Errorf("address below the limit: %v", err)
 		}
 		release()
 		if _, err := authenticate(a, i.token(t, "later"), client); err != nil {
-			t.Errorf("after all were verified: %v", err)
+			t.Errorf("after the verifications: %v", err)
 		}
 	})
 }
 
-// A bucket keeps its level over a change of its limit, but for what is above the
-// new one.
-func TestReconfigure_KeepsTheLevelOfBuckets(t *testing.T) {
+// A bucket keeps its level if its limit changes, up to the new limit.
+func TestReconfigure_KeepsLevelOfBuckets(t *testing.T) {
 	for _, row := range []struct {
-		rule                 string
-		before, used, after  int
-		waited, since        time.Duration // before the change, and after it
-		left                 int
-		restoredInBetween    bool
-		authenticatedEarlier bool
+		rule                string
+		before, used, after int
+		waited, since       time.Duration // before the change, and after it
+		left                int
+		restored            bool
+		useEarlierCaller    bool
 	}{
-		{rule: "the same limit", before: 3, used: 2, after: 3, left: 1},
-		{rule: "a higher limit", before: 3, used: 2, after: 60, left: 1},
-		{rule: "a lower limit caps it", before: 60, used: 1, after: 5, left: 5},
-		{rule: "a lower limit does not fill it", before: 3, used: 3, after: 2, left: 0},
-		{rule: "no limit any more", before: 3, used: 3, after: 0, left: 100},
-		{rule: "it fills by the old limit before", before: 60, used: 60, after: 6, waited: 3 * time.Second, left: 3},
-		{rule: "it fills by the new limit after", before: 60, used: 60, after: 6, since: 20 * time.Second, left: 2},
-		{rule: "a limit that was off in between", before: 3, used: 3, after: 3, restoredInBetween: true, left: 0},
-		{rule: "a caller of before has the limit that is in force", before: 3, used: 3, after: 2, authenticatedEarlier: true, left: 2},
+		{rule: "same limit", before: 3, used: 2, after: 3, left: 1},
+		{rule: "higher limit", before: 3, used: 2, after: 60, left: 1},
+		{rule: "lower limit caps level", before: 60, used: 1, after: 5, left: 5},
+		{rule: "lower limit does not fill bucket", before: 3, used: 3, after: 2, left: 0},
+		{rule: "limit removed", before: 3, used: 3, after: 0, left: 100},
+		{rule: "refilled at the old rate before", before: 60, used: 60, after: 6, waited: 3 * time.Second, left: 3},
+		{rule: "refilled at the new rate after", before: 60, used: 60, after: 6, since: 20 * time.Second, left: 2},
+		{rule: "limit removed and restored", before: 3, used: 3, after: 3, restored: true, left: 0},
+		{rule: "caller authenticated before has new limit", before: 3, used: 3, after: 2, useEarlierCaller: true, left: 2},
 	} {
 		t.Run(row.rule, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -147,16 +146,16 @@ func TestReconfigure_KeepsTheLevelOfBuckets(t *testing.T) {
 				a := auth.New(settings(row.before), nil)
 				before, err := authenticate(a, "secret", client)
 				if err != nil || countReads(before, row.used) != row.used {
-					t.Fatalf("%v, or the limit was reached", err)
+					t.Fatalf("Authenticate: %v; want no error and %d reads below the limit", err, row.used)
 				}
 				time.Sleep(row.waited + 1)
-				if row.restoredInBetween {
+				if row.restored {
 					a.Reconfigure(settings(0))
 				}
 				a.Reconfigure(settings(row.after))
 				time.Sleep(row.since)
 				caller, _ := authenticate(a, "secret", client)
-				if row.authenticatedEarlier {
+				if row.useEarlierCaller {
 					countReads(caller, 1)
 					time.Sleep(time.Minute) // which fills the bucket
 					caller = before

@@ -1,7 +1,7 @@
 package auth
 
-// OccupyVerification has the tokens of addresses above the limit of failed
-// attempts wait until release is called.
+// OccupyVerification takes all slots for the verification of tokens from addresses
+// above the limit of failed attempts, until release is called.
 func OccupyVerification(a *Authenticator) (release func()) {
 	for range cap(a.verifying) {
 		a.verifying <- struct{}{}
