@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-func TestMetrics_ShowWhenTheCertificateEnds(t *testing.T) {
+func TestMetrics_ReportsCertificateExpiry(t *testing.T) {
 	m, _ := newMetrics(t)
 	var notAfter time.Time
 	m.WatchCertificate("etcd", func() time.Time { return notAfter })

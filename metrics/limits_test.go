@@ -11,11 +11,13 @@ import (
 	"originwarden/proxy"
 )
 
+// limits returns the values of the label limit.
 func limits() []string {
 	return append(proxy.Limits(), metrics.LimitConnections, api.LimitTier1, api.LimitTier2, api.LimitFailed, api.LimitInFlight)
 }
 
-// Whoever is woken by a limit looks up what its clients get.
+// The document names each limit in the table of metrics, and says under the alert
+// what its clients receive.
 func TestTable_HasEveryLimit(t *testing.T) {
 	text, err := os.ReadFile(tableFile)
 	if err != nil {
@@ -26,10 +28,10 @@ func TestTable_HasEveryLimit(t *testing.T) {
 	alert, _, _ = strings.Cut(alert, "\n### ")
 	for _, limit := range limits() {
 		if !regexp.MustCompile(`[ ,]` + limit + `[,;.]`).MatchString(metric) {
-			t.Errorf("the table of metrics has no %s", limit)
+			t.Errorf("originwarden_limited_total does not list the limit %s", limit)
 		}
 		if !regexp.MustCompile("(?m)^\\| .*`" + limit + "`.* \\|").MatchString(alert) {
-			t.Errorf("the alert has no %s", limit)
+			t.Errorf("the section \"Limits hit\" has no row for the limit %s", limit)
 		}
 	}
 }

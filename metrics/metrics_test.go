@@ -20,6 +20,8 @@ import (
 	"originwarden/proxy"
 )
 
+// newMetrics returns metrics with a label for the tenant acme, and their cache of
+// one tenant. Loading the list of the tenant gone fails.
 func newMetrics(t *testing.T) (*metrics.Metrics, *lists.Cache) {
 	t.Helper()
 	cache := liststest.New(lists.Config{Bounds: lists.Bounds{Tenants: 1, Origins: 10}}, func(_ context.Context, tenant string) (*origins.List, error) {
@@ -31,12 +33,13 @@ func newMetrics(t *testing.T) (*metrics.Metrics, *lists.Cache) {
 	return metrics.New(metrics.Config{Tenants: []string{"acme"}, Lists: cache, Version: "v1", Revision: "abc"}), cache
 }
 
+// scrape returns the exposition of m.
 func scrape(t *testing.T, m *metrics.Metrics) string {
 	t.Helper()
 	w := httptest.NewRecorder()
 	m.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
 	if w.Code != 200 {
-		t.Fatalf("%d %s", w.Code, w.Body)
+		t.Fatalf("status %d, want 200: %s", w.Code, w.Body)
 	}
 	return w.Body.String()
 }
@@ -45,7 +48,7 @@ func expectLines(t *testing.T, exposition string, lines ...string) {
 	t.Helper()
 	for _, line := range lines {
 		if !strings.Contains(exposition, "\n"+line+"\n") {
-			t.Errorf("there is no line %s", line)
+			t.Errorf("missing line %s", line)
 		}
 	}
 }
@@ -79,22 +82,22 @@ func TestMetrics_CountsExchanges(t *testing.T) {
 		`originwarden_limited_total{limit="connections_per_client"} 1`)
 }
 
-func TestMetrics_CountBytes(t *testing.T) {
+func TestMetrics_CountsBytes(t *testing.T) {
 	m, _ := newMetrics(t)
 	m.Observe(&proxy.Exchange{Tenant: "acme", Received: 5, Sent: 7})
 	m.Observe(&proxy.Exchange{Tenant: "another", Received: 1})
 	m.CountTunnelBytes("acme", 100, 0)
 	m.CountTunnelBytes("acme", 0, 200)
-	m.Observe(&proxy.Exchange{Tenant: "acme", Kind: origins.WebSocket, TunnelEnd: "client", Received: 100, Sent: 200}) // counted before
+	m.Observe(&proxy.Exchange{Tenant: "acme", Kind: origins.WebSocket, TunnelEnd: "client", Received: 100, Sent: 200}) // its bytes were counted before
 	got := scrape(t, m)
 	expectLines(t, got, `originwarden_request_bytes_total{tenant="acme"} 105`, `originwarden_response_bytes_total{tenant="acme"} 207`,
 		`originwarden_request_bytes_total{tenant="_other"} 1`)
 	if strings.Contains(got, `originwarden_response_bytes_total{tenant="_other"}`) {
-		t.Error("there is a series of what did not occur")
+		t.Error("there is a series of response bytes without any")
 	}
 }
 
-func TestMetrics_BeginAtZeroWhereTheLabelsAreFewAndKnown(t *testing.T) {
+func TestMetrics_StartsKnownLabelsAtZero(t *testing.T) {
 	m, _ := newMetrics(t)
 	var want []string
 	for _, limit := range limits() {
@@ -110,7 +113,7 @@ func TestMetrics_BeginAtZeroWhereTheLabelsAreFewAndKnown(t *testing.T) {
 		"originwarden_config_last_reload_successful 1")...)
 }
 
-func TestMetrics_CountReloads(t *testing.T) {
+func TestMetrics_CountsReloads(t *testing.T) {
 	m, _ := newMetrics(t)
 	m.CountReload(true)
 	m.CountReload(false)
@@ -121,14 +124,14 @@ func TestMetrics_CountReloads(t *testing.T) {
 	expectLines(t, scrape(t, m), "originwarden_config_last_reload_successful 1")
 }
 
-func TestMetrics_CountLinesAndSpans(t *testing.T) {
+func TestMetrics_CountsLogLinesAndSpans(t *testing.T) {
 	m, _ := newMetrics(t)
 	m.WatchLog(func() uint64 { return 7 })
 	m.CountSpans(metrics.SpansDropped, 5)
 	expectLines(t, scrape(t, m), "originwarden_log_lines_dropped_total 7", `originwarden_trace_spans_total{outcome="dropped"} 5`)
 }
 
-func TestMetrics_FollowTheTenantsOfTheConfiguration(t *testing.T) {
+func TestMetrics_FollowsConfiguredTenants(t *testing.T) {
 	m, _ := newMetrics(t)
 	for _, tenant := range []string{"acme", "another"} {
 		m.Observe(&proxy.Exchange{Tenant: tenant, Verdict: origins.Allowed, Reason: "listed", UpstreamTime: 1, UpstreamCause: "reset", Received: 1, Sent: 1})
@@ -140,34 +143,34 @@ func TestMetrics_FollowTheTenantsOfTheConfiguration(t *testing.T) {
 	expectLines(t, got, `originwarden_requests_total{kind="actual",reason="listed",tenant="another",verdict="allowed"} 1`,
 		`originwarden_requests_total{kind="actual",reason="listed",tenant="_other",verdict="allowed"} 2`)
 	if strings.Contains(got, `tenant="acme"`) {
-		t.Error("there are series of a tenant without a label")
+		t.Error("there are series of a tenant that was removed")
 	}
 	m.SetTenants([]string{"another", "acme"})
 	m.Observe(&proxy.Exchange{Tenant: "another", Verdict: origins.Allowed, Reason: "listed"})
 	expectLines(t, scrape(t, m), `originwarden_requests_total{kind="actual",reason="listed",tenant="another",verdict="allowed"} 2`)
 }
 
-func TestMetrics_HaveNoLabelOfWhatAClientSent(t *testing.T) {
+func TestMetrics_TakesNoLabelsFromClients(t *testing.T) {
 	m, _ := newMetrics(t)
 	const secret = "sent-by-a-client"
 	m.Observe(&proxy.Exchange{Tenant: "acme", Reason: "listed", Method: secret, Path: "/" + secret, TraceID: secret,
 		Nearest: origins.NearMiss{Entry: secret}, Err: errors.New(secret), UpstreamCause: "reset"})
-	m.Observe(&proxy.Exchange{Tenant: secret, Reason: "listed"}) // of no configuration
+	m.Observe(&proxy.Exchange{Tenant: secret, Reason: "listed"}) // not configured
 	m.CountLimited(secret)
-	for i := range 1000 { // reasons that there are not
+	for i := range 1000 { // unknown reasons
 		m.Observe(&proxy.Exchange{Tenant: "acme", Reason: fmt.Sprint("reason", i)})
 	}
 	got := scrape(t, m)
 	if strings.Contains(got, secret) {
-		t.Error("it is in the exposition")
+		t.Error("the exposition contains data from a client")
 	}
 	if n := strings.Count(got, "\noriginwarden_requests_total{"); n > 300 {
-		t.Errorf("there are %d series of one tenant", n)
+		t.Errorf("%d series of one tenant, want at most 300", n)
 	}
 	expectLines(t, got, `originwarden_limited_total{limit="other"} 1`)
 }
 
-func TestMetrics_CountConcurrentFirstExchangesOnce(t *testing.T) {
+func TestMetrics_CountsConcurrentFirstExchanges(t *testing.T) {
 	m, _ := newMetrics(t)
 	var observing sync.WaitGroup
 	for i := range 8 {
@@ -184,11 +187,12 @@ func TestMetrics_CountConcurrentFirstExchangesOnce(t *testing.T) {
 		`originwarden_response_bytes_total{tenant="acme"} 800`)
 }
 
-// Prometheus asks for protobuf when it scrapes native histograms.
-func TestMetrics_HaveNativeHistogramsBesideTheClassic(t *testing.T) {
+// Native histograms are only in the protobuf exposition, so the test reads the
+// registry.
+func TestMetrics_HasNativeAndClassicHistograms(t *testing.T) {
 	m, _ := newMetrics(t)
 	for i := range 100_000 {
-		took := time.Duration(i) * time.Duration(i) // from nothing to 10 s
+		took := time.Duration(i) * time.Duration(i) // from 0 to 10 s
 		m.Observe(&proxy.Exchange{Tenant: "acme", ResponseTime: took, GatewayTime: took, UpstreamTime: took + 1})
 	}
 	families, err := m.Gatherer().Gather()
@@ -202,16 +206,16 @@ func TestMetrics_HaveNativeHistogramsBesideTheClassic(t *testing.T) {
 		}
 		h := family.Metric[0].GetHistogram()
 		if native := len(h.PositiveDelta); h.Schema == nil || native < 20 || native > 160 || len(h.Bucket) != 14 || h.GetSampleCount() != 100_000 {
-			t.Errorf("%s has %d native and %d classic buckets", family.GetName(), native, len(h.Bucket))
+			t.Errorf("%s: %d native and %d classic buckets, want 20 to 160 and 14", family.GetName(), native, len(h.Bucket))
 		}
 		seen++
 	}
 	if seen != 3 {
-		t.Errorf("%d histograms", seen)
+		t.Errorf("%d histograms, want 3", seen)
 	}
 }
 
-func TestMetrics_CountsTheAPI(t *testing.T) {
+func TestMetrics_CountsAPIRequests(t *testing.T) {
 	m, _ := newMetrics(t)
 	m.ObserveAPI(api.Outcome{Route: "/web-integrations", Method: "GET", Status: 200})
 	m.ObserveAPI(api.Outcome{Route: "none", Method: "other", Status: 429, Limit: api.LimitFailed})
@@ -221,20 +225,20 @@ func TestMetrics_CountsTheAPI(t *testing.T) {
 		`originwarden_api_errors_total{code="STORE_UNAVAILABLE"} 1`, `originwarden_api_errors_total{code="ISSUER_UNAVAILABLE"} 0`)
 }
 
-func TestMetrics_ShowsWhatIsOpen(t *testing.T) {
+func TestMetrics_ReportsOpenTunnelsAndRequests(t *testing.T) {
 	m, _ := newMetrics(t)
 	m.WatchRequests(func() map[string]int { return map[string]int{"acme": 3, "another": 1, "third": 2} }, func() int64 { return 7 })
 	expectLines(t, scrape(t, m), `originwarden_tunnels{tenant="acme"} 3`, `originwarden_tunnels{tenant="_other"} 3`,
 		"originwarden_requests_in_flight 7")
 }
 
-func TestMetrics_ShowWhichTenantsAnswer(t *testing.T) {
+func TestMetrics_ReportsUpstreamState(t *testing.T) {
 	m, _ := newMetrics(t)
 	m.WatchUpstreams(func() map[string]bool { return map[string]bool{"acme": true, "another": true, "third": false} })
 	expectLines(t, scrape(t, m), `originwarden_upstream_up{tenant="acme"} 1`, `originwarden_upstream_up{tenant="_other"} 0`)
 }
 
-func TestMetrics_ShowsTheCache(t *testing.T) {
+func TestMetrics_ReportsCache(t *testing.T) {
 	m, lists := newMetrics(t)
 	for _, tenant := range []string{"acme", "acme", "acme", "gone", "other"} {
 		lists.List(t.Context(), tenant)
@@ -245,15 +249,15 @@ func TestMetrics_ShowsTheCache(t *testing.T) {
 		`originwarden_cache_loads_total{outcome="ok"} 2`, `originwarden_cache_loads_total{outcome="failed"} 1`)
 }
 
-func TestMetrics_TellsTheBuild(t *testing.T) {
+func TestMetrics_ReportsBuildInfo(t *testing.T) {
 	m, _ := newMetrics(t)
 	if got := scrape(t, m); !strings.Contains(got, `revision="abc",version="v1"} 1`) || !strings.Contains(got, "go_goroutines ") {
-		t.Error("there is no build_info, or nothing of the Go runtime")
+		t.Error("build_info or the metrics of the Go runtime are missing")
 	}
 }
 
-// everything is metrics of which each has a series.
-func everything(t *testing.T) *metrics.Metrics {
+// newPopulatedMetrics returns metrics that each have a series.
+func newPopulatedMetrics(t *testing.T) *metrics.Metrics {
 	m, _ := newMetrics(t)
 	m.Observe(&proxy.Exchange{Tenant: "acme", Verdict: origins.Allowed, Reason: "listed", UpstreamTime: 1, UpstreamCause: "reset", Received: 1, Sent: 1})
 	m.Observe(&proxy.Exchange{Tenant: "acme", Verdict: origins.Refused, Reason: "origin_not_listed", OwnHost: true})
@@ -268,8 +272,8 @@ func everything(t *testing.T) *metrics.Metrics {
 	return m
 }
 
-func TestMetrics_FollowPrometheusConventions(t *testing.T) {
-	m := everything(t)
+func TestMetrics_FollowsPrometheusConventions(t *testing.T) {
+	m := newPopulatedMetrics(t)
 	problems, err := promlint.New(strings.NewReader(scrape(t, m))).Lint()
 	if err != nil {
 		t.Fatal(err)

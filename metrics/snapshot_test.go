@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestMetrics_ShowWhetherTheListsAreKeptOnDisk(t *testing.T) {
+func TestMetrics_ReportsFailureToSaveLists(t *testing.T) {
 	m, _ := newMetrics(t)
 	var err error
 	m.WatchSnapshot(func() error { return err })

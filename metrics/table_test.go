@@ -9,26 +9,28 @@ import (
 	"testing"
 )
 
-// tableFile has a row for each metric: | `name` | type | labels | meaning |
+// tableFile has a table with a row for each metric: | `name` | type | labels | meaning |
 const tableFile = "../docs/operate.md"
 
-// row is what the table and the registry both tell of a metric.
+// row is the type and the labels of a metric, which the table and the registry
+// both have.
 type row struct{ kind, labels string }
 
-func TestTable_IsWhatIsRegistered(t *testing.T) {
-	told, there := readTable(t), registered(t)
-	for name, want := range there {
-		if got, ok := told[name]; !ok || got != want {
-			t.Errorf("%s is %q, and the table says %q", name, want, got)
+func TestTable_MatchesRegistry(t *testing.T) {
+	documented, registered := readTable(t), registeredMetrics(t)
+	for name, want := range registered {
+		if got, ok := documented[name]; !ok || got != want {
+			t.Errorf("%s: the table has %q, want %q", name, got, want)
 		}
 	}
-	for name := range told {
-		if _, ok := there[name]; !ok {
-			t.Errorf("the table has %s, which there is not", name)
+	for name := range documented {
+		if _, ok := registered[name]; !ok {
+			t.Errorf("the table has %s, which is not registered", name)
 		}
 	}
 }
 
+// readTable returns the rows of the table by name.
 func readTable(t *testing.T) map[string]row {
 	t.Helper()
 	text, err := os.ReadFile(tableFile)
@@ -36,12 +38,12 @@ func readTable(t *testing.T) map[string]row {
 		t.Fatal(err)
 	}
 	rows := map[string]row{}
-	for _, found := range regexp.MustCompile("(?m)^\\| `(originwarden_[a-z_]+)` \\| ([a-z]+) \\| ([^|]*) \\| (.+) \\|$").FindAllStringSubmatch(string(text), -1) {
-		if _, doubled := rows[found[1]]; doubled {
-			t.Errorf("the table has %s twice", found[1])
+	for _, match := range regexp.MustCompile("(?m)^\\| `(originwarden_[a-z_]+)` \\| ([a-z]+) \\| ([^|]*) \\| (.+) \\|$").FindAllStringSubmatch(string(text), -1) {
+		if _, duplicate := rows[match[1]]; duplicate {
+			t.Errorf("the table has %s twice", match[1])
 		}
-		labels := regexp.MustCompile("`([a-z]+)`").FindAllStringSubmatch(found[3], -1)
-		rows[found[1]] = row{found[2], joined(func(yield func(string) bool) {
+		labels := regexp.MustCompile("`([a-z]+)`").FindAllStringSubmatch(match[3], -1)
+		rows[match[1]] = row{match[2], joinSorted(func(yield func(string) bool) {
 			for _, label := range labels {
 				if !yield(label[1]) {
 					return
@@ -52,9 +54,10 @@ func readTable(t *testing.T) map[string]row {
 	return rows
 }
 
-func registered(t *testing.T) map[string]row {
+// registeredMetrics returns the rows of the registry by name.
+func registeredMetrics(t *testing.T) map[string]row {
 	t.Helper()
-	families, err := everything(t).Gatherer().Gather()
+	families, err := newPopulatedMetrics(t).Gatherer().Gather()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,11 +72,12 @@ func registered(t *testing.T) map[string]row {
 				names[pair.GetName()] = true
 			}
 		}
-		rows[family.GetName()] = row{strings.ToLower(family.GetType().String()), joined(maps.Keys(names))}
+		rows[family.GetName()] = row{strings.ToLower(family.GetType().String()), joinSorted(maps.Keys(names))}
 	}
 	return rows
 }
 
-func joined(names func(yield func(string) bool)) string {
+// joinSorted returns the sorted names as one string.
+func joinSorted(names func(yield func(string) bool)) string {
 	return strings.Join(slices.Sorted(names), ", ")
 }

@@ -6,7 +6,7 @@ import (
 	"originwarden/metrics"
 )
 
-func TestMetrics_ShowWhyWritesFail(t *testing.T) {
+func TestMetrics_ReportsCauseOfFailedWrites(t *testing.T) {
 	m, _ := newMetrics(t)
 	var state metrics.Writes
 	m.WatchWrites([]string{"no_space", "other"}, func() metrics.Writes { return state })
