@@ -22,8 +22,8 @@ import (
 	"originwarden/proxy"
 )
 
-// lines observes exchanges and returns what was logged.
-func lines(t *testing.T, cfg config.Log, exchanges ...proxy.Exchange) []map[string]any {
+// logExchanges observes exchanges and returns the fields of each line logged.
+func logExchanges(t *testing.T, cfg config.Log, exchanges ...proxy.Exchange) []map[string]any {
 	t.Helper()
 	out := newOutput()
 	access := logs.NewAccessLog(logs.New(cfg, out), cfg.Access)
@@ -41,10 +41,10 @@ func lines(t *testing.T, cfg config.Log, exchanges ...proxy.Exchange) []map[stri
 	return all
 }
 
-var everything = config.Log{Access: true}
+var allRequests = config.Log{Access: true}
 
-func TestAccessLog_TellsEverythingOfAnExchange(t *testing.T) {
-	got := lines(t, everything, proxy.Exchange{
+func TestAccessLog_LogsAllFieldsOfExchange(t *testing.T) {
+	got := logExchanges(t, allRequests, proxy.Exchange{
 		Tenant: "acme", Kind: origins.WebSocket, Verdict: origins.Allowed, Reason: "listed", Mode: proxy.Report,
 		Method: "GET", Path: "/app/1", Client: netip.MustParseAddr("192.0.2.7"), TraceID: "0af7651916cd43dd8448eb211c80319c",
 		Status: 502, Sent: 187, Received: 23, Duration: 1500 * time.Millisecond, UpstreamTime: 250 * time.Millisecond,
@@ -58,7 +58,7 @@ func TestAccessLog_TellsEverythingOfAnExchange(t *testing.T) {
 		"upstream_cause": "connect", "tunnel_end": "idle", "limit": "body_bytes", "nearest": "http://a:1", "nearest_is": "other_port", "api": true, "cut": true, "own_host": true, "fix": "if the origin is an address of the tenant itself, add it to public_origins", "error": "dial tcp: refused",
 	}
 	if len(got) != 1 {
-		t.Fatalf("%d lines", len(got))
+		t.Fatalf("%d lines, want 1", len(got))
 	}
 	written, err := time.Parse(time.RFC3339Nano, fmt.Sprint(got[0]["ts"]))
 	if delete(got[0], "ts"); err != nil || time.Since(written) > time.Minute || !maps.Equal(got[0], want) {
@@ -66,60 +66,60 @@ func TestAccessLog_TellsEverythingOfAnExchange(t *testing.T) {
 	}
 }
 
-func TestAccessLog_LeavesOutWhatIsNot(t *testing.T) {
-	got := lines(t, everything, proxy.Exchange{Verdict: origins.Allowed, Reason: "no_origin"})[0]
+func TestAccessLog_OmitsUnsetFields(t *testing.T) {
+	got := logExchanges(t, allRequests, proxy.Exchange{Verdict: origins.Allowed, Reason: "no_origin"})[0]
 	for _, name := range []string{"upstream_cause", "tunnel_end", "limit", "nearest", "nearest_is", "api", "cut", "own_host", "fix", "error"} {
-		if _, there := got[name]; there {
-			t.Errorf("%s is %v", name, got[name])
+		if _, ok := got[name]; ok {
+			t.Errorf("unexpected field %s: %v", name, got[name])
 		}
 	}
 	if got["level"] != "info" {
-		t.Errorf("the level is %v", got["level"])
+		t.Errorf("level %v, want info", got["level"])
 	}
 }
 
-func TestAccessLog_EscapesAndCutsWhatClientsSend(t *testing.T) {
+func TestAccessLog_EscapesAndTruncatesClientInput(t *testing.T) {
 	for _, c := range []struct{ name, sent, path string }{
 		{"plain", "/a/b?", "/a/b?"},
 		{"quotes and backslashes", `/a"b\c`, `/a"b\c`},
-		{"a line break", "/a\n{}", `/a\n{}`},
-		{"a terminal's control sequence", "/\x1b[2J", `/\x1b[2J`},
-		{"one in C1", "/\u009b2J", `/\u009b2J`},
-		{"an override of direction", "/\u202eb", `/\u202eb`},
-		{"what is no UTF-8", "/\xff", `/\xff`},
-		{"a letter of another script", "/ä", `/\u00e4`},
-		{"as long as it may be", strings.Repeat("a", 1024), strings.Repeat("a", 1024)},
-		{"too long", strings.Repeat("a", 1<<20), strings.Repeat("a", 1024) + "..."},
+		{"line break", "/a\n{}", `/a\n{}`},
+		{"terminal escape sequence", "/\x1b[2J", `/\x1b[2J`},
+		{"C1 control character", "/\u009b2J", `/\u009b2J`},
+		{"right-to-left override", "/\u202eb", `/\u202eb`},
+		{"invalid UTF-8", "/\xff", `/\xff`},
+		{"non-ASCII letter", "/ä", `/\u00e4`},
+		{"longest path", strings.Repeat("a", 1024), strings.Repeat("a", 1024)},
+		{"path too long", strings.Repeat("a", 1<<20), strings.Repeat("a", 1024) + "..."},
 	} {
-		got := lines(t, everything, proxy.Exchange{Path: c.sent, Method: strings.Repeat("M", 99), Err: errors.New(c.sent)})[0]
-		said, _, _ := strings.Cut(c.path, `"`) // what an error quotes is not for the log
-		if got["path"] != c.path || got["error"] != said {
-			t.Errorf("%s: got %v and %v, want %v and %v", c.name, got["path"], got["error"], c.path, said)
+		got := logExchanges(t, allRequests, proxy.Exchange{Path: c.sent, Method: strings.Repeat("M", 99), Err: errors.New(c.sent)})[0]
+		wantError, _, _ := strings.Cut(c.path, `"`) // quoted text of an error is not logged
+		if got["path"] != c.path || got["error"] != wantError {
+			t.Errorf("%s: path %v and error %v, want %v and %v", c.name, got["path"], got["error"], c.path, wantError)
 		}
 		if got["method"] != strings.Repeat("M", 32)+"..." {
-			t.Errorf("the method is %v", got["method"])
+			t.Errorf("method %v, want 32 characters", got["method"])
 		}
 	}
 }
 
-func TestAccessLog_ChoosesItsLines(t *testing.T) {
-	fine := proxy.Exchange{Verdict: origins.Allowed, Reason: "listed"}
+func TestAccessLog_FiltersByLevelAndAccess(t *testing.T) {
+	allowed := proxy.Exchange{Verdict: origins.Allowed, Reason: "listed"}
 	refused := proxy.Exchange{Verdict: origins.Refused, Reason: "origin_not_listed"}
-	gone := proxy.Exchange{Verdict: origins.Allowed, Reason: "listed", UpstreamCause: "client", Err: errors.New("gone")}
-	broken := proxy.Exchange{Verdict: origins.Allowed, Reason: "listed", UpstreamCause: "reset", Err: errors.New("reset")}
+	clientGone := proxy.Exchange{Verdict: origins.Allowed, Reason: "listed", UpstreamCause: "client", Err: errors.New("gone")}
+	upstreamReset := proxy.Exchange{Verdict: origins.Allowed, Reason: "listed", UpstreamCause: "reset", Err: errors.New("reset")}
 	noList := proxy.Exchange{Verdict: origins.Refused, Reason: "list_unavailable", Err: errors.New("disk")}
 	for _, c := range []struct {
 		name string
 		log  config.Log
 		want []string // reason and level
 	}{
-		{"all", everything, []string{"listed info", "origin_not_listed info", "listed info", "listed warn", "list_unavailable warn"}},
+		{"all", allRequests, []string{"listed info", "origin_not_listed info", "listed info", "listed warn", "list_unavailable warn"}},
 		{"without access", config.Log{}, []string{"listed warn", "list_unavailable warn"}},
 		{"warnings", config.Log{Access: true, Level: config.Level(zapcore.WarnLevel)}, []string{"listed warn", "list_unavailable warn"}},
 		{"errors", config.Log{Access: true, Level: config.Level(zapcore.ErrorLevel)}, nil},
 	} {
 		var got []string
-		for _, line := range lines(t, c.log, fine, refused, gone, broken, noList) {
+		for _, line := range logExchanges(t, c.log, allowed, refused, clientGone, upstreamReset, noList) {
 			got = append(got, fmt.Sprint(line["reason"], " ", line["level"]))
 		}
 		if !reflect.DeepEqual(got, c.want) {
@@ -128,34 +128,34 @@ func TestAccessLog_ChoosesItsLines(t *testing.T) {
 	}
 }
 
-func TestAccessLog_LeavesNothingAllowedOut(t *testing.T) {
+func TestAccessLog_DoesNotSampleAllowedRequests(t *testing.T) {
 	flood := make([]proxy.Exchange, 5*refusedFirst)
 	for i := range flood {
 		flood[i] = proxy.Exchange{Verdict: origins.Allowed}
 	}
-	if n := len(lines(t, everything, flood...)); n != len(flood) {
-		t.Errorf("%d lines of %d", n, len(flood))
+	if n := len(logExchanges(t, allRequests, flood...)); n != len(flood) {
+		t.Errorf("%d lines, want %d", n, len(flood))
 	}
 }
 
-func TestLog_IsTextForPeopleInConsoleFormat(t *testing.T) {
+func TestLog_WritesTextInConsoleFormat(t *testing.T) {
 	out := newOutput()
 	logs.NewAccessLog(logs.New(config.Log{Format: config.Console}, out), true).Observe(&proxy.Exchange{Path: "/\x1b[2J\n", Reason: "no_origin"})
 	if text := out.String(); strings.Count(text, "\n") != 1 || strings.Contains(text, "\x1b") || !strings.Contains(text, "\tinfo\trequest\t{") {
-		t.Errorf("%q", text)
+		t.Errorf("logged %q", text)
 	}
 }
 
-func TestLog_BoundsWhatTheServersReport(t *testing.T) {
+func TestLog_TruncatesServerErrors(t *testing.T) {
 	out := newOutput()
 	logs.NewStdLogger(logs.New(config.Log{}, out), "serving").Print("http: TLS handshake error from \x1b[2J " + strings.Repeat("x", 1<<20))
 	text := out.String()
 	if len(text) > 5000 || strings.Contains(text, "\x1b") || !strings.Contains(text, `"msg":"serving","problem":"http: TLS handshake error from \\x1b[2J xxx`) {
-		t.Errorf("%.200q", text)
+		t.Errorf("logged %d bytes: %.200q", len(text), text)
 	}
 }
 
-func TestLog_CutsTheLinesOfLibrariesToTheirKind(t *testing.T) {
+func TestLog_RemovesVariablePartsOfLibraryErrors(t *testing.T) {
 	for _, c := range []struct{ line, want string }{
 		{`Unsolicited response received on idle HTTP channel starting with "HTTP/1.1 200 OK\r\nSet-Cookie: s3cr3t"; err=<nil>`,
 			"Unsolicited response received on idle HTTP channel starting with"},
@@ -181,12 +181,12 @@ func TestLog_CutsTheLinesOfLibrariesToTheirKind(t *testing.T) {
 		logs.NewStdLogger(logs.New(config.Log{}, out), "serving").Print(c.line)
 		var got struct{ Problem string }
 		if err := json.Unmarshal([]byte(out.String()), &got); err != nil || got.Problem != strings.ReplaceAll(c.want, "\n", `\n`) {
-			t.Errorf("%s\nis logged as %q, want %q", c.line, got.Problem, c.want)
+			t.Errorf("%s\nlogged as %q, want %q", c.line, got.Problem, c.want)
 		}
 	}
 }
 
-func TestAccessLog_QuotesNothingOfAnError(t *testing.T) {
+func TestAccessLog_RemovesQuotedTextFromErrors(t *testing.T) {
 	refused := &net.OpError{Op: "dial", Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 80}, Err: syscall.ECONNREFUSED}
 	for _, c := range []struct {
 		err  error
@@ -200,8 +200,8 @@ func TestAccessLog_QuotesNothingOfAnError(t *testing.T) {
 		{errors.New(`stream error: stream ID 1; PROTOCOL_ERROR; invalid header field name "s3cr3t\x00"`), "stream error: stream ID 1; PROTOCOL_ERROR; invalid header field name"},
 		{errors.New("failed to send to http://127.0.0.1:4318: 400 Bad Request (body: s3cr3t)"), "failed to send to http://127.0.0.1:4318: 400 Bad Request "},
 	} {
-		if got := lines(t, everything, proxy.Exchange{Err: c.err})[0]["error"]; got != c.want {
-			t.Errorf("%v\nis logged as %q, want %q", c.err, got, c.want)
+		if got := logExchanges(t, allRequests, proxy.Exchange{Err: c.err})[0]["error"]; got != c.want {
+			t.Errorf("%v\nlogged as %q, want %q", c.err, got, c.want)
 		}
 	}
 }

@@ -16,34 +16,34 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-func TestLogLevel_TakesNothingElse(t *testing.T) {
+func TestLogLevel_RejectsInvalidRequests(t *testing.T) {
 	l := logs.New(config.Log{}, io.Discard).Level
 	for _, row := range []struct{ rule, query, body string }{
-		{"a level that is none", "", `{"level":"fatal"}`},
-		{"one in upper case", "", `{"level":"DEBUG"}`},
-		{"a number", "", `{"level":-1}`},
-		{"null", "", `{"level":null}`},
-		{"no level", "", `{}`},
-		{"another key", "", `{"level":"debug","for":"1m"}`},
-		{"no object", "", `"debug"`},
-		{"nothing", "", ``},
-		{"more behind it", "", `{"level":"debug"}{}`},
-		{"a large body", "", `{"level":"debug"` + strings.Repeat(" ", 2000) + `}`},
-		{"a time that is none", "?for=x", `{"level":"debug"}`},
-		{"a time of nothing", "?for=0s", `{"level":"debug"}`},
-		{"a time before", "?for=-1m", `{"level":"debug"}`},
-		{"a long time", "?for=25h", `{"level":"debug"}`},
-		{"two times", "?for=1m&for=2m", `{"level":"debug"}`},
+		{"invalid level", "", `{"level":"fatal"}`},
+		{"upper-case level", "", `{"level":"DEBUG"}`},
+		{"number as level", "", `{"level":-1}`},
+		{"null as level", "", `{"level":null}`},
+		{"missing level", "", `{}`},
+		{"unknown key", "", `{"level":"debug","for":"1m"}`},
+		{"string instead of an object", "", `"debug"`},
+		{"empty body", "", ``},
+		{"trailing data", "", `{"level":"debug"}{}`},
+		{"body too large", "", `{"level":"debug"` + strings.Repeat(" ", 2000) + `}`},
+		{"invalid duration", "?for=x", `{"level":"debug"}`},
+		{"zero duration", "?for=0s", `{"level":"debug"}`},
+		{"negative duration", "?for=-1m", `{"level":"debug"}`},
+		{"duration too long", "?for=25h", `{"level":"debug"}`},
+		{"repeated duration", "?for=1m&for=2m", `{"level":"debug"}`},
 	} {
 		w := httptest.NewRecorder()
 		l.ServePut(w, httptest.NewRequest("PUT", "/log-level"+row.query, strings.NewReader(row.body)))
 		if w.Code != http.StatusBadRequest || l.Level() != zapcore.InfoLevel {
-			t.Errorf("%s: %d %s, and the level is %s", row.rule, w.Code, w.Body, l.Level())
+			t.Errorf("%s: status %d, body %s, level %s, want 400 and info", row.rule, w.Code, w.Body, l.Level())
 		}
 	}
 }
 
-func TestLogLevel_GoesBackAfterItsTime(t *testing.T) {
+func TestLogLevel_RevertsAfterDuration(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := logs.New(config.Log{Level: config.Level(zapcore.WarnLevel)}, io.Discard).Level
 		put := func(query, level string) {
@@ -55,30 +55,30 @@ func TestLogLevel_GoesBackAfterItsTime(t *testing.T) {
 				Until *time.Time
 			}
 			if err := json.Unmarshal(w.Body.Bytes(), &d); err != nil || d.Level != level || (d.Until != nil) != (query != "") {
-				t.Errorf("%d %s", w.Code, w.Body)
+				t.Errorf("PUT %s %s: status %d, body %s", query, level, w.Code, w.Body)
 			}
 		}
-		after := func(d time.Duration, want zapcore.Level) {
+		expectAfter := func(d time.Duration, want zapcore.Level) {
 			t.Helper()
-			time.Sleep(d) // of the bubble's time
+			time.Sleep(d)
 			synctest.Wait()
 			if got := l.Level(); got != want {
-				t.Errorf("the level is %s, want %s", got, want)
+				t.Errorf("level %s, want %s", got, want)
 			}
 		}
 		put("?for=10m", "debug")
-		after(10*time.Minute-time.Second, zapcore.DebugLevel)
-		after(2*time.Second, zapcore.WarnLevel)
+		expectAfter(10*time.Minute-time.Second, zapcore.DebugLevel)
+		expectAfter(2*time.Second, zapcore.WarnLevel)
 		put("?for=10m", "debug")
 		put("?for=1h", "debug") // longer
-		after(11*time.Minute, zapcore.DebugLevel)
-		put("", "info") // for good
-		after(24*time.Hour, zapcore.InfoLevel)
-		l.Configure(zapcore.WarnLevel) // as it was
-		after(0, zapcore.InfoLevel)
+		expectAfter(11*time.Minute, zapcore.DebugLevel)
+		put("", "info") // without end
+		expectAfter(24*time.Hour, zapcore.InfoLevel)
+		l.Configure(zapcore.WarnLevel) // unchanged
+		expectAfter(0, zapcore.InfoLevel)
 		l.Configure(zapcore.ErrorLevel)
-		after(0, zapcore.ErrorLevel)
+		expectAfter(0, zapcore.ErrorLevel)
 		put("?for=1m", "debug")
-		after(2*time.Minute, zapcore.ErrorLevel)
+		expectAfter(2*time.Minute, zapcore.ErrorLevel)
 	})
 }

@@ -12,53 +12,52 @@ import (
 	"originwarden/cmd/originwarden/config"
 )
 
-// stalled is what reads nothing until it is released.
-type stalled struct {
+// blockingWriter blocks until release is closed.
+type blockingWriter struct {
 	*bytes.Buffer
 	release chan struct{}
 }
 
-func (s stalled) Write(p []byte) (int, error) {
-	<-s.release
-	return s.Buffer.Write(p)
+func (w blockingWriter) Write(p []byte) (int, error) {
+	<-w.release
+	return w.Buffer.Write(p)
 }
 
-func TestOutlet_MakesNobodyWaitForItsReader(t *testing.T) {
-	to := stalled{new(bytes.Buffer), make(chan struct{})}
-	dropped, told := 0, make(chan int, 1)
-	o := newOutlet(to, func() { dropped++ }, func(lines int) { told <- lines })
+func TestOutlet_DropsLinesIfReaderIsSlow(t *testing.T) {
+	to := blockingWriter{new(bytes.Buffer), make(chan struct{})}
+	dropped, lost := 0, make(chan int, 1)
+	o := newOutlet(to, func() { dropped++ }, func(lines int) { lost <- lines })
 	line := strings.Repeat("x", 1<<10-1) + "\n"
 	const lines = 3 * maxWaiting >> 10
 	for range lines {
 		io.WriteString(o, line)
 	}
 	close(to.release)
-	if got := <-told; got != dropped || dropped < lines/3 {
-		t.Errorf("it tells of %d lines that it dropped, of %d", got, dropped)
+	if got := <-lost; got != dropped || dropped < lines/3 {
+		t.Errorf("reported %d lost lines, dropped %d of %d", got, dropped, lines)
 	}
 	io.WriteString(o, "again\n")
 	o.close()
 	text := to.String()
 	if kept := strings.Count(text, line); kept != lines-dropped || !strings.HasSuffix(text, line+"again\n") {
-		t.Errorf("it kept %d lines of %d and dropped %d", kept, lines, dropped)
+		t.Errorf("wrote %d lines of %d, dropped %d, want the others and the last line", kept, lines, dropped)
 	}
 }
 
-func TestOutlet_EndsWithoutItsReader(t *testing.T) {
-	to := stalled{new(bytes.Buffer), make(chan struct{})}
+func TestOutlet_ClosesWithoutReader(t *testing.T) {
+	to := blockingWriter{new(bytes.Buffer), make(chan struct{})}
 	o := newOutlet(to, func() {}, func(int) {})
 	io.WriteString(o, "a line\n")
-	begun := time.Now()
+	began := time.Now()
 	o.close()
-	if took := time.Since(begun); took > 20*time.Second {
-		t.Errorf("it took %v", took)
+	if took := time.Since(began); took > 20*time.Second {
+		t.Errorf("close took %v, want at most 20s", took)
 	}
 	close(to.release)
 	<-o.ended
 }
 
-// TestLogger_GoesOnWhenNobodyReadsIt is about a pipe that is full.
-func TestLogger_GoesOnWhenNobodyReadsIt(t *testing.T) {
+func TestLogger_DoesNotBlockOnFullPipe(t *testing.T) {
 	read, write, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -68,10 +67,10 @@ func TestLogger_GoesOnWhenNobodyReadsIt(t *testing.T) {
 		log.Info(fmt.Sprint("line ", n, strings.Repeat(".", 200)))
 	}
 	if log.dropped.Load() == 0 {
-		t.Error("it counts none as dropped")
+		t.Error("no dropped lines were counted")
 	}
 	log.Close()
-	read.Close() // what was stuck in it fails
+	read.Close() // ends the blocked write
 	<-log.out.ended
 	write.Close()
 }

@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// output is what has been logged so far.
+// output is a buffer for log lines that may be used concurrently.
 type output struct {
 	mu   sync.Mutex
 	text bytes.Buffer

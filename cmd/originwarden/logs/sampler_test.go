@@ -16,16 +16,16 @@ import (
 	"originwarden/proxy"
 )
 
-// What docs/operate.md promises of a flood.
+// The sampling that docs/operate.md promises.
 const (
-	refusedFirst  = 1000
-	problemsFirst = 100
-	sampledEvery  = 100
-	leftOutEvery  = 10 * time.Second
+	refusedFirst   = 1000
+	problemsFirst  = 100
+	sampledEvery   = 100
+	omissionsEvery = 10 * time.Second
 )
 
-// leftOut are the lines that tell what others were left out.
-func leftOut(t *testing.T, out *output) (all []map[string]any) {
+// omissionLines returns the lines that report how many lines were left out.
+func omissionLines(t *testing.T, out *output) (all []map[string]any) {
 	t.Helper()
 	for line := range strings.Lines(out.String()) {
 		var fields map[string]any
@@ -39,7 +39,7 @@ func leftOut(t *testing.T, out *output) (all []map[string]any) {
 	return all
 }
 
-func TestAccessLog_SamplesAFloodOfRefusedRequestsAndTellsHowMany(t *testing.T) {
+func TestAccessLog_SamplesRefusedRequests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out := newOutput()
 		log := logs.New(config.Log{}, out)
@@ -53,55 +53,55 @@ func TestAccessLog_SamplesAFloodOfRefusedRequestsAndTellsHowMany(t *testing.T) {
 		flood(1000, "origin_opaque")
 		flood(500, "origin_not_listed")
 		if n := strings.Count(out.String(), `"msg":"request"`); n != refusedFirst+1500/sampledEvery {
-			t.Errorf("%d lines", n)
+			t.Errorf("%d lines, want %d", n, refusedFirst+1500/sampledEvery)
 		}
-		if dropped := log.Dropped(); dropped != 1485 || leftOut(t, out) != nil {
-			t.Errorf("%d were dropped, told %v", dropped, leftOut(t, out))
+		if dropped := log.Dropped(); dropped != 1485 || omissionLines(t, out) != nil {
+			t.Errorf("%d dropped, reported %v, want 1485 and nothing yet", dropped, omissionLines(t, out))
 		}
 		time.Sleep(time.Second)
-		flood(refusedFirst, "origin_not_listed") // none too many of another second
-		time.Sleep(leftOutEvery)
-		told := leftOut(t, out)
-		if len(told) != 1 || told[0]["count"] != 1485.0 || told[0]["level"] != "warn" || told[0]["msg"] != "refused requests were left out of the log" ||
-			!maps.Equal(told[0]["by"].(map[string]any), map[string]any{"origin_opaque": 990.0, "origin_not_listed": 495.0}) {
-			t.Errorf("told %v", told)
+		flood(refusedFirst, "origin_not_listed") // within the limit of the next second
+		time.Sleep(omissionsEvery)
+		reports := omissionLines(t, out)
+		if len(reports) != 1 || reports[0]["count"] != 1485.0 || reports[0]["level"] != "warn" || reports[0]["msg"] != "refused requests were left out of the log" ||
+			!maps.Equal(reports[0]["by"].(map[string]any), map[string]any{"origin_opaque": 990.0, "origin_not_listed": 495.0}) {
+			t.Errorf("reported %v, want 1485 by reason", reports)
 		}
 		time.Sleep(time.Hour)
-		if told := leftOut(t, out); len(told) != 1 {
-			t.Errorf("told again: %v", told)
+		if reports := omissionLines(t, out); len(reports) != 1 {
+			t.Errorf("reported again: %v", reports)
 		}
 		flood(refusedFirst+2, "origin_opaque")
 		log.Close()
-		if told := leftOut(t, out); len(told) != 2 || told[1]["count"] != 2.0 {
-			t.Errorf("in the end: %v", told)
+		if reports := omissionLines(t, out); len(reports) != 2 || reports[1]["count"] != 2.0 {
+			t.Errorf("after Close: reported %v, want two reports, the last of 2 lines", reports)
 		}
 	})
 }
 
-func TestLog_SamplesAFloodOfWhatTheServersReport(t *testing.T) {
+func TestLog_SamplesServerErrors(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out := newOutput()
 		log := logs.New(config.Log{}, out)
-		report, other := logs.NewStdLogger(log, "serving"), logs.NewStdLogger(log, "serving") // of two servers
+		first, second := logs.NewStdLogger(log, "serving"), logs.NewStdLogger(log, "serving") // the limit is of both servers
 		for range 2500 {
-			report.Print("http: the client is gone")
-			other.Print("http: the client is gone")
+			first.Print("http: the client is gone")
+			second.Print("http: the client is gone")
 		}
 		log.Close()
-		written, told := strings.Count(out.String(), `"problem"`), leftOut(t, out)
-		if written != problemsFirst+4900/sampledEvery || len(told) != 1 || told[0]["count"] != 4851.0 || log.Dropped() != 4851 {
-			t.Errorf("%d lines, told %v", written, told)
+		written, reports := strings.Count(out.String(), `"problem"`), omissionLines(t, out)
+		if written != problemsFirst+4900/sampledEvery || len(reports) != 1 || reports[0]["count"] != 4851.0 || log.Dropped() != 4851 {
+			t.Errorf("%d lines, reported %v, want 4851 left out", written, reports)
 		}
 	})
 }
 
-func TestLog_CountsNothingThatItsLevelLeavesOut(t *testing.T) {
+func TestLog_CountsNoLinesBelowLevel(t *testing.T) {
 	log := logs.New(config.Log{Level: config.Level(zapcore.ErrorLevel)}, newOutput())
 	access := logs.NewAccessLog(log, true)
 	for range 2 * refusedFirst {
 		access.Observe(&proxy.Exchange{Verdict: origins.Refused, Reason: "origin_not_listed"})
 	}
 	if n := log.Dropped(); n != 0 {
-		t.Errorf("%d", n)
+		t.Errorf("%d dropped, want 0", n)
 	}
 }

@@ -7,8 +7,8 @@ import (
 	"originwarden/store"
 )
 
-// RunOver is Run over the store that wrap returns.
-func (s *Server) RunOver(stop, stopNow context.Context, wrap func(store.Store) store.Store) error {
+// RunWithStore is Run with the store that wrap returns.
+func (s *Server) RunWithStore(stop, stopNow context.Context, wrap func(store.Store) store.Store) error {
 	if err := s.open(stop); err != nil {
 		return errors.Join(err, s.close())
 	}

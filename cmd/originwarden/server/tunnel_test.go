@@ -24,23 +24,23 @@ import (
 	"originwarden/store"
 )
 
-// overtaken is a store of which a deletion is read before it has returned, and
-// before the feed reports it.
-type overtaken struct {
+// delayedFeed is a store that calls afterDelete after a deletion, before the
+// deletion returns and before the feed reports it.
+type delayedFeed struct {
 	store.Store
-	read     func()
-	deleting sync.Mutex
+	afterDelete func()
+	deleting    sync.Mutex
 }
 
-func (s *overtaken) Delete(ctx context.Context, tenant, id string, allow func(store.WebIntegration) error) (uint64, error) {
+func (s *delayedFeed) Delete(ctx context.Context, tenant, id string, allow func(store.WebIntegration) error) (uint64, error) {
 	s.deleting.Lock()
 	defer s.deleting.Unlock()
 	revision, err := s.Store.Delete(ctx, tenant, id, allow)
-	s.read()
+	s.afterDelete()
 	return revision, err
 }
 
-func (s *overtaken) Watch(ctx context.Context, after uint64, changed func([]origins.Change)) error {
+func (s *delayedFeed) Watch(ctx context.Context, after uint64, changed func([]origins.Change)) error {
 	return s.Store.Watch(ctx, after, func(changes []origins.Change) {
 		s.deleting.Lock()
 		defer s.deleting.Unlock()
@@ -48,9 +48,10 @@ func (s *overtaken) Watch(ctx context.Context, after uint64, changed func([]orig
 	})
 }
 
-// serveOver serves the configuration from the store that wrap returns until the
-// end of the test. wrap gets the URL of the tenants, which is set later.
-func serveOver(t *testing.T, configuration string, wrap func(url *string, s store.Store) store.Store) string {
+// startServer runs a server with the store that wrap returns until the end of the
+// test, and returns its URL. wrap gets a pointer to that URL, which is set once the
+// server is ready.
+func startServer(t *testing.T, configuration string, wrap func(url *string, s store.Store) store.Store) string {
 	t.Helper()
 	cfg, err := config.Parse("", []byte(configuration))
 	if err != nil {
@@ -65,7 +66,7 @@ func serveOver(t *testing.T, configuration string, wrap func(url *string, s stor
 	var url string
 	stop, end := context.WithCancel(context.Background())
 	go func() {
-		ended <- s.RunOver(stop, context.Background(), func(s store.Store) store.Store { return wrap(&url, s) })
+		ended <- s.RunWithStore(stop, context.Background(), func(s store.Store) store.Store { return wrap(&url, s) })
 	}()
 	t.Cleanup(func() {
 		end()
@@ -77,8 +78,7 @@ func serveOver(t *testing.T, configuration string, wrap func(url *string, s stor
 	return url
 }
 
-// send makes one request on a connection of its own. Headers are written like
-// "Name: value".
+// send sends one request on a new connection. Each header is "Name: value".
 func send(t *testing.T, method, url, body string, headers ...string) *http.Response {
 	t.Helper()
 	request, err := http.NewRequest(method, url, strings.NewReader(body))
@@ -101,11 +101,11 @@ func send(t *testing.T, method, url, body string, headers ...string) *http.Respo
 	return response
 }
 
-func TestServer_ClosesTheSocketsOfAnOriginAlsoIfItsListWasLoadedMeanwhile(t *testing.T) {
+func TestServer_ClosesTunnelsIfListIsLoadedBeforeFeedReportsDeletion(t *testing.T) {
 	const page, token, collection = "https://page.example", "ow_token", "/api/v1/web-integrations"
 	upstream := httptest.NewServer(demo.Tenant())
 	t.Cleanup(upstream.Close)
-	url := serveOver(t, fmt.Sprintf(`
+	url := startServer(t, fmt.Sprintf(`
 listen: 127.0.0.1:0
 admin: {listen: "127.0.0.1:0"}
 tenants: [{id: acme, upstream: '%[1]s'}, {id: other, hosts: [other.example], upstream: '%[1]s'}]
@@ -114,15 +114,15 @@ cache: {tenants: 1}
 timeouts: {drain: 1s}
 api: {tokens: [{subject: ops, tenant: acme, role: admin, sha256: '%[3]x'}]}
 `, upstream.URL, filepath.Join(t.TempDir(), "lists.db"), sha256.Sum256([]byte(token))), func(url *string, s store.Store) store.Store {
-		return &overtaken{Store: s, read: func() {
-			send(t, "GET", *url, "", "Host: other.example", "Origin: https://strange.example") // evicts the list
+		return &delayedFeed{Store: s, afterDelete: func() {
+			send(t, "GET", *url, "", "Host: other.example", "Origin: https://strange.example") // evicts the list of acme
 			if response := send(t, "GET", *url, "", "Origin: "+page); response.StatusCode != 403 {
-				t.Errorf("a request of the origin: %s", response.Status)
+				t.Errorf("request after the deletion: status %s, want 403", response.Status)
 			}
 		}}
 	})
 	bearer := "Authorization: Bearer " + token
-	made := send(t, "POST", url+collection, `{"name":"n","validOrigins":["`+page+`"]}`, bearer, "Content-Type: application/json")
+	created := send(t, "POST", url+collection, `{"name":"n","validOrigins":["`+page+`"]}`, bearer, "Content-Type: application/json")
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
@@ -131,10 +131,10 @@ api: {tokens: [{subject: ops, tenant: acme, role: admin, sha256: '%[3]x'}]}
 		t.Fatal(err)
 	}
 	defer socket.CloseNow()
-	if response := send(t, "DELETE", made.Header.Get("Location"), "", bearer); response.StatusCode != 204 {
-		t.Fatal(response.Status)
+	if response := send(t, "DELETE", created.Header.Get("Location"), "", bearer); response.StatusCode != 204 {
+		t.Fatalf("DELETE: status %s, want 204", response.Status)
 	}
 	if _, _, err := socket.Read(ctx); websocket.CloseStatus(err) != websocket.StatusPolicyViolation {
-		t.Errorf("closed with %v", err)
+		t.Errorf("the tunnel ended with %v, want close status 1008", err)
 	}
 }

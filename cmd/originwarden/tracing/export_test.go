@@ -11,19 +11,20 @@ import (
 	sdk "go.opentelemetry.io/otel/sdk/trace"
 )
 
-// sending is an sdk.SpanExporter.
-type sending func(context.Context, []sdk.ReadOnlySpan) error
+// exporterFunc is an sdk.SpanExporter.
+type exporterFunc func(context.Context, []sdk.ReadOnlySpan) error
 
-func (e sending) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpan) error {
-	return e(ctx, spans)
+func (f exporterFunc) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpan) error {
+	return f(ctx, spans)
 }
-func (e sending) Shutdown(context.Context) error { return nil }
 
-func TestTracing_DropsSpansThatASlowCollectorHasNoRoomFor(t *testing.T) {
+func (exporterFunc) Shutdown(context.Context) error { return nil }
+
+func TestTracing_DropsSpansIfCollectorIsSlow(t *testing.T) {
 	counted := map[string]int{}
 	release := make(chan struct{})
 	e := &spanExporter{log: logs.New(config.Log{}, io.Discard), count: func(outcome string, n int) { counted[outcome] += n }}
-	e.SpanExporter = sending(func(ctx context.Context, _ []sdk.ReadOnlySpan) error {
+	e.SpanExporter = exporterFunc(func(ctx context.Context, _ []sdk.ReadOnlySpan) error {
 		<-release
 		return ctx.Err()
 	})
@@ -34,10 +35,10 @@ func TestTracing_DropsSpansThatASlowCollectorHasNoRoomFor(t *testing.T) {
 		span.End()
 	}
 	if counted[metrics.SpansDropped] != 1000 || e.lost.Load() != 1000 {
-		t.Errorf("counted %v", counted)
+		t.Errorf("counted %v, lost %d, want 1000 dropped", counted, e.lost.Load())
 	}
 	close(release)
 	if err := provider.Shutdown(t.Context()); err != nil || counted[metrics.SpansExported] != maxSpansWaiting || e.waiting.Load() != 0 {
-		t.Errorf("%v: counted %v, %d wait", err, counted, e.waiting.Load())
+		t.Errorf("Shutdown: %v; counted %v, %d waiting, want all others exported", err, counted, e.waiting.Load())
 	}
 }

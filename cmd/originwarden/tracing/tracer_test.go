@@ -17,21 +17,21 @@ import (
 	"testing"
 )
 
-func TestTracing_IsNotOnTheWayWithoutACollector(t *testing.T) {
-	none, err := tracing.New(t.Context(), config.Tracing{Sample: 1}, "1.0", logs.New(config.Log{}, io.Discard), nil)
+func TestTracing_IsOffWithoutCollector(t *testing.T) {
+	tracer, err := tracing.New(t.Context(), config.Tracing{Sample: 1}, "1.0", logs.New(config.Log{}, io.Discard), nil)
 	mux := http.NewServeMux()
-	if got := none.Handler(mux, config.Default(), nil); none != nil || err != nil || got != http.Handler(mux) {
-		t.Errorf("got %v, %v and %T", none, err, got)
+	if got := tracer.Handler(mux, config.Default(), nil); tracer != nil || err != nil || got != http.Handler(mux) {
+		t.Errorf("New = %v, %v and Handler = %T, want nil, no error and the mux", tracer, err, got)
 	}
 }
 
-// benchServed is the handler of a gateway before a tenant on a real socket.
-func benchServed(b *testing.B, cfg *config.Config, t *tracing.Tracer) http.Handler {
-	tenant := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "hello") }))
-	b.Cleanup(tenant.Close)
-	to, _ := url.Parse(tenant.URL)
+// newTracedGateway returns the handler of a gateway whose upstream is a server.
+func newTracedGateway(b *testing.B, cfg *config.Config, t *tracing.Tracer) http.Handler {
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "hello") }))
+	b.Cleanup(upstream.Close)
+	target, _ := url.Parse(upstream.URL)
 	gateway, err := proxy.New(proxy.Config{
-		Tenants: []proxy.Tenant{{ID: "acme", Upstream: to}}, OnEnd: t.Observe, Sampled: 1,
+		Tenants: []proxy.Tenant{{ID: "acme", Upstream: target}}, OnEnd: t.Observe, Sampled: 1,
 		Lists: liststest.New(lists.Config{Bounds: lists.Bounds{Tenants: 1, Origins: 1}}, func(context.Context, string) (*origins.List, error) { return origins.NewList(1, nil), nil }),
 	})
 	if err != nil {
@@ -43,20 +43,20 @@ func benchServed(b *testing.B, cfg *config.Config, t *tracing.Tracer) http.Handl
 
 func BenchmarkTracing(b *testing.B) {
 	log := logs.New(config.Log{}, os.Stderr)
-	discard := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body) }))
-	defer discard.Close()
-	at, _ := url.Parse(discard.URL)
+	collector := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body) }))
+	defer collector.Close()
+	collectorURL, _ := url.Parse(collector.URL)
 	for _, mode := range []struct {
 		name string
 		cfg  config.Tracing
-	}{{"off", config.Tracing{Sample: 1}}, {"not sampled", config.Tracing{OTLP: config.Collector{URL: at}}}, {"on", config.Tracing{OTLP: config.Collector{URL: at}, Sample: 1}}} {
+	}{{"off", config.Tracing{Sample: 1}}, {"not sampled", config.Tracing{OTLP: config.Collector{URL: collectorURL}}}, {"on", config.Tracing{OTLP: config.Collector{URL: collectorURL}, Sample: 1}}} {
 		b.Run(mode.name, func(b *testing.B) {
 			tracer, err := tracing.New(b.Context(), mode.cfg, "1.0", log, func(string, int) {})
 			if err != nil {
 				b.Fatal(err)
 			}
 			defer tracer.Close(b.Context())
-			handler := benchServed(b, &config.Config{Tracing: mode.cfg}, tracer)
+			handler := newTracedGateway(b, &config.Config{Tracing: mode.cfg}, tracer)
 			b.ReportAllocs()
 			for b.Loop() {
 				handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/a", nil))
