@@ -16,7 +16,7 @@ func limits() []string {
 	return append(proxy.Limits(), metrics.LimitConnections, api.LimitTier1, api.LimitTier2, api.LimitFailed, api.LimitInFlight)
 }
 
-// The document names each limit in the table of metrics, and says under the alert
+// docs/operate.md names each limit in the table of metrics, and says under the alert
 // what its clients receive.
 func TestTable_HasEveryLimit(t *testing.T) {
 	text, err := os.ReadFile(tableFile)

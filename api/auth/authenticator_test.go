@@ -72,8 +72,8 @@ func authenticate(a *auth.Authenticator, token, address string) (auth.Caller, er
 }
 
 const (
-	client = "192.0.2.1"
-	other  = "192.0.2.99"
+	clientAddress = "192.0.2.1"
+	otherAddress  = "192.0.2.99"
 )
 
 // isLimited reports whether err is that the limit of failed attempts was reached.
@@ -82,34 +82,35 @@ func isLimited(err error) bool {
 	return ok && limit.Limit == auth.LimitFailed
 }
 
-// A flood of invalid tokens must not use all CPUs for their verification.
+// Invalid tokens from addresses above the limit cost at most a fixed number of
+// concurrent verifications.
 func TestAuthenticate_BoundsVerificationOverLimit(t *testing.T) {
 	i := newIssuer(t)
 	synctest.Test(t, func(t *testing.T) {
 		a := auth.New(auth.Settings{OIDC: auth.OIDC{Issuer: i.url, Audience: "lists"}, RateLimits: auth.RateLimits{Failed: 1}}, nil)
 		known, late := i.token(t, "known"), i.token(t, "late")
-		if _, err := authenticate(a, known, client); err != nil {
+		if _, err := authenticate(a, known, clientAddress); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := authenticate(a, "none", client); !errors.Is(err, auth.ErrTokenMissing) {
+		if _, err := authenticate(a, "none", clientAddress); !errors.Is(err, auth.ErrTokenMissing) {
 			t.Fatal(err)
 		}
 		release := auth.OccupyVerification(a)
 		begin := time.Now()
-		if _, err := authenticate(a, late, client); !isLimited(err) {
+		if _, err := authenticate(a, late, clientAddress); !isLimited(err) {
 			t.Errorf("during too many verifications: error %v, want the limit of failed attempts", err)
 		}
 		if took := time.Since(begin); took <= 0 || took > time.Second {
 			t.Errorf("Authenticate returned after %s, want up to 1 s", took)
 		}
-		if _, err := authenticate(a, known, client); err != nil {
+		if _, err := authenticate(a, known, clientAddress); err != nil {
 			t.Errorf("known token: %v", err)
 		}
-		if _, err := authenticate(a, late, other); err != nil {
+		if _, err := authenticate(a, late, otherAddress); err != nil {
 			t.Errorf("address below the limit: %v", err)
 		}
 		release()
-		if _, err := authenticate(a, i.token(t, "later"), client); err != nil {
+		if _, err := authenticate(a, i.token(t, "later"), clientAddress); err != nil {
 			t.Errorf("after the verifications: %v", err)
 		}
 	})
@@ -144,7 +145,7 @@ func TestReconfigure_KeepsLevelOfBuckets(t *testing.T) {
 					}
 				}
 				a := auth.New(settings(row.before), nil)
-				before, err := authenticate(a, "secret", client)
+				before, err := authenticate(a, "secret", clientAddress)
 				if err != nil || countReads(before, row.used) != row.used {
 					t.Fatalf("Authenticate: %v; want no error and %d reads below the limit", err, row.used)
 				}
@@ -154,7 +155,7 @@ func TestReconfigure_KeepsLevelOfBuckets(t *testing.T) {
 				}
 				a.Reconfigure(settings(row.after))
 				time.Sleep(row.since)
-				caller, _ := authenticate(a, "secret", client)
+				caller, _ := authenticate(a, "secret", clientAddress)
 				if row.useEarlierCaller {
 					countReads(caller, 1)
 					time.Sleep(time.Minute) // which fills the bucket

@@ -24,9 +24,9 @@ func TestError_MatchesSentinelOfStatus(t *testing.T) {
 	sentinels := map[int]error{401: client.ErrUnauthorized, 403: client.ErrForbidden, 404: client.ErrNotFound, 412: client.ErrPreconditionFailed, 429: client.ErrRateLimited}
 	for _, status := range []int{400, 401, 403, 404, 405, 412, 413, 415, 429, 500, 503} {
 		_, err := getError(t, status, "")
-		for of, sentinel := range sentinels {
-			if errors.Is(err, sentinel) != (of == status) {
-				t.Errorf("status %d: errors.Is(err, %v) = %v, want %v", status, sentinel, of != status, of == status)
+		for code, sentinel := range sentinels {
+			if errors.Is(err, sentinel) != (code == status) {
+				t.Errorf("status %d: errors.Is(err, %v) = %v, want %v", status, sentinel, code != status, code == status)
 			}
 		}
 	}

@@ -54,7 +54,7 @@ func TestClient_WaitsForRetryAfter(t *testing.T) {
 		{"fraction", []string{"1.5"}, 0, nil, true},
 		{"overflow", []string{"99999999999999999999"}, 1<<63 - 1, nil, true},
 	} {
-		synctest.Test(t, func(t *testing.T) { // its clock starts at the beginning of 2000
+		synctest.Test(t, func(t *testing.T) { // the clock of the bubble starts in the year 2000
 			server := &rateLimitedServer{retryAfter: row.retryAfter}
 			c := newInMemoryClient(server)
 			var waits []time.Duration
