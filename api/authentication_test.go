@@ -9,8 +9,8 @@ import (
 	"originwarden/api/auth"
 )
 
-func TestAuthentication_WantsExactlyOneKnownBearerToken(t *testing.T) {
-	g := newGate(t)
+func TestAuthentication_RequiresExactlyOneKnownBearerToken(t *testing.T) {
+	g := newTestAPI(t)
 	for _, tt := range []struct {
 		rule  string
 		lines []string
@@ -55,8 +55,8 @@ func TestAuthentication_WantsExactlyOneKnownBearerToken(t *testing.T) {
 }
 
 // A hash that is configured is no help to a text that is no token.
-func TestAuthentication_HoldsKnownTextsToTheGrammarOfTokens(t *testing.T) {
-	g := newGate(t)
+func TestAuthentication_RefusesMalformedTokensEvenIfConfigured(t *testing.T) {
+	g := newTestAPI(t)
 	for _, tt := range []struct {
 		rule, text string
 		want       int
@@ -87,8 +87,8 @@ func TestAuthentication_HoldsKnownTextsToTheGrammarOfTokens(t *testing.T) {
 	}
 }
 
-func TestAuthentication_OfOneHashTheFirstTokenCounts(t *testing.T) {
-	g := newGate(t)
+func TestAuthentication_UsesFirstTokenOfEqualHashes(t *testing.T) {
+	g := newTestAPI(t)
 	reader := tokenFor("twice")
 	reader.Role = auth.Reader
 	g.config.Auth.Tokens = []auth.Token{reader, tokenFor("twice")}
@@ -98,8 +98,8 @@ func TestAuthentication_OfOneHashTheFirstTokenCounts(t *testing.T) {
 	}
 }
 
-func TestAuthentication_FailsAlikeForAll(t *testing.T) {
-	g := newGate(t)
+func TestAuthentication_FailsWithTheSameResponseForEveryCause(t *testing.T) {
+	g := newTestAPI(t)
 	id := g.create("n").ID
 	var first string
 	for _, r := range []request{
@@ -129,8 +129,8 @@ func TestAuthentication_FailsAlikeForAll(t *testing.T) {
 	}
 }
 
-func TestAuthorization_OfAnotherTenantsTokenFailsBeforeAnythingShows(t *testing.T) {
-	g := newGate(t)
+func TestAuthorization_RefusesTokenOfAnotherTenantFirst(t *testing.T) {
+	g := newTestAPI(t)
 	id := g.create("n").ID
 	for _, r := range []request{
 		{path: collection}, {path: collection + "/" + id}, {path: collection + "/unknown"}, {method: "PUT", path: collection},
@@ -144,8 +144,8 @@ func TestAuthorization_OfAnotherTenantsTokenFailsBeforeAnythingShows(t *testing.
 	}
 }
 
-func TestAuthorization_AReaderReadsOnly(t *testing.T) {
-	g := newGate(t)
+func TestAuthorization_AllowsReaderOnlyToRead(t *testing.T) {
+	g := newTestAPI(t)
 	item := collection + "/" + g.create("n").ID
 	for _, tt := range []struct {
 		r    request
@@ -169,8 +169,8 @@ func TestAuthorization_AReaderReadsOnly(t *testing.T) {
 	}
 }
 
-func TestAuthorization_WithoutTokensNobodyMayAnything(t *testing.T) {
-	g := newGate(t)
+func TestAuthorization_RefusesEveryoneWithoutTokens(t *testing.T) {
+	g := newTestAPI(t)
 	g.config.Auth.Tokens = nil
 	g.serve(func(h http.Handler) http.Handler { return h })
 	for _, token := range []string{"-", adminToken} {
@@ -180,8 +180,8 @@ func TestAuthorization_WithoutTokensNobodyMayAnything(t *testing.T) {
 	}
 }
 
-func TestCreate_IsByTheTokensSubject(t *testing.T) {
-	g := newGate(t)
+func TestCreate_SetsCreatedByToTokenSubject(t *testing.T) {
+	g := newTestAPI(t)
 	for token, want := range map[string]string{adminToken: "ops", globalToken: "root"} {
 		got := g.send(request{method: "POST", path: collection, body: `{"name":"n"}`, token: token})
 		if made := got.integration(t); made.CreatedBy != want || made.TenantID != "acme" {

@@ -84,7 +84,7 @@ func BenchmarkList_PageOf100OutOf10000(b *testing.B) {
 	})
 }
 
-func TestList_CostsTheSameWhateverTheTenantHas(t *testing.T) {
+func TestList_AllocationsDoNotDependOnTenantSize(t *testing.T) {
 	allocations := func(n int) float64 {
 		handler, s := benchHandler(t)
 		target := collection + "?limit=50&startingAfter=" + fillTenant(t, s, n, 25)
@@ -112,16 +112,16 @@ func BenchmarkCreate(b *testing.B) {
 	}
 	var throughTook, aloneTook []time.Duration
 	for b.Loop() {
-		throughTook, aloneTook = append(throughTook, took(through)), append(aloneTook, took(alone))
-		aloneTook, throughTook = append(aloneTook, took(alone)), append(throughTook, took(through))
+		throughTook, aloneTook = append(throughTook, measure(through)), append(aloneTook, measure(alone))
+		aloneTook, throughTook = append(aloneTook, measure(alone)), append(throughTook, measure(through))
 	}
 	b.ReportMetric(float64(median(throughTook)), "API-ns/create")
 	b.ReportMetric(float64(median(aloneTook)), "store-ns/create")
 	b.ReportMetric(float64(median(throughTook))/float64(median(aloneTook)), "API/store")
 }
 
-// took is how long a creation takes, from its request to its response.
-func took(create func(*http.Request)) time.Duration {
+// measure is how long a creation takes, from its request to its response.
+func measure(create func(*http.Request)) time.Duration {
 	r := httptest.NewRequest("POST", collection, strings.NewReader(`{"name":"n","validOrigins":["https://a.example","https://b.example","https://c.example"]}`))
 	r.Header.Set("Content-Type", "application/json")
 	begin := time.Now()
@@ -136,7 +136,7 @@ func median(all []time.Duration) time.Duration {
 
 // BenchmarkAuthentication is what comes before everything else.
 func BenchmarkAuthentication(b *testing.B) {
-	i := newIdentity(b)
+	i := newTestIssuer(b)
 	config := i.config()
 	config.Auth.RateLimits = auth.RateLimits{Tier1: 1 << 40, Failed: 1 << 40}
 	acme := api.New(config).Tenant("acme")
@@ -145,7 +145,7 @@ func BenchmarkAuthentication(b *testing.B) {
 		"static":     func() string { return adminToken },
 		"known":      func() string { return i.token(b, nil) },
 		"unknown":    func() string { return "unknown" },
-		"not signed": func() string { return forged(`{"alg":"ES256","kid":"first"}`, i.claims(nil), make([]byte, 64)) },
+		"not signed": func() string { return encodeToken(`{"alg":"ES256","kid":"first"}`, i.claims(nil), make([]byte, 64)) },
 	} {
 		b.Run(name, func(b *testing.B) {
 			r := request{path: collection, token: token()}.build(b, "http://acme.example")

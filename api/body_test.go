@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-func TestBody_OverTheLimitIsRefused(t *testing.T) {
-	g := newGate(t)
+func TestBody_RefusesBodyOverLimit(t *testing.T) {
+	g := newTestAPI(t)
 	id := g.create("n").ID
 	large := `{"name":"` + strings.Repeat(" ", 4096) + `"}`
 	for _, target := range []struct{ method, path string }{{"POST", collection}, {"PATCH", collection + "/" + id}} {
@@ -37,14 +37,14 @@ func TestBody_OverTheLimitIsRefused(t *testing.T) {
 	}
 }
 
-func TestBody_ThatSaysItIsTooLargeIsNotRead(t *testing.T) {
+func TestBody_IsNotReadIfContentLengthIsTooLarge(t *testing.T) {
 	req := request{method: "POST", path: collection}.build(t, "http://acme.example")
 	req.ContentLength = 4097
 	req.Body = io.NopCloser(readerFunc(func([]byte) (int, error) {
 		t.Error("the body was read")
 		return 0, io.EOF
 	}))
-	if got := serve(t, handlerOf(&hooks{}), req); got.status != http.StatusRequestEntityTooLarge {
+	if got := serve(t, newHandler(&hooks{}), req); got.status != http.StatusRequestEntityTooLarge {
 		t.Errorf("%d", got.status)
 	}
 }
@@ -53,8 +53,8 @@ type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
-func TestBody_OfAnotherMediaTypeIsRefused(t *testing.T) {
-	g := newGate(t)
+func TestBody_RefusesOtherMediaTypes(t *testing.T) {
+	g := newTestAPI(t)
 	id := g.create("n").ID
 	const patchType = "application/json-patch+json"
 	for _, tt := range []struct {
@@ -95,8 +95,8 @@ func TestBody_OfAnotherMediaTypeIsRefused(t *testing.T) {
 	}
 }
 
-func TestBody_OfNoOrTwoMediaTypesIsRefused(t *testing.T) {
-	g := newGate(t)
+func TestBody_RefusesMissingAndRepeatedContentType(t *testing.T) {
+	g := newTestAPI(t)
 	for _, lines := range [][]string{nil, {"application/json", "application/json"}} {
 		req := request{method: "POST", path: collection, body: `{"name":"n"}`}.build(t, g.url)
 		req.Header["Content-Type"] = lines
@@ -111,8 +111,8 @@ func TestBody_OfNoOrTwoMediaTypesIsRefused(t *testing.T) {
 	}
 }
 
-func TestBody_OfTheGreatestDepthIsRefused(t *testing.T) {
-	g := newGate(t)
+func TestBody_RefusesDeepNesting(t *testing.T) {
+	g := newTestAPI(t)
 	g.config.Limits.Body = 1 << 20
 	g.serve(func(h http.Handler) http.Handler { return h })
 	const depth = 1 << 19

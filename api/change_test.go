@@ -25,8 +25,8 @@ func manyOrigins(n int) (array string, all []string) {
 	return `["` + strings.Join(all, `","`) + `"]`, all
 }
 
-func TestCall_TellsWhoHasChangedWhat(t *testing.T) {
-	g := newGate(t)
+func TestCall_ReportsSubjectAndChange(t *testing.T) {
+	g := newTestAPI(t)
 	g.config.Limits.Origins = 100
 	var told api.Call
 	g.config.Observe = func(_ context.Context, o api.Outcome) { told = o.Call }
@@ -67,8 +67,8 @@ func TestCall_TellsWhoHasChangedWhat(t *testing.T) {
 	}
 }
 
-func TestCall_TellsNoChangeThatTheStoreHasRefused(t *testing.T) {
-	g := newGateWith(t, store.Limits{Integrations: 1, Origins: 100_000})
+func TestCall_ReportsNoChangeRefusedByStore(t *testing.T) {
+	g := newTestAPIWithLimits(t, store.Limits{Integrations: 1, Origins: 100_000})
 	g.create("n")
 	var told api.Outcome
 	g.config.Observe = func(_ context.Context, o api.Outcome) { told = o }
@@ -80,10 +80,10 @@ func TestCall_TellsNoChangeThatTheStoreHasRefused(t *testing.T) {
 }
 
 // What may have been made is told, with a status that says so.
-func TestCall_TellsOfAWriteWhoseEndIsNotKnown(t *testing.T) {
+func TestCall_ReportsChangeOfUnknownOutcome(t *testing.T) {
 	kept := store.WebIntegration{ID: store.NewID(), TenantID: "acme", Name: "n", ValidOrigins: []string{"https://a.example"}}
 	var told api.Outcome
-	config := configOf(&hooks{edit: func(_ context.Context, _, _ string, edit func(*store.WebIntegration) error) (store.WebIntegration, error) {
+	config := newConfig(&hooks{edit: func(_ context.Context, _, _ string, edit func(*store.WebIntegration) error) (store.WebIntegration, error) {
 		edited := kept
 		if err := edit(&edited); err != nil {
 			t.Error(err)
@@ -92,18 +92,18 @@ func TestCall_TellsOfAWriteWhoseEndIsNotKnown(t *testing.T) {
 	}})
 	config.Observe = func(_ context.Context, o api.Outcome) { told = o }
 	r := request{method: "PATCH", path: collection + "/" + kept.ID, body: `[{"op":"replace","path":"/validOrigins","value":[]}]`}
-	r.expect(t, api.New(config).Tenant("acme"), 503)
+	r.expectStatuses(t, api.New(config).Tenant("acme"), 503)
 	want := &api.Change{Name: "n", Removed: 1, FirstRemoved: []string{"https://a.example"}}
 	if told.Code != "STORE_UNAVAILABLE" || !reflect.DeepEqual(told.Call.Change, want) {
 		t.Errorf("told %+v of %+v", told, told.Call.Change)
 	}
 }
 
-func TestCall_TellsNoChangeOfAWriteThatWasNotMade(t *testing.T) {
+func TestCall_ReportsNoChangeIfWriteWasNotMade(t *testing.T) {
 	kept := store.WebIntegration{ID: store.NewID(), TenantID: "acme", Name: "n", ValidOrigins: []string{"https://a.example"}}
 	failed := &store.WriteError{Cause: store.CauseNoSpace, NotMade: true, Err: errInside}
 	var told api.Outcome
-	config := configOf(&hooks{
+	config := newConfig(&hooks{
 		create: func(context.Context, store.WebIntegration) (store.WebIntegration, error) {
 			return store.WebIntegration{}, failed
 		},
@@ -125,14 +125,14 @@ func TestCall_TellsNoChangeOfAWriteThatWasNotMade(t *testing.T) {
 		{request{method: "PATCH", path: collection + "/" + kept.ID, body: `[{"op":"replace","path":"/validOrigins","value":[]}]`}, kept.ID},
 		{request{method: "DELETE", path: collection + "/" + kept.ID}, kept.ID},
 	} {
-		row.r.expect(t, tenant, 503)
+		row.r.expectStatuses(t, tenant, 503)
 		if want := (api.Call{Subject: "ops", Integration: row.id}); told.Call != want {
 			t.Errorf("%s: told %+v of %+v", row.r.method, told.Call, told.Call.Change)
 		}
 	}
 }
 
-func TestCodes_AreThoseOfTheAnswers(t *testing.T) {
+func TestCodes_ListsEveryCodeInUse(t *testing.T) {
 	files, err := filepath.Glob("*.go")
 	if err != nil {
 		t.Fatal(err)

@@ -18,21 +18,21 @@ import (
 	"originwarden/store"
 )
 
-func TestWrite_IsInForceWhenItsAnswerIsSent(t *testing.T) {
-	g := newGate(t)
-	if g.listsNow("https://a.example") {
+func TestWrite_IsInForceBeforeResponse(t *testing.T) {
+	g := newTestAPI(t)
+	if g.isListed("https://a.example") {
 		t.Fatal("an empty list lists")
 	}
 	id := g.create("n", "https://a.example", "https://keeps.example").ID
-	if !g.listsNow("https://a.example") {
+	if !g.isListed("https://a.example") {
 		t.Error("created, and not listed")
 	}
 	g.patch(id, `[{"op":"replace","path":"/validOrigins","value":["https://B.example","https://keeps.example"]}]`)
-	if g.listsNow("https://a.example") || !g.listsNow("https://b.example") || !g.listsNow("https://keeps.example") {
+	if g.isListed("https://a.example") || !g.isListed("https://b.example") || !g.isListed("https://keeps.example") {
 		t.Error("patched, and the list is another")
 	}
 	g.send(request{method: "DELETE", path: collection + "/" + id})
-	if g.listsNow("https://b.example") || g.listsNow("https://keeps.example") {
+	if g.isListed("https://b.example") || g.isListed("https://keeps.example") {
 		t.Error("deleted, and still listed")
 	}
 	if stats := g.lists.Stats(); stats.Loads != 1 {
@@ -43,8 +43,8 @@ func TestWrite_IsInForceWhenItsAnswerIsSent(t *testing.T) {
 // errInside is what only the operator may see.
 var errInside = errors.New("pq: SELECT * FROM /var/lib/secret failed at 10.0.0.7")
 
-func TestStoreFailure_IsAnswered503WithoutInternals(t *testing.T) {
-	g := newGate(t)
+func TestStoreFailure_Returns503WithoutInternals(t *testing.T) {
+	g := newTestAPI(t)
 	id := g.create("n").ID
 	var logged []error
 	var traced []string
@@ -81,7 +81,7 @@ func TestStoreFailure_IsAnswered503WithoutInternals(t *testing.T) {
 }
 
 // failAll makes every call of the store fail, with nothing done.
-func (g *gate) failAll() {
+func (g *testAPI) failAll() {
 	g.store.page = func(context.Context, string, store.Query) (store.Page, error) { return store.Page{}, errInside }
 	g.store.integration = func(context.Context, string, string) (store.WebIntegration, error) {
 		return store.WebIntegration{}, errInside
@@ -97,7 +97,7 @@ func (g *gate) failAll() {
 	}
 }
 
-func TestWrite_OfUnknownOutcomeHasTheListReadAnew(t *testing.T) {
+func TestWrite_ReloadsListAfterUnknownOutcome(t *testing.T) {
 	for _, tt := range []struct {
 		rule  string
 		fail  func(*hooks)
@@ -136,13 +136,13 @@ func TestWrite_OfUnknownOutcomeHasTheListReadAnew(t *testing.T) {
 		}, "https://old.example", ""},
 	} {
 		t.Run(tt.rule, func(t *testing.T) {
-			g := newGate(t)
+			g := newTestAPI(t)
 			g.config.Log = nil
 			changed := make(chan string, 10)
 			g.lists.Subscribe(func(tenant string) { changed <- tenant })
 			g.serve(func(h http.Handler) http.Handler { return h })
 			id := g.create("n", "https://old.example").ID
-			if !g.listsNow("https://old.example") {
+			if !g.isListed("https://old.example") {
 				t.Fatal("not listed")
 			}
 			tt.fail(g.store)
@@ -151,12 +151,12 @@ func TestWrite_OfUnknownOutcomeHasTheListReadAnew(t *testing.T) {
 			}
 			<-changed // by the creation
 			<-changed // by the doubt
-			g.listsNow("https://old.example")
+			g.isListed("https://old.example")
 			<-changed // by the read that this request began
-			if got := g.listsNow("https://old.example"); got != (tt.was != "") {
+			if got := g.isListed("https://old.example"); got != (tt.was != "") {
 				t.Errorf("the old origin is listed: %v", got)
 			}
-			if got := g.listsNow("https://new.example"); got != (tt.is != "") {
+			if got := g.isListed("https://new.example"); got != (tt.is != "") {
 				t.Errorf("the new origin is listed: %v", got)
 			}
 			if loads := g.lists.Stats().Loads; loads != 2 {
@@ -166,10 +166,10 @@ func TestWrite_OfUnknownOutcomeHasTheListReadAnew(t *testing.T) {
 	}
 }
 
-func TestWrite_OfKnownOutcomeKeepsTheList(t *testing.T) {
-	g := newGate(t)
+func TestWrite_DoesNotReloadListAfterKnownOutcome(t *testing.T) {
+	g := newTestAPI(t)
 	id := g.create("n", "https://a.example").ID
-	g.listsNow("https://a.example")
+	g.isListed("https://a.example")
 	for _, r := range []request{
 		{method: "PATCH", path: collection + "/" + store.NewID(), body: `[]`},
 		{method: "PATCH", path: collection + "/" + id, body: `[]`},
@@ -179,13 +179,13 @@ func TestWrite_OfKnownOutcomeKeepsTheList(t *testing.T) {
 		{method: "POST", path: collection, body: `{}`},
 	} {
 		g.send(r)
-		if !g.listsNow("https://a.example") || g.lists.Stats().Loads != 1 {
+		if !g.isListed("https://a.example") || g.lists.Stats().Loads != 1 {
 			t.Errorf("%s %s %v had the list read anew", r.method, r.body, r.header)
 		}
 	}
 }
 
-func TestStoreCall_EndsWithItsTimeout(t *testing.T) {
+func TestStoreCall_EndsAtTimeout(t *testing.T) {
 	for _, r := range []request{
 		{method: "GET", path: collection},
 		{method: "GET", path: collection + "/" + store.NewID()},
@@ -196,7 +196,7 @@ func TestStoreCall_EndsWithItsTimeout(t *testing.T) {
 		t.Run(r.method+" "+r.path, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				handler := api.New(api.Config{
-					Store: hanging(), Lists: liststest.New(lists.Config{Bounds: lists.Bounds{Tenants: 1, Origins: 1}, Timeout: 2 * time.Second}, nil),
+					Store: hangingStore(), Lists: liststest.New(lists.Config{Bounds: lists.Bounds{Tenants: 1, Origins: 1}, Timeout: 2 * time.Second}, nil),
 					Settings: api.Settings{Auth: auth.Settings{Tokens: tokens()}, Limits: api.Limits{Origins: 1, Body: 100}, Timeout: 2 * time.Second},
 				}).Tenant("acme")
 				w, begin := httptest.NewRecorder(), time.Now()
@@ -209,8 +209,8 @@ func TestStoreCall_EndsWithItsTimeout(t *testing.T) {
 	}
 }
 
-// hanging returns a store whose calls take all the time they get.
-func hanging() *hooks {
+// hangingStore returns a store whose calls take all the time they get.
+func hangingStore() *hooks {
 	return &hooks{
 		page: func(ctx context.Context, _ string, _ store.Query) (store.Page, error) {
 			<-ctx.Done()
@@ -235,9 +235,9 @@ func hanging() *hooks {
 	}
 }
 
-func TestClientThatHangsUp_LeavesNoCommittedChangeUnapplied(t *testing.T) {
-	g := newGate(t)
-	g.listsNow("https://a.example") // loads the list
+func TestWrite_IsAppliedIfClientDisconnects(t *testing.T) {
+	g := newTestAPI(t)
+	g.isListed("https://a.example") // loads the list
 	entered, gone, done := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	g.store.create = func(ctx context.Context, w store.WebIntegration) (store.WebIntegration, error) {
 		close(entered)
@@ -261,13 +261,13 @@ func TestClientThatHangsUp_LeavesNoCommittedChangeUnapplied(t *testing.T) {
 		t.Fatalf("the client got %v", err)
 	}
 	<-done
-	if !g.listsNow("https://a.example") || g.lists.Stats().Loads != 1 {
+	if !g.isListed("https://a.example") || g.lists.Stats().Loads != 1 {
 		t.Error("committed, and not in force")
 	}
 }
 
-func TestReaderThatHangsUp_IsNoFailureOfTheStore(t *testing.T) {
-	g := newGate(t) // whose Log fails the test
+func TestRead_ClientDisconnectIsNotLogged(t *testing.T) {
+	g := newTestAPI(t) // whose Log fails the test
 	entered, done := make(chan struct{}), make(chan struct{})
 	g.store.page = func(ctx context.Context, _ string, _ store.Query) (store.Page, error) {
 		close(entered)
@@ -288,8 +288,8 @@ func TestReaderThatHangsUp_IsNoFailureOfTheStore(t *testing.T) {
 	<-done
 }
 
-func TestTraceID_IsTheRequests(t *testing.T) {
-	g := newGate(t)
+func TestTraceID_IsTakenFromRequest(t *testing.T) {
+	g := newTestAPI(t)
 	const id = "0af7651916cd43dd8448eb211c80319c"
 	g.serve(func(h http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -303,12 +303,12 @@ func TestTraceID_IsTheRequests(t *testing.T) {
 
 // A request may load the list between the commit and its return. Then nothing is
 // new in it, but for the tunnels that were decided on before.
-func TestWrite_IsToldAlsoIfALoadHasOvertakenIt(t *testing.T) {
-	g := newGate(t)
+func TestWrite_NotifiesSubscribersIfListWasLoadedMeanwhile(t *testing.T) {
+	g := newTestAPI(t)
 	id := g.create("n", "https://a.example").ID
 	g.store.delete = func(ctx context.Context, tenant, id string, allow func(store.WebIntegration) error) (uint64, error) {
 		revision, err := g.store.Store.Delete(ctx, tenant, id, allow)
-		if g.listsNow("https://a.example") {
+		if g.isListed("https://a.example") {
 			t.Error("what was deleted is listed")
 		}
 		return revision, err
@@ -320,23 +320,23 @@ func TestWrite_IsToldAlsoIfALoadHasOvertakenIt(t *testing.T) {
 	}
 }
 
-func TestWrite_ToAStoreThatIsReplacedMeanwhileChangesNoList(t *testing.T) {
-	g := newGate(t)
+func TestWrite_DoesNotChangeListIfStoreWasReplacedMeanwhile(t *testing.T) {
+	g := newTestAPI(t)
 	if err := g.lists.CatchUp(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	g.listsNow("https://a.example") // loads the list
+	g.isListed("https://a.example") // loads the list
 	g.store.create = func(ctx context.Context, w store.WebIntegration) (store.WebIntegration, error) {
 		g.store.resets.Store(true)
 		if _, err := g.lists.Accept(ctx); err != nil {
 			t.Error(err)
 		}
-		g.listsNow("https://a.example")
+		g.isListed("https://a.example")
 		w.Revision = 1 << 40
 		return w, nil
 	}
 	g.send(request{method: "POST", path: collection, body: `{"name":"n","validOrigins":["https://a.example"]}`})
-	if g.listsNow("https://a.example") {
+	if g.isListed("https://a.example") {
 		t.Error("what another store has is listed")
 	}
 }

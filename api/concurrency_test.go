@@ -11,11 +11,11 @@ import (
 	"originwarden/api"
 )
 
-func TestConcurrentPatches_WithOneTagOneWins(t *testing.T) {
-	g := newGate(t)
+func TestConcurrentPatches_OneWinsPerETag(t *testing.T) {
+	g := newTestAPI(t)
 	id := g.create("n").ID
 	tag := g.read(id).header.Get("ETag")
-	statuses := g.patchConcurrently(100, func(i int) request {
+	statuses := g.sendConcurrently(100, func(i int) request {
 		return request{method: "PATCH", path: collection + "/" + id, header: map[string]string{"If-Match": tag},
 			body: fmt.Sprintf(`[{"op":"replace","path":"/name","value":"n%d"}]`, i)}
 	})
@@ -25,7 +25,7 @@ func TestConcurrentPatches_WithOneTagOneWins(t *testing.T) {
 }
 
 // patchConcurrently sends n requests at once and counts the statuses.
-func (g *gate) patchConcurrently(n int, r func(i int) request) map[int]int {
+func (g *testAPI) sendConcurrently(n int, r func(i int) request) map[int]int {
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	statuses := map[int]int{}
@@ -41,11 +41,11 @@ func (g *gate) patchConcurrently(n int, r func(i int) request) map[int]int {
 	return statuses
 }
 
-func TestConcurrentPatches_EndInTheNewestState(t *testing.T) {
-	g := newGate(t)
+func TestConcurrentPatches_ListMatchesLastWrite(t *testing.T) {
+	g := newTestAPI(t)
 	id := g.create("n").ID
-	g.listsNow("") // loads the list
-	statuses := g.patchConcurrently(100, func(i int) request {
+	g.isListed("") // loads the list
+	statuses := g.sendConcurrently(100, func(i int) request {
 		return request{method: "PATCH", path: collection + "/" + id,
 			body: fmt.Sprintf(`[{"op":"replace","path":"/validOrigins","value":["https://n%d.example"]}]`, i)}
 	})
@@ -59,14 +59,14 @@ func TestConcurrentPatches_EndInTheNewestState(t *testing.T) {
 	kept := end.integration(t).ValidOrigins
 	for i := range 100 {
 		origin := fmt.Sprintf("https://n%d.example", i)
-		if g.listsNow(origin) != slices.Contains(kept, origin) {
-			t.Errorf("%s is listed: %v, kept is %v", origin, g.listsNow(origin), kept)
+		if g.isListed(origin) != slices.Contains(kept, origin) {
+			t.Errorf("%s is listed: %v, kept is %v", origin, g.isListed(origin), kept)
 		}
 	}
 }
 
-func TestConcurrentPatches_WithIfMatchLoseNothing(t *testing.T) {
-	g := newGate(t)
+func TestConcurrentPatches_IfMatchPreventsLostUpdates(t *testing.T) {
+	g := newTestAPI(t)
 	g.config.Limits = api.Limits{Origins: 100, Body: 1 << 16}
 	g.serve(func(h http.Handler) http.Handler { return h })
 	id := g.create("n").ID
@@ -74,7 +74,7 @@ func TestConcurrentPatches_WithIfMatchLoseNothing(t *testing.T) {
 	for worker := range 10 {
 		wg.Go(func() {
 			for i := range 10 {
-				g.add(id, fmt.Sprintf("https://n%d.example", 10*worker+i))
+				g.addOrigin(id, fmt.Sprintf("https://n%d.example", 10*worker+i))
 			}
 		})
 	}
@@ -83,14 +83,14 @@ func TestConcurrentPatches_WithIfMatchLoseNothing(t *testing.T) {
 		t.Errorf("%d of 100 are left", n)
 	}
 	for i := range 100 {
-		if !g.listsNow(fmt.Sprintf("https://n%d.example", i)) {
+		if !g.isListed(fmt.Sprintf("https://n%d.example", i)) {
 			t.Errorf("n%d is not listed", i)
 		}
 	}
 }
 
 // add adds an entry as a careful client does.
-func (g *gate) add(id, origin string) {
+func (g *testAPI) addOrigin(id, origin string) {
 	for {
 		read := g.read(id)
 		value, _ := json.Marshal(append(read.integration(g.t).ValidOrigins, origin))

@@ -14,8 +14,8 @@ import (
 	"originwarden/store"
 )
 
-func TestCreate_AnswersTheObjectWithItsLink(t *testing.T) {
-	g := newGate(t)
+func TestCreate_ReturnsObjectWithSelfLink(t *testing.T) {
+	g := newTestAPI(t)
 	begin := time.Now().Truncate(time.Second)
 	got := g.send(request{method: "POST", path: collection,
 		body: `{"name":"Büro <1> & \u2028","validOrigins":["https://thirdPartyApp.com","HTTP://localhost:80/","https://thirdPartyApp.com"]}`})
@@ -47,7 +47,7 @@ func TestCreate_AnswersTheObjectWithItsLink(t *testing.T) {
 }
 
 // revision is the store's.
-func (g *gate) revision() string {
+func (g *testAPI) revision() string {
 	g.t.Helper()
 	at, err := g.store.Position(context.Background())
 	if err != nil {
@@ -56,8 +56,8 @@ func (g *gate) revision() string {
 	return fmt.Sprint(at.Revision)
 }
 
-func TestCreate_AcceptsEveryFormOfAnEntryAndKeepsItAsWritten(t *testing.T) {
-	g := newGate(t)
+func TestCreate_StoresEntriesAsWritten(t *testing.T) {
+	g := newTestAPI(t)
 	for written, listed := range map[string]string{
 		"https://thirdPartyApp.com":  "https://thirdpartyapp.com",
 		"https://a.example:443":      "https://a.example",
@@ -71,22 +71,22 @@ func TestCreate_AcceptsEveryFormOfAnEntryAndKeepsItAsWritten(t *testing.T) {
 		if got := g.create("n", written).ValidOrigins; !slices.Equal(got, []string{written}) {
 			t.Errorf("%s came back as %s", written, got)
 		}
-		if !g.listsNow(listed) {
+		if !g.isListed(listed) {
 			t.Errorf("%s does not list %s", written, listed)
 		}
 	}
 }
 
-func TestCreate_WithoutOriginsHasAnEmptyArray(t *testing.T) {
-	g := newGate(t)
+func TestCreate_WithoutOriginsReturnsEmptyArray(t *testing.T) {
+	g := newTestAPI(t)
 	got := g.send(request{method: "POST", path: collection, body: `{"name":"n"}`})
 	if got.status != http.StatusCreated || !strings.Contains(got.body, `"validOrigins":[]`) {
 		t.Errorf("%d %s", got.status, got.body)
 	}
 }
 
-func TestCreate_HoldsTheBodyToItsSchema(t *testing.T) {
-	g := newGate(t)
+func TestCreate_ValidatesBody(t *testing.T) {
+	g := newTestAPI(t)
 	const unreadable, name, entries, missing = "BAD_REQUEST", "WEBINTEGRATIONS-6 /name", "WEBINTEGRATIONS-6 /validOrigins", "WEBINTEGRATIONS-5"
 	for _, tt := range []struct{ rule, body, want string }{
 		{"no body", ``, unreadable},
@@ -169,8 +169,8 @@ func TestCreate_HoldsTheBodyToItsSchema(t *testing.T) {
 	}
 }
 
-func TestCreate_AcceptsWhatIsJustWithinTheRules(t *testing.T) {
-	g := newGate(t)
+func TestCreate_AcceptsValuesAtTheLimits(t *testing.T) {
+	g := newTestAPI(t)
 	for rule, body := range map[string]string{
 		"256 characters":        `{"name":"` + strings.Repeat("ä", 256) + `"}`,
 		"as many as allowed":    `{"name":"n","validOrigins":["https://1.a","https://2.a","https://3.a","https://4.a","https://5.a"]}`,
@@ -184,17 +184,17 @@ func TestCreate_AcceptsWhatIsJustWithinTheRules(t *testing.T) {
 	}
 }
 
-func TestCreate_NamesTheRequiredFields(t *testing.T) {
-	got := newGate(t).send(request{method: "POST", path: collection, body: `{}`})
+func TestCreate_NamesRequiredFields(t *testing.T) {
+	got := newTestAPI(t).send(request{method: "POST", path: collection, body: `{}`})
 	e := got.document(t).Errors[0]
 	if e.Title != "Missing required fields" || fmt.Sprint(e.Meta["requiredFields"]) != "[name]" {
 		t.Errorf("%s", got.body)
 	}
 }
 
-func TestTimes_AreWholeSecondsInUTCForTheStoreToo(t *testing.T) {
+func TestTimes_AreStoredAsWholeSecondsInUTC(t *testing.T) {
 	var kept []time.Time
-	handler := handlerOf(&hooks{
+	handler := newHandler(&hooks{
 		create: func(_ context.Context, w store.WebIntegration) (store.WebIntegration, error) {
 			kept, w.Revision = append(kept, w.Created, w.LastUpdated), 1
 			return w, nil
@@ -220,8 +220,8 @@ func TestTimes_AreWholeSecondsInUTCForTheStoreToo(t *testing.T) {
 	}
 }
 
-func TestStoreLimits_AreMistakesOfTheRequest(t *testing.T) {
-	g := newGateWith(t, store.Limits{Integrations: 2, Origins: 3})
+func TestStoreLimits_Return400(t *testing.T) {
+	g := newTestAPIWithLimits(t, store.Limits{Integrations: 2, Origins: 3})
 	id := g.create("n", "https://1.a", "https://2.a").ID
 	for _, tt := range []struct {
 		r                  request
@@ -245,8 +245,8 @@ func TestStoreLimits_AreMistakesOfTheRequest(t *testing.T) {
 	}
 }
 
-func TestCreate_TellsAWrongTypeFromAnEmptyValue(t *testing.T) {
-	g := newGate(t)
+func TestCreate_DistinguishesWrongTypeFromEmptyValue(t *testing.T) {
+	g := newTestAPI(t)
 	got := g.send(request{method: "POST", path: collection, body: `{"name":1,"validOrigins":[1,""]}`})
 	var details []string
 	for _, e := range got.document(t).Errors {

@@ -20,11 +20,11 @@ import (
 	"originwarden/store"
 )
 
-// handlerOf returns the API over s on acme's host.
-func handlerOf(s store.Store) http.Handler { return api.New(configOf(s)).Tenant("acme") }
+// newHandler returns the API over s on acme's host.
+func newHandler(s store.Store) http.Handler { return api.New(newConfig(s)).Tenant("acme") }
 
-// configOf is for an API over s without lists.
-func configOf(s store.Store) api.Config {
+// newConfig is for an API over s without lists.
+func newConfig(s store.Store) api.Config {
 	load := func(context.Context, string) (*origins.List, error) { return origins.NewList(0, nil), nil }
 	return api.Config{
 		Store: s, Lists: liststest.New(lists.Config{Bounds: lists.Bounds{Tenants: 1, Origins: 1000}}, load),
@@ -32,8 +32,8 @@ func configOf(s store.Store) api.Config {
 	}
 }
 
-// ask sends a request to handler without a connection.
-func ask(t testing.TB, handler http.Handler, method, target string, body []byte) reply {
+// sendBody sends a request to handler without a connection.
+func sendBody(t testing.TB, handler http.Handler, method, target string, body []byte) reply {
 	t.Helper()
 	r := httptest.NewRequest(method, "http://acme.example"+collection, bytes.NewReader(body))
 	r.URL.Path += strings.TrimPrefix(target, collection)
@@ -45,14 +45,14 @@ func ask(t testing.TB, handler http.Handler, method, target string, body []byte)
 func serve(t testing.TB, handler http.Handler, r *http.Request) reply {
 	t.Helper()
 	w := httptest.NewRecorder()
-	held(t, handler).ServeHTTP(w, r)
+	validateExchanges(t, handler).ServeHTTP(w, r)
 	got := reply{w.Code, w.Header(), w.Body.String()}
 	got.check(t, request{method: r.Method, path: r.URL.Path})
 	return got
 }
 
-// holdToItsRules fails for a web integration that must never be written.
-func holdToItsRules(t *testing.T, w store.WebIntegration) {
+// checkIntegration fails for a web integration that must never be written.
+func checkIntegration(t *testing.T, w store.WebIntegration) {
 	t.Helper()
 	if problem := store.NameProblem(w.Name); problem != "" {
 		t.Errorf("name %q: %s", w.Name, problem)
@@ -71,7 +71,7 @@ func FuzzCreate(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		var kept *store.WebIntegration
-		got := ask(t, handlerOf(&hooks{create: func(_ context.Context, w store.WebIntegration) (store.WebIntegration, error) {
+		got := sendBody(t, newHandler(&hooks{create: func(_ context.Context, w store.WebIntegration) (store.WebIntegration, error) {
 			w.Revision, kept = 1, &w
 			return w, nil
 		}}), "POST", collection, body)
@@ -81,7 +81,7 @@ func FuzzCreate(f *testing.F) {
 			}
 			return
 		}
-		holdToItsRules(t, *kept)
+		checkIntegration(t, *kept)
 		// Another decoder reads the same from it, so that nothing was ambiguous.
 		var same struct {
 			Name         string   `json:"name"`
@@ -111,11 +111,11 @@ func FuzzPatch(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		before := store.WebIntegration{ID: id, TenantID: "acme", Name: "n", CreatedBy: "ops", ValidOrigins: []string{"https://old.example"}, Revision: 1}
 		after, edited := before, false
-		got := ask(t, handlerOf(&hooks{edit: func(_ context.Context, _, _ string, edit func(*store.WebIntegration) error) (store.WebIntegration, error) {
+		got := sendBody(t, newHandler(&hooks{edit: func(_ context.Context, _, _ string, edit func(*store.WebIntegration) error) (store.WebIntegration, error) {
 			edited = edit(&after) == nil
 			return after, nil
 		}}), "PATCH", collection+"/"+id, body)
-		holdToItsRules(t, after)
+		checkIntegration(t, after)
 		if after.ID != id || after.TenantID != "acme" || after.CreatedBy != "ops" || !after.Created.IsZero() {
 			t.Errorf("%q made it %+v", body, after)
 		}
@@ -142,43 +142,43 @@ func FuzzListQuery(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, query string) {
-		asked, ok := queryOf(t, query)
+		got, ok := parseQuery(t, query)
 		if !ok {
 			return
 		}
-		q := asked.query
+		q := got.query
 		if q.Limit < 0 || q.Limit > 100 || q.After != "" && q.Before != "" || len(q.After)%32 != 0 || len(q.Before)%32 != 0 {
 			t.Errorf("%q asked the store for %+v", query, q)
 		}
-		self, err := url.Parse(asked.links.Links.Self.Href)
+		self, err := url.Parse(got.links.Links.Self.Href)
 		if err != nil || self.Scheme != "http" || self.Host != "acme.example" || self.Path != collection {
-			t.Fatalf("%q has self %q: %v", query, asked.links.Links.Self.Href, err)
+			t.Fatalf("%q has self %q: %v", query, got.links.Links.Self.Href, err)
 		}
-		again, ok := queryOf(t, self.RawQuery)
-		if !ok || again.query != q || again.asked != asked.asked || again.links.Links.Self != asked.links.Links.Self {
-			t.Errorf("%q asks for %+v, its self link for %+v", query, asked, again)
+		again, ok := parseQuery(t, self.RawQuery)
+		if !ok || again.query != q || again.asked != got.asked || again.links.Links.Self != got.links.Links.Self {
+			t.Errorf("%q asks for %+v, its self link for %+v", query, got, again)
 		}
-		if next, err := url.Parse(asked.links.next()); asked.asked && err == nil {
-			if turned, ok := queryOf(t, next.RawQuery); !ok || turned.query.Limit != q.Limit || turned.query.Descending != q.Descending || turned.query.After != strings.Repeat("z", 32) {
+		if next, err := url.Parse(got.links.next()); got.asked && err == nil {
+			if turned, ok := parseQuery(t, next.RawQuery); !ok || turned.query.Limit != q.Limit || turned.query.Descending != q.Descending || turned.query.After != strings.Repeat("z", 32) {
 				t.Errorf("%q asks for %+v, its next link for %+v", query, q, turned.query)
 			}
 		}
 	})
 }
 
-// asked is what a query came to.
-type asked struct {
+// queryResult is what a query came to.
+type queryResult struct {
 	query store.Query
 	asked bool // the store
 	links page
 }
 
-// queryOf lists with a raw query, or reports that it was refused. The page has
+// parseQuery lists with a raw query, or reports that it was refused. The page has
 // one entry, and others around it.
-func queryOf(t *testing.T, raw string) (asked, bool) {
+func parseQuery(t *testing.T, raw string) (queryResult, bool) {
 	t.Helper()
-	var a asked
-	handler := handlerOf(&hooks{page: func(_ context.Context, _ string, q store.Query) (store.Page, error) {
+	var a queryResult
+	handler := newHandler(&hooks{page: func(_ context.Context, _ string, q store.Query) (store.Page, error) {
 		a.query, a.asked = q, true
 		return store.Page{Integrations: []store.WebIntegration{{ID: strings.Repeat("z", 32), Name: "n"}}, HasNext: true, HasPrev: true}, nil
 	}})
@@ -196,8 +196,8 @@ func queryOf(t *testing.T, raw string) (asked, bool) {
 }
 
 func FuzzAuthorization(f *testing.F) {
-	i := newIdentity(f)
-	unknown := signed(f, ellipticKey(f, "unknown"), i.claims(nil), nil)
+	i := newTestIssuer(f)
+	unknown := signToken(f, newES256Key(f, "unknown"), i.claims(nil), nil)
 	for _, seed := range []string{
 		"Bearer " + adminToken, "bearer  " + adminToken, "Bearer", "Basic " + adminToken, adminToken, "Bearer " + adminToken + " ", "",
 		"Bearer " + unknown, "Bearer " + unknown + "=", "bearer " + i.token(f, changes{"exp": 1}), "Bearer eyJhbGciOiJub25lIn0.e30.", "Bearer ..",

@@ -42,8 +42,8 @@ func tokens() []auth.Token {
 	}
 }
 
-// gate is a running API over a real store, on acme's host.
-type gate struct {
+// testAPI is a running API over a real store, on acme's host.
+type testAPI struct {
 	t      testing.TB
 	store  *hooks
 	lists  *lists.Cache
@@ -123,14 +123,14 @@ func openStore(t testing.TB, limits store.Limits) store.Store {
 	return s
 }
 
-func newGate(t testing.TB) *gate {
-	return newGateWith(t, store.Limits{Integrations: 10_000, Origins: 100_000})
+func newTestAPI(t testing.TB) *testAPI {
+	return newTestAPIWithLimits(t, store.Limits{Integrations: 10_000, Origins: 100_000})
 }
 
-func newGateWith(t testing.TB, limits store.Limits) *gate {
+func newTestAPIWithLimits(t testing.TB, limits store.Limits) *testAPI {
 	t.Helper()
 	s := &hooks{Store: openStore(t, limits)}
-	g := &gate{t: t, store: s}
+	g := &testAPI{t: t, store: s}
 	g.lists = lists.New(lists.Config{Store: g.store, Bounds: lists.Bounds{Tenants: 10, Origins: 1_000_000}, Timeout: 10 * time.Second})
 	g.config = api.Config{
 		Store: s,
@@ -148,8 +148,8 @@ func newGateWith(t testing.TB, limits store.Limits) *gate {
 
 // serve starts the API anew with g.config, held to its document, behind what
 // around returns.
-func (g *gate) serve(around func(http.Handler) http.Handler) {
-	server := httptest.NewServer(around(held(g.t, api.New(g.config).Tenant("acme"))))
+func (g *testAPI) serve(around func(http.Handler) http.Handler) {
+	server := httptest.NewServer(around(validateExchanges(g.t, api.New(g.config).Tenant("acme"))))
 	g.t.Cleanup(server.Close)
 	g.url, g.client = server.URL, server.Client()
 }
@@ -195,7 +195,7 @@ func (r request) build(t testing.TB, base string) *http.Request {
 }
 
 // send makes the call and holds the response to what is promised of every one.
-func (g *gate) send(r request) reply {
+func (g *testAPI) send(r request) reply {
 	g.t.Helper()
 	res, err := g.client.Do(r.build(g.t, g.url))
 	if err != nil {
@@ -286,7 +286,7 @@ func (a reply) integration(t testing.TB) integration {
 }
 
 // create makes a web integration through the API.
-func (g *gate) create(name string, validOrigins ...string) integration {
+func (g *testAPI) create(name string, validOrigins ...string) integration {
 	g.t.Helper()
 	body, _ := json.Marshal(map[string]any{"name": name, "validOrigins": append([]string{}, validOrigins...)})
 	got := g.send(request{method: "POST", path: collection, body: string(body)})
@@ -297,19 +297,19 @@ func (g *gate) create(name string, validOrigins ...string) integration {
 }
 
 // read returns the web integration's response.
-func (g *gate) read(id string) reply {
+func (g *testAPI) read(id string) reply {
 	g.t.Helper()
 	return g.send(request{path: collection + "/" + id})
 }
 
 // patch sends a JSON Patch.
-func (g *gate) patch(id, body string) reply {
+func (g *testAPI) patch(id, body string) reply {
 	g.t.Helper()
 	return g.send(request{method: "PATCH", path: collection + "/" + id, body: body})
 }
 
 // listsNow reports whether acme's list lists origin.
-func (g *gate) listsNow(origin string) bool {
+func (g *testAPI) isListed(origin string) bool {
 	g.t.Helper()
 	l, err := g.lists.List(context.Background(), "acme")
 	if err != nil {
@@ -319,7 +319,7 @@ func (g *gate) listsNow(origin string) bool {
 }
 
 // foreign returns the id of a web integration of another tenant.
-func (g *gate) foreign() string {
+func (g *testAPI) createForeign() string {
 	g.t.Helper()
 	w, err := g.store.Store.Create(context.Background(), store.WebIntegration{
 		ID: store.NewID(), TenantID: "globex", Name: "theirs", ValidOrigins: []string{"https://globex.example"},

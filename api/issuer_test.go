@@ -16,35 +16,35 @@ import (
 	"originwarden/api"
 )
 
-// told are the errors that an API logs.
-type told struct {
+// errorLog are the errors that an API logs.
+type errorLog struct {
 	mu   sync.Mutex
 	errs []error
 }
 
-func (l *told) log(_ context.Context, err error) {
+func (l *errorLog) log(_ context.Context, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.errs = append(l.errs, err)
 }
 
-func (l *told) len() int {
+func (l *errorLog) len() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.errs)
 }
 
-func TestIssuer_ThatIsDownAtTheStartStopsNothingElse(t *testing.T) {
-	i := newIdentity(t)
-	i.answers(down)
+func TestIssuer_DownAtStartDoesNotAffectStaticTokens(t *testing.T) {
+	i := newTestIssuer(t)
+	i.setHandler(closeConnection)
 	synctest.Test(t, func(t *testing.T) {
-		config, log := i.config(), &told{}
+		config, log := i.config(), &errorLog{}
 		config.Log = log.log
 		config.Auth.RateLimits.Failed = 1
 		acme := api.New(config).Tenant("acme")
-		reads.expect(t, acme, 200)
+		readRequest.expectStatuses(t, acme, 200)
 		for range 10 { // which is no failure of those who ask
-			got := i.with(t).to(t, acme)
+			got := i.readRequest(t).sendTo(t, acme)
 			if got.status != 503 || got.problems(t) != "ISSUER_UNAVAILABLE" || got.header.Get("Retry-After") != "5" {
 				t.Errorf("%d %v %s", got.status, got.header, got.body)
 			}
@@ -52,50 +52,50 @@ func TestIssuer_ThatIsDownAtTheStartStopsNothingElse(t *testing.T) {
 		if i.calls() != 1 || log.len() != 1 {
 			t.Errorf("it was asked %d times, and %d failures were logged", i.calls(), log.len())
 		}
-		i.answers(nil)
+		i.setHandler(nil)
 		time.Sleep(5*time.Second - time.Millisecond)
-		i.with(t).expect(t, acme, 503)
+		i.readRequest(t).expectStatuses(t, acme, 503)
 		time.Sleep(time.Millisecond)
-		i.with(t).expect(t, acme, 200)
-		reads.expect(t, acme, 200)
+		i.readRequest(t).expectStatuses(t, acme, 200)
+		readRequest.expectStatuses(t, acme, 200)
 	})
 }
 
-func TestIssuer_ThatIsNotThereAtAll(t *testing.T) {
-	i := newIdentity(t)
+func TestIssuer_UnreachableReturns503(t *testing.T) {
+	i := newTestIssuer(t)
 	i.url = "http://127.0.0.1:1"
 	acme := i.api()
-	i.with(t).expect(t, acme, 503)
-	reads.expect(t, acme, 200)
+	i.readRequest(t).expectStatuses(t, acme, 503)
+	readRequest.expectStatuses(t, acme, 200)
 }
 
-func TestIssuer_ThatIsDownLaterLeavesItsKeys(t *testing.T) {
-	i := newIdentity(t)
+func TestIssuer_DownLaterKeepsKnownKeys(t *testing.T) {
+	i := newTestIssuer(t)
 	synctest.Test(t, func(t *testing.T) {
-		config, log := i.config(), &told{}
+		config, log := i.config(), &errorLog{}
 		config.Log = log.log
 		acme := api.New(config).Tenant("acme")
-		i.with(t).expect(t, acme, 200)
-		i.answers(down)
+		i.readRequest(t).expectStatuses(t, acme, 200)
+		i.setHandler(closeConnection)
 		for hour := range 24 {
 			time.Sleep(time.Hour)
-			i.with(t).expect(t, acme, 200, 200)
+			i.readRequest(t).expectStatuses(t, acme, 200, 200)
 			if log.len() != hour+1 {
 				t.Errorf("after %d hours: %d failures were logged", hour+1, log.len())
 			}
 		}
 		// Nobody can say whether its key is one of the issuer's.
-		request{path: collection, token: signed(t, ellipticKey(t, "second"), i.claims(nil), nil)}.expect(t, acme, 503)
-		i.rotate(ellipticKey(t, "third"))
-		i.answers(nil)
-		i.with(t).expect(t, acme, 503) // less than a minute after it was asked
+		request{path: collection, token: signToken(t, newES256Key(t, "second"), i.claims(nil), nil)}.expectStatuses(t, acme, 503)
+		i.rotate(newES256Key(t, "third"))
+		i.setHandler(nil)
+		i.readRequest(t).expectStatuses(t, acme, 503) // less than a minute after it was asked
 		time.Sleep(time.Minute)
-		i.with(t).expect(t, acme, 200)
+		i.readRequest(t).expectStatuses(t, acme, 200)
 	})
 }
 
-func TestIssuer_WhoseAnswersAreNoneIsDown(t *testing.T) {
-	i := newIdentity(t)
+func TestIssuer_InvalidResponsesReturn503(t *testing.T) {
+	i := newTestIssuer(t)
 	say := func(w http.ResponseWriter, issuer, keys string) {
 		json.NewEncoder(w).Encode(map[string]string{"issuer": issuer, "jwks_uri": keys})
 	}
@@ -127,27 +127,27 @@ func TestIssuer_WhoseAnswersAreNoneIsDown(t *testing.T) {
 		}},
 	} {
 		t.Run(tt.rule, func(t *testing.T) {
-			i.answers(tt.serve)
-			i.isDown(t, tt.logged)
+			i.setHandler(tt.serve)
+			i.expectUnavailable(t, tt.logged)
 		})
 	}
 }
 
 // isDown holds a new API to answer and to log that there are no keys.
-func (i *identity) isDown(t *testing.T, logged string) {
+func (i *testIssuer) expectUnavailable(t *testing.T, logged string) {
 	t.Helper()
-	config, log := i.config(), &told{}
+	config, log := i.config(), &errorLog{}
 	config.Log = log.log
 	acme := api.New(config).Tenant("acme")
-	i.with(t).expect(t, acme, 503)
-	reads.expect(t, acme, 200)
+	i.readRequest(t).expectStatuses(t, acme, 503)
+	readRequest.expectStatuses(t, acme, 200)
 	if log.len() != 1 || !strings.Contains(log.errs[0].Error(), logged) {
 		t.Errorf("logged %v, want %q", log.errs, logged)
 	}
 }
 
-func TestIssuer_IsNotQuoted(t *testing.T) {
-	i := newIdentity(t)
+func TestIssuer_ErrorsDoNotQuoteResponses(t *testing.T) {
+	i := newTestIssuer(t)
 	raw := func(answer string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
 			conn, _, _ := http.NewResponseController(w).Hijack()
@@ -163,36 +163,36 @@ func TestIssuer_IsNotQuoted(t *testing.T) {
 		"HTTP/1.1 200 OK\r\n\r\n" + `{"issuer":"` + i.url + `","jwks_uri":"http://s3cr3t.example"}`,
 		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X\r\n\r\n0\r\nSet-Cookie s3cr3t\r\n\r\n",
 	} {
-		i.answers(raw(answer))
-		config, log := i.config(), &told{}
+		i.setHandler(raw(answer))
+		config, log := i.config(), &errorLog{}
 		config.Log = log.log
-		i.with(t).expect(t, api.New(config).Tenant("acme"), 503)
+		i.readRequest(t).expectStatuses(t, api.New(config).Tenant("acme"), 503)
 		if log.len() != 1 || strings.Contains(log.errs[0].Error(), "s3cr3t") {
 			t.Errorf("%q is logged as %v", answer, log.errs)
 		}
 	}
 }
 
-func TestIssuer_MustNotBeReachedInTheOpen(t *testing.T) {
+func TestIssuer_RequiresHTTPSOrLoopback(t *testing.T) {
 	for _, url := range []string{"http://issuer.example", "http://192.0.2.1", "ftp://127.0.0.1", "issuer", "https://%zz"} {
-		i := newIdentity(t)
+		i := newTestIssuer(t)
 		i.url = url
-		i.isDown(t, "the issuer is neither https nor on this machine")
+		i.expectUnavailable(t, "the issuer is neither https nor on this machine")
 	}
 }
 
-func TestIssuer_IsAskedWithoutAProxy(t *testing.T) {
+func TestIssuer_IgnoresProxyEnvironment(t *testing.T) {
 	t.Setenv("HTTP_PROXY", "http://127.0.0.1:1")
-	i := newIdentity(t)
-	i.with(t).expect(t, i.api(), 200)
+	i := newTestIssuer(t)
+	i.readRequest(t).expectStatuses(t, i.api(), 200)
 }
 
 // slow is an issuer that answers when the test is over, or when it is told to.
-func (i *identity) slow(t testing.TB) (asked <-chan struct{}, answer func()) {
+func (i *testIssuer) blockResponses(t testing.TB) (asked <-chan struct{}, answer func()) {
 	began, release := make(chan struct{}, 100), make(chan struct{})
 	answer = sync.OnceFunc(func() { close(release) })
 	t.Cleanup(answer)
-	i.answers(func(w http.ResponseWriter, r *http.Request) {
+	i.setHandler(func(w http.ResponseWriter, r *http.Request) {
 		began <- struct{}{}
 		<-release
 		i.publish(w, r)
@@ -200,18 +200,18 @@ func (i *identity) slow(t testing.TB) (asked <-chan struct{}, answer func()) {
 	return began, answer
 }
 
-func TestIssuer_ThatIsSlowHoldsUpOnlyWhoNeedsIt(t *testing.T) {
-	i := newIdentity(t)
-	asked, answer := i.slow(t)
+func TestIssuer_SlowResponseDelaysOnlyTokensThatNeedIt(t *testing.T) {
+	i := newTestIssuer(t)
+	asked, answer := i.blockResponses(t)
 	acme := i.api()
 	var waiting sync.WaitGroup
 	for range 20 {
-		waiting.Go(func() { i.with(t).expect(t, acme, 200) })
+		waiting.Go(func() { i.readRequest(t).expectStatuses(t, acme, 200) })
 	}
 	<-asked
 	for range 20 {
-		reads.expect(t, acme, 200)
-		fails.expect(t, acme, 401)
+		readRequest.expectStatuses(t, acme, 200)
+		failingRequest.expectStatuses(t, acme, 401)
 	}
 	answer()
 	waiting.Wait()
@@ -220,54 +220,54 @@ func TestIssuer_ThatIsSlowHoldsUpOnlyWhoNeedsIt(t *testing.T) {
 	}
 }
 
-func TestIssuer_ThatIsSlowHoldsUpNobodyWhoseKeyIsThere(t *testing.T) {
-	i := newIdentity(t)
+func TestIssuer_SlowResponseDoesNotDelayTokensWithKnownKey(t *testing.T) {
+	i := newTestIssuer(t)
 	acme := i.api()
-	known, late := i.with(t), i.with(t)
-	known.expect(t, acme, 200)
+	known, late := i.readRequest(t), i.readRequest(t)
+	known.expectStatuses(t, acme, 200)
 	first := i.keys[0]
-	i.rotate(ellipticKey(t, "second"), first)
-	asked, answer := i.slow(t)
+	i.rotate(newES256Key(t, "second"), first)
+	asked, answer := i.blockResponses(t)
 	var waiting sync.WaitGroup
-	waiting.Go(func() { i.with(t).expect(t, acme, 200) })
+	waiting.Go(func() { i.readRequest(t).expectStatuses(t, acme, 200) })
 	<-asked
-	known.expect(t, acme, 200)
-	late.expect(t, acme, 200)
+	known.expectStatuses(t, acme, 200)
+	late.expectStatuses(t, acme, 200)
 	answer()
 	waiting.Wait()
 }
 
-func TestIssuer_LeavesNothingRunning(t *testing.T) {
-	i := newIdentity(t)
+func TestIssuer_LeaksNoGoroutines(t *testing.T) {
+	i := newTestIssuer(t)
 	before := goleak.IgnoreCurrent()
-	i.with(t).expect(t, i.api(), 200)
-	i.answers(down)
-	i.with(t).expect(t, i.api(), 503)
+	i.readRequest(t).expectStatuses(t, i.api(), 200)
+	i.setHandler(closeConnection)
+	i.readRequest(t).expectStatuses(t, i.api(), 503)
 	goleak.VerifyNone(t, before)
 }
 
-func TestIssuer_ThatNeverAnswersIsGivenUp(t *testing.T) {
-	i := newIdentity(t)
-	i.slow(t)
+func TestIssuer_RequestTimesOut(t *testing.T) {
+	i := newTestIssuer(t)
+	i.blockResponses(t)
 	begin := time.Now()
-	i.with(t).expect(t, i.api(), 503)
+	i.readRequest(t).expectStatuses(t, i.api(), 503)
 	if took := time.Since(begin); took > 20*time.Second {
 		t.Errorf("it took %v", took)
 	}
 }
 
-func TestAccessToken_WhoseSenderHangsUpLeavesTheFetchToOthers(t *testing.T) {
-	i := newIdentity(t)
-	asked, answer := i.slow(t)
+func TestAccessToken_ClientDisconnectDoesNotCancelSharedFetch(t *testing.T) {
+	i := newTestIssuer(t)
+	asked, answer := i.blockResponses(t)
 	acme := i.api()
 	ctx, hangUp := context.WithCancel(t.Context())
 	var waiting sync.WaitGroup
 	waiting.Go(func() {
-		serve(t, acme, i.with(t).build(t, "http://acme.example").WithContext(ctx))
+		serve(t, acme, i.readRequest(t).build(t, "http://acme.example").WithContext(ctx))
 	})
 	<-asked
 	hangUp()
-	waiting.Go(func() { i.with(t).expect(t, acme, 200) })
+	waiting.Go(func() { i.readRequest(t).expectStatuses(t, acme, 200) })
 	answer()
 	waiting.Wait()
 	if i.fetches() != 1 {

@@ -11,22 +11,22 @@ import (
 	"originwarden/store"
 )
 
-// revisions are writes that may take origins off a list, to a web integration
+// removalRequests are writes that may take origins off a list, to a web integration
 // that lists a.example.
-func revisions(id string) []request {
+func removalRequests(id string) []request {
 	return []request{
 		{method: "PATCH", path: collection + "/" + id, body: `[{"op":"replace","path":"/validOrigins","value":["https://c.example"]}]`},
 		{method: "DELETE", path: collection + "/" + id},
 	}
 }
 
-// keeping are lists that are kept by a function, once they are the store's.
-type keeping struct {
+// keepHook are lists that are kept by a function, once they are the store's.
+type keepHook struct {
 	*lists.Cache
 	keep func(context.Context) error
 }
 
-func (k keeping) Keep(ctx context.Context, tenant string) error {
+func (k keepHook) Keep(ctx context.Context, tenant string) error {
 	if err := k.Cache.Keep(ctx, tenant); err != nil {
 		return err
 	}
@@ -34,13 +34,13 @@ func (k keeping) Keep(ctx context.Context, tenant string) error {
 }
 
 // keep has the lists kept by a function.
-func (g *gate) keep(keep func(context.Context) error) { g.config.Lists = keeping{g.lists, keep} }
+func (g *testAPI) setKeep(keep func(context.Context) error) { g.config.Lists = keepHook{g.lists, keep} }
 
-func TestWrite_IsKeptOnceItIsInForceAndBeforeItsAnswer(t *testing.T) {
-	g := newGate(t)
+func TestWrite_IsKeptAfterItIsInForceAndBeforeResponse(t *testing.T) {
+	g := newTestAPI(t)
 	var kept [][2]bool
-	g.keep(func(context.Context) error {
-		kept = append(kept, [2]bool{g.listsNow("https://a.example"), g.listsNow("https://c.example")})
+	g.setKeep(func(context.Context) error {
+		kept = append(kept, [2]bool{g.isListed("https://a.example"), g.isListed("https://c.example")})
 		return nil
 	})
 	g.serve(func(h http.Handler) http.Handler { return h })
@@ -50,21 +50,21 @@ func TestWrite_IsKeptOnceItIsInForceAndBeforeItsAnswer(t *testing.T) {
 		t.Error("a creation waits for the disk, or a read")
 	}
 	for i, want := range [][2]bool{{false, true}, {false, false}} {
-		if got := g.send(revisions(id)[i]); got.status != http.StatusNoContent || len(kept) != i+1 || kept[i] != want {
+		if got := g.send(removalRequests(id)[i]); got.status != http.StatusNoContent || len(kept) != i+1 || kept[i] != want {
 			t.Errorf("write %d: %d, kept with %v in force, want %v", i, got.status, kept, want)
 		}
 	}
 }
 
-func TestWrite_IsNotAcknowledgedUnlessItIsKept(t *testing.T) {
-	g := newGate(t)
+func TestWrite_Returns503IfNotKept(t *testing.T) {
+	g := newTestAPI(t)
 	id := g.create("n", "https://a.example").ID
 	errKeeping := errors.New("the disk is read-only")
 	var logged []error
 	g.config.Log = func(_ context.Context, err error) { logged = append(logged, err) }
-	g.keep(func(context.Context) error { return errKeeping })
+	g.setKeep(func(context.Context) error { return errKeeping })
 	g.serve(func(h http.Handler) http.Handler { return h })
-	for i, r := range revisions(id) {
+	for i, r := range removalRequests(id) {
 		got := g.send(r)
 		if got.status != http.StatusServiceUnavailable || got.header.Get("Web-Integrations-Revision") != "" || got.header.Get("ETag") != "" {
 			t.Errorf("write %d: %d %v %s", i, got.status, got.header, got.body)
@@ -76,38 +76,38 @@ func TestWrite_IsNotAcknowledgedUnlessItIsKept(t *testing.T) {
 			t.Errorf("write %d: logged %v", i, logged)
 		}
 	}
-	if g.listsNow("https://a.example") {
+	if g.isListed("https://a.example") {
 		t.Error("what is not kept is not in force either")
 	}
 }
 
 // A write that was made and not kept is repeated: what its response says of the
 // web integration is kept as well.
-func TestWrite_ThatIsRepeatedIsNotAnsweredUnlessTheFirstIsKept(t *testing.T) {
-	g := newGate(t)
+func TestWrite_RepeatedReturns503UntilFirstIsKept(t *testing.T) {
+	g := newTestAPI(t)
 	var problem error
 	g.config.Log = func(_ context.Context, err error) {
 		if problem == nil || !errors.Is(err, problem) {
 			t.Errorf("logged is %v", err)
 		}
 	}
-	g.keep(func(context.Context) error { return problem })
+	g.setKeep(func(context.Context) error { return problem })
 	g.serve(func(h http.Handler) http.Handler { return h })
 	changed := g.create("changed", "https://a.example").ID
 	deleted := g.create("deleted", "https://b.example").ID
-	conditional := revisions(changed)[0]
+	conditional := removalRequests(changed)[0]
 	conditional.header = map[string]string{"If-Match": `"999"`}
 	for _, row := range []struct {
 		rule string
 		r    request
 		want int
 	}{
-		{"a deletion of what is gone", revisions(deleted)[1], http.StatusNotFound},
-		{"a change of what is gone", revisions(deleted)[0], http.StatusNotFound},
+		{"a deletion of what is gone", removalRequests(deleted)[1], http.StatusNotFound},
+		{"a change of what is gone", removalRequests(deleted)[0], http.StatusNotFound},
 		{"a change of what is another one", conditional, http.StatusPreconditionFailed},
 	} {
 		problem = errors.New("the disk is read-only")
-		g.send(revisions(deleted)[1])
+		g.send(removalRequests(deleted)[1])
 		got := g.send(row.r)
 		if detail := got.document(t).Errors[0].Detail; got.status != http.StatusServiceUnavailable || !strings.HasPrefix(detail, "The write was not made, and ") {
 			t.Errorf("%s: %d %s", row.rule, got.status, detail)
@@ -121,10 +121,10 @@ func TestWrite_ThatIsRepeatedIsNotAnsweredUnlessTheFirstIsKept(t *testing.T) {
 
 // A deletion whose outcome was not known was made: its list is read anew before
 // it is kept.
-func TestWrite_ThatIsRepeatedKeepsTheListOfTheStore(t *testing.T) {
-	g := newGate(t)
+func TestWrite_RepeatedReloadsListBeforeKeepingIt(t *testing.T) {
+	g := newTestAPI(t)
 	id := g.create("n", "https://a.example").ID
-	g.listsNow("https://a.example")
+	g.isListed("https://a.example")
 	g.store.delete = func(ctx context.Context, tenant, id string, permit func(store.WebIntegration) error) (uint64, error) {
 		if _, err := g.store.Store.Delete(ctx, tenant, id, permit); err != nil {
 			return 0, err
@@ -133,13 +133,13 @@ func TestWrite_ThatIsRepeatedKeepsTheListOfTheStore(t *testing.T) {
 	}
 	g.config.Log = func(context.Context, error) {}
 	kept := false
-	g.keep(func(context.Context) error {
-		kept = !g.listsNow("https://a.example")
+	g.setKeep(func(context.Context) error {
+		kept = !g.isListed("https://a.example")
 		return nil
 	})
 	g.serve(func(h http.Handler) http.Handler { return h })
 	for _, want := range []int{http.StatusServiceUnavailable, http.StatusNotFound} {
-		if got := g.send(revisions(id)[1]); got.status != want || kept != (want == http.StatusNotFound) {
+		if got := g.send(removalRequests(id)[1]); got.status != want || kept != (want == http.StatusNotFound) {
 			t.Errorf("%d, kept without the origin: %v, want %d", got.status, kept, want)
 		}
 	}

@@ -14,129 +14,129 @@ import (
 )
 
 // with is a read with a token of the issuer, signed by its first key now.
-func (i *identity) with(t testing.TB) request {
+func (i *testIssuer) readRequest(t testing.TB) request {
 	return request{path: collection, token: i.token(t, nil)}
 }
 
-func TestKeys_AreFetchedWhenTheFirstTokenNeedsThem(t *testing.T) {
-	i := newIdentity(t)
+func TestKeys_AreFetchedForFirstTokenThatNeedsThem(t *testing.T) {
+	i := newTestIssuer(t)
 	acme := i.api()
-	reads.expect(t, acme, 200)
-	request{path: collection, token: "-"}.expect(t, acme, 401)
-	request{path: collection, token: "unknown"}.expect(t, acme, 401)
-	request{path: collection, token: "a.b.c"}.expect(t, acme, 401)
-	request{path: collection, token: forged(`{"alg":"HS256"}`, i.claims(nil), nil)}.expect(t, acme, 401)
+	readRequest.expectStatuses(t, acme, 200)
+	request{path: collection, token: "-"}.expectStatuses(t, acme, 401)
+	request{path: collection, token: "unknown"}.expectStatuses(t, acme, 401)
+	request{path: collection, token: "a.b.c"}.expectStatuses(t, acme, 401)
+	request{path: collection, token: encodeToken(`{"alg":"HS256"}`, i.claims(nil), nil)}.expectStatuses(t, acme, 401)
 	if i.calls() != 0 {
 		t.Errorf("the issuer was asked %d times before a token needed it", i.calls())
 	}
 	for range 10 {
-		i.with(t).expect(t, acme, 200)
+		i.readRequest(t).expectStatuses(t, acme, 200)
 	}
 	if i.fetches() != 1 {
 		t.Errorf("10 tokens: %d fetches", i.fetches())
 	}
 }
 
-func TestKeys_AreFetchedOnceAMinuteForUnknownOnes(t *testing.T) {
-	i := newIdentity(t)
+func TestKeys_UnknownKeyFetchesAtMostOncePerMinute(t *testing.T) {
+	i := newTestIssuer(t)
 	synctest.Test(t, func(t *testing.T) {
 		acme := i.api()
-		i.with(t).expect(t, acme, 200)
-		old := i.with(t)
+		i.readRequest(t).expectStatuses(t, acme, 200)
+		old := i.readRequest(t)
 
-		i.rotate(ellipticKey(t, "second"))
-		i.with(t).expect(t, acme, 200) // at once
+		i.rotate(newES256Key(t, "second"))
+		i.readRequest(t).expectStatuses(t, acme, 200) // at once
 		if i.fetches() != 2 {
 			t.Fatalf("an unknown key: %d fetches", i.fetches())
 		}
-		old.expect(t, acme, 401) // its key was withdrawn
+		old.expectStatuses(t, acme, 401) // its key was withdrawn
 
-		i.rotate(ellipticKey(t, "third"))
+		i.rotate(newES256Key(t, "third"))
 		time.Sleep(time.Minute - time.Millisecond)
 		for range 20 {
-			i.with(t).expect(t, acme, 401)
+			i.readRequest(t).expectStatuses(t, acme, 401)
 		}
 		if i.fetches() != 2 {
 			t.Errorf("unknown keys within the minute: %d fetches", i.fetches())
 		}
 		time.Sleep(time.Millisecond)
-		i.with(t).expect(t, acme, 200)
+		i.readRequest(t).expectStatuses(t, acme, 200)
 		if i.fetches() != 3 {
 			t.Errorf("an unknown key a minute later: %d fetches", i.fetches())
 		}
 	})
 }
 
-func TestKeys_UnknownFromTheBeginningAreFetchedOnce(t *testing.T) {
-	i := newIdentity(t)
-	stranger := request{path: collection, token: signed(t, ellipticKey(t, "stranger"), i.claims(nil), nil)}
-	stranger.expect(t, i.api(), 401)
+func TestKeys_UnknownKeyAtStartFetchesOnce(t *testing.T) {
+	i := newTestIssuer(t)
+	stranger := request{path: collection, token: signToken(t, newES256Key(t, "stranger"), i.claims(nil), nil)}
+	stranger.expectStatuses(t, i.api(), 401)
 	if i.fetches() != 1 {
 		t.Errorf("%d fetches", i.fetches())
 	}
 }
 
-func TestKeys_ABadSignatureByAKnownOneFetchesNothing(t *testing.T) {
-	i := newIdentity(t)
+func TestKeys_InvalidSignatureOfKnownKeyFetchesNothing(t *testing.T) {
+	i := newTestIssuer(t)
 	acme := i.api()
-	i.with(t).expect(t, acme, 200)
-	request{path: collection, token: signed(t, ellipticKey(t, "first"), i.claims(nil), nil)}.expect(t, acme, 401)
+	i.readRequest(t).expectStatuses(t, acme, 200)
+	request{path: collection, token: signToken(t, newES256Key(t, "first"), i.claims(nil), nil)}.expectStatuses(t, acme, 401)
 	if i.fetches() != 1 {
 		t.Errorf("%d fetches", i.fetches())
 	}
 }
 
-func TestKeys_ThatWereWithdrawnCountTenMinutesAtMost(t *testing.T) {
-	i := newIdentity(t)
+func TestKeys_WithdrawnKeyExpiresAfterTenMinutes(t *testing.T) {
+	i := newTestIssuer(t)
 	synctest.Test(t, func(t *testing.T) {
 		acme := i.api()
-		known, late := i.with(t), request{path: collection, token: i.token(t, changes{"sub": "late"})}
-		known.expect(t, acme, 200)
-		i.rotate(ellipticKey(t, "second"))
+		known, late := i.readRequest(t), request{path: collection, token: i.token(t, changes{"sub": "late"})}
+		known.expectStatuses(t, acme, 200)
+		i.rotate(newES256Key(t, "second"))
 		time.Sleep(10*time.Minute - time.Millisecond)
-		known.expect(t, acme, 200)
+		known.expectStatuses(t, acme, 200)
 		time.Sleep(time.Millisecond)
-		known.expect(t, acme, 401)
-		late.expect(t, acme, 401)
-		i.with(t).expect(t, acme, 200)
+		known.expectStatuses(t, acme, 401)
+		late.expectStatuses(t, acme, 401)
+		i.readRequest(t).expectStatuses(t, acme, 200)
 		if i.fetches() != 2 {
 			t.Errorf("%d fetches", i.fetches())
 		}
 	})
 }
 
-func TestKeys_ThatAreTheSameAgainVouchForWhatTheySigned(t *testing.T) {
-	i := newIdentity(t)
+func TestKeys_UnchangedAfterRefetchKeepVerifiedTokens(t *testing.T) {
+	i := newTestIssuer(t)
 	synctest.Test(t, func(t *testing.T) {
 		config := i.config()
 		config.Auth.RateLimits.Failed = 1
 		acme := api.New(config).Tenant("acme")
-		known := i.with(t)
-		known.expect(t, acme, 200)
+		known := i.readRequest(t)
+		known.expectStatuses(t, acme, 200)
 		time.Sleep(10 * time.Minute)
-		fails.expect(t, acme, 401, 429)
-		known.expect(t, acme, 200) // though its address may attempt nothing now
+		failingRequest.expectStatuses(t, acme, 401, 429)
+		known.expectStatuses(t, acme, 200) // though its address may attempt nothing now
 		if i.fetches() != 2 {
 			t.Errorf("%d fetches", i.fetches())
 		}
 	})
 }
 
-func TestAccessToken_IsNotGoodForLongerBecauseItWasGoodOnce(t *testing.T) {
-	i := newIdentity(t)
+func TestAccessToken_ExpiresThoughItWasVerifiedBefore(t *testing.T) {
+	i := newTestIssuer(t)
 	synctest.Test(t, func(t *testing.T) {
 		acme := i.api()
 		r := request{path: collection, token: i.token(t, changes{"exp": time.Now().Add(time.Minute).Unix()})}
-		r.expect(t, acme, 200)
+		r.expectStatuses(t, acme, 200)
 		time.Sleep(time.Minute + 29*time.Second)
-		r.expect(t, acme, 200)
+		r.expectStatuses(t, acme, 200)
 		time.Sleep(time.Second)
-		r.expect(t, acme, 401)
+		r.expectStatuses(t, acme, 401)
 	})
 }
 
-func TestKeys_WhoseAnswerIsNoneAreNotThere(t *testing.T) {
-	i := newIdentity(t)
+func TestKeys_InvalidResponsesReturn503(t *testing.T) {
+	i := newTestIssuer(t)
 	for _, tt := range []struct {
 		rule, logged string
 		keys         http.HandlerFunc
@@ -161,85 +161,85 @@ func TestKeys_WhoseAnswerIsNoneAreNotThere(t *testing.T) {
 		}},
 	} {
 		t.Run(tt.rule, func(t *testing.T) {
-			i.answers(func(w http.ResponseWriter, r *http.Request) {
+			i.setHandler(func(w http.ResponseWriter, r *http.Request) {
 				if r.URL.RequestURI() == "/keys" {
 					tt.keys(w, r)
 				} else {
 					i.publish(w, r)
 				}
 			})
-			i.isDown(t, tt.logged)
+			i.expectUnavailable(t, tt.logged)
 		})
 	}
 }
 
 // A list that is empty is the issuer's word that it has withdrawn them all.
-func TestKeys_MayBeNoneAtAll(t *testing.T) {
-	i := newIdentity(t)
-	r := i.with(t)
+func TestKeys_EmptySetRefusesEveryToken(t *testing.T) {
+	i := newTestIssuer(t)
+	r := i.readRequest(t)
 	i.rotate()
-	r.expect(t, i.api(), 401)
+	r.expectStatuses(t, i.api(), 401)
 }
 
-func TestFailedAuthentication_OverTheLimitLetsGoodTokensIn(t *testing.T) {
-	i := newIdentity(t)
+func TestFailedAuthentication_OverLimitAllowsValidTokens(t *testing.T) {
+	i := newTestIssuer(t)
 	synctest.Test(t, func(t *testing.T) {
 		config := i.config()
 		config.Auth.RateLimits.Failed = 2
 		acme := api.New(config).Tenant("acme")
-		known := i.with(t)
-		known.expect(t, acme, 200, 200, 200) // successes do not count
+		known := i.readRequest(t)
+		known.expectStatuses(t, acme, 200, 200, 200) // successes do not count
 		bad := request{path: collection, token: i.token(t, changes{"aud": "x"})}
-		bad.expect(t, acme, 401, 401, 429, 429)
-		known.expect(t, acme, 200)
-		reads.expect(t, acme, 200)
+		bad.expectStatuses(t, acme, 401, 401, 429, 429)
+		known.expectStatuses(t, acme, 200)
+		readRequest.expectStatuses(t, acme, 200)
 		late := request{path: collection, token: i.token(t, changes{"sub": "late"})}
-		late.expect(t, acme, 200, 200) // whoever fails at its address
+		late.expectStatuses(t, acme, 200, 200) // whoever fails at its address
 		for _, r := range []request{
-			fails, {path: collection, token: "-"}, {path: collection, token: "a.b.c"},
-			{path: collection, token: signed(t, ellipticKey(t, "first"), i.claims(nil), nil)},
+			failingRequest, {path: collection, token: "-"}, {path: collection, token: "a.b.c"},
+			{path: collection, token: signToken(t, newES256Key(t, "first"), i.claims(nil), nil)},
 			{path: collection, token: i.token(t, changes{"exp": 1})},
 		} {
-			r.expect(t, acme, 429)
+			r.expectStatuses(t, acme, 429)
 		}
 		time.Sleep(30 * time.Second)
-		late.expect(t, acme, 200)
-		bad.expect(t, acme, 401, 429)
+		late.expectStatuses(t, acme, 200)
+		bad.expectStatuses(t, acme, 401, 429)
 	})
 }
 
 // Nobody above the limit waits for keys that another one fetches.
-func TestFailedAuthentication_OverTheLimitWaitsForNoIssuer(t *testing.T) {
-	i := newIdentity(t)
+func TestFailedAuthentication_OverLimitDoesNotWaitForIssuer(t *testing.T) {
+	i := newTestIssuer(t)
 	config := i.config()
 	config.Auth.RateLimits.Failed = 1
 	acme := api.New(config).Tenant("acme")
-	fails.expect(t, acme, 401)
-	asked, answer := i.slow(t)
+	failingRequest.expectStatuses(t, acme, 401)
+	asked, answer := i.blockResponses(t)
 	first := request{path: collection, token: i.token(t, nil)}
 	var waiting sync.WaitGroup
 	answered := make(chan struct{})
-	waiting.Go(func() { first.expect(t, acme, 200); close(answered) })
+	waiting.Go(func() { first.expectStatuses(t, acme, 200); close(answered) })
 	select {
 	case <-asked:
 	case <-answered:
 		t.Fatal("nobody asked the issuer")
 	}
-	request{path: collection, token: i.token(t, changes{"sub": "late"})}.expect(t, acme, 429)
+	request{path: collection, token: i.token(t, changes{"sub": "late"})}.expectStatuses(t, acme, 429)
 	answer()
 	waiting.Wait()
-	i.answers(nil)
-	i.rotate(ellipticKey(t, "second"))
-	request{path: collection, token: i.token(t, nil)}.expect(t, acme, 200)
+	i.setHandler(nil)
+	i.rotate(newES256Key(t, "second"))
+	request{path: collection, token: i.token(t, nil)}.expectStatuses(t, acme, 200)
 }
 
 // However many attempts run at once, no more are made than could all fail.
-func TestFailedAuthentication_IsLimitedAtOnceToo(t *testing.T) {
-	i := newIdentity(t)
+func TestFailedAuthentication_LimitsConcurrentAttempts(t *testing.T) {
+	i := newTestIssuer(t)
 	config := i.config()
 	config.Auth.RateLimits.Failed = 3
 	acme := api.New(config).Tenant("acme")
-	_, answer := i.slow(t)
+	_, answer := i.blockResponses(t)
 	bad := request{path: collection, token: i.token(t, changes{"aud": "x"})}
 	var waiting sync.WaitGroup
 	for range 3 {
@@ -247,26 +247,26 @@ func TestFailedAuthentication_IsLimitedAtOnceToo(t *testing.T) {
 		waiting.Go(func() {
 			r := bad.build(t, "http://acme.example")
 			r.RemoteAddr = "192.0.2.1"
-			if got := serve(t, acme, r.WithContext(watched{t.Context(), waits})); got.status != 401 {
+			if got := serve(t, acme, r.WithContext(doneNotifier{t.Context(), waits})); got.status != 401 {
 				t.Errorf("under way: %d", got.status)
 			}
 		})
 		<-waits
 	}
-	bad.expect(t, acme, 429)
-	fails.expect(t, acme, 429)
+	bad.expectStatuses(t, acme, 429)
+	failingRequest.expectStatuses(t, acme, 429)
 	answer()
 	waiting.Wait()
-	bad.expect(t, acme, 429)
+	bad.expectStatuses(t, acme, 429)
 }
 
-// watched is a context that tells when somebody waits for its end.
-type watched struct {
+// doneNotifier is a context that tells when somebody waits for its end.
+type doneNotifier struct {
 	context.Context
 	waits chan<- struct{}
 }
 
-func (w watched) Done() <-chan struct{} {
+func (w doneNotifier) Done() <-chan struct{} {
 	w.waits <- struct{}{}
 	return w.Context.Done()
 }

@@ -46,7 +46,7 @@ func (p page) prev() string {
 }
 
 // list reads a page, from a query or from a link as it is.
-func (g *gate) list(from string) page {
+func (g *testAPI) list(from string) page {
 	g.t.Helper()
 	if !strings.HasPrefix(from, "http") {
 		from = collection + from
@@ -62,8 +62,8 @@ func (g *gate) list(from string) page {
 	return p
 }
 
-func TestList_OfNothingIsAnEmptyArrayWithOnlySelf(t *testing.T) {
-	g := newGate(t)
+func TestList_EmptyReturnsEmptyArrayAndSelfLink(t *testing.T) {
+	g := newTestAPI(t)
 	got := g.send(request{path: collection})
 	want := `{"data":[],"links":{"self":{"href":"` + g.url + collection + `"}}}`
 	if got.status != http.StatusOK || got.body != want {
@@ -71,8 +71,8 @@ func TestList_OfNothingIsAnEmptyArrayWithOnlySelf(t *testing.T) {
 	}
 }
 
-func TestList_HoldsTheObjectsWithoutLinksOfTheirOwn(t *testing.T) {
-	g := newGate(t)
+func TestList_ReturnsObjectsWithoutLinks(t *testing.T) {
+	g := newTestAPI(t)
 	g.create("one", "https://a.example")
 	one := g.list("").Data[0]
 	want := fmt.Sprintf(`{"data":[%s],"links":{"self":{"href":"%s%s"}}}`, g.read(one.ID).body, g.url, collection)
@@ -82,7 +82,7 @@ func TestList_HoldsTheObjectsWithoutLinksOfTheirOwn(t *testing.T) {
 }
 
 func TestList_SortsByName(t *testing.T) {
-	g := newGate(t)
+	g := newTestAPI(t)
 	for _, name := range []string{"b", "a", "B", "ä", "c"} {
 		g.create(name)
 	}
@@ -99,8 +99,8 @@ func TestList_SortsByName(t *testing.T) {
 	}
 }
 
-func TestList_HasTenOnAPageUnlessToldOtherwise(t *testing.T) {
-	g := newGate(t)
+func TestList_DefaultLimitIsTen(t *testing.T) {
+	g := newTestAPI(t)
 	for i := range 11 {
 		g.create(fmt.Sprintf("n%02d", i))
 	}
@@ -111,8 +111,8 @@ func TestList_HasTenOnAPageUnlessToldOtherwise(t *testing.T) {
 	}
 }
 
-func TestList_LimitZeroHasOnlySelf(t *testing.T) {
-	g := newGate(t)
+func TestList_LimitZeroReturnsOnlySelfLink(t *testing.T) {
+	g := newTestAPI(t)
 	g.create("one")
 	got := g.send(request{path: collection + "?limit=0"})
 	if want := `{"data":[],"links":{"self":{"href":"` + g.url + collection + `?limit=0"}}}`; got.body != want {
@@ -120,10 +120,10 @@ func TestList_LimitZeroHasOnlySelf(t *testing.T) {
 	}
 }
 
-func TestList_PagesNeitherRepeatNorSkipEqualNames(t *testing.T) {
+func TestList_PagesDoNotRepeatOrSkipEqualNames(t *testing.T) {
 	for _, order := range []string{"+name", "-name"} {
 		t.Run(order, func(t *testing.T) {
-			g := newGate(t)
+			g := newTestAPI(t)
 			var want []string
 			for i := range 13 {
 				want = append(want, g.create([]string{"same", "same", "other"}[i%3]).ID)
@@ -160,8 +160,8 @@ func ids(p page) []string {
 	return all
 }
 
-func TestList_LinksAreAbsoluteAndCarryEveryFilter(t *testing.T) {
-	g := newGate(t)
+func TestList_LinksAreAbsoluteAndKeepParameters(t *testing.T) {
+	g := newTestAPI(t)
 	for i := range 6 {
 		g.create(fmt.Sprintf("n%d", i))
 	}
@@ -190,8 +190,8 @@ func TestList_LinksAreAbsoluteAndCarryEveryFilter(t *testing.T) {
 	}
 }
 
-func TestList_OfARepeatedParameterTheFirstCounts(t *testing.T) {
-	g := newGate(t)
+func TestList_UsesFirstOfRepeatedParameters(t *testing.T) {
+	g := newTestAPI(t)
 	for i := range 6 {
 		g.create(fmt.Sprintf("n%d", i))
 	}
@@ -202,9 +202,9 @@ func TestList_OfARepeatedParameterTheFirstCounts(t *testing.T) {
 	}
 }
 
-func TestList_RefusesWhatIsNoPage(t *testing.T) {
-	g := newGate(t)
-	own, foreign := g.create("own").ID, g.foreign()
+func TestList_RefusesInvalidParameters(t *testing.T) {
+	g := newTestAPI(t)
+	own, foreign := g.create("own").ID, g.createForeign()
 	for _, tt := range []struct{ query, want string }{
 		{"limit=", "WEBINTEGRATIONS-6 limit"},
 		{"limit=101", "WEBINTEGRATIONS-6 limit"},
@@ -237,29 +237,29 @@ func TestList_RefusesWhatIsNoPage(t *testing.T) {
 	}
 }
 
-func TestList_ErrorOfAParameterHasNoPointer(t *testing.T) {
-	got := newGate(t).send(request{path: collection + "?limit=abc"})
+func TestList_ParameterErrorHasNoPointer(t *testing.T) {
+	got := newTestAPI(t).send(request{path: collection + "?limit=abc"})
 	if source := got.document(t).Errors[0].Source; source.Parameter != "limit" || source.Pointer != "" {
 		t.Errorf("source %+v", source)
 	}
 }
 
-func TestList_HoldsTheTenantsOwnOnly(t *testing.T) {
-	g := newGate(t)
-	g.foreign()
+func TestList_ReturnsOnlyOwnTenant(t *testing.T) {
+	g := newTestAPI(t)
+	g.createForeign()
 	g.create("own")
 	for query, want := range map[string]string{
 		"": "own", "?tenantId=acme": "own", "?tenantId=globex": "", "?tenantId=": "", "?tenantId=globex&limit=1": "",
 	} {
 		p := g.list(query)
-		if p.names() != want || p.Links.Self.Href != g.url+collection+sorted(query) {
+		if p.names() != want || p.Links.Self.Href != g.url+collection+sortQuery(query) {
 			t.Errorf("%s: %q with self %s, want %q", query, p.names(), p.Links.Self.Href, want)
 		}
 	}
 }
 
-// sorted is a query in the order that links have.
-func sorted(query string) string {
+// sortQuery is a query in the order that links have.
+func sortQuery(query string) string {
 	if query == "" {
 		return ""
 	}
@@ -267,8 +267,8 @@ func sorted(query string) string {
 	return "?" + values.Encode()
 }
 
-func TestLinks_AreOfTheSchemeAndHostThatWereSettled(t *testing.T) {
-	g := newGate(t)
+func TestLinks_UseSchemeAndHostOfRequestURL(t *testing.T) {
+	g := newTestAPI(t)
 	handler := api.New(g.config).Tenant("acme")
 	for _, tt := range []struct {
 		rule         string

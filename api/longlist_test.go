@@ -9,7 +9,7 @@ import (
 
 // createLong makes web integrations without the API's limits, each with so many
 // bytes of origins.
-func (g *gate) createLong(bytes ...int) (want []string) {
+func (g *testAPI) createLong(bytes ...int) (want []string) {
 	g.t.Helper()
 	for i, n := range bytes {
 		w := benchIntegration(fmt.Sprintf("n%02d", i))
@@ -22,9 +22,9 @@ func (g *gate) createLong(bytes ...int) (want []string) {
 	return want
 }
 
-func TestList_OfLongEntriesHasShorterPagesThatLeadOn(t *testing.T) {
+func TestList_ShortensPagesWithLongEntries(t *testing.T) {
 	const kb = 1000
-	g := newGate(t)
+	g := newTestAPI(t)
 	want := g.createLong(100*kb, 100*kb, 100*kb, 10*kb, 1000*kb, 0, 1000*kb, 1000*kb, 0, 0, 200*kb, 200*kb, 3*kb)
 	backwards := slices.Clone(want)
 	slices.Reverse(backwards)

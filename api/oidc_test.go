@@ -12,8 +12,8 @@ import (
 	"originwarden/api/auth"
 )
 
-func TestAccessToken_IsHeldToItsClaims(t *testing.T) {
-	i := newIdentity(t)
+func TestAccessToken_ValidatesClaims(t *testing.T) {
+	i := newTestIssuer(t)
 	acme := i.api()
 	now := time.Now().Unix()
 	const admin, reader, elsewhere, refused = 201, 403, 403, 401
@@ -89,22 +89,22 @@ func TestAccessToken_IsHeldToItsClaims(t *testing.T) {
 	} {
 		t.Run(tt.rule, func(t *testing.T) {
 			token := i.token(t, tt.changed)
-			request{path: collection, token: token}.expect(t, acme, tt.read, tt.read)
-			request{method: "POST", path: collection, body: `{"name":"n"}`, token: token}.expect(t, acme, tt.write)
+			request{path: collection, token: token}.expectStatuses(t, acme, tt.read, tt.read)
+			request{method: "POST", path: collection, body: `{"name":"n"}`, token: token}.expectStatuses(t, acme, tt.write)
 		})
 	}
 }
 
-func TestAccessToken_SaysWhoCreates(t *testing.T) {
-	i := newIdentity(t)
-	got := request{method: "POST", path: collection, body: `{"name":"n"}`, token: i.token(t, changes{"sub": "auth0|Zoë"})}.to(t, i.api())
+func TestAccessToken_SubjectIsCreatedBy(t *testing.T) {
+	i := newTestIssuer(t)
+	got := request{method: "POST", path: collection, body: `{"name":"n"}`, token: i.token(t, changes{"sub": "auth0|Zoë"})}.sendTo(t, i.api())
 	if made := got.integration(t); made.CreatedBy != "auth0|Zoë" || made.TenantID != "acme" {
 		t.Errorf("%d %s", got.status, got.body)
 	}
 }
 
-func TestAccessToken_ClaimsAndRoleHaveTheirNames(t *testing.T) {
-	i := newIdentity(t)
+func TestAccessToken_UsesConfiguredClaimsAndRole(t *testing.T) {
+	i := newTestIssuer(t)
 	config := i.config()
 	config.Auth.OIDC.TenantClaim, config.Auth.OIDC.RoleClaim, config.Auth.OIDC.AdminRole = "https://x.example/tenant", "realm.roles", "boss"
 	acme := api.New(config).Tenant("acme")
@@ -118,14 +118,14 @@ func TestAccessToken_ClaimsAndRoleHaveTheirNames(t *testing.T) {
 		{"the default claims", changes{"roles": "boss"}, 403},
 		{"a path is none", changes{"https://x.example/tenant": "acme", "realm": map[string]string{"roles": "boss"}}, 403},
 	} {
-		if got := (request{method: "POST", path: collection, body: `{"name":"n"}`, token: i.token(t, tt.changed)}).to(t, acme); got.status != tt.want {
+		if got := (request{method: "POST", path: collection, body: `{"name":"n"}`, token: i.token(t, tt.changed)}).sendTo(t, acme); got.status != tt.want {
 			t.Errorf("%s: %d %s, want %d", tt.rule, got.status, got.body, tt.want)
 		}
 	}
 }
 
-func TestAccessToken_CannotBeReadTwoWays(t *testing.T) {
-	i := newIdentity(t)
+func TestAccessToken_RefusesAmbiguousClaims(t *testing.T) {
+	i := newTestIssuer(t)
 	acme := i.api()
 	good := string(i.claims(nil))
 	for rule, payload := range map[string]string{
@@ -145,26 +145,26 @@ func TestAccessToken_CannotBeReadTwoWays(t *testing.T) {
 		"a list":                            "[" + good + "]",
 		"nothing":                           "",
 	} {
-		if got := (request{path: collection, token: signed(t, i.keys[0], []byte(payload), nil)}).to(t, acme); got.status != 401 {
+		if got := (request{path: collection, token: signToken(t, i.keys[0], []byte(payload), nil)}).sendTo(t, acme); got.status != 401 {
 			t.Errorf("%s: %d", rule, got.status)
 		}
 	}
 }
 
-func TestAccessToken_OfTheGreatestLength(t *testing.T) {
-	i := newIdentity(t)
+func TestAccessToken_LimitsLength(t *testing.T) {
+	i := newTestIssuer(t)
 	acme := i.api()
 	fit := func(n int) string { return i.token(t, changes{"x": strings.Repeat("x", n)}) }
 	n := 5000
 	for len(fit(n+1)) <= 8192 {
 		n++
 	}
-	request{path: collection, token: fit(n)}.expect(t, acme, 200)
-	request{path: collection, token: fit(n + 1)}.expect(t, acme, 401)
+	request{path: collection, token: fit(n)}.expectStatuses(t, acme, 200)
+	request{path: collection, token: fit(n + 1)}.expectStatuses(t, acme, 401)
 }
 
-func TestAccessToken_FailsLikeAnyOther(t *testing.T) {
-	i := newIdentity(t)
+func TestAccessToken_FailsWithTheSameResponseForEveryCause(t *testing.T) {
+	i := newTestIssuer(t)
 	var refused []error
 	config := i.config()
 	config.Observe = func(_ context.Context, o api.Outcome) { refused = append(refused, o.Refused) }
@@ -172,9 +172,9 @@ func TestAccessToken_FailsLikeAnyOther(t *testing.T) {
 	var first string
 	for _, token := range []string{
 		"-", "unknown", i.token(t, changes{"exp": 1}), i.token(t, changes{"iss": "x"}), i.token(t, changes{"aud": "x"}),
-		signed(t, ellipticKey(t, "first"), i.claims(nil), nil), signed(t, ellipticKey(t, "unknown"), i.claims(nil), nil), "a.b.c",
+		signToken(t, newES256Key(t, "first"), i.claims(nil), nil), signToken(t, newES256Key(t, "unknown"), i.claims(nil), nil), "a.b.c",
 	} {
-		got := request{path: collection, token: token}.to(t, acme)
+		got := request{path: collection, token: token}.sendTo(t, acme)
 		body := strings.Replace(got.body, got.document(t).TraceID, "", 1)
 		if first == "" {
 			first = body
@@ -190,8 +190,8 @@ func TestAccessToken_FailsLikeAnyOther(t *testing.T) {
 	}
 }
 
-func TestAccessToken_ThatIsRefusedTellsTheOperatorWhy(t *testing.T) {
-	i := newIdentity(t)
+func TestAccessToken_RefusalReportsReasonToOperator(t *testing.T) {
+	i := newTestIssuer(t)
 	var refused error
 	config := i.config()
 	config.Observe = func(_ context.Context, o api.Outcome) { refused = o.Refused }
@@ -203,36 +203,36 @@ func TestAccessToken_ThatIsRefusedTellsTheOperatorWhy(t *testing.T) {
 		{i.token(t, changes{"nbf": time.Now().Unix() + 100}), "not valid yet"},
 		{i.token(t, changes{"cnf": nil}), "not a bearer token"},
 		{i.token(t, changes{"sub": ""}), "subject"},
-		{signed(t, ellipticKey(t, "first"), i.claims(nil), nil), "signature"},
-		{forged(`{"alg":"none"}`, i.claims(nil), nil), "algorithm"},
+		{signToken(t, newES256Key(t, "first"), i.claims(nil), nil), "signature"},
+		{encodeToken(`{"alg":"none"}`, i.claims(nil), nil), "algorithm"},
 	} {
-		request{path: collection, token: tt.token}.expect(t, acme, 401)
+		request{path: collection, token: tt.token}.expectStatuses(t, acme, 401)
 		if refused == nil || !strings.Contains(refused.Error(), tt.why) {
 			t.Errorf("%v, want %q", refused, tt.why)
 		}
 	}
 }
 
-func TestAccessToken_ThatIsRefusedIsNotQuoted(t *testing.T) {
+func TestAccessToken_RefusalDoesNotQuoteToken(t *testing.T) {
 	const secret = "s3cr3t"
-	i := newIdentity(t)
+	i := newTestIssuer(t)
 	var refused []error
 	config := i.config()
 	config.Observe = func(_ context.Context, o api.Outcome) { refused = append(refused, o.Refused) }
 	acme := api.New(config).Tenant("acme")
 	first := i.keys[0]
 	tokens := []string{
-		forged(`{"alg":"s3cr3t"}`, i.claims(nil), nil), forged(`{"s3cr3t":1,"s3cr3t":1}`, i.claims(nil), nil), forged(`s3cr3t`, nil, nil),
-		forged(`{"alg":"ES256","kid":"s3cr3t"}`, i.claims(nil), nil), forged(`{"alg":"ES256","jwk":"s3cr3t"}`, i.claims(nil), nil),
-		forged(`{"alg":"ES256","jwk":{"kty":"s3cr3t"}}`, i.claims(nil), nil), forged(`{"alg":"ES256","jwk":{"kty":"EC","crv":"s3cr3t"}}`, i.claims(nil), nil),
-		"s3cr3t.s3cr3t.s3cr3t", signed(t, first, []byte("s3cr3t"), nil), signed(t, first, []byte(`{"s3cr3t":1,"s3cr3t":1}`), nil),
-		signed(t, first, i.claims(nil), map[string]any{"typ": secret}), signed(t, first, i.claims(nil), map[string]any{"crit": []string{secret}, secret: 1}),
+		encodeToken(`{"alg":"s3cr3t"}`, i.claims(nil), nil), encodeToken(`{"s3cr3t":1,"s3cr3t":1}`, i.claims(nil), nil), encodeToken(`s3cr3t`, nil, nil),
+		encodeToken(`{"alg":"ES256","kid":"s3cr3t"}`, i.claims(nil), nil), encodeToken(`{"alg":"ES256","jwk":"s3cr3t"}`, i.claims(nil), nil),
+		encodeToken(`{"alg":"ES256","jwk":{"kty":"s3cr3t"}}`, i.claims(nil), nil), encodeToken(`{"alg":"ES256","jwk":{"kty":"EC","crv":"s3cr3t"}}`, i.claims(nil), nil),
+		"s3cr3t.s3cr3t.s3cr3t", signToken(t, first, []byte("s3cr3t"), nil), signToken(t, first, []byte(`{"s3cr3t":1,"s3cr3t":1}`), nil),
+		signToken(t, first, i.claims(nil), map[string]any{"typ": secret}), signToken(t, first, i.claims(nil), map[string]any{"crit": []string{secret}, secret: 1}),
 	}
 	for _, claim := range []string{"iss", "aud", "sub", "exp", "nbf", "iat", "cnf"} {
 		tokens = append(tokens, i.token(t, changes{claim: secret + "\n"}))
 	}
 	for _, token := range tokens {
-		request{path: collection, token: token}.expect(t, acme, 401)
+		request{path: collection, token: token}.expectStatuses(t, acme, 401)
 	}
 	for n, err := range refused {
 		if err == nil || strings.Contains(err.Error(), secret) {
@@ -241,32 +241,32 @@ func TestAccessToken_ThatIsRefusedIsNotQuoted(t *testing.T) {
 	}
 }
 
-func TestAccessToken_WithoutAnAudienceNoneCounts(t *testing.T) {
-	i := newIdentity(t)
+func TestAccessToken_IsRefusedWithoutConfiguredAudience(t *testing.T) {
+	i := newTestIssuer(t)
 	config := i.config()
 	config.Auth.OIDC.Audience = ""
 	acme := api.New(config).Tenant("acme")
 	for _, aud := range []any{audience, "", absent, []string{""}} {
-		request{path: collection, token: i.token(t, changes{"aud": aud})}.expect(t, acme, 401)
+		request{path: collection, token: i.token(t, changes{"aud": aud})}.expectStatuses(t, acme, 401)
 	}
 }
 
-func TestAccessToken_WithoutAnIssuerIsUnknown(t *testing.T) {
-	i := newIdentity(t)
-	request{path: collection, token: i.token(t, nil)}.expect(t, handlerOf(empty()), 401)
+func TestAccessToken_IsRefusedWithoutConfiguredIssuer(t *testing.T) {
+	i := newTestIssuer(t)
+	request{path: collection, token: i.token(t, nil)}.expectStatuses(t, newHandler(empty()), 401)
 	if i.calls() != 0 {
 		t.Errorf("the issuer was asked %d times", i.calls())
 	}
 }
 
-func TestAccessToken_IsLimitedLikeAnyOther(t *testing.T) {
-	i := newIdentity(t)
+func TestAccessToken_IsRateLimitedPerSubject(t *testing.T) {
+	i := newTestIssuer(t)
 	config := i.config()
 	config.Auth.Tokens = append(config.Auth.Tokens, tokenFor("static")) // whose subject is ops
 	config.Auth.RateLimits = auth.RateLimits{Tier1: 1}
 	acme := api.New(config).Tenant("acme")
-	request{path: collection, token: i.token(t, nil)}.expect(t, acme, 200, 429)
-	request{path: collection, token: i.token(t, changes{"exp": time.Now().Add(time.Minute).Unix()})}.expect(t, acme, 429)
-	request{path: collection, token: i.token(t, changes{"sub": "ops"})}.expect(t, acme, 200, 429)
-	request{path: collection, token: "static"}.expect(t, acme, 200, 429) // not the issuer's ops
+	request{path: collection, token: i.token(t, nil)}.expectStatuses(t, acme, 200, 429)
+	request{path: collection, token: i.token(t, changes{"exp": time.Now().Add(time.Minute).Unix()})}.expectStatuses(t, acme, 429)
+	request{path: collection, token: i.token(t, changes{"sub": "ops"})}.expectStatuses(t, acme, 200, 429)
+	request{path: collection, token: "static"}.expectStatuses(t, acme, 200, 429) // not the issuer's ops
 }

@@ -18,14 +18,14 @@ import (
 	"originwarden/api"
 )
 
-// published is the document that clients get.
-var published = sync.OnceValues(func() (*openapi3.T, error) {
+// loadOpenAPI is the document that clients get.
+var loadOpenAPI = sync.OnceValues(func() (*openapi3.T, error) {
 	return openapi3.NewLoader().LoadFromData(api.OpenAPI())
 })
 
-func contract(t testing.TB) *openapi3.T {
+func openAPIDocument(t testing.TB) *openapi3.T {
 	t.Helper()
-	document, err := published()
+	document, err := loadOpenAPI()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +33,7 @@ func contract(t testing.TB) *openapi3.T {
 }
 
 func TestOpenAPI_IsAValidDocument(t *testing.T) {
-	document := contract(t)
+	document := openAPIDocument(t)
 	if err := document.Validate(t.Context()); err != nil {
 		t.Error(err)
 	}
@@ -42,10 +42,10 @@ func TestOpenAPI_IsAValidDocument(t *testing.T) {
 	}
 }
 
-func TestOpenAPI_HasTheRoutesOfTheCodeAndNoOthers(t *testing.T) {
-	g := newGate(t)
+func TestOpenAPI_DescribesExactlyTheRoutes(t *testing.T) {
+	g := newTestAPI(t)
 	id := g.create("n").ID
-	paths := contract(t).Paths.Map()
+	paths := openAPIDocument(t).Paths.Map()
 	if want := []string{refusedOrigins, collection, collection + "/{id}"}; !slices.Equal(slices.Sorted(maps.Keys(paths)), want) {
 		t.Errorf("paths %v, want %v", slices.Sorted(maps.Keys(paths)), want)
 	}
@@ -64,54 +64,54 @@ func TestOpenAPI_HasTheRoutesOfTheCodeAndNoOthers(t *testing.T) {
 	}
 }
 
-func TestOpenAPI_IsNobodysToChange(t *testing.T) {
+func TestOpenAPI_ReturnsCopy(t *testing.T) {
 	api.OpenAPI()[0] = '#'
 	if !bytes.HasPrefix(api.OpenAPI(), []byte("openapi: 3.0.3\n")) {
 		t.Error("a caller changed the document for all")
 	}
 }
 
-// held is next, with every request that it accepts and every response that it
+// validateExchanges is next, with every request that it accepts and every response that it
 // gives held to the published document.
-func held(t testing.TB, next http.Handler) http.Handler {
-	document := contract(t)
+func validateExchanges(t testing.TB, next http.Handler) http.Handler {
+	document := openAPIDocument(t)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked, target := &bytes.Buffer{}, *r.URL
 		spied := r.Clone(r.Context())
 		if r.Body != nil {
 			spied.Body = io.NopCloser(io.TeeReader(r.Body, asked)) // a body is read no further than the API reads it
 		}
-		got := &exchanged{ResponseWriter: w}
+		got := &responseCapture{ResponseWriter: w}
 		next.ServeHTTP(got, spied)
 		r = r.Clone(r.Context())
 		r.URL, r.Body = &target, io.NopCloser(asked)
-		if err := got.keep(document, r); err != nil {
+		if err := got.validate(document, r); err != nil {
 			t.Errorf("%s %s: %d is not as published: %v", r.Method, r.URL, got.status, err)
 		}
 	})
 }
 
-// exchanged is a response as it goes out.
-type exchanged struct {
+// responseCapture is a response as it goes out.
+type responseCapture struct {
 	http.ResponseWriter
 	status int
 	body   bytes.Buffer
 }
 
-func (e *exchanged) WriteHeader(status int) {
+func (e *responseCapture) WriteHeader(status int) {
 	e.status = status
 	e.ResponseWriter.WriteHeader(status)
 }
 
-func (e *exchanged) Write(p []byte) (int, error) {
+func (e *responseCapture) Write(p []byte) (int, error) {
 	e.body.Write(p)
 	return e.ResponseWriter.Write(p)
 }
 
 // keep returns what about the exchange is not as the document says. A request
 // that was refused may be anything.
-func (e *exchanged) keep(document *openapi3.T, r *http.Request) error {
-	route, parameters := routeOf(document, r)
+func (e *responseCapture) validate(document *openapi3.T, r *http.Request) error {
+	route, parameters := findRoute(document, r)
 	options := &openapi3filter.Options{
 		IncludeResponseStatus: true, ExcludeResponseBody: r.Method == http.MethodHead,
 		AuthenticationFunc: openapi3filter.NoopAuthenticationFunc,
@@ -132,12 +132,12 @@ func (e *exchanged) keep(document *openapi3.T, r *http.Request) error {
 	if err := openapi3filter.ValidateResponse(r.Context(), answered); err != nil {
 		return err
 	}
-	return headersOf(route.Operation.Responses.Status(e.status), e.Header())
+	return checkHeaders(route.Operation.Responses.Status(e.status), e.Header())
 }
 
-// headersOf returns which headers are described and not there, though they have
+// checkHeaders returns which headers are described and not there, though they have
 // to be, or there and not described.
-func headersOf(response *openapi3.ResponseRef, header http.Header) error {
+func checkHeaders(response *openapi3.ResponseRef, header http.Header) error {
 	if response == nil {
 		return fmt.Errorf("the status is not described")
 	}
@@ -156,9 +156,9 @@ func headersOf(response *openapi3.ResponseRef, header http.Header) error {
 	return nil
 }
 
-// routeOf finds what the document says of a request: one of its operations, or
+// findRoute finds what the document says of a request: one of its operations, or
 // what it says of all paths and methods that it does not have.
-func routeOf(document *openapi3.T, r *http.Request) (*routers.Route, map[string]string) {
+func findRoute(document *openapi3.T, r *http.Request) (*routers.Route, map[string]string) {
 	path := r.URL.EscapedPath()
 	for template, item := range document.Paths.Map() {
 		prefix, _, isItem := strings.Cut(template, "{id}")

@@ -10,8 +10,8 @@ import (
 	"originwarden/store"
 )
 
-func TestOutcome_IsToldOnceForEveryRequest(t *testing.T) {
-	g := newGate(t)
+func TestOutcome_IsReportedOncePerRequest(t *testing.T) {
+	g := newTestAPI(t)
 	id := g.create("n").ID
 	var all []api.Outcome
 	g.config.Observe = func(_ context.Context, o api.Outcome) {
@@ -49,14 +49,14 @@ func TestOutcome_IsToldOnceForEveryRequest(t *testing.T) {
 	}
 }
 
-func TestOutcome_OfAFailureOfTheStore(t *testing.T) {
+func TestOutcome_ReportsStoreFailure(t *testing.T) {
 	var all []api.Outcome
-	config := configOf(&hooks{page: func(context.Context, string, store.Query) (store.Page, error) { return store.Page{}, errInside }})
+	config := newConfig(&hooks{page: func(context.Context, string, store.Query) (store.Page, error) { return store.Page{}, errInside }})
 	config.Observe = func(_ context.Context, o api.Outcome) {
 		o.Call = api.Call{} // see TestCall
 		all = append(all, o)
 	}
-	reads.expect(t, api.New(config).Tenant("acme"), 503)
+	readRequest.expectStatuses(t, api.New(config).Tenant("acme"), 503)
 	if want := (api.Outcome{Route: collection, Method: "GET", Status: 503, Code: "STORE_UNAVAILABLE"}); len(all) != 1 || all[0] != want {
 		t.Errorf("told %+v, want %+v", all, want)
 	}

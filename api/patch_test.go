@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-func TestPatch_AnswersWithoutBodyAndWithItsRevision(t *testing.T) {
-	g := newGate(t)
+func TestPatch_ReturnsRevisionWithoutBody(t *testing.T) {
+	g := newTestAPI(t)
 	id := g.create("n", "https://a.example").ID
 	got := g.patch(id, `[{"op":"replace","path":"/name","value":"m"}]`)
 	revision := g.revision()
@@ -23,7 +23,7 @@ func TestPatch_AnswersWithoutBodyAndWithItsRevision(t *testing.T) {
 }
 
 func TestPatch_ReplacesNameAndValidOrigins(t *testing.T) {
-	g := newGate(t)
+	g := newTestAPI(t)
 	for _, tt := range []struct{ rule, body, name, entries string }{
 		{"the name", `[{"op":"replace","path":"/name","value":"m"}]`, "m", "https://old.example"},
 		{"an array", `[{"op":"replace","path":"/validOrigins","value":["https://A.example","https://b.example"]}]`, "n", "https://A.example https://b.example"},
@@ -48,20 +48,20 @@ func TestPatch_ReplacesNameAndValidOrigins(t *testing.T) {
 				t.Errorf("now %s %v, want %s %s", after.Name, after.ValidOrigins, tt.name, tt.entries)
 			}
 			after.Name, after.ValidOrigins, after.LastUpdated = before.Name, before.ValidOrigins, before.LastUpdated
-			if a, b := inJSON(after), inJSON(before); a != b {
+			if a, b := toJSON(after), toJSON(before); a != b {
 				t.Errorf("it changed what nobody asked for: %s, was %s", a, b)
 			}
 		})
 	}
 }
 
-func inJSON(v any) string {
+func toJSON(v any) string {
 	b, _ := json.Marshal(v)
 	return string(b)
 }
 
 func TestPatch_AppliesAllOrNothing(t *testing.T) {
-	g := newGate(t)
+	g := newTestAPI(t)
 	w := g.create("n", "https://old.example")
 	const unreadable, whole = "BAD_REQUEST", "WEBINTEGRATIONS-4"
 	const name, entries = "WEBINTEGRATIONS-6 /name", "WEBINTEGRATIONS-6 /validOrigins"
@@ -143,17 +143,17 @@ func TestPatch_AppliesAllOrNothing(t *testing.T) {
 	}
 }
 
-func TestPatch_MoreMistakesThanAnybodyReadsAreCut(t *testing.T) {
-	g := newGate(t)
+func TestPatch_LimitsNumberOfErrors(t *testing.T) {
+	g := newTestAPI(t)
 	got := g.patch(g.create("n").ID, `[`+strings.Repeat(`1,`, 1000)+`1]`)
 	if n := len(got.document(t).Errors); got.status != http.StatusBadRequest || n != g.config.Limits.Origins+1 {
 		t.Errorf("%d with %d errors", got.status, n)
 	}
 }
 
-func TestPatch_OfNothingChangesNothing(t *testing.T) {
-	g := newGate(t)
-	id, before := g.past("n")
+func TestPatch_EmptyChangesNothing(t *testing.T) {
+	g := newTestAPI(t)
+	id, before := g.createInPast("n")
 	g.create("another, which takes the next revision")
 	revision := g.revision()
 	got := g.patch(id, `[]`)
@@ -165,9 +165,9 @@ func TestPatch_OfNothingChangesNothing(t *testing.T) {
 	}
 }
 
-func TestPatch_ByEqualValuesIsAWrite(t *testing.T) {
-	g := newGate(t)
-	id, before := g.past("n")
+func TestPatch_WithEqualValuesIsAWrite(t *testing.T) {
+	g := newTestAPI(t)
+	id, before := g.createInPast("n")
 	if got := g.patch(id, `[{"op":"replace","path":"/name","value":"n"}]`); got.status != http.StatusNoContent {
 		t.Fatalf("%d %s", got.status, got.body)
 	}
@@ -184,11 +184,11 @@ func TestPatch_ByEqualValuesIsAWrite(t *testing.T) {
 	}
 }
 
-func TestPatch_OfAWebIntegrationThatIsNotThere(t *testing.T) {
-	g := newGate(t)
+func TestPatch_Returns404ForMissingWebIntegration(t *testing.T) {
+	g := newTestAPI(t)
 	gone := g.create("n").ID
 	g.send(request{method: "DELETE", path: collection + "/" + gone})
-	for rule, id := range map[string]string{"deleted": gone, "another tenant's": g.foreign()} {
+	for rule, id := range map[string]string{"deleted": gone, "another tenant's": g.createForeign()} {
 		for _, body := range []string{`[]`, `[{"op":"replace","path":"/name","value":"m"}]`} {
 			if got := g.patch(id, body); got.status != http.StatusNotFound || got.problems(t) != "WEBINTEGRATIONS_NOT_FOUND" {
 				t.Errorf("%s, %s: %d %s", rule, body, got.status, got.body)

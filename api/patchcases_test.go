@@ -30,8 +30,8 @@ func patchCases(t testing.TB) []patchCase {
 	return all
 }
 
-func TestPatch_IsReadAsTheRFCsSay(t *testing.T) {
-	g := newGate(t)
+func TestPatch_FollowsRFCs(t *testing.T) {
+	g := newTestAPI(t)
 	cases := patchCases(t)
 	if len(cases) < 90 {
 		t.Errorf("only %d cases", len(cases))

@@ -6,7 +6,7 @@ import (
 )
 
 func TestIfMatch_GuardsWrites(t *testing.T) {
-	g := newGate(t)
+	g := newTestAPI(t)
 	for _, tt := range []struct {
 		rule  string
 		lines func(tag string) []string
@@ -54,7 +54,7 @@ func TestIfMatch_GuardsWrites(t *testing.T) {
 }
 
 // sendLines sends r with several lines of one header.
-func (g *gate) sendLines(r request, name string, lines []string) reply {
+func (g *testAPI) sendLines(r request, name string, lines []string) reply {
 	g.t.Helper()
 	transport := g.client.Transport
 	g.client.Transport = roundTrip(func(req *http.Request) (*http.Response, error) {
@@ -72,19 +72,19 @@ type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-func TestIfMatch_OfAnEmptyPatchIsHeldToo(t *testing.T) {
-	g := newGate(t)
+func TestIfMatch_AppliesToEmptyPatch(t *testing.T) {
+	g := newTestAPI(t)
 	path := collection + "/" + g.create("n").ID
 	if got := g.send(request{method: "PATCH", path: path, body: `[]`, header: map[string]string{"If-Match": `"x"`}}); got.status != http.StatusPreconditionFailed {
 		t.Errorf("%d", got.status)
 	}
 }
 
-func TestIfMatch_DoesNotHideThatThereIsNothing(t *testing.T) {
-	g := newGate(t)
+func TestIfMatch_MissingWebIntegrationReturns404(t *testing.T) {
+	g := newTestAPI(t)
 	for _, method := range []string{"PATCH", "DELETE"} {
 		for _, tag := range []string{"*", `"1"`} {
-			got := g.send(request{method: method, path: collection + "/" + g.foreign(), body: `[]`, header: map[string]string{"If-Match": tag}})
+			got := g.send(request{method: method, path: collection + "/" + g.createForeign(), body: `[]`, header: map[string]string{"If-Match": tag}})
 			if got.status != http.StatusNotFound {
 				t.Errorf("%s If-Match %s: %d, want 404", method, tag, got.status)
 			}
@@ -92,8 +92,8 @@ func TestIfMatch_DoesNotHideThatThereIsNothing(t *testing.T) {
 	}
 }
 
-func TestIfNoneMatch_SavesTheBody(t *testing.T) {
-	g := newGate(t)
+func TestIfNoneMatch_Returns304(t *testing.T) {
+	g := newTestAPI(t)
 	id := g.create("n").ID
 	tag := g.read(id).header.Get("ETag")
 	for value, want := range map[string]int{

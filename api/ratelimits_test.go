@@ -16,32 +16,32 @@ import (
 	"originwarden/store"
 )
 
-// limitedTo is the API with limits over a store that has nothing, on the hosts
+// newRateLimited is the API with limits over a store that has nothing, on the hosts
 // of acme and globex.
-func limitedTo(limits auth.RateLimits) (acme, globex http.Handler) {
-	config := configOf(empty())
+func newRateLimited(limits auth.RateLimits) (acme, globex http.Handler) {
+	config := newConfig(empty())
 	config.Auth.RateLimits = limits
 	a := api.New(config)
 	return a.Tenant("acme"), a.Tenant("globex")
 }
 
 // as sends r to handler from an address.
-func (r request) as(t testing.TB, handler http.Handler, from string) reply {
+func (r request) sendFrom(t testing.TB, handler http.Handler, from string) reply {
 	t.Helper()
 	built := r.build(t, "http://acme.example")
 	built.RemoteAddr = from
 	return serve(t, handler, built)
 }
 
-func (r request) to(t testing.TB, handler http.Handler) reply {
+func (r request) sendTo(t testing.TB, handler http.Handler) reply {
 	t.Helper()
-	return r.as(t, handler, "192.0.2.1:1234")
+	return r.sendFrom(t, handler, "192.0.2.1:1234")
 }
 
 var (
-	reads  = request{method: "GET", path: collection}
-	writes = request{method: "POST", path: collection, body: `{"name":"n"}`}
-	fails  = request{method: "GET", path: collection, token: "unknown"}
+	readRequest    = request{method: "GET", path: collection}
+	writeRequest   = request{method: "POST", path: collection, body: `{"name":"n"}`}
+	failingRequest = request{method: "GET", path: collection, token: "unknown"}
 )
 
 // empty is a store that has nothing and takes everything.
@@ -65,21 +65,21 @@ func empty() *hooks {
 }
 
 // expect sends r as often as there are statuses.
-func (r request) expect(t testing.TB, handler http.Handler, statuses ...int) {
+func (r request) expectStatuses(t testing.TB, handler http.Handler, statuses ...int) {
 	t.Helper()
 	for i, want := range statuses {
-		if got := r.to(t, handler); got.status != want {
+		if got := r.sendTo(t, handler); got.status != want {
 			t.Errorf("%s of %s, %d: %d %s, want %d", r.method, r.token, i+1, got.status, got.body, want)
 		}
 	}
 }
 
-func TestRateLimit_IsAnsweredAsPublished(t *testing.T) {
+func TestRateLimit_ReturnsDocumentedResponse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		acme, _ := limitedTo(auth.RateLimits{Tier1: 2})
-		reads.expect(t, acme, 200, 200)
+		acme, _ := newRateLimited(auth.RateLimits{Tier1: 2})
+		readRequest.expectStatuses(t, acme, 200, 200)
 		time.Sleep(10 * time.Second)
-		got := reads.to(t, acme)
+		got := readRequest.sendTo(t, acme)
 		e := got.document(t).Errors[0]
 		if got.status != 429 || got.header.Get("Retry-After") != "20" || e.Code != "HTTP-429" ||
 			e.Title != "API rate limit reached." || e.Detail != "You need to wait 20 seconds until limit is lifted." {
@@ -93,24 +93,24 @@ func TestRateLimit_IsAnsweredAsPublished(t *testing.T) {
 	})
 }
 
-func TestRateLimit_IsOverWhenItSays(t *testing.T) {
+func TestRateLimit_EndsAtRetryAfter(t *testing.T) {
 	for _, limit := range []int{1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60} {
-		for name, r := range map[string]request{"tier 1": reads, "tier 2": writes, "failed": fails} {
+		for name, r := range map[string]request{"tier 1": readRequest, "tier 2": writeRequest, "failed": failingRequest} {
 			t.Run(fmt.Sprint(name, " of ", limit), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					acme, _ := limitedTo(auth.RateLimits{Tier1: limit, Tier2: limit, Failed: limit})
+					acme, _ := newRateLimited(auth.RateLimits{Tier1: limit, Tier2: limit, Failed: limit})
 					for range limit {
-						r.to(t, acme)
+						r.sendTo(t, acme)
 					}
 					for range 5 {
-						got := r.to(t, acme)
+						got := r.sendTo(t, acme)
 						if want := strconv.Itoa(60 / limit); got.status != 429 || got.header.Get("Retry-After") != want {
 							t.Fatalf("%d, Retry-After %s, want %s", got.status, got.header.Get("Retry-After"), want)
 						}
 						time.Sleep(time.Minute/time.Duration(limit) - time.Millisecond)
-						r.expect(t, acme, 429)
+						r.expectStatuses(t, acme, 429)
 						time.Sleep(time.Millisecond)
-						if got := r.to(t, acme); got.status == 429 {
+						if got := r.sendTo(t, acme); got.status == 429 {
 							t.Fatalf("it was over: %s", got.body)
 						}
 					}
@@ -121,22 +121,22 @@ func TestRateLimit_IsOverWhenItSays(t *testing.T) {
 }
 
 // Fractions of what a minute fills do not add up exactly.
-func TestRateLimit_IsOverWhenItSaysAfterAnyWaits(t *testing.T) {
-	for name, r := range map[string]request{"tier 1": reads, "failed": fails} {
+func TestRateLimit_EndsAtRetryAfterAfterPartialWaits(t *testing.T) {
+	for name, r := range map[string]request{"tier 1": readRequest, "failed": failingRequest} {
 		for _, limit := range []int{2, 3, 7, 9, 13, 29} {
 			synctest.Test(t, func(t *testing.T) {
-				acme, _ := limitedTo(auth.RateLimits{Tier1: limit, Failed: limit})
+				acme, _ := newRateLimited(auth.RateLimits{Tier1: limit, Failed: limit})
 				for n := range 200 {
-					got := r.to(t, acme)
+					got := r.sendTo(t, acme)
 					if got.status != 429 {
 						continue
 					}
 					time.Sleep(time.Duration(n%7) * 100 * time.Millisecond)
-					if got = r.to(t, acme); got.status != 429 {
+					if got = r.sendTo(t, acme); got.status != 429 {
 						continue
 					}
 					seconds, _ := strconv.Atoi(got.header.Get("Retry-After"))
-					if time.Sleep(time.Duration(seconds) * time.Second); r.to(t, acme).status == 429 {
+					if time.Sleep(time.Duration(seconds) * time.Second); r.sendTo(t, acme).status == 429 {
 						t.Fatalf("%s of %d, request %d: after %d seconds: 429", name, limit, n, seconds)
 					}
 				}
@@ -145,28 +145,28 @@ func TestRateLimit_IsOverWhenItSaysAfterAnyWaits(t *testing.T) {
 	}
 }
 
-func TestRateLimit_WaitsAreWholeSecondsRoundedUp(t *testing.T) {
+func TestRateLimit_RoundsRetryAfterUp(t *testing.T) {
 	for limit, want := range map[int]string{7: "9", 59: "2", 61: "1", 100: "1", 1000: "1"} {
 		synctest.Test(t, func(t *testing.T) {
-			acme, _ := limitedTo(auth.RateLimits{Tier1: limit})
+			acme, _ := newRateLimited(auth.RateLimits{Tier1: limit})
 			for range limit {
-				reads.to(t, acme)
+				readRequest.sendTo(t, acme)
 			}
-			if got := reads.to(t, acme); got.status != 429 || got.header.Get("Retry-After") != want {
+			if got := readRequest.sendTo(t, acme); got.status != 429 || got.header.Get("Retry-After") != want {
 				t.Errorf("above %d: %d, Retry-After %s, want %s", limit, got.status, got.header.Get("Retry-After"), want)
 			}
 		})
 	}
 }
 
-func TestRateLimit_OfOneTierLeavesTheOther(t *testing.T) {
+func TestRateLimit_TiersAreIndependent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		acme, _ := limitedTo(auth.RateLimits{Tier1: 2, Tier2: 2})
-		reads.expect(t, acme, 200, 200, 429)
-		writes.expect(t, acme, 201, 201, 429)
+		acme, _ := newRateLimited(auth.RateLimits{Tier1: 2, Tier2: 2})
+		readRequest.expectStatuses(t, acme, 200, 200, 429)
+		writeRequest.expectStatuses(t, acme, 201, 201, 429)
 		time.Sleep(time.Minute)
-		writes.expect(t, acme, 201, 201, 429)
-		reads.expect(t, acme, 200, 200, 429)
+		writeRequest.expectStatuses(t, acme, 201, 201, 429)
+		readRequest.expectStatuses(t, acme, 200, 200, 429)
 	})
 }
 
@@ -176,9 +176,9 @@ func TestRateLimit_CountsReadsAndWrites(t *testing.T) {
 		{method: "GET", path: collection}, {method: "GET", path: collection + "?limit=x"}, {method: "HEAD", path: collection},
 		{method: "GET", path: item}, {method: "HEAD", path: item},
 	} {
-		acme, _ := limitedTo(auth.RateLimits{Tier1: 1})
-		r.to(t, acme)
-		if got := r.to(t, acme).status; got != 429 {
+		acme, _ := newRateLimited(auth.RateLimits{Tier1: 1})
+		r.sendTo(t, acme)
+		if got := r.sendTo(t, acme).status; got != 429 {
 			t.Errorf("%s %s in tier 1: %d", r.method, r.path, got)
 		}
 	}
@@ -186,49 +186,49 @@ func TestRateLimit_CountsReadsAndWrites(t *testing.T) {
 		{method: "POST", path: collection, body: `{"name":"n"}`}, {method: "POST", path: collection, body: `{`},
 		{method: "PATCH", path: item, body: `[]`}, {method: "DELETE", path: item},
 	} {
-		acme, _ := limitedTo(auth.RateLimits{Tier2: 1})
-		r.to(t, acme)
-		if got := r.to(t, acme).status; got != 429 {
+		acme, _ := newRateLimited(auth.RateLimits{Tier2: 1})
+		r.sendTo(t, acme)
+		if got := r.sendTo(t, acme).status; got != 429 {
 			t.Errorf("%s %s in tier 2: %d", r.method, r.path, got)
 		}
 	}
 }
 
-func TestRateLimit_DoesNotCountWhatIsNoReadOrWrite(t *testing.T) {
-	acme, _ := limitedTo(auth.RateLimits{Tier1: 1, Tier2: 1})
+func TestRateLimit_DoesNotCountRefusedRequests(t *testing.T) {
+	acme, _ := newRateLimited(auth.RateLimits{Tier1: 1, Tier2: 1})
 	for _, r := range []request{
 		{method: "GET", path: collection + "/x"}, {method: "PUT", path: collection},
 		{method: "GET", path: collection, token: otherToken}, {method: "POST", path: collection, token: readerToken, body: `{"name":"n"}`},
 	} {
 		for range 3 {
-			if got := r.to(t, acme); got.status == 429 {
+			if got := r.sendTo(t, acme); got.status == 429 {
 				t.Errorf("%s %s of %s: %d", r.method, r.path, r.token, got.status)
 			}
 		}
 	}
-	reads.expect(t, acme, 200)
-	writes.expect(t, acme, 201)
+	readRequest.expectStatuses(t, acme, 200)
+	writeRequest.expectStatuses(t, acme, 201)
 }
 
-func TestRateLimit_IsOneSubjectsAtOneTenant(t *testing.T) {
-	acme, globex := limitedTo(auth.RateLimits{Tier1: 1})
+func TestRateLimit_IsPerSubjectAndTenant(t *testing.T) {
+	acme, globex := newRateLimited(auth.RateLimits{Tier1: 1})
 	of := func(token string) request { return request{path: collection, token: token} }
-	of(adminToken).expect(t, acme, 200, 429)
-	of(readerToken).expect(t, acme, 200, 429) // another subject
-	of(globalToken).expect(t, acme, 200, 429)
-	of(globalToken).expect(t, globex, 200, 429) // another tenant
-	of(adminToken).as(t, acme, "192.0.2.77").document(t)
-	if got := of(adminToken).as(t, acme, "192.0.2.77"); got.status != 429 {
+	of(adminToken).expectStatuses(t, acme, 200, 429)
+	of(readerToken).expectStatuses(t, acme, 200, 429) // another subject
+	of(globalToken).expectStatuses(t, acme, 200, 429)
+	of(globalToken).expectStatuses(t, globex, 200, 429) // another tenant
+	of(adminToken).sendFrom(t, acme, "192.0.2.77").document(t)
+	if got := of(adminToken).sendFrom(t, acme, "192.0.2.77"); got.status != 429 {
 		t.Errorf("from another address: %d", got.status)
 	}
 }
 
-func TestRateLimit_OfZeroIsNone(t *testing.T) {
-	acme, _ := limitedTo(auth.RateLimits{})
+func TestRateLimit_ZeroMeansUnlimited(t *testing.T) {
+	acme, _ := newRateLimited(auth.RateLimits{})
 	for range 200 {
-		reads.expect(t, acme, 200)
-		writes.expect(t, acme, 201)
-		fails.expect(t, acme, 401)
+		readRequest.expectStatuses(t, acme, 200)
+		writeRequest.expectStatuses(t, acme, 201)
+		failingRequest.expectStatuses(t, acme, 401)
 	}
 }
 
@@ -249,42 +249,42 @@ func TestFailedAuthentication_IsLimitedPerAddress(t *testing.T) {
 		{"no addresses", "invalid IP", "", true},
 	} {
 		t.Run(tt.rule, func(t *testing.T) {
-			acme, _ := limitedTo(auth.RateLimits{Failed: 1})
-			if got := fails.as(t, acme, tt.first); got.status != 401 {
+			acme, _ := newRateLimited(auth.RateLimits{Failed: 1})
+			if got := failingRequest.sendFrom(t, acme, tt.first); got.status != 401 {
 				t.Fatalf("the first: %d", got.status)
 			}
 			want := 401
 			if tt.together {
 				want = 429
 			}
-			if got := fails.as(t, acme, tt.second); got.status != want {
+			if got := failingRequest.sendFrom(t, acme, tt.second); got.status != want {
 				t.Errorf("the second: %d, want %d", got.status, want)
 			}
 		})
 	}
 }
 
-func TestFailedAuthentication_OverTheLimitLetsStaticTokensIn(t *testing.T) {
-	acme, _ := limitedTo(auth.RateLimits{Failed: 2})
-	fails.expect(t, acme, 401, 401, 429)
-	request{path: collection, token: "-"}.expect(t, acme, 429)
-	reads.expect(t, acme, 200, 200, 200)
-	request{path: collection, token: otherToken}.expect(t, acme, 403, 403) // known, if elsewhere
-	fails.expect(t, acme, 429)
+func TestFailedAuthentication_OverLimitAllowsStaticTokens(t *testing.T) {
+	acme, _ := newRateLimited(auth.RateLimits{Failed: 2})
+	failingRequest.expectStatuses(t, acme, 401, 401, 429)
+	request{path: collection, token: "-"}.expectStatuses(t, acme, 429)
+	readRequest.expectStatuses(t, acme, 200, 200, 200)
+	request{path: collection, token: otherToken}.expectStatuses(t, acme, 403, 403) // known, if elsewhere
+	failingRequest.expectStatuses(t, acme, 429)
 }
 
-func TestFailedAuthentication_CountsNothingElse(t *testing.T) {
-	acme, _ := limitedTo(auth.RateLimits{Failed: 1})
-	reads.expect(t, acme, 200, 200)
-	request{path: collection, token: otherToken}.expect(t, acme, 403, 403)
-	request{path: collection + "/x"}.expect(t, acme, 404, 404)
-	fails.expect(t, acme, 401, 429)
+func TestFailedAuthentication_CountsOnlyFailures(t *testing.T) {
+	acme, _ := newRateLimited(auth.RateLimits{Failed: 1})
+	readRequest.expectStatuses(t, acme, 200, 200)
+	request{path: collection, token: otherToken}.expectStatuses(t, acme, 403, 403)
+	request{path: collection + "/x"}.expectStatuses(t, acme, 404, 404)
+	failingRequest.expectStatuses(t, acme, 401, 429)
 }
 
 // What is kept of strangers is bounded: an address that comes back after very
 // many others is a new one.
-func TestRateLimit_ForgetsWhoWasLongestAway(t *testing.T) {
-	config := configOf(empty())
+func TestRateLimit_EvictsLeastRecentlyUsedAddress(t *testing.T) {
+	config := newConfig(empty())
 	config.Auth.RateLimits.Failed = 1
 	acme := api.New(config).Tenant("acme")
 	from := func(n int) int {

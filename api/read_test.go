@@ -13,7 +13,7 @@ import (
 
 // past makes a web integration that was created in another year, and returns
 // its id and how it reads.
-func (g *gate) past(name string) (id string, read reply) {
+func (g *testAPI) createInPast(name string) (id string, read reply) {
 	g.t.Helper()
 	then := time.Date(2020, 2, 29, 23, 59, 58, 0, time.UTC)
 	w, err := g.store.Store.Create(context.Background(), store.WebIntegration{
@@ -26,9 +26,9 @@ func (g *gate) past(name string) (id string, read reply) {
 	return w.ID, g.read(w.ID)
 }
 
-func TestRead_AnswersTheObject(t *testing.T) {
-	g := newGate(t)
-	id, got := g.past("n")
+func TestRead_ReturnsObject(t *testing.T) {
+	g := newTestAPI(t)
+	id, got := g.createInPast("n")
 	want := fmt.Sprintf(`{"id":"%s","name":"n","created":"2020-02-29T23:59:58Z","lastUpdated":"2020-03-01T00:59:58Z",`+
 		`"tenantId":"acme","createdBy":"someone","validOrigins":["https://past.example"]}`, id)
 	if got.status != http.StatusOK || got.body != want {
@@ -39,9 +39,9 @@ func TestRead_AnswersTheObject(t *testing.T) {
 	}
 }
 
-func TestHead_IsGetWithoutTheBody(t *testing.T) {
-	g := newGate(t)
-	id, _ := g.past("n")
+func TestHead_ReturnsGetWithoutBody(t *testing.T) {
+	g := newTestAPI(t)
+	id, _ := g.createInPast("n")
 	for _, path := range []string{collection, collection + "/" + id, collection + "/" + store.NewID(), collection + "?limit=x"} {
 		get, head := g.send(request{path: path}), g.send(request{method: "HEAD", path: path})
 		if head.status != get.status || head.body != "" || head.header.Get("ETag") != get.header.Get("ETag") || head.header.Get("Content-Length") != get.header.Get("Content-Length") {
@@ -50,12 +50,12 @@ func TestHead_IsGetWithoutTheBody(t *testing.T) {
 	}
 }
 
-func TestRead_OfWhatIsNoWebIntegrationOfTheTenant(t *testing.T) {
-	g := newGate(t)
+func TestRead_Returns404ForUnknownPaths(t *testing.T) {
+	g := newTestAPI(t)
 	id := g.create("n").ID
 	for _, path := range []string{
 		"/", "//", "/.", "/..", "/../x", "/../web-integrations", "/%2e%2e", "/%2F", "/%2f" + id, "/x", "/x?y", "/?x",
-		"/" + store.NewID(), "/" + g.foreign(),
+		"/" + store.NewID(), "/" + g.createForeign(),
 		"/" + id + "/", "/" + id + "/x", "/" + id + "%2F", "/" + id + "%3Fx", "/" + id + "x", "/" + id[:31], "/" + id + "%00",
 		"//" + id, "/./" + id, "/x/../" + id, "/" + id[:31] + "%41", "/" + id[:31] + ".", "/" + id[:31] + "é", "/;" + id[:31],
 	} {
@@ -76,8 +76,8 @@ func TestRead_OfWhatIsNoWebIntegrationOfTheTenant(t *testing.T) {
 	}
 }
 
-func TestID_OfAnotherFormIsNotAskedFor(t *testing.T) {
-	handler := handlerOf(&hooks{}) // whose calls panic
+func TestID_MalformedIsNotLookedUp(t *testing.T) {
+	handler := newHandler(&hooks{}) // whose calls panic
 	for _, id := range []string{strings.Repeat("a", 31), strings.Repeat("a", 33), strings.Repeat("a", 10_000), strings.Repeat("a", 31) + "."} {
 		for _, r := range []request{
 			{method: "GET", path: collection + "/" + id},
@@ -95,14 +95,14 @@ func TestID_OfAnotherFormIsNotAskedFor(t *testing.T) {
 }
 
 func TestRead_IgnoresTheQuery(t *testing.T) {
-	g := newGate(t)
+	g := newTestAPI(t)
 	if got := g.read(g.create("n").ID + "?limit=abc&%zz;"); got.status != http.StatusOK {
 		t.Errorf("%d %s", got.status, got.body)
 	}
 }
 
-func TestMethods_ThatAResourceDoesNotHave(t *testing.T) {
-	g := newGate(t)
+func TestMethods_UnsupportedReturn405(t *testing.T) {
+	g := newTestAPI(t)
 	id := g.create("n").ID
 	for _, tt := range []struct {
 		path, allow string
@@ -120,8 +120,8 @@ func TestMethods_ThatAResourceDoesNotHave(t *testing.T) {
 	}
 }
 
-func TestRequest_HeadersThatMeanNothingHere(t *testing.T) {
-	g := newGate(t)
+func TestRequest_IgnoresUnusedHeaders(t *testing.T) {
+	g := newTestAPI(t)
 	id := g.create("n").ID
 	for name, value := range map[string]string{
 		"qlik-api-version": "99", "qlik-csrf-token": "x", "qlik-web-integration-id": "x", "Content-Type": "application/json",
@@ -136,8 +136,8 @@ func TestRequest_HeadersThatMeanNothingHere(t *testing.T) {
 	}
 }
 
-func TestDelete_HappensOnce(t *testing.T) {
-	g := newGate(t)
+func TestDelete_Returns404TheSecondTime(t *testing.T) {
+	g := newTestAPI(t)
 	id := g.create("n").ID
 	got := g.send(request{method: "DELETE", path: collection + "/" + id})
 	if got.status != http.StatusNoContent || got.header.Get("Web-Integrations-Revision") != g.revision() || got.header.Get("ETag") != "" {
@@ -148,7 +148,7 @@ func TestDelete_HappensOnce(t *testing.T) {
 			t.Errorf("%s again: %d %v", method, got.status, got.header)
 		}
 	}
-	foreign := g.foreign()
+	foreign := g.createForeign()
 	if got := g.send(request{method: "DELETE", path: collection + "/" + foreign}); got.status != http.StatusNotFound {
 		t.Errorf("another tenant's: %d", got.status)
 	}
@@ -157,8 +157,8 @@ func TestDelete_HappensOnce(t *testing.T) {
 	}
 }
 
-func TestDelete_DoesNotReadABody(t *testing.T) {
-	g := newGate(t)
+func TestDelete_IgnoresBody(t *testing.T) {
+	g := newTestAPI(t)
 	got := g.send(request{method: "DELETE", path: collection + "/" + g.create("n").ID, body: "not JSON", header: map[string]string{"Content-Type": "text/plain"}})
 	if got.status != http.StatusNoContent {
 		t.Errorf("%d %s", got.status, got.body)

@@ -7,7 +7,7 @@ import (
 	"originwarden/api/auth"
 )
 
-func TestReconfigure_KeepsTheKeysOfTheSameIssuer(t *testing.T) {
+func TestReconfigure_KeepsKeysOfSameIssuer(t *testing.T) {
 	for _, row := range []struct {
 		rule   string
 		change func(*api.Config)
@@ -21,30 +21,30 @@ func TestReconfigure_KeepsTheKeysOfTheSameIssuer(t *testing.T) {
 		{"no issuer", func(c *api.Config) { c.Auth.OIDC = auth.OIDC{} }, 401},
 	} {
 		t.Run(row.rule, func(t *testing.T) {
-			i := newIdentity(t)
+			i := newTestIssuer(t)
 			a := api.New(i.config())
-			acme, read := a.Tenant("acme"), i.with(t)
-			read.expect(t, acme, 200)
-			i.answers(down)
+			acme, read := a.Tenant("acme"), i.readRequest(t)
+			read.expectStatuses(t, acme, 200)
+			i.setHandler(closeConnection)
 			config := i.config()
 			row.change(&config)
 			a.Reconfigure(config.Settings)
-			read.expect(t, acme, row.status)
+			read.expectStatuses(t, acme, row.status)
 		})
 	}
 }
 
-func TestReconfigure_AsksForKeysThatAreNotKnown(t *testing.T) {
-	i := newIdentity(t)
+func TestReconfigure_FetchesUnknownKeys(t *testing.T) {
+	i := newTestIssuer(t)
 	a := api.New(i.config())
-	acme, old := a.Tenant("acme"), i.with(t)
-	old.expect(t, acme, 200)
-	i.rotate(ellipticKey(t, "second"))
+	acme, old := a.Tenant("acme"), i.readRequest(t)
+	old.expectStatuses(t, acme, 200)
+	i.rotate(newES256Key(t, "second"))
 	a.Reconfigure(i.config().Settings)
-	i.with(t).expect(t, acme, 200)
-	old.expect(t, acme, 401) // its key was withdrawn
+	i.readRequest(t).expectStatuses(t, acme, 200)
+	old.expectStatuses(t, acme, 401) // its key was withdrawn
 
 	none := api.New(i.config())
 	none.Reconfigure(i.config().Settings)
-	i.with(t).expect(t, none.Tenant("acme"), 200)
+	i.readRequest(t).expectStatuses(t, none.Tenant("acme"), 200)
 }

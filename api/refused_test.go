@@ -12,9 +12,9 @@ import (
 
 const refusedOrigins = "/api/v1/refused-origins"
 
-// newGateRefusing is a gate that has refused something.
-func newGateRefusing(t *testing.T) *gate {
-	g := newGate(t)
+// newTestAPIWithRefusals is a gate that has refused something.
+func newTestAPIWithRefusals(t *testing.T) *testAPI {
+	g := newTestAPI(t)
 	g.config.Refusals = &refusals.Recent{}
 	g.serve(func(h http.Handler) http.Handler { return h })
 	then := time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)
@@ -30,8 +30,8 @@ func newGateRefusing(t *testing.T) *gate {
 	return g
 }
 
-func TestRefused_AreThoseOfTheTenantWithTheirNearestEntry(t *testing.T) {
-	g := newGateRefusing(t)
+func TestRefusedOrigins_ReturnsOwnTenantWithNearestEntry(t *testing.T) {
+	g := newTestAPIWithRefusals(t)
 	g.create("n", "https://a.example")
 	got := g.send(request{path: refusedOrigins})
 	want := `{"data":[` +
@@ -46,8 +46,8 @@ func TestRefused_AreThoseOfTheTenantWithTheirNearestEntry(t *testing.T) {
 	}
 }
 
-func TestRefused_AreForAdministrators(t *testing.T) {
-	g := newGateRefusing(t)
+func TestRefusedOrigins_RequiresAdministrator(t *testing.T) {
+	g := newTestAPIWithRefusals(t)
 	for _, c := range []struct {
 		method, path, token string
 		status              int
@@ -69,20 +69,20 @@ func TestRefused_AreForAdministrators(t *testing.T) {
 	}
 }
 
-func TestRefused_OfNobodyIsAnEmptyList(t *testing.T) {
-	if got := newGate(t).send(request{path: refusedOrigins}); got.status != http.StatusOK || got.body != `{"data":[]}` {
+func TestRefusedOrigins_EmptyReturnsEmptyArray(t *testing.T) {
+	if got := newTestAPI(t).send(request{path: refusedOrigins}); got.status != http.StatusOK || got.body != `{"data":[]}` {
 		t.Errorf("%d %s", got.status, got.body)
 	}
 }
 
 // An origin that is listed has no nearest entry: its method or header is what is refused.
-func TestRefused_HaveNoNearestEntryWhereTheOriginIsNotTheReason(t *testing.T) {
+func TestRefusedOrigins_OmitsNearestEntryForMethodAndHeader(t *testing.T) {
 	for reason, told := range map[origins.Reason]bool{
 		origins.OriginNotInWebIntegration: true,
 		origins.MethodNotAllowed:          false,
 		origins.HeaderNotAllowed:          false,
 	} {
-		g := newGate(t)
+		g := newTestAPI(t)
 		g.config.Refusals = &refusals.Recent{}
 		g.serve(func(h http.Handler) http.Handler { return h })
 		g.create("n", "https://a.example")

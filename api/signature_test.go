@@ -18,27 +18,27 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-func TestAccessToken_MayBeSignedByEveryAsymmetricAlgorithm(t *testing.T) {
+func TestAccessToken_AcceptsEveryAsymmetricAlgorithm(t *testing.T) {
 	keys := []jose.JSONWebKey{
-		curveKey(t, "ES256", elliptic.P256(), jose.ES256), curveKey(t, "ES384", elliptic.P384(), jose.ES384),
-		curveKey(t, "ES512", elliptic.P521(), jose.ES512), edwardsKey(t, "EdDSA"),
+		newECDSAKey(t, "ES256", elliptic.P256(), jose.ES256), newECDSAKey(t, "ES384", elliptic.P384(), jose.ES384),
+		newECDSAKey(t, "ES512", elliptic.P521(), jose.ES512), newEd25519Key(t, "EdDSA"),
 	}
 	for _, algorithm := range []jose.SignatureAlgorithm{jose.RS256, jose.RS384, jose.RS512, jose.PS256, jose.PS384, jose.PS512} {
-		keys = append(keys, modulusKey(t, string(algorithm), algorithm))
+		keys = append(keys, newRSAKey(t, string(algorithm), algorithm))
 	}
-	i := newIdentity(t)
+	i := newTestIssuer(t)
 	i.rotate(keys...)
 	acme := i.api()
 	for _, key := range keys {
-		if got := (request{path: collection, token: signed(t, key, i.claims(nil), nil)}).to(t, acme); got.status != 200 {
+		if got := (request{path: collection, token: signToken(t, key, i.claims(nil), nil)}).sendTo(t, acme); got.status != 200 {
 			t.Errorf("%s: %d", key.Algorithm, got.status)
 		}
 	}
 }
 
-// secretsOf are what somebody who knows a public key might take for the secret
+// symmetricSecrets are what somebody who knows a public key might take for the secret
 // of a symmetric algorithm.
-func secretsOf(t *testing.T, key jose.JSONWebKey) map[string][]byte {
+func symmetricSecrets(t *testing.T, key jose.JSONWebKey) map[string][]byte {
 	t.Helper()
 	public := key.Public().Key
 	der, err := x509.MarshalPKIXPublicKey(public)
@@ -58,38 +58,38 @@ func secretsOf(t *testing.T, key jose.JSONWebKey) map[string][]byte {
 	}
 }
 
-func TestAccessToken_OfAnotherAlgorithmIsRefused(t *testing.T) {
-	i := newIdentity(t)
+func TestAccessToken_RefusesOtherAlgorithms(t *testing.T) {
+	i := newTestIssuer(t)
 	acme := i.api()
 	payload := i.claims(nil)
 	good := i.token(t, nil)
 	signature := []byte(good[strings.LastIndexByte(good, '.')+1:])
 	for _, algorithm := range []string{"none", "None", "NONE", "", "es256", "ES256K", "RS256", "PS256", "EdDSA", "RSA1_5", "dir"} {
 		for name, signature := range map[string][]byte{"without a signature": nil, "with a good token's": signature} {
-			token := forged(`{"alg":"`+algorithm+`","kid":"first"}`, payload, signature)
-			if got := (request{path: collection, token: token}).to(t, acme); got.status != 401 {
+			token := encodeToken(`{"alg":"`+algorithm+`","kid":"first"}`, payload, signature)
+			if got := (request{path: collection, token: token}).sendTo(t, acme); got.status != 401 {
 				t.Errorf("alg %q %s: %d", algorithm, name, got.status)
 			}
 		}
 	}
-	for form, secret := range secretsOf(t, i.keys[0]) {
-		signing := strings.TrimSuffix(forged(`{"alg":"HS256","kid":"first"}`, payload, nil), ".")
+	for form, secret := range symmetricSecrets(t, i.keys[0]) {
+		signing := strings.TrimSuffix(encodeToken(`{"alg":"HS256","kid":"first"}`, payload, nil), ".")
 		mac := hmac.New(sha256.New, secret)
 		mac.Write([]byte(signing))
-		token := forged(`{"alg":"HS256","kid":"first"}`, payload, mac.Sum(nil))
-		if got := (request{path: collection, token: token}).to(t, acme); got.status != 401 {
+		token := encodeToken(`{"alg":"HS256","kid":"first"}`, payload, mac.Sum(nil))
+		if got := (request{path: collection, token: token}).sendTo(t, acme); got.status != 401 {
 			t.Errorf("HS256 with the public key's %s: %d", form, got.status)
 		}
 	}
 }
 
-func TestAccessToken_IsHeldToItsHeader(t *testing.T) {
-	i := newIdentity(t)
-	other := ellipticKey(t, "first")
-	i.rotate(i.keys[0], ellipticKey(t, "second"), modulusKey(t, "rsa", jose.RS256))
+func TestAccessToken_ValidatesHeader(t *testing.T) {
+	i := newTestIssuer(t)
+	other := newES256Key(t, "first")
+	i.rotate(i.keys[0], newES256Key(t, "second"), newRSAKey(t, "rsa", jose.RS256))
 	acme := i.api()
 	first := i.keys[0]
-	unnamed, misnamed, renamed := first, first, modulusKey(t, "rsa", jose.PS256)
+	unnamed, misnamed, renamed := first, first, newRSAKey(t, "rsa", jose.PS256)
 	unnamed.KeyID, misnamed.KeyID = "", "second"
 	for _, tt := range []struct {
 		rule   string
@@ -123,20 +123,20 @@ func TestAccessToken_IsHeldToItsHeader(t *testing.T) {
 		{"no key is named, of several", unnamed, nil, 401},
 		{"an algorithm that the key is not for", renamed, nil, 401},
 		{"the key in the header", other, map[string]any{"jwk": other.Public()}, 401},
-		{"an unknown key", ellipticKey(t, "third"), nil, 401},
+		{"an unknown key", newES256Key(t, "third"), nil, 401},
 	} {
 		t.Run(tt.rule, func(t *testing.T) {
-			request{path: collection, token: signed(t, tt.key, i.claims(nil), tt.header)}.expect(t, acme, tt.want)
+			request{path: collection, token: signToken(t, tt.key, i.claims(nil), tt.header)}.expectStatuses(t, acme, tt.want)
 		})
 	}
 }
 
 // What jose's signer would not write.
-func TestAccessToken_WithAHeaderThatCannotBeReadIsRefused(t *testing.T) {
-	i := newIdentity(t)
+func TestAccessToken_RefusesInvalidHeaders(t *testing.T) {
+	i := newTestIssuer(t)
 	acme := i.api()
 	sign := func(header string, payload []byte) string {
-		signing := strings.TrimSuffix(forged(header, payload, nil), ".")
+		signing := strings.TrimSuffix(encodeToken(header, payload, nil), ".")
 		if strings.Contains(header, `"b64":false`) {
 			signing = signing[:strings.IndexByte(signing, '.')+1] + string(payload)
 		}
@@ -146,7 +146,7 @@ func TestAccessToken_WithAHeaderThatCannotBeReadIsRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 		signature := make([]byte, 64)
-		return forged(header, payload, append(r.FillBytes(signature[:32:32]), s.FillBytes(signature[32:])...))
+		return encodeToken(header, payload, append(r.FillBytes(signature[:32:32]), s.FillBytes(signature[32:])...))
 	}
 	for _, tt := range []struct {
 		rule, header string
@@ -175,20 +175,20 @@ func TestAccessToken_WithAHeaderThatCannotBeReadIsRefused(t *testing.T) {
 		{"null", `null`, 401},
 	} {
 		t.Run(tt.rule, func(t *testing.T) {
-			request{path: collection, token: sign(tt.header, i.claims(nil))}.expect(t, acme, tt.want)
+			request{path: collection, token: sign(tt.header, i.claims(nil))}.expectStatuses(t, acme, tt.want)
 		})
 	}
 }
 
-func TestAccessToken_NeedsNoKeysNameWhereThereIsOne(t *testing.T) {
-	i := newIdentity(t)
+func TestAccessToken_NeedsNoKeyIDIfIssuerHasOneKey(t *testing.T) {
+	i := newTestIssuer(t)
 	unnamed := i.keys[0]
 	unnamed.KeyID = ""
-	request{path: collection, token: signed(t, unnamed, i.claims(nil), nil)}.expect(t, i.api(), 200)
+	request{path: collection, token: signToken(t, unnamed, i.claims(nil), nil)}.expectStatuses(t, i.api(), 200)
 }
 
-func TestAccessToken_ThatWasTamperedWithIsRefused(t *testing.T) {
-	i := newIdentity(t)
+func TestAccessToken_RefusesTamperedTokens(t *testing.T) {
+	i := newTestIssuer(t)
 	acme := i.api()
 	good := i.token(t, nil)
 	parts := strings.Split(good, ".")
@@ -206,15 +206,15 @@ func TestAccessToken_ThatWasTamperedWithIsRefused(t *testing.T) {
 		"a character in front":     "A" + good,
 		"a signature cut in half":  good[:len(good)-40],
 	} {
-		if got := (request{path: collection, token: token}).to(t, acme); got.status != 401 {
+		if got := (request{path: collection, token: token}).sendTo(t, acme); got.status != 401 {
 			t.Errorf("%s: %d", rule, got.status)
 		}
 	}
-	request{path: collection, token: good}.expect(t, acme, 200)
+	request{path: collection, token: good}.expectStatuses(t, acme, 200)
 }
 
-func TestKeys_OfWhichNoneVerifiesAreLeftOut(t *testing.T) {
-	i := newIdentity(t)
+func TestKeys_IgnoresKeysUnusableForVerification(t *testing.T) {
+	i := newTestIssuer(t)
 	good := i.keys[0]
 	public, err := json.Marshal(good.Public())
 	if err != nil {
@@ -224,13 +224,13 @@ func TestKeys_OfWhichNoneVerifiesAreLeftOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	short := jwk("short", private, jose.RS256)
+	short := newJWK("short", private, jose.RS256)
 	shortPublic, err := json.Marshal(short.Public())
 	if err != nil {
 		t.Fatal(err)
 	}
 	secret := strings.Repeat("A", 43)
-	i.answers(func(w http.ResponseWriter, r *http.Request) {
+	i.setHandler(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/keys" {
 			i.publish(w, r)
 			return
@@ -251,14 +251,14 @@ func TestKeys_OfWhichNoneVerifiesAreLeftOut(t *testing.T) {
 		"a key for signatures": {good, 200}, "a key for encryption": {encryption, 401},
 		"a key for another algorithm": {other, 401}, "a shared secret": {symmetric, 401}, "a short key": {short, 401},
 	} {
-		if got := (request{path: collection, token: signed(t, tt.key, i.claims(nil), nil)}).to(t, acme); got.status != tt.want {
+		if got := (request{path: collection, token: signToken(t, tt.key, i.claims(nil), nil)}).sendTo(t, acme); got.status != tt.want {
 			t.Errorf("%s: %d, want %d", rule, got.status, tt.want)
 		}
 	}
 }
 
 func FuzzAccessToken(f *testing.F) {
-	i := newIdentity(f)
+	i := newTestIssuer(f)
 	acme := i.api()
 	good := strings.Split(i.token(f, nil), ".")
 	f.Add(`{"alg":"ES256","kid":"first"}`, string(i.claims(nil)), []byte("x"))
@@ -268,8 +268,8 @@ func FuzzAccessToken(f *testing.F) {
 	f.Add(`{"typ":["JWT"],"alg":{},"kid":0}`, `[`, []byte(`"`))
 	f.Fuzz(func(t *testing.T, header, payload string, signature []byte) {
 		for _, token := range []string{
-			forged(header, []byte(payload), signature), header + "." + payload + "." + string(signature),
-			forged(header, []byte(payload), nil) + good[2], good[0] + "." + payload + "." + good[2],
+			encodeToken(header, []byte(payload), signature), header + "." + payload + "." + string(signature),
+			encodeToken(header, []byte(payload), nil) + good[2], good[0] + "." + payload + "." + good[2],
 		} {
 			if token == strings.Join(good, ".") {
 				continue

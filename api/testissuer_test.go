@@ -22,8 +22,8 @@ import (
 	"originwarden/api/auth"
 )
 
-// identity is a running OpenID Connect issuer.
-type identity struct {
+// testIssuer is a running OpenID Connect issuer.
+type testIssuer struct {
 	url string
 
 	mu      sync.Mutex
@@ -35,17 +35,17 @@ type identity struct {
 
 const audience = "https://api.example"
 
-// newIdentity starts an issuer that signs with an elliptic key named "first".
-func newIdentity(t testing.TB) *identity {
+// newTestIssuer starts an issuer that signs with an elliptic key named "first".
+func newTestIssuer(t testing.TB) *testIssuer {
 	t.Helper()
-	i := &identity{keys: []jose.JSONWebKey{ellipticKey(t, "first")}}
+	i := &testIssuer{keys: []jose.JSONWebKey{newES256Key(t, "first")}}
 	server := httptest.NewServer(i)
 	t.Cleanup(server.Close)
 	i.url = server.URL
 	return i
 }
 
-func (i *identity) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (i *testIssuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	i.mu.Lock()
 	serve := i.serve
 	i.asked++
@@ -60,7 +60,7 @@ func (i *identity) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // publish answers as an issuer that works.
-func (i *identity) publish(w http.ResponseWriter, r *http.Request) {
+func (i *testIssuer) publish(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path != "/keys" {
 		json.NewEncoder(w).Encode(map[string]string{"issuer": i.url, "jwks_uri": i.url + "/keys"})
 		return
@@ -75,14 +75,14 @@ func (i *identity) publish(w http.ResponseWriter, r *http.Request) {
 }
 
 // answers has the issuer answer by serve, or publish if that is nil.
-func (i *identity) answers(serve http.HandlerFunc) {
+func (i *testIssuer) setHandler(serve http.HandlerFunc) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.serve = serve
 }
 
-// down is an issuer of which nobody gets a byte.
-func down(w http.ResponseWriter, _ *http.Request) {
+// closeConnection is an issuer of which nobody gets a byte.
+func closeConnection(w http.ResponseWriter, _ *http.Request) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err == nil {
 		conn.Close()
@@ -90,34 +90,34 @@ func down(w http.ResponseWriter, _ *http.Request) {
 }
 
 // rotate has the issuer sign with keys and publish no others.
-func (i *identity) rotate(keys ...jose.JSONWebKey) {
+func (i *testIssuer) rotate(keys ...jose.JSONWebKey) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.keys = keys
 }
 
 // fetches is how often the keys were fetched until now.
-func (i *identity) fetches() int {
+func (i *testIssuer) fetches() int {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.fetched
 }
 
 // calls is how often the issuer was asked anything until now.
-func (i *identity) calls() int {
+func (i *testIssuer) calls() int {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.asked
 }
 
 // config is for an API over an empty store that takes the issuer's tokens.
-func (i *identity) config() api.Config {
-	c := configOf(empty())
+func (i *testIssuer) config() api.Config {
+	c := newConfig(empty())
 	c.Auth.OIDC = auth.OIDC{Issuer: i.url, Audience: audience}
 	return c
 }
 
-func (i *identity) api() http.Handler { return api.New(i.config()).Tenant("acme") }
+func (i *testIssuer) api() http.Handler { return api.New(i.config()).Tenant("acme") }
 
 type changes map[string]any
 
@@ -125,7 +125,7 @@ type changes map[string]any
 const absent = "\x00absent"
 
 // claims are those of an administrator of acme, with changes.
-func (i *identity) claims(changed changes) []byte {
+func (i *testIssuer) claims(changed changes) []byte {
 	all := map[string]any{
 		"iss": i.url, "aud": audience, "sub": "alice", "tenantId": "acme", "roles": []string{"TenantAdmin"},
 		"iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix(),
@@ -140,17 +140,17 @@ func (i *identity) claims(changed changes) []byte {
 }
 
 // token is a good one with changes, signed with the issuer's first key.
-func (i *identity) token(t testing.TB, changed changes) string {
+func (i *testIssuer) token(t testing.TB, changed changes) string {
 	t.Helper()
 	i.mu.Lock()
 	key := i.keys[0]
 	i.mu.Unlock()
-	return signed(t, key, i.claims(changed), nil)
+	return signToken(t, key, i.claims(changed), nil)
 }
 
-// signed is a token of payload by key, whose algorithm and name are in the
+// signToken is a token of payload by key, whose algorithm and name are in the
 // header unless that says otherwise.
-func signed(t testing.TB, key jose.JSONWebKey, payload []byte, header map[string]any) string {
+func signToken(t testing.TB, key jose.JSONWebKey, payload []byte, header map[string]any) string {
 	t.Helper()
 	options := &jose.SignerOptions{}
 	for name, value := range header {
@@ -171,47 +171,47 @@ func signed(t testing.TB, key jose.JSONWebKey, payload []byte, header map[string
 	return token
 }
 
-// forged is a token of any header, payload and signature.
-func forged(header string, payload, signature []byte) string {
+// encodeToken is a token of any header, payload and signature.
+func encodeToken(header string, payload, signature []byte) string {
 	encode := base64.RawURLEncoding.EncodeToString
 	return encode([]byte(header)) + "." + encode(payload) + "." + encode(signature)
 }
 
-func ellipticKey(t testing.TB, name string) jose.JSONWebKey {
+func newES256Key(t testing.TB, name string) jose.JSONWebKey {
 	t.Helper()
-	return curveKey(t, name, elliptic.P256(), jose.ES256)
+	return newECDSAKey(t, name, elliptic.P256(), jose.ES256)
 }
 
-func curveKey(t testing.TB, name string, curve elliptic.Curve, algorithm jose.SignatureAlgorithm) jose.JSONWebKey {
+func newECDSAKey(t testing.TB, name string, curve elliptic.Curve, algorithm jose.SignatureAlgorithm) jose.JSONWebKey {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(curve, rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return jwk(name, key, algorithm)
+	return newJWK(name, key, algorithm)
 }
 
-func edwardsKey(t testing.TB, name string) jose.JSONWebKey {
+func newEd25519Key(t testing.TB, name string) jose.JSONWebKey {
 	t.Helper()
 	_, key, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return jwk(name, key, jose.EdDSA)
+	return newJWK(name, key, jose.EdDSA)
 }
 
-// rsaKey makes one key of all that the tests need, because that takes long.
-var rsaKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
+// sharedRSAKey makes one key of all that the tests need, because that takes long.
+var sharedRSAKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
 
-func modulusKey(t testing.TB, name string, algorithm jose.SignatureAlgorithm) jose.JSONWebKey {
+func newRSAKey(t testing.TB, name string, algorithm jose.SignatureAlgorithm) jose.JSONWebKey {
 	t.Helper()
-	key, err := rsaKey()
+	key, err := sharedRSAKey()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return jwk(name, key, algorithm)
+	return newJWK(name, key, algorithm)
 }
 
-func jwk(name string, key crypto.Signer, algorithm jose.SignatureAlgorithm) jose.JSONWebKey {
+func newJWK(name string, key crypto.Signer, algorithm jose.SignatureAlgorithm) jose.JSONWebKey {
 	return jose.JSONWebKey{Key: key, KeyID: name, Algorithm: string(algorithm), Use: "sig"}
 }

@@ -9,7 +9,7 @@ import (
 	"originwarden/store"
 )
 
-func TestWrite_ThatFailsSaysWhetherItWasMade(t *testing.T) {
+func TestWrite_ErrorSaysWhetherWriteWasMade(t *testing.T) {
 	for _, row := range []struct {
 		rule   string
 		err    error
@@ -24,9 +24,9 @@ func TestWrite_ThatFailsSaysWhetherItWasMade(t *testing.T) {
 		{"what nobody classified", errInside, "It is not known whether the write was made: the store fails.", true},
 	} {
 		t.Run(row.rule, func(t *testing.T) {
-			g := newGate(t)
+			g := newTestAPI(t)
 			id := g.create("n", "https://a.example").ID
-			g.listsNow("https://a.example")
+			g.isListed("https://a.example")
 			g.config.Log = func(_ context.Context, err error) {
 				if !errors.Is(err, errInside) {
 					t.Errorf("logged is %v", err)

@@ -16,8 +16,8 @@ import (
 	"originwarden/store"
 )
 
-// longPage is a store whose pages have one web integration of so many bytes.
-func longPage(bytes int) *hooks {
+// storeWithLongPage is a store whose pages have one web integration of so many bytes.
+func storeWithLongPage(bytes int) *hooks {
 	h := empty()
 	h.page = func(context.Context, string, store.Query) (store.Page, error) {
 		entries := make([]string, 0, bytes/1000)
@@ -29,41 +29,41 @@ func longPage(bytes int) *hooks {
 	return h
 }
 
-// deaf is the connection of a client that reads nothing and sends nothing, until
+// stalledConn is the connection of a client that reads nothing and sends nothing, until
 // its deadline.
-type deaf struct {
+type stalledConn struct {
 	*httptest.ResponseRecorder
 	ended chan struct{}
 	once  sync.Once
 }
 
-func newDeaf() *deaf {
-	return &deaf{ResponseRecorder: httptest.NewRecorder(), ended: make(chan struct{})}
+func newStalledConn() *stalledConn {
+	return &stalledConn{ResponseRecorder: httptest.NewRecorder(), ended: make(chan struct{})}
 }
 
-func (d *deaf) Write([]byte) (int, error) { <-d.ended; return 0, os.ErrDeadlineExceeded }
+func (d *stalledConn) Write([]byte) (int, error) { <-d.ended; return 0, os.ErrDeadlineExceeded }
 
-func (d *deaf) Read([]byte) (int, error) { <-d.ended; return 0, os.ErrDeadlineExceeded }
+func (d *stalledConn) Read([]byte) (int, error) { <-d.ended; return 0, os.ErrDeadlineExceeded }
 
-func (d *deaf) Close() error { return nil }
+func (d *stalledConn) Close() error { return nil }
 
-func (d *deaf) SetWriteDeadline(time.Time) error { d.hangUp(); return nil }
+func (d *stalledConn) SetWriteDeadline(time.Time) error { d.disconnect(); return nil }
 
-func (d *deaf) SetReadDeadline(time.Time) error { d.hangUp(); return nil }
+func (d *stalledConn) SetReadDeadline(time.Time) error { d.disconnect(); return nil }
 
-func (d *deaf) hangUp() { d.once.Do(func() { close(d.ended) }) }
+func (d *stalledConn) disconnect() { d.once.Do(func() { close(d.ended) }) }
 
-// crowd is requests of clients that are deaf, and what all requests came to.
-type crowd struct {
+// stalledClients is requests of clients that are deaf, and what all requests came to.
+type stalledClients struct {
 	t       *testing.T
 	running sync.WaitGroup
 	mu      sync.Mutex
 	over    bool
-	clients []*deaf
+	clients []*stalledConn
 	limits  map[string]int // outcomes by their limit
 }
 
-func (c *crowd) observe(_ context.Context, o api.Outcome) {
+func (c *stalledClients) observe(_ context.Context, o api.Outcome) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.limits[o.Limit]++
@@ -71,10 +71,10 @@ func (c *crowd) observe(_ context.Context, o api.Outcome) {
 
 // send sends r n times at once, each again when it is answered or cut off if
 // that keeps on.
-func (c *crowd) send(handler http.Handler, r request, n int, keepsOn bool) {
+func (c *stalledClients) send(handler http.Handler, r request, n int, repeat bool) {
 	for range n {
 		c.running.Go(func() {
-			for c.sendOnce(handler, r) && keepsOn {
+			for c.sendOnce(handler, r) && repeat {
 			}
 		})
 	}
@@ -82,8 +82,8 @@ func (c *crowd) send(handler http.Handler, r request, n int, keepsOn bool) {
 }
 
 // sendOnce reports whether the test goes on.
-func (c *crowd) sendOnce(handler http.Handler, r request) bool {
-	d := newDeaf()
+func (c *stalledClients) sendOnce(handler http.Handler, r request) bool {
+	d := newStalledConn()
 	c.mu.Lock()
 	over := c.over
 	c.clients = append(c.clients, d)
@@ -105,31 +105,31 @@ func (c *crowd) sendOnce(handler http.Handler, r request) bool {
 }
 
 // end has all hang up.
-func (c *crowd) end() {
+func (c *stalledClients) end() {
 	c.mu.Lock()
 	c.over = true
 	for _, d := range c.clients {
-		d.hangUp()
+		d.disconnect()
 	}
 	c.mu.Unlock()
 	c.running.Wait()
 }
 
 // took is how long handler takes to answer r to somebody who reads, with want.
-func (c *crowd) took(handler http.Handler, r request, want int) time.Duration {
+func (c *stalledClients) measure(handler http.Handler, r request, want int) time.Duration {
 	c.t.Helper()
 	begin := time.Now()
-	if got := r.to(c.t, handler); got.status != want {
+	if got := r.sendTo(c.t, handler); got.status != want {
 		c.t.Errorf("%s %s: %d %.200s, want %d", r.method, r.path, got.status, got.body, want)
 	}
 	return time.Since(begin)
 }
 
-// inMemory is the API over a store, on acme's and globex's hosts, without limits
+// newStalledClients is the API over a store, on acme's and globex's hosts, without limits
 // of rate.
-func inMemory(t *testing.T, h *hooks) (c *crowd, acme, globex http.Handler) {
-	c = &crowd{t: t, limits: map[string]int{}}
-	config := configOf(h)
+func newStalledClients(t *testing.T, h *hooks) (c *stalledClients, acme, globex http.Handler) {
+	c = &stalledClients{t: t, limits: map[string]int{}}
+	config := newConfig(h)
 	config.Observe = c.observe
 	config.Limits.Body = 1 << 20
 	a := api.New(config)
@@ -137,22 +137,22 @@ func inMemory(t *testing.T, h *hooks) (c *crowd, acme, globex http.Handler) {
 }
 
 var (
-	longReads = request{method: "GET", path: collection, token: readerToken}
-	longPosts = request{method: "POST", path: collection}
+	longRead   = request{method: "GET", path: collection, token: readerToken}
+	longUpload = request{method: "POST", path: collection}
 )
 
-func TestAnswer_OfAReaderThatReadsNothingIsCutOnceAnotherWaits(t *testing.T) {
+func TestResponse_ToStalledClientIsAbortedIfAnotherRequestWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, acme, globex := inMemory(t, longPage(1<<20))
-		c.send(acme, longReads, 4, false)
-		if took := c.took(globex, request{path: collection, token: otherToken}, 200); took != 0 {
+		c, acme, globex := newStalledClients(t, storeWithLongPage(1<<20))
+		c.send(acme, longRead, 4, false)
+		if took := c.measure(globex, request{path: collection, token: otherToken}, 200); took != 0 {
 			t.Errorf("another tenant waited for %s", took)
 		}
 		time.Sleep(25 * time.Second) // nobody else wants their places
 		if c.limits[api.LimitInFlight] != 0 {
 			t.Errorf("%d were cut off that nobody waited for", c.limits[api.LimitInFlight])
 		}
-		if took := c.took(acme, reads, 200); took > time.Second {
+		if took := c.measure(acme, readRequest, 200); took > time.Second {
 			t.Errorf("after readers that read nothing for long, one that reads waited for %s", took)
 		}
 		c.running.Wait()
@@ -162,79 +162,79 @@ func TestAnswer_OfAReaderThatReadsNothingIsCutOnceAnotherWaits(t *testing.T) {
 	})
 }
 
-// dull is deaf, and does not notice a deadline at once.
-type dull struct {
-	*deaf
+// slowStalledConn is deaf, and does not notice a deadline at once.
+type slowStalledConn struct {
+	*stalledConn
 	deadlines int
 }
 
-func (d *dull) SetWriteDeadline(time.Time) error {
+func (d *slowStalledConn) SetWriteDeadline(time.Time) error {
 	if d.deadlines++; d.deadlines == 3 {
-		d.hangUp()
+		d.disconnect()
 	}
 	return nil
 }
 
-func TestAnswer_IsCutAgainIfThatHasNotEndedIt(t *testing.T) {
+func TestResponse_AbortIsRepeatedUntilWriteEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, acme, _ := inMemory(t, longPage(1<<20))
+		c, acme, _ := newStalledClients(t, storeWithLongPage(1<<20))
 		for range 4 {
 			c.running.Go(func() {
 				defer func() { recover() }()
-				acme.ServeHTTP(&dull{deaf: newDeaf()}, longReads.build(t, "http://acme.example"))
+				acme.ServeHTTP(&slowStalledConn{stalledConn: newStalledConn()}, longRead.build(t, "http://acme.example"))
 			})
 		}
 		time.Sleep(3 * time.Second)
-		if took := c.took(acme, reads, 200); took != 1500*time.Millisecond {
+		if took := c.measure(acme, readRequest, 200); took != 1500*time.Millisecond {
 			t.Errorf("one that reads waited for %s", took)
 		}
 		c.running.Wait()
 	})
 }
 
-func TestAnswer_IsSentThoughMorePeopleReadNothingThanThereIsRoomFor(t *testing.T) {
+func TestResponse_IsSentThoughStalledClientsOutnumberSlots(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, acme, globex := inMemory(t, longPage(1<<20))
+		c, acme, globex := newStalledClients(t, storeWithLongPage(1<<20))
 		defer c.end()
-		c.send(acme, longReads, 20, true)
+		c.send(acme, longRead, 20, true)
 		for range 10 {
-			if took := c.took(acme, reads, 200); took > 3*time.Second {
+			if took := c.measure(acme, readRequest, 200); took > 3*time.Second {
 				t.Errorf("it took %s", took)
 			}
-			if took := c.took(globex, request{path: collection, token: otherToken}, 200); took != 0 {
+			if took := c.measure(globex, request{path: collection, token: otherToken}, 200); took != 0 {
 				t.Errorf("at another tenant it took %s", took)
 			}
 		}
 	})
 }
 
-func TestAnswer_ThatIsShortNeedsNoRoom(t *testing.T) {
+func TestResponse_ShortNeedsNoSlot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, acme, _ := inMemory(t, longPage(60_000))
+		c, acme, _ := newStalledClients(t, storeWithLongPage(60_000))
 		defer c.end()
-		c.send(acme, longReads, 50, false)
-		if took := c.took(acme, reads, 200); took != 0 {
+		c.send(acme, longRead, 50, false)
+		if took := c.measure(acme, readRequest, 200); took != 0 {
 			t.Errorf("it took %s", took)
 		}
 	})
 }
 
-// gauge is how many are somewhere at once, and how many were at most.
-type gauge struct {
+// concurrencyCounter is how many are somewhere at once, and how many were at most.
+type concurrencyCounter struct {
 	mu        sync.Mutex
 	now, most map[string]int
 }
 
-func (g *gauge) add(what string, n int) {
+func (g *concurrencyCounter) add(what string, n int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.now[what] += n
 	g.most[what] = max(g.most[what], g.now[what])
 }
 
-func TestRead_WaitsForRoomAndIsRefusedWithoutAny(t *testing.T) {
+func TestRead_WaitsForSlotThenReturns429(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, inStore := empty(), gauge{now: map[string]int{}, most: map[string]int{}}
+		h, inStore := empty(), concurrencyCounter{now: map[string]int{}, most: map[string]int{}}
 		h.page = func(_ context.Context, tenant string, _ store.Query) (store.Page, error) {
 			inStore.add(tenant, 1)
 			inStore.add("all", 1)
@@ -243,13 +243,13 @@ func TestRead_WaitsForRoomAndIsRefusedWithoutAny(t *testing.T) {
 			inStore.add("all", -1)
 			return store.Page{}, nil
 		}
-		a := api.New(configOf(h))
+		a := api.New(newConfig(h))
 		var running sync.WaitGroup
-		var statuses gauge
+		var statuses concurrencyCounter
 		statuses.now, statuses.most = map[string]int{}, map[string]int{}
 		for n := range 60 {
 			running.Go(func() {
-				got := request{path: collection, token: globalToken}.to(t, a.Tenant(fmt.Sprintf("t%d", n%6)))
+				got := request{path: collection, token: globalToken}.sendTo(t, a.Tenant(fmt.Sprintf("t%d", n%6)))
 				statuses.add(fmt.Sprint(got.status, " ", got.header.Get("Retry-After")), 1)
 			})
 		}
@@ -263,19 +263,19 @@ func TestRead_WaitsForRoomAndIsRefusedWithoutAny(t *testing.T) {
 	})
 }
 
-func TestUpload_ThatSendsNothingLeavesItsRoom(t *testing.T) {
+func TestUpload_StalledReleasesItsSlot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, acme, _ := inMemory(t, empty())
-		c.send(acme, longPosts, 4, false)
-		if took := c.took(acme, reads, 200); took != 0 {
+		c, acme, _ := newStalledClients(t, empty())
+		c.send(acme, longUpload, 4, false)
+		if took := c.measure(acme, readRequest, 200); took != 0 {
 			t.Errorf("a read took %s", took)
 		}
-		if took := c.took(acme, writes, 201); took != 0 {
+		if took := c.measure(acme, writeRequest, 201); took != 0 {
 			t.Errorf("a short write took %s", took)
 		}
-		long := writes
+		long := writeRequest
 		long.body = `{"name":"n"` + strings.Repeat(" ", 100_000) + "}"
-		if took := c.took(acme, long, 201); took > 3*time.Second {
+		if took := c.measure(acme, long, 201); took > 3*time.Second {
 			t.Errorf("another upload took %s", took)
 		}
 		c.running.Wait()
@@ -285,30 +285,30 @@ func TestUpload_ThatSendsNothingLeavesItsRoom(t *testing.T) {
 	})
 }
 
-// creation is of a web integration with an entry a thousand times.
-func creation(entry string) request {
+// createRequest is of a web integration with an entry a thousand times.
+func createRequest(entry string) request {
 	body := `{"name":"n","validOrigins":["` + strings.Repeat(entry+`","`, 999) + entry + `"]}`
 	return request{method: "POST", path: collection, body: body}
 }
 
-// piecewise notes the longest write.
-type piecewise struct {
+// writeSizeRecorder notes the longest write.
+type writeSizeRecorder struct {
 	*httptest.ResponseRecorder
 	longest int
 }
 
-func (p *piecewise) Write(b []byte) (int, error) {
+func (p *writeSizeRecorder) Write(b []byte) (int, error) {
 	p.longest = max(p.longest, len(b))
 	return p.ResponseRecorder.Write(b)
 }
 
-func TestAnswer_IsWrittenPieceByPiece(t *testing.T) {
-	h := longPage(900_000)
+func TestResponse_IsWrittenInChunks(t *testing.T) {
+	h := storeWithLongPage(900_000)
 	h.integration = func(context.Context, string, string) (store.WebIntegration, error) {
 		page, _ := h.page(t.Context(), "", store.Query{})
 		return page.Integrations[0], nil
 	}
-	config := configOf(h)
+	config := newConfig(h)
 	config.Limits = api.Limits{Origins: 1000, Body: 1 << 20}
 	acme := api.New(config).Tenant("acme")
 	for _, tt := range []struct {
@@ -316,12 +316,12 @@ func TestAnswer_IsWrittenPieceByPiece(t *testing.T) {
 		asked request
 		least int // bytes
 	}{
-		{"a page", reads, 900_000},
+		{"a page", readRequest, 900_000},
 		{"a web integration", request{path: collection + "/" + store.NewID()}, 900_000},
-		{"what was created", creation("https://" + strings.Repeat("a.", 90) + "example"), 190_000},
-		{"what is wrong with each entry", creation("x"), 200_000},
+		{"what was created", createRequest("https://" + strings.Repeat("a.", 90) + "example"), 190_000},
+		{"what is wrong with each entry", createRequest("x"), 200_000},
 	} {
-		w := &piecewise{ResponseRecorder: httptest.NewRecorder()}
+		w := &writeSizeRecorder{ResponseRecorder: httptest.NewRecorder()}
 		acme.ServeHTTP(w, tt.asked.build(t, "http://acme.example"))
 		if w.Body.Len() < tt.least || w.longest > 64<<10 {
 			t.Errorf("%s: %d, %d bytes in writes of up to %d", tt.rule, w.Code, w.Body.Len(), w.longest)
