@@ -20,12 +20,11 @@ import (
 type Config struct {
 	Settings
 	Store store.Store
-	// Lists has every committed change in force before its response is sent. If
-	// Keep fails after a write that may have removed origins, the response is
-	// 503; also after a write that was refused because it may have been made
-	// before.
+	// Lists puts every committed change into force before its response is sent. If
+	// Keep fails after a write that may have removed origins, or after the retry of
+	// one, the response is 503.
 	Lists Lists
-	// Refusals are what /api/v1/refused-origins reports; nil is none.
+	// Refusals are what /api/v1/refused-origins reports; nil means none.
 	Refusals *refusals.Recent
 	// Log receives errors of the store, of Lists.Keep and of the OIDC issuer,
 	// with a context that holds the trace id of the response. Clients only learn
@@ -40,9 +39,10 @@ type Config struct {
 type Lists interface {
 	// List returns the tenant's list.
 	List(ctx context.Context, tenant string) (*origins.List, error)
-	// Write makes a change that commit commits, and has it in force.
+	// Write runs commit, and puts the change that it returns into force.
 	Write(ctx context.Context, tenant string, commit func(context.Context) (origins.Change, error)) error
-	// Keep makes sure that no start without the store undoes a change.
+	// Keep returns nil when a restart without the store cannot undo an earlier change
+	// of the tenant's list.
 	Keep(ctx context.Context, tenant string) error
 }
 
@@ -51,7 +51,8 @@ type Settings struct {
 	// Auth says who may use the API, and how often.
 	Auth   auth.Settings
 	Limits Limits
-	// Timeout bounds each call of the Store.
+	// Timeout bounds each read of the Store, and each Lists.Keep. Lists.Write bounds
+	// writes itself.
 	Timeout time.Duration
 }
 
@@ -147,7 +148,7 @@ func (t *tenantRequest) serveHTTP(w http.ResponseWriter, r *http.Request) {
 		outcome.Code = t.sendError(response, r, err)
 		outcome.Limit, outcome.Refused = limitOf(err), tokenError(err)
 		if errorResponseFor(err) != nil || isNotMade(err) { // nothing was changed
-			response.call.Integration, response.call.Change = t.id, nil
+			response.call.Integration, response.call.Diff = t.id, nil
 		}
 	}
 	outcome.Call, outcome.Status = response.call, response.status
@@ -203,13 +204,13 @@ func (t *tenantRequest) checkCaller(route route) error {
 	return t.caller.CountWrite(t.tenant)
 }
 
-// shortBody is the length up to which a request's body needs no slot. Even the
-// errors about all its entries are a short response.
+// shortBody is the length up to which a request's body needs no slot. Even a response
+// with an error for every entry of such a body is short.
 const shortBody = 1 << 10
 
 // acquireSlot waits for the memory that r needs: that of a read, whose response
-// may be long, or that of a long body. Uploads never delay reads. It returns r as
-// it is to be read.
+// may be long, or that of a long body. Uploads never delay reads. It returns r, or a
+// copy of it whose body releases the slot if the client is too slow.
 func (t *tenantRequest) acquireSlot(w *responseWriter, r *http.Request) (_ *http.Request, err error) {
 	key := t.caller.Key(t.tenant)
 	switch {
@@ -217,7 +218,7 @@ func (t *tenantRequest) acquireSlot(w *responseWriter, r *http.Request) (_ *http
 		w.slot, err = t.memory.reads.acquire(r.Context(), key)
 	case r.Method != http.MethodDelete && (r.ContentLength < 0 || r.ContentLength > shortBody):
 		if w.slot, err = t.memory.uploads.acquire(r.Context(), key); err == nil {
-			r = r.WithContext(r.Context())
+			r = r.WithContext(r.Context()) // the caller's request keeps its body
 			r.Body = &uploadBody{ReadCloser: r.Body, response: w}
 		}
 	}

@@ -22,13 +22,13 @@ import (
 // without a preflight.
 func (t *tenantRequest) readBody(w http.ResponseWriter, r *http.Request, mediaTypes ...string) ([]byte, error) {
 	if !isOneOf(mediaTypes, r.Header.Values("Content-Type")) {
-		refused := badRequest(http.StatusUnsupportedMediaType, "The body has to be "+strings.Join(mediaTypes, " or ")+".")
+		refused := requestError(http.StatusUnsupportedMediaType, "The body has to be "+strings.Join(mediaTypes, " or ")+".")
 		if r.Method == http.MethodPatch { // RFC 5789, section 2.2
 			refused.header = http.Header{"Accept-Patch": {strings.Join(mediaTypes, ", ")}}
 		}
 		return nil, refused
 	}
-	tooLarge := badRequest(http.StatusRequestEntityTooLarge, fmt.Sprintf("The body is larger than %d bytes.", t.Limits.Body))
+	tooLarge := requestError(http.StatusRequestEntityTooLarge, fmt.Sprintf("The body is larger than %d bytes.", t.Limits.Body))
 	if r.ContentLength > t.Limits.Body {
 		return nil, tooLarge
 	}

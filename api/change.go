@@ -10,14 +10,14 @@ type Call struct {
 	// Integration is the id of the web integration that was asked for or created,
 	// or "".
 	Integration string
-	// Change is what a write changed; nil if it changed nothing, or is known not
+	// Diff is what a write changed; nil if it changed nothing, or is known not
 	// to have been made. With status 503 the change was made and is not kept, or
 	// it is unknown whether it was made.
-	Change *Change
+	Diff *Diff
 }
 
-// Change is what a write changed in a web integration.
-type Change struct {
+// Diff is what a write changed in a web integration, for the log.
+type Diff struct {
 	Name    string
 	OldName string // if the write changed it
 	// Added and Removed are numbers of origins, and FirstAdded and FirstRemoved
@@ -29,10 +29,10 @@ type Change struct {
 // ShownOrigins is the number of origins that a Change names.
 const ShownOrigins = 10
 
-// newChange returns the change from one state of a web integration to another.
+// newDiff returns what changed from one state of a web integration to another.
 // The zero value is the state of one that does not exist.
-func newChange(before, after store.WebIntegration) *Change {
-	c := &Change{Name: after.Name}
+func newDiff(before, after store.WebIntegration) *Diff {
+	c := &Diff{Name: after.Name}
 	if after.Name == "" {
 		c.Name = before.Name
 	} else if after.Name != before.Name {

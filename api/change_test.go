@@ -34,35 +34,35 @@ func TestCall_ReportsSubjectAndChange(t *testing.T) {
 	many, all := manyOrigins(25)
 	g.send(request{method: "POST", path: collection, token: globalToken, body: `{"name":"first","validOrigins":` + many + `}`})
 	id := told.Integration
-	if want := (api.Call{Subject: "root", Integration: id, Change: &api.Change{Name: "first", Added: 25, FirstAdded: all[:api.ShownOrigins]}}); len(id) != 32 || !reflect.DeepEqual(told, want) {
-		t.Fatalf("created: told %+v, %+v", told, told.Change)
+	if want := (api.Call{Subject: "root", Integration: id, Diff: &api.Diff{Name: "first", Added: 25, FirstAdded: all[:api.ShownOrigins]}}); len(id) != 32 || !reflect.DeepEqual(told, want) {
+		t.Fatalf("created: told %+v, %+v", told, told.Diff)
 	}
 	for _, row := range []struct {
 		rule    string
 		r       request
 		subject string
-		change  *api.Change
+		change  *api.Diff
 	}{
 		{"replaced", request{method: "PATCH", body: `[{"op":"replace","path":"/validOrigins","value":["https://o001.example","https://new.example"]}]`}, "ops",
-			&api.Change{Name: "first", Added: 1, FirstAdded: []string{"https://new.example"}, Removed: 24, FirstRemoved: append([]string{all[0]}, all[2:11]...)}},
-		{"renamed", request{method: "PATCH", body: `[{"op":"replace","path":"/name","value":"second"}]`}, "ops", &api.Change{Name: "second", OldName: "first"}},
+			&api.Diff{Name: "first", Added: 1, FirstAdded: []string{"https://new.example"}, Removed: 24, FirstRemoved: append([]string{all[0]}, all[2:11]...)}},
+		{"renamed", request{method: "PATCH", body: `[{"op":"replace","path":"/name","value":"second"}]`}, "ops", &api.Diff{Name: "second", OldName: "first"}},
 		{"no operation", request{method: "PATCH", body: `[]`}, "ops", nil},
 		{"the name that it has", request{method: "PATCH", body: `[{"op":"replace","path":"/name","value":"second"}]`}, "ops", nil},
 		{"the origins that it has", request{method: "PATCH", body: `[{"op":"replace","path":"/validOrigins","value":["https://o001.example","https://new.example"]}]`}, "ops", nil},
-		{"another order of origins", request{method: "PATCH", body: `[{"op":"replace","path":"/validOrigins","value":["https://new.example","https://o001.example"]}]`}, "ops", &api.Change{Name: "second"}},
+		{"another order of origins", request{method: "PATCH", body: `[{"op":"replace","path":"/validOrigins","value":["https://new.example","https://o001.example"]}]`}, "ops", &api.Diff{Name: "second"}},
 		{"another one in between", request{method: "PATCH", body: `[{"op":"replace","path":"/name","value":"x"}]`, header: map[string]string{"If-Match": `"1"`}}, "ops", nil},
 		{"a bad body", request{method: "PATCH", body: `{`}, "ops", nil},
 		{"read", request{method: "GET"}, "ops", nil},
 		{"may only read", request{method: "DELETE", token: readerToken}, "audit", nil},
 		{"of another tenant", request{method: "DELETE", token: otherToken}, "them", nil},
 		{"nobody", request{method: "DELETE", token: "-"}, "", nil},
-		{"deleted", request{method: "DELETE"}, "ops", &api.Change{Name: "second", Removed: 2, FirstRemoved: []string{"https://new.example", "https://o001.example"}}},
+		{"deleted", request{method: "DELETE"}, "ops", &api.Diff{Name: "second", Removed: 2, FirstRemoved: []string{"https://new.example", "https://o001.example"}}},
 		{"deleted before", request{method: "DELETE"}, "ops", nil},
 	} {
 		row.r.path = collection + "/" + id
 		got := g.send(row.r)
-		if want := (api.Call{Subject: row.subject, Integration: id, Change: row.change}); !reflect.DeepEqual(told, want) {
-			t.Errorf("%s: %d, told %+v of %+v, want %+v of %+v", row.rule, got.status, told, told.Change, want, row.change)
+		if want := (api.Call{Subject: row.subject, Integration: id, Diff: row.change}); !reflect.DeepEqual(told, want) {
+			t.Errorf("%s: %d, told %+v of %+v, want %+v of %+v", row.rule, got.status, told, told.Diff, want, row.change)
 		}
 	}
 }
@@ -75,7 +75,7 @@ func TestCall_ReportsNoChangeRefusedByStore(t *testing.T) {
 	g.serve(func(h http.Handler) http.Handler { return h })
 	got := g.send(request{method: "POST", path: collection, body: `{"name":"one too many"}`})
 	if want := (api.Call{Subject: "ops"}); got.status != 400 || told.Call != want {
-		t.Errorf("%d, told %+v of %+v", got.status, told.Call, told.Call.Change)
+		t.Errorf("%d, told %+v of %+v", got.status, told.Call, told.Call.Diff)
 	}
 }
 
@@ -93,9 +93,9 @@ func TestCall_ReportsChangeOfUnknownOutcome(t *testing.T) {
 	config.Observe = func(_ context.Context, o api.Outcome) { told = o }
 	r := request{method: "PATCH", path: collection + "/" + kept.ID, body: `[{"op":"replace","path":"/validOrigins","value":[]}]`}
 	r.expectStatuses(t, api.New(config).Tenant("acme"), 503)
-	want := &api.Change{Name: "n", Removed: 1, FirstRemoved: []string{"https://a.example"}}
-	if told.Code != "STORE_UNAVAILABLE" || !reflect.DeepEqual(told.Call.Change, want) {
-		t.Errorf("told %+v of %+v", told, told.Call.Change)
+	want := &api.Diff{Name: "n", Removed: 1, FirstRemoved: []string{"https://a.example"}}
+	if told.Code != "STORE_UNAVAILABLE" || !reflect.DeepEqual(told.Call.Diff, want) {
+		t.Errorf("told %+v of %+v", told, told.Call.Diff)
 	}
 }
 
@@ -127,7 +127,7 @@ func TestCall_ReportsNoChangeIfWriteWasNotMade(t *testing.T) {
 	} {
 		row.r.expectStatuses(t, tenant, 503)
 		if want := (api.Call{Subject: "ops", Integration: row.id}); told.Call != want {
-			t.Errorf("%s: told %+v of %+v", row.r.method, told.Call, told.Call.Change)
+			t.Errorf("%s: told %+v of %+v", row.r.method, told.Call, told.Call.Diff)
 		}
 	}
 }

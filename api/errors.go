@@ -79,20 +79,20 @@ func tokenError(err error) error {
 	return nil
 }
 
-func badRequest(status int, detail string) *errorResponse {
+func requestError(status int, detail string) *errorResponse {
 	return newErrorResponse(status, envelope.Error{Code: "BAD_REQUEST", Title: "Bad Request", Detail: detail})
 }
 
 // invalidBody is the response to a body that is not the expected JSON.
 func invalidBody() *errorResponse {
-	return badRequest(http.StatusBadRequest, "Error parsing request body")
+	return requestError(http.StatusBadRequest, "Error parsing request body")
 }
 
 func overLimit(limit *store.LimitError) *errorResponse {
 	if limit.What == store.LimitOrigins {
 		return newErrorResponse(http.StatusBadRequest, invalidProperty("/validOrigins", limit.Error()))
 	}
-	return badRequest(http.StatusBadRequest, limit.Error())
+	return requestError(http.StatusBadRequest, limit.Error())
 }
 
 func notFound() *errorResponse {
@@ -109,8 +109,8 @@ func methodNotAllowed(routes []route) *errorResponse {
 	return e
 }
 
-// storeUnavailable is the response to an error of the store or of Lists.Keep. Of
-// a write it says whether it is known to have been made.
+// storeUnavailable is the response to an error of the store or of Lists.Keep. For a
+// write, the detail says whether it was made, if that is known.
 func storeUnavailable(method string, err error) *errorResponse {
 	e := newErrorResponse(http.StatusServiceUnavailable, envelope.Error{
 		Code: "STORE_UNAVAILABLE", Title: "Store unavailable", Detail: storeErrorDetail(method, err),

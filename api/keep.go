@@ -9,10 +9,10 @@ import (
 	"originwarden/store"
 )
 
-// keepError says that the lists could not be kept after a write, or after one
-// that was refused because it may have been made before.
+// keepError says that the lists could not be saved after a write, or after what may
+// be the retry of one; see mayBeRetry.
 type keepError struct {
-	made bool // the write
+	made bool // whether the write was made
 	err  error
 }
 
@@ -32,7 +32,7 @@ func (e *keepError) detail() string {
 // list, so that no start without the store undoes it.
 func (t *tenantRequest) writeAndKeep(r *http.Request, commit func(context.Context) (origins.Change, error)) error {
 	err := t.Lists.Write(r.Context(), t.tenant, commit)
-	if err != nil && !mayBeRepeated(err) {
+	if err != nil && !mayBeRetry(err) {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), t.Timeout)
@@ -43,9 +43,10 @@ func (t *tenantRequest) writeAndKeep(r *http.Request, commit func(context.Contex
 	return err
 }
 
-// mayBeRepeated reports whether err refuses a write that may have been made
-// before. To its client that error says that the write is in force.
-func mayBeRepeated(err error) bool {
+// mayBeRetry reports whether a write that failed with err may be the retry of a write
+// that was made. Its client takes a 404 or 412 for the confirmation of that one, so
+// the lists have to be on disk as after the write itself.
+func mayBeRetry(err error) bool {
 	refused, ok := errors.AsType[*errorResponse](err)
 	return errors.Is(err, store.ErrNotFound) || ok && refused.status == http.StatusPreconditionFailed
 }

@@ -34,7 +34,7 @@ const (
 func parseListQuery(rawQuery string) (*listQuery, error) {
 	given, err := url.ParseQuery(rawQuery)
 	if err != nil {
-		return nil, badRequest(http.StatusBadRequest, "The query cannot be parsed.")
+		return nil, requestError(http.StatusBadRequest, "The query cannot be parsed.")
 	}
 	q := &listQuery{store.Query{Limit: defaultLimit, Bytes: maxPageBytes}, url.Values{}}
 	var problems []envelope.Error

@@ -16,8 +16,8 @@ const (
 	LimitInFlight = "api_in_flight"
 )
 
-// Outcome is what Config.Observe receives of a request. The set of values of each
-// field but Refused and Call does not depend on clients.
+// Outcome is what Config.Observe receives of a request. Except for Refused and Call,
+// each field has a fixed set of values, so that it can be a metric label.
 type Outcome struct {
 	// Route is the path of the resource as in OpenAPI, or "none".
 	Route string

@@ -108,9 +108,9 @@ func (p *patch) applyTo(w *store.WebIntegration) error {
 	return nil
 }
 
-// changeOf returns what the patch changes in a web integration, or nil if before
+// diffFrom returns what the patch changes in a web integration, or nil if before
 // was not read or nothing changes.
-func (p *patch) changeOf(before store.WebIntegration) *Change {
+func (p *patch) diffFrom(before store.WebIntegration) *Diff {
 	after := before
 	if before.ID == "" || p.applyTo(&after) != nil {
 		return nil
@@ -118,5 +118,5 @@ func (p *patch) changeOf(before store.WebIntegration) *Change {
 	if after.Name == before.Name && slices.Equal(after.ValidOrigins, before.ValidOrigins) {
 		return nil
 	}
-	return newChange(before, after)
+	return newDiff(before, after)
 }

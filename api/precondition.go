@@ -4,17 +4,31 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"originwarden/envelope"
 )
 
 // etag returns the entity tag of a web integration as of a revision.
 func etag(revision uint64) string { return `"` + strconv.FormatUint(revision, 10) + `"` }
 
-// matchesETag reports whether If-Match permits a write to a web integration that
-// exists, as of a revision (RFC 9110, section 13.1.1). An invalid one permits
-// none.
-func matchesETag(header http.Header, revision uint64) bool {
+// ifMatchPermits reports whether If-Match permits a write to a web integration that
+// exists, as of a revision (RFC 9110, section 13.1.1). An invalid If-Match permits no
+// write.
+func ifMatchPermits(header http.Header, revision uint64) bool {
 	lines := header.Values("If-Match")
 	return lines == nil || containsTag(lines, etag(revision))
+}
+
+// checkIfMatch returns the response 412 unless If-Match permits a write to the web
+// integration as of the revision.
+func checkIfMatch(header http.Header, revision uint64) error {
+	if ifMatchPermits(header, revision) {
+		return nil
+	}
+	return newErrorResponse(http.StatusPreconditionFailed, envelope.Error{
+		Code: "WEBINTEGRATIONS_CONFLICT", Title: "Precondition failed",
+		Detail: "The web integration's current ETag does not match If-Match.",
+	})
 }
 
 // isNotModified reports whether If-None-Match names the web integration as of a

@@ -23,11 +23,11 @@ var errTooSlow = errors.New("the client is too slow")
 // responseWriter sends the response to one request.
 type responseWriter struct {
 	http.ResponseWriter
-	status  int        // 0 before anything is sent
-	success int        // the status, unless WriteHeader is called before
-	buffers *sync.Pool // of *bufio.Writer
-	slot    *slot      // of the request, or nil
-	call    Call       // what is known of it so far
+	status         int        // 0 before anything is sent
+	implicitStatus int        // the status, unless WriteHeader is called before
+	buffers        *sync.Pool // of *bufio.Writer
+	slot           *slot      // of the request, or nil
+	call           Call       // what is known of it so far
 }
 
 // WriteHeader implements http.ResponseWriter. A response that is sent at once
@@ -48,7 +48,7 @@ func isShort(contentLength string) bool {
 // Write implements http.ResponseWriter.
 func (w *responseWriter) Write(p []byte) (n int, err error) {
 	if w.status == 0 {
-		w.WriteHeader(w.success)
+		w.WriteHeader(w.implicitStatus)
 	}
 	for piece := range slices.Chunk(p, pieceSize) {
 		written, err := w.writePiece(piece)
@@ -90,7 +90,7 @@ func (w *responseWriter) sendJSON(status int, document any) error {
 		body = bufio.NewWriterSize(nil, pieceSize)
 	}
 	body.Reset(w)
-	w.success = status
+	w.implicitStatus = status
 	w.Header().Set("Content-Type", "application/json")
 	if err := json.MarshalWrite(body, document); err != nil {
 		return err

@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"time"
 
-	"originwarden/envelope"
 	"originwarden/origins"
 	"originwarden/store"
 )
@@ -47,7 +46,7 @@ func (t *tenantRequest) createIntegration(w *responseWriter, r *http.Request) er
 	wanted.ID, wanted.TenantID, wanted.CreatedBy = store.NewID(), t.tenant, t.caller.Subject()
 	wanted.Created = now()
 	wanted.LastUpdated = wanted.Created
-	w.call.Integration, w.call.Change = wanted.ID, newChange(store.WebIntegration{}, wanted)
+	w.call.Integration, w.call.Diff = wanted.ID, newDiff(store.WebIntegration{}, wanted)
 	var created store.WebIntegration
 	err = t.Lists.Write(r.Context(), t.tenant, func(ctx context.Context) (change origins.Change, err error) {
 		created, err = t.Store.Create(ctx, wanted)
@@ -104,7 +103,8 @@ func (t *tenantRequest) patchIntegration(w *responseWriter, r *http.Request) err
 		})
 		return changed.Change(), err
 	})
-	w.call.Change = p.changeOf(before)
+	// Also after an error: the write may have been made. If not, serveHTTP clears it.
+	w.call.Diff = p.diffFrom(before)
 	if err != nil {
 		return err
 	}
@@ -129,7 +129,7 @@ func (t *tenantRequest) deleteIntegration(w *responseWriter, r *http.Request) er
 		return store.Deletion(t.tenant, t.id, revision), err
 	})
 	if before.ID != "" {
-		w.call.Change = newChange(before, store.WebIntegration{})
+		w.call.Diff = newDiff(before, store.WebIntegration{})
 	}
 	if err != nil {
 		return err
@@ -139,21 +139,10 @@ func (t *tenantRequest) deleteIntegration(w *responseWriter, r *http.Request) er
 	return nil
 }
 
-// setRevision sends the revision from which on a write is in force.
+// setRevision sends the revision of a write: lists at that revision, or a later one,
+// contain it.
 func (w *responseWriter) setRevision(revision uint64) {
 	w.Header().Set("Web-Integrations-Revision", strconv.FormatUint(revision, 10))
-}
-
-// checkIfMatch returns the refusal of a write whose If-Match does not name the
-// web integration as of the revision.
-func checkIfMatch(header http.Header, revision uint64) error {
-	if matchesETag(header, revision) {
-		return nil
-	}
-	return newErrorResponse(http.StatusPreconditionFailed, envelope.Error{
-		Code: "WEBINTEGRATIONS_CONFLICT", Title: "Precondition failed",
-		Detail: "The web integration's current ETag does not match If-Match.",
-	})
 }
 
 func now() time.Time { return time.Now().UTC().Truncate(time.Second) }

@@ -39,15 +39,16 @@ type Config struct {
 	// Timeout ends each call of the store, and is how long the feed may lag.
 	Timeout time.Duration
 	// MaxStaleness is how long a list may be unconfirmed before List returns
-	// origins.StaleList in its place. 0 is no limit.
+	// origins.StaleList in its place. 0 means no limit.
 	MaxStaleness time.Duration
 	// Revalidate is how often the cached lists are compared with the store, in
-	// case the feed has missed a change. 0 is never.
+	// case the feed has missed a change. 0 means never.
 	Revalidate time.Duration
 	// AcceptReset accepts a store that was reset, as Accept does.
 	AcceptReset bool
 	// Tenants returns the tenants whose lists are loaded once the store is reached,
-	// as far as Bounds allow. It may be nil.
+	// as far as Bounds allow, and whose subscribers are called while lists are stale.
+	// It may be nil.
 	Tenants func() []string
 	// Disk, if there is one, keeps the lists while Run runs, for Restore at the
 	// next start.
@@ -60,16 +61,17 @@ type Config struct {
 // Cache holds the lists of the tenants used last, within its bounds. It may be
 // used concurrently.
 //
-// Callers ask for tenants that exist, never for names that strangers make up.
+// Callers pass the ids of existing tenants only, never names from clients. Locks are
+// taken in the order refreshing, changing, progress.mu, mu.
 type Cache struct {
 	config Config
 	loads  singleflight.Group
 
 	// changing is held while a changed list is built and installed, so that no
-	// change is lost between the two. It is taken before progress and mu.
+	// change is lost between the two.
 	changing sync.Mutex
 
-	mu      sync.Mutex // of what follows: pointer moves only, requests wait for it
+	mu      sync.Mutex // of lists to invalid; held briefly, because requests wait for it
 	lists   *simplelru.LRU[string, entry]
 	origins int
 	loading map[string]*pendingChanges
@@ -79,14 +81,14 @@ type Cache struct {
 	invalid map[string]struct{}
 
 	confirmed atomic.Pointer[time.Time] // of all lists
-	installs  atomic.Uint64
+	changes   atomic.Uint64             // of cached lists; tells the keeper whether there is something to write
 	// epoch counts the stores that were accepted. It changes while changing and
 	// progress are both held.
 	epoch atomic.Uint64
 
 	hits, misses, evictions, loaded, failures atomic.Uint64
 
-	refreshing sync.Mutex // one reads invalid lists at a time; taken before all others
+	refreshing sync.Mutex // one reads invalid lists at a time
 	progress   progress
 	keeper     *keeper       // nil without a Disk
 	retry      chan struct{} // buffered; a value makes Run retry at once

@@ -87,7 +87,7 @@ func (c *Cache) dropList(tenant string) {
 	if e, ok := c.lists.Peek(tenant); ok {
 		c.lists.Remove(tenant)
 		c.origins -= e.list.Len()
-		c.installs.Add(1)
+		c.changes.Add(1)
 	}
 }
 
@@ -100,7 +100,7 @@ func (c *Cache) refreshSoon() {
 }
 
 // refreshList reads the tenant's list again if it is cached, and returns when
-// that is done. Either way the list may have changed.
+// that is done. It calls the subscribers in any case: the list may have changed.
 func (c *Cache) refreshList(ctx context.Context, tenant string) error {
 	defer c.notify(tenant)
 	if !c.invalidateList(tenant) && c.forgetInvalid(tenant) {
@@ -114,8 +114,8 @@ func (c *Cache) refreshList(ctx context.Context, tenant string) error {
 	}
 }
 
-// forgetInvalid reports whether the tenant has no list to read again: the next one
-// is loaded after this.
+// forgetInvalid removes the mark of invalidateList if the list is not cached, and
+// reports whether it did. A later load reads the store anyway.
 func (c *Cache) forgetInvalid(tenant string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -17,11 +17,11 @@ func (c *Cache) CatchUp(ctx context.Context) error {
 	if err := c.connect(ctx, true); err != nil {
 		return err
 	}
-	return c.readMissing(ctx)
+	return c.refreshAndPreload(ctx)
 }
 
-// connect reaches the store and finds where the feed continues. If compare is set,
-// or that is unknown, it compares the lists with the store.
+// connect reaches the store and finds where the feed continues. It compares the lists
+// with the store if compare is set, or the position of the feed is unknown.
 func (c *Cache) connect(ctx context.Context, compare bool) error {
 	c.refreshing.Lock()
 	defer c.refreshing.Unlock()
@@ -29,13 +29,13 @@ func (c *Cache) connect(ctx context.Context, compare bool) error {
 	if c.config.AcceptReset && errors.Is(err, store.ErrReset) {
 		_, err = c.acceptStore(ctx)
 	}
-	if err != nil || c.isKnown() && !compare {
+	if err != nil || c.isPositionKnown() && !compare {
 		return err
 	}
 	return c.compareWithStore(ctx)
 }
 
-func (c *Cache) isKnown() bool {
+func (c *Cache) isPositionKnown() bool {
 	c.progress.mu.Lock()
 	defer c.progress.mu.Unlock()
 	return c.progress.known
@@ -110,30 +110,39 @@ func (c *Cache) revalidate(ctx context.Context) error {
 	if err := c.awaitFeed(ctx, at.Revision); err != nil {
 		return err
 	}
-	c.findMissedChanges(revisions)
-	for tenant, was := range before {
+	c.reportMissedChanges(revisions)
+	for tenant, earlier := range before {
 		e, cached, invalid := c.peek(tenant)
-		if !cached || invalid {
-			continue
-		}
-		is, last := e.list.Revision(), revisions[tenant]
-		if is < last || was.Revision() > max(last, was.CompleteTo()) || was.CompleteTo() > at.Revision {
-			c.reportEvent(ChangeMissed, fmt.Errorf("the list of tenant %q is at revision %d, its last write at %d", tenant, is, last))
+		if last := revisions[tenant]; cached && !invalid && isWrong(earlier, e.list, last, at) {
+			c.reportEvent(ChangeMissed, fmt.Errorf("the list of tenant %q is at revision %d, its last write at %d", tenant, e.list.Revision(), last))
 			c.invalidateList(tenant)
 		}
 	}
 	return nil
 }
 
-// findMissedChanges reports the writes that the feed missed. Even if the list has
-// them by now, the tunnels must be reviewed.
-func (c *Cache) findMissedChanges(revisions map[string]uint64) {
+// isWrong reports whether a list cannot be that of a tenant whose last write was at
+// the revision last when the store was at at. earlier was the list before.
+func isWrong(earlier, list *origins.List, last uint64, at store.Position) bool {
+	switch {
+	case list.Revision() < last: // it lacks the last write
+	case earlier.Revision() > max(last, earlier.CompleteTo()): // it has a write that the store does not have
+	case earlier.CompleteTo() > at.Revision: // it was read from a newer state of the store
+	default:
+		return false
+	}
+	return true
+}
+
+// reportMissedChanges reports the writes that the feed missed.
+func (c *Cache) reportMissedChanges(revisions map[string]uint64) {
 	for tenant, last := range c.noteMissed(revisions) {
 		c.reportEvent(ChangeMissed, fmt.Errorf("the feed missed the write of tenant %q at revision %d", tenant, last))
 	}
 }
 
-// noteMissed invalidates the lists of the tenants that it returns.
+// noteMissed returns the writes that the feed missed, by tenant, and invalidates those
+// lists, so that the tunnels are reviewed even if the list has the write by now.
 func (c *Cache) noteMissed(revisions map[string]uint64) map[string]uint64 {
 	p := &c.progress
 	p.mu.Lock()
@@ -158,12 +167,12 @@ func (c *Cache) cachedLists() map[string]*origins.List {
 	return lists
 }
 
-// readMissing reads the invalid lists and preloads the others, so that the feed's
+// refreshAndPreload reads the invalid lists and preloads the others, so that the feed's
 // position comes into force.
-func (c *Cache) readMissing(ctx context.Context) error {
+func (c *Cache) refreshAndPreload(ctx context.Context) error {
 	c.refreshing.Lock()
 	defer c.refreshing.Unlock()
-	err := errors.Join(c.readInvalidLists(ctx), c.preload(ctx))
+	err := errors.Join(c.refreshInvalidListsLocked(ctx), c.preload(ctx))
 	c.progress.mu.Lock()
 	defer c.progress.mu.Unlock()
 	c.advancePosition()
@@ -174,12 +183,12 @@ func (c *Cache) readMissing(ctx context.Context) error {
 func (c *Cache) refreshInvalidLists(ctx context.Context) error {
 	c.refreshing.Lock()
 	defer c.refreshing.Unlock()
-	return c.readInvalidLists(ctx)
+	return c.refreshInvalidListsLocked(ctx)
 }
 
-// readInvalidLists is called with refreshing held.
-func (c *Cache) readInvalidLists(ctx context.Context) error {
-	return readLists(ctx, c.invalidTenants(), parallelReads, c.refreshList)
+// refreshInvalidListsLocked is called with refreshing held.
+func (c *Cache) refreshInvalidListsLocked(ctx context.Context) error {
+	return forEachTenant(ctx, c.invalidTenants(), parallelReads, c.refreshList)
 }
 
 func (c *Cache) invalidTenants() []string {

@@ -10,8 +10,8 @@ import (
 	"originwarden/store"
 )
 
-// Disk keeps a Snapshot. It is a disk.Disk, which has the contract. Its methods
-// are not called concurrently.
+// Disk keeps a Snapshot. disk.Disk implements it, and documents it in full. Its
+// methods are not called concurrently.
 type Disk interface {
 	// Write replaces the snapshot on disk by s. After an error the disk has either.
 	Write(s *Snapshot) error
@@ -26,7 +26,7 @@ type keeper struct {
 	// state returns the position in force, and when it was confirmed.
 	state  func() (store.Position, time.Time)
 	report func(Event, error)
-	// restored is the value of installs when the cache held exactly the lists from
+	// restored is the value of Cache.changes when the cache held exactly the lists from
 	// the disk, or 0.
 	restored uint64
 
@@ -100,7 +100,7 @@ func (k *keeper) run(ctx context.Context) {
 	}
 }
 
-// flush has run write what has changed, and waits for that.
+// flush makes run write the lists if they have changed, and waits until it has.
 func (k *keeper) flush(ctx context.Context) error {
 	done := make(chan error, 1)
 	select {
@@ -118,7 +118,7 @@ func (k *keeper) flush(ctx context.Context) error {
 	}
 }
 
-// lastError says why the lists could not be written the last time, or is nil.
+// lastError returns the error of the last write to the disk, or nil.
 func (k *keeper) lastError() error {
 	if k == nil {
 		return nil
@@ -128,7 +128,7 @@ func (k *keeper) lastError() error {
 	return k.err
 }
 
-// attempt is a write, and what it was of.
+// attempt is a write to the disk: what was written, and the result.
 type attempt struct {
 	installs  uint64 // of the lists that the disk has
 	at        store.Position
@@ -138,14 +138,14 @@ type attempt struct {
 	invalid   bool // the disk has no snapshot
 }
 
-// mayBeBehind reports whether the disk may have lists from before a change. What
-// it has is unknown while there never was a list.
+// mayBeBehind reports whether the disk may have lists from before a change. It may
+// also while the cache has never had a list.
 func (a *attempt) mayBeBehind(installs uint64) bool {
 	return !a.invalid && (a.installs != installs || installs == 0)
 }
 
 func (k *keeper) isDue(last *attempt) bool {
-	installs, since := k.cache.installs.Load(), time.Since(last.ended)
+	installs, since := k.cache.changes.Load(), time.Since(last.ended)
 	if last.err != nil && since < keepRetry {
 		return last.mayBeBehind(installs)
 	}
@@ -160,7 +160,7 @@ func (k *keeper) isDue(last *attempt) bool {
 // a store.
 func (k *keeper) writeLists(last *attempt) bool {
 	next := *last
-	installs := k.cache.installs.Load() // what is installed from here on is for the next one
+	installs := k.cache.changes.Load() // what is installed from here on is for the next one
 	s, ok := k.takeSnapshot()
 	if !ok {
 		return false
@@ -186,9 +186,9 @@ func (k *keeper) invalidateDisk(why error) (err error, invalid bool) {
 	return fmt.Errorf("%w; the one before is invalid now", why), true
 }
 
-// writeChanges is flush within run.
+// writeChanges writes the lists if the disk may be behind. run calls it for flush.
 func (k *keeper) writeChanges(last *attempt) error {
-	if !last.mayBeBehind(k.cache.installs.Load()) {
+	if !last.mayBeBehind(k.cache.changes.Load()) {
 		return nil
 	}
 	if !k.writeLists(last) {
@@ -205,15 +205,15 @@ func (k *keeper) writeChanges(last *attempt) error {
 
 // noteAttempt makes next the last attempt, and reports what is new about it.
 func (k *keeper) noteAttempt(last *attempt, next attempt) {
-	was := *last
+	before := *last
 	*last = next
 	k.mu.Lock()
 	k.err = next.err
 	k.mu.Unlock()
 	switch {
-	case next.err == nil && was.err != nil:
+	case next.err == nil && before.err != nil:
 		k.report(ListsKept, nil)
-	case next.err != nil && (was.err == nil || next.invalid && !was.invalid):
+	case next.err != nil && (before.err == nil || next.invalid && !before.invalid):
 		k.report(ListsNotKept, next.err)
 	}
 }
@@ -224,5 +224,5 @@ func (k *keeper) takeSnapshot() (*Snapshot, bool) {
 	at, confirmed := k.state()
 	s := &Snapshot{At: at, Confirmed: confirmed, Lists: k.cache.cachedLists()}
 	after, _ := k.state()
-	return s, at.Store != "" && at.Store == after.Store && k.cache.installs.Load() > 0
+	return s, at.Store != "" && at.Store == after.Store && k.cache.changes.Load() > 0
 }

@@ -12,19 +12,20 @@ import (
 )
 
 const (
-	failureMemory = time.Second // how long a failed load answers for the next
+	failureMemory = time.Second // how long List returns the error of a failed load without a new one
 	maxPending    = 1024        // changes during one load, above which it is read again
 	maxDeletions  = 1024        // deleted parts that a cached list remembers
 	maxReads      = 5           // of one load
 )
 
 // pendingChanges are the changes of a tenant that were committed while its list
-// was being read. The read may have been before them.
+// was being read. The list that was read may lack them.
 type pendingChanges struct {
 	changes []origins.Change
 	invalid bool // the read may have missed something
 }
 
+// noteChange does nothing if p is nil: then no load runs.
 func (p *pendingChanges) noteChange(change origins.Change) {
 	switch {
 	case p == nil:
@@ -40,7 +41,7 @@ type failedLoad struct {
 	at  time.Time
 }
 
-// awaitLoad returns the tenant's list as it is loaded now.
+// awaitLoad waits for a load of the tenant's list, and starts one if none runs.
 func (c *Cache) awaitLoad(ctx context.Context, tenant string) (*origins.List, error) {
 	if err := c.recentFailure(tenant); err != nil {
 		return nil, err
@@ -80,7 +81,7 @@ func (c *Cache) loadList(ctx context.Context, tenant string) (*origins.List, err
 		}
 		c.collectChanges(tenant)
 		began := time.Now()
-		l, err := c.readList(ctx, tenant)
+		l, err := c.loadFromStore(ctx, tenant)
 		if err != nil {
 			return nil, c.noteFailure(tenant, err)
 		}
@@ -97,8 +98,8 @@ func (c *Cache) loadList(ctx context.Context, tenant string) (*origins.List, err
 	return nil, c.noteFailure(tenant, errors.New("the list changes faster than it is read"))
 }
 
-// readList reads the tenant's list from the store.
-func (c *Cache) readList(ctx context.Context, tenant string) (*origins.List, error) {
+// loadFromStore reads the tenant's list from the store.
+func (c *Cache) loadFromStore(ctx context.Context, tenant string) (*origins.List, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
 	defer cancel()
 	revision, all, err := c.config.Store.Load(ctx, tenant)
@@ -180,7 +181,7 @@ func (c *Cache) installList(tenant string, e entry) {
 		c.evictOldest()
 	}
 	c.lists.Add(tenant, e)
-	c.installs.Add(1)
+	c.changes.Add(1)
 	c.origins += e.list.Len()
 	for c.origins > c.config.Bounds.Origins && c.lists.Len() > 1 {
 		c.evictOldest()

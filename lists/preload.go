@@ -35,7 +35,7 @@ func (c *Cache) Preload(ctx context.Context) error {
 	}
 	tenants := c.config.Tenants()
 	tenants = tenants[:min(len(tenants), c.config.Bounds.Tenants)]
-	err := readLists(ctx, tenants, len(tenants), func(ctx context.Context, tenant string) error {
+	err := forEachTenant(ctx, tenants, len(tenants), func(ctx context.Context, tenant string) error {
 		if c.Stats().Origins >= c.config.Bounds.Origins {
 			return nil
 		}
@@ -56,14 +56,14 @@ func (c *Cache) Preload(ctx context.Context) error {
 
 const parallelReads = 16
 
-// readLists calls read for each tenant, several at a time. It stops after
-// mostFailures failures, when the store itself seems to fail.
-func readLists(ctx context.Context, tenants []string, mostFailures int, read func(ctx context.Context, tenant string) error) error {
-	var failed readFailures
+// forEachTenant calls read for each tenant, several at a time. It stops after
+// maxFailures failures, when the store itself seems to fail.
+func forEachTenant(ctx context.Context, tenants []string, maxFailures int, read func(ctx context.Context, tenant string) error) error {
+	var failed tenantFailures
 	var readers errgroup.Group
 	readers.SetLimit(parallelReads)
 	for _, tenant := range tenants {
-		if ctx.Err() != nil || failed.number() >= mostFailures {
+		if ctx.Err() != nil || failed.number() >= maxFailures {
 			break
 		}
 		readers.Go(func() error {
@@ -75,15 +75,15 @@ func readLists(ctx context.Context, tenants []string, mostFailures int, read fun
 	return errors.Join(failed.err(), context.Cause(ctx))
 }
 
-// readFailures are lists that could not be read. It may be used concurrently.
-type readFailures struct {
+// tenantFailures are lists that could not be read. It may be used concurrently.
+type tenantFailures struct {
 	mu     sync.Mutex
 	count  int
 	tenant string // the first
 	cause  error
 }
 
-func (f *readFailures) note(tenant string, err error) {
+func (f *tenantFailures) note(tenant string, err error) {
 	if err == nil {
 		return
 	}
@@ -94,13 +94,13 @@ func (f *readFailures) note(tenant string, err error) {
 	}
 }
 
-func (f *readFailures) number() int {
+func (f *tenantFailures) number() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.count
 }
 
-func (f *readFailures) err() error {
+func (f *tenantFailures) err() error {
 	switch f.count {
 	case 0:
 		return nil

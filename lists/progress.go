@@ -24,13 +24,13 @@ type progress struct {
 	seen    map[string]uint64
 	trouble Event                   // what was reported last, until it is over
 	endFeed context.CancelCauseFunc // of the feed that runs or ran last
-	moved   chan struct{}           // closed when a revision has moved on
+	moved   chan struct{}           // closed when the feed's position advances
 }
 
 var (
-	errFeed     = errors.New("the feed ended")
-	errSilent   = errors.New("the feed lags behind the store")
-	errAccepted = errors.New("the store was accepted as it is")
+	errFeedEnded = errors.New("the feed ended")
+	errFeedLags  = errors.New("the feed lags behind the store")
+	errAccepted  = errors.New("the operator accepted a reset store")
 )
 
 // fedPosition is how far the feed has come.
@@ -41,7 +41,8 @@ func (c *Cache) fedPosition() store.Position {
 }
 
 // advancePosition moves the position in force to the feed's, if the lists have
-// reached it. It is called with progress held, after anything that this depends on.
+// reached it. The caller holds progress.mu. It has to be called after every change of
+// fed, preloaded or invalid.
 func (c *Cache) advancePosition() {
 	p := &c.progress
 	if p.preloaded && !c.hasInvalid() {
@@ -62,7 +63,7 @@ func (c *Cache) hasInvalid() bool {
 
 // awaitFeed waits until the feed has reached the revision, at most Config.Timeout.
 func (c *Cache) awaitFeed(ctx context.Context, revision uint64) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, c.config.Timeout, errSilent)
+	ctx, cancel := context.WithTimeoutCause(ctx, c.config.Timeout, errFeedLags)
 	defer cancel()
 	return c.awaitProgress(ctx, func(p *progress) bool { return p.fed.Revision >= revision })
 }

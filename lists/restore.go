@@ -15,7 +15,7 @@ type Snapshot struct {
 	// tenant. Lists may contain newer ones.
 	At store.Position
 	// Confirmed is when At was last known to be the store's newest position, in
-	// whole seconds. The zero value is never.
+	// whole seconds, or zero if it never was.
 	Confirmed time.Time
 	// Lists are by tenant.
 	Lists map[string]*origins.List
@@ -36,17 +36,17 @@ func (c *Cache) Restore(s *Snapshot) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if c.keeper != nil && c.Stats().Tenants == len(s.Lists) {
-		c.keeper.restored = c.installs.Load()
+		c.keeper.restored = c.changes.Load()
 	}
 	p.fed, p.restored, p.seen = s.At, true, map[string]uint64{}
 	for tenant := range s.Lists {
-		p.seen[tenant] = 0 // it may have tunnels when its list was evicted
+		p.seen[tenant] = 0 // it may still have tunnels after its list is evicted
 	}
 	p.state.InForce, p.state.Newest, p.state.Loaded = s.At, s.At.Revision, true
 	c.confirmed.Store(&s.Confirmed)
 }
 
-// restoreList installs e unless the list is cached or being loaded, and so newer.
+// restoreList installs e unless a newer list is cached or being loaded.
 func (c *Cache) restoreList(tenant string, e entry) {
 	c.changing.Lock()
 	defer c.changing.Unlock()
@@ -119,6 +119,6 @@ func (c *Cache) dropLists() []string {
 	c.lists.Purge()
 	c.failed.Purge()
 	c.origins = 0
-	c.installs.Add(1)
+	c.changes.Add(1)
 	return tenants
 }

@@ -12,9 +12,9 @@ import (
 )
 
 const (
-	beatPause  = time.Second // between two questions for the store's position
-	leastPause = 100 * time.Millisecond
-	mostPause  = time.Second // before the store is tried again
+	confirmInterval = time.Second // how often the store is asked for its position
+	minPause        = 100 * time.Millisecond
+	maxPause        = time.Second // before the store is tried again
 )
 
 // Run keeps the lists at the store's revision until ctx ends. It is called once.
@@ -27,7 +27,7 @@ func (c *Cache) Run(ctx context.Context) {
 	if c.keeper != nil {
 		running.Go(func() { c.keeper.run(ctx) })
 	}
-	revalidated, pause := time.Now(), leastPause
+	revalidated, pause := time.Now(), minPause
 	for {
 		began := time.Now()
 		err := c.followFeed(ctx, &revalidated)
@@ -35,14 +35,14 @@ func (c *Cache) Run(ctx context.Context) {
 			return
 		}
 		c.noteEnd(err)
-		if errors.Is(err, errFeed) || errors.Is(err, errSilent) {
-			_ = c.refreshInvalidLists(ctx) // the store may answer all the same
+		if errors.Is(err, errFeedEnded) || errors.Is(err, errFeedLags) {
+			_ = c.refreshInvalidLists(ctx) // the store may still answer
 		}
-		if time.Since(began) > mostPause {
-			pause = leastPause
+		if time.Since(began) > maxPause {
+			pause = minPause
 		}
 		c.awaitRetry(ctx, pause)
-		pause = min(2*pause, mostPause)
+		pause = min(2*pause, maxPause)
 	}
 }
 
@@ -56,7 +56,8 @@ func (c *Cache) awaitRetry(ctx context.Context, pause time.Duration) {
 	}
 }
 
-// followFeed follows the feed until it breaks, or the store is accepted as it is.
+// followFeed follows the feed until it ends, or the operator accepts a store that was
+// reset.
 // revalidated is when the lists were last compared with the store.
 func (c *Cache) followFeed(ctx context.Context, revalidated *time.Time) error {
 	if err := c.connect(ctx, false); err != nil {
@@ -72,11 +73,11 @@ func (c *Cache) followFeed(ctx context.Context, revalidated *time.Time) error {
 	}
 	feed.Go(func() {
 		err := c.config.Store.Watch(ctx, from, func(changes []origins.Change) { c.applyFeed(changes, epoch) })
-		end(fmt.Errorf("%w: %w", errFeed, err))
+		end(fmt.Errorf("%w: %w", errFeedEnded, err))
 	})
 	err = c.confirmPeriodically(ctx, revalidated)
 	if cause := context.Cause(ctx); cause != nil {
-		return cause // what broke off made the call fail
+		return cause // the call failed because the feed ended
 	}
 	return err
 }
@@ -99,8 +100,8 @@ func (c *Cache) resumeFeed(end context.CancelCauseFunc) (from, epoch uint64, err
 // confirmPeriodically compares with the store from time to time while the feed
 // runs.
 func (c *Cache) confirmPeriodically(ctx context.Context, revalidated *time.Time) error {
-	beats := time.NewTicker(c.beatInterval())
-	defer beats.Stop()
+	ticks := time.NewTicker(c.confirmationInterval())
+	defer ticks.Stop()
 	for {
 		if every := c.config.Revalidate; every > 0 && time.Since(*revalidated) >= every {
 			if err := c.revalidate(ctx); err != nil {
@@ -115,22 +116,23 @@ func (c *Cache) confirmPeriodically(ctx context.Context, revalidated *time.Time)
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-c.refresh:
-		case <-beats.C:
-			c.endTrouble(FeedBroken) // it has held for a while
+		case <-ticks.C:
+			c.endTrouble(FeedBroken) // the feed has lasted at least one interval
 		}
 	}
 }
 
-// beatInterval is short enough that no list is stale between two of them.
-func (c *Cache) beatInterval() time.Duration {
-	if most := c.config.MaxStaleness; most > 0 {
-		return min(beatPause, max(most/4, time.Millisecond))
+// confirmationInterval is so short that no list becomes stale between two
+// confirmations.
+func (c *Cache) confirmationInterval() time.Duration {
+	if limit := c.config.MaxStaleness; limit > 0 {
+		return min(confirmInterval, max(limit/4, time.Millisecond))
 	}
-	return beatPause
+	return confirmInterval
 }
 
-// confirmLists asks for the store's position and waits until it is in force. That
-// some lists cannot be read does not end the feed of the others.
+// confirmLists asks for the store's position and waits until it is in force. It returns
+// nil if only some lists could not be read: the feed of the others goes on.
 func (c *Cache) confirmLists(ctx context.Context) error {
 	began := time.Now()
 	at, err := c.storePosition(ctx)
@@ -140,7 +142,7 @@ func (c *Cache) confirmLists(ctx context.Context) error {
 	if err := c.awaitFeed(ctx, at.Revision); err != nil {
 		return err
 	}
-	err = c.readMissing(ctx)
+	err = c.refreshAndPreload(ctx)
 	switch {
 	case ctx.Err() != nil || errors.Is(err, store.ErrReset):
 		return err

@@ -80,14 +80,16 @@ func (c *Cache) noteAnswer(at store.Position) {
 	}
 }
 
-// noteEnd notes why a session with the store has ended.
+// noteEnd reports why followFeed has returned.
 func (c *Cache) noteEnd(err error) {
 	if !errors.Is(err, errAccepted) {
-		c.reportTrouble(c.classifyEnd(err), err)
+		c.reportTrouble(c.recordEnd(err), err)
 	}
 }
 
-func (c *Cache) classifyEnd(err error) Event {
+// recordEnd records why followFeed has returned, and returns the event to report. After
+// ErrCompacted the position of the feed is unknown, so that connect compares all lists.
+func (c *Cache) recordEnd(err error) Event {
 	p := &c.progress
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -99,7 +101,7 @@ func (c *Cache) classifyEnd(err error) Event {
 	case errors.Is(err, store.ErrCompacted):
 		p.known = false
 		return FeedBroken
-	case errors.Is(err, errSilent), errors.Is(err, errFeed):
+	case errors.Is(err, errFeedLags), errors.Is(err, errFeedEnded):
 		return FeedBroken
 	default:
 		p.state.Up = false

@@ -12,7 +12,7 @@ import (
 const syncsDirectories = true
 
 // checkPrivate fails if other users may write to a file or directory. They could
-// list origins.
+// add origins to the lists.
 func checkPrivate(info fs.FileInfo) error {
 	if info.Mode().Perm()&0o022 != 0 {
 		return errors.New("others may write to it: its mode must be 0700 or 0755 at most")

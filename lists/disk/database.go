@@ -38,14 +38,14 @@ const (
 	kindDeleted        // a web integration, deleted at the revision
 )
 
-// connect opens a file of the directory, for one call: between calls it is
+// openPool opens a file of the directory, for one call: between calls it is
 // closed, so that the file system can be unmounted, and Invalidate and checkFile
 // can open it. (Closing it would release SQLite's locks.)
 //
 // The journal is truncated at the end of a transaction and synced. If it were
 // removed, it might be back after a crash of the machine, and undo the
 // transaction.
-func (d *Disk) connect(name string, pragmas ...string) (*sql.DB, error) {
+func (d *Disk) openPool(name string, pragmas ...string) (*sql.DB, error) {
 	return sqlitefile.Open(filepath.Join(d.root.Name(), name), sqlitefile.ReadWrite, 1, append(pragmas,
 		"busy_timeout(1000)", // for a shell that reads
 		"journal_mode(TRUNCATE)",

@@ -86,22 +86,23 @@ func lockDirectory(ctx context.Context, root *os.Root) (*flock.Flock, error) {
 // Close releases the directory. What was written stays.
 func (d *Disk) Close() error { return errors.Join(d.lock.Close(), d.root.Close()) }
 
-// renewPatience is how long to wait for another process to release the
-// directory. A Keep may be waiting too.
-const renewPatience = 100 * time.Millisecond
+// renewTimeout is how long to wait for another process to release the
+// directory. An API request may be waiting in Cache.Keep meanwhile.
+const renewTimeout = 100 * time.Millisecond
 
 // renew opens the directory again if it was removed or replaced.
 func (d *Disk) renew() error {
 	if d.isInPlace() {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), renewPatience)
+	ctx, cancel := context.WithTimeout(context.Background(), renewTimeout)
 	defer cancel()
 	next, err := open(ctx, d.root.Name())
 	if err != nil {
 		return err
 	}
-	// The old directory was probably removed. If not, it may come back.
+	// The old directory may have been renamed and may come back: its lists must not
+	// be used then.
 	_ = d.invalidate()
 	_ = d.Close()
 	*d = *next

@@ -37,7 +37,7 @@ func (d *Disk) read() (s *lists.Snapshot, err error) {
 	if err := d.checkFile(); err != nil {
 		return nil, err
 	}
-	db, err := d.connect(fileName)
+	db, err := d.openPool(fileName)
 	if err != nil {
 		return nil, err
 	}

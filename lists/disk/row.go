@@ -11,7 +11,7 @@ import (
 	"originwarden/origins"
 )
 
-// contents are the rows of the file, without what they say.
+// contents are the ids and digests of the file's rows.
 type contents struct {
 	tenants map[string]*tenant
 	digests digest
@@ -71,7 +71,7 @@ func (r row) digest() digest {
 // digest is a SHA-256 sum, or several that are combined.
 type digest [sha256.Size]byte
 
-// digestOf is that of all the values, each with its length.
+// digestOf returns the digest of the values. Each text is preceded by its length.
 func digestOf(numbers []uint64, texts ...string) digest {
 	size := 0
 	for _, text := range texts {

@@ -44,7 +44,7 @@ func (d *Disk) update(s *lists.Snapshot) (*contents, error) {
 	if d.contents == nil || d.checkFile() != nil {
 		return nil, errUnknown
 	}
-	db, err := d.connect(fileName)
+	db, err := d.openPool(fileName)
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +89,7 @@ func (d *Disk) create(s *lists.Snapshot) (*contents, error) {
 	if err := f.Close(); err != nil {
 		return nil, err
 	}
-	db, err := d.connect(newName, "auto_vacuum(FULL)") // the file shrinks with the lists
+	db, err := d.openPool(newName, "auto_vacuum(FULL)") // the file shrinks with the lists
 	if err != nil {
 		return nil, err
 	}
@@ -97,20 +97,21 @@ func (d *Disk) create(s *lists.Snapshot) (*contents, error) {
 	return next, errors.Join(err, db.Close())
 }
 
-// save changes the rows was to those of s in one transaction, and returns them.
-func save(db *sql.DB, was *contents, s *lists.Snapshot) (*contents, error) {
+// save changes the rows before to those of s in one transaction, and returns the new
+// rows.
+func save(db *sql.DB, before *contents, s *lists.Snapshot) (*contents, error) {
 	tx, err := db.Begin()
 	if err != nil {
 		return nil, err
 	}
 	defer tx.Rollback() // after the commit, it does nothing
-	if was.tenants == nil {
+	if before.tenants == nil {
 		if _, err := tx.Exec(schema); err != nil {
 			return nil, err
 		}
 	}
-	w := writer{tx: tx, next: contents{make(map[string]*tenant, len(s.Lists)), was.digests}}
-	if err := w.writeAll(was.tenants, s); err != nil {
+	w := writer{tx: tx, next: contents{make(map[string]*tenant, len(s.Lists)), before.digests}}
+	if err := w.writeAll(before.tenants, s); err != nil {
 		return nil, err
 	}
 	return &w.next, tx.Commit()
@@ -119,21 +120,21 @@ func save(db *sql.DB, was *contents, s *lists.Snapshot) (*contents, error) {
 // writer makes the changes of one transaction.
 type writer struct {
 	tx     *sql.Tx
-	insert *sql.Stmt // or replace
+	insert *sql.Stmt // inserts or replaces a row
 	next   contents
 }
 
-func (w *writer) writeAll(was map[string]*tenant, s *lists.Snapshot) (err error) {
+func (w *writer) writeAll(before map[string]*tenant, s *lists.Snapshot) (err error) {
 	w.insert, err = w.tx.Prepare("INSERT OR REPLACE INTO lists VALUES (?, ?, ?, ?, ?, ?, ?)")
 	if err != nil {
 		return err
 	}
 	for name, l := range s.Lists {
-		if w.next.tenants[name], err = w.writeList(was[name], name, l); err != nil {
+		if w.next.tenants[name], err = w.writeList(before[name], name, l); err != nil {
 			return err
 		}
 	}
-	for name, t := range was {
+	for name, t := range before {
 		if _, stays := s.Lists[name]; stays {
 			continue
 		}
@@ -145,20 +146,20 @@ func (w *writer) writeAll(was map[string]*tenant, s *lists.Snapshot) (err error)
 	return p.write(w.tx)
 }
 
-func (w *writer) writeList(was *tenant, name string, l *origins.List) (*tenant, error) {
+func (w *writer) writeList(before *tenant, name string, l *origins.List) (*tenant, error) {
 	switch {
-	case was == nil:
-		was = &tenant{}
-	case was.list == weak.Make(l):
-		return was, nil
+	case before == nil:
+		before = &tenant{}
+	case before.list == weak.Make(l):
+		return before, nil
 	}
-	is := &tenant{list: weak.Make(l), integrations: map[string]written{}}
+	after := &tenant{list: weak.Make(l), integrations: map[string]written{}}
 	var err error
-	if is.complete, err = w.writeRow(was.complete, row{tenant: name, kind: kindList, revision: l.CompleteTo()}); err != nil {
+	if after.complete, err = w.writeRow(before.complete, row{tenant: name, kind: kindList, revision: l.CompleteTo()}); err != nil {
 		return nil, err
 	}
 	for id, version := range l.Versions() {
-		had := was.integrations[id]
+		had := before.integrations[id]
 		if had.version != version {
 			c, _ := l.Change(name, id)
 			if had, err = w.writeRow(had, rowOf(c)); err != nil {
@@ -166,42 +167,42 @@ func (w *writer) writeList(was *tenant, name string, l *origins.List) (*tenant, 
 			}
 			had.version = version
 		}
-		is.integrations[id] = had
+		after.integrations[id] = had
 	}
-	return is, w.deleteRows(was, is)
+	return after, w.deleteRows(before, after)
 }
 
-// writeRow writes r in place of the row was, unless it is the same.
-func (w *writer) writeRow(was written, r row) (written, error) {
-	is := written{id: was.id, digest: r.digest()}
-	if was.id != 0 && was.digest == is.digest {
-		return is, nil
+// writeRow writes r in place of the row before, unless it is the same.
+func (w *writer) writeRow(before written, r row) (written, error) {
+	after := written{id: before.id, digest: r.digest()}
+	if before.id != 0 && before.digest == after.digest {
+		return after, nil
 	}
-	var id any // NULL is for a new one
-	if was.id != 0 {
-		id = was.id
+	var id any // NULL makes SQLite choose one
+	if before.id != 0 {
+		id = before.id
 	}
-	result, err := w.insert.Exec(id, r.tenant, r.kind, r.integration, int64(r.revision), r.origins, is.digest[:])
+	result, err := w.insert.Exec(id, r.tenant, r.kind, r.integration, int64(r.revision), r.origins, after.digest[:])
 	if err != nil {
-		return is, err
+		return after, err
 	}
-	w.next.digests.toggle(was.digest) // of no row, it is zero
-	w.next.digests.toggle(is.digest)
-	is.id, err = result.LastInsertId()
-	return is, err
+	w.next.digests.toggle(before.digest) // zero if there was no row
+	w.next.digests.toggle(after.digest)
+	after.id, err = result.LastInsertId()
+	return after, err
 }
 
-// deleteRows deletes the rows of web integrations that was has and is does not,
-// and all of the tenant's if is is nil.
-func (w *writer) deleteRows(was, is *tenant) error {
-	if is == nil {
-		if err := w.deleteRow(was.complete); err != nil {
+// deleteRows deletes the rows of web integrations that are in before but not in after.
+// If after is nil, it deletes all rows of the tenant.
+func (w *writer) deleteRows(before, after *tenant) error {
+	if after == nil {
+		if err := w.deleteRow(before.complete); err != nil {
 			return err
 		}
-		is = &tenant{}
+		after = &tenant{}
 	}
-	for id, r := range was.integrations {
-		if _, stays := is.integrations[id]; stays {
+	for id, r := range before.integrations {
+		if _, stays := after.integrations[id]; stays {
 			continue
 		}
 		if err := w.deleteRow(r); err != nil {

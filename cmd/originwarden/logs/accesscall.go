@@ -32,13 +32,13 @@ func verdictOf(x *proxy.Exchange) (verdict origins.Verdict, reason string) {
 // addCall adds who asked the API for what, and what that has changed.
 func addCall(into zapcore.ObjectEncoder, c *api.Call) {
 	addTexts(into, "issuer", Escape(c.Issuer, MaxName), "subject", Escape(c.Subject, MaxName), "integration", Escape(c.Integration, MaxName))
-	if c.Change != nil {
-		zap.Inline((*changeLine)(c.Change)).AddTo(into)
+	if c.Diff != nil {
+		zap.Inline((*changeLine)(c.Diff)).AddTo(into)
 	}
 }
 
 // changeLine is a change as a line has it.
-type changeLine api.Change
+type changeLine api.Diff
 
 // MarshalLogObject implements zapcore.ObjectMarshaler.
 func (c *changeLine) MarshalLogObject(into zapcore.ObjectEncoder) error {

@@ -11,11 +11,11 @@ import (
 )
 
 func TestAccessLog_WarnsOfUnavailableAPI(t *testing.T) {
-	call := func(status int, code string, change *api.Change) proxy.Exchange {
+	call := func(status int, code string, change *api.Diff) proxy.Exchange {
 		return proxy.Exchange{Verdict: origins.Allowed, Reason: "listed", API: true, Status: status,
-			Attached: &api.Outcome{Status: status, Code: code, Call: api.Call{Change: change}}}
+			Attached: &api.Outcome{Status: status, Code: code, Call: api.Call{Diff: change}}}
 	}
-	change := &api.Change{Name: "n"}
+	change := &api.Diff{Name: "n"}
 	for _, row := range []struct {
 		exchange proxy.Exchange
 		access   string // logged if access is true

@@ -49,7 +49,7 @@ func (l *AccessLog) Observe(x *proxy.Exchange) {
 // hasChanged reports whether x has changed a list.
 func hasChanged(x *proxy.Exchange) bool {
 	o := apiOutcome(x)
-	return o != nil && o.Call.Change != nil
+	return o != nil && o.Call.Diff != nil
 }
 
 // HasFailed reports whether x went wrong for a reason other than the client.
