@@ -17,11 +17,11 @@ import (
 	"originwarden/store"
 )
 
-// readBody returns the body of a request of one of the media types. A body
+// readBody reads the body of r, whose Content-Type must be one of mediaTypes. A body
 // without a type is refused: forms and scripts of other sites can send that
 // without a preflight.
 func (t *tenantRequest) readBody(w http.ResponseWriter, r *http.Request, mediaTypes ...string) ([]byte, error) {
-	if !isOneOf(mediaTypes, r.Header.Values("Content-Type")) {
+	if !hasMediaType(r.Header.Values("Content-Type"), mediaTypes) {
 		refused := requestError(http.StatusUnsupportedMediaType, "The body has to be "+strings.Join(mediaTypes, " or ")+".")
 		if r.Method == http.MethodPatch { // RFC 5789, section 2.2
 			refused.header = http.Header{"Accept-Patch": {strings.Join(mediaTypes, ", ")}}
@@ -42,9 +42,9 @@ func (t *tenantRequest) readBody(w http.ResponseWriter, r *http.Request, mediaTy
 	return body, err
 }
 
-// isOneOf reports whether there is one Content-Type line, and it names one of the
+// hasMediaType reports whether there is one Content-Type line, and it names one of the
 // media types. Parameters mean nothing to JSON (RFC 8259, section 11).
-func isOneOf(mediaTypes, lines []string) bool {
+func hasMediaType(lines, mediaTypes []string) bool {
 	if len(lines) != 1 {
 		return false
 	}
@@ -83,8 +83,7 @@ func decodeCreation(body []byte, maxOrigins int) (store.WebIntegration, error) {
 	return w, nil
 }
 
-// decodeName returns the name that a valid JSON value is, or what is wrong with
-// it.
+// decodeName decodes v as a name, or returns what is wrong with it. v is valid JSON.
 func decodeName(v jsontext.Value) (string, []envelope.Error) {
 	name, ok := decodeString(v)
 	problem := store.NameProblem(name)
@@ -97,8 +96,8 @@ func decodeName(v jsontext.Value) (string, []envelope.Error) {
 	return name, nil
 }
 
-// decodeOrigins returns the valid origins that a valid JSON value lists, or all
-// problems with them. Too many are one problem.
+// decodeOrigins decodes v as a list of valid origins, or returns all problems with them.
+// Too many are one problem. v is valid JSON.
 func decodeOrigins(v jsontext.Value, limit int) ([]string, []envelope.Error) {
 	var elements []jsontext.Value
 	if v.Kind() != '[' || json.Unmarshal(v, &elements) != nil {
@@ -124,7 +123,7 @@ func decodeOrigins(v jsontext.Value, limit int) ([]string, []envelope.Error) {
 	return entries, problems
 }
 
-// decodeString returns the string that a valid JSON value is.
+// decodeString decodes v if it is a string. v is valid JSON.
 func decodeString(v jsontext.Value) (s string, ok bool) {
 	if v.Kind() != '"' {
 		return "", false

@@ -16,7 +16,7 @@ import (
 // listQuery is the query of a request for a page of web integrations.
 type listQuery struct {
 	store.Query
-	// parameters are those that the API knows, as every link carries them.
+	// parameters are the known ones of the request. Every link repeats them.
 	parameters url.Values
 }
 
@@ -28,7 +28,7 @@ const (
 	maxPageBytes = 256 << 10
 )
 
-// parseListQuery parses a raw query. Of a repeated parameter the first value
+// parseListQuery parses a raw query. If a parameter is repeated, its first value
 // counts, because clients append their own to a link that already has them.
 // Unknown parameters are ignored.
 func parseListQuery(rawQuery string) (*listQuery, error) {

@@ -39,7 +39,7 @@ func (t *tenantRequest) listRefused(w *responseWriter, r *http.Request) error {
 		if err != nil {
 			list = origins.NewList(0, nil) // the refusals are of use without it
 		}
-		for _, refused := range t.Refusals.Of(t.tenant) {
+		for _, refused := range t.Refusals.List(t.tenant) {
 			document.Data = append(document.Data, newRefusedOrigin(refused, list))
 		}
 	}

@@ -13,8 +13,8 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// pieceSize is how much of a body is buffered and written at once. A response of
-// that length needs no slot.
+// pieceSize is how much of a body is buffered and written at once. A response of at
+// most that length releases its slot before it is sent.
 const pieceSize = 64 << 10
 
 // errTooSlow: the client was too slow while another request waited for its slot.
@@ -24,7 +24,7 @@ var errTooSlow = errors.New("the client is too slow")
 type responseWriter struct {
 	http.ResponseWriter
 	status         int        // 0 before anything is sent
-	implicitStatus int        // the status, unless WriteHeader is called before
+	implicitStatus int        // what Write sends if WriteHeader was not called
 	buffers        *sync.Pool // of *bufio.Writer
 	slot           *slot      // of the request, or nil
 	call           Call       // what is known of it so far

@@ -26,8 +26,8 @@ type route struct {
 	serve  func(*tenantRequest, *responseWriter, *http.Request) error
 }
 
-// resourceAt returns the resource at a raw path. Clients do not escape ids, so
-// that any bytes may stand in place of one.
+// resourceAt returns the resource at a raw path. Ids need no escaping; a path with
+// anything else in place of one does not exist.
 func resourceAt(path string) resource {
 	if path == refusedOrigins {
 		return resource{pattern: refusedOrigins, routes: []route{

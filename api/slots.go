@@ -27,9 +27,8 @@ const (
 func tooManyInFlight() error { return &auth.RateLimitError{Limit: LimitInFlight, Wait: time.Second} }
 
 // slots bounds the requests under way that need memory. A request holds a slot
-// until its response is sent. So that clients that do not read cannot hold all of
-// them, they lose theirs while others wait. It may be used concurrently, and its
-// zero value is ready.
+// until its response is sent. While others wait, a client that does not send or read
+// in time loses its slot. It may be used concurrently, and its zero value is ready.
 type slots struct {
 	mu      sync.Mutex
 	held    []*slot

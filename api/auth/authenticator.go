@@ -63,37 +63,37 @@ func (a *Authenticator) Authenticate(r *http.Request) (Caller, error) {
 	s := a.current.Load()
 	token, wellFormed := bearerToken(r.Header.Values("Authorization"))
 	hash := sha256.Sum256([]byte(token))
-	holder, known := s.knownHolder(r.Context(), hash)
+	p, known := s.knownPrincipal(r.Context(), hash)
 	if !wellFormed || !known {
 		var err error
-		if holder, err = a.verifyToken(r, s, token, hash); err != nil {
+		if p, err = a.verifyNewToken(r, s, token, hash); err != nil {
 			return Caller{}, err
 		}
 	}
-	return Caller{holder, &a.buckets, s.limits}, nil
+	return Caller{p, &a.buckets, s.limits}, nil
 }
 
-// verifyToken returns the holder of a token that is not known yet. From an
+// verifyNewToken returns the principal of a token that is not known yet. From an
 // address above the limit of failed attempts, invalid tokens get a
 // RateLimitError.
-func (a *Authenticator) verifyToken(r *http.Request, s *settings, token string, hash [sha256.Size]byte) (principal, error) {
+func (a *Authenticator) verifyNewToken(r *http.Request, s *settings, token string, hash [sha256.Size]byte) (principal, error) {
 	attempts := a.buckets.failures.bucket(clientaddr.Network(clientaddr.Parse(r.RemoteAddr)), s.limits.Failed, s.limits.since)
 	wait := attempts.beginAttempt(time.Now())
-	holder, err := s.verifyToken(r.Context(), token, hash, wait > 0)
+	p, err := s.verifySigned(r.Context(), token, hash, wait > 0)
 	if wait == 0 {
 		attempts.endAttempt(time.Now(), err != nil && !errors.Is(err, ErrIssuerUnavailable))
-		return holder, err
+		return p, err
 	}
 	if err != nil {
 		return principal{}, &RateLimitError{LimitFailed, wait}
 	}
-	return holder, nil
+	return p, nil
 }
 
-// knownHolder returns the holder of the token with the hash. The comparison
+// knownPrincipal returns the principal of the token with the hash. The comparison
 // takes the same time for every text that is not a static token: malformed
 // ones are hashed and compared too, and a match does not end it.
-func (s *settings) knownHolder(ctx context.Context, hash [sha256.Size]byte) (principal, bool) {
+func (s *settings) knownPrincipal(ctx context.Context, hash [sha256.Size]byte) (principal, bool) {
 	found := 0
 	for i := len(s.tokens) - 1; i >= 0; i-- {
 		equal := subtle.ConstantTimeCompare(hash[:], s.tokens[i].SHA256[:])
@@ -106,19 +106,19 @@ func (s *settings) knownHolder(ctx context.Context, hash [sha256.Size]byte) (pri
 	if s.oidc == nil {
 		return principal{}, false
 	}
-	return s.oidc.knownHolder(ctx, hash)
+	return s.oidc.knownPrincipal(ctx, hash)
 }
 
-func (s *settings) verifyToken(ctx context.Context, token string, hash [sha256.Size]byte, aboveLimit bool) (principal, error) {
+func (s *settings) verifySigned(ctx context.Context, token string, hash [sha256.Size]byte, aboveLimit bool) (principal, error) {
 	// A signed token has two dots (RFC 7515, section 7.1).
 	if s.oidc == nil || strings.Count(token, ".") != 2 {
 		return principal{}, ErrTokenMissing
 	}
-	holder, err := s.oidc.verifyToken(ctx, token, hash, aboveLimit)
+	p, err := s.oidc.verify(ctx, token, hash, aboveLimit)
 	if err != nil && !errors.Is(err, ErrIssuerUnavailable) {
 		err = &InvalidTokenError{err}
 	}
-	return holder, err
+	return p, err
 }
 
 // maxTokenLength leaves room for the claims of signed tokens.

@@ -29,7 +29,7 @@ type Token struct {
 	SHA256 [sha256.Size]byte
 }
 
-// principal is the holder of a token, and what the token permits.
+// principal is to whom a token was given, and what it permits.
 type principal struct {
 	issuer     string // of an access token; "" for a static one
 	subject    string

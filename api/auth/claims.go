@@ -36,11 +36,12 @@ type grant struct {
 // 7519, section 4.1.4).
 const leeway = 30 * time.Second
 
-// expiryTime returns the earliest expiry of a valid token. The nanosecond makes a
-// token invalid at its very expiry too, which go-oidc permits.
-func expiryTime() time.Time { return time.Now().Add(1 - leeway) }
+// verificationTime returns the time with which a token's exp is compared: now minus the
+// leeway. go-oidc accepts a token whose exp is exactly that time; the nanosecond refuses
+// it.
+func verificationTime() time.Time { return time.Now().Add(1 - leeway) }
 
-func (g *grant) isExpired() bool { return g.expires.Before(expiryTime()) }
+func (g *grant) isExpired() bool { return g.expires.Before(verificationTime()) }
 
 // grantOf returns what a token that go-oidc has verified grants. It checks the
 // claims that go-oidc does not check strictly or at all.
@@ -66,11 +67,11 @@ func (v *oidcVerifier) grantOf(token *oidc.IDToken) (grant, error) {
 	case !origins.IsSubject(subject):
 		return grant{}, errors.New("the token's subject is missing or invalid")
 	}
-	holder := principal{issuer: v.Issuer, subject: subject, tenant: claims.stringAt(v.TenantClaim)}
+	p := principal{issuer: v.Issuer, subject: subject, tenant: claims.stringAt(v.TenantClaim)}
 	if claims.hasString(v.RoleClaim, v.AdminRole) {
-		holder.role = Admin
+		p.role = Admin
 	}
-	return grant{holder, token.Expiry, v}, nil
+	return grant{p, token.Expiry, v}, nil
 }
 
 // checkForm refuses what go-oidc accepts because it uses encoding/json: names in

@@ -13,11 +13,12 @@ const (
 	// maxKeysAge is the age at which the keys are fetched again, and with that,
 	// how long a key that the issuer withdrew is still accepted.
 	maxKeysAge = 10 * time.Minute
-	// newKeysEvery is the shortest time between two fetches, whatever keys tokens
-	// name.
-	newKeysEvery = time.Minute
-	// firstKeysEvery is the same while there are no keys.
-	firstKeysEvery = 5 * time.Second
+	// minRefetchInterval is the shortest time between two fetches, whatever keys
+	// tokens name.
+	minRefetchInterval = time.Minute
+	// minFirstFetchInterval is the shortest time between two fetches while there are
+	// no keys.
+	minFirstFetchInterval = 5 * time.Second
 )
 
 // keyring holds the issuer's keys. They are fetched when a token needs them and
@@ -46,14 +47,14 @@ func (k *keyring) VerifySignature(ctx context.Context, token string) ([]byte, er
 }
 
 // currentKeys returns the keys, and fetches them first if there are none or they
-// are old. Old ones are returned while another request fetches. If there are
-// none, it waits for that request, or fails unless waits is set.
-func (k *keyring) currentKeys(ctx context.Context, waits bool) (*keys, error) {
+// are old. Old ones are returned while another request fetches. If there are none,
+// it waits for that request if wait is set, and fails otherwise.
+func (k *keyring) currentKeys(ctx context.Context, wait bool) (*keys, error) {
 	held := k.held.Load()
 	if held != nil && time.Since(held.at) < maxKeysAge {
 		return held, nil
 	}
-	fetched, err := k.newerKeys(ctx, held, held == nil && waits)
+	fetched, err := k.newerKeys(ctx, held, held == nil && wait)
 	if held != nil && err != nil {
 		return held, nil
 	}
@@ -61,13 +62,14 @@ func (k *keyring) currentKeys(ctx context.Context, waits bool) (*keys, error) {
 }
 
 // newerKeys returns newer keys than old, or old if it is too early to fetch
-// again. It waits for a fetch of another request, or fails unless waits is set.
-func (k *keyring) newerKeys(ctx context.Context, old *keys, waits bool) (*keys, error) {
-	if !waits {
+// again. If another request is fetching, it waits for that one if wait is set, and
+// fails otherwise.
+func (k *keyring) newerKeys(ctx context.Context, old *keys, wait bool) (*keys, error) {
+	if !wait {
 		select {
 		case k.fetching <- struct{}{}:
 		default:
-			return nil, fmt.Errorf("%w: another request does", ErrIssuerUnavailable)
+			return nil, fmt.Errorf("%w: another request is fetching them", ErrIssuerUnavailable)
 		}
 	} else {
 		select {
@@ -86,9 +88,9 @@ func (k *keyring) refresh(ctx context.Context, old *keys) (*keys, error) {
 	if held != old { // fetched while this request waited
 		return held, nil
 	}
-	every := newKeysEvery
+	every := minRefetchInterval
 	if held == nil {
-		every = firstKeysEvery
+		every = minFirstFetchInterval
 	}
 	if time.Since(k.tried) < every {
 		return held, k.failure

@@ -15,8 +15,8 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 )
 
-// keys are the issuer's public keys as they were at a time. Only granted
-// changes.
+// keys are the issuer's public keys, fetched at one time. Apart from granted they are
+// immutable.
 type keys struct {
 	public []jose.JSONWebKey
 	at     time.Time
@@ -89,9 +89,9 @@ func (k *keys) inheritGrants(older *keys) {
 	}
 }
 
-// grantedHolder returns the holder of the token with the hash, if these keys
+// grantedPrincipal returns the holder of the token with the hash, if these keys
 // signed it, it has not expired, and by granted it.
-func (k *keys) grantedHolder(by *oidcVerifier, hash [sha256.Size]byte) (principal, bool) {
+func (k *keys) grantedPrincipal(by *oidcVerifier, hash [sha256.Size]byte) (principal, bool) {
 	g, ok := k.granted.Get(hash)
 	if !ok || g.by != by || g.isExpired() {
 		return principal{}, false

@@ -19,19 +19,19 @@ import (
 // fetched without a proxy, whatever the environment says, and only over https,
 // or http on this machine.
 type OIDC struct {
-	// Issuer is the URL in the tokens' iss, to the byte, but Google's may lack the
+	// Issuer is exactly the URL in the tokens' iss. Google's tokens may omit the
 	// scheme. "" turns access tokens off.
 	Issuer string
 	// Audience has to be in a token's aud. If it is "", no token is accepted.
 	Audience string
 	// TenantClaim is the claim that holds the id of the token's tenant, a string;
-	// "" is tenantId. Any other value, also "*", is no tenant.
+	// "" means tenantId. A value that is not an id, such as "*", is no tenant.
 	TenantClaim string
 	// RoleClaim is the claim that holds the roles, a string or a list of
 	// strings; "" is roles. A dot in it or in TenantClaim is part of the name.
 	RoleClaim string
-	// AdminRole is the role of an Admin; "" is TenantAdmin. Other tokens of the
-	// tenant are those of a Reader.
+	// AdminRole is the role of an Admin; "" means TenantAdmin. Tokens without that
+	// role are a Reader's.
 	AdminRole string
 }
 
@@ -62,12 +62,12 @@ func (a *Authenticator) newVerifier(o OIDC, before *oidcVerifier) *oidcVerifier 
 	default:
 		return before
 	}
-	checks := &oidc.Config{ClientID: o.Audience, SupportedSigningAlgs: algorithms(), Now: expiryTime}
+	checks := &oidc.Config{ClientID: o.Audience, SupportedSigningAlgs: algorithms(), Now: verificationTime}
 	return &oidcVerifier{o, keys, oidc.NewVerifier(o.Issuer, keys, checks), a.verifying}
 }
 
-// algorithms returns the asymmetric ones. Without the others no public key can
-// be used as a secret.
+// algorithms returns the supported signature algorithms. Symmetric ones are not
+// supported: anyone could sign with the issuer's public key as the secret.
 func algorithms() []string {
 	return []string{
 		oidc.RS256, oidc.RS384, oidc.RS512, oidc.PS256, oidc.PS384, oidc.PS512,
@@ -75,26 +75,26 @@ func algorithms() []string {
 	}
 }
 
-// knownHolder returns the holder of a token that was verified before, by its
+// knownPrincipal returns the principal of a token that was verified before, by its
 // hash.
-func (v *oidcVerifier) knownHolder(ctx context.Context, hash [sha256.Size]byte) (principal, bool) {
+func (v *oidcVerifier) knownPrincipal(ctx context.Context, hash [sha256.Size]byte) (principal, bool) {
 	held := v.keys.held.Load()
 	if held == nil {
 		return principal{}, false
 	}
-	if _, ok := held.grantedHolder(v, hash); !ok {
+	if _, ok := held.grantedPrincipal(v, hash); !ok {
 		return principal{}, false
 	}
 	// The key may have been withdrawn since.
 	held, _ = v.keys.currentKeys(ctx, true)
-	return held.grantedHolder(v, hash)
+	return held.grantedPrincipal(v, hash)
 }
 
-// verifyToken returns the holder of the token with the hash. The error is
+// verify returns the principal of the token with the hash. The error is
 // ErrIssuerUnavailable if the keys are unavailable. From an address above the
 // limit, few tokens are verified at once, and none waits for keys that another
 // request fetches.
-func (v *oidcVerifier) verifyToken(ctx context.Context, token string, hash [sha256.Size]byte, aboveLimit bool) (principal, error) {
+func (v *oidcVerifier) verify(ctx context.Context, token string, hash [sha256.Size]byte, aboveLimit bool) (principal, error) {
 	header, err := parseTokenHeader(token)
 	if err != nil {
 		return principal{}, err
@@ -144,14 +144,15 @@ func (v *oidcVerifier) beginVerifying(ctx context.Context) error {
 }
 
 // keysFor returns the issuer's keys, and fetches newer ones if none matches the
-// header. It waits for a fetch of another request, or fails unless waits is set.
-func (v *oidcVerifier) keysFor(ctx context.Context, header tokenHeader, waits bool) (*keys, error) {
+// header. If another request is fetching, it waits for that one if wait is set, and
+// fails otherwise.
+func (v *oidcVerifier) keysFor(ctx context.Context, header tokenHeader, wait bool) (*keys, error) {
 	before := v.keys.held.Load()
-	held, err := v.keys.currentKeys(ctx, waits)
+	held, err := v.keys.currentKeys(ctx, wait)
 	if err != nil || len(held.matchingKeys(header)) > 0 {
 		return held, err
 	}
-	return v.keys.newerKeys(ctx, before, waits) // than before, so that keys that were just fetched are not fetched again
+	return v.keys.newerKeys(ctx, before, wait) // not held, which currentKeys may have fetched just now
 }
 
 // trimToken returns an error of go-oidc up to what it quotes of the token.

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// RateLimits are requests per minute. Each limit is a bucket that a minute
-// fills: what was not used is available at once, but never more than a minute's.
+// RateLimits are requests per minute. Each limit is a token bucket that holds the
+// requests of one minute, and refills within a minute.
 // Zero and negative values limit nothing. Refused requests do not count.
 type RateLimits struct {
 	// Tier1 is for reads and Tier2 for writes, of one subject at one tenant.
@@ -30,7 +30,7 @@ const (
 	LimitFailed = "failed"
 )
 
-// limits are RateLimits since a time.
+// limits are RateLimits, and when they came into force.
 type limits struct {
 	RateLimits
 	since time.Time
@@ -89,7 +89,7 @@ type bucket struct {
 }
 
 // setLimit changes the limit to one that is in force since a time, unless the
-// bucket has a newer one. The level stays, but for what exceeds the new limit.
+// bucket has a newer one. The level is kept, up to the new limit.
 func (b *bucket) setLimit(perMinute int, since time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -103,7 +103,7 @@ func (b *bucket) setLimit(perMinute int, since time.Time) {
 	}
 }
 
-// takeOne takes one, or returns how long there will be none and takes nothing.
+// takeOne takes one request from the bucket, or returns how long to wait for one.
 func (b *bucket) takeOne(now time.Time) (wait time.Duration) {
 	if b == nil || b.limiter.AllowN(now, 1) {
 		return 0
@@ -117,9 +117,8 @@ func (b *bucket) timeUntil(now time.Time, n float64) time.Duration {
 	return max(1, time.Duration(seconds*float64(time.Second)))
 }
 
-// beginAttempt begins an attempt that takes one only if it fails, or returns how
-// long none may begin. There are never more attempts under way than could all
-// fail.
+// beginAttempt begins an attempt, which endAttempt charges only if it fails, or returns
+// how long to wait. It never lets more attempts run than the bucket could pay for.
 func (b *bucket) beginAttempt(now time.Time) (wait time.Duration) {
 	if b == nil {
 		return 0

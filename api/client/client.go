@@ -105,13 +105,13 @@ func ReplaceValidOrigins(entries ...string) Operation {
 
 // Get reads a web integration.
 func (c *Client) Get(ctx context.Context, id string) (WebIntegration, error) {
-	return c.callIntegration(ctx, call{method: http.MethodGet, id: &id, success: http.StatusOK})
+	return c.callIntegration(ctx, apiCall{method: http.MethodGet, id: &id, success: http.StatusOK})
 }
 
 // Create creates a web integration. Its error lists all problems with the name
 // and the origins.
 func (c *Client) Create(ctx context.Context, name string, validOrigins []string) (WebIntegration, error) {
-	return c.callIntegration(ctx, call{method: http.MethodPost, success: http.StatusCreated, body: struct {
+	return c.callIntegration(ctx, apiCall{method: http.MethodPost, success: http.StatusCreated, body: struct {
 		Name         string   `json:"name"`
 		ValidOrigins []string `json:"validOrigins"`
 	}{name, nonNil(validOrigins)}})
@@ -121,7 +121,7 @@ func (c *Client) Create(ctx context.Context, name string, validOrigins []string)
 // the web integration's ETag or "*" (RFC 9110, section 13.1.1); otherwise the
 // error is ErrPreconditionFailed.
 func (c *Client) Patch(ctx context.Context, id string, operations []Operation, ifMatch string) (Response, error) {
-	r, err := c.call(ctx, call{
+	r, err := c.call(ctx, apiCall{
 		method: http.MethodPatch, id: &id, ifMatch: ifMatch, success: http.StatusNoContent,
 		body: append([]Operation{}, operations...),
 	})
@@ -130,12 +130,12 @@ func (c *Client) Patch(ctx context.Context, id string, operations []Operation, i
 
 // Delete deletes a web integration. For ifMatch see Patch.
 func (c *Client) Delete(ctx context.Context, id, ifMatch string) (Response, error) {
-	r, err := c.call(ctx, call{method: http.MethodDelete, id: &id, ifMatch: ifMatch, success: http.StatusNoContent})
+	r, err := c.call(ctx, apiCall{method: http.MethodDelete, id: &id, ifMatch: ifMatch, success: http.StatusNoContent})
 	return r.Response, err
 }
 
 // callIntegration makes a call that responds with a web integration.
-func (c *Client) callIntegration(ctx context.Context, x call) (WebIntegration, error) {
+func (c *Client) callIntegration(ctx context.Context, x apiCall) (WebIntegration, error) {
 	var w WebIntegration
 	r, err := c.callJSON(ctx, x, &w)
 	if err != nil {

@@ -133,7 +133,7 @@ func portOf(u *url.URL) string {
 
 func (c *Client) readPage(ctx context.Context, url string) (*Page, error) {
 	var document pageDocument
-	r, err := c.callJSON(ctx, call{method: http.MethodGet, url: url, success: http.StatusOK}, &document)
+	r, err := c.callJSON(ctx, apiCall{method: http.MethodGet, url: url, success: http.StatusOK}, &document)
 	if err != nil {
 		return nil, err
 	}

@@ -13,9 +13,9 @@ import (
 // maxAttempts bounds how often one call is made because of rate limits.
 const maxAttempts = 5
 
-// repeatLimited repeats an attempt that the rate limit refused, when the server
+// retryLimited repeats an attempt that the rate limit refused, when the server
 // says that the limit is lifted.
-func (c *Client) repeatLimited(ctx context.Context, attempt func() (response, error)) (response, error) {
+func (c *Client) retryLimited(ctx context.Context, attempt func() (callResult, error)) (callResult, error) {
 	left := cmp.Or(c.MaxWait, time.Minute)
 	for attempts := 1; ; attempts++ {
 		r, err := attempt()
@@ -25,13 +25,13 @@ func (c *Client) repeatLimited(ctx context.Context, attempt func() (response, er
 		}
 		left -= limited.RetryAfter
 		if left < 0 || attempts == maxAttempts || endsWithin(ctx, limited.RetryAfter) {
-			return response{}, err
+			return callResult{}, err
 		}
 		if c.OnWait != nil {
 			c.OnWait(limited.RetryAfter)
 		}
 		if err := waitFor(ctx, limited.RetryAfter); err != nil {
-			return response{}, fmt.Errorf("waiting for the rate limit to be lifted: %w", err)
+			return callResult{}, fmt.Errorf("waiting for the rate limit to be lifted: %w", err)
 		}
 	}
 }

@@ -42,7 +42,7 @@ func (c *Client) RefusedOrigins(ctx context.Context) ([]RefusedOrigin, Response,
 	}
 	url := strings.TrimSuffix(collection, "/web-integrations") + "/refused-origins"
 	var document refusedDocument
-	r, err := c.callJSON(ctx, call{method: http.MethodGet, url: url, success: http.StatusOK}, &document)
+	r, err := c.callJSON(ctx, apiCall{method: http.MethodGet, url: url, success: http.StatusOK}, &document)
 	if err != nil {
 		return nil, Response{}, err
 	}

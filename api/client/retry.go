@@ -12,12 +12,12 @@ import (
 	"time"
 )
 
-// repeatFailed repeats an attempt that failed but may succeed later.
-func (c *Client) repeatFailed(ctx context.Context, method string, attempt func() (response, error)) (response, error) {
+// retryFailed repeats an attempt that failed but may succeed later.
+func (c *Client) retryFailed(ctx context.Context, method string, attempt func() (callResult, error)) (callResult, error) {
 	interval := cmp.Or(c.RetryInterval, time.Second)
 	for retries := 0; ; retries++ {
 		r, err := attempt()
-		if err == nil || retries >= c.Retries || endsWithin(ctx, interval) || !isRepeatable(method, err) {
+		if err == nil || retries >= c.Retries || endsWithin(ctx, interval) || !isRetryable(method, err) {
 			return r, err
 		}
 		if c.OnRetry != nil {
@@ -29,10 +29,10 @@ func (c *Client) repeatFailed(ctx context.Context, method string, attempt func()
 	}
 }
 
-// isRepeatable reports whether a repetition may succeed and does no harm. A POST
-// that the server may have received is not repeated: it would create another
+// isRetryable reports whether a retry may succeed and does no harm. A POST that the
+// server may have received is not retried: it would create another
 // web integration.
-func isRepeatable(method string, err error) bool {
+func isRetryable(method string, err error) bool {
 	if refused, ok := errors.AsType[*Error](err); ok {
 		temporary := []int{http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout}
 		return method != http.MethodPost && slices.Contains(temporary, refused.Status)

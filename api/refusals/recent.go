@@ -32,17 +32,17 @@ type Request struct {
 
 // Refusal is an origin that was refused for one reason.
 type Refusal struct {
-	// Origin is that of the requests, in valid UTF-8 and cut to the length of the
-	// longest origin there is.
+	// Origin is the origin of the requests, in valid UTF-8 and truncated to
+	// origins.MaxLength.
 	Origin string
 	Reason origins.Reason
 	// Count is the number of requests since First. Earlier ones may have been
 	// forgotten.
 	Count       uint64
 	First, Last time.Time
-	// Path is that of the last request, cut and in valid UTF-8.
+	// Path is the path of the last request, truncated and in valid UTF-8.
 	Path string
-	// OwnHost is that of the last request.
+	// OwnHost says whether the last request was sent to the origin's own host.
 	OwnHost bool
 }
 
@@ -77,8 +77,8 @@ func (r *Recent) Record(tenant string, request Request) {
 	}
 }
 
-// Of returns the refusals of a tenant, the latest first.
-func (r *Recent) Of(tenant string) []Refusal {
+// List returns the refusals of a tenant, the latest first.
+func (r *Recent) List(tenant string) []Refusal {
 	var all []Refusal
 	r.mu.Lock()
 	for _, c := range r.tenants[tenant] {
@@ -101,8 +101,8 @@ func (r *Recent) find(tenant, origin string, reason origins.Reason) *counter {
 	return nil
 }
 
-// add returns the counter for another refusal. If the tenant has too many, it is
-// that of the least weight, and of several the oldest.
+// add returns a counter for a new refusal. If the tenant has maxRefusals, it reuses the
+// one of least weight, the oldest if there are several; the weight is kept.
 func (r *Recent) add(tenant string) *counter {
 	if r.tenants == nil {
 		r.tenants = map[string][]*counter{}

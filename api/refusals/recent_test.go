@@ -19,11 +19,11 @@ func TestRecent_ReportsOwnHostOfLastRequest(t *testing.T) {
 	var r refusals.Recent
 	r.Record("acme", refusals.Request{Origin: "https://a.example", Reason: origins.OriginNotListed, Path: "/", Time: timeAt(1)})
 	r.Record("acme", refusals.Request{Origin: "https://a.example", Reason: origins.OriginNotListed, Path: "/", OwnHost: true, Time: timeAt(2)})
-	if got := r.Of("acme"); len(got) != 1 || !got[0].OwnHost || got[0].Count != 2 {
+	if got := r.List("acme"); len(got) != 1 || !got[0].OwnHost || got[0].Count != 2 {
 		t.Errorf("got %+v, want one refusal with count 2 and OwnHost", got)
 	}
 	r.Record("acme", refusals.Request{Origin: "https://a.example", Reason: origins.OriginNotListed, Path: "/", Time: timeAt(3)})
-	if got := r.Of("acme"); len(got) != 1 || got[0].OwnHost {
+	if got := r.List("acme"); len(got) != 1 || got[0].OwnHost {
 		t.Errorf("after a request to another host: got %+v, want no OwnHost", got)
 	}
 }
@@ -40,13 +40,13 @@ func TestRecent_CountsByTenantOriginAndReason(t *testing.T) {
 		{Origin: "https://a.example", Reason: origins.MethodNotAllowed, Count: 1, First: timeAt(3), Last: timeAt(3), Path: "/three"},
 		{Origin: "https://b.example", Reason: origins.OriginNotListed, Count: 1, First: timeAt(2), Last: timeAt(2), Path: "/two"},
 	}
-	if got := r.Of("acme"); fmt.Sprint(got) != fmt.Sprint(want) {
+	if got := r.List("acme"); fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("got  %v\nwant %v", got, want)
 	}
-	if got := r.Of("other"); len(got) != 1 || got[0].Path != "/five" {
+	if got := r.List("other"); len(got) != 1 || got[0].Path != "/five" {
 		t.Errorf("other tenant: got %v, want its refusal alone", got)
 	}
-	if got := r.Of("nobody"); len(got) != 0 {
+	if got := r.List("nobody"); len(got) != 0 {
 		t.Errorf("tenant without refusals: got %v, want none", got)
 	}
 }
@@ -61,7 +61,7 @@ func TestRecent_KeepsFrequentOriginInFlood(t *testing.T) {
 			r.Record("acme", refusals.Request{Origin: "https://ours.example", Reason: origins.OriginNotListed, Path: "/ours", Time: timeAt(i)})
 		}
 	}
-	got := r.Of("acme")
+	got := r.List("acme")
 	if len(got) != 128 {
 		t.Errorf("%d refusals are kept, want 128", len(got))
 	}
@@ -85,7 +85,7 @@ func TestRecent_TruncatesInputToValidUTF8(t *testing.T) {
 	} {
 		var r refusals.Recent
 		r.Record("acme", refusals.Request{Origin: c.origin, Reason: origins.OriginMalformed, Path: c.path, Time: timeAt(0)})
-		got := r.Of("acme")[0]
+		got := r.List("acme")[0]
 		if len(got.Origin) > 330 || len(got.Path) > 260 || !utf8.ValidString(got.Origin) || !utf8.ValidString(got.Path) {
 			t.Errorf("origin %.10q, path %.10q: recorded as %q, %q, want short and valid UTF-8", c.origin, c.path, got.Origin, got.Path)
 		}
@@ -99,14 +99,14 @@ func TestRecent_AllowsConcurrentUse(t *testing.T) {
 		recording.Go(func() {
 			for n := range 1000 {
 				r.Record(fmt.Sprint(n%3), refusals.Request{Origin: fmt.Sprint(i), Reason: origins.OriginNotListed, Path: "/", Time: timeAt(n)})
-				r.Of("1")
+				r.List("1")
 			}
 		})
 	}
 	recording.Wait()
 	var count uint64
 	for _, tenant := range []string{"0", "1", "2"} {
-		for _, refusal := range r.Of(tenant) {
+		for _, refusal := range r.List(tenant) {
 			count += refusal.Count
 		}
 	}

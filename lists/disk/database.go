@@ -40,7 +40,8 @@ const (
 
 // openPool opens a file of the directory, for one call: between calls it is
 // closed, so that the file system can be unmounted, and Invalidate and checkFile
-// can open it. (Closing it would release SQLite's locks.)
+// can open it. (While SQLite has the file open, their Close would release its POSIX
+// locks.)
 //
 // The journal is truncated at the end of a transaction and synced. If it were
 // removed, it might be back after a crash of the machine, and undo the

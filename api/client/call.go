@@ -13,26 +13,26 @@ import (
 	"time"
 )
 
-// call is one call of the API.
-type call struct {
+// apiCall is one apiCall of the API.
+type apiCall struct {
 	method  string
-	id      *string // of the web integration; nil is the collection
+	id      *string // of the web integration; nil means the collection
 	url     string  // if not "", instead of that of the collection
-	body    any     // nil is none
+	body    any     // nil means none
 	ifMatch string
 	success int // the only status that is no error
 }
 
-// response is a successful one.
-type response struct {
+// callResult is a successful response.
+type callResult struct {
 	Response
-	request     string // the method and URL, for errors
+	name        string // the method and URL, for errors
 	contentType string
 }
 
 // callJSON makes a call and decodes the response into v.
-func (c *Client) callJSON(ctx context.Context, x call, v interface{ check() error }) (Response, error) {
-	r, err := c.call(ctx, x)
+func (c *Client) callJSON(ctx context.Context, call apiCall, v interface{ check() error }) (Response, error) {
+	r, err := c.call(ctx, call)
 	if err != nil {
 		return Response{}, err
 	}
@@ -40,72 +40,72 @@ func (c *Client) callJSON(ctx context.Context, x call, v interface{ check() erro
 		err = v.check()
 	}
 	if err != nil {
-		return Response{}, fmt.Errorf("%s: decoding the response of type %q: %w", r.request, r.contentType, err)
+		return Response{}, fmt.Errorf("%s: decoding the response of type %q: %w", r.name, r.contentType, err)
 	}
 	return r.Response, nil
 }
 
 // call makes a call, and repeats it as the Client's fields say.
-func (c *Client) call(ctx context.Context, x call) (response, error) {
+func (c *Client) call(ctx context.Context, call apiCall) (callResult, error) {
 	collection, err := c.collectionURL()
 	if err != nil {
-		return response{}, err
+		return callResult{}, err
 	}
-	x.url = cmp.Or(x.url, collection)
-	if x.id != nil {
-		if x.url, err = elementURL(collection, *x.id); err != nil {
-			return response{}, err
+	call.url = cmp.Or(call.url, collection)
+	if call.id != nil {
+		if call.url, err = elementURL(collection, *call.id); err != nil {
+			return callResult{}, err
 		}
 	}
 	var body []byte
-	if x.body != nil {
-		if body, err = json.Marshal(x.body); err != nil {
-			return response{}, fmt.Errorf("encoding the request's body: %w", err)
+	if call.body != nil {
+		if body, err = json.Marshal(call.body); err != nil {
+			return callResult{}, fmt.Errorf("encoding the request's body: %w", err)
 		}
 	}
-	attempt := func() (response, error) { return c.callOnce(ctx, x, body) }
-	return c.repeatLimited(ctx, func() (response, error) { return c.repeatFailed(ctx, x.method, attempt) })
+	attempt := func() (callResult, error) { return c.callOnce(ctx, call, body) }
+	return c.retryLimited(ctx, func() (callResult, error) { return c.retryFailed(ctx, call.method, attempt) })
 }
 
 // callOnce makes one request and reads its response.
-func (c *Client) callOnce(ctx context.Context, x call, body []byte) (response, error) {
-	request, err := c.newRequest(ctx, x, body)
+func (c *Client) callOnce(ctx context.Context, call apiCall, body []byte) (callResult, error) {
+	request, err := c.newRequest(ctx, call, body)
 	if err != nil {
-		return response{}, err
+		return callResult{}, err
 	}
 	r, err := c.httpClient().Do(request)
 	if err != nil {
-		return response{}, err // which has the method and the URL
+		return callResult{}, err // which has the method and the URL
 	}
 	defer r.Body.Close()
-	name := x.method + " " + request.URL.String()
-	if r.StatusCode != x.success {
-		return response{}, fmt.Errorf("%s: %w", name, newError(r))
+	name := call.method + " " + request.URL.String()
+	if r.StatusCode != call.success {
+		return callResult{}, fmt.Errorf("%s: %w", name, newError(r))
 	}
 	raw, err := readAtMost(r.Body, cmp.Or(c.MaxResponse, 64<<20))
 	if err != nil {
-		return response{}, fmt.Errorf("%s: %w", name, err)
+		return callResult{}, fmt.Errorf("%s: %w", name, err)
 	}
 	revision, _ := strconv.ParseUint(r.Header.Get("Web-Integrations-Revision"), 10, 64)
-	return response{Response{r.Header.Get("ETag"), revision, raw}, name, r.Header.Get("Content-Type")}, nil
+	return callResult{Response{r.Header.Get("ETag"), revision, raw}, name, r.Header.Get("Content-Type")}, nil
 }
 
-func (c *Client) newRequest(ctx context.Context, x call, body []byte) (*http.Request, error) {
-	request, err := http.NewRequestWithContext(ctx, x.method, x.url, bytes.NewReader(body))
+func (c *Client) newRequest(ctx context.Context, call apiCall, body []byte) (*http.Request, error) {
+	request, err := http.NewRequestWithContext(ctx, call.method, call.url, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
 	h := request.Header
 	h.Set("Accept", "application/json")
 	h.Set("User-Agent", "originwarden")
-	if x.body != nil {
+	if call.body != nil {
 		h.Set("Content-Type", "application/json")
 	}
 	if c.Token != "" {
 		h.Set("Authorization", "Bearer "+c.Token)
 	}
-	if x.ifMatch != "" {
-		h.Set("If-Match", x.ifMatch)
+	if call.ifMatch != "" {
+		h.Set("If-Match", call.ifMatch)
 	}
 	return request, nil
 }
@@ -124,8 +124,8 @@ func (c *Client) httpClient() *http.Client {
 
 const maxErrorDocument = 1 << 20
 
-// newError returns the error that a response is. A body that is not an error
-// document is ignored.
+// newError returns the error for a response with an unexpected status. A body that is
+// not an error document is ignored.
 func newError(r *http.Response) error {
 	e := &Error{Status: r.StatusCode, RetryAfter: retryAfter(r.Header.Get("Retry-After"), time.Now())}
 	var document struct {
