@@ -16,36 +16,36 @@ func TestAuthentication_RequiresExactlyOneKnownBearerToken(t *testing.T) {
 		lines []string
 		want  int
 	}{
-		{"the token", []string{"Bearer " + adminToken}, 200},
+		{"valid token", []string{"Bearer " + adminToken}, 200},
 		{"lower-case scheme", []string{"bearer " + adminToken}, 200},
 		{"upper-case scheme", []string{"BEARER " + adminToken}, 200},
 		{"several spaces", []string{"Bearer   " + adminToken}, 200},
-		{"a token for all tenants", []string{"Bearer " + globalToken}, 200},
-		{"a reader's token", []string{"Bearer " + readerToken}, 200},
+		{"token for all tenants", []string{"Bearer " + globalToken}, 200},
+		{"token of a reader", []string{"Bearer " + readerToken}, 200},
 
-		{"no line", nil, 401},
-		{"an empty line", []string{""}, 401},
-		{"the same line twice", []string{"Bearer " + adminToken, "Bearer " + adminToken}, 401},
-		{"a second line of another scheme", []string{"Bearer " + adminToken, "Basic eA=="}, 401},
+		{"no header", nil, 401},
+		{"empty header", []string{""}, 401},
+		{"repeated header", []string{"Bearer " + adminToken, "Bearer " + adminToken}, 401},
+		{"second header of another scheme", []string{"Bearer " + adminToken, "Basic eA=="}, 401},
 		{"unknown token", []string{"Bearer " + adminToken + "x"}, 401},
-		{"token of another case", []string{"Bearer " + strings.ToUpper(adminToken)}, 401},
+		{"token in another case", []string{"Bearer " + strings.ToUpper(adminToken)}, 401},
 		{"no token", []string{"Bearer"}, 401},
-		{"no token behind the space", []string{"Bearer "}, 401},
+		{"no token after the space", []string{"Bearer "}, 401},
 		{"no scheme", []string{adminToken}, 401},
-		{"another scheme", []string{"Basic " + adminToken}, 401},
-		{"a scheme with a suffix", []string{"Bearer: " + adminToken}, 401},
+		{"other scheme", []string{"Basic " + adminToken}, 401},
+		{"scheme with a colon", []string{"Bearer: " + adminToken}, 401},
 		{"a tab", []string{"Bearer\t" + adminToken}, 401},
 		{"two tokens", []string{"Bearer " + adminToken + " " + adminToken}, 401},
 		{"two tokens with a comma", []string{"Bearer " + adminToken + ",Bearer " + adminToken}, 401},
 		{"a quoted token", []string{`Bearer "` + adminToken + `"`}, 401},
-		{"a character that tokens do not have", []string{"Bearer " + adminToken + "\x80"}, 401},
+		{"invalid character", []string{"Bearer " + adminToken + "\x80"}, 401},
 		{"only padding", []string{"Bearer =="}, 401},
-		{"an endless token", []string{"Bearer " + strings.Repeat("a", 100_000)}, 401},
+		{"very long token", []string{"Bearer " + strings.Repeat("a", 100_000)}, 401},
 	} {
 		t.Run(tt.rule, func(t *testing.T) {
 			got := g.sendLines(request{path: collection, token: "-"}, "Authorization", tt.lines)
 			if got.status != tt.want {
-				t.Fatalf("%d %s, want %d", got.status, got.body, tt.want)
+				t.Fatalf("status %d: %s, want %d", got.status, got.body, tt.want)
 			}
 			if got.status == http.StatusUnauthorized && got.header.Get("WWW-Authenticate") != "Bearer" {
 				t.Errorf("WWW-Authenticate %q", got.header.Get("WWW-Authenticate"))
@@ -54,34 +54,34 @@ func TestAuthentication_RequiresExactlyOneKnownBearerToken(t *testing.T) {
 	}
 }
 
-// A hash that is configured is no help to a text that is no token.
+// A malformed token is refused even if its hash is configured.
 func TestAuthentication_RefusesMalformedTokensEvenIfConfigured(t *testing.T) {
 	g := newTestAPI(t)
 	for _, tt := range []struct {
 		rule, text string
 		want       int
 	}{
-		{"every character of a token", "aZ09-._~+/==", 200},
-		{"the longest token", strings.Repeat("a", 8192), 200},
-		{"a longer one", strings.Repeat("a", 8193), 401},
-		{"the empty one", "", 401},
+		{"every valid character", "aZ09-._~+/==", 200},
+		{"longest token", strings.Repeat("a", 8192), 200},
+		{"too long token", strings.Repeat("a", 8193), 401},
+		{"empty token", "", 401},
 		{"only padding", "==", 401},
 		{"padding in the middle", "a=b", 401},
 		{"a space", "a b", 401},
 		{"a quotation mark", `"a"`, 401},
 		{"a comma", "a,b", 401},
-		{"a byte beyond ASCII", "a\x80", 401},
+		{"non-ASCII byte", "a\x80", 401},
 	} {
 		t.Run(tt.rule, func(t *testing.T) {
 			g.config.Auth.Tokens = []auth.Token{tokenFor(tt.text)}
 			g.serve(func(h http.Handler) http.Handler { return h })
 			got := g.sendLines(request{path: collection, token: "-"}, "Authorization", []string{"Bearer " + tt.text})
 			if got.status != tt.want {
-				t.Errorf("%d, want %d", got.status, tt.want)
+				t.Errorf("status %d, want %d", got.status, tt.want)
 			}
-			// What is malformed must not pass for the empty text either.
+			// A configured hash of the empty text must not accept a missing token.
 			if got := g.send(request{path: collection, token: "-"}); got.status != http.StatusUnauthorized {
-				t.Errorf("no token at all: %d", got.status)
+				t.Errorf("no token: status %d, want 401", got.status)
 			}
 		})
 	}
@@ -94,7 +94,7 @@ func TestAuthentication_UsesFirstTokenOfEqualHashes(t *testing.T) {
 	g.config.Auth.Tokens = []auth.Token{reader, tokenFor("twice")}
 	g.serve(func(h http.Handler) http.Handler { return h })
 	if got := g.send(request{method: "POST", path: collection, token: "twice", body: `{"name":"n"}`}); got.status != http.StatusForbidden {
-		t.Errorf("%d, want 403", got.status)
+		t.Errorf("status %d, want 403", got.status)
 	}
 }
 
@@ -121,11 +121,11 @@ func TestAuthentication_FailsWithTheSameResponseForEveryCause(t *testing.T) {
 			first = body
 		}
 		if got.status != http.StatusUnauthorized || body != first || got.problems(t) != "AUTH-1" || got.header.Get("Allow") != "" {
-			t.Errorf("%s %s: %d %s, want 401 %s", r.method, r.path, got.status, body, first)
+			t.Errorf("%s %s: status %d, body %s, want 401, %s", r.method, r.path, got.status, body, first)
 		}
 	}
 	if got := g.read(id); got.status != http.StatusOK {
-		t.Errorf("something was deleted: %d", got.status)
+		t.Errorf("the web integration cannot be read: status %d", got.status)
 	}
 }
 
@@ -139,7 +139,7 @@ func TestAuthorization_RefusesTokenOfAnotherTenantFirst(t *testing.T) {
 	} {
 		r.token = otherToken
 		if got := g.send(r); got.status != http.StatusForbidden || got.problems(t) != "WEBINTEGRATIONS_FORBIDDEN" || got.header.Get("Allow") != "" {
-			t.Errorf("%s %s: %d %s", r.method, r.path, got.status, got.body)
+			t.Errorf("%s %s: status %d, want 403: %s", r.method, r.path, got.status, got.body)
 		}
 	}
 }
@@ -175,7 +175,7 @@ func TestAuthorization_RefusesEveryoneWithoutTokens(t *testing.T) {
 	g.serve(func(h http.Handler) http.Handler { return h })
 	for _, token := range []string{"-", adminToken} {
 		if got := g.send(request{path: collection, token: token}); got.status != http.StatusUnauthorized {
-			t.Errorf("%s: %d", token, got.status)
+			t.Errorf("token %s: status %d, want 401", token, got.status)
 		}
 	}
 }
@@ -190,7 +190,7 @@ func TestCreate_SetsCreatedByToTokenSubject(t *testing.T) {
 	}
 }
 
-// tokenFor is an admin's token with this text.
+// tokenFor returns an administrator's token with this text.
 func tokenFor(text string) auth.Token {
 	return auth.Token{Subject: "ops", Tenant: "acme", Role: auth.Admin, SHA256: sha256.Sum256([]byte(text))}
 }

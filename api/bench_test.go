@@ -16,8 +16,7 @@ import (
 	"originwarden/store"
 )
 
-// benchHandler is the API over a real store, without a connection and with all
-// that a request passes in production.
+// benchHandler returns the API over a real store, configured as in production.
 func benchHandler(t testing.TB) (http.Handler, store.Store) {
 	s := openStore(t, store.Limits{Integrations: 1 << 20, Origins: 1 << 30})
 	cache := lists.New(lists.Config{Store: s, Bounds: lists.Bounds{Tenants: 1, Origins: 1 << 30}, Timeout: time.Minute})
@@ -42,7 +41,7 @@ func benchIntegration(name string) store.WebIntegration {
 	}
 }
 
-// fillTenant makes n web integrations, and returns the id of the nth by name.
+// fillTenant creates n web integrations and returns the id of the nth by name.
 func fillTenant(t testing.TB, s store.Store, n, nth int) (id string) {
 	for i := range n {
 		w, err := s.Create(context.Background(), benchIntegration(fmt.Sprintf("n%05d", i)))
@@ -94,12 +93,12 @@ func TestList_AllocationsDoNotDependOnTenantSize(t *testing.T) {
 	}
 	few, many := allocations(100), allocations(1000)
 	if many > few*1.01 {
-		t.Errorf("%v allocations of a page out of 100, %v out of 1000", few, many)
+		t.Errorf("%v allocations for a page of 100 web integrations, %v for one of 1000", few, many)
 	}
 }
 
-// Both write to one file in turns, so that what else the disk has to do slows
-// them alike.
+// The API and the store alone write to one file in turns, so that other disk
+// activity affects both.
 func BenchmarkCreate(b *testing.B) {
 	handler, s := benchHandler(b)
 	through := func(r *http.Request) { benchServe(b, handler, r, http.StatusCreated) }
@@ -120,7 +119,7 @@ func BenchmarkCreate(b *testing.B) {
 	b.ReportMetric(float64(median(throughTook))/float64(median(aloneTook)), "API/store")
 }
 
-// measure is how long a creation takes, from its request to its response.
+// measure returns how long create takes.
 func measure(create func(*http.Request)) time.Duration {
 	r := httptest.NewRequest("POST", collection, strings.NewReader(`{"name":"n","validOrigins":["https://a.example","https://b.example","https://c.example"]}`))
 	r.Header.Set("Content-Type", "application/json")
@@ -134,7 +133,7 @@ func median(all []time.Duration) time.Duration {
 	return all[len(all)/2]
 }
 
-// BenchmarkAuthentication is what comes before everything else.
+// BenchmarkAuthentication measures requests with each kind of token.
 func BenchmarkAuthentication(b *testing.B) {
 	i := newTestIssuer(b)
 	config := i.config()

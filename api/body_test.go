@@ -31,7 +31,7 @@ func TestBody_RefusesBodyOverLimit(t *testing.T) {
 			got := reply{res.StatusCode, res.Header, string(text)}
 			got.check(t, r)
 			if got.status != http.StatusRequestEntityTooLarge || got.problems(t) != "BAD_REQUEST" {
-				t.Errorf("%s %s: %d %s", target.method, framing, got.status, got.body)
+				t.Errorf("%s %s: status %d, want 413: %s", target.method, framing, got.status, got.body)
 			}
 		}
 	}
@@ -45,7 +45,7 @@ func TestBody_IsNotReadIfContentLengthIsTooLarge(t *testing.T) {
 		return 0, io.EOF
 	}))
 	if got := serve(t, newHandler(&hooks{}), req); got.status != http.StatusRequestEntityTooLarge {
-		t.Errorf("%d", got.status)
+		t.Errorf("status %d, want 413", got.status)
 	}
 }
 
@@ -84,10 +84,10 @@ func TestBody_RefusesOtherMediaTypes(t *testing.T) {
 		}
 		got := g.send(r)
 		if got.status != tt.want {
-			t.Errorf("%s of %q: %d, want %d", tt.method, tt.mediaType, got.status, tt.want)
+			t.Errorf("%s with Content-Type %q: status %d, want %d", tt.method, tt.mediaType, got.status, tt.want)
 		}
 		if accept := got.header.Get("Accept-Patch"); (accept != "") != (got.status == 415 && tt.method == "PATCH") {
-			t.Errorf("%s of %q: Accept-Patch %q", tt.method, tt.mediaType, accept)
+			t.Errorf("%s with Content-Type %q: Accept-Patch %q", tt.method, tt.mediaType, accept)
 		}
 		if got.status == 415 && got.problems(t) != "BAD_REQUEST" {
 			t.Errorf("%s", got.body)
@@ -106,7 +106,7 @@ func TestBody_RefusesMissingAndRepeatedContentType(t *testing.T) {
 		}
 		res.Body.Close()
 		if res.StatusCode != http.StatusUnsupportedMediaType {
-			t.Errorf("%q: %d, want 415", lines, res.StatusCode)
+			t.Errorf("Content-Type %q: status %d, want 415", lines, res.StatusCode)
 		}
 	}
 }
@@ -123,7 +123,7 @@ func TestBody_RefusesDeepNesting(t *testing.T) {
 		{method: "PATCH", path: collection + "/" + g.create("n").ID, body: `[{"op":"replace","path":"/validOrigins","value":"` + nested + `"}]`},
 	} {
 		if got := g.send(r); got.status != http.StatusBadRequest {
-			t.Errorf("%s: %d", r.method, got.status)
+			t.Errorf("%s: status %d, want 400", r.method, got.status)
 		}
 	}
 }

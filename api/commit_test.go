@@ -21,26 +21,26 @@ import (
 func TestWrite_IsInForceBeforeResponse(t *testing.T) {
 	g := newTestAPI(t)
 	if g.isListed("https://a.example") {
-		t.Fatal("an empty list lists")
+		t.Fatal("an origin is listed before it was added")
 	}
 	id := g.create("n", "https://a.example", "https://keeps.example").ID
 	if !g.isListed("https://a.example") {
-		t.Error("created, and not listed")
+		t.Error("the origin is not listed after the creation")
 	}
 	g.patch(id, `[{"op":"replace","path":"/validOrigins","value":["https://B.example","https://keeps.example"]}]`)
 	if g.isListed("https://a.example") || !g.isListed("https://b.example") || !g.isListed("https://keeps.example") {
-		t.Error("patched, and the list is another")
+		t.Error("the list does not match the patch")
 	}
 	g.send(request{method: "DELETE", path: collection + "/" + id})
 	if g.isListed("https://b.example") || g.isListed("https://keeps.example") {
-		t.Error("deleted, and still listed")
+		t.Error("an origin is listed after the deletion")
 	}
 	if stats := g.lists.Stats(); stats.Loads != 1 {
-		t.Errorf("the list was read %d times: it came from the store, not from the writes", stats.Loads)
+		t.Errorf("the list was loaded %d times, want 1: writes must update it", stats.Loads)
 	}
 }
 
-// errInside is what only the operator may see.
+// errInside is an error with internals that only the operator may see.
 var errInside = errors.New("pq: SELECT * FROM /var/lib/secret failed at 10.0.0.7")
 
 func TestStoreFailure_Returns503WithoutInternals(t *testing.T) {
@@ -64,23 +64,23 @@ func TestStoreFailure_Returns503WithoutInternals(t *testing.T) {
 	} {
 		got := g.send(r)
 		if got.status != http.StatusServiceUnavailable || got.problems(t) != "STORE_UNAVAILABLE" || got.header.Get("Retry-After") == "" {
-			t.Errorf("%s: %d %v %s", r.method, got.status, got.header, got.body)
+			t.Errorf("%s: status %d, headers %v: %s", r.method, got.status, got.header, got.body)
 		}
 		for _, name := range []string{"ETag", "Location", "Web-Integrations-Revision"} {
 			if got.header.Get(name) != "" {
-				t.Errorf("%s: a failure with %s", r.method, name)
+				t.Errorf("%s: error response with header %s", r.method, name)
 			}
 		}
 		if strings.Contains(got.body, "secret") || strings.Contains(got.body, "SELECT") {
-			t.Errorf("%s tells %s", r.method, got.body)
+			t.Errorf("%s: response contains internals: %s", r.method, got.body)
 		}
 		if len(logged) != i+1 || !errors.Is(logged[i], errInside) || traced[i] != got.document(t).TraceID {
-			t.Fatalf("%s: logged %v of traces %v, answered %s", r.method, logged, traced, got.body)
+			t.Fatalf("%s: logged %v with trace ids %v, response %s", r.method, logged, traced, got.body)
 		}
 	}
 }
 
-// failAll makes every call of the store fail, with nothing done.
+// failAll makes every call of the store fail without effect.
 func (g *testAPI) failAll() {
 	g.store.page = func(context.Context, string, store.Query) (store.Page, error) { return store.Page{}, errInside }
 	g.store.integration = func(context.Context, string, string) (store.WebIntegration, error) {
@@ -105,7 +105,7 @@ func TestWrite_ReloadsListAfterUnknownOutcome(t *testing.T) {
 		was   string
 		is    string
 	}{
-		{"a creation that happened", func(h *hooks) {
+		{"creation that was made", func(h *hooks) {
 			h.create = func(ctx context.Context, w store.WebIntegration) (store.WebIntegration, error) {
 				h.Store.Create(ctx, w)
 				return store.WebIntegration{}, errInside
@@ -113,7 +113,7 @@ func TestWrite_ReloadsListAfterUnknownOutcome(t *testing.T) {
 		}, func(string) request {
 			return request{method: "POST", path: collection, body: `{"name":"m","validOrigins":["https://new.example"]}`}
 		}, "https://old.example", "https://new.example"},
-		{"a change that happened", func(h *hooks) {
+		{"change that was made", func(h *hooks) {
 			h.edit = func(ctx context.Context, tenant, id string, edit func(*store.WebIntegration) error) (store.WebIntegration, error) {
 				h.Store.Edit(ctx, tenant, id, edit)
 				return store.WebIntegration{}, errInside
@@ -121,13 +121,13 @@ func TestWrite_ReloadsListAfterUnknownOutcome(t *testing.T) {
 		}, func(id string) request {
 			return request{method: "PATCH", path: collection + "/" + id, body: `[{"op":"replace","path":"/validOrigins","value":["https://new.example"]}]`}
 		}, "", "https://new.example"},
-		{"a deletion that happened", func(h *hooks) {
+		{"deletion that was made", func(h *hooks) {
 			h.delete = func(ctx context.Context, tenant, id string, allow func(store.WebIntegration) error) (uint64, error) {
 				h.Store.Delete(ctx, tenant, id, allow)
 				return 0, errInside
 			}
 		}, func(id string) request { return request{method: "DELETE", path: collection + "/" + id} }, "", ""},
-		{"a change that did not", func(h *hooks) {
+		{"change that was not made", func(h *hooks) {
 			h.edit = func(context.Context, string, string, func(*store.WebIntegration) error) (store.WebIntegration, error) {
 				return store.WebIntegration{}, errInside
 			}
@@ -143,24 +143,24 @@ func TestWrite_ReloadsListAfterUnknownOutcome(t *testing.T) {
 			g.serve(func(h http.Handler) http.Handler { return h })
 			id := g.create("n", "https://old.example").ID
 			if !g.isListed("https://old.example") {
-				t.Fatal("not listed")
+				t.Fatal("https://old.example is not listed")
 			}
 			tt.fail(g.store)
 			if got := g.send(tt.write(id)); got.status != http.StatusServiceUnavailable {
 				t.Fatalf("%d %s", got.status, got.body)
 			}
 			<-changed // by the creation
-			<-changed // by the doubt
+			<-changed // by the unknown outcome
 			g.isListed("https://old.example")
-			<-changed // by the read that this request began
+			<-changed // by the load that isListed started
 			if got := g.isListed("https://old.example"); got != (tt.was != "") {
-				t.Errorf("the old origin is listed: %v", got)
+				t.Errorf("old origin listed: %v", got)
 			}
 			if got := g.isListed("https://new.example"); got != (tt.is != "") {
-				t.Errorf("the new origin is listed: %v", got)
+				t.Errorf("new origin listed: %v", got)
 			}
 			if loads := g.lists.Stats().Loads; loads != 2 {
-				t.Errorf("the list was read %d times", loads)
+				t.Errorf("the list was loaded %d times, want 2", loads)
 			}
 		})
 	}
@@ -180,7 +180,7 @@ func TestWrite_DoesNotReloadListAfterKnownOutcome(t *testing.T) {
 	} {
 		g.send(r)
 		if !g.isListed("https://a.example") || g.lists.Stats().Loads != 1 {
-			t.Errorf("%s %s %v had the list read anew", r.method, r.body, r.header)
+			t.Errorf("%s %s %v: the list was reloaded or lost an origin", r.method, r.body, r.header)
 		}
 	}
 }
@@ -202,14 +202,14 @@ func TestStoreCall_EndsAtTimeout(t *testing.T) {
 				w, begin := httptest.NewRecorder(), time.Now()
 				handler.ServeHTTP(w, r.build(t, "http://acme.example"))
 				if took := time.Since(begin); w.Code != http.StatusServiceUnavailable || took != 2*time.Second {
-					t.Errorf("%d after %v", w.Code, took)
+					t.Errorf("status %d after %v, want 503 after 2s", w.Code, took)
 				}
 			})
 		})
 	}
 }
 
-// hangingStore returns a store whose calls take all the time they get.
+// hangingStore returns a store whose calls block until their context ends.
 func hangingStore() *hooks {
 	return &hooks{
 		page: func(ctx context.Context, _ string, _ store.Query) (store.Page, error) {
@@ -243,7 +243,7 @@ func TestWrite_IsAppliedIfClientDisconnects(t *testing.T) {
 		close(entered)
 		<-gone
 		if err := ctx.Err(); err != nil {
-			t.Errorf("the write ended with its client: %v", err)
+			t.Errorf("the write was canceled with its client: %v", err)
 		}
 		return g.store.Store.Create(ctx, w)
 	}
@@ -258,16 +258,16 @@ func TestWrite_IsAppliedIfClientDisconnects(t *testing.T) {
 	go func() { <-entered; hangUp() }()
 	req := request{method: "POST", path: collection, body: `{"name":"n","validOrigins":["https://a.example"]}`}.build(t, g.url)
 	if _, err := g.client.Do(req.WithContext(ctx)); !errors.Is(err, context.Canceled) {
-		t.Fatalf("the client got %v", err)
+		t.Fatalf("client error %v, want context.Canceled", err)
 	}
 	<-done
 	if !g.isListed("https://a.example") || g.lists.Stats().Loads != 1 {
-		t.Error("committed, and not in force")
+		t.Error("a committed write is not in force, or the list was reloaded")
 	}
 }
 
 func TestRead_ClientDisconnectIsNotLogged(t *testing.T) {
-	g := newTestAPI(t) // whose Log fails the test
+	g := newTestAPI(t) // its Log fails the test
 	entered, done := make(chan struct{}), make(chan struct{})
 	g.store.page = func(ctx context.Context, _ string, _ store.Query) (store.Page, error) {
 		close(entered)
@@ -283,7 +283,7 @@ func TestRead_ClientDisconnectIsNotLogged(t *testing.T) {
 	ctx, hangUp := context.WithCancel(context.Background())
 	go func() { <-entered; hangUp() }()
 	if _, err := g.client.Do(request{path: collection}.build(t, g.url).WithContext(ctx)); !errors.Is(err, context.Canceled) {
-		t.Fatalf("the client got %v", err)
+		t.Fatalf("client error %v, want context.Canceled", err)
 	}
 	<-done
 }
@@ -301,22 +301,23 @@ func TestTraceID_IsTakenFromRequest(t *testing.T) {
 	}
 }
 
-// A request may load the list between the commit and its return. Then nothing is
-// new in it, but for the tunnels that were decided on before.
+// If a request loads the list between the commit and the end of the write, the
+// write does not change the list. Subscribers are notified all the same: they
+// check open tunnels again.
 func TestWrite_NotifiesSubscribersIfListWasLoadedMeanwhile(t *testing.T) {
 	g := newTestAPI(t)
 	id := g.create("n", "https://a.example").ID
 	g.store.delete = func(ctx context.Context, tenant, id string, allow func(store.WebIntegration) error) (uint64, error) {
 		revision, err := g.store.Store.Delete(ctx, tenant, id, allow)
 		if g.isListed("https://a.example") {
-			t.Error("what was deleted is listed")
+			t.Error("a deleted origin is listed")
 		}
 		return revision, err
 	}
-	told := 0
-	g.lists.Subscribe(func(string) { told++ })
-	if got := g.send(request{method: "DELETE", path: collection + "/" + id}); got.status != http.StatusNoContent || told != 1 {
-		t.Errorf("%d %s; told %d times", got.status, got.body, told)
+	notified := 0
+	g.lists.Subscribe(func(string) { notified++ })
+	if got := g.send(request{method: "DELETE", path: collection + "/" + id}); got.status != http.StatusNoContent || notified != 1 {
+		t.Errorf("status %d: %s; notified %d times, want 1", got.status, got.body, notified)
 	}
 }
 
@@ -337,6 +338,6 @@ func TestWrite_DoesNotChangeListIfStoreWasReplacedMeanwhile(t *testing.T) {
 	}
 	g.send(request{method: "POST", path: collection, body: `{"name":"n","validOrigins":["https://a.example"]}`})
 	if g.isListed("https://a.example") {
-		t.Error("what another store has is listed")
+		t.Error("an origin of the replaced store is listed")
 	}
 }

@@ -20,11 +20,11 @@ func TestConcurrentPatches_OneWinsPerETag(t *testing.T) {
 			body: fmt.Sprintf(`[{"op":"replace","path":"/name","value":"n%d"}]`, i)}
 	})
 	if statuses[204] != 1 || statuses[412] != 99 {
-		t.Errorf("statuses %v", statuses)
+		t.Errorf("statuses %v, want one 204 and 99 412", statuses)
 	}
 }
 
-// patchConcurrently sends n requests at once and counts the statuses.
+// sendConcurrently sends n requests at once and counts the statuses.
 func (g *testAPI) sendConcurrently(n int, r func(i int) request) map[int]int {
 	var mu sync.Mutex
 	var wg sync.WaitGroup
@@ -50,7 +50,7 @@ func TestConcurrentPatches_ListMatchesLastWrite(t *testing.T) {
 			body: fmt.Sprintf(`[{"op":"replace","path":"/validOrigins","value":["https://n%d.example"]}]`, i)}
 	})
 	if statuses[204] != 100 {
-		t.Fatalf("statuses %v", statuses)
+		t.Fatalf("statuses %v, want 100 204", statuses)
 	}
 	end := g.read(id)
 	if want := `"101"`; end.header.Get("ETag") != want {
@@ -60,7 +60,7 @@ func TestConcurrentPatches_ListMatchesLastWrite(t *testing.T) {
 	for i := range 100 {
 		origin := fmt.Sprintf("https://n%d.example", i)
 		if g.isListed(origin) != slices.Contains(kept, origin) {
-			t.Errorf("%s is listed: %v, kept is %v", origin, g.isListed(origin), kept)
+			t.Errorf("%s listed: %v, stored origins %v", origin, g.isListed(origin), kept)
 		}
 	}
 }
@@ -80,7 +80,7 @@ func TestConcurrentPatches_IfMatchPreventsLostUpdates(t *testing.T) {
 	}
 	wg.Wait()
 	if n := len(g.read(id).integration(t).ValidOrigins); n != 100 {
-		t.Errorf("%d of 100 are left", n)
+		t.Errorf("%d origins, want 100", n)
 	}
 	for i := range 100 {
 		if !g.isListed(fmt.Sprintf("https://n%d.example", i)) {
@@ -89,7 +89,7 @@ func TestConcurrentPatches_IfMatchPreventsLostUpdates(t *testing.T) {
 	}
 }
 
-// add adds an entry as a careful client does.
+// addOrigin adds an entry with If-Match, and retries after a conflict.
 func (g *testAPI) addOrigin(id, origin string) {
 	for {
 		read := g.read(id)

@@ -42,11 +42,11 @@ func TestCreate_ReturnsObjectWithSelfLink(t *testing.T) {
 		t.Errorf("headers %v at revision %s", got.header, revision)
 	}
 	if read := g.read(made.ID); read.body != strings.Replace(want, fmt.Sprintf(`,"links":{"self":{"href":"%s"}}`, self), "", 1) {
-		t.Errorf("read again: %s", read.body)
+		t.Errorf("read after creation: %s", read.body)
 	}
 }
 
-// revision is the store's.
+// revision returns the store's revision.
 func (g *testAPI) revision() string {
 	g.t.Helper()
 	at, err := g.store.Position(context.Background())
@@ -69,7 +69,7 @@ func TestCreate_StoresEntriesAsWritten(t *testing.T) {
 		"http://[2001:DB8:0::1]:80/": "http://[2001:db8::1]",
 	} {
 		if got := g.create("n", written).ValidOrigins; !slices.Equal(got, []string{written}) {
-			t.Errorf("%s came back as %s", written, got)
+			t.Errorf("entry %s was returned as %s", written, got)
 		}
 		if !g.isListed(listed) {
 			t.Errorf("%s does not list %s", written, listed)
@@ -91,7 +91,7 @@ func TestCreate_ValidatesBody(t *testing.T) {
 	for _, tt := range []struct{ rule, body, want string }{
 		{"no body", ``, unreadable},
 		{"not JSON", `name=n`, unreadable},
-		{"cut off", `{"name":"n"`, unreadable},
+		{"truncated", `{"name":"n"`, unreadable},
 		{"trailing value", `{"name":"n"}{}`, unreadable},
 		{"trailing text", `{"name":"n"} x`, unreadable},
 		{"trailing comma", `{"name":"n",}`, unreadable},
@@ -107,17 +107,17 @@ func TestCreate_ValidatesBody(t *testing.T) {
 		{"a string", `"n"`, unreadable},
 		{"deep nesting", `{"name":` + strings.Repeat(`[`, 4000), unreadable},
 		{"unknown key", `{"name":"n","foo":1}`, unreadable},
-		{"doubled key", `{"name":"n","name":"n"}`, unreadable},
-		{"doubled key, escaped", `{"name":"n","n\u0061me":"m"}`, unreadable},
-		{"doubled key inside a value", `{"name":"n","validOrigins":[{"a":1,"a":1}]}`, unreadable},
-		{"key of another case", `{"Name":"n"}`, unreadable},
-		{"key of another case beside", `{"name":"n","validorigins":[]}`, unreadable},
-		{"id is the server's", `{"name":"n","id":"x"}`, unreadable},
-		{"tenantId is the server's", `{"name":"n","tenantId":"globex"}`, unreadable},
-		{"created is the server's", `{"name":"n","created":"2020-01-01T00:00:00Z"}`, unreadable},
-		{"lastUpdated is the server's", `{"name":"n","lastUpdated":"2020-01-01T00:00:00Z"}`, unreadable},
-		{"createdBy is the server's", `{"name":"n","createdBy":"x"}`, unreadable},
-		{"links are the server's", `{"name":"n","links":{}}`, unreadable},
+		{"duplicate key", `{"name":"n","name":"n"}`, unreadable},
+		{"duplicate key, escaped", `{"name":"n","n\u0061me":"m"}`, unreadable},
+		{"duplicate key in a value", `{"name":"n","validOrigins":[{"a":1,"a":1}]}`, unreadable},
+		{"key in another case", `{"Name":"n"}`, unreadable},
+		{"optional key in another case", `{"name":"n","validorigins":[]}`, unreadable},
+		{"read-only id", `{"name":"n","id":"x"}`, unreadable},
+		{"read-only tenantId", `{"name":"n","tenantId":"globex"}`, unreadable},
+		{"read-only created", `{"name":"n","created":"2020-01-01T00:00:00Z"}`, unreadable},
+		{"read-only lastUpdated", `{"name":"n","lastUpdated":"2020-01-01T00:00:00Z"}`, unreadable},
+		{"read-only createdBy", `{"name":"n","createdBy":"x"}`, unreadable},
+		{"read-only links", `{"name":"n","links":{}}`, unreadable},
 
 		{"no name", `{}`, missing},
 		{"no name, but origins", `{"validOrigins":["https://a.example"]}`, missing},
@@ -148,11 +148,11 @@ func TestCreate_ValidatesBody(t *testing.T) {
 		{"control character", `{"name":"n","validOrigins":["https://a.example\u0001"]}`, entries + "/0"},
 		{"no host", `{"name":"n","validOrigins":["https://a..example"]}`, entries + "/0"},
 		{"empty entry", `{"name":"n","validOrigins":[""]}`, entries + "/0"},
-		{"more origins than allowed", `{"name":"n","validOrigins":["x","x","x","x","x","x"]}`, entries},
+		{"too many origins", `{"name":"n","validOrigins":["x","x","x","x","x","x"]}`, entries},
 
-		{"every mistake", `{"name":"","validOrigins":["*","https://a.example",1,"https://a.example/x"]}`,
+		{"several errors", `{"name":"","validOrigins":["*","https://a.example",1,"https://a.example/x"]}`,
 			name + ", " + entries + "/0, " + entries + "/2, " + entries + "/3"},
-		{"every mistake, without a name", `{"validOrigins":["*","null"]}`, missing + ", " + entries + "/0, " + entries + "/1"},
+		{"several errors and no name", `{"validOrigins":["*","null"]}`, missing + ", " + entries + "/0, " + entries + "/1"},
 	} {
 		t.Run(tt.rule, func(t *testing.T) {
 			got := g.send(request{method: "POST", path: collection, body: tt.body})
@@ -165,18 +165,18 @@ func TestCreate_ValidatesBody(t *testing.T) {
 		})
 	}
 	if n := len(g.list("").Data); n != 0 || g.revision() != "0" {
-		t.Errorf("refused bodies left %d web integrations at revision %s", n, g.revision())
+		t.Errorf("%d web integrations at revision %s after refused bodies, want none", n, g.revision())
 	}
 }
 
 func TestCreate_AcceptsValuesAtTheLimits(t *testing.T) {
 	g := newTestAPI(t)
 	for rule, body := range map[string]string{
-		"256 characters":        `{"name":"` + strings.Repeat("ä", 256) + `"}`,
-		"as many as allowed":    `{"name":"n","validOrigins":["https://1.a","https://2.a","https://3.a","https://4.a","https://5.a"]}`,
-		"white space around":    " \r\n\t{ \"name\" : \"n\" } \n",
-		"escaped key":           `{"n\u0061me":"n"}`,
-		"a body of the maximum": `{"name":"n"}` + strings.Repeat(" ", 4096-len(`{"name":"n"}`)),
+		"name of 256 characters":    `{"name":"` + strings.Repeat("ä", 256) + `"}`,
+		"maximum number of origins": `{"name":"n","validOrigins":["https://1.a","https://2.a","https://3.a","https://4.a","https://5.a"]}`,
+		"white space":               " \r\n\t{ \"name\" : \"n\" } \n",
+		"escaped key":               `{"n\u0061me":"n"}`,
+		"body of maximum size":      `{"name":"n"}` + strings.Repeat(" ", 4096-len(`{"name":"n"}`)),
 	} {
 		if got := g.send(request{method: "POST", path: collection, body: body}); got.status != http.StatusCreated {
 			t.Errorf("%s: %d %s", rule, got.status, got.body)
@@ -206,7 +206,7 @@ func TestTimes_AreStoredAsWholeSecondsInUTC(t *testing.T) {
 		},
 	})
 	synctest.Test(t, func(t *testing.T) {
-		time.Sleep(1234567 * time.Microsecond) // of the bubble's clock
+		time.Sleep(1234567 * time.Microsecond) // so that the clock has fractions of a second
 		serve(t, handler, request{method: "POST", path: collection, body: `{"name":"n"}`}.build(t, "http://acme.example"))
 		serve(t, handler, request{method: "PATCH", path: collection + "/" + store.NewID(), body: `[{"op":"replace","path":"/name","value":"m"}]`}.build(t, "http://acme.example"))
 	})
@@ -241,7 +241,7 @@ func TestStoreLimits_Return400(t *testing.T) {
 		t.Errorf("%d %s", got.status, got.body)
 	}
 	if loads := g.lists.Stats(); loads.Loads != 0 {
-		t.Errorf("a known refusal had the list read anew: %+v", loads)
+		t.Errorf("a refused write reloaded the list: %+v", loads)
 	}
 }
 

@@ -23,7 +23,7 @@ import (
 // newHandler returns the API over s on acme's host.
 func newHandler(s store.Store) http.Handler { return api.New(newConfig(s)).Tenant("acme") }
 
-// newConfig is for an API over s without lists.
+// newConfig returns the configuration of an API over s with empty lists.
 func newConfig(s store.Store) api.Config {
 	load := func(context.Context, string) (*origins.List, error) { return origins.NewList(0, nil), nil }
 	return api.Config{
@@ -32,7 +32,7 @@ func newConfig(s store.Store) api.Config {
 	}
 }
 
-// sendBody sends a request to handler without a connection.
+// sendBody calls handler with an authenticated JSON request.
 func sendBody(t testing.TB, handler http.Handler, method, target string, body []byte) reply {
 	t.Helper()
 	r := httptest.NewRequest(method, "http://acme.example"+collection, bytes.NewReader(body))
@@ -42,6 +42,7 @@ func sendBody(t testing.TB, handler http.Handler, method, target string, body []
 	return serve(t, handler, r)
 }
 
+// serve calls handler with r and checks the response.
 func serve(t testing.TB, handler http.Handler, r *http.Request) reply {
 	t.Helper()
 	w := httptest.NewRecorder()
@@ -51,7 +52,7 @@ func serve(t testing.TB, handler http.Handler, r *http.Request) reply {
 	return got
 }
 
-// checkIntegration fails for a web integration that must never be written.
+// checkIntegration checks that w is valid.
 func checkIntegration(t *testing.T, w store.WebIntegration) {
 	t.Helper()
 	if problem := store.NameProblem(w.Name); problem != "" {
@@ -82,7 +83,7 @@ func FuzzCreate(f *testing.F) {
 			return
 		}
 		checkIntegration(t, *kept)
-		// Another decoder reads the same from it, so that nothing was ambiguous.
+		// encoding/json must decode the same values: an ambiguous body is refused.
 		var same struct {
 			Name         string   `json:"name"`
 			ValidOrigins []string `json:"validOrigins"`
@@ -90,7 +91,7 @@ func FuzzCreate(f *testing.F) {
 		strict := json.NewDecoder(bytes.NewReader(body))
 		strict.DisallowUnknownFields()
 		if err := strict.Decode(&same); err != nil || same.Name != kept.Name || !slices.Equal(same.ValidOrigins, kept.ValidOrigins) {
-			t.Errorf("kept %+v of %q, which is %+v, %v", kept, body, same, err)
+			t.Errorf("stored %+v from %q, which encoding/json decodes as %+v, %v", kept, body, same, err)
 		}
 		if got.status != http.StatusCreated || got.integration(t).Name != kept.Name {
 			t.Errorf("%d %s", got.status, got.body)
@@ -117,19 +118,19 @@ func FuzzPatch(f *testing.F) {
 		}}), "PATCH", collection+"/"+id, body)
 		checkIntegration(t, after)
 		if after.ID != id || after.TenantID != "acme" || after.CreatedBy != "ops" || !after.Created.IsZero() {
-			t.Errorf("%q made it %+v", body, after)
+			t.Errorf("%q changed read-only fields: %+v", body, after)
 		}
 		switch got.status {
 		case http.StatusNoContent:
 		case http.StatusBadRequest, http.StatusRequestEntityTooLarge:
 			if edited {
-				t.Errorf("%q was refused and edited: %s", body, got.body)
+				t.Errorf("%q was refused but applied: %s", body, got.body)
 			}
 		default:
 			t.Errorf("%d %s for %q", got.status, got.body, body)
 		}
 		if !edited && (after.Name != before.Name || !after.LastUpdated.IsZero()) {
-			t.Errorf("%q edited nothing and made it %+v", body, after)
+			t.Errorf("%q was refused but changed the web integration: %+v", body, after)
 		}
 	})
 }
@@ -166,15 +167,15 @@ func FuzzListQuery(f *testing.F) {
 	})
 }
 
-// queryResult is what a query came to.
+// queryResult is the result of a list request.
 type queryResult struct {
 	query store.Query
-	asked bool // the store
+	asked bool // whether the store was asked
 	links page
 }
 
-// parseQuery lists with a raw query, or reports that it was refused. The page has
-// one entry, and others around it.
+// parseQuery sends a list request with a raw query. It reports false if the query
+// was refused. The page has one entry, and there are pages before and after it.
 func parseQuery(t *testing.T, raw string) (queryResult, bool) {
 	t.Helper()
 	var a queryResult

@@ -25,7 +25,7 @@ import (
 
 const collection = "/api/v1/web-integrations"
 
-// Tokens of the harness, by what they may do.
+// Bearer tokens, named for their role and tenant.
 const (
 	adminToken  = "admin-of-acme"
 	readerToken = "reader-of-acme"
@@ -42,7 +42,7 @@ func tokens() []auth.Token {
 	}
 }
 
-// testAPI is a running API over a real store, on acme's host.
+// testAPI is a running API on acme's host, with a real store.
 type testAPI struct {
 	t      testing.TB
 	store  *hooks
@@ -52,11 +52,11 @@ type testAPI struct {
 	client *http.Client
 }
 
-// hooks is the real store, with functions in place of the calls that a test
-// wants to fail, to hold or to watch.
+// hooks is a store whose calls a test can replace, to make them fail or block or
+// to observe them.
 type hooks struct {
 	store.Store
-	resets      atomic.Bool // the store says that it was reset, until it is accepted
+	resets      atomic.Bool // Position reports a reset until Accept is called
 	page        func(context.Context, string, store.Query) (store.Page, error)
 	integration func(context.Context, string, string) (store.WebIntegration, error)
 	create      func(context.Context, store.WebIntegration) (store.WebIntegration, error)
@@ -64,7 +64,7 @@ type hooks struct {
 	delete      func(context.Context, string, string, func(store.WebIntegration) error) (uint64, error)
 }
 
-// Position fails as long as the store says that it was reset.
+// Position returns a ResetError while resets is true.
 func (h *hooks) Position(ctx context.Context) (store.Position, error) {
 	if h.resets.Load() {
 		return store.Position{}, &store.ResetError{}
@@ -146,22 +146,22 @@ func newTestAPIWithLimits(t testing.TB, limits store.Limits) *testAPI {
 	return g
 }
 
-// serve starts the API anew with g.config, held to its document, behind what
-// around returns.
+// serve restarts the API with g.config behind the handler that around returns.
+// Every exchange is validated against the OpenAPI document.
 func (g *testAPI) serve(around func(http.Handler) http.Handler) {
 	server := httptest.NewServer(around(validateExchanges(g.t, api.New(g.config).Tenant("acme"))))
 	g.t.Cleanup(server.Close)
 	g.url, g.client = server.URL, server.Client()
 }
 
-// request is one call of the API. The zero value is an authenticated GET.
+// request is an API request. The zero value is an authenticated GET.
 type request struct {
 	method, path, body string
 	token              string // adminToken if empty, none if "-"
 	header             map[string]string
 }
 
-// reply is what came back.
+// reply is a response, read completely.
 type reply struct {
 	status int
 	header http.Header
@@ -194,7 +194,7 @@ func (r request) build(t testing.TB, base string) *http.Request {
 	return req
 }
 
-// send makes the call and holds the response to what is promised of every one.
+// send sends r and checks what holds for every response.
 func (g *testAPI) send(r request) reply {
 	g.t.Helper()
 	res, err := g.client.Do(r.build(g.t, g.url))
@@ -211,6 +211,7 @@ func (g *testAPI) send(r request) reply {
 	return got
 }
 
+// check checks the headers and the body that every response to r must have.
 func (a reply) check(t testing.TB, r request) {
 	t.Helper()
 	if a.header.Get("Cache-Control") != "no-store" || a.header.Get("X-Content-Type-Options") != "nosniff" {
@@ -218,15 +219,15 @@ func (a reply) check(t testing.TB, r request) {
 	}
 	for name := range a.header {
 		if strings.HasPrefix(name, "Access-Control-") {
-			t.Errorf("%s %s: answered with %s", r.method, r.path, name)
+			t.Errorf("%s %s: unexpected header %s", r.method, r.path, name)
 		}
 	}
 	bodiless := a.status == 204 || a.status == 304
 	if bodiless && (a.body != "" || a.header.Get("Content-Type") != "") {
-		t.Errorf("%s %s: %d with body %q of type %q", r.method, r.path, a.status, a.body, a.header.Get("Content-Type"))
+		t.Errorf("%s %s: status %d with body %q and Content-Type %q, want neither", r.method, r.path, a.status, a.body, a.header.Get("Content-Type"))
 	}
 	if !bodiless && a.header.Get("Content-Type") != "application/json" {
-		t.Errorf("%s %s: Content-Type = %q", r.method, r.path, a.header.Get("Content-Type"))
+		t.Errorf("%s %s: Content-Type %q, want application/json", r.method, r.path, a.header.Get("Content-Type"))
 	}
 	if a.status >= 400 && r.method != http.MethodHead {
 		a.document(t)
@@ -238,20 +239,20 @@ func (a reply) document(t testing.TB) envelope.Document {
 	t.Helper()
 	var d envelope.Document
 	if err := json.Unmarshal([]byte(a.body), &d); err != nil {
-		t.Fatalf("%q is no error document: %v", a.body, err)
+		t.Fatalf("decoding error document %q: %v", a.body, err)
 	}
 	if !traceID.MatchString(d.TraceID) || len(d.Errors) == 0 {
-		t.Errorf("error document %s", a.body)
+		t.Errorf("error document %s has no trace id or no errors", a.body)
 	}
 	for _, e := range d.Errors {
 		if e.Status != strconv.Itoa(a.status) || e.Code == "" || e.Title == "" {
-			t.Errorf("error %+v of a response with %d", e, a.status)
+			t.Errorf("invalid error %+v in a response with status %d", e, a.status)
 		}
 	}
 	return d
 }
 
-// problems are the response's errors, each as its code and what it is about.
+// problems returns the errors of the response, each as its code and its source.
 func (a reply) problems(t testing.TB) string {
 	t.Helper()
 	var all []string
@@ -265,7 +266,7 @@ func (a reply) problems(t testing.TB) string {
 	return strings.Join(all, ", ")
 }
 
-// integration is a web integration as a client reads it.
+// integration is the JSON form of a web integration.
 type integration struct {
 	ID           string    `json:"id"`
 	Name         string    `json:"name"`
@@ -276,27 +277,28 @@ type integration struct {
 	ValidOrigins []string  `json:"validOrigins"`
 }
 
+// integration returns the web integration in the response.
 func (a reply) integration(t testing.TB) integration {
 	t.Helper()
 	var i integration
 	if err := json.Unmarshal([]byte(a.body), &i); err != nil {
-		t.Fatalf("%q: %v", a.body, err)
+		t.Fatalf("decoding %q: %v", a.body, err)
 	}
 	return i
 }
 
-// create makes a web integration through the API.
+// create creates a web integration through the API.
 func (g *testAPI) create(name string, validOrigins ...string) integration {
 	g.t.Helper()
 	body, _ := json.Marshal(map[string]any{"name": name, "validOrigins": append([]string{}, validOrigins...)})
 	got := g.send(request{method: "POST", path: collection, body: string(body)})
 	if got.status != http.StatusCreated {
-		g.t.Fatalf("creating %s: %d %s", name, got.status, got.body)
+		g.t.Fatalf("creating %s: status %d: %s", name, got.status, got.body)
 	}
 	return got.integration(g.t)
 }
 
-// read returns the web integration's response.
+// read requests a web integration.
 func (g *testAPI) read(id string) reply {
 	g.t.Helper()
 	return g.send(request{path: collection + "/" + id})
@@ -308,7 +310,7 @@ func (g *testAPI) patch(id, body string) reply {
 	return g.send(request{method: "PATCH", path: collection + "/" + id, body: body})
 }
 
-// listsNow reports whether acme's list lists origin.
+// isListed reports whether acme's list lists origin.
 func (g *testAPI) isListed(origin string) bool {
 	g.t.Helper()
 	l, err := g.lists.List(context.Background(), "acme")
@@ -318,7 +320,7 @@ func (g *testAPI) isListed(origin string) bool {
 	return l.Contains(origin)
 }
 
-// foreign returns the id of a web integration of another tenant.
+// createForeign creates a web integration of another tenant and returns its id.
 func (g *testAPI) createForeign() string {
 	g.t.Helper()
 	w, err := g.store.Store.Create(context.Background(), store.WebIntegration{

@@ -16,7 +16,7 @@ import (
 	"originwarden/api"
 )
 
-// errorLog are the errors that an API logs.
+// errorLog collects the errors that an API logs.
 type errorLog struct {
 	mu   sync.Mutex
 	errs []error
@@ -43,14 +43,14 @@ func TestIssuer_DownAtStartDoesNotAffectStaticTokens(t *testing.T) {
 		config.Auth.RateLimits.Failed = 1
 		acme := api.New(config).Tenant("acme")
 		readRequest.expectStatuses(t, acme, 200)
-		for range 10 { // which is no failure of those who ask
+		for range 10 { // not counted as failed authentication
 			got := i.readRequest(t).sendTo(t, acme)
 			if got.status != 503 || got.problems(t) != "ISSUER_UNAVAILABLE" || got.header.Get("Retry-After") != "5" {
 				t.Errorf("%d %v %s", got.status, got.header, got.body)
 			}
 		}
 		if i.calls() != 1 || log.len() != 1 {
-			t.Errorf("it was asked %d times, and %d failures were logged", i.calls(), log.len())
+			t.Errorf("%d requests to the issuer and %d errors logged, want 1 and 1", i.calls(), log.len())
 		}
 		i.setHandler(nil)
 		time.Sleep(5*time.Second - time.Millisecond)
@@ -81,14 +81,14 @@ func TestIssuer_DownLaterKeepsKnownKeys(t *testing.T) {
 			time.Sleep(time.Hour)
 			i.readRequest(t).expectStatuses(t, acme, 200, 200)
 			if log.len() != hour+1 {
-				t.Errorf("after %d hours: %d failures were logged", hour+1, log.len())
+				t.Errorf("after %d hours: %d errors logged", hour+1, log.len())
 			}
 		}
-		// Nobody can say whether its key is one of the issuer's.
+		// Whether the issuer has this key is unknown.
 		request{path: collection, token: signToken(t, newES256Key(t, "second"), i.claims(nil), nil)}.expectStatuses(t, acme, 503)
 		i.rotate(newES256Key(t, "third"))
 		i.setHandler(nil)
-		i.readRequest(t).expectStatuses(t, acme, 503) // less than a minute after it was asked
+		i.readRequest(t).expectStatuses(t, acme, 503) // less than a minute after the last fetch
 		time.Sleep(time.Minute)
 		i.readRequest(t).expectStatuses(t, acme, 200)
 	})
@@ -96,19 +96,19 @@ func TestIssuer_DownLaterKeepsKnownKeys(t *testing.T) {
 
 func TestIssuer_InvalidResponsesReturn503(t *testing.T) {
 	i := newTestIssuer(t)
-	say := func(w http.ResponseWriter, issuer, keys string) {
+	writeDiscovery := func(w http.ResponseWriter, issuer, keys string) {
 		json.NewEncoder(w).Encode(map[string]string{"issuer": issuer, "jwks_uri": keys})
 	}
 	for _, tt := range []struct {
 		rule, logged string
 		serve        http.HandlerFunc
 	}{
-		{"an error", "500", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(500); i.publish(w, r) }},
-		{"no JSON", "not a valid JSON object", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "<html>") }},
-		{"another issuer", "that of another issuer", func(w http.ResponseWriter, _ *http.Request) { say(w, "https://evil.example", i.url+"/keys") }},
-		{"no place of keys", "jwks_uri is neither", func(w http.ResponseWriter, _ *http.Request) { say(w, i.url, "") }},
-		{"keys over http", "jwks_uri is neither", func(w http.ResponseWriter, _ *http.Request) { say(w, i.url, "http://keys.example/") }},
-		{"keys in a file", "jwks_uri is neither", func(w http.ResponseWriter, _ *http.Request) { say(w, i.url, "file:///etc/keys") }},
+		{"error status", "500", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(500); i.publish(w, r) }},
+		{"not JSON", "not a valid JSON object", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "<html>") }},
+		{"another issuer", "that of another issuer", func(w http.ResponseWriter, _ *http.Request) { writeDiscovery(w, "https://evil.example", i.url+"/keys") }},
+		{"no jwks_uri", "jwks_uri is neither", func(w http.ResponseWriter, _ *http.Request) { writeDiscovery(w, i.url, "") }},
+		{"jwks_uri with http", "jwks_uri is neither", func(w http.ResponseWriter, _ *http.Request) { writeDiscovery(w, i.url, "http://keys.example/") }},
+		{"jwks_uri with file", "jwks_uri is neither", func(w http.ResponseWriter, _ *http.Request) { writeDiscovery(w, i.url, "file:///etc/keys") }},
 		{"a redirect", "302", func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/elsewhere" || r.URL.Path == "/keys" {
 				i.publish(w, r)
@@ -116,12 +116,12 @@ func TestIssuer_InvalidResponsesReturn503(t *testing.T) {
 			}
 			http.Redirect(w, r, "/elsewhere", http.StatusFound)
 		}},
-		{"a body without end", "too large", func(w http.ResponseWriter, r *http.Request) {
+		{"endless body", "too large", func(w http.ResponseWriter, r *http.Request) {
 			for r.Context().Err() == nil {
 				w.Write(make([]byte, 1<<16))
 			}
 		}},
-		{"a header without end", "header", func(w http.ResponseWriter, r *http.Request) {
+		{"too long header", "header", func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("X", strings.Repeat("x", 1<<20))
 			i.publish(w, r)
 		}},
@@ -133,7 +133,8 @@ func TestIssuer_InvalidResponsesReturn503(t *testing.T) {
 	}
 }
 
-// isDown holds a new API to answer and to log that there are no keys.
+// expectUnavailable checks that a new API returns 503 for tokens of the issuer, and
+// what it logs.
 func (i *testIssuer) expectUnavailable(t *testing.T, logged string) {
 	t.Helper()
 	config, log := i.config(), &errorLog{}
@@ -148,14 +149,14 @@ func (i *testIssuer) expectUnavailable(t *testing.T, logged string) {
 
 func TestIssuer_ErrorsDoNotQuoteResponses(t *testing.T) {
 	i := newTestIssuer(t)
-	raw := func(answer string) http.HandlerFunc {
+	rawResponse := func(response string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
 			conn, _, _ := http.NewResponseController(w).Hijack()
-			io.WriteString(conn, answer)
+			io.WriteString(conn, response)
 			conn.Close()
 		}
 	}
-	for _, answer := range []string{
+	for _, response := range []string{
 		"HTTP/1.1 500 s3cr3t\r\n\r\ns3cr3t", "HTTP/1.1 200 OK\r\n\r\ns3cr3t", "s3cr3t\r\n\r\n", "HTTP/1.1 s3cr3t\r\n\r\n",
 		"HTTP/1.1 200 OK\r\nSet-Cookie s3cr3t\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: s3cr3t\r\n\r\n",
 		"HTTP/1.1 200 OK\r\nTransfer-Encoding: s3cr3t\r\n\r\n", "HTTP/1.1 302 Found\r\nLocation: /s3cr3t\r\n\r\n",
@@ -163,12 +164,12 @@ func TestIssuer_ErrorsDoNotQuoteResponses(t *testing.T) {
 		"HTTP/1.1 200 OK\r\n\r\n" + `{"issuer":"` + i.url + `","jwks_uri":"http://s3cr3t.example"}`,
 		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X\r\n\r\n0\r\nSet-Cookie s3cr3t\r\n\r\n",
 	} {
-		i.setHandler(raw(answer))
+		i.setHandler(rawResponse(response))
 		config, log := i.config(), &errorLog{}
 		config.Log = log.log
 		i.readRequest(t).expectStatuses(t, api.New(config).Tenant("acme"), 503)
 		if log.len() != 1 || strings.Contains(log.errs[0].Error(), "s3cr3t") {
-			t.Errorf("%q is logged as %v", answer, log.errs)
+			t.Errorf("response %q: logged %v", response, log.errs)
 		}
 	}
 }
@@ -187,7 +188,8 @@ func TestIssuer_IgnoresProxyEnvironment(t *testing.T) {
 	i.readRequest(t).expectStatuses(t, i.api(), 200)
 }
 
-// slow is an issuer that answers when the test is over, or when it is told to.
+// blockResponses makes the issuer respond only after answer is called, or the test
+// has ended. Each request to the issuer sends to asked.
 func (i *testIssuer) blockResponses(t testing.TB) (asked <-chan struct{}, answer func()) {
 	began, release := make(chan struct{}, 100), make(chan struct{})
 	answer = sync.OnceFunc(func() { close(release) })
@@ -216,7 +218,7 @@ func TestIssuer_SlowResponseDelaysOnlyTokensThatNeedIt(t *testing.T) {
 	answer()
 	waiting.Wait()
 	if i.fetches() != 1 {
-		t.Errorf("20 tokens at once: %d fetches", i.fetches())
+		t.Errorf("%d fetches for 20 tokens at once, want 1", i.fetches())
 	}
 }
 
@@ -252,7 +254,7 @@ func TestIssuer_RequestTimesOut(t *testing.T) {
 	begin := time.Now()
 	i.readRequest(t).expectStatuses(t, i.api(), 503)
 	if took := time.Since(begin); took > 20*time.Second {
-		t.Errorf("it took %v", took)
+		t.Errorf("the request took %v, want at most 20s", took)
 	}
 }
 
@@ -271,6 +273,6 @@ func TestAccessToken_ClientDisconnectDoesNotCancelSharedFetch(t *testing.T) {
 	answer()
 	waiting.Wait()
 	if i.fetches() != 1 {
-		t.Errorf("%d fetches", i.fetches())
+		t.Errorf("%d fetches, want 1", i.fetches())
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"originwarden/store"
 )
 
-// removalRequests are writes that may take origins off a list, to a web integration
-// that lists a.example.
+// removalRequests returns a PATCH and a DELETE, which remove a.example from the
+// list.
 func removalRequests(id string) []request {
 	return []request{
 		{method: "PATCH", path: collection + "/" + id, body: `[{"op":"replace","path":"/validOrigins","value":["https://c.example"]}]`},
@@ -20,7 +20,7 @@ func removalRequests(id string) []request {
 	}
 }
 
-// keepHook are lists that are kept by a function, once they are the store's.
+// keepHook calls keep after the cache has kept a list.
 type keepHook struct {
 	*lists.Cache
 	keep func(context.Context) error
@@ -33,7 +33,7 @@ func (k keepHook) Keep(ctx context.Context, tenant string) error {
 	return k.keep(ctx)
 }
 
-// keep has the lists kept by a function.
+// setKeep makes the API call keep after the cache has kept a list.
 func (g *testAPI) setKeep(keep func(context.Context) error) { g.config.Lists = keepHook{g.lists, keep} }
 
 func TestWrite_IsKeptAfterItIsInForceAndBeforeResponse(t *testing.T) {
@@ -47,11 +47,11 @@ func TestWrite_IsKeptAfterItIsInForceAndBeforeResponse(t *testing.T) {
 	id := g.create("n", "https://a.example").ID
 	g.send(request{path: collection})
 	if len(kept) > 0 {
-		t.Error("a creation waits for the disk, or a read")
+		t.Error("a list was kept for a creation or a read")
 	}
 	for i, want := range [][2]bool{{false, true}, {false, false}} {
 		if got := g.send(removalRequests(id)[i]); got.status != http.StatusNoContent || len(kept) != i+1 || kept[i] != want {
-			t.Errorf("write %d: %d, kept with %v in force, want %v", i, got.status, kept, want)
+			t.Errorf("write %d: status %d, lists in force when kept %v, want %v", i, got.status, kept, want)
 		}
 	}
 }
@@ -67,28 +67,28 @@ func TestWrite_Returns503IfNotKept(t *testing.T) {
 	for i, r := range removalRequests(id) {
 		got := g.send(r)
 		if got.status != http.StatusServiceUnavailable || got.header.Get("Web-Integrations-Revision") != "" || got.header.Get("ETag") != "" {
-			t.Errorf("write %d: %d %v %s", i, got.status, got.header, got.body)
+			t.Errorf("write %d: status %d, headers %v: %s", i, got.status, got.header, got.body)
 		}
 		if detail := got.document(t).Errors[0].Detail; !strings.HasPrefix(detail, "The write was made and is in force at this gateway, ") {
-			t.Errorf("write %d: %s", i, detail)
+			t.Errorf("write %d: detail %q", i, detail)
 		}
 		if len(logged) != i+1 || !errors.Is(logged[i], errKeeping) {
 			t.Errorf("write %d: logged %v", i, logged)
 		}
 	}
 	if g.isListed("https://a.example") {
-		t.Error("what is not kept is not in force either")
+		t.Error("the origin is listed, though the write is in force")
 	}
 }
 
-// A write that was made and not kept is repeated: what its response says of the
-// web integration is kept as well.
+// If a write was made and not kept, the client repeats it. The list must be kept
+// before the response says that the web integration is gone or has changed.
 func TestWrite_RepeatedReturns503UntilFirstIsKept(t *testing.T) {
 	g := newTestAPI(t)
 	var problem error
 	g.config.Log = func(_ context.Context, err error) {
 		if problem == nil || !errors.Is(err, problem) {
-			t.Errorf("logged is %v", err)
+			t.Errorf("logged %v, want %v", err, problem)
 		}
 	}
 	g.setKeep(func(context.Context) error { return problem })
@@ -102,25 +102,24 @@ func TestWrite_RepeatedReturns503UntilFirstIsKept(t *testing.T) {
 		r    request
 		want int
 	}{
-		{"a deletion of what is gone", removalRequests(deleted)[1], http.StatusNotFound},
-		{"a change of what is gone", removalRequests(deleted)[0], http.StatusNotFound},
-		{"a change of what is another one", conditional, http.StatusPreconditionFailed},
+		{"deletion after a deletion", removalRequests(deleted)[1], http.StatusNotFound},
+		{"change after a deletion", removalRequests(deleted)[0], http.StatusNotFound},
+		{"change with another ETag", conditional, http.StatusPreconditionFailed},
 	} {
 		problem = errors.New("the disk is read-only")
 		g.send(removalRequests(deleted)[1])
 		got := g.send(row.r)
 		if detail := got.document(t).Errors[0].Detail; got.status != http.StatusServiceUnavailable || !strings.HasPrefix(detail, "The write was not made, and ") {
-			t.Errorf("%s: %d %s", row.rule, got.status, detail)
+			t.Errorf("%s: status %d, want 503; detail %q", row.rule, got.status, detail)
 		}
 		problem = nil
 		if got := g.send(row.r); got.status != row.want {
-			t.Errorf("%s, once it is kept: %d, want %d", row.rule, got.status, row.want)
+			t.Errorf("%s, after it is kept: status %d, want %d", row.rule, got.status, row.want)
 		}
 	}
 }
 
-// A deletion whose outcome was not known was made: its list is read anew before
-// it is kept.
+// A deletion of unknown outcome was made. The list is reloaded before it is kept.
 func TestWrite_RepeatedReloadsListBeforeKeepingIt(t *testing.T) {
 	g := newTestAPI(t)
 	id := g.create("n", "https://a.example").ID
@@ -140,7 +139,7 @@ func TestWrite_RepeatedReloadsListBeforeKeepingIt(t *testing.T) {
 	g.serve(func(h http.Handler) http.Handler { return h })
 	for _, want := range []int{http.StatusServiceUnavailable, http.StatusNotFound} {
 		if got := g.send(removalRequests(id)[1]); got.status != want || kept != (want == http.StatusNotFound) {
-			t.Errorf("%d, kept without the origin: %v, want %d", got.status, kept, want)
+			t.Errorf("status %d, kept without the origin: %v, want status %d", got.status, kept, want)
 		}
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"originwarden/api"
 )
 
-// with is a read with a token of the issuer, signed by its first key now.
+// readRequest returns a read request with a new token of the issuer.
 func (i *testIssuer) readRequest(t testing.TB) request {
 	return request{path: collection, token: i.token(t, nil)}
 }
@@ -27,13 +27,13 @@ func TestKeys_AreFetchedForFirstTokenThatNeedsThem(t *testing.T) {
 	request{path: collection, token: "a.b.c"}.expectStatuses(t, acme, 401)
 	request{path: collection, token: encodeToken(`{"alg":"HS256"}`, i.claims(nil), nil)}.expectStatuses(t, acme, 401)
 	if i.calls() != 0 {
-		t.Errorf("the issuer was asked %d times before a token needed it", i.calls())
+		t.Errorf("%d requests to the issuer before a token needed its keys", i.calls())
 	}
 	for range 10 {
 		i.readRequest(t).expectStatuses(t, acme, 200)
 	}
 	if i.fetches() != 1 {
-		t.Errorf("10 tokens: %d fetches", i.fetches())
+		t.Errorf("%d fetches for 10 tokens, want 1", i.fetches())
 	}
 }
 
@@ -45,9 +45,9 @@ func TestKeys_UnknownKeyFetchesAtMostOncePerMinute(t *testing.T) {
 		old := i.readRequest(t)
 
 		i.rotate(newES256Key(t, "second"))
-		i.readRequest(t).expectStatuses(t, acme, 200) // at once
+		i.readRequest(t).expectStatuses(t, acme, 200) // fetched immediately
 		if i.fetches() != 2 {
-			t.Fatalf("an unknown key: %d fetches", i.fetches())
+			t.Fatalf("%d fetches after an unknown key, want 2", i.fetches())
 		}
 		old.expectStatuses(t, acme, 401) // its key was withdrawn
 
@@ -57,12 +57,12 @@ func TestKeys_UnknownKeyFetchesAtMostOncePerMinute(t *testing.T) {
 			i.readRequest(t).expectStatuses(t, acme, 401)
 		}
 		if i.fetches() != 2 {
-			t.Errorf("unknown keys within the minute: %d fetches", i.fetches())
+			t.Errorf("%d fetches after unknown keys within a minute, want 2", i.fetches())
 		}
 		time.Sleep(time.Millisecond)
 		i.readRequest(t).expectStatuses(t, acme, 200)
 		if i.fetches() != 3 {
-			t.Errorf("an unknown key a minute later: %d fetches", i.fetches())
+			t.Errorf("%d fetches after an unknown key a minute later, want 3", i.fetches())
 		}
 	})
 }
@@ -115,7 +115,7 @@ func TestKeys_UnchangedAfterRefetchKeepVerifiedTokens(t *testing.T) {
 		known.expectStatuses(t, acme, 200)
 		time.Sleep(10 * time.Minute)
 		failingRequest.expectStatuses(t, acme, 401, 429)
-		known.expectStatuses(t, acme, 200) // though its address may attempt nothing now
+		known.expectStatuses(t, acme, 200) // though its address is above the limit of failures
 		if i.fetches() != 2 {
 			t.Errorf("%d fetches", i.fetches())
 		}
@@ -141,21 +141,21 @@ func TestKeys_InvalidResponsesReturn503(t *testing.T) {
 		rule, logged string
 		keys         http.HandlerFunc
 	}{
-		{"an error", "404", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(404); i.publish(w, r) }},
-		{"no JSON", "not a JSON Web Key Set", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "x") }},
+		{"error status", "404", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(404); i.publish(w, r) }},
+		{"not JSON", "not a JSON Web Key Set", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "x") }},
 		{"no keys", "not a JSON Web Key Set", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{}`) }},
-		{"no list", "not a JSON Web Key Set", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"keys":{}}`) }},
-		{"doubled lists", "not a JSON Web Key Set", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"keys":[],"keys":[]}`) }},
+		{"keys not an array", "not a JSON Web Key Set", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"keys":{}}`) }},
+		{"duplicate keys member", "not a JSON Web Key Set", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"keys":[],"keys":[]}`) }},
 		{"a redirect", "302", func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Location", "/keys?again")
 			w.WriteHeader(http.StatusFound)
 			i.publish(w, r)
 		}},
-		{"more than is read", "too large", func(w http.ResponseWriter, r *http.Request) {
+		{"too large", "too large", func(w http.ResponseWriter, r *http.Request) {
 			io.WriteString(w, strings.Repeat(" ", 256<<10))
 			i.publish(w, r)
 		}},
-		{"less than was said", "unexpected EOF", func(w http.ResponseWriter, _ *http.Request) {
+		{"shorter than Content-Length", "unexpected EOF", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "100")
 			io.WriteString(w, `{"keys":[]}`)
 		}},
@@ -173,7 +173,7 @@ func TestKeys_InvalidResponsesReturn503(t *testing.T) {
 	}
 }
 
-// A list that is empty is the issuer's word that it has withdrawn them all.
+// An empty key set means that the issuer has withdrawn all keys.
 func TestKeys_EmptySetRefusesEveryToken(t *testing.T) {
 	i := newTestIssuer(t)
 	r := i.readRequest(t)
@@ -194,7 +194,7 @@ func TestFailedAuthentication_OverLimitAllowsValidTokens(t *testing.T) {
 		known.expectStatuses(t, acme, 200)
 		readRequest.expectStatuses(t, acme, 200)
 		late := request{path: collection, token: i.token(t, changes{"sub": "late"})}
-		late.expectStatuses(t, acme, 200, 200) // whoever fails at its address
+		late.expectStatuses(t, acme, 200, 200) // though its address is above the limit of failures
 		for _, r := range []request{
 			failingRequest, {path: collection, token: "-"}, {path: collection, token: "a.b.c"},
 			{path: collection, token: signToken(t, newES256Key(t, "first"), i.claims(nil), nil)},
@@ -208,7 +208,7 @@ func TestFailedAuthentication_OverLimitAllowsValidTokens(t *testing.T) {
 	})
 }
 
-// Nobody above the limit waits for keys that another one fetches.
+// Above the limit, a request does not wait for a fetch that another one started.
 func TestFailedAuthentication_OverLimitDoesNotWaitForIssuer(t *testing.T) {
 	i := newTestIssuer(t)
 	config := i.config()
@@ -223,7 +223,7 @@ func TestFailedAuthentication_OverLimitDoesNotWaitForIssuer(t *testing.T) {
 	select {
 	case <-asked:
 	case <-answered:
-		t.Fatal("nobody asked the issuer")
+		t.Fatal("the issuer was not asked")
 	}
 	request{path: collection, token: i.token(t, changes{"sub": "late"})}.expectStatuses(t, acme, 429)
 	answer()
@@ -233,7 +233,7 @@ func TestFailedAuthentication_OverLimitDoesNotWaitForIssuer(t *testing.T) {
 	request{path: collection, token: i.token(t, nil)}.expectStatuses(t, acme, 200)
 }
 
-// However many attempts run at once, no more are made than could all fail.
+// Attempts in progress count as failures until they end.
 func TestFailedAuthentication_LimitsConcurrentAttempts(t *testing.T) {
 	i := newTestIssuer(t)
 	config := i.config()
@@ -248,7 +248,7 @@ func TestFailedAuthentication_LimitsConcurrentAttempts(t *testing.T) {
 			r := bad.build(t, "http://acme.example")
 			r.RemoteAddr = "192.0.2.1"
 			if got := serve(t, acme, r.WithContext(doneNotifier{t.Context(), waits})); got.status != 401 {
-				t.Errorf("under way: %d", got.status)
+				t.Errorf("attempt in progress: status %d, want 401", got.status)
 			}
 		})
 		<-waits
@@ -260,7 +260,7 @@ func TestFailedAuthentication_LimitsConcurrentAttempts(t *testing.T) {
 	bad.expectStatuses(t, acme, 429)
 }
 
-// doneNotifier is a context that tells when somebody waits for its end.
+// doneNotifier is a context that sends to waits when Done is called.
 type doneNotifier struct {
 	context.Context
 	waits chan<- struct{}

@@ -45,7 +45,7 @@ func (p page) prev() string {
 	return p.Links.Prev.Href
 }
 
-// list reads a page, from a query or from a link as it is.
+// list requests a page. from is a query or a link.
 func (g *testAPI) list(from string) page {
 	g.t.Helper()
 	if !strings.HasPrefix(from, "http") {
@@ -53,7 +53,7 @@ func (g *testAPI) list(from string) page {
 	}
 	got := g.send(request{path: from})
 	if got.status != http.StatusOK {
-		g.t.Fatalf("GET %s: %d %s", from, got.status, got.body)
+		g.t.Fatalf("GET %s: status %d: %s", from, got.status, got.body)
 	}
 	var p page
 	if err := json.Unmarshal([]byte(got.body), &p); err != nil {
@@ -168,7 +168,7 @@ func TestList_LinksAreAbsoluteAndKeepParameters(t *testing.T) {
 	base := g.url + collection
 	all := g.list("")
 	if all.Links.Self.Href != base || all.next() != "" || all.prev() != "" {
-		t.Errorf("a whole list has links %+v", all.Links)
+		t.Errorf("links of a complete list: %+v", all.Links)
 	}
 	id := func(i int) string { return all.Data[i].ID }
 	p := g.list("?limit=2&sort=+name&tenantId=acme&startingAfter=" + id(1) + "&unknown=x")
@@ -183,10 +183,10 @@ func TestList_LinksAreAbsoluteAndKeepParameters(t *testing.T) {
 		}
 	}
 	if got := g.list(p.next()).names(); got != "n4 n5" {
-		t.Errorf("behind next: %s", got)
+		t.Errorf("page of the next link: %s", got)
 	}
 	if got := g.list(p.prev()).names(); got != "n0 n1" {
-		t.Errorf("behind prev: %s", got)
+		t.Errorf("page of the prev link: %s", got)
 	}
 }
 
@@ -253,12 +253,12 @@ func TestList_ReturnsOnlyOwnTenant(t *testing.T) {
 	} {
 		p := g.list(query)
 		if p.names() != want || p.Links.Self.Href != g.url+collection+sortQuery(query) {
-			t.Errorf("%s: %q with self %s, want %q", query, p.names(), p.Links.Self.Href, want)
+			t.Errorf("%s: names %q, self link %s, want %q", query, p.names(), p.Links.Self.Href, want)
 		}
 	}
 }
 
-// sortQuery is a query in the order that links have.
+// sortQuery returns query with its parameters in the order that links have.
 func sortQuery(query string) string {
 	if query == "" {
 		return ""
@@ -276,10 +276,10 @@ func TestLinks_UseSchemeAndHostOfRequestURL(t *testing.T) {
 		tls          *tls.ConnectionState
 		want         string
 	}{
-		{"the request URL's", "https", "public.example:8443", nil, "https://public.example:8443"},
-		{"the request URL's, though the connection is TLS", "http", "public.example", &tls.ConnectionState{}, "http://public.example"},
-		{"else the Host's", "", "", nil, "http://inner.example"},
-		{"else the Host's, over TLS", "", "", &tls.ConnectionState{}, "https://inner.example"},
+		{"request URL", "https", "public.example:8443", nil, "https://public.example:8443"},
+		{"request URL over TLS", "http", "public.example", &tls.ConnectionState{}, "http://public.example"},
+		{"Host", "", "", nil, "http://inner.example"},
+		{"Host over TLS", "", "", &tls.ConnectionState{}, "https://inner.example"},
 	} {
 		t.Run(tt.rule, func(t *testing.T) {
 			r := request{path: collection}.build(t, "http://inner.example")

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// createLong makes web integrations without the API's limits, each with so many
-// bytes of origins.
+// createLong creates web integrations in the store, past the API's limits, each
+// with the given bytes of origins. It returns their ids.
 func (g *testAPI) createLong(bytes ...int) (want []string) {
 	g.t.Helper()
 	for i, n := range bytes {
@@ -31,7 +31,7 @@ func TestList_ShortensPagesWithLongEntries(t *testing.T) {
 	for _, tt := range []struct {
 		query string
 		want  []string
-		pages []int // entries on each
+		pages []int // number of entries
 	}{
 		{"?limit=100", want, []int{3, 2, 2, 1, 4, 1}},
 		{"", want, []int{3, 2, 2, 1, 4, 1}},

@@ -27,20 +27,20 @@ func TestAccessToken_ValidatesClaims(t *testing.T) {
 		{"the audience among others", changes{"aud": []string{"x", audience}}, 200, admin},
 		{"the role among others", changes{"roles": []string{"x", "TenantAdmin"}}, 200, admin},
 		{"the role as a string", changes{"roles": "TenantAdmin"}, 200, admin},
-		{"claims of no meaning here", changes{"azp": "x", "scope": "y", "roles2": []int{1}}, 200, admin},
-		{"good for less than a second more", changes{"exp": float64(now) + 0.5}, 200, admin},
-		{"just expired, as clocks differ", changes{"exp": now - 20}, 200, admin},
-		{"good from now on, as clocks differ", changes{"nbf": now + 20}, 200, admin},
-		{"good since long", changes{"nbf": now - 1000}, 200, admin},
+		{"unused claims", changes{"azp": "x", "scope": "y", "roles2": []int{1}}, 200, admin},
+		{"expires within a second", changes{"exp": float64(now) + 0.5}, 200, admin},
+		{"expired within clock skew", changes{"exp": now - 20}, 200, admin},
+		{"not yet valid within clock skew", changes{"nbf": now + 20}, 200, admin},
+		{"valid for a long time", changes{"nbf": now - 1000}, 200, admin},
 
 		{"no roles", changes{"roles": absent}, 200, reader},
 		{"other roles", changes{"roles": []string{"x"}}, 200, reader},
 		{"the role in another case", changes{"roles": "tenantadmin"}, 200, reader},
-		{"the role in a text", changes{"roles": "x TenantAdmin"}, 200, reader},
-		{"the role as a key", changes{"roles": map[string]bool{"TenantAdmin": true}}, 200, reader},
-		{"the role in a list of more than strings", changes{"roles": []any{"TenantAdmin", 1}}, 200, reader},
+		{"role within a string", changes{"roles": "x TenantAdmin"}, 200, reader},
+		{"role as an object member", changes{"roles": map[string]bool{"TenantAdmin": true}}, 200, reader},
+		{"role in a list with a number", changes{"roles": []any{"TenantAdmin", 1}}, 200, reader},
 		{"the role in a list with null", changes{"roles": []any{"TenantAdmin", nil}}, 200, reader},
-		{"the role in a list in a list", changes{"roles": []any{[]string{"TenantAdmin"}}}, 200, reader},
+		{"role in a nested list", changes{"roles": []any{[]string{"TenantAdmin"}}}, 200, reader},
 		{"the role in another claim", changes{"roles": absent, "Roles": "TenantAdmin"}, 200, reader},
 
 		{"another tenant", changes{"tenantId": "globex"}, elsewhere, elsewhere},
@@ -58,33 +58,33 @@ func TestAccessToken_ValidatesClaims(t *testing.T) {
 		{"no issuer", changes{"iss": absent}, refused, refused},
 		{"an issuer that is a list", changes{"iss": []string{i.url}}, refused, refused},
 		{"another audience", changes{"aud": "x"}, refused, refused},
-		{"the audience's beginning", changes{"aud": audience + "/x"}, refused, refused},
+		{"audience as a prefix", changes{"aud": audience + "/x"}, refused, refused},
 		{"no audience", changes{"aud": absent}, refused, refused},
 		{"an empty list of audiences", changes{"aud": []string{}}, refused, refused},
-		{"the audience as a key", changes{"aud": map[string]int{audience: 1}}, refused, refused},
+		{"audience as an object member", changes{"aud": map[string]int{audience: 1}}, refused, refused},
 		{"the audience in another case", changes{"aud": absent, "AUD": audience}, refused, refused},
 		{"the audience in a list with null", changes{"aud": []any{audience, nil}}, refused, refused},
 		{"the audience in a list with a number", changes{"aud": []any{audience, 1}}, refused, refused},
-		{"the audience in a list in a list", changes{"aud": []any{[]string{audience}}}, refused, refused},
+		{"audience in a nested list", changes{"aud": []any{[]string{audience}}}, refused, refused},
 		{"an audience that is null", changes{"aud": nil}, refused, refused},
-		{"an issue time in a string", changes{"iat": fmt.Sprint(now)}, refused, refused},
-		{"an issue time that is null", changes{"iat": nil}, refused, refused},
-		{"good from null", changes{"nbf": nil}, refused, refused},
-		{"an end in a list", changes{"exp": []any{now + 100}}, refused, refused},
-		{"an end that is true", changes{"exp": true}, refused, refused},
-		{"bound to no key", changes{"cnf": nil}, refused, refused},
+		{"iat as a string", changes{"iat": fmt.Sprint(now)}, refused, refused},
+		{"iat null", changes{"iat": nil}, refused, refused},
+		{"nbf null", changes{"nbf": nil}, refused, refused},
+		{"exp in a list", changes{"exp": []any{now + 100}}, refused, refused},
+		{"exp true", changes{"exp": true}, refused, refused},
+		{"cnf null", changes{"cnf": nil}, refused, refused},
 		{"expired", changes{"exp": now - 40}, refused, refused},
-		{"without an end", changes{"exp": absent}, refused, refused},
-		{"with an end that is null", changes{"exp": nil}, refused, refused},
-		{"with an end in a string", changes{"exp": fmt.Sprint(now + 100)}, refused, refused},
-		{"with an end beyond all numbers", changes{"exp": json.RawMessage("1e400")}, refused, refused},
-		{"not good yet", changes{"nbf": now + 100}, refused, refused},
-		{"good from a time in a string", changes{"nbf": "0"}, refused, refused},
+		{"no exp", changes{"exp": absent}, refused, refused},
+		{"exp null", changes{"exp": nil}, refused, refused},
+		{"exp as a string", changes{"exp": fmt.Sprint(now + 100)}, refused, refused},
+		{"exp out of range", changes{"exp": json.RawMessage("1e400")}, refused, refused},
+		{"not yet valid", changes{"nbf": now + 100}, refused, refused},
+		{"nbf as a string", changes{"nbf": "0"}, refused, refused},
 		{"no subject", changes{"sub": absent}, refused, refused},
 		{"an empty subject", changes{"sub": ""}, refused, refused},
 		{"a subject that is a number", changes{"sub": 1}, refused, refused},
 		{"a subject with a control character", changes{"sub": "a\nb"}, refused, refused},
-		{"a subject without end", changes{"sub": strings.Repeat("a", 257)}, refused, refused},
+		{"too long subject", changes{"sub": strings.Repeat("a", 257)}, refused, refused},
 		{"bound to a key", changes{"cnf": map[string]string{"jkt": "x"}}, refused, refused},
 	} {
 		t.Run(tt.rule, func(t *testing.T) {
@@ -116,7 +116,7 @@ func TestAccessToken_UsesConfiguredClaimsAndRole(t *testing.T) {
 		{"as configured", changes{"https://x.example/tenant": "acme", "realm.roles": "boss"}, 201},
 		{"the default role", changes{"https://x.example/tenant": "acme", "realm.roles": "TenantAdmin"}, 403},
 		{"the default claims", changes{"roles": "boss"}, 403},
-		{"a path is none", changes{"https://x.example/tenant": "acme", "realm": map[string]string{"roles": "boss"}}, 403},
+		{"dotted claim is not a path", changes{"https://x.example/tenant": "acme", "realm": map[string]string{"roles": "boss"}}, 403},
 	} {
 		if got := (request{method: "POST", path: collection, body: `{"name":"n"}`, token: i.token(t, tt.changed)}).sendTo(t, acme); got.status != tt.want {
 			t.Errorf("%s: %d %s, want %d", tt.rule, got.status, got.body, tt.want)
@@ -129,21 +129,21 @@ func TestAccessToken_RefusesAmbiguousClaims(t *testing.T) {
 	acme := i.api()
 	good := string(i.claims(nil))
 	for rule, payload := range map[string]string{
-		"a doubled claim":                   strings.Replace(good, `{`, `{"tenantId":"globex",`, 1),
-		"a doubled issuer":                  strings.Replace(good, `{`, `{"iss":"x",`, 1),
-		"a claim doubled within another":    strings.Replace(good, `{`, `{"x":{"y":1,"y":2},`, 1),
-		"a doubled claim of no meaning":     strings.Replace(good, `{`, `{"x":1,"x":1,`, 1),
-		"the issuer with a long s behind":   strings.Replace(good, `"iss":"`+i.url+`"`, `"iss":"x","iſs":"`+i.url+`"`, 1),
-		"the audience in another case":      strings.Replace(good, `"aud":"`+audience+`"`, `"aud":"x","Aud":"`+audience+`"`, 1),
-		"the end in another case":           strings.Replace(good, `"exp":`, `"exp":1,"EXP":`, 1),
-		"the issuer in another case behind": strings.Replace(good, `"iss":"`+i.url+`"`, `"iss":"x","ISS":"`+i.url+`"`, 1),
-		"invalid UTF-8":                     strings.Replace(good, "alice", "al\xffice", 1),
-		"a lone surrogate":                  strings.Replace(good, "alice", `\ud800`, 1),
-		"trailing data":                     good + "{}",
-		"cut off":                           good[:len(good)-1],
-		"null":                              "null",
-		"a list":                            "[" + good + "]",
-		"nothing":                           "",
+		"duplicate claim":               strings.Replace(good, `{`, `{"tenantId":"globex",`, 1),
+		"duplicate issuer":              strings.Replace(good, `{`, `{"iss":"x",`, 1),
+		"duplicate member of a claim":   strings.Replace(good, `{`, `{"x":{"y":1,"y":2},`, 1),
+		"duplicate unused claim":        strings.Replace(good, `{`, `{"x":1,"x":1,`, 1),
+		"second issuer with a long s":   strings.Replace(good, `"iss":"`+i.url+`"`, `"iss":"x","iſs":"`+i.url+`"`, 1),
+		"the audience in another case":  strings.Replace(good, `"aud":"`+audience+`"`, `"aud":"x","Aud":"`+audience+`"`, 1),
+		"exp in another case":           strings.Replace(good, `"exp":`, `"exp":1,"EXP":`, 1),
+		"second issuer in another case": strings.Replace(good, `"iss":"`+i.url+`"`, `"iss":"x","ISS":"`+i.url+`"`, 1),
+		"invalid UTF-8":                 strings.Replace(good, "alice", "al\xffice", 1),
+		"a lone surrogate":              strings.Replace(good, "alice", `\ud800`, 1),
+		"trailing data":                 good + "{}",
+		"truncated":                     good[:len(good)-1],
+		"null":                          "null",
+		"a list":                        "[" + good + "]",
+		"empty":                         "",
 	} {
 		if got := (request{path: collection, token: signToken(t, i.keys[0], []byte(payload), nil)}).sendTo(t, acme); got.status != 401 {
 			t.Errorf("%s: %d", rule, got.status)
@@ -185,7 +185,7 @@ func TestAccessToken_FailsWithTheSameResponseForEveryCause(t *testing.T) {
 	}
 	for n, err := range refused {
 		if (err != nil) != (n >= 2) {
-			t.Errorf("of the refusal %d the operator learns %v", n, err)
+			t.Errorf("refusal %d is reported as %v", n, err)
 		}
 	}
 }
@@ -208,7 +208,7 @@ func TestAccessToken_RefusalReportsReasonToOperator(t *testing.T) {
 	} {
 		request{path: collection, token: tt.token}.expectStatuses(t, acme, 401)
 		if refused == nil || !strings.Contains(refused.Error(), tt.why) {
-			t.Errorf("%v, want %q", refused, tt.why)
+			t.Errorf("refused as %v, want %q", refused, tt.why)
 		}
 	}
 }
@@ -236,7 +236,7 @@ func TestAccessToken_RefusalDoesNotQuoteToken(t *testing.T) {
 	}
 	for n, err := range refused {
 		if err == nil || strings.Contains(err.Error(), secret) {
-			t.Errorf("of the token %s the operator learns %v", tokens[n], err)
+			t.Errorf("refusal of token %s is reported as %v", tokens[n], err)
 		}
 	}
 }
@@ -253,9 +253,9 @@ func TestAccessToken_IsRefusedWithoutConfiguredAudience(t *testing.T) {
 
 func TestAccessToken_IsRefusedWithoutConfiguredIssuer(t *testing.T) {
 	i := newTestIssuer(t)
-	request{path: collection, token: i.token(t, nil)}.expectStatuses(t, newHandler(empty()), 401)
+	request{path: collection, token: i.token(t, nil)}.expectStatuses(t, newHandler(emptyStore()), 401)
 	if i.calls() != 0 {
-		t.Errorf("the issuer was asked %d times", i.calls())
+		t.Errorf("%d requests to the issuer, want none", i.calls())
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 	"originwarden/api"
 )
 
-// loadOpenAPI is the document that clients get.
+// loadOpenAPI parses the document that clients get.
 var loadOpenAPI = sync.OnceValues(func() (*openapi3.T, error) {
 	return openapi3.NewLoader().LoadFromData(api.OpenAPI())
 })
@@ -50,7 +50,7 @@ func TestOpenAPI_DescribesExactlyTheRoutes(t *testing.T) {
 		t.Errorf("paths %v, want %v", slices.Sorted(maps.Keys(paths)), want)
 	}
 	for template, item := range paths {
-		described := []string{"HEAD"} // as the document says of every path with GET
+		described := []string{"HEAD"} // the document describes HEAD for every path with GET
 		for method := range item.Operations() {
 			described = append(described, method)
 		}
@@ -59,7 +59,7 @@ func TestOpenAPI_DescribesExactlyTheRoutes(t *testing.T) {
 		slices.Sort(described)
 		slices.Sort(routed)
 		if !slices.Equal(routed, described) {
-			t.Errorf("%s has %v, described are %v", template, routed, described)
+			t.Errorf("%s: routes %v, described %v", template, routed, described)
 		}
 	}
 }
@@ -67,31 +67,31 @@ func TestOpenAPI_DescribesExactlyTheRoutes(t *testing.T) {
 func TestOpenAPI_ReturnsCopy(t *testing.T) {
 	api.OpenAPI()[0] = '#'
 	if !bytes.HasPrefix(api.OpenAPI(), []byte("openapi: 3.0.3\n")) {
-		t.Error("a caller changed the document for all")
+		t.Error("a caller can change the document")
 	}
 }
 
-// validateExchanges is next, with every request that it accepts and every response that it
-// gives held to the published document.
+// validateExchanges returns a handler that calls next and validates the requests
+// that next accepts, and all its responses, against the OpenAPI document.
 func validateExchanges(t testing.TB, next http.Handler) http.Handler {
 	document := openAPIDocument(t)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		asked, target := &bytes.Buffer{}, *r.URL
-		spied := r.Clone(r.Context())
+		sent, target := &bytes.Buffer{}, *r.URL
+		copied := r.Clone(r.Context())
 		if r.Body != nil {
-			spied.Body = io.NopCloser(io.TeeReader(r.Body, asked)) // a body is read no further than the API reads it
+			copied.Body = io.NopCloser(io.TeeReader(r.Body, sent)) // records only what the API reads
 		}
 		got := &responseCapture{ResponseWriter: w}
-		next.ServeHTTP(got, spied)
+		next.ServeHTTP(got, copied)
 		r = r.Clone(r.Context())
-		r.URL, r.Body = &target, io.NopCloser(asked)
+		r.URL, r.Body = &target, io.NopCloser(sent)
 		if err := got.validate(document, r); err != nil {
-			t.Errorf("%s %s: %d is not as published: %v", r.Method, r.URL, got.status, err)
+			t.Errorf("%s %s: status %d does not match the OpenAPI document: %v", r.Method, r.URL, got.status, err)
 		}
 	})
 }
 
-// responseCapture is a response as it goes out.
+// responseCapture records the response that it writes.
 type responseCapture struct {
 	http.ResponseWriter
 	status int
@@ -108,8 +108,8 @@ func (e *responseCapture) Write(p []byte) (int, error) {
 	return e.ResponseWriter.Write(p)
 }
 
-// keep returns what about the exchange is not as the document says. A request
-// that was refused may be anything.
+// validate reports how the exchange differs from the document. Of a refused request
+// only the response is validated.
 func (e *responseCapture) validate(document *openapi3.T, r *http.Request) error {
 	route, parameters := findRoute(document, r)
 	options := &openapi3filter.Options{
@@ -117,26 +117,26 @@ func (e *responseCapture) validate(document *openapi3.T, r *http.Request) error 
 		AuthenticationFunc: openapi3filter.NoopAuthenticationFunc,
 	}
 	plain := r.Clone(r.Context())
-	plain.Header.Set("Content-Type", strings.ToLower(r.Header.Get("Content-Type"))) // media types are in any case
+	plain.Header.Set("Content-Type", strings.ToLower(r.Header.Get("Content-Type"))) // media types are case-insensitive
 	if r.Method == http.MethodHead {
-		plain.Method = http.MethodGet // of which the validator looks at the response
+		plain.Method = http.MethodGet // HEAD is described as GET
 	}
-	asked := &openapi3filter.RequestValidationInput{Request: plain, PathParams: parameters, Route: route, Options: options}
+	request := &openapi3filter.RequestValidationInput{Request: plain, PathParams: parameters, Route: route, Options: options}
 	if e.status < 400 {
-		if err := openapi3filter.ValidateRequest(r.Context(), asked); err != nil {
-			return fmt.Errorf("it was accepted: %w", err)
+		if err := openapi3filter.ValidateRequest(r.Context(), request); err != nil {
+			return fmt.Errorf("invalid request was accepted: %w", err)
 		}
 	}
-	answered := &openapi3filter.ResponseValidationInput{RequestValidationInput: asked, Status: e.status, Header: e.Header(), Options: options}
-	answered.SetBodyBytes(e.body.Bytes())
-	if err := openapi3filter.ValidateResponse(r.Context(), answered); err != nil {
+	response := &openapi3filter.ResponseValidationInput{RequestValidationInput: request, Status: e.status, Header: e.Header(), Options: options}
+	response.SetBodyBytes(e.body.Bytes())
+	if err := openapi3filter.ValidateResponse(r.Context(), response); err != nil {
 		return err
 	}
 	return checkHeaders(route.Operation.Responses.Status(e.status), e.Header())
 }
 
-// checkHeaders returns which headers are described and not there, though they have
-// to be, or there and not described.
+// checkHeaders reports a required header that is missing, or a header that is not
+// described.
 func checkHeaders(response *openapi3.ResponseRef, header http.Header) error {
 	if response == nil {
 		return fmt.Errorf("the status is not described")
@@ -145,19 +145,19 @@ func checkHeaders(response *openapi3.ResponseRef, header http.Header) error {
 	for name, h := range response.Value.Headers {
 		described[http.CanonicalHeaderKey(name)] = true
 		if h.Value.Required && header.Get(name) == "" {
-			return fmt.Errorf("there is no %s", name)
+			return fmt.Errorf("missing header %s", name)
 		}
 	}
 	for name := range header {
 		if !described[name] {
-			return fmt.Errorf("nobody described %s", name)
+			return fmt.Errorf("header %s is not described", name)
 		}
 	}
 	return nil
 }
 
-// findRoute finds what the document says of a request: one of its operations, or
-// what it says of all paths and methods that it does not have.
+// findRoute returns the operation that describes r. For unknown paths and methods
+// it returns the error responses that the document describes.
 func findRoute(document *openapi3.T, r *http.Request) (*routers.Route, map[string]string) {
 	path := r.URL.EscapedPath()
 	for template, item := range document.Paths.Map() {

@@ -33,8 +33,8 @@ func TestPatch_ReplacesNameAndValidOrigins(t *testing.T) {
 		{"a string in a string", `[{"op":"replace","path":"/validOrigins","value":"\"https://a.example\""}]`, "n", "https://a.example"},
 		{"one origin", `[{"op":"replace","path":"/validOrigins","value":"https://a.example"}]`, "n", "https://a.example"},
 		{"both", `[{"op":"replace","path":"/name","value":"m"},{"op":"replace","path":"/validOrigins","value":["https://a.example"]}]`, "m", "https://a.example"},
-		{"in order, the last counts", `[{"op":"replace","path":"/name","value":"m"},{"op":"replace","path":"/name","value":"o"}]`, "o", "https://old.example"},
-		{"members that nobody defined", `[{"op":"replace","path":"/name","value":"m","x":{"y":[]},"from":null,"Value":"o"}]`, "m", "https://old.example"},
+		{"same path twice", `[{"op":"replace","path":"/name","value":"m"},{"op":"replace","path":"/name","value":"o"}]`, "o", "https://old.example"},
+		{"unknown members", `[{"op":"replace","path":"/name","value":"m","x":{"y":[]},"from":null,"Value":"o"}]`, "m", "https://old.example"},
 		{"escaped members", `[{"\u006fp":"replace","path":"\/n\u0061me","value":"m"}]`, "m", "https://old.example"},
 		{"nothing", ` [ ] `, "n", "https://old.example"},
 	} {
@@ -45,11 +45,11 @@ func TestPatch_ReplacesNameAndValidOrigins(t *testing.T) {
 			}
 			after := g.read(before.ID).integration(t)
 			if after.Name != tt.name || strings.Join(after.ValidOrigins, " ") != tt.entries {
-				t.Errorf("now %s %v, want %s %s", after.Name, after.ValidOrigins, tt.name, tt.entries)
+				t.Errorf("name %s and origins %v, want %s and %s", after.Name, after.ValidOrigins, tt.name, tt.entries)
 			}
 			after.Name, after.ValidOrigins, after.LastUpdated = before.Name, before.ValidOrigins, before.LastUpdated
 			if a, b := toJSON(after), toJSON(before); a != b {
-				t.Errorf("it changed what nobody asked for: %s, was %s", a, b)
+				t.Errorf("other fields changed: %s, were %s", a, b)
 			}
 		})
 	}
@@ -72,21 +72,21 @@ func TestPatch_AppliesAllOrNothing(t *testing.T) {
 		{"trailing data", `[` + good + `]x`, unreadable},
 		{"byte order mark", "\ufeff[" + good + "]", unreadable},
 		{"invalid UTF-8", "[{\"op\":\"replace\",\"path\":\"/name\",\"value\":\"\xff\"}]", unreadable},
-		{"doubled op", `[{"op":"replace","op":"replace","path":"/name","value":"m"}]`, unreadable},
-		{"doubled value", `[{"op":"replace","path":"/name","value":"m","value":"o"}]`, unreadable},
-		{"doubled unknown member", `[{"op":"replace","path":"/name","value":"m","x":1,"x":1}]`, unreadable},
+		{"duplicate op", `[{"op":"replace","op":"replace","path":"/name","value":"m"}]`, unreadable},
+		{"duplicate value", `[{"op":"replace","path":"/name","value":"m","value":"o"}]`, unreadable},
+		{"duplicate unknown member", `[{"op":"replace","path":"/name","value":"m","x":1,"x":1}]`, unreadable},
 		{"deep nesting", strings.Repeat(`[`, 4000) + strings.Repeat(`]`, 90), unreadable},
 
 		{"null", `null`, whole},
 		{"one operation, not in an array", good, whole},
 		{"a merge patch", `{"name":"m"}`, whole},
 		{"a string", `"x"`, whole},
-		{"an operation that is no object", `[` + good + `,null]`, whole + " /1"},
-		{"an operation that is an array", `[[]]`, whole + " /0"},
+		{"operation not an object", `[` + good + `,null]`, whole + " /1"},
+		{"operation an array", `[[]]`, whole + " /0"},
 		{"no op", `[{"path":"/name","value":"m"}]`, whole + " /0/op"},
-		{"op of another case", `[{"op":"Replace","path":"/name","value":"m"}]`, whole + " /0/op"},
+		{"op value in another case", `[{"op":"Replace","path":"/name","value":"m"}]`, whole + " /0/op"},
 		{"op in another case", `[{"Op":"replace","path":"/name","value":"m"}]`, whole + " /0/op"},
-		{"op is no string", `[{"op":1,"path":"/name","value":"m"}]`, whole + " /0/op"},
+		{"op not a string", `[{"op":1,"path":"/name","value":"m"}]`, whole + " /0/op"},
 		{"add", `[{"op":"add","path":"/name","value":"m"}]`, whole + " /0/op"},
 		{"remove", `[{"op":"remove","path":"/name"}]`, whole + " /0/op"},
 		{"test", `[{"op":"test","path":"/name","value":"n"},` + good + `]`, whole + " /0/op"},
@@ -96,15 +96,15 @@ func TestPatch_AppliesAllOrNothing(t *testing.T) {
 		{"path is null", `[{"op":"replace","path":null,"value":"m"}]`, whole + " /0/path"},
 		{"the whole document", `[{"op":"replace","path":"","value":{"name":"m"}}]`, whole + " /0/path"},
 		{"path without a slash", `[{"op":"replace","path":"name","value":"m"}]`, whole + " /0/path"},
-		{"path with a slash behind", `[{"op":"replace","path":"/name/","value":"m"}]`, whole + " /0/path"},
-		{"path of another case", `[{"op":"replace","path":"/Name","value":"m"}]`, whole + " /0/path"},
+		{"path with trailing slash", `[{"op":"replace","path":"/name/","value":"m"}]`, whole + " /0/path"},
+		{"path in another case", `[{"op":"replace","path":"/Name","value":"m"}]`, whole + " /0/path"},
 		{"one entry", `[{"op":"replace","path":"/validOrigins/0","value":"https://a.example"}]`, whole + " /0/path"},
-		{"behind the last entry", `[{"op":"replace","path":"/validOrigins/-","value":"https://a.example"}]`, whole + " /0/path"},
-		{"bad escape in the path", `[{"op":"replace","path":"/na~2me","value":"m"}]`, whole + " /0/path"},
+		{"append to the entries", `[{"op":"replace","path":"/validOrigins/-","value":"https://a.example"}]`, whole + " /0/path"},
+		{"invalid escape in the path", `[{"op":"replace","path":"/na~2me","value":"m"}]`, whole + " /0/path"},
 		{"a URI fragment", `[{"op":"replace","path":"#/name","value":"m"}]`, whole + " /0/path"},
-		{"id is the server's", `[{"op":"replace","path":"/id","value":"x"}]`, whole + " /0/path"},
-		{"tenantId is the server's", `[{"op":"replace","path":"/tenantId","value":"globex"}]`, whole + " /0/path"},
-		{"createdBy is the server's", `[{"op":"replace","path":"/createdBy","value":"x"}]`, whole + " /0/path"},
+		{"read-only id", `[{"op":"replace","path":"/id","value":"x"}]`, whole + " /0/path"},
+		{"read-only tenantId", `[{"op":"replace","path":"/tenantId","value":"globex"}]`, whole + " /0/path"},
+		{"read-only createdBy", `[{"op":"replace","path":"/createdBy","value":"x"}]`, whole + " /0/path"},
 		{"no value", `[{"op":"replace","path":"/name"}]`, whole + " /0"},
 		{"value in another case", `[{"op":"replace","path":"/name","Value":"m"}]`, whole + " /0"},
 
@@ -122,12 +122,12 @@ func TestPatch_AppliesAllOrNothing(t *testing.T) {
 		{"an array in a string in a string", `[{"op":"replace","path":"/validOrigins","value":"\"[]\""}]`, entries + "/0"},
 		{"a string in an array's string", `[{"op":"replace","path":"/validOrigins","value":["\"https://a.example\""]}]`, entries + "/0"},
 		{"a number in an array in a string", `[{"op":"replace","path":"/validOrigins","value":"[1]"}]`, entries + "/0"},
-		{"more origins than allowed", `[{"op":"replace","path":"/validOrigins","value":["x","x","x","x","x","x"]}]`, entries},
-		{"more origins than allowed in a string", `[{"op":"replace","path":"/validOrigins","value":"[1,1,1,1,1,1]"}]`, entries},
+		{"too many origins", `[{"op":"replace","path":"/validOrigins","value":["x","x","x","x","x","x"]}]`, entries},
+		{"too many origins in a string", `[{"op":"replace","path":"/validOrigins","value":"[1,1,1,1,1,1]"}]`, entries},
 
-		{"bad behind good", `[` + good + `,{"op":"replace","path":"/validOrigins","value":["*"]}]`, entries + "/0"},
-		{"bad, then mended", `[{"op":"replace","path":"/name","value":""},` + good + `]`, name},
-		{"every mistake", `[{"op":"add"},{"op":"replace","path":"/validOrigins","value":["*","https://a.example",1]},{"op":"replace","path":"/name","value":""}]`,
+		{"invalid after valid", `[` + good + `,{"op":"replace","path":"/validOrigins","value":["*"]}]`, entries + "/0"},
+		{"invalid, then valid", `[{"op":"replace","path":"/name","value":""},` + good + `]`, name},
+		{"several errors", `[{"op":"add"},{"op":"replace","path":"/validOrigins","value":["*","https://a.example",1]},{"op":"replace","path":"/name","value":""}]`,
 			whole + " /0/op, " + entries + "/0, " + entries + "/2, " + name},
 	} {
 		t.Run(tt.rule, func(t *testing.T) {
@@ -137,7 +137,7 @@ func TestPatch_AppliesAllOrNothing(t *testing.T) {
 				t.Errorf("%d %s\nwant 400 %s", got.status, got.body, tt.want)
 			}
 			if after := g.read(w.ID).body; after != before || g.revision() != revision {
-				t.Errorf("it is now %s at revision %s, was %s at %s", after, g.revision(), before, revision)
+				t.Errorf("after: %s at revision %s, before: %s at %s", after, g.revision(), before, revision)
 			}
 		})
 	}
@@ -161,7 +161,7 @@ func TestPatch_EmptyChangesNothing(t *testing.T) {
 		t.Errorf("%d %v, want the revision %s", got.status, got.header, before.header.Get("ETag"))
 	}
 	if after := g.read(id); after.body != before.body || g.revision() != revision {
-		t.Errorf("it is now %s, was %s", after.body, before.body)
+		t.Errorf("after: %s, before: %s", after.body, before.body)
 	}
 }
 
@@ -173,7 +173,7 @@ func TestPatch_WithEqualValuesIsAWrite(t *testing.T) {
 	}
 	after := g.read(id)
 	if after.header.Get("ETag") == before.header.Get("ETag") {
-		t.Error("the ETag stayed")
+		t.Error("the ETag did not change")
 	}
 	was, is := before.integration(t), after.integration(t)
 	if !is.LastUpdated.After(was.LastUpdated) || time.Since(is.LastUpdated) > time.Minute || is.LastUpdated.Nanosecond() != 0 {
@@ -188,7 +188,7 @@ func TestPatch_Returns404ForMissingWebIntegration(t *testing.T) {
 	g := newTestAPI(t)
 	gone := g.create("n").ID
 	g.send(request{method: "DELETE", path: collection + "/" + gone})
-	for rule, id := range map[string]string{"deleted": gone, "another tenant's": g.createForeign()} {
+	for rule, id := range map[string]string{"deleted": gone, "of another tenant": g.createForeign()} {
 		for _, body := range []string{`[]`, `[{"op":"replace","path":"/name","value":"m"}]`} {
 			if got := g.patch(id, body); got.status != http.StatusNotFound || got.problems(t) != "WEBINTEGRATIONS_NOT_FOUND" {
 				t.Errorf("%s, %s: %d %s", rule, body, got.status, got.body)

@@ -42,12 +42,12 @@ func TestPatch_FollowsRFCs(t *testing.T) {
 				id := g.create("n", "https://old.example").ID
 				before := g.read(id)
 				got := g.send(request{method: "PATCH", path: collection + "/" + id, body: c.body, header: map[string]string{"Content-Type": mediaType}})
-				answer := strconv.Itoa(got.status)
+				outcome := strconv.Itoa(got.status)
 				if got.status != 204 {
-					answer += " " + got.problems(t)
+					outcome += " " + got.problems(t)
 				}
-				if answer != c.want {
-					t.Errorf("%s\ngot  %s\nwant %s", c.body, answer, c.want)
+				if outcome != c.want {
+					t.Errorf("%s\ngot  %s\nwant %s", c.body, outcome, c.want)
 				}
 				after := g.read(id)
 				written := after.header.Get("ETag") != before.header.Get("ETag")
@@ -55,14 +55,14 @@ func TestPatch_FollowsRFCs(t *testing.T) {
 					t.Errorf("%s\nwas %s\nis  %s", c.body, before.body, after.body)
 				}
 				if written && !strings.Contains(after.body, "new") {
-					t.Errorf("%s: nothing is new in %s", c.body, after.body)
+					t.Errorf("%s: the new value is missing in %s", c.body, after.body)
 				}
 			})
 		}
 	}
 }
 
-// seedPatches has the fuzzer begin with every case.
+// seedPatches adds every case to the seed corpus.
 func seedPatches(f *testing.F) {
 	for _, c := range patchCases(f) {
 		f.Add([]byte(c.body))

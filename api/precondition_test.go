@@ -12,29 +12,29 @@ func TestIfMatch_GuardsWrites(t *testing.T) {
 		lines func(tag string) []string
 		holds bool
 	}{
-		{"none", func(string) []string { return nil }, true},
+		{"no header", func(string) []string { return nil }, true},
 		{"the current tag", func(tag string) []string { return []string{tag} }, true},
-		{"any", func(string) []string { return []string{"*"} }, true},
-		{"any, with space", func(string) []string { return []string{" * "} }, true},
+		{"star", func(string) []string { return []string{"*"} }, true},
+		{"star with spaces", func(string) []string { return []string{" * "} }, true},
 		{"in a list", func(tag string) []string { return []string{`"x", ` + tag + ` ,"y"`} }, true},
 		{"in a list with empty elements", func(tag string) []string { return []string{`,, ,` + tag + `,`} }, true},
-		{"beside a tag with a comma", func(tag string) []string { return []string{`"a,b", ` + tag} }, true},
+		{"after a tag with a comma", func(tag string) []string { return []string{`"a,b", ` + tag} }, true},
 		{"on the second line", func(tag string) []string { return []string{`"x"`, tag} }, true},
-		{"beside a weak tag", func(tag string) []string { return []string{`W/"x", ` + tag} }, true},
+		{"after a weak tag", func(tag string) []string { return []string{`W/"x", ` + tag} }, true},
 
 		{"another tag", func(string) []string { return []string{`"x"`} }, false},
 		{"a weak tag", func(tag string) []string { return []string{"W/" + tag} }, false},
 		{"without quotes", func(tag string) []string { return []string{tag[1 : len(tag)-1]} }, false},
-		{"one quote", func(tag string) []string { return []string{tag[:len(tag)-1]} }, false},
+		{"missing closing quote", func(tag string) []string { return []string{tag[:len(tag)-1]} }, false},
 		{"a longer tag", func(tag string) []string { return []string{`"0` + tag[1:]} }, false},
 		{"inside another tag", func(tag string) []string { return []string{`"a,` + tag[1:]} }, false},
 		{"empty", func(string) []string { return []string{""} }, false},
 		{"an empty tag", func(string) []string { return []string{`""`} }, false},
-		{"before what is no tag", func(tag string) []string { return []string{tag + `, x`} }, false},
+		{"before an invalid tag", func(tag string) []string { return []string{tag + `, x`} }, false},
 		{"two without a comma", func(tag string) []string { return []string{tag + tag} }, false},
-		{"any in a list", func(tag string) []string { return []string{`*, ` + tag} }, false},
+		{"star in a list", func(tag string) []string { return []string{`*, ` + tag} }, false},
 		{"a space in the tag", func(tag string) []string { return []string{`"a b", ` + tag} }, false},
-		{"a lower-case weakness", func(tag string) []string { return []string{"w/" + tag} }, false},
+		{"lower-case w/", func(tag string) []string { return []string{"w/" + tag} }, false},
 	} {
 		for method, body := range map[string]string{"PATCH": `[{"op":"replace","path":"/name","value":"m"}]`, "DELETE": ""} {
 			t.Run(method+" "+tt.rule, func(t *testing.T) {
@@ -53,7 +53,7 @@ func TestIfMatch_GuardsWrites(t *testing.T) {
 	}
 }
 
-// sendLines sends r with several lines of one header.
+// sendLines sends r with the header name repeated once for each line.
 func (g *testAPI) sendLines(r request, name string, lines []string) reply {
 	g.t.Helper()
 	transport := g.client.Transport
@@ -76,7 +76,7 @@ func TestIfMatch_AppliesToEmptyPatch(t *testing.T) {
 	g := newTestAPI(t)
 	path := collection + "/" + g.create("n").ID
 	if got := g.send(request{method: "PATCH", path: path, body: `[]`, header: map[string]string{"If-Match": `"x"`}}); got.status != http.StatusPreconditionFailed {
-		t.Errorf("%d", got.status)
+		t.Errorf("status %d, want 412", got.status)
 	}
 }
 

@@ -16,16 +16,16 @@ import (
 	"originwarden/store"
 )
 
-// newRateLimited is the API with limits over a store that has nothing, on the hosts
+// newRateLimited returns an API with rate limits over an empty store, on the hosts
 // of acme and globex.
 func newRateLimited(limits auth.RateLimits) (acme, globex http.Handler) {
-	config := newConfig(empty())
+	config := newConfig(emptyStore())
 	config.Auth.RateLimits = limits
 	a := api.New(config)
 	return a.Tenant("acme"), a.Tenant("globex")
 }
 
-// as sends r to handler from an address.
+// sendFrom sends r to handler from an address.
 func (r request) sendFrom(t testing.TB, handler http.Handler, from string) reply {
 	t.Helper()
 	built := r.build(t, "http://acme.example")
@@ -44,8 +44,8 @@ var (
 	failingRequest = request{method: "GET", path: collection, token: "unknown"}
 )
 
-// empty is a store that has nothing and takes everything.
-func empty() *hooks {
+// emptyStore returns a store that contains nothing and accepts every creation.
+func emptyStore() *hooks {
 	return &hooks{
 		page: func(context.Context, string, store.Query) (store.Page, error) { return store.Page{}, nil },
 		integration: func(context.Context, string, string) (store.WebIntegration, error) {
@@ -64,12 +64,12 @@ func empty() *hooks {
 	}
 }
 
-// expect sends r as often as there are statuses.
+// expectStatuses sends r once for each status, and checks the status.
 func (r request) expectStatuses(t testing.TB, handler http.Handler, statuses ...int) {
 	t.Helper()
 	for i, want := range statuses {
 		if got := r.sendTo(t, handler); got.status != want {
-			t.Errorf("%s of %s, %d: %d %s, want %d", r.method, r.token, i+1, got.status, got.body, want)
+			t.Errorf("%s with token %q, request %d: status %d: %s, want %d", r.method, r.token, i+1, got.status, got.body, want)
 		}
 	}
 }
@@ -87,7 +87,7 @@ func TestRateLimit_ReturnsDocumentedResponse(t *testing.T) {
 		}
 		for name := range got.header {
 			if strings.HasPrefix(strings.ToLower(name), "x-ratelimit") {
-				t.Errorf("answered with %s", name)
+				t.Errorf("unexpected header %s", name)
 			}
 		}
 	})
@@ -111,7 +111,7 @@ func TestRateLimit_EndsAtRetryAfter(t *testing.T) {
 						r.expectStatuses(t, acme, 429)
 						time.Sleep(time.Millisecond)
 						if got := r.sendTo(t, acme); got.status == 429 {
-							t.Fatalf("it was over: %s", got.body)
+							t.Fatalf("refused after Retry-After: %s", got.body)
 						}
 					}
 				})
@@ -120,7 +120,7 @@ func TestRateLimit_EndsAtRetryAfter(t *testing.T) {
 	}
 }
 
-// Fractions of what a minute fills do not add up exactly.
+// Partial waits refill fractions of a token, which are not exact in floating point.
 func TestRateLimit_EndsAtRetryAfterAfterPartialWaits(t *testing.T) {
 	for name, r := range map[string]request{"tier 1": readRequest, "failed": failingRequest} {
 		for _, limit := range []int{2, 3, 7, 9, 13, 29} {
@@ -242,7 +242,7 @@ func TestFailedAuthentication_IsLimitedPerAddress(t *testing.T) {
 		{"with and without a port", "192.0.2.1", "192.0.2.1:1001", true},
 		{"another IPv4 address", "192.0.2.1", "192.0.2.2", false},
 		{"an IPv4 address mapped to IPv6", "192.0.2.1", "::ffff:192.0.2.1", true},
-		{"two such", "::ffff:192.0.2.1", "::ffff:192.0.2.2", false},
+		{"two mapped IPv4 addresses", "::ffff:192.0.2.1", "::ffff:192.0.2.2", false},
 		{"the same /64", "2001:db8:0:1::1", "[2001:db8:0:1:ffff::2]:443", true},
 		{"another /64", "2001:db8:0:1::1", "2001:db8:0:2::1", false},
 		{"another zone", "fe80::1%eth0", "fe80::1%eth1", true},
@@ -251,14 +251,14 @@ func TestFailedAuthentication_IsLimitedPerAddress(t *testing.T) {
 		t.Run(tt.rule, func(t *testing.T) {
 			acme, _ := newRateLimited(auth.RateLimits{Failed: 1})
 			if got := failingRequest.sendFrom(t, acme, tt.first); got.status != 401 {
-				t.Fatalf("the first: %d", got.status)
+				t.Fatalf("first request: status %d, want 401", got.status)
 			}
 			want := 401
 			if tt.together {
 				want = 429
 			}
 			if got := failingRequest.sendFrom(t, acme, tt.second); got.status != want {
-				t.Errorf("the second: %d, want %d", got.status, want)
+				t.Errorf("second request: status %d, want %d", got.status, want)
 			}
 		})
 	}
@@ -269,7 +269,7 @@ func TestFailedAuthentication_OverLimitAllowsStaticTokens(t *testing.T) {
 	failingRequest.expectStatuses(t, acme, 401, 401, 429)
 	request{path: collection, token: "-"}.expectStatuses(t, acme, 429)
 	readRequest.expectStatuses(t, acme, 200, 200, 200)
-	request{path: collection, token: otherToken}.expectStatuses(t, acme, 403, 403) // known, if elsewhere
+	request{path: collection, token: otherToken}.expectStatuses(t, acme, 403, 403) // valid at another tenant
 	failingRequest.expectStatuses(t, acme, 429)
 }
 
@@ -281,10 +281,9 @@ func TestFailedAuthentication_CountsOnlyFailures(t *testing.T) {
 	failingRequest.expectStatuses(t, acme, 401, 429)
 }
 
-// What is kept of strangers is bounded: an address that comes back after very
-// many others is a new one.
+// The number of addresses is bounded: the one not seen for longest is dropped.
 func TestRateLimit_EvictsLeastRecentlyUsedAddress(t *testing.T) {
-	config := newConfig(empty())
+	config := newConfig(emptyStore())
 	config.Auth.RateLimits.Failed = 1
 	acme := api.New(config).Tenant("acme")
 	from := func(n int) int {
@@ -299,6 +298,6 @@ func TestRateLimit_EvictsLeastRecentlyUsedAddress(t *testing.T) {
 		from(n)
 	}
 	if first, last := from(0), from(many-1); first != 401 || last != 429 {
-		t.Errorf("the first of %d addresses: %d, the last one: %d", many, first, last)
+		t.Errorf("first of %d addresses: status %d, last: status %d, want 401 and 429", many, first, last)
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"originwarden/store"
 )
 
-// past makes a web integration that was created in another year, and returns
-// its id and how it reads.
+// createInPast stores a web integration created in 2020, and returns its id and the
+// response to a read.
 func (g *testAPI) createInPast(name string) (id string, read reply) {
 	g.t.Helper()
 	then := time.Date(2020, 2, 29, 23, 59, 58, 0, time.UTC)
@@ -67,7 +67,7 @@ func TestRead_Returns404ForUnknownPaths(t *testing.T) {
 		}
 	}
 	if got := g.read(id); got.status != http.StatusOK {
-		t.Errorf("the web integration itself: %d", got.status)
+		t.Errorf("the web integration: status %d, want 200", got.status)
 	}
 	for _, path := range []string{"/api/v1/web-integrationsx", "/api/v1/web-integration", "/API/v1/web-integrations", "/api/v1/%77eb-integrations", "//api/v1/web-integrations", "/"} {
 		if got := g.send(request{path: path}); got.status != http.StatusNotFound {
@@ -77,7 +77,7 @@ func TestRead_Returns404ForUnknownPaths(t *testing.T) {
 }
 
 func TestID_MalformedIsNotLookedUp(t *testing.T) {
-	handler := newHandler(&hooks{}) // whose calls panic
+	handler := newHandler(&hooks{}) // its calls panic
 	for _, id := range []string{strings.Repeat("a", 31), strings.Repeat("a", 33), strings.Repeat("a", 10_000), strings.Repeat("a", 31) + "."} {
 		for _, r := range []request{
 			{method: "GET", path: collection + "/" + id},
@@ -85,11 +85,11 @@ func TestID_MalformedIsNotLookedUp(t *testing.T) {
 			{method: "DELETE", path: collection + "/" + id},
 		} {
 			if got := serve(t, handler, r.build(t, "http://acme.example")); got.status != http.StatusNotFound {
-				t.Errorf("%s of %d characters: %d", r.method, len(id), got.status)
+				t.Errorf("%s with an id of %d characters: status %d, want 404", r.method, len(id), got.status)
 			}
 		}
 		if got := serve(t, handler, request{path: collection + "?startingAfter=" + id}.build(t, "http://acme.example")); got.status != http.StatusBadRequest {
-			t.Errorf("a cursor of %d characters: %d", len(id), got.status)
+			t.Errorf("cursor of %d characters: status %d, want 400", len(id), got.status)
 		}
 	}
 }
@@ -132,7 +132,7 @@ func TestRequest_IgnoresUnusedHeaders(t *testing.T) {
 		}
 	}
 	if got := g.read(id); got.status != http.StatusOK {
-		t.Errorf("a method was overridden: %d", got.status)
+		t.Errorf("the method was overridden: status %d", got.status)
 	}
 }
 
@@ -145,15 +145,15 @@ func TestDelete_Returns404TheSecondTime(t *testing.T) {
 	}
 	for _, method := range []string{"DELETE", "GET"} {
 		if got := g.send(request{method: method, path: collection + "/" + id}); got.status != http.StatusNotFound || got.header.Get("Web-Integrations-Revision") != "" {
-			t.Errorf("%s again: %d %v", method, got.status, got.header)
+			t.Errorf("%s again: status %d, headers %v", method, got.status, got.header)
 		}
 	}
 	foreign := g.createForeign()
 	if got := g.send(request{method: "DELETE", path: collection + "/" + foreign}); got.status != http.StatusNotFound {
-		t.Errorf("another tenant's: %d", got.status)
+		t.Errorf("web integration of another tenant: status %d, want 404", got.status)
 	}
 	if _, err := g.store.Integration(context.Background(), "globex", foreign); err != nil {
-		t.Errorf("another tenant's is gone: %v", err)
+		t.Errorf("web integration of another tenant: %v", err)
 	}
 }
 

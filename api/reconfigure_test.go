@@ -16,7 +16,7 @@ func TestReconfigure_KeepsKeysOfSameIssuer(t *testing.T) {
 		{"the same issuer", func(*api.Config) {}, 200},
 		{"other roles", func(c *api.Config) { c.Auth.OIDC.AdminRole = "Other" }, 200},
 		{"another audience", func(c *api.Config) { c.Auth.OIDC.Audience = "https://other.example" }, 401},
-		{"another claim for the tenant", func(c *api.Config) { c.Auth.OIDC.TenantClaim = "sub" }, 403},
+		{"another tenant claim", func(c *api.Config) { c.Auth.OIDC.TenantClaim = "sub" }, 403},
 		{"another issuer", func(c *api.Config) { c.Auth.OIDC.Issuer += "/other" }, 503},
 		{"no issuer", func(c *api.Config) { c.Auth.OIDC = auth.OIDC{} }, 401},
 	} {

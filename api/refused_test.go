@@ -12,7 +12,7 @@ import (
 
 const refusedOrigins = "/api/v1/refused-origins"
 
-// newTestAPIWithRefusals is a gate that has refused something.
+// newTestAPIWithRefusals returns an API with recorded refusals of two tenants.
 func newTestAPIWithRefusals(t *testing.T) *testAPI {
 	g := newTestAPI(t)
 	g.config.Refusals = &refusals.Recent{}
@@ -42,7 +42,7 @@ func TestRefusedOrigins_ReturnsOwnTenantWithNearestEntry(t *testing.T) {
 		`{"origin":"https://own.example","reason":"origin_not_listed","count":1,"first":"2026-01-02T01:04:05Z","last":"2026-01-02T01:04:05Z",` +
 		`"path":"/own.js","ownHost":true}]}`
 	if got.status != http.StatusOK || got.body != want {
-		t.Errorf("%d\n got %s\nwant %s", got.status, got.body, want)
+		t.Errorf("status %d, want 200\n got %s\nwant %s", got.status, got.body, want)
 	}
 }
 
@@ -64,20 +64,20 @@ func TestRefusedOrigins_RequiresAdministrator(t *testing.T) {
 		{"GET", refusedOrigins + "/../web-integrations", adminToken, http.StatusNotFound},
 	} {
 		if got := g.send(request{method: c.method, path: c.path, token: c.token}); got.status != c.status {
-			t.Errorf("%s %s with %s: %d, want %d", c.method, c.path, c.token, got.status, c.status)
+			t.Errorf("%s %s with token %s: status %d, want %d", c.method, c.path, c.token, got.status, c.status)
 		}
 	}
 }
 
 func TestRefusedOrigins_EmptyReturnsEmptyArray(t *testing.T) {
 	if got := newTestAPI(t).send(request{path: refusedOrigins}); got.status != http.StatusOK || got.body != `{"data":[]}` {
-		t.Errorf("%d %s", got.status, got.body)
+		t.Errorf("status %d, body %s, want an empty array", got.status, got.body)
 	}
 }
 
-// An origin that is listed has no nearest entry: its method or header is what is refused.
+// If the method or the header was refused, no entry would change that.
 func TestRefusedOrigins_OmitsNearestEntryForMethodAndHeader(t *testing.T) {
-	for reason, told := range map[origins.Reason]bool{
+	for reason, want := range map[origins.Reason]bool{
 		origins.OriginNotInWebIntegration: true,
 		origins.MethodNotAllowed:          false,
 		origins.HeaderNotAllowed:          false,
@@ -87,8 +87,8 @@ func TestRefusedOrigins_OmitsNearestEntryForMethodAndHeader(t *testing.T) {
 		g.serve(func(h http.Handler) http.Handler { return h })
 		g.create("n", "https://a.example")
 		g.config.Refusals.Record("acme", refusals.Request{Origin: "https://a.example", Reason: reason, Path: "/", Time: time.Now()})
-		if got := g.send(request{path: refusedOrigins}); strings.Contains(got.body, "nearest") != told {
-			t.Errorf("%s: nearest is told %v, want %v: %s", reason, !told, told, got.body)
+		if got := g.send(request{path: refusedOrigins}); strings.Contains(got.body, "nearest") != want {
+			t.Errorf("%s: has nearest: %v, want %v: %s", reason, !want, want, got.body)
 		}
 	}
 }

@@ -36,8 +36,8 @@ func TestAccessToken_AcceptsEveryAsymmetricAlgorithm(t *testing.T) {
 	}
 }
 
-// symmetricSecrets are what somebody who knows a public key might take for the secret
-// of a symmetric algorithm.
+// symmetricSecrets returns the encodings of a public key that an attacker might use
+// as the secret of a symmetric algorithm.
 func symmetricSecrets(t *testing.T, key jose.JSONWebKey) map[string][]byte {
 	t.Helper()
 	public := key.Public().Key
@@ -97,31 +97,31 @@ func TestAccessToken_ValidatesHeader(t *testing.T) {
 		header map[string]any
 		want   int
 	}{
-		{"only what has to be there", first, nil, 200},
+		{"required parameters only", first, nil, 200},
 		{"type JWT", first, map[string]any{"typ": "JWT"}, 200},
 		{"type at+jwt", first, map[string]any{"typ": "at+jwt"}, 200},
-		{"its media type", first, map[string]any{"typ": "application/AT+JWT"}, 200},
-		{"parameters of no meaning here", first, map[string]any{"x": 1, "jku": "https://evil.example/keys"}, 200},
+		{"type as a media type", first, map[string]any{"typ": "application/AT+JWT"}, 200},
+		{"unused parameters", first, map[string]any{"x": 1, "jku": "https://evil.example/keys"}, 200},
 
 		{"a logout token", first, map[string]any{"typ": "logout+jwt"}, 401},
-		{"a type that is no string", first, map[string]any{"typ": 1}, 401},
+		{"type not a string", first, map[string]any{"typ": 1}, 401},
 		{"critical parameters", first, map[string]any{"crit": []string{"x"}, "x": 1}, 401},
-		{"critical parameters that libraries know", first, map[string]any{"crit": []string{"b64"}, "b64": true}, 401},
-		{"critical parameters that are null", first, map[string]any{"crit": nil}, 401},
-		{"no critical parameters", first, map[string]any{"crit": []string{}}, 401},
-		{"critical parameters in a string", first, map[string]any{"crit": "exp"}, 401},
-		{"a number of critical parameters", first, map[string]any{"crit": 0}, 401},
-		{"critical parameters as keys", first, map[string]any{"crit": map[string]any{}}, 401},
-		{"critical parameters of no name", first, map[string]any{"crit": []any{1, nil}}, 401},
-		{"doubled critical parameters", first, map[string]any{"crit": []string{"x", "x"}, "x": 1}, 401},
-		{"critical parameters that are not there", first, map[string]any{"crit": []string{"x"}}, 401},
-		{"an encoded payload, as it says", first, map[string]any{"b64": true}, 200},
-		{"a type that is null", first, map[string]any{"typ": nil}, 401},
-		{"an empty type", first, map[string]any{"typ": ""}, 401},
-		{"another key of that name", other, nil, 401},
-		{"the key is another of the issuer", misnamed, nil, 401},
-		{"no key is named, of several", unnamed, nil, 401},
-		{"an algorithm that the key is not for", renamed, nil, 401},
+		{"critical parameter that libraries know", first, map[string]any{"crit": []string{"b64"}, "b64": true}, 401},
+		{"crit null", first, map[string]any{"crit": nil}, 401},
+		{"crit empty", first, map[string]any{"crit": []string{}}, 401},
+		{"crit a string", first, map[string]any{"crit": "exp"}, 401},
+		{"crit a number", first, map[string]any{"crit": 0}, 401},
+		{"crit an object", first, map[string]any{"crit": map[string]any{}}, 401},
+		{"crit without strings", first, map[string]any{"crit": []any{1, nil}}, 401},
+		{"crit with duplicates", first, map[string]any{"crit": []string{"x", "x"}, "x": 1}, 401},
+		{"critical parameter missing", first, map[string]any{"crit": []string{"x"}}, 401},
+		{"b64 true", first, map[string]any{"b64": true}, 200},
+		{"type null", first, map[string]any{"typ": nil}, 401},
+		{"type empty", first, map[string]any{"typ": ""}, 401},
+		{"another key of the same name", other, nil, 401},
+		{"name of another key", misnamed, nil, 401},
+		{"no key name, several keys", unnamed, nil, 401},
+		{"algorithm that does not match the key", renamed, nil, 401},
 		{"the key in the header", other, map[string]any{"jwk": other.Public()}, 401},
 		{"an unknown key", newES256Key(t, "third"), nil, 401},
 	} {
@@ -131,7 +131,7 @@ func TestAccessToken_ValidatesHeader(t *testing.T) {
 	}
 }
 
-// What jose's signer would not write.
+// These headers are built by hand because jose's signer does not write them.
 func TestAccessToken_RefusesInvalidHeaders(t *testing.T) {
 	i := newTestIssuer(t)
 	acme := i.api()
@@ -152,23 +152,23 @@ func TestAccessToken_RefusesInvalidHeaders(t *testing.T) {
 		rule, header string
 		want         int
 	}{
-		{"a usual one", `{"alg":"ES256","kid":"first"}`, 200},
-		{"without a key's name, of one", `{"alg":"ES256"}`, 200},
-		{"a payload that is not encoded", `{"alg":"ES256","kid":"first","b64":false}`, 401},
-		{"the same, critical", `{"alg":"ES256","kid":"first","b64":false,"crit":["b64"]}`, 401},
-		{"an encoding that is null", `{"alg":"ES256","kid":"first","b64":null}`, 401},
-		{"an encoding in a string", `{"alg":"ES256","kid":"first","b64":"true"}`, 401},
-		{"a key's name that is null", `{"alg":"ES256","kid":null}`, 401},
-		{"a key's name that is a number", `{"alg":"ES256","kid":1}`, 401},
-		{"a list of keys' names", `{"alg":"ES256","kid":["first"]}`, 401},
-		{"a list of algorithms", `{"alg":["ES256"],"kid":"first"}`, 401},
-		{"an algorithm that is null", `{"alg":null,"kid":"first"}`, 401},
-		{"no algorithm", `{"kid":"first"}`, 401},
-		{"the algorithm in another case", `{"ALG":"ES256","kid":"first"}`, 401},
-		{"a doubled algorithm", `{"alg":"ES256","alg":"ES256","kid":"first"}`, 401},
-		{"a doubled parameter of no meaning", `{"alg":"ES256","kid":"first","x":1,"x":1}`, 401},
-		{"a parameter doubled within another", `{"alg":"ES256","kid":"first","x":{"y":1,"y":2}}`, 401},
-		{"critical parameters twice", `{"alg":"ES256","kid":"first","crit":null,"crit":["x"]}`, 401},
+		{"valid header", `{"alg":"ES256","kid":"first"}`, 200},
+		{"no key name, one key", `{"alg":"ES256"}`, 200},
+		{"b64 false", `{"alg":"ES256","kid":"first","b64":false}`, 401},
+		{"b64 false and critical", `{"alg":"ES256","kid":"first","b64":false,"crit":["b64"]}`, 401},
+		{"b64 null", `{"alg":"ES256","kid":"first","b64":null}`, 401},
+		{"b64 a string", `{"alg":"ES256","kid":"first","b64":"true"}`, 401},
+		{"kid null", `{"alg":"ES256","kid":null}`, 401},
+		{"kid a number", `{"alg":"ES256","kid":1}`, 401},
+		{"kid a list", `{"alg":"ES256","kid":["first"]}`, 401},
+		{"alg a list", `{"alg":["ES256"],"kid":"first"}`, 401},
+		{"alg null", `{"alg":null,"kid":"first"}`, 401},
+		{"no alg", `{"kid":"first"}`, 401},
+		{"alg in another case", `{"ALG":"ES256","kid":"first"}`, 401},
+		{"duplicate alg", `{"alg":"ES256","alg":"ES256","kid":"first"}`, 401},
+		{"duplicate unused parameter", `{"alg":"ES256","kid":"first","x":1,"x":1}`, 401},
+		{"duplicate member of a parameter", `{"alg":"ES256","kid":"first","x":{"y":1,"y":2}}`, 401},
+		{"duplicate crit", `{"alg":"ES256","kid":"first","crit":null,"crit":["x"]}`, 401},
 		{"invalid UTF-8", "{\"alg\":\"ES256\",\"kid\":\"first\",\"x\":\"\xff\"}", 401},
 		{"trailing data", `{"alg":"ES256","kid":"first"}{}`, 401},
 		{"a list", `[{"alg":"ES256","kid":"first"}]`, 401},
@@ -194,17 +194,17 @@ func TestAccessToken_RefusesTamperedTokens(t *testing.T) {
 	parts := strings.Split(good, ".")
 	other := strings.Split(i.token(t, changes{"sub": "mallory"}), ".")
 	for rule, token := range map[string]string{
-		"another's claims":         parts[0] + "." + other[1] + "." + parts[2],
-		"another's signature":      parts[0] + "." + parts[1] + "." + other[2],
-		"no signature":             parts[0] + "." + parts[1] + ".",
-		"no claims":                parts[0] + ".." + parts[2],
-		"no header":                "." + parts[1] + "." + parts[2],
-		"two parts":                parts[0] + "." + parts[1],
-		"four parts":               good + "." + parts[2],
-		"five parts, as encrypted": good + ".." + parts[2],
-		"padding":                  good + "=",
-		"a character in front":     "A" + good,
-		"a signature cut in half":  good[:len(good)-40],
+		"claims of another token":    parts[0] + "." + other[1] + "." + parts[2],
+		"signature of another token": parts[0] + "." + parts[1] + "." + other[2],
+		"no signature":               parts[0] + "." + parts[1] + ".",
+		"no claims":                  parts[0] + ".." + parts[2],
+		"no header":                  "." + parts[1] + "." + parts[2],
+		"two parts":                  parts[0] + "." + parts[1],
+		"four parts":                 good + "." + parts[2],
+		"five parts":                 good + ".." + parts[2],
+		"padding":                    good + "=",
+		"a character in front":       "A" + good,
+		"truncated signature":        good[:len(good)-40],
 	} {
 		if got := (request{path: collection, token: token}).sendTo(t, acme); got.status != 401 {
 			t.Errorf("%s: %d", rule, got.status)

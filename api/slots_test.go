@@ -16,9 +16,10 @@ import (
 	"originwarden/store"
 )
 
-// storeWithLongPage is a store whose pages have one web integration of so many bytes.
+// storeWithLongPage returns a store whose pages contain one web integration of
+// about the given size.
 func storeWithLongPage(bytes int) *hooks {
-	h := empty()
+	h := emptyStore()
 	h.page = func(context.Context, string, store.Query) (store.Page, error) {
 		entries := make([]string, 0, bytes/1000)
 		for range bytes / 1000 {
@@ -29,8 +30,8 @@ func storeWithLongPage(bytes int) *hooks {
 	return h
 }
 
-// stalledConn is the connection of a client that reads nothing and sends nothing, until
-// its deadline.
+// stalledConn is the connection of a client that neither reads nor sends. Reads
+// and writes block until a deadline is set.
 type stalledConn struct {
 	*httptest.ResponseRecorder
 	ended chan struct{}
@@ -53,14 +54,15 @@ func (d *stalledConn) SetReadDeadline(time.Time) error { d.disconnect(); return 
 
 func (d *stalledConn) disconnect() { d.once.Do(func() { close(d.ended) }) }
 
-// stalledClients is requests of clients that are deaf, and what all requests came to.
+// stalledClients sends requests whose clients stall, and counts the outcomes of
+// all requests.
 type stalledClients struct {
 	t       *testing.T
 	running sync.WaitGroup
 	mu      sync.Mutex
 	over    bool
 	clients []*stalledConn
-	limits  map[string]int // outcomes by their limit
+	limits  map[string]int // number of outcomes by Outcome.Limit
 }
 
 func (c *stalledClients) observe(_ context.Context, o api.Outcome) {
@@ -69,8 +71,8 @@ func (c *stalledClients) observe(_ context.Context, o api.Outcome) {
 	c.limits[o.Limit]++
 }
 
-// send sends r n times at once, each again when it is answered or cut off if
-// that keeps on.
+// send sends n requests concurrently. If repeat is true, each one is sent again
+// when it ends.
 func (c *stalledClients) send(handler http.Handler, r request, n int, repeat bool) {
 	for range n {
 		c.running.Go(func() {
@@ -81,7 +83,7 @@ func (c *stalledClients) send(handler http.Handler, r request, n int, repeat boo
 	synctest.Wait()
 }
 
-// sendOnce reports whether the test goes on.
+// sendOnce sends r once. It reports false after end was called.
 func (c *stalledClients) sendOnce(handler http.Handler, r request) bool {
 	d := newStalledConn()
 	c.mu.Lock()
@@ -104,7 +106,7 @@ func (c *stalledClients) sendOnce(handler http.Handler, r request) bool {
 	return true
 }
 
-// end has all hang up.
+// end disconnects all clients and waits for their requests.
 func (c *stalledClients) end() {
 	c.mu.Lock()
 	c.over = true
@@ -115,7 +117,8 @@ func (c *stalledClients) end() {
 	c.running.Wait()
 }
 
-// took is how long handler takes to answer r to somebody who reads, with want.
+// measure sends r from a client that reads, checks the status and returns how long
+// the response took.
 func (c *stalledClients) measure(handler http.Handler, r request, want int) time.Duration {
 	c.t.Helper()
 	begin := time.Now()
@@ -125,8 +128,8 @@ func (c *stalledClients) measure(handler http.Handler, r request, want int) time
 	return time.Since(begin)
 }
 
-// newStalledClients is the API over a store, on acme's and globex's hosts, without limits
-// of rate.
+// newStalledClients returns clients of an API over h, on the hosts of acme and
+// globex, without rate limits.
 func newStalledClients(t *testing.T, h *hooks) (c *stalledClients, acme, globex http.Handler) {
 	c = &stalledClients{t: t, limits: map[string]int{}}
 	config := newConfig(h)
@@ -146,14 +149,14 @@ func TestResponse_ToStalledClientIsAbortedIfAnotherRequestWaits(t *testing.T) {
 		c, acme, globex := newStalledClients(t, storeWithLongPage(1<<20))
 		c.send(acme, longRead, 4, false)
 		if took := c.measure(globex, request{path: collection, token: otherToken}, 200); took != 0 {
-			t.Errorf("another tenant waited for %s", took)
+			t.Errorf("a request to another tenant took %s, want 0s", took)
 		}
-		time.Sleep(25 * time.Second) // nobody else wants their places
+		time.Sleep(25 * time.Second) // no other request waits for a slot
 		if c.limits[api.LimitInFlight] != 0 {
-			t.Errorf("%d were cut off that nobody waited for", c.limits[api.LimitInFlight])
+			t.Errorf("%d requests were aborted though none waited", c.limits[api.LimitInFlight])
 		}
 		if took := c.measure(acme, readRequest, 200); took > time.Second {
-			t.Errorf("after readers that read nothing for long, one that reads waited for %s", took)
+			t.Errorf("a request after stalled ones took %s, want at most 1s", took)
 		}
 		c.running.Wait()
 		if c.limits[api.LimitInFlight] != 4 {
@@ -162,7 +165,7 @@ func TestResponse_ToStalledClientIsAbortedIfAnotherRequestWaits(t *testing.T) {
 	})
 }
 
-// slowStalledConn is deaf, and does not notice a deadline at once.
+// slowStalledConn is a stalledConn that ignores the first two write deadlines.
 type slowStalledConn struct {
 	*stalledConn
 	deadlines int
@@ -186,7 +189,7 @@ func TestResponse_AbortIsRepeatedUntilWriteEnds(t *testing.T) {
 		}
 		time.Sleep(3 * time.Second)
 		if took := c.measure(acme, readRequest, 200); took != 1500*time.Millisecond {
-			t.Errorf("one that reads waited for %s", took)
+			t.Errorf("a request took %s, want 1.5s", took)
 		}
 		c.running.Wait()
 	})
@@ -199,10 +202,10 @@ func TestResponse_IsSentThoughStalledClientsOutnumberSlots(t *testing.T) {
 		c.send(acme, longRead, 20, true)
 		for range 10 {
 			if took := c.measure(acme, readRequest, 200); took > 3*time.Second {
-				t.Errorf("it took %s", took)
+				t.Errorf("a request took %s, want at most 3s", took)
 			}
 			if took := c.measure(globex, request{path: collection, token: otherToken}, 200); took != 0 {
-				t.Errorf("at another tenant it took %s", took)
+				t.Errorf("a request to another tenant took %s, want 0s", took)
 			}
 		}
 	})
@@ -214,12 +217,12 @@ func TestResponse_ShortNeedsNoSlot(t *testing.T) {
 		defer c.end()
 		c.send(acme, longRead, 50, false)
 		if took := c.measure(acme, readRequest, 200); took != 0 {
-			t.Errorf("it took %s", took)
+			t.Errorf("a request took %s, want 0s", took)
 		}
 	})
 }
 
-// concurrencyCounter is how many are somewhere at once, and how many were at most.
+// concurrencyCounter counts what is running, and the most that ran at once.
 type concurrencyCounter struct {
 	mu        sync.Mutex
 	now, most map[string]int
@@ -234,7 +237,7 @@ func (g *concurrencyCounter) add(what string, n int) {
 
 func TestRead_WaitsForSlotThenReturns429(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, inStore := empty(), concurrencyCounter{now: map[string]int{}, most: map[string]int{}}
+		h, inStore := emptyStore(), concurrencyCounter{now: map[string]int{}, most: map[string]int{}}
 		h.page = func(_ context.Context, tenant string, _ store.Query) (store.Page, error) {
 			inStore.add(tenant, 1)
 			inStore.add("all", 1)
@@ -255,28 +258,28 @@ func TestRead_WaitsForSlotThenReturns429(t *testing.T) {
 		}
 		running.Wait()
 		if inStore.most["all"] != 16 || inStore.most["t0"] > 4 {
-			t.Errorf("the store was read by %v at once", inStore.most)
+			t.Errorf("concurrent reads of the store: %v, want 16 in all and at most 4 of t0", inStore.most)
 		}
-		if statuses.now["200 "] != 32 || statuses.now["429 1"] != 28 { // in 5 s there are two turns
-			t.Errorf("answers %v", statuses.now)
+		if statuses.now["200 "] != 32 || statuses.now["429 1"] != 28 { // two rounds of reads fit into the 5 s that a request waits
+			t.Errorf("statuses %v", statuses.now)
 		}
 	})
 }
 
 func TestUpload_StalledReleasesItsSlot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, acme, _ := newStalledClients(t, empty())
+		c, acme, _ := newStalledClients(t, emptyStore())
 		c.send(acme, longUpload, 4, false)
 		if took := c.measure(acme, readRequest, 200); took != 0 {
-			t.Errorf("a read took %s", took)
+			t.Errorf("a read took %s, want 0s", took)
 		}
 		if took := c.measure(acme, writeRequest, 201); took != 0 {
-			t.Errorf("a short write took %s", took)
+			t.Errorf("a short write took %s, want 0s", took)
 		}
 		long := writeRequest
 		long.body = `{"name":"n"` + strings.Repeat(" ", 100_000) + "}"
 		if took := c.measure(acme, long, 201); took > 3*time.Second {
-			t.Errorf("another upload took %s", took)
+			t.Errorf("another upload took %s, want at most 3s", took)
 		}
 		c.running.Wait()
 		if c.limits[api.LimitInFlight] == 0 {
@@ -285,13 +288,14 @@ func TestUpload_StalledReleasesItsSlot(t *testing.T) {
 	})
 }
 
-// createRequest is of a web integration with an entry a thousand times.
+// createRequest returns a request that creates a web integration with 1000 copies
+// of entry.
 func createRequest(entry string) request {
 	body := `{"name":"n","validOrigins":["` + strings.Repeat(entry+`","`, 999) + entry + `"]}`
 	return request{method: "POST", path: collection, body: body}
 }
 
-// writeSizeRecorder notes the longest write.
+// writeSizeRecorder records the size of the longest write.
 type writeSizeRecorder struct {
 	*httptest.ResponseRecorder
 	longest int
@@ -318,13 +322,13 @@ func TestResponse_IsWrittenInChunks(t *testing.T) {
 	}{
 		{"a page", readRequest, 900_000},
 		{"a web integration", request{path: collection + "/" + store.NewID()}, 900_000},
-		{"what was created", createRequest("https://" + strings.Repeat("a.", 90) + "example"), 190_000},
-		{"what is wrong with each entry", createRequest("x"), 200_000},
+		{"a created web integration", createRequest("https://" + strings.Repeat("a.", 90) + "example"), 190_000},
+		{"an error for each entry", createRequest("x"), 200_000},
 	} {
 		w := &writeSizeRecorder{ResponseRecorder: httptest.NewRecorder()}
 		acme.ServeHTTP(w, tt.asked.build(t, "http://acme.example"))
 		if w.Body.Len() < tt.least || w.longest > 64<<10 {
-			t.Errorf("%s: %d, %d bytes in writes of up to %d", tt.rule, w.Code, w.Body.Len(), w.longest)
+			t.Errorf("%s: status %d, %d bytes in writes of up to %d", tt.rule, w.Code, w.Body.Len(), w.longest)
 		}
 	}
 }

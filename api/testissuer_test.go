@@ -27,15 +27,15 @@ type testIssuer struct {
 	url string
 
 	mu      sync.Mutex
-	keys    []jose.JSONWebKey // that it signs with and publishes
-	serve   http.HandlerFunc  // in place of publish
-	fetched int               // how often its keys were
-	asked   int               // how often it was asked anything
+	keys    []jose.JSONWebKey // the first one signs; all are published
+	serve   http.HandlerFunc  // replaces publish if not nil
+	fetched int               // number of requests for the keys
+	asked   int               // number of all requests
 }
 
 const audience = "https://api.example"
 
-// newTestIssuer starts an issuer that signs with an elliptic key named "first".
+// newTestIssuer starts an issuer that signs with an ES256 key named "first".
 func newTestIssuer(t testing.TB) *testIssuer {
 	t.Helper()
 	i := &testIssuer{keys: []jose.JSONWebKey{newES256Key(t, "first")}}
@@ -59,7 +59,7 @@ func (i *testIssuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	serve(w, r)
 }
 
-// publish answers as an issuer that works.
+// publish serves the discovery document and the keys.
 func (i *testIssuer) publish(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path != "/keys" {
 		json.NewEncoder(w).Encode(map[string]string{"issuer": i.url, "jwks_uri": i.url + "/keys"})
@@ -74,14 +74,14 @@ func (i *testIssuer) publish(w http.ResponseWriter, r *http.Request) {
 	json.NewEncoder(w).Encode(set)
 }
 
-// answers has the issuer answer by serve, or publish if that is nil.
+// setHandler makes the issuer respond with serve, or with publish if serve is nil.
 func (i *testIssuer) setHandler(serve http.HandlerFunc) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.serve = serve
 }
 
-// closeConnection is an issuer of which nobody gets a byte.
+// closeConnection closes the connection without a response.
 func closeConnection(w http.ResponseWriter, _ *http.Request) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err == nil {
@@ -89,42 +89,44 @@ func closeConnection(w http.ResponseWriter, _ *http.Request) {
 	}
 }
 
-// rotate has the issuer sign with keys and publish no others.
+// rotate replaces the keys of the issuer. The first one signs.
 func (i *testIssuer) rotate(keys ...jose.JSONWebKey) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.keys = keys
 }
 
-// fetches is how often the keys were fetched until now.
+// fetches returns how often the keys were fetched.
 func (i *testIssuer) fetches() int {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.fetched
 }
 
-// calls is how often the issuer was asked anything until now.
+// calls returns the number of requests to the issuer.
 func (i *testIssuer) calls() int {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.asked
 }
 
-// config is for an API over an empty store that takes the issuer's tokens.
+// config returns the configuration of an API over an empty store that accepts the
+// issuer's tokens.
 func (i *testIssuer) config() api.Config {
-	c := newConfig(empty())
+	c := newConfig(emptyStore())
 	c.Auth.OIDC = auth.OIDC{Issuer: i.url, Audience: audience}
 	return c
 }
 
 func (i *testIssuer) api() http.Handler { return api.New(i.config()).Tenant("acme") }
 
+// changes are claims that replace the default ones.
 type changes map[string]any
 
-// absent is the value of a claim that is taken out.
+// absent is the value of a claim that is removed.
 const absent = "\x00absent"
 
-// claims are those of an administrator of acme, with changes.
+// claims returns the claims of an administrator of acme, with changes.
 func (i *testIssuer) claims(changed changes) []byte {
 	all := map[string]any{
 		"iss": i.url, "aud": audience, "sub": "alice", "tenantId": "acme", "roles": []string{"TenantAdmin"},
@@ -139,7 +141,7 @@ func (i *testIssuer) claims(changed changes) []byte {
 	return payload
 }
 
-// token is a good one with changes, signed with the issuer's first key.
+// token returns a valid token with changes, signed with the issuer's first key.
 func (i *testIssuer) token(t testing.TB, changed changes) string {
 	t.Helper()
 	i.mu.Lock()
@@ -148,8 +150,8 @@ func (i *testIssuer) token(t testing.TB, changed changes) string {
 	return signToken(t, key, i.claims(changed), nil)
 }
 
-// signToken is a token of payload by key, whose algorithm and name are in the
-// header unless that says otherwise.
+// signToken signs payload with key. The algorithm and the key's name are in the
+// header unless header replaces them.
 func signToken(t testing.TB, key jose.JSONWebKey, payload []byte, header map[string]any) string {
 	t.Helper()
 	options := &jose.SignerOptions{}
@@ -171,7 +173,7 @@ func signToken(t testing.TB, key jose.JSONWebKey, payload []byte, header map[str
 	return token
 }
 
-// encodeToken is a token of any header, payload and signature.
+// encodeToken encodes a token with any header, payload and signature.
 func encodeToken(header string, payload, signature []byte) string {
 	encode := base64.RawURLEncoding.EncodeToString
 	return encode([]byte(header)) + "." + encode(payload) + "." + encode(signature)
@@ -200,7 +202,7 @@ func newEd25519Key(t testing.TB, name string) jose.JSONWebKey {
 	return newJWK(name, key, jose.EdDSA)
 }
 
-// sharedRSAKey makes one key of all that the tests need, because that takes long.
+// sharedRSAKey generates one RSA key for all tests, because generating is slow.
 var sharedRSAKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
 
 func newRSAKey(t testing.TB, name string, algorithm jose.SignatureAlgorithm) jose.JSONWebKey {
