@@ -164,7 +164,7 @@ func TestAuthorization_AllowsReaderOnlyToRead(t *testing.T) {
 	} {
 		tt.r.token = readerToken
 		if got := g.send(tt.r); got.status != tt.want || tt.want == 403 && got.problems(t) != "WEBINTEGRATIONS_FORBIDDEN" {
-			t.Errorf("%s %s: %d %s, want %d", tt.r.method, tt.r.path, got.status, got.body, tt.want)
+			t.Errorf("%s %s: status %d: %s, want status %d", tt.r.method, tt.r.path, got.status, got.body, tt.want)
 		}
 	}
 }

@@ -60,7 +60,7 @@ func benchServe(t testing.TB, handler http.Handler, r *http.Request, want int) {
 	w := httptest.NewRecorder()
 	handler.ServeHTTP(w, r)
 	if w.Code != want {
-		t.Fatalf("%d %s", w.Code, w.Body)
+		t.Fatalf("status %d: %s", w.Code, w.Body)
 	}
 }
 

@@ -147,7 +147,7 @@ func TestWrite_ReloadsListAfterUnknownOutcome(t *testing.T) {
 			}
 			tt.fail(g.store)
 			if got := g.send(tt.write(id)); got.status != http.StatusServiceUnavailable {
-				t.Fatalf("%d %s", got.status, got.body)
+				t.Fatalf("status %d: %s", got.status, got.body)
 			}
 			<-changed // by the creation
 			<-changed // by the unknown outcome

@@ -100,7 +100,7 @@ func (g *testAPI) addOrigin(id, origin string) {
 			return
 		}
 		if got.status != http.StatusPreconditionFailed {
-			g.t.Errorf("%d %s", got.status, got.body)
+			g.t.Errorf("status %d: %s", got.status, got.body)
 			return
 		}
 	}

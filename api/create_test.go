@@ -26,7 +26,7 @@ func TestCreate_ReturnsObjectWithSelfLink(t *testing.T) {
 		`"validOrigins":["https://thirdPartyApp.com","HTTP://localhost:80/","https://thirdPartyApp.com"],"links":{"self":{"href":"%s"}}}`,
 		made.ID, "\u2028", times, times, self)
 	if got.status != http.StatusCreated || got.body != want {
-		t.Errorf("%d %s\nwant 201 %s", got.status, got.body, want)
+		t.Errorf("status %d: %s\nwant 201 %s", got.status, got.body, want)
 	}
 	if !regexp.MustCompile(`^[A-Za-z0-9_-]{32}$`).MatchString(made.ID) {
 		t.Errorf("id %q", made.ID)
@@ -81,7 +81,7 @@ func TestCreate_WithoutOriginsReturnsEmptyArray(t *testing.T) {
 	g := newTestAPI(t)
 	got := g.send(request{method: "POST", path: collection, body: `{"name":"n"}`})
 	if got.status != http.StatusCreated || !strings.Contains(got.body, `"validOrigins":[]`) {
-		t.Errorf("%d %s", got.status, got.body)
+		t.Errorf("status %d: %s", got.status, got.body)
 	}
 }
 
@@ -157,7 +157,7 @@ func TestCreate_ValidatesBody(t *testing.T) {
 		t.Run(tt.rule, func(t *testing.T) {
 			got := g.send(request{method: "POST", path: collection, body: tt.body})
 			if got.status != http.StatusBadRequest || got.problems(t) != tt.want {
-				t.Errorf("%d %s\nwant 400 %s", got.status, got.body, tt.want)
+				t.Errorf("status %d: %s\nwant 400 %s", got.status, got.body, tt.want)
 			}
 			if detail := got.document(t).Errors[0].Detail; tt.want == unreadable && detail != "Error parsing request body" {
 				t.Errorf("detail %q", detail)
@@ -179,7 +179,7 @@ func TestCreate_AcceptsValuesAtTheLimits(t *testing.T) {
 		"body of maximum size":      `{"name":"n"}` + strings.Repeat(" ", 4096-len(`{"name":"n"}`)),
 	} {
 		if got := g.send(request{method: "POST", path: collection, body: body}); got.status != http.StatusCreated {
-			t.Errorf("%s: %d %s", rule, got.status, got.body)
+			t.Errorf("%s: status %d: %s", rule, got.status, got.body)
 		}
 	}
 }
@@ -211,11 +211,11 @@ func TestTimes_AreStoredAsWholeSecondsInUTC(t *testing.T) {
 		serve(t, handler, request{method: "PATCH", path: collection + "/" + store.NewID(), body: `[{"op":"replace","path":"/name","value":"m"}]`}.build(t, "http://acme.example"))
 	})
 	if len(kept) != 3 {
-		t.Fatalf("kept %v", kept)
+		t.Fatalf("stored times %v", kept)
 	}
 	for _, at := range kept {
 		if at.Nanosecond() != 0 || at.Location() != time.UTC {
-			t.Errorf("kept %v", at)
+			t.Errorf("stored times %v", at)
 		}
 	}
 }
@@ -232,13 +232,13 @@ func TestStoreLimits_Return400(t *testing.T) {
 	} {
 		got := g.send(tt.r)
 		if got.status != http.StatusBadRequest || got.problems(t) != tt.problem || !strings.Contains(got.document(t).Errors[0].Detail, tt.detailHas) {
-			t.Errorf("%d %s", got.status, got.body)
+			t.Errorf("status %d: %s", got.status, got.body)
 		}
 	}
 	g.create("m")
 	got := g.send(request{method: "POST", path: collection, body: `{"name":"o"}`})
 	if got.status != http.StatusBadRequest || got.problems(t) != "BAD_REQUEST" || !strings.Contains(got.body, "2 web integrations") {
-		t.Errorf("%d %s", got.status, got.body)
+		t.Errorf("status %d: %s", got.status, got.body)
 	}
 	if loads := g.lists.Stats(); loads.Loads != 0 {
 		t.Errorf("a refused write reloaded the list: %+v", loads)

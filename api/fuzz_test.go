@@ -78,7 +78,7 @@ func FuzzCreate(f *testing.F) {
 		}}), "POST", collection, body)
 		if kept == nil {
 			if got.status != http.StatusBadRequest && got.status != http.StatusRequestEntityTooLarge {
-				t.Errorf("%d %s for %q", got.status, got.body, body)
+				t.Errorf("status %d: %s for %q", got.status, got.body, body)
 			}
 			return
 		}
@@ -94,7 +94,7 @@ func FuzzCreate(f *testing.F) {
 			t.Errorf("stored %+v from %q, which encoding/json decodes as %+v, %v", kept, body, same, err)
 		}
 		if got.status != http.StatusCreated || got.integration(t).Name != kept.Name {
-			t.Errorf("%d %s", got.status, got.body)
+			t.Errorf("status %d: %s", got.status, got.body)
 		}
 	})
 }
@@ -127,7 +127,7 @@ func FuzzPatch(f *testing.F) {
 				t.Errorf("%q was refused but applied: %s", body, got.body)
 			}
 		default:
-			t.Errorf("%d %s for %q", got.status, got.body, body)
+			t.Errorf("status %d: %s for %q", got.status, got.body, body)
 		}
 		if !edited && (after.Name != before.Name || !after.LastUpdated.IsZero()) {
 			t.Errorf("%q was refused but changed the web integration: %+v", body, after)
@@ -191,7 +191,7 @@ func parseQuery(t *testing.T, raw string) (queryResult, bool) {
 		return a, false
 	}
 	if err := json.Unmarshal([]byte(got.body), &a.links); err != nil || got.status != http.StatusOK {
-		t.Fatalf("%d %s for %q: %v", got.status, got.body, raw, err)
+		t.Fatalf("status %d: %s for %q: %v", got.status, got.body, raw, err)
 	}
 	return a, true
 }
@@ -216,10 +216,10 @@ func FuzzAuthorization(f *testing.F) {
 		switch {
 		case strings.EqualFold(scheme, "bearer") && token == otherToken:
 			if got.status != http.StatusForbidden {
-				t.Errorf("%q: %d", line, got.status)
+				t.Errorf("%q: status %d", line, got.status)
 			}
 		case known && got.status != http.StatusOK, !known && got.status != http.StatusUnauthorized:
-			t.Errorf("%q: %d", line, got.status)
+			t.Errorf("%q: status %d", line, got.status)
 		}
 	})
 }

@@ -46,7 +46,7 @@ func TestIssuer_DownAtStartDoesNotAffectStaticTokens(t *testing.T) {
 		for range 10 { // not counted as failed authentication
 			got := i.readRequest(t).sendTo(t, acme)
 			if got.status != 503 || got.problems(t) != "ISSUER_UNAVAILABLE" || got.header.Get("Retry-After") != "5" {
-				t.Errorf("%d %v %s", got.status, got.header, got.body)
+				t.Errorf("status %d, headers %v: %s", got.status, got.header, got.body)
 			}
 		}
 		if i.calls() != 1 || log.len() != 1 {

@@ -72,7 +72,7 @@ func TestKeys_UnknownKeyAtStartFetchesOnce(t *testing.T) {
 	stranger := request{path: collection, token: signToken(t, newES256Key(t, "stranger"), i.claims(nil), nil)}
 	stranger.expectStatuses(t, i.api(), 401)
 	if i.fetches() != 1 {
-		t.Errorf("%d fetches", i.fetches())
+		t.Errorf("%d fetches of the keys", i.fetches())
 	}
 }
 
@@ -82,7 +82,7 @@ func TestKeys_InvalidSignatureOfKnownKeyFetchesNothing(t *testing.T) {
 	i.readRequest(t).expectStatuses(t, acme, 200)
 	request{path: collection, token: signToken(t, newES256Key(t, "first"), i.claims(nil), nil)}.expectStatuses(t, acme, 401)
 	if i.fetches() != 1 {
-		t.Errorf("%d fetches", i.fetches())
+		t.Errorf("%d fetches of the keys", i.fetches())
 	}
 }
 
@@ -100,7 +100,7 @@ func TestKeys_WithdrawnKeyExpiresAfterTenMinutes(t *testing.T) {
 		late.expectStatuses(t, acme, 401)
 		i.readRequest(t).expectStatuses(t, acme, 200)
 		if i.fetches() != 2 {
-			t.Errorf("%d fetches", i.fetches())
+			t.Errorf("%d fetches of the keys", i.fetches())
 		}
 	})
 }
@@ -117,7 +117,7 @@ func TestKeys_UnchangedAfterRefetchKeepVerifiedTokens(t *testing.T) {
 		failingRequest.expectStatuses(t, acme, 401, 429)
 		known.expectStatuses(t, acme, 200) // though its address is above the limit of failures
 		if i.fetches() != 2 {
-			t.Errorf("%d fetches", i.fetches())
+			t.Errorf("%d fetches of the keys", i.fetches())
 		}
 	})
 }

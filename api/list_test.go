@@ -67,7 +67,7 @@ func TestList_EmptyReturnsEmptyArrayAndSelfLink(t *testing.T) {
 	got := g.send(request{path: collection})
 	want := `{"data":[],"links":{"self":{"href":"` + g.url + collection + `"}}}`
 	if got.status != http.StatusOK || got.body != want {
-		t.Errorf("%d %s, want 200 %s", got.status, got.body, want)
+		t.Errorf("status %d, body %s, want 200, %s", got.status, got.body, want)
 	}
 }
 
@@ -179,7 +179,7 @@ func TestList_LinksAreAbsoluteAndKeepParameters(t *testing.T) {
 		{"prev", p.prev(), base + "?endingBefore=" + id(2) + "&limit=2&sort=%2Bname&tenantId=acme"},
 	} {
 		if tt.got != tt.want {
-			t.Errorf("%s is %s, want %s", tt.what, tt.got, tt.want)
+			t.Errorf("%s link %s, want %s", tt.what, tt.got, tt.want)
 		}
 	}
 	if got := g.list(p.next()).names(); got != "n4 n5" {
@@ -231,7 +231,7 @@ func TestList_RefusesInvalidParameters(t *testing.T) {
 		t.Run(tt.query, func(t *testing.T) {
 			got := g.send(request{path: collection + "?" + tt.query})
 			if got.status != http.StatusBadRequest || got.problems(t) != tt.want {
-				t.Errorf("%d %s, want 400 %s", got.status, got.body, tt.want)
+				t.Errorf("status %d, body %s, want 400, %s", got.status, got.body, tt.want)
 			}
 		})
 	}

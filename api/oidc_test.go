@@ -99,7 +99,7 @@ func TestAccessToken_SubjectIsCreatedBy(t *testing.T) {
 	i := newTestIssuer(t)
 	got := request{method: "POST", path: collection, body: `{"name":"n"}`, token: i.token(t, changes{"sub": "auth0|Zoë"})}.sendTo(t, i.api())
 	if made := got.integration(t); made.CreatedBy != "auth0|Zoë" || made.TenantID != "acme" {
-		t.Errorf("%d %s", got.status, got.body)
+		t.Errorf("status %d: %s", got.status, got.body)
 	}
 }
 
@@ -119,7 +119,7 @@ func TestAccessToken_UsesConfiguredClaimsAndRole(t *testing.T) {
 		{"dotted claim is not a path", changes{"https://x.example/tenant": "acme", "realm": map[string]string{"roles": "boss"}}, 403},
 	} {
 		if got := (request{method: "POST", path: collection, body: `{"name":"n"}`, token: i.token(t, tt.changed)}).sendTo(t, acme); got.status != tt.want {
-			t.Errorf("%s: %d %s, want %d", tt.rule, got.status, got.body, tt.want)
+			t.Errorf("%s: status %d: %s, want status %d", tt.rule, got.status, got.body, tt.want)
 		}
 	}
 }
@@ -146,7 +146,7 @@ func TestAccessToken_RefusesAmbiguousClaims(t *testing.T) {
 		"empty":                         "",
 	} {
 		if got := (request{path: collection, token: signToken(t, i.keys[0], []byte(payload), nil)}).sendTo(t, acme); got.status != 401 {
-			t.Errorf("%s: %d", rule, got.status)
+			t.Errorf("%s: status %d", rule, got.status)
 		}
 	}
 }
@@ -180,7 +180,7 @@ func TestAccessToken_FailsWithTheSameResponseForEveryCause(t *testing.T) {
 			first = body
 		}
 		if got.status != 401 || body != first || got.header.Get("WWW-Authenticate") != "Bearer" {
-			t.Errorf("%d %s, want 401 %s", got.status, body, first)
+			t.Errorf("status %d, body %s, want 401, %s", got.status, body, first)
 		}
 	}
 	for n, err := range refused {

@@ -15,10 +15,10 @@ func TestPatch_ReturnsRevisionWithoutBody(t *testing.T) {
 	got := g.patch(id, `[{"op":"replace","path":"/name","value":"m"}]`)
 	revision := g.revision()
 	if got.status != http.StatusNoContent || got.header.Get("Web-Integrations-Revision") != revision || got.header.Get("ETag") != `"`+revision+`"` {
-		t.Errorf("%d %v at revision %s", got.status, got.header, revision)
+		t.Errorf("status %d, headers %v at revision %s", got.status, got.header, revision)
 	}
 	if read := g.read(id); read.header.Get("ETag") != `"`+revision+`"` {
-		t.Errorf("read with ETag %s", read.header.Get("ETag"))
+		t.Errorf("read returned ETag %s", read.header.Get("ETag"))
 	}
 }
 
@@ -41,7 +41,7 @@ func TestPatch_ReplacesNameAndValidOrigins(t *testing.T) {
 		t.Run(tt.rule, func(t *testing.T) {
 			before := g.create("n", "https://old.example")
 			if got := g.patch(before.ID, tt.body); got.status != http.StatusNoContent {
-				t.Fatalf("%d %s", got.status, got.body)
+				t.Fatalf("status %d: %s", got.status, got.body)
 			}
 			after := g.read(before.ID).integration(t)
 			if after.Name != tt.name || strings.Join(after.ValidOrigins, " ") != tt.entries {
@@ -134,7 +134,7 @@ func TestPatch_AppliesAllOrNothing(t *testing.T) {
 			before, revision := g.read(w.ID).body, g.revision()
 			got := g.patch(w.ID, tt.body)
 			if got.status != http.StatusBadRequest || got.problems(t) != tt.want {
-				t.Errorf("%d %s\nwant 400 %s", got.status, got.body, tt.want)
+				t.Errorf("status %d: %s\nwant 400 %s", got.status, got.body, tt.want)
 			}
 			if after := g.read(w.ID).body; after != before || g.revision() != revision {
 				t.Errorf("after: %s at revision %s, before: %s at %s", after, g.revision(), before, revision)
@@ -147,7 +147,7 @@ func TestPatch_LimitsNumberOfErrors(t *testing.T) {
 	g := newTestAPI(t)
 	got := g.patch(g.create("n").ID, `[`+strings.Repeat(`1,`, 1000)+`1]`)
 	if n := len(got.document(t).Errors); got.status != http.StatusBadRequest || n != g.config.Limits.Origins+1 {
-		t.Errorf("%d with %d errors", got.status, n)
+		t.Errorf("status %d with %d errors", got.status, n)
 	}
 }
 
@@ -158,7 +158,7 @@ func TestPatch_EmptyChangesNothing(t *testing.T) {
 	revision := g.revision()
 	got := g.patch(id, `[]`)
 	if got.status != http.StatusNoContent || `"`+got.header.Get("Web-Integrations-Revision")+`"` != before.header.Get("ETag") || got.header.Get("ETag") != before.header.Get("ETag") {
-		t.Errorf("%d %v, want the revision %s", got.status, got.header, before.header.Get("ETag"))
+		t.Errorf("status %d, headers %v, want the revision %s", got.status, got.header, before.header.Get("ETag"))
 	}
 	if after := g.read(id); after.body != before.body || g.revision() != revision {
 		t.Errorf("after: %s, before: %s", after.body, before.body)
@@ -169,7 +169,7 @@ func TestPatch_WithEqualValuesIsAWrite(t *testing.T) {
 	g := newTestAPI(t)
 	id, before := g.createInPast("n")
 	if got := g.patch(id, `[{"op":"replace","path":"/name","value":"n"}]`); got.status != http.StatusNoContent {
-		t.Fatalf("%d %s", got.status, got.body)
+		t.Fatalf("status %d: %s", got.status, got.body)
 	}
 	after := g.read(id)
 	if after.header.Get("ETag") == before.header.Get("ETag") {
@@ -180,7 +180,7 @@ func TestPatch_WithEqualValuesIsAWrite(t *testing.T) {
 		t.Errorf("last updated %v, was %v", is.LastUpdated, was.LastUpdated)
 	}
 	if !is.Created.Equal(was.Created) || !slices.Equal(is.ValidOrigins, was.ValidOrigins) {
-		t.Errorf("%+v, was %+v", is, was)
+		t.Errorf("after: %+v, before: %+v", is, was)
 	}
 }
 
@@ -191,7 +191,7 @@ func TestPatch_Returns404ForMissingWebIntegration(t *testing.T) {
 	for rule, id := range map[string]string{"deleted": gone, "of another tenant": g.createForeign()} {
 		for _, body := range []string{`[]`, `[{"op":"replace","path":"/name","value":"m"}]`} {
 			if got := g.patch(id, body); got.status != http.StatusNotFound || got.problems(t) != "WEBINTEGRATIONS_NOT_FOUND" {
-				t.Errorf("%s, %s: %d %s", rule, body, got.status, got.body)
+				t.Errorf("%s, %s: status %d: %s", rule, body, got.status, got.body)
 			}
 		}
 	}

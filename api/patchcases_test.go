@@ -34,7 +34,7 @@ func TestPatch_FollowsRFCs(t *testing.T) {
 	g := newTestAPI(t)
 	cases := patchCases(t)
 	if len(cases) < 90 {
-		t.Errorf("only %d cases", len(cases))
+		t.Errorf("%d cases, want at least 90", len(cases))
 	}
 	for _, c := range cases {
 		for _, mediaType := range []string{"application/json", "application/json-patch+json"} {

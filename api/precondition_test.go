@@ -43,7 +43,7 @@ func TestIfMatch_GuardsWrites(t *testing.T) {
 				r := request{method: method, path: collection + "/" + id, body: body}
 				got := g.sendLines(r, "If-Match", tt.lines(before.header.Get("ETag")))
 				if tt.holds && got.status != http.StatusNoContent {
-					t.Errorf("%d %s, want 204", got.status, got.body)
+					t.Errorf("status %d, want 204: %s", got.status, got.body)
 				}
 				if !tt.holds && (got.status != http.StatusPreconditionFailed || got.problems(t) != "WEBINTEGRATIONS_CONFLICT" || g.read(id).body != before.body) {
 					t.Errorf("%d %s, want 412 and nothing changed", got.status, got.body)
@@ -86,7 +86,7 @@ func TestIfMatch_MissingWebIntegrationReturns404(t *testing.T) {
 		for _, tag := range []string{"*", `"1"`} {
 			got := g.send(request{method: method, path: collection + "/" + g.createForeign(), body: `[]`, header: map[string]string{"If-Match": tag}})
 			if got.status != http.StatusNotFound {
-				t.Errorf("%s If-Match %s: %d, want 404", method, tag, got.status)
+				t.Errorf("%s If-Match %s: status %d, want 404", method, tag, got.status)
 			}
 		}
 	}
@@ -102,7 +102,7 @@ func TestIfNoneMatch_Returns304(t *testing.T) {
 		for _, method := range []string{"GET", "HEAD"} {
 			got := g.send(request{method: method, path: collection + "/" + id, header: map[string]string{"If-None-Match": value}})
 			if got.status != want || got.header.Get("ETag") != tag {
-				t.Errorf("%s If-None-Match %s: %d %v, want %d", method, value, got.status, got.header, want)
+				t.Errorf("%s If-None-Match %s: status %d, headers %v, want status %d", method, value, got.status, got.header, want)
 			}
 		}
 	}

@@ -83,7 +83,7 @@ func TestRateLimit_ReturnsDocumentedResponse(t *testing.T) {
 		e := got.document(t).Errors[0]
 		if got.status != 429 || got.header.Get("Retry-After") != "20" || e.Code != "HTTP-429" ||
 			e.Title != "API rate limit reached." || e.Detail != "You need to wait 20 seconds until limit is lifted." {
-			t.Errorf("%d %v %s", got.status, got.header, got.body)
+			t.Errorf("status %d, headers %v: %s", got.status, got.header, got.body)
 		}
 		for name := range got.header {
 			if strings.HasPrefix(strings.ToLower(name), "x-ratelimit") {
@@ -105,7 +105,7 @@ func TestRateLimit_EndsAtRetryAfter(t *testing.T) {
 					for range 5 {
 						got := r.sendTo(t, acme)
 						if want := strconv.Itoa(60 / limit); got.status != 429 || got.header.Get("Retry-After") != want {
-							t.Fatalf("%d, Retry-After %s, want %s", got.status, got.header.Get("Retry-After"), want)
+							t.Fatalf("status %d, Retry-After %s, want 429, %s", got.status, got.header.Get("Retry-After"), want)
 						}
 						time.Sleep(time.Minute/time.Duration(limit) - time.Millisecond)
 						r.expectStatuses(t, acme, 429)
@@ -153,7 +153,7 @@ func TestRateLimit_RoundsRetryAfterUp(t *testing.T) {
 				readRequest.sendTo(t, acme)
 			}
 			if got := readRequest.sendTo(t, acme); got.status != 429 || got.header.Get("Retry-After") != want {
-				t.Errorf("above %d: %d, Retry-After %s, want %s", limit, got.status, got.header.Get("Retry-After"), want)
+				t.Errorf("above %d: status %d, Retry-After %s, want 429, %s", limit, got.status, got.header.Get("Retry-After"), want)
 			}
 		})
 	}
@@ -179,7 +179,7 @@ func TestRateLimit_CountsReadsAndWrites(t *testing.T) {
 		acme, _ := newRateLimited(auth.RateLimits{Tier1: 1})
 		r.sendTo(t, acme)
 		if got := r.sendTo(t, acme).status; got != 429 {
-			t.Errorf("%s %s in tier 1: %d", r.method, r.path, got)
+			t.Errorf("%s %s in tier 1: status %d, want 429", r.method, r.path, got)
 		}
 	}
 	for _, r := range []request{
@@ -189,7 +189,7 @@ func TestRateLimit_CountsReadsAndWrites(t *testing.T) {
 		acme, _ := newRateLimited(auth.RateLimits{Tier2: 1})
 		r.sendTo(t, acme)
 		if got := r.sendTo(t, acme).status; got != 429 {
-			t.Errorf("%s %s in tier 2: %d", r.method, r.path, got)
+			t.Errorf("%s %s in tier 2: status %d, want 429", r.method, r.path, got)
 		}
 	}
 }
@@ -202,7 +202,7 @@ func TestRateLimit_DoesNotCountRefusedRequests(t *testing.T) {
 	} {
 		for range 3 {
 			if got := r.sendTo(t, acme); got.status == 429 {
-				t.Errorf("%s %s of %s: %d", r.method, r.path, r.token, got.status)
+				t.Errorf("%s %s with token %q: status %d", r.method, r.path, r.token, got.status)
 			}
 		}
 	}
@@ -219,7 +219,7 @@ func TestRateLimit_IsPerSubjectAndTenant(t *testing.T) {
 	of(globalToken).expectStatuses(t, globex, 200, 429) // another tenant
 	of(adminToken).sendFrom(t, acme, "192.0.2.77").document(t)
 	if got := of(adminToken).sendFrom(t, acme, "192.0.2.77"); got.status != 429 {
-		t.Errorf("from another address: %d", got.status)
+		t.Errorf("from another address: status %d, want 429", got.status)
 	}
 }
 

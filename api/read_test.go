@@ -32,7 +32,7 @@ func TestRead_ReturnsObject(t *testing.T) {
 	want := fmt.Sprintf(`{"id":"%s","name":"n","created":"2020-02-29T23:59:58Z","lastUpdated":"2020-03-01T00:59:58Z",`+
 		`"tenantId":"acme","createdBy":"someone","validOrigins":["https://past.example"]}`, id)
 	if got.status != http.StatusOK || got.body != want {
-		t.Errorf("%d %s, want 200 %s", got.status, got.body, want)
+		t.Errorf("status %d, body %s, want 200, %s", got.status, got.body, want)
 	}
 	if got.header.Get("ETag") != `"`+g.revision()+`"` {
 		t.Errorf("ETag %s at revision %s", got.header.Get("ETag"), g.revision())
@@ -45,7 +45,7 @@ func TestHead_ReturnsGetWithoutBody(t *testing.T) {
 	for _, path := range []string{collection, collection + "/" + id, collection + "/" + store.NewID(), collection + "?limit=x"} {
 		get, head := g.send(request{path: path}), g.send(request{method: "HEAD", path: path})
 		if head.status != get.status || head.body != "" || head.header.Get("ETag") != get.header.Get("ETag") || head.header.Get("Content-Length") != get.header.Get("Content-Length") {
-			t.Errorf("HEAD %s: %d %v %q, GET %d %v", path, head.status, head.header, head.body, get.status, get.header)
+			t.Errorf("HEAD %s: status %d, headers %v, body %q; GET: status %d, headers %v", path, head.status, head.header, head.body, get.status, get.header)
 		}
 	}
 }
@@ -62,7 +62,7 @@ func TestRead_Returns404ForUnknownPaths(t *testing.T) {
 		for _, method := range []string{"GET", "HEAD", "PATCH", "DELETE"} {
 			got := g.send(request{method: method, path: collection + path, body: `[]`})
 			if got.status != http.StatusNotFound || method != "HEAD" && got.problems(t) != "WEBINTEGRATIONS_NOT_FOUND" {
-				t.Errorf("%s %s: %d %s", method, path, got.status, got.body)
+				t.Errorf("%s %s: status %d: %s", method, path, got.status, got.body)
 			}
 		}
 	}
@@ -71,7 +71,7 @@ func TestRead_Returns404ForUnknownPaths(t *testing.T) {
 	}
 	for _, path := range []string{"/api/v1/web-integrationsx", "/api/v1/web-integration", "/API/v1/web-integrations", "/api/v1/%77eb-integrations", "//api/v1/web-integrations", "/"} {
 		if got := g.send(request{path: path}); got.status != http.StatusNotFound {
-			t.Errorf("%s: %d", path, got.status)
+			t.Errorf("%s: status %d", path, got.status)
 		}
 	}
 }
@@ -97,7 +97,7 @@ func TestID_MalformedIsNotLookedUp(t *testing.T) {
 func TestRead_IgnoresTheQuery(t *testing.T) {
 	g := newTestAPI(t)
 	if got := g.read(g.create("n").ID + "?limit=abc&%zz;"); got.status != http.StatusOK {
-		t.Errorf("%d %s", got.status, got.body)
+		t.Errorf("status %d: %s", got.status, got.body)
 	}
 }
 
@@ -114,7 +114,7 @@ func TestMethods_UnsupportedReturn405(t *testing.T) {
 		for _, method := range tt.methods {
 			got := g.send(request{method: method, path: tt.path, header: map[string]string{"X-HTTP-Method-Override": "GET"}})
 			if got.status != http.StatusMethodNotAllowed || got.problems(t) != "METHOD_NOT_ALLOWED" || got.header.Get("Allow") != tt.allow {
-				t.Errorf("%s %s: %d Allow %q %s", method, tt.path, got.status, got.header.Get("Allow"), got.body)
+				t.Errorf("%s %s: status %d, Allow %q: %s", method, tt.path, got.status, got.header.Get("Allow"), got.body)
 			}
 		}
 	}
@@ -128,7 +128,7 @@ func TestRequest_IgnoresUnusedHeaders(t *testing.T) {
 		"Accept": "text/html", "If-Modified-Since": "Mon, 02 Jan 2106 15:04:05 GMT", "X-HTTP-Method-Override": "DELETE", "Range": "bytes=0-1",
 	} {
 		if got := g.send(request{path: collection + "/" + id, header: map[string]string{name: value}}); got.status != http.StatusOK {
-			t.Errorf("%s: %d %s", name, got.status, got.body)
+			t.Errorf("%s: status %d: %s", name, got.status, got.body)
 		}
 	}
 	if got := g.read(id); got.status != http.StatusOK {
@@ -141,7 +141,7 @@ func TestDelete_Returns404TheSecondTime(t *testing.T) {
 	id := g.create("n").ID
 	got := g.send(request{method: "DELETE", path: collection + "/" + id})
 	if got.status != http.StatusNoContent || got.header.Get("Web-Integrations-Revision") != g.revision() || got.header.Get("ETag") != "" {
-		t.Errorf("%d %v at revision %s", got.status, got.header, g.revision())
+		t.Errorf("status %d, headers %v at revision %s", got.status, got.header, g.revision())
 	}
 	for _, method := range []string{"DELETE", "GET"} {
 		if got := g.send(request{method: method, path: collection + "/" + id}); got.status != http.StatusNotFound || got.header.Get("Web-Integrations-Revision") != "" {
@@ -161,6 +161,6 @@ func TestDelete_IgnoresBody(t *testing.T) {
 	g := newTestAPI(t)
 	got := g.send(request{method: "DELETE", path: collection + "/" + g.create("n").ID, body: "not JSON", header: map[string]string{"Content-Type": "text/plain"}})
 	if got.status != http.StatusNoContent {
-		t.Errorf("%d %s", got.status, got.body)
+		t.Errorf("status %d: %s", got.status, got.body)
 	}
 }

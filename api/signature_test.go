@@ -31,7 +31,7 @@ func TestAccessToken_AcceptsEveryAsymmetricAlgorithm(t *testing.T) {
 	acme := i.api()
 	for _, key := range keys {
 		if got := (request{path: collection, token: signToken(t, key, i.claims(nil), nil)}).sendTo(t, acme); got.status != 200 {
-			t.Errorf("%s: %d", key.Algorithm, got.status)
+			t.Errorf("%s: status %d", key.Algorithm, got.status)
 		}
 	}
 }
@@ -68,7 +68,7 @@ func TestAccessToken_RefusesOtherAlgorithms(t *testing.T) {
 		for name, signature := range map[string][]byte{"without a signature": nil, "with a good token's": signature} {
 			token := encodeToken(`{"alg":"`+algorithm+`","kid":"first"}`, payload, signature)
 			if got := (request{path: collection, token: token}).sendTo(t, acme); got.status != 401 {
-				t.Errorf("alg %q %s: %d", algorithm, name, got.status)
+				t.Errorf("alg %q %s: status %d, want 401", algorithm, name, got.status)
 			}
 		}
 	}
@@ -78,7 +78,7 @@ func TestAccessToken_RefusesOtherAlgorithms(t *testing.T) {
 		mac.Write([]byte(signing))
 		token := encodeToken(`{"alg":"HS256","kid":"first"}`, payload, mac.Sum(nil))
 		if got := (request{path: collection, token: token}).sendTo(t, acme); got.status != 401 {
-			t.Errorf("HS256 with the public key's %s: %d", form, got.status)
+			t.Errorf("HS256 with the public key as %s: status %d, want 401", form, got.status)
 		}
 	}
 }
@@ -207,7 +207,7 @@ func TestAccessToken_RefusesTamperedTokens(t *testing.T) {
 		"truncated signature":        good[:len(good)-40],
 	} {
 		if got := (request{path: collection, token: token}).sendTo(t, acme); got.status != 401 {
-			t.Errorf("%s: %d", rule, got.status)
+			t.Errorf("%s: status %d", rule, got.status)
 		}
 	}
 	request{path: collection, token: good}.expectStatuses(t, acme, 200)
@@ -252,7 +252,7 @@ func TestKeys_IgnoresKeysUnusableForVerification(t *testing.T) {
 		"a key for another algorithm": {other, 401}, "a shared secret": {symmetric, 401}, "a short key": {short, 401},
 	} {
 		if got := (request{path: collection, token: signToken(t, tt.key, i.claims(nil), nil)}).sendTo(t, acme); got.status != tt.want {
-			t.Errorf("%s: %d, want %d", rule, got.status, tt.want)
+			t.Errorf("%s: status %d, want %d", rule, got.status, tt.want)
 		}
 	}
 }
@@ -277,7 +277,7 @@ func FuzzAccessToken(f *testing.F) {
 			r := request{path: collection, token: "-"}.build(t, "http://acme.example")
 			r.Header["Authorization"] = []string{"Bearer " + token}
 			if got := serve(t, acme, r); got.status != http.StatusUnauthorized {
-				t.Errorf("%q: %d %s", token, got.status, got.body)
+				t.Errorf("%q: status %d: %s", token, got.status, got.body)
 			}
 		}
 	})

@@ -160,7 +160,7 @@ func TestResponse_ToStalledClientIsAbortedIfAnotherRequestWaits(t *testing.T) {
 		}
 		c.running.Wait()
 		if c.limits[api.LimitInFlight] != 4 {
-			t.Errorf("outcomes %v", c.limits)
+			t.Errorf("outcomes by limit %v", c.limits)
 		}
 	})
 }
@@ -283,7 +283,7 @@ func TestUpload_StalledReleasesItsSlot(t *testing.T) {
 		}
 		c.running.Wait()
 		if c.limits[api.LimitInFlight] == 0 {
-			t.Errorf("outcomes %v", c.limits)
+			t.Errorf("outcomes by limit %v", c.limits)
 		}
 	})
 }
