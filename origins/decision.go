@@ -3,6 +3,8 @@ package origins
 import (
 	"slices"
 	"strings"
+
+	"golang.org/x/net/http/httpguts"
 )
 
 // Policy holds the operator's settings for one tenant. It must not change once it
@@ -244,7 +246,7 @@ func RequestHeaders(lines []string) func(yield func(name string, ok bool) bool) 
 				name, line, more = strings.Cut(line, ",")
 				name = strings.Trim(name, " \t")
 				seen++
-				if seen > maxRequestHeaders || len(name) > maxRequestHeaderLength || name != "" && !IsToken(name) {
+				if seen > maxRequestHeaders || len(name) > maxRequestHeaderLength || name != "" && !httpguts.ValidHeaderFieldName(name) {
 					yield("", false)
 					return
 				}

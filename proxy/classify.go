@@ -6,8 +6,9 @@ import (
 	"net/url"
 	"strings"
 
+	"golang.org/x/net/http/httpguts"
+
 	"originwarden/origins"
-	"originwarden/proxy/http1"
 )
 
 // A request names a web integration by a header or by a query parameter, which is
@@ -91,7 +92,7 @@ func requestKind(r *http.Request) (origins.Kind, *problem) {
 // Upgrade that Connection does not name does not count (RFC 9110, section 7.6.1).
 func upgradeProtocols(r *http.Request) string {
 	lines := r.Header["Upgrade"]
-	if len(lines) == 0 || !http1.HasToken(r.Header["Connection"], "upgrade") {
+	if len(lines) == 0 || !httpguts.HeaderValuesContainsToken(r.Header["Connection"], "upgrade") {
 		return ""
 	}
 	return strings.TrimSpace(strings.Join(lines, ", "))

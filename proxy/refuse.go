@@ -4,9 +4,10 @@ import (
 	"net/http"
 	"strings"
 
+	"golang.org/x/net/http/httpguts"
+
 	"originwarden/envelope"
 	"originwarden/origins"
-	"originwarden/proxy/http1"
 )
 
 // problem is a response of the gateway itself: a refusal, or why a request is not
@@ -138,7 +139,7 @@ func checkMethod(method string) *problem {
 	case "PRI": // of the HTTP/2 preface (RFC 9113, section 3.4)
 		return methodNotImplemented
 	}
-	if !http1.IsToken(method) {
+	if !httpguts.ValidHeaderFieldName(method) {
 		return badMethod
 	}
 	return nil

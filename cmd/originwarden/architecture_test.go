@@ -18,7 +18,7 @@ import (
 // row also holds for the folders below, unless they have rows of their own.
 func allowedImports() map[string][]string {
 	return map[string][]string{
-		"origins":             {"golang.org/x/net/idna"},
+		"origins":             {"golang.org/x/net/http/httpguts", "golang.org/x/net/idna"},
 		"envelope":            {},
 		"envelope/escape":     {},
 		"envelope/clientaddr": {},
@@ -35,12 +35,12 @@ func allowedImports() map[string][]string {
 		"api/auth": {"envelope/clientaddr", "origins", "envelope", "github.com/coreos/go-oidc/v3", "github.com/go-jose/go-jose/v4",
 			"github.com/go-json-experiment/json", "github.com/hashicorp/golang-lru/v2", "golang.org/x/time/rate"},
 		"api/client":       {"envelope/escape"},
-		"proxy":            {"envelope/clientaddr", "origins", "envelope", "proxy/downstream", "proxy/fields", "proxy/http1", "proxy/tunnel", "proxy/upstream"},
+		"proxy":            {"golang.org/x/net/http/httpguts", "envelope/clientaddr", "origins", "envelope", "proxy/downstream", "proxy/fields", "proxy/http1", "proxy/tunnel", "proxy/upstream"},
 		"proxy/downstream": {"envelope/clientaddr", "proxy/http1", "golang.org/x/sys"},
 		"proxy/fields":     {},
 		"proxy/upstream":   {"proxy/http1"},
 		"proxy/tunnel":     {"origins"},
-		"proxy/http1":      {},
+		"proxy/http1":      {"golang.org/x/net/http/httpguts"},
 		"bench":            {"api/client", "github.com/coder/websocket"},
 		"metrics":          {"origins", "lists", "proxy", "api", "github.com/prometheus/client_golang"},
 

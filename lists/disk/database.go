@@ -2,6 +2,7 @@ package disk
 
 import (
 	"database/sql"
+	_ "embed"
 	"path/filepath"
 
 	"originwarden/store/sqlite/sqlitefile"
@@ -12,25 +13,9 @@ import (
 const format = 1
 
 // schema has one row in snapshot. A row of lists is of one of the kinds below.
-const schema = `
-CREATE TABLE snapshot (
-	id        INTEGER PRIMARY KEY,
-	format    INTEGER NOT NULL,
-	store     TEXT NOT NULL,    -- the identity of the store
-	revision  INTEGER NOT NULL,
-	confirmed INTEGER NOT NULL, -- seconds since 1970
-	digests   BLOB NOT NULL,    -- of all rows of lists, combined
-	digest    BLOB NOT NULL     -- of this row
-) STRICT;
-CREATE TABLE lists (
-	id          INTEGER PRIMARY KEY,
-	tenant      TEXT NOT NULL,
-	kind        INTEGER NOT NULL,
-	integration TEXT NOT NULL,
-	revision    INTEGER NOT NULL,
-	origins     TEXT NOT NULL,  -- one a line
-	digest      BLOB NOT NULL
-) STRICT`
+//
+//go:embed schema.sql
+var schema string
 
 const (
 	kindList    = iota // the tenant's list, complete up to the revision

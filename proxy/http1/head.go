@@ -9,6 +9,8 @@ import (
 	"net/http/httptrace"
 	"net/textproto"
 	"strings"
+
+	"golang.org/x/net/http/httpguts"
 )
 
 // maxHead is the largest header in bytes, far more than browsers accept.
@@ -139,7 +141,7 @@ func readFields(from *bufio.Reader, left *int) (http.Header, Spelling, error) {
 func cutField(line []byte) (name, value string, ok bool) {
 	before, after, found := bytes.Cut(line, []byte{':'})
 	name, value = string(bytes.TrimRight(before, " \t")), string(bytes.Trim(after, " \t"))
-	return name, value, found && IsToken(name) && isValue(value)
+	return name, value, found && httpguts.ValidHeaderFieldName(name) && isValue(value)
 }
 
 // unfold appends a continuation to the last of values.

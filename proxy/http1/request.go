@@ -4,7 +4,8 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
+
+	"golang.org/x/net/http/httpguts"
 )
 
 // appendRequest appends the head of the request: its line, Host, the fields by
@@ -63,27 +64,13 @@ func appendFields(b []byte, header http.Header) []byte {
 
 // appendField appends a field unless it would end its line early.
 func appendField(b []byte, name, value string) []byte {
-	if !IsToken(name) || !isValue(value) {
+	if !httpguts.ValidHeaderFieldName(name) || !isValue(value) {
 		return b
 	}
 	b = append(b, name...)
 	b = append(b, ": "...)
 	b = append(b, value...)
 	return append(b, "\r\n"...)
-}
-
-// IsToken reports whether s is a token (RFC 9110, section 5.6.2).
-func IsToken(s string) bool {
-	for i := range len(s) {
-		if !isTokenByte(s[i]) {
-			return false
-		}
-	}
-	return s != ""
-}
-
-func isTokenByte(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
 }
 
 // isValue reports whether s has none of the bytes that end a field's line, or

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/net/http/httpguts"
 )
 
 // unknownLength is the length of a body whose end is not announced.
@@ -117,10 +119,10 @@ func contentLength(header http.Header) (int64, error) {
 
 // closesConnection reports whether the server ends the connection with the response.
 func closesConnection(h *head) bool {
-	if HasToken(h.header["Connection"], "close") {
+	if httpguts.HeaderValuesContainsToken(h.header["Connection"], "close") {
 		return true
 	}
-	return h.minor == 0 && !HasToken(h.header["Connection"], "keep-alive")
+	return h.minor == 0 && !httpguts.HeaderValuesContainsToken(h.header["Connection"], "keep-alive")
 }
 
 // announcedIdle returns how long the server keeps an idle connection, as Keep-Alive
@@ -159,17 +161,5 @@ func announcedTrailers(header http.Header) http.Header {
 // mayTrail reports whether a trailer may have a field: not one that delimits messages
 // (RFC 9110, section 6.5.1).
 func mayTrail(name string) bool {
-	return name != "Transfer-Encoding" && name != "Content-Length" && name != "Trailer" && IsToken(name)
-}
-
-// HasToken reports whether the comma-separated lines have token, in any case.
-func HasToken(lines []string, token string) bool {
-	for _, line := range lines {
-		for element := range strings.SplitSeq(line, ",") {
-			if strings.EqualFold(strings.Trim(element, " \t"), token) {
-				return true
-			}
-		}
-	}
-	return false
+	return name != "Transfer-Encoding" && name != "Content-Length" && name != "Trailer" && httpguts.ValidHeaderFieldName(name)
 }

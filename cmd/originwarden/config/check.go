@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/net/http/httpguts"
+
 	"originwarden/origins"
 )
 
@@ -98,7 +100,7 @@ func (c *checker) checkCORS() {
 	for i, method := range c.CORS.Methods {
 		path := elementPath("cors.methods", i)
 		switch {
-		case method == "*" || !origins.IsToken(method):
+		case method == "*" || !httpguts.ValidHeaderFieldName(method):
 			c.reportAt(path, "%.80q is not the name of a method", method)
 		case slices.Contains([]string{"CONNECT", "TRACE", "TRACK"}, strings.ToUpper(method)): // Fetch, forbidden method
 			c.reportAt(path, "the method %s is never forwarded", method)
@@ -118,7 +120,7 @@ func (c *checker) checkCORS() {
 }
 
 func (c *checker) checkHeaderName(path, header string) {
-	if !origins.IsToken(header) {
+	if !httpguts.ValidHeaderFieldName(header) {
 		c.reportAt(path, "%.80q is not the name of a header", header)
 	}
 }
