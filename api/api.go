@@ -161,7 +161,7 @@ func (t *tenantRequest) serveHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // serve sends the response to r, or returns an error before anything is sent. It
-// authenticates the caller before anything about the resource shows.
+// authenticates the caller before the response can depend on the resource.
 func (t *tenantRequest) serve(w *responseWriter, r *http.Request) (err error) {
 	if t.caller, err = t.auth.Authenticate(r); err != nil {
 		return err

@@ -28,8 +28,8 @@ func (e *keepError) detail() string {
 	return "The write was not made, and the lists in force at this gateway could not be saved to disk: a restart without the store may undo earlier writes."
 }
 
-// writeAndKeep makes a write that may remove origins from the list, and keeps the
-// list, so that no start without the store undoes it.
+// writeAndKeep makes a write that may remove origins, and saves the lists to disk, so
+// that a restart without the store cannot undo it.
 func (t *tenantRequest) writeAndKeep(r *http.Request, commit func(context.Context) (origins.Change, error)) error {
 	err := t.Lists.Write(r.Context(), t.tenant, commit)
 	if err != nil && !mayBeRetry(err) {

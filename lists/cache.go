@@ -187,8 +187,8 @@ func (c *Cache) notify(tenant string) {
 	}
 }
 
-// tenants returns those whose lists are cached, in no order.
-func (c *Cache) tenants() []string {
+// cachedTenants returns those whose lists are cached, in no order.
+func (c *Cache) cachedTenants() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.lists.Keys()

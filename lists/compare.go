@@ -68,7 +68,7 @@ func (c *Cache) compareWithStore(ctx context.Context) error {
 	}
 	if p.restored {
 		p.restored = false
-		for _, tenant := range c.tenants() {
+		for _, tenant := range c.cachedTenants() {
 			c.invalidateList(tenant)
 		}
 	}
@@ -77,7 +77,7 @@ func (c *Cache) compareWithStore(ctx context.Context) error {
 }
 
 // continueFeedFrom makes the feed continue from a position, unless it is already
-// further. It is called with progress held.
+// further. The caller holds progress.mu.
 func (c *Cache) continueFeedFrom(at store.Position, revisions map[string]uint64) {
 	p := &c.progress
 	if p.known && p.fed.Revision >= at.Revision {
@@ -159,7 +159,7 @@ func (c *Cache) noteMissed(revisions map[string]uint64) map[string]uint64 {
 
 func (c *Cache) cachedLists() map[string]*origins.List {
 	lists := map[string]*origins.List{}
-	for _, tenant := range c.tenants() {
+	for _, tenant := range c.cachedTenants() {
 		if e, cached, _ := c.peek(tenant); cached {
 			lists[tenant] = e.list
 		}

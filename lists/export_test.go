@@ -62,7 +62,7 @@ func (c *Cache) Peek(tenant string) (l *origins.List, confirmed time.Time, ok bo
 }
 
 // Tenants returns the tenants whose lists are cached.
-func (c *Cache) Tenants() []string { return c.tenants() }
+func (c *Cache) Tenants() []string { return c.cachedTenants() }
 
 // Installs returns how often a list of a tenant was installed.
 func (c *Cache) Installs() uint64 { return c.changes.Load() }

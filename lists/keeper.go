@@ -84,7 +84,7 @@ func (k *keeper) run(ctx context.Context) {
 	defer close(k.ended)
 	ticks := time.NewTicker(keepPause)
 	defer ticks.Stop()
-	last := attempt{installs: k.restored}
+	last := attempt{changes: k.restored}
 	for {
 		select {
 		case <-ctx.Done():
@@ -130,7 +130,7 @@ func (k *keeper) lastError() error {
 
 // attempt is a write to the disk: what was written, and the result.
 type attempt struct {
-	installs  uint64 // of the lists that the disk has
+	changes   uint64 // of the lists that the disk has
 	at        store.Position
 	confirmed time.Time
 	ended     time.Time
@@ -140,16 +140,16 @@ type attempt struct {
 
 // mayBeBehind reports whether the disk may have lists from before a change. It may
 // also while the cache has never had a list.
-func (a *attempt) mayBeBehind(installs uint64) bool {
-	return !a.invalid && (a.installs != installs || installs == 0)
+func (a *attempt) mayBeBehind(changes uint64) bool {
+	return !a.invalid && (a.changes != changes || changes == 0)
 }
 
 func (k *keeper) isDue(last *attempt) bool {
-	installs, since := k.cache.changes.Load(), time.Since(last.ended)
+	changes, since := k.cache.changes.Load(), time.Since(last.ended)
 	if last.err != nil && since < keepRetry {
-		return last.mayBeBehind(installs)
+		return last.mayBeBehind(changes)
 	}
-	if last.err != nil || last.invalid || installs != last.installs {
+	if last.err != nil || last.invalid || changes != last.changes {
 		return true
 	}
 	at, confirmed := k.state()
@@ -160,7 +160,7 @@ func (k *keeper) isDue(last *attempt) bool {
 // a store.
 func (k *keeper) writeLists(last *attempt) bool {
 	next := *last
-	installs := k.cache.changes.Load() // what is installed from here on is for the next one
+	changes := k.cache.changes.Load() // what is installed from here on is for the next one
 	s, ok := k.takeSnapshot()
 	if !ok {
 		return false
@@ -169,8 +169,8 @@ func (k *keeper) writeLists(last *attempt) bool {
 	next.at, next.confirmed, next.ended = s.At, s.Confirmed, time.Now()
 	switch {
 	case next.err == nil:
-		next.installs, next.invalid = installs, false
-	case last.invalid || last.mayBeBehind(installs):
+		next.changes, next.invalid = changes, false
+	case last.invalid || last.mayBeBehind(changes):
 		next.err, next.invalid = k.invalidateDisk(next.err)
 	}
 	k.noteAttempt(last, next)

@@ -68,7 +68,8 @@ func (c *Cache) awaitFeed(ctx context.Context, revision uint64) error {
 	return c.awaitProgress(ctx, func(p *progress) bool { return p.fed.Revision >= revision })
 }
 
-// awaitProgress returns when reached, which is called with progress held, reports true.
+// awaitProgress returns when reached, which is called with progress.mu held, reports
+// true.
 func (c *Cache) awaitProgress(ctx context.Context, reached func(*progress) bool) error {
 	p := &c.progress
 	for {

@@ -15,12 +15,12 @@ type State struct {
 	// List contains it. It is zero until there is one, and again after a store was
 	// accepted until its lists are loaded.
 	InForce store.Position
-	// Confirmed is when that was last known to be the store's newest. The zero
-	// value is never.
+	// Confirmed is when that was last known to be the store's newest, or zero if it
+	// never was.
 	Confirmed time.Time
 	// Newest is the newest revision that the store reported.
 	Newest uint64
-	// Up says that the store answered last.
+	// Up says whether the store answered the last call.
 	Up bool
 	// Reset is not nil while the store is not accepted.
 	Reset *store.ResetError
@@ -43,7 +43,8 @@ func (c *Cache) State() State {
 	return s
 }
 
-// Event is something that a Cache reports. What lasts is reported once.
+// Event is something that a Cache reports. A lasting problem is reported once, when it
+// begins.
 type Event string
 
 // The events.

@@ -89,7 +89,7 @@ func (k *keys) inheritGrants(older *keys) {
 	}
 }
 
-// grantedPrincipal returns the holder of the token with the hash, if these keys
+// grantedPrincipal returns the principal of the token with the hash, if these keys
 // signed it, it has not expired, and by granted it.
 func (k *keys) grantedPrincipal(by *oidcVerifier, hash [sha256.Size]byte) (principal, bool) {
 	g, ok := k.granted.Get(hash)

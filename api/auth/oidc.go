@@ -28,7 +28,7 @@ type OIDC struct {
 	// "" means tenantId. A value that is not an id, such as "*", is no tenant.
 	TenantClaim string
 	// RoleClaim is the claim that holds the roles, a string or a list of
-	// strings; "" is roles. A dot in it or in TenantClaim is part of the name.
+	// strings; "" means roles. A dot in it or in TenantClaim is part of the name.
 	RoleClaim string
 	// AdminRole is the role of an Admin; "" means TenantAdmin. Tokens without that
 	// role are a Reader's.

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// apiCall is one apiCall of the API.
+// apiCall is one call of the API.
 type apiCall struct {
 	method  string
 	id      *string // of the web integration; nil means the collection
@@ -45,7 +45,7 @@ func (c *Client) callJSON(ctx context.Context, call apiCall, v interface{ check(
 	return r.Response, nil
 }
 
-// call makes a call, and repeats it as the Client's fields say.
+// call makes a call, and retries it as the Client's fields say.
 func (c *Client) call(ctx context.Context, call apiCall) (callResult, error) {
 	collection, err := c.collectionURL()
 	if err != nil {

@@ -35,9 +35,9 @@ type Client struct {
 	// OnWait, if not nil, is called before each such wait; concurrently if the
 	// methods are.
 	OnWait func(time.Duration)
-	// Retries is how often a call is repeated that got no response, or one with
+	// Retries is how often a call is retried that got no response, or one with
 	// status 502, 503 or 504, each time after RetryInterval, which is a second if
-	// it is 0. A Create is repeated only if there was no connection to the
+	// it is 0. A Create is retried only if there was no connection to the
 	// server, because it might create another web integration. After a retry,
 	// ErrNotFound of a Delete and ErrPreconditionFailed may mean that an earlier
 	// attempt succeeded.
@@ -74,13 +74,13 @@ type WebIntegration struct {
 	Response `json:"-"`
 }
 
-// Response is what a response has besides a web integration.
+// Response holds what is not part of a web integration: headers and the body.
 type Response struct {
 	// ETag is the web integration's entity tag, which a later write can be made
 	// conditional on. It is empty after a deletion, and if the server sends none.
 	ETag string
-	// Revision is the server's revision from which on the write is in force. It is
-	// 0 for reads, and if the server sends none.
+	// Revision is the revision of the write: it is in force at gateways that have
+	// reached it. It is 0 for reads, and if the server sends none.
 	Revision uint64
 	// Raw is the unchanged body.
 	Raw []byte

@@ -11,7 +11,7 @@ import (
 	"originwarden/envelope/escape"
 )
 
-// What an *Error is, by its status.
+// An *Error matches one of these in errors.Is, by its status.
 var (
 	// ErrUnauthorized: 401, the token is missing or invalid.
 	ErrUnauthorized = errors.New("unauthorized")

@@ -13,7 +13,7 @@ import (
 // maxAttempts bounds how often one call is made because of rate limits.
 const maxAttempts = 5
 
-// retryLimited repeats an attempt that the rate limit refused, when the server
+// retryLimited retries an attempt that the rate limit refused, when the server
 // says that the limit is lifted.
 func (c *Client) retryLimited(ctx context.Context, attempt func() (callResult, error)) (callResult, error) {
 	left := cmp.Or(c.MaxWait, time.Minute)

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// retryFailed repeats an attempt that failed but may succeed later.
+// retryFailed retries an attempt that failed but may succeed later.
 func (c *Client) retryFailed(ctx context.Context, method string, attempt func() (callResult, error)) (callResult, error) {
 	interval := cmp.Or(c.RetryInterval, time.Second)
 	for retries := 0; ; retries++ {

@@ -6,6 +6,5 @@ import "io/fs"
 
 const syncsDirectories = false
 
-// checkPrivate knows nothing of access control lists: the directory is as
-// private as the one that it was made in.
+// checkPrivate checks nothing, since it does not know access control lists.
 func checkPrivate(fs.FileInfo) error { return nil }

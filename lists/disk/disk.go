@@ -90,8 +90,8 @@ func (d *Disk) Close() error { return errors.Join(d.lock.Close(), d.root.Close()
 // directory. An API request may be waiting in Cache.Keep meanwhile.
 const renewTimeout = 100 * time.Millisecond
 
-// renew opens the directory again if it was removed or replaced.
-func (d *Disk) renew() error {
+// reopenIfMoved opens the directory again if it was removed or replaced.
+func (d *Disk) reopenIfMoved() error {
 	if d.isInPlace() {
 		return nil
 	}

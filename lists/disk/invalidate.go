@@ -34,8 +34,8 @@ func (d *Disk) invalidate() error {
 
 var errReplaced = errors.New("another directory with lists is in its place")
 
-// checkPlace reports that lists in another directory are at the path, where a
-// start would read them.
+// checkPlace fails if another directory is at the path and has lists, which the next
+// start would read.
 func (d *Disk) checkPlace() error {
 	there, err := os.Lstat(filepath.Join(d.root.Name(), fileName))
 	switch {

@@ -27,7 +27,7 @@ func (d *Disk) Read() (*lists.Snapshot, error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, ErrNone
-	case err != nil: // not wrapped: it may be that a file does not exist
+	case err != nil: // not wrapped: fs.ErrNotExist would look like ErrNone
 		return nil, fmt.Errorf("the lists in %s are refused: %s: %v", d.root.Name(), fileName, withoutPath(err))
 	}
 	return s, nil

@@ -22,12 +22,12 @@ type tenant struct {
 	// list is the one that was written: the same pointer is the same list.
 	// Being weak, it keeps no list in memory.
 	list         weak.Pointer[origins.List]
-	complete     written
-	integrations map[string]written
+	complete     fileRow
+	integrations map[string]fileRow
 }
 
-// written is a row in the file.
-type written struct {
+// fileRow is a row in the file.
+type fileRow struct {
 	id      int64 // 0 if there is no such row
 	digest  digest
 	version origins.Version // of an integration

@@ -32,7 +32,7 @@ func readLists(db *sql.DB) (map[string]*origins.List, *contents, error) {
 		c.digests.toggle(w.digest)
 		t := tenants[r.tenant]
 		if t == nil {
-			t = &loading{tenant: tenant{integrations: map[string]written{}}}
+			t = &loading{tenant: tenant{integrations: map[string]fileRow{}}}
 			tenants[r.tenant] = t
 		}
 		if err := t.add(r, w); err != nil {
@@ -50,7 +50,7 @@ func readLists(db *sql.DB) (map[string]*origins.List, *contents, error) {
 }
 
 // scanRow reads a row and verifies its digest.
-func scanRow(rows *sql.Rows) (r row, w written, err error) {
+func scanRow(rows *sql.Rows) (r row, w fileRow, err error) {
 	var revision int64
 	var own []byte
 	if err := rows.Scan(&w.id, &r.tenant, &r.kind, &r.integration, &revision, &r.origins, &own); err != nil {
@@ -63,7 +63,7 @@ func scanRow(rows *sql.Rows) (r row, w written, err error) {
 	return r, w, nil
 }
 
-func (t *loading) add(r row, w written) error {
+func (t *loading) add(r row, w fileRow) error {
 	_, has := t.integrations[r.integration]
 	switch {
 	case r.kind == kindList && t.complete.id == 0:

@@ -24,7 +24,7 @@ func (d *Disk) Write(s *lists.Snapshot) error {
 }
 
 func (d *Disk) write(s *lists.Snapshot) error {
-	if err := d.renew(); err != nil {
+	if err := d.reopenIfMoved(); err != nil {
 		return err
 	}
 	next, err := d.update(s)
@@ -153,7 +153,7 @@ func (w *writer) writeList(before *tenant, name string, l *origins.List) (*tenan
 	case before.list == weak.Make(l):
 		return before, nil
 	}
-	after := &tenant{list: weak.Make(l), integrations: map[string]written{}}
+	after := &tenant{list: weak.Make(l), integrations: map[string]fileRow{}}
 	var err error
 	if after.complete, err = w.writeRow(before.complete, row{tenant: name, kind: kindList, revision: l.CompleteTo()}); err != nil {
 		return nil, err
@@ -173,8 +173,8 @@ func (w *writer) writeList(before *tenant, name string, l *origins.List) (*tenan
 }
 
 // writeRow writes r in place of the row before, unless it is the same.
-func (w *writer) writeRow(before written, r row) (written, error) {
-	after := written{id: before.id, digest: r.digest()}
+func (w *writer) writeRow(before fileRow, r row) (fileRow, error) {
+	after := fileRow{id: before.id, digest: r.digest()}
 	if before.id != 0 && before.digest == after.digest {
 		return after, nil
 	}
@@ -212,7 +212,7 @@ func (w *writer) deleteRows(before, after *tenant) error {
 	return nil
 }
 
-func (w *writer) deleteRow(r written) error {
+func (w *writer) deleteRow(r fileRow) error {
 	w.next.digests.toggle(r.digest)
 	_, err := w.tx.Exec("DELETE FROM lists WHERE id = ?", r.id)
 	return err

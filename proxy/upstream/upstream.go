@@ -6,11 +6,15 @@ package upstream
 
 import (
 	"cmp"
+	"context"
 	"crypto/tls"
+	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"originwarden/proxy/http1"
@@ -78,4 +82,31 @@ func (u *Upstream) Release() {
 	if u.retired.Load() {
 		u.closeIdleHTTP2()
 	}
+}
+
+// Why there is no response of a server.
+const (
+	causeConnect  = "connect"  // refused, no route, no such name
+	CauseTimeout  = "timeout"  // while connecting, or before the response
+	causeReset    = "reset"    // the connection was cut before the response
+	causeProtocol = "protocol" // the response is not HTTP, or switches protocols unasked
+	CauseClient   = "client"   // the client was gone first
+)
+
+// CauseOf returns the cause of the error of a request with the context ctx: one of
+// those above.
+func CauseOf(ctx context.Context, err error) string {
+	var timeout net.Error
+	var dial *net.OpError
+	switch {
+	case ctx.Err() != nil:
+		return CauseClient
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return CauseTimeout
+	case errors.As(err, &dial) && dial.Op == "dial":
+		return causeConnect
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return causeReset
+	}
+	return causeProtocol
 }
