@@ -148,12 +148,12 @@ func (c *Cache) List(ctx context.Context, tenant string) (*origins.List, error) 
 }
 
 func (c *Cache) isStale(e entry) bool {
-	most := c.config.MaxStaleness
-	return most > 0 && time.Since(c.confirmedAt(e)) > most
+	limit := c.config.MaxStaleness
+	return limit > 0 && time.Since(c.confirmedAt(e)) > limit
 }
 
-// allStale reports whether the lists are stale that were not read after
-// c.confirmed.
+// allStale reports whether every list is stale that was read before the last
+// confirmation.
 func (c *Cache) allStale() bool { return c.isStale(entry{}) }
 
 // confirmedAt is when the entry's list was last known to be the store's.

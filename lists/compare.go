@@ -38,7 +38,7 @@ func (c *Cache) connect(ctx context.Context, compare bool) error {
 func (c *Cache) isPositionKnown() bool {
 	c.progress.mu.Lock()
 	defer c.progress.mu.Unlock()
-	return c.progress.known
+	return c.progress.feedKnown
 }
 
 // compareWithStore invalidates the lists of tenants that changed after the feed's
@@ -62,7 +62,7 @@ func (c *Cache) compareWithStore(ctx context.Context) error {
 		}
 	}
 	for tenant, revision := range revisions {
-		if revision > p.fed.Revision {
+		if revision > p.feedAt.Revision {
 			c.invalidateList(tenant)
 		}
 	}
@@ -80,14 +80,14 @@ func (c *Cache) compareWithStore(ctx context.Context) error {
 // further. The caller holds progress.mu.
 func (c *Cache) continueFeedFrom(at store.Position, revisions map[string]uint64) {
 	p := &c.progress
-	if p.known && p.fed.Revision >= at.Revision {
+	if p.feedKnown && p.feedAt.Revision >= at.Revision {
 		return
 	}
-	if !p.known {
+	if !p.feedKnown {
 		p.seen = map[string]uint64{}
 	}
 	maps.Copy(p.seen, revisions)
-	p.known, p.fed = true, at
+	p.feedKnown, p.feedAt = true, at
 	c.advancePosition()
 }
 

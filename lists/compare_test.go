@@ -27,7 +27,7 @@ func (g *gateway) interruptFeed() (resume func()) {
 				return ctx.Err()
 			}
 			g.store.update(func(h *hookedStore) { h.watch = nil })
-			return store.ErrCompacted
+			return store.ErrFeedGap
 		}
 	})
 	return func() { close(hold) }

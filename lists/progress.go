@@ -13,10 +13,10 @@ import (
 type progress struct {
 	mu    sync.Mutex
 	state State // without Confirmed and NotKept
-	// known says that the feed continues from fed. Up to there, only the lists of
+	// feedKnown says that the feed continues from fed. Up to there, only the lists of
 	// invalid tenants may lack changes.
-	known     bool
-	fed       store.Position
+	feedKnown bool
+	feedAt    store.Position
 	preloaded bool
 	// restored says that the lists came from the disk.
 	restored bool
@@ -33,11 +33,11 @@ var (
 	errAccepted  = errors.New("the operator accepted a reset store")
 )
 
-// fedPosition is how far the feed has come.
-func (c *Cache) fedPosition() store.Position {
+// feedPosition is how far the feed has come.
+func (c *Cache) feedPosition() store.Position {
 	c.progress.mu.Lock()
 	defer c.progress.mu.Unlock()
-	return c.progress.fed
+	return c.progress.feedAt
 }
 
 // advancePosition moves the position in force to the feed's, if the lists have
@@ -46,9 +46,9 @@ func (c *Cache) fedPosition() store.Position {
 func (c *Cache) advancePosition() {
 	p := &c.progress
 	if p.preloaded && !c.hasInvalid() {
-		p.state.InForce = p.fed
+		p.state.InForce = p.feedAt
 	}
-	p.state.Newest = max(p.state.Newest, p.fed.Revision)
+	p.state.Newest = max(p.state.Newest, p.feedAt.Revision)
 	if p.moved != nil {
 		close(p.moved)
 		p.moved = nil
@@ -65,7 +65,7 @@ func (c *Cache) hasInvalid() bool {
 func (c *Cache) awaitFeed(ctx context.Context, revision uint64) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.config.Timeout, errFeedLags)
 	defer cancel()
-	return c.awaitProgress(ctx, func(p *progress) bool { return p.fed.Revision >= revision })
+	return c.awaitProgress(ctx, func(p *progress) bool { return p.feedAt.Revision >= revision })
 }
 
 // awaitProgress returns when reached, which is called with progress.mu held, reports
@@ -112,7 +112,7 @@ func (c *Cache) applyFeed(changes []origins.Change, epoch uint64) {
 	for _, change := range changes {
 		p.seen[change.Tenant] = change.Revision
 	}
-	p.fed.Revision = max(p.fed.Revision, changes[len(changes)-1].Revision)
+	p.feedAt.Revision = max(p.feedAt.Revision, changes[len(changes)-1].Revision)
 	c.advancePosition()
 }
 

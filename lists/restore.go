@@ -38,7 +38,7 @@ func (c *Cache) Restore(s *Snapshot) {
 	if c.keeper != nil && c.Stats().Tenants == len(s.Lists) {
 		c.keeper.restored = c.changes.Load()
 	}
-	p.fed, p.restored, p.seen = s.At, true, map[string]uint64{}
+	p.feedAt, p.restored, p.seen = s.At, true, map[string]uint64{}
 	for tenant := range s.Lists {
 		p.seen[tenant] = 0 // it may still have tunnels after its list is evicted
 	}
@@ -98,8 +98,8 @@ func (c *Cache) startOver(at store.Position) []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	c.epoch.Add(1)
-	p.known, p.preloaded, p.restored = false, false, false
-	p.fed = store.Position{Store: at.Store}
+	p.feedKnown, p.preloaded, p.restored = false, false, false
+	p.feedAt = store.Position{Store: at.Store}
 	p.state.Reset, p.state.InForce, p.state.Newest = nil, store.Position{}, at.Revision
 	p.trouble = ""
 	if p.endFeed != nil {

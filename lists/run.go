@@ -87,14 +87,14 @@ func (c *Cache) resumeFeed(end context.CancelCauseFunc) (from, epoch uint64, err
 	p := &c.progress
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.known {
+	if !p.feedKnown {
 		return 0, 0, errAccepted // meanwhile
 	}
 	if p.endFeed != nil {
 		p.state.Resumes++
 	}
 	p.endFeed = end
-	return p.fed.Revision, c.epoch.Load(), nil
+	return p.feedAt.Revision, c.epoch.Load(), nil
 }
 
 // confirmPeriodically compares with the store from time to time while the feed
@@ -164,7 +164,7 @@ func (c *Cache) storePosition(ctx context.Context) (store.Position, error) {
 func (c *Cache) callStore(ctx context.Context, call func(context.Context) (store.Position, error)) (store.Position, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
 	defer cancel()
-	known := c.fedPosition()
+	known := c.feedPosition()
 	at, err := call(ctx)
 	if err != nil {
 		return at, err

@@ -72,7 +72,7 @@ func (c *Cache) noteAnswer(at store.Position) {
 	p := &c.progress
 	p.mu.Lock()
 	p.state.Up, p.state.Reset = true, nil
-	if at.Store == p.fed.Store || p.fed.Store == "" {
+	if at.Store == p.feedAt.Store || p.feedAt.Store == "" {
 		p.state.Newest = max(p.state.Newest, at.Revision)
 	}
 	p.mu.Unlock()
@@ -89,7 +89,7 @@ func (c *Cache) noteEnd(err error) {
 }
 
 // recordEnd records why followFeed has returned, and returns the event to report. After
-// ErrCompacted the position of the feed is unknown, so that connect compares all lists.
+// ErrFeedGap the position of the feed is unknown, so that connect compares all lists.
 func (c *Cache) recordEnd(err error) Event {
 	p := &c.progress
 	p.mu.Lock()
@@ -99,8 +99,8 @@ func (c *Cache) recordEnd(err error) Event {
 	case errors.As(err, &reset):
 		p.state.Reset, p.state.Up = reset, true
 		return StoreReset
-	case errors.Is(err, store.ErrCompacted):
-		p.known = false
+	case errors.Is(err, store.ErrFeedGap):
+		p.feedKnown = false
 		return FeedBroken
 	case errors.Is(err, errFeedLags), errors.Is(err, errFeedEnded):
 		return FeedBroken

@@ -70,7 +70,7 @@ func failAtRandom(random *rand.Rand) func(context.Context, string, string) error
 }
 
 // breakFeedAtRandom returns a Watch that ends at a random change and sometimes
-// fails with ErrCompacted.
+// fails with ErrFeedGap.
 func (s *stressTest) breakFeedAtRandom(random *rand.Rand) func(store.Store, context.Context, uint64, func([]origins.Change)) error {
 	var compacted uint64
 	return func(backend store.Store, ctx context.Context, after uint64, changed func([]origins.Change)) error {
@@ -78,7 +78,7 @@ func (s *stressTest) breakFeedAtRandom(random *rand.Rand) func(store.Store, cont
 			compacted = now.Revision
 		}
 		if after < compacted {
-			return store.ErrCompacted
+			return store.ErrFeedGap
 		}
 		ctx, stop := context.WithCancel(ctx)
 		defer stop()

@@ -20,9 +20,9 @@ var (
 	ErrExists = errors.New("web integration exists")
 	// ErrUnchanged is returned by the function of an Edit that changes nothing.
 	ErrUnchanged = errors.New("web integration unchanged")
-	// ErrCompacted: the feed cannot deliver the changes after that revision one by
+	// ErrFeedGap: the feed cannot deliver the changes after that revision one by
 	// one. Read all lists again.
-	ErrCompacted = errors.New("history compacted")
+	ErrFeedGap = errors.New("the feed cannot continue")
 	// ErrMissing: there is no store, and none may be created.
 	ErrMissing = errors.New("there is no store")
 	// ErrReset is wrapped by every *ResetError.
@@ -145,7 +145,8 @@ type Store interface {
 	// any order.
 	Load(ctx context.Context, tenant string) (revision uint64, all []WebIntegration, err error)
 
-	// Position returns that of the last write that has returned, or a later one.
+	// Position returns the position of the last write that has returned, or a later
+	// one.
 	Position(ctx context.Context) (Position, error)
 
 	// Tenants returns the revision of the last write of every tenant that was ever
@@ -155,7 +156,7 @@ type Store interface {
 	// Watch calls changed with every change after the revision: each once, in the
 	// order of the commits, without gaps. One call may have several changes, the last
 	// of them with the greatest revision. Watch returns the error of ctx when that
-	// ends, and ErrCompacted if the changes after the revision are no longer known.
+	// ends, and ErrFeedGap if it cannot deliver the changes after the revision.
 	// After any other error a new Watch can resume after the last change. If the
 	// store has not reached the revision yet, Watch waits for it.
 	Watch(ctx context.Context, after uint64, changed func([]origins.Change)) error

@@ -18,7 +18,7 @@ const (
 // Token is a static bearer token, known by its hash alone. Of several with the
 // same hash the first counts.
 type Token struct {
-	// Subject is whom the token was given to. It becomes the createdBy of web
+	// Subject is to whom the token was given. It becomes the createdBy of web
 	// integrations.
 	Subject string
 	// Tenant is the id of the tenant that the token is for, or "*" for all.
@@ -49,7 +49,7 @@ type Caller struct {
 // Issuer returns the issuer of the access token, or "" for a static token.
 func (c Caller) Issuer() string { return c.issuer }
 
-// Subject returns whom the token was given to.
+// Subject returns to whom the token was given.
 func (c Caller) Subject() string { return c.subject }
 
 // Key returns what identifies the caller at the tenant.

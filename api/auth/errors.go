@@ -15,7 +15,7 @@ var (
 	ErrTokenMissing = errors.New("no access token")
 	// ErrIssuerUnavailable: the issuer's keys, which are needed to verify the
 	// token, are unavailable.
-	ErrIssuerUnavailable = errors.New("fetching the issuer's keys")
+	ErrIssuerUnavailable = errors.New("the issuer's keys are unavailable")
 )
 
 // InvalidTokenError says why an access token was not accepted. The text may

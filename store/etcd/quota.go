@@ -16,7 +16,7 @@ import (
 const (
 	maxPercentInUse = 90 // of the quota, for the data
 	// maxPercentFile is for the file, which does not shrink with its data. etcd
-	// holds its size against the quota, but uses free space in it again.
+	// counts its size towards the quota, but uses free space in it again.
 	maxPercentFile = 98
 
 	statusLifetime = 10 * time.Second

@@ -49,10 +49,10 @@ func (v *readView) isComplete(totals schema.Totals, integrations, origins int) b
 	return 0 <= missing && missing <= v.removals.Integrations() && origins <= totals.Origins
 }
 
-// removals returns the hashes of the entries to remove to make the change, 0 for the
-// web integration, or none if removals cannot make it. An edit must do nothing but
-// take entries away, every occurrence of each. The time of the last update is not
-// kept.
+// removals returns the hashes of the entries that the change removes. {0} deletes the
+// web integration; nil means that removals cannot make the change. An edit must do
+// nothing but remove entries, every occurrence of each. The time of the last update is
+// not kept.
 func (c *change) removals() (hashes []uint64) {
 	before, after := c.before.integration, c.after
 	if after == nil {
@@ -132,7 +132,7 @@ func (s *Store) makeRemoval(ctx context.Context, at *preconditions, hash uint64,
 		case err != nil:
 			return nil, maybeMade(err)
 		case response.Succeeded:
-			after := at.without(hash)
+			after := at.afterRemoval(hash)
 			return after, s.guard.check(known, after.Position)
 		case !started:
 			return nil, errConflict
@@ -169,8 +169,8 @@ func (s *Store) removalRequest(at *preconditions, hash uint64) connection.Reques
 	return connection.Request{If: append(s.ifUnchanged(&at.readView), s.ifSameIntegration(at)), Then: ops}
 }
 
-// without returns what is there after a removal, if nothing else has changed.
-func (p *preconditions) without(hash uint64) *preconditions {
+// afterRemoval returns the preconditions after a removal, if nothing else has changed.
+func (p *preconditions) afterRemoval(hash uint64) *preconditions {
 	after := *p
 	after.noRemovalsRevision, after.Revision, after.removals = 0, p.Revision+1, p.removals.With(hash)
 	if hash == 0 {

@@ -31,7 +31,8 @@ type watch struct {
 	changed  func([]origins.Change)
 }
 
-// start returns the revision from which to watch what follows after.
+// start returns the etcd revision at which the watch for the changes after `after`
+// begins.
 func (w *watch) start(ctx context.Context, after uint64) (from int64, err error) {
 	seen := w.seen.Load()
 	view, _, err := w.read(ctx)
@@ -57,7 +58,7 @@ func (w *watch) start(ctx context.Context, after uint64) (from int64, err error)
 // handle passes on the changes of a response, up to the first that it cannot read.
 func (w *watch) handle(ctx context.Context, response clientv3.WatchResponse) error {
 	if err := response.Err(); errors.Is(err, rpctypes.ErrCompacted) {
-		return store.ErrCompacted
+		return store.ErrFeedGap
 	} else if err != nil {
 		return fmt.Errorf("etcd: watching: %w", err)
 	}

@@ -58,8 +58,8 @@ func (s *Store) Delete(ctx context.Context, tenant, id string, allow func(store.
 	return t.revision, nil
 }
 
-// writeOne makes one write, by removals if the cluster has no space. The error may
-// be what the write was refused with; then the transaction is returned as well.
+// writeOne makes one write, by removals if the cluster has no space. If the write was
+// refused, it returns the refusal and the transaction.
 func (s *Store) writeOne(ctx context.Context, w store.Write) (t *transaction, err error) {
 	err = s.cluster.Call(func() error {
 		t, err = s.write(ctx, []store.Write{w}, true)

@@ -72,7 +72,7 @@ func (f *feed) dropOldest() {
 	}
 }
 
-// interrupt ends every Watch with store.ErrCompacted, after a write of unknown
+// interrupt ends every Watch with store.ErrFeedGap, after a write of unknown
 // outcome.
 func (f *feed) interrupt() {
 	f.mu.Lock()
@@ -124,7 +124,7 @@ func (f *feed) after(revision uint64, breaks int) ([]origins.Change, <-chan stru
 	case f.closed:
 		return nil, nil, errClosed
 	case f.breaks != breaks, revision < f.from:
-		return nil, nil, store.ErrCompacted
+		return nil, nil, store.ErrFeedGap
 	}
 	for i, c := range f.changes {
 		if c.Revision > revision {

@@ -39,8 +39,8 @@ func TestWatch_KeepsLast1024Changes(t *testing.T) {
 		}
 	}
 	const last = 3001
-	if _, err := watch(t, s, 900, last); !errors.Is(err, store.ErrCompacted) {
-		t.Errorf("watching from revision 900: error %v, want ErrCompacted", err)
+	if _, err := watch(t, s, 900, last); !errors.Is(err, store.ErrFeedGap) {
+		t.Errorf("watching from revision 900: error %v, want ErrFeedGap", err)
 	}
 	if revisions, err := watch(t, s, last-1024, last); err != nil || len(revisions) != 1024 || revisions[0] != last-1023 {
 		t.Errorf("watching the last 1024 changes: %d, %v", revisions, err)
@@ -52,8 +52,8 @@ func TestWatch_KeepsLastChangeOfAnySize(t *testing.T) {
 	for _, name := range []string{"one", "two", "three"} {
 		create(t, s, newIntegration(name, 150_000))
 	}
-	if _, err := watch(t, s, 1, 3); !errors.Is(err, store.ErrCompacted) {
-		t.Errorf("watching from revision 1: error %v, want ErrCompacted", err)
+	if _, err := watch(t, s, 1, 3); !errors.Is(err, store.ErrFeedGap) {
+		t.Errorf("watching from revision 1: error %v, want ErrFeedGap", err)
 	}
 	if revisions, err := watch(t, s, 2, 3); err != nil || len(revisions) != 1 {
 		t.Errorf("watching from revision 2: %d, %v", revisions, err)
@@ -66,8 +66,8 @@ func TestWatch_HasNoHistoryFromBeforeOpen(t *testing.T) {
 	create(t, s, newIntegration("two", 1))
 	s.Close()
 	s = openStore(t, sqlite.Options{Path: path, Limits: store.Limits{Integrations: 10, Origins: 10}})
-	if _, err := watch(t, s, 1, 2); !errors.Is(err, store.ErrCompacted) {
-		t.Errorf("watching from revision 1: error %v, want ErrCompacted", err)
+	if _, err := watch(t, s, 1, 2); !errors.Is(err, store.ErrFeedGap) {
+		t.Errorf("watching from revision 1: error %v, want ErrFeedGap", err)
 	}
 	create(t, s, newIntegration("three", 1))
 	if revisions, err := watch(t, s, 2, 3); err != nil || len(revisions) != 1 {
@@ -86,8 +86,8 @@ func TestWatch_EndsAfterWriteOfUnknownOutcome(t *testing.T) {
 	if err := s.FailCommit(t.Context()); err == nil {
 		t.Fatal("the commit did not fail")
 	}
-	if err := <-ended; !errors.Is(err, store.ErrCompacted) {
-		t.Errorf("Watch ended with %v, want ErrCompacted", err)
+	if err := <-ended; !errors.Is(err, store.ErrFeedGap) {
+		t.Errorf("Watch ended with %v, want ErrFeedGap", err)
 	}
 	create(t, s, newIntegration("two", 1))
 	if revisions, err := watch(t, s, 1, 2); err != nil || len(revisions) != 1 {

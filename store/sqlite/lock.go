@@ -24,7 +24,7 @@ type fileLock struct {
 	file  fs.FileInfo
 }
 
-// acquireLock locks the database. InUse is that of sqlitefile.Lock.
+// acquireLock locks the database. For inUse see sqlitefile.Lock.
 func acquireLock(ctx context.Context, path string, inUse func() bool) (*fileLock, error) {
 	lock, err := sqlitefile.Lock(ctx, path+".lock", inUse)
 	if err != nil {

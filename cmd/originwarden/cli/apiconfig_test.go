@@ -23,7 +23,7 @@ func TestServe_ReportsUnreachableIssuer(t *testing.T) {
 	if response.StatusCode != 503 || strings.Contains(text, "127.0.0.1:1") {
 		t.Errorf("%d %s", response.StatusCode, text)
 	}
-	r.await(t, r.stderr, "fetching the issuer's keys")
+	r.await(t, r.stderr, "the issuer's keys are unavailable")
 }
 
 // A listed page can read Retry-After in a refusal by the rate limit.

@@ -73,7 +73,7 @@ func collectRevisions(t *testing.T, s store.Store) (until func(last uint64) []ui
 		after := uint64(0)
 		for ctx.Err() == nil {
 			err := watchFrom(ctx, s, &after, revisions)
-			if errors.Is(err, store.ErrCompacted) || errors.Is(err, store.ErrReset) {
+			if errors.Is(err, store.ErrFeedGap) || errors.Is(err, store.ErrReset) {
 				t.Errorf("Watch: %v", err)
 				return
 			}

@@ -161,7 +161,7 @@ func TestStore_FeedSurvivesCompactionWhileIdle(t *testing.T) {
 		}
 	}
 	w := watch(t, s, 0)
-	if err := w.end(t); !errors.Is(err, store.ErrCompacted) {
-		t.Errorf("Watch from the compacted beginning ended with %v, want ErrCompacted", err)
+	if err := w.end(t); !errors.Is(err, store.ErrFeedGap) {
+		t.Errorf("Watch from the compacted beginning ended with %v, want ErrFeedGap", err)
 	}
 }

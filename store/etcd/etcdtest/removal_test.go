@@ -98,8 +98,8 @@ func TestStore_RemovesOriginsUnderAlarm(t *testing.T) {
 	if want := []string{"https://b.example", "https://c.example"}; err != nil || !slices.Equal(edited.ValidOrigins, want) {
 		t.Fatalf("Edit = %q, %v; want %q", edited.ValidOrigins, err, want)
 	}
-	if err := feed.end(t); !errors.Is(err, store.ErrCompacted) {
-		t.Errorf("Watch ended with %v, want ErrCompacted", err)
+	if err := feed.end(t); !errors.Is(err, store.ErrFeedGap) {
+		t.Errorf("Watch ended with %v, want ErrFeedGap", err)
 	}
 	seen, err := other.Integration(ctx, "acme", a.ID)
 	if err != nil || !reflect.DeepEqual(seen, edited) {
@@ -115,8 +115,8 @@ func TestStore_RemovesOriginsUnderAlarm(t *testing.T) {
 	if err != nil || deleted <= edited.Revision {
 		t.Errorf("Delete = %d, %v; want more than %d", deleted, err, edited.Revision)
 	}
-	if err := feed.end(t); !errors.Is(err, store.ErrCompacted) {
-		t.Errorf("the next Watch ended with %v, want ErrCompacted", err)
+	if err := feed.end(t); !errors.Is(err, store.ErrFeedGap) {
+		t.Errorf("the next Watch ended with %v, want ErrFeedGap", err)
 	}
 	if _, err := s.Delete(ctx, "acme", b.ID, allowed); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("second Delete: error %v, want ErrNotFound", err)
@@ -461,7 +461,7 @@ func TestStore_RemovesOnceWhenResponseIsLost(t *testing.T) {
 }
 
 // TestStore_EndsFeedsWhenRemovalsAreWrittenBack resumes feeds from before the
-// write-back. They must end with ErrCompacted.
+// write-back. They must end with ErrFeedGap.
 func TestStore_EndsFeedsWhenRemovalsAreWrittenBack(t *testing.T) {
 	t.Parallel()
 	c := startSmallCluster(t)
@@ -477,8 +477,8 @@ func TestStore_EndsFeedsWhenRemovalsAreWrittenBack(t *testing.T) {
 	during := watch(t, s, edited.Revision)
 	made := create(t, s, newIntegration("acme", "b"))
 	for _, feed := range []*watcher{during, watch(t, s, w.Revision), watch(t, s, edited.Revision)} {
-		if err := feed.end(t); !errors.Is(err, store.ErrCompacted) {
-			t.Errorf("Watch from before the write-back ended with %v, want ErrCompacted", err)
+		if err := feed.end(t); !errors.Is(err, store.ErrFeedGap) {
+			t.Errorf("Watch from before the write-back ended with %v, want ErrFeedGap", err)
 		}
 		if len(feed.changes) > 0 {
 			t.Errorf("Watch received %+v", <-feed.changes)

@@ -150,8 +150,8 @@ func TestStore_ReportsCompactedHistory(t *testing.T) {
 	if _, err := newClient(t, c).Compact(t.Context(), int64(last.Revision)); err != nil {
 		t.Fatal(err)
 	}
-	if err := watch(t, s, one.Revision).end(t); !errors.Is(err, store.ErrCompacted) {
-		t.Errorf("Watch from a compacted revision ended with %v, want ErrCompacted", err)
+	if err := watch(t, s, one.Revision).end(t); !errors.Is(err, store.ErrFeedGap) {
+		t.Errorf("Watch from a compacted revision ended with %v, want ErrFeedGap", err)
 	}
 	at, tenants, err := s.Tenants(t.Context())
 	if err != nil || tenants["acme"] != two.Revision || tenants["other"] != last.Revision || at.Revision != last.Revision {

@@ -25,7 +25,7 @@ type Feed struct {
 }
 
 // Changes returns the changes of the events up to the first one that it cannot
-// read, and the error of that: ErrForeign, or store.ErrCompacted where all lists
+// read, and the error of that: ErrForeign, or store.ErrFeedGap where all lists
 // have to be read again.
 func (f *Feed) Changes(events []*clientv3.Event) (changes []origins.Change, err error) {
 	for len(events) > 0 {
@@ -78,9 +78,9 @@ func (f *Feed) readCommit(events []*clientv3.Event) (changes []origins.Change, e
 	}
 	switch {
 	case removed:
-		return nil, fmt.Errorf("%w: origins were removed", store.ErrCompacted)
+		return nil, fmt.Errorf("%w: origins were removed", store.ErrFeedGap)
 	case head && none:
-		return nil, fmt.Errorf("%w: removals were written back", store.ErrCompacted)
+		return nil, fmt.Errorf("%w: removals were written back", store.ErrFeedGap)
 	case pool: // a part of the writing back
 		return nil, nil
 	case len(changes) > 0 && !head:
