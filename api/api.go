@@ -210,7 +210,7 @@ const shortBody = 1 << 10
 
 // acquireSlot waits for the memory that r needs: that of a read, whose response
 // may be long, or that of a long body. Uploads never delay reads. It returns r, or a
-// copy of it whose body releases the slot if the client is too slow.
+// copy of it whose body fails if the client is too slow while another request waits.
 func (t *tenantRequest) acquireSlot(w *responseWriter, r *http.Request) (_ *http.Request, err error) {
 	key := t.caller.Key(t.tenant)
 	switch {

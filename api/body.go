@@ -22,11 +22,11 @@ import (
 // without a preflight.
 func (t *tenantRequest) readBody(w http.ResponseWriter, r *http.Request, mediaTypes ...string) ([]byte, error) {
 	if !hasMediaType(r.Header.Values("Content-Type"), mediaTypes) {
-		refused := requestError(http.StatusUnsupportedMediaType, "The body has to be "+strings.Join(mediaTypes, " or ")+".")
+		response := requestError(http.StatusUnsupportedMediaType, "The body has to be "+strings.Join(mediaTypes, " or ")+".")
 		if r.Method == http.MethodPatch { // RFC 5789, section 2.2
-			refused.header = http.Header{"Accept-Patch": {strings.Join(mediaTypes, ", ")}}
+			response.header = http.Header{"Accept-Patch": {strings.Join(mediaTypes, ", ")}}
 		}
-		return nil, refused
+		return nil, response
 	}
 	tooLarge := requestError(http.StatusRequestEntityTooLarge, fmt.Sprintf("The body is larger than %d bytes.", t.Limits.Body))
 	if r.ContentLength > t.Limits.Body {

@@ -30,26 +30,26 @@ func (e *errorResponse) RejectsWrite() {}
 // sendError sends the response for err and returns its code. It logs internal
 // errors, about which clients learn no more than that the store is unavailable.
 func (t *tenantRequest) sendError(w http.ResponseWriter, r *http.Request, err error) (code string) {
-	refused := errorResponseFor(err)
-	if refused == nil {
-		refused = storeUnavailable(r.Method, err)
+	response := errorResponseFor(err)
+	if response == nil {
+		response = storeUnavailable(r.Method, err)
 		// A client that hung up has ended the call, not the store.
 		if t.Log != nil && !errors.Is(err, context.Canceled) {
 			t.Log(r.Context(), err)
 		}
 	}
-	for name, lines := range refused.header {
+	for name, lines := range response.header {
 		w.Header()[name] = lines
 	}
-	envelope.Write(w, envelope.TraceID(r.Context()), refused.status, refused.errs...)
-	return refused.errs[0].Code
+	envelope.Write(w, envelope.TraceID(r.Context()), response.status, response.errs...)
+	return response.errs[0].Code
 }
 
 // errorResponseFor returns the response for an error that says what happened, or nil
 // for an internal one, after which the outcome of a write may be unknown.
 func errorResponseFor(err error) *errorResponse {
-	if refused, ok := errors.AsType[*errorResponse](err); ok {
-		return refused
+	if response, ok := errors.AsType[*errorResponse](err); ok {
+		return response
 	}
 	if response, ok := auth.ResponseTo(err); ok {
 		return &errorResponse{response.Status, []envelope.Error{response.Error}, response.Header}

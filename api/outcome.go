@@ -82,7 +82,7 @@ type Diff struct {
 	FirstAdded, FirstRemoved []string
 }
 
-// ShownOrigins is the number of origins that a Change names.
+// ShownOrigins is the number of origins that a Diff names.
 const ShownOrigins = 10
 
 // newDiff returns what changed from one state of a web integration to another.

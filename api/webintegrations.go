@@ -103,7 +103,8 @@ func (t *tenantRequest) patchIntegration(w *responseWriter, r *http.Request) err
 		})
 		return changed.Change(), err
 	})
-	// Also after an error: the write may have been made. If not, serveHTTP clears it.
+	// Also after an error: the write may have been made. If it is
+	// known not to have been made, serveHTTP clears it.
 	w.call.Diff = p.diffFrom(before)
 	if err != nil {
 		return err

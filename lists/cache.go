@@ -47,8 +47,8 @@ type Config struct {
 	// AcceptReset accepts a store that was reset, as Accept does.
 	AcceptReset bool
 	// Tenants returns the tenants whose lists are loaded once the store is reached,
-	// as far as Bounds allow, and whose subscribers are called while lists are stale.
-	// It may be nil.
+	// as far as Bounds allow, and for which the subscribers are called while lists
+	// are stale. It may be nil.
 	Tenants func() []string
 	// Disk, if there is one, keeps the lists while Run runs, for Restore at the
 	// next start.
@@ -71,7 +71,7 @@ type Cache struct {
 	// change is lost between the two.
 	changing sync.Mutex
 
-	mu      sync.Mutex // of lists to invalid; held briefly, because requests wait for it
+	mu      sync.Mutex // guards the fields from lists to invalid; held briefly, because requests wait for it
 	lists   *simplelru.LRU[string, entry]
 	origins int
 	loading map[string]*pendingChanges
@@ -80,8 +80,8 @@ type Cache struct {
 	// until Run or the next List has read it again.
 	invalid map[string]struct{}
 
-	confirmed atomic.Pointer[time.Time] // of all lists
-	changes   atomic.Uint64             // of cached lists; tells the keeper whether there is something to write
+	confirmed  atomic.Pointer[time.Time] // of all lists
+	generation atomic.Uint64             // how often a list was installed or dropped, so that the keeper knows of a change
 	// epoch counts the stores that were accepted. It changes while changing and
 	// progress are both held.
 	epoch atomic.Uint64
@@ -187,7 +187,7 @@ func (c *Cache) notify(tenant string) {
 	}
 }
 
-// cachedTenants returns those whose lists are cached, in no order.
+// cachedTenants returns the tenants whose lists are cached, in no order.
 func (c *Cache) cachedTenants() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -87,7 +87,7 @@ func (c *Cache) dropList(tenant string) {
 	if e, ok := c.lists.Peek(tenant); ok {
 		c.lists.Remove(tenant)
 		c.origins -= e.list.Len()
-		c.changes.Add(1)
+		c.generation.Add(1)
 	}
 }
 

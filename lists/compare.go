@@ -121,17 +121,13 @@ func (c *Cache) revalidate(ctx context.Context) error {
 	return nil
 }
 
-// isWrong reports whether a list cannot be that of a tenant whose last write was at
-// the revision last when the store was at at. earlier was the list before.
-func isWrong(earlier, list *origins.List, last uint64, at store.Position) bool {
-	switch {
-	case list.Revision() < last: // it lacks the last write
-	case earlier.Revision() > max(last, earlier.CompleteTo()): // it has a write that the store does not have
-	case earlier.CompleteTo() > at.Revision: // it was read from a newer state of the store
-	default:
-		return false
-	}
-	return true
+// isWrong reports whether a list contradicts the store, in which the tenant's last
+// write was at the revision last when the store was at position. earlier is the list
+// as it was before the store was asked.
+func isWrong(earlier, list *origins.List, last uint64, position store.Position) bool {
+	return list.Revision() < last || // it lacks the last write
+		earlier.Revision() > max(last, earlier.CompleteTo()) || // it has a write that the store does not have
+		earlier.CompleteTo() > position.Revision // it was read from a newer state of the store
 }
 
 // reportMissedChanges reports the writes that the feed missed.

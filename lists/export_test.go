@@ -65,7 +65,7 @@ func (c *Cache) Peek(tenant string) (l *origins.List, confirmed time.Time, ok bo
 func (c *Cache) Tenants() []string { return c.cachedTenants() }
 
 // Installs returns how often a list of a tenant was installed.
-func (c *Cache) Installs() uint64 { return c.changes.Load() }
+func (c *Cache) Installs() uint64 { return c.generation.Load() }
 
 // Configure changes the configuration of a cache that is not in use.
 func (c *Cache) Configure(change func(*Config)) { change(&c.config) }

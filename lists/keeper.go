@@ -26,7 +26,7 @@ type keeper struct {
 	// state returns the position in force, and when it was confirmed.
 	state  func() (store.Position, time.Time)
 	report func(Event, error)
-	// restored is the value of Cache.changes when the cache held exactly the lists from
+	// restored is the value of Cache.generation when the cache held exactly the lists from
 	// the disk, or 0.
 	restored uint64
 
@@ -84,7 +84,7 @@ func (k *keeper) run(ctx context.Context) {
 	defer close(k.ended)
 	ticks := time.NewTicker(keepPause)
 	defer ticks.Stop()
-	last := attempt{changes: k.restored}
+	last := attempt{generation: k.restored}
 	for {
 		select {
 		case <-ctx.Done():
@@ -130,26 +130,26 @@ func (k *keeper) lastError() error {
 
 // attempt is a write to the disk: what was written, and the result.
 type attempt struct {
-	changes   uint64 // of the lists that the disk has
-	at        store.Position
-	confirmed time.Time
-	ended     time.Time
-	err       error
-	invalid   bool // the disk has no snapshot
+	generation uint64 // of the lists that the disk has
+	at         store.Position
+	confirmed  time.Time
+	ended      time.Time
+	err        error
+	invalid    bool // the disk has no snapshot
 }
 
-// mayBeBehind reports whether the disk may have lists from before a change. It may
-// also while the cache has never had a list.
-func (a *attempt) mayBeBehind(changes uint64) bool {
-	return !a.invalid && (a.changes != changes || changes == 0)
+// mayBeBehind reports whether the disk may have lists from before a change. Until
+// the cache has had a list, it is unknown what the disk has, so it may be.
+func (a *attempt) mayBeBehind(generation uint64) bool {
+	return !a.invalid && (a.generation != generation || generation == 0)
 }
 
 func (k *keeper) isDue(last *attempt) bool {
-	changes, since := k.cache.changes.Load(), time.Since(last.ended)
+	generation, since := k.cache.generation.Load(), time.Since(last.ended)
 	if last.err != nil && since < keepRetry {
-		return last.mayBeBehind(changes)
+		return last.mayBeBehind(generation)
 	}
-	if last.err != nil || last.invalid || changes != last.changes {
+	if last.err != nil || last.invalid || generation != last.generation {
 		return true
 	}
 	at, confirmed := k.state()
@@ -160,7 +160,7 @@ func (k *keeper) isDue(last *attempt) bool {
 // a store.
 func (k *keeper) writeLists(last *attempt) bool {
 	next := *last
-	changes := k.cache.changes.Load() // what is installed from here on is for the next one
+	generation := k.cache.generation.Load() // what is installed from here on is for the next one
 	s, ok := k.takeSnapshot()
 	if !ok {
 		return false
@@ -169,8 +169,8 @@ func (k *keeper) writeLists(last *attempt) bool {
 	next.at, next.confirmed, next.ended = s.At, s.Confirmed, time.Now()
 	switch {
 	case next.err == nil:
-		next.changes, next.invalid = changes, false
-	case last.invalid || last.mayBeBehind(changes):
+		next.generation, next.invalid = generation, false
+	case last.invalid || last.mayBeBehind(generation):
 		next.err, next.invalid = k.invalidateDisk(next.err)
 	}
 	k.noteAttempt(last, next)
@@ -188,7 +188,7 @@ func (k *keeper) invalidateDisk(why error) (err error, invalid bool) {
 
 // writeChanges writes the lists if the disk may be behind. run calls it for flush.
 func (k *keeper) writeChanges(last *attempt) error {
-	if !last.mayBeBehind(k.cache.changes.Load()) {
+	if !last.mayBeBehind(k.cache.generation.Load()) {
 		return nil
 	}
 	if !k.writeLists(last) {
@@ -224,5 +224,5 @@ func (k *keeper) takeSnapshot() (*Snapshot, bool) {
 	at, confirmed := k.state()
 	s := &Snapshot{At: at, Confirmed: confirmed, Lists: k.cache.cachedLists()}
 	after, _ := k.state()
-	return s, at.Store != "" && at.Store == after.Store && k.cache.changes.Load() > 0
+	return s, at.Store != "" && at.Store == after.Store && k.cache.generation.Load() > 0
 }

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	failureMemory = time.Second // how long List returns the error of a failed load without a new one
+	failureMemory = time.Second // how long after a failed load List returns its error and starts no other
 	maxPending    = 1024        // changes during one load, above which it is read again
 	maxDeletions  = 1024        // deleted parts that a cached list remembers
 	maxReads      = 5           // of one load
@@ -181,7 +181,7 @@ func (c *Cache) installList(tenant string, e entry) {
 		c.evictOldest()
 	}
 	c.lists.Add(tenant, e)
-	c.changes.Add(1)
+	c.generation.Add(1)
 	c.origins += e.list.Len()
 	for c.origins > c.config.Bounds.Origins && c.lists.Len() > 1 {
 		c.evictOldest()

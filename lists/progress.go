@@ -13,7 +13,7 @@ import (
 type progress struct {
 	mu    sync.Mutex
 	state State // without Confirmed and NotKept
-	// feedKnown says that the feed continues from fed. Up to there, only the lists of
+	// feedKnown says that the feed continues from feedAt. Up to there, only the lists of
 	// invalid tenants may lack changes.
 	feedKnown bool
 	feedAt    store.Position
@@ -24,7 +24,7 @@ type progress struct {
 	seen    map[string]uint64
 	trouble Event                   // what was reported last, until it is over
 	endFeed context.CancelCauseFunc // of the feed that runs or ran last
-	moved   chan struct{}           // closed when the feed's position advances
+	moved   chan struct{}           // closed by the next advancePosition
 }
 
 var (
@@ -41,8 +41,8 @@ func (c *Cache) feedPosition() store.Position {
 }
 
 // advancePosition moves the position in force to the feed's, if the lists have
-// reached it. The caller holds progress.mu. It has to be called after every change of
-// fed, preloaded or invalid.
+// reached it. The caller holds progress.mu, and calls it when feedAt has advanced, or
+// lists were preloaded or read again.
 func (c *Cache) advancePosition() {
 	p := &c.progress
 	if p.preloaded && !c.hasInvalid() {

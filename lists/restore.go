@@ -36,7 +36,7 @@ func (c *Cache) Restore(s *Snapshot) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if c.keeper != nil && c.Stats().Tenants == len(s.Lists) {
-		c.keeper.restored = c.changes.Load()
+		c.keeper.restored = c.generation.Load()
 	}
 	p.feedAt, p.restored, p.seen = s.At, true, map[string]uint64{}
 	for tenant := range s.Lists {
@@ -119,6 +119,6 @@ func (c *Cache) dropLists() []string {
 	c.lists.Purge()
 	c.failed.Purge()
 	c.origins = 0
-	c.changes.Add(1)
+	c.generation.Add(1)
 	return tenants
 }

@@ -12,9 +12,9 @@ import (
 )
 
 const (
-	confirmInterval = time.Second // how often the store is asked for its position
-	minPause        = 100 * time.Millisecond
-	maxPause        = time.Second // before the store is tried again
+	maxConfirmInterval = time.Second // how often the store is asked for its position, at least
+	minPause           = 100 * time.Millisecond
+	maxPause           = time.Second // before the store is tried again
 )
 
 // Run keeps the lists at the store's revision until ctx ends. It is called once.
@@ -57,8 +57,7 @@ func (c *Cache) awaitRetry(ctx context.Context, pause time.Duration) {
 }
 
 // followFeed follows the feed until it ends, or the operator accepts a store that was
-// reset.
-// revalidated is when the lists were last compared with the store.
+// reset. revalidated is when the lists were last compared with the store.
 func (c *Cache) followFeed(ctx context.Context, revalidated *time.Time) error {
 	if err := c.connect(ctx, false); err != nil {
 		return err
@@ -100,7 +99,7 @@ func (c *Cache) resumeFeed(end context.CancelCauseFunc) (from, epoch uint64, err
 // confirmPeriodically compares with the store from time to time while the feed
 // runs.
 func (c *Cache) confirmPeriodically(ctx context.Context, revalidated *time.Time) error {
-	ticks := time.NewTicker(c.confirmationInterval())
+	ticks := time.NewTicker(c.confirmInterval())
 	defer ticks.Stop()
 	for {
 		if every := c.config.Revalidate; every > 0 && time.Since(*revalidated) >= every {
@@ -122,13 +121,13 @@ func (c *Cache) confirmPeriodically(ctx context.Context, revalidated *time.Time)
 	}
 }
 
-// confirmationInterval is so short that no list becomes stale between two
+// confirmInterval is so short that no list becomes stale between two
 // confirmations.
-func (c *Cache) confirmationInterval() time.Duration {
+func (c *Cache) confirmInterval() time.Duration {
 	if limit := c.config.MaxStaleness; limit > 0 {
-		return min(confirmInterval, max(limit/4, time.Millisecond))
+		return min(maxConfirmInterval, max(limit/4, time.Millisecond))
 	}
-	return confirmInterval
+	return maxConfirmInterval
 }
 
 // confirmLists asks for the store's position and waits until it is in force. It returns

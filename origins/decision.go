@@ -3,8 +3,6 @@ package origins
 import (
 	"slices"
 	"strings"
-
-	"golang.org/x/net/http/httpguts"
 )
 
 // Policy holds the operator's settings for one tenant. It must not change once it
@@ -182,7 +180,7 @@ func (p *Policy) isSameOrigin(r *Request) bool {
 // exemptPost turns a refusal into PathExempt where any page may POST. Screen does
 // not call it for a malformed or repeated Origin, which stays refused.
 func (p *Policy) exemptPost(r *Request, reason Reason) Reason {
-	if reason.Verdict() == Refused && r.Kind == Actual && r.Method == "POST" && slices.Contains(p.PostFromAnywhere, r.Path) {
+	if r.Kind == Actual && r.Method == "POST" && reason.Verdict() == Refused && slices.Contains(p.PostFromAnywhere, r.Path) {
 		return PathExempt
 	}
 	return reason
@@ -246,7 +244,7 @@ func RequestHeaders(lines []string) func(yield func(name string, ok bool) bool) 
 				name, line, more = strings.Cut(line, ",")
 				name = strings.Trim(name, " \t")
 				seen++
-				if seen > maxRequestHeaders || len(name) > maxRequestHeaderLength || name != "" && !httpguts.ValidHeaderFieldName(name) {
+				if seen > maxRequestHeaders || len(name) > maxRequestHeaderLength || name != "" && !IsToken(name) {
 					yield("", false)
 					return
 				}

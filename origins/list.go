@@ -3,6 +3,7 @@ package origins
 import (
 	"hash/maphash"
 	"iter"
+	"weak"
 )
 
 // Part is one web integration's part of a List.
@@ -29,7 +30,7 @@ type Change struct {
 type List struct {
 	seed       maphash.Seed
 	completeTo uint64      // every change up to this revision is contained
-	newest     uint64      // the revision of the newest change after completeTo, or 0
+	newest     uint64      // the greatest revision of a change; one up to completeTo means nothing
 	parts      trie[*part] // by id, including deleted ones
 	union      trie[int32] // every origin, with the number of parts that have it
 	origins    int         // the sum over the parts
@@ -202,4 +203,39 @@ func replacePart(u trie[int32], old, made trie[struct{}]) trie[int32] {
 		}
 	}
 	return u
+}
+
+// Version identifies a List's part of one web integration. Two versions are equal
+// only if the lists share that part. A Version does not keep the part in memory.
+// No part has the zero Version.
+type Version struct{ part weak.Pointer[part] }
+
+// Versions yields the version of each web integration of the tenant, including
+// deleted ones, by id.
+func (l *List) Versions() iter.Seq2[string, Version] {
+	return func(yield func(string, Version) bool) {
+		for p := range l.parts.all() {
+			if !yield(p.key, Version{weak.Make(p.value)}) {
+				return
+			}
+		}
+	}
+}
+
+// Change returns the last change of the web integration id, if the list has it.
+func (l *List) Change(tenant, id string) (c Change, ok bool) {
+	p, ok := l.parts.get(l.hash(id), id)
+	if !ok {
+		return Change{}, false
+	}
+	return p.change(tenant, id), true
+}
+
+func (p *part) change(tenant, id string) Change {
+	c := Change{Tenant: tenant, Part: Part{ID: id, Revision: p.revision}, Deleted: p.deleted}
+	c.Origins = make([]string, 0, p.origins.size)
+	for o := range p.origins.all() {
+		c.Origins = append(c.Origins, o.key)
+	}
+	return c
 }

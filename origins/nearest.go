@@ -62,7 +62,7 @@ func (l *List) Nearest(origin string) NearMiss {
 }
 
 // nearerThan reports whether m is nearer than other, or the first of two that are
-// equally near, so that the result is stable. The zero Miss is the farthest.
+// equally near, so that the result is stable. The zero NearMiss is the farthest.
 func (m NearMiss) nearerThan(other NearMiss) bool {
 	if m.Relation == other.Relation {
 		return m.Entry < other.Entry

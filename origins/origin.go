@@ -75,11 +75,17 @@ func isPort(port, scheme string) bool {
 	if port == "" {
 		return true
 	}
-	if port[0] == '0' || port == defaultPort(scheme) {
+	if len(port) > len("65535") || port[0] == '0' || port == defaultPort(scheme) {
 		return false
 	}
-	_, err := strconv.ParseUint(port, 10, 16)
-	return err == nil
+	n := 0 // strconv would allocate an error for what a stranger sends
+	for i := range len(port) {
+		if !isDigit(port[i]) {
+			return false
+		}
+		n = 10*n + int(port[i]-'0')
+	}
+	return n <= 65535
 }
 
 // defaultPort returns the port that the URL standard omits for a special scheme.

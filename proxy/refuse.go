@@ -46,7 +46,7 @@ const (
 // refusal returns the response to a request that the decision refused. It is never
 // 401: browser clients answer that by navigating to a login page.
 func (x *exchange) refusal() *problem {
-	p := &problem{status: http.StatusForbidden, code: x.Reason, title: "Origin refused", detail: explain(x.Decision)}
+	p := &problem{status: http.StatusForbidden, code: x.Reason, title: "Origin refused", detail: explanations[x.Decision]}
 	switch x.Decision {
 	case origins.OriginRepeated:
 		p.status = http.StatusBadRequest
@@ -60,36 +60,20 @@ func (x *exchange) refusal() *problem {
 	return p
 }
 
-// explain returns a reason for a refusal as a sentence that has nothing of the
-// request.
-func explain(reason origins.Reason) string {
-	switch reason {
-	case origins.OriginNotListed:
-		return "No web integration of this tenant lists the origin." + refusalAdvice
-	case origins.OriginMalformed:
-		return "The Origin is not the serialization of an origin that can be listed." + refusalAdvice
-	case origins.OriginOpaque:
-		return "The origin is opaque (null), which no list can hold." + refusalAdvice
-	case origins.OriginRepeated:
-		return "The request has several Origin lines." + refusalAdvice
-	case origins.OriginRequired:
-		return "This request needs an Origin." + refusalAdvice
-	case origins.WebIntegrationUnknown:
-		return "The tenant has no web integration of the given id." + refusalAdvice
-	case origins.OriginNotInWebIntegration:
-		return "The given web integration does not list the origin." + refusalAdvice
-	case origins.WebIntegrationAmbiguous:
-		return "The request names several web integrations." + refusalAdvice
-	case origins.MethodNotAllowed:
-		return "The preflight asks for a method that is not allowed." + refusalAdvice
-	case origins.HeaderNotAllowed:
-		return "The preflight asks for a header that is not allowed." + refusalAdvice
-	case origins.ListUnavailable:
-		return "The tenant's list is unavailable." + refusalAdvice
-	case origins.ListStale:
-		return "The tenant's list is out of date." + refusalAdvice
-	}
-	return ""
+// explanations say why the decision refused a request, with nothing of the request.
+var explanations = map[origins.Reason]string{
+	origins.OriginNotListed:           "No web integration of this tenant lists the origin." + refusalAdvice,
+	origins.OriginMalformed:           "The Origin is not the serialization of an origin that can be listed." + refusalAdvice,
+	origins.OriginOpaque:              "The origin is opaque (null), which no list can hold." + refusalAdvice,
+	origins.OriginRepeated:            "The request has several Origin lines." + refusalAdvice,
+	origins.OriginRequired:            "This request needs an Origin." + refusalAdvice,
+	origins.WebIntegrationUnknown:     "The tenant has no web integration of the given id." + refusalAdvice,
+	origins.OriginNotInWebIntegration: "The given web integration does not list the origin." + refusalAdvice,
+	origins.WebIntegrationAmbiguous:   "The request names several web integrations." + refusalAdvice,
+	origins.MethodNotAllowed:          "The preflight asks for a method that is not allowed." + refusalAdvice,
+	origins.HeaderNotAllowed:          "The preflight asks for a header that is not allowed." + refusalAdvice,
+	origins.ListUnavailable:           "The tenant's list is unavailable." + refusalAdvice,
+	origins.ListStale:                 "The tenant's list is out of date." + refusalAdvice,
 }
 
 // Why a request is not for a tenant, or was not answered by it. They are not

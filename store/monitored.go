@@ -77,7 +77,7 @@ func (m *Monitored) checkWrites(ctx context.Context) {
 	}
 }
 
-// recordOutcome records the outcome of a check, or a failed write.
+// recordOutcome records the outcome of a check, or the failure of another call.
 func (m *Monitored) recordOutcome(err error) {
 	failed, _ := errors.AsType[*WriteError](err)
 	m.mu.Lock()

@@ -20,8 +20,8 @@ var (
 	ErrExists = errors.New("web integration exists")
 	// ErrUnchanged is returned by the function of an Edit that changes nothing.
 	ErrUnchanged = errors.New("web integration unchanged")
-	// ErrFeedGap: the feed cannot deliver the changes after that revision one by
-	// one. Read all lists again.
+	// ErrFeedGap: the feed cannot deliver the changes after the revision of a Watch
+	// one by one. Read all lists again.
 	ErrFeedGap = errors.New("the feed cannot continue")
 	// ErrMissing: there is no store, and none may be created.
 	ErrMissing = errors.New("there is no store")
@@ -191,8 +191,8 @@ func (q *Query) Full(bytes int) bool { return q.Bytes > 0 && bytes >= q.Bytes }
 // Page is a page of a tenant's web integrations, in the order of the Query.
 type Page struct {
 	Integrations []WebIntegration
-	// HasNext and HasPrev report whether there are others after the last one and before
-	// the first one of this page. They are false on an empty page.
+	// HasNext and HasPrev report whether there are others after the last one and
+	// before the first one of this page. They are false on an empty page.
 	HasNext, HasPrev bool
 }
 
@@ -200,9 +200,9 @@ type Page struct {
 type Write struct {
 	Tenant, ID string
 	// Make returns the web integration that replaces before, or nil to delete it.
-	// before is nil if the tenant has none with this ID. Like the function of an Edit, Make
-	// runs inside the write, cannot change the id, the tenant or the revision, may
-	// run several times, and must not call a Store. Its error refuses only this
+	// before is nil if the tenant has none with this ID. Like the function of an Edit,
+	// Make runs inside the write, cannot change the id, the tenant or the revision,
+	// may run several times, and must not call a Store. Its error refuses only this
 	// write. After ErrUnchanged nothing is written, and the write is not refused.
 	Make func(before *WebIntegration) (after *WebIntegration, err error)
 }

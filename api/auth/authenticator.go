@@ -66,17 +66,17 @@ func (a *Authenticator) Authenticate(r *http.Request) (Caller, error) {
 	p, known := s.knownPrincipal(r.Context(), hash)
 	if !wellFormed || !known {
 		var err error
-		if p, err = a.verifyNewToken(r, s, token, hash); err != nil {
+		if p, err = a.verifyUnknownToken(r, s, token, hash); err != nil {
 			return Caller{}, err
 		}
 	}
 	return Caller{p, &a.buckets, s.limits}, nil
 }
 
-// verifyNewToken returns the principal of a token that is not known yet. From an
+// verifyUnknownToken returns the principal of a token that is not known yet. From an
 // address above the limit of failed attempts, invalid tokens get a
 // RateLimitError.
-func (a *Authenticator) verifyNewToken(r *http.Request, s *settings, token string, hash [sha256.Size]byte) (principal, error) {
+func (a *Authenticator) verifyUnknownToken(r *http.Request, s *settings, token string, hash [sha256.Size]byte) (principal, error) {
 	attempts := a.buckets.failures.bucket(clientaddr.Network(clientaddr.Parse(r.RemoteAddr)), s.limits.Failed, s.limits.since)
 	wait := attempts.beginAttempt(time.Now())
 	p, err := s.verifySigned(r.Context(), token, hash, wait > 0)
@@ -109,6 +109,8 @@ func (s *settings) knownPrincipal(ctx context.Context, hash [sha256.Size]byte) (
 	return s.oidc.knownPrincipal(ctx, hash)
 }
 
+// verifySigned returns the principal of a signed token. Anything else is
+// ErrTokenMissing.
 func (s *settings) verifySigned(ctx context.Context, token string, hash [sha256.Size]byte, aboveLimit bool) (principal, error) {
 	// A signed token has two dots (RFC 7515, section 7.1).
 	if s.oidc == nil || strings.Count(token, ".") != 2 {

@@ -18,7 +18,7 @@ const (
 // Token is a static bearer token, known by its hash alone. Of several with the
 // same hash the first counts.
 type Token struct {
-	// Subject is to whom the token was given. It becomes the createdBy of web
+	// Subject names the one to whom the token was given. It becomes the createdBy of web
 	// integrations.
 	Subject string
 	// Tenant is the id of the tenant that the token is for, or "*" for all.
@@ -29,7 +29,7 @@ type Token struct {
 	SHA256 [sha256.Size]byte
 }
 
-// principal is to whom a token was given, and what it permits.
+// principal says to whom a token was given, and what it permits.
 type principal struct {
 	issuer     string // of an access token; "" for a static one
 	subject    string
@@ -49,10 +49,13 @@ type Caller struct {
 // Issuer returns the issuer of the access token, or "" for a static token.
 func (c Caller) Issuer() string { return c.issuer }
 
-// Subject returns to whom the token was given.
+// Subject returns the name of the one to whom the token was given.
 func (c Caller) Subject() string { return c.subject }
 
-// Key returns what identifies the caller at the tenant.
+// CallerKey identifies a caller at a tenant. It is comparable.
+type CallerKey struct{ Issuer, Subject, Tenant string }
+
+// Key returns the caller's key at the tenant.
 func (c Caller) Key(tenant string) CallerKey { return CallerKey{c.issuer, c.subject, tenant} }
 
 // CheckTenant returns a ForbiddenError unless the token is for the tenant.

@@ -31,7 +31,7 @@ type keyring struct {
 	held   atomic.Pointer[keys] // nil before the first
 
 	fetching chan struct{} // a mutex that can be waited for with a context, for what is below
-	tried    time.Time     // end of the last fetch, for newKeysEvery
+	tried    time.Time     // end of the last fetch
 	failure  error         // of the last fetch
 }
 

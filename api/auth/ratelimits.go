@@ -10,8 +10,8 @@ import (
 )
 
 // RateLimits are requests per minute. Each limit is a token bucket that holds the
-// requests of one minute, and refills within a minute.
-// Zero and negative values limit nothing. Refused requests do not count.
+// requests of one minute, and refills within a minute. Zero and negative values limit
+// nothing. Refused requests do not count.
 type RateLimits struct {
 	// Tier1 is for reads and Tier2 for writes, of one subject at one tenant.
 	// Each is counted apart.
@@ -45,9 +45,6 @@ type bucketSets struct {
 func newBucketSets() bucketSets {
 	return bucketSets{newBucketSet[CallerKey](), newBucketSet[CallerKey](), newBucketSet[netip.Prefix]()}
 }
-
-// CallerKey identifies a caller at a tenant, for counting. It is comparable.
-type CallerKey struct{ Issuer, Subject, Tenant string }
 
 // bucketSet has one bucket for each key. It keeps those used last: a key that
 // comes back after many others has a full bucket.

@@ -135,9 +135,9 @@ func (c *Client) Delete(ctx context.Context, id, ifMatch string) (Response, erro
 }
 
 // callIntegration makes a call that responds with a web integration.
-func (c *Client) callIntegration(ctx context.Context, x apiCall) (WebIntegration, error) {
+func (c *Client) callIntegration(ctx context.Context, call apiCall) (WebIntegration, error) {
 	var w WebIntegration
-	r, err := c.callJSON(ctx, x, &w)
+	r, err := c.callJSON(ctx, call, &w)
 	if err != nil {
 		return WebIntegration{}, err
 	}

@@ -30,8 +30,7 @@ func (c *Client) retryFailed(ctx context.Context, method string, attempt func() 
 }
 
 // isRetryable reports whether a retry may succeed and does no harm. A POST that the
-// server may have received is not retried: it would create another
-// web integration.
+// server may have received is not retried: it would create another web integration.
 func isRetryable(method string, err error) bool {
 	if refused, ok := errors.AsType[*Error](err); ok {
 		temporary := []int{http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout}

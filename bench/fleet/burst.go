@@ -68,7 +68,7 @@ func (f *fleet) read(ctx context.Context, end time.Time) (times []time.Duration,
 		began := time.Now()
 		status, err := f.gateways[len(f.gateways)-1].sendRequest(ctx, http.MethodGet, f.tenants[0].host, steady)
 		if err != nil || status != http.StatusOK {
-			return times, fmt.Errorf("request of a reader: status %d, error %w", status, err)
+			return times, fmt.Errorf("request of a reader: status %d, error %v", status, err)
 		}
 		times = append(times, time.Since(began))
 	}

@@ -78,7 +78,7 @@ func (g *gateway) await(ctx context.Context, condition func(readiness) bool) err
 		select {
 		case <-time.After(5 * time.Millisecond):
 		case <-ctx.Done():
-			return fmt.Errorf("readiness of %s: %+v, error %w", g.admin, got, err)
+			return fmt.Errorf("readiness of %s: %+v, error %v", g.admin, got, err)
 		}
 	}
 }

@@ -86,16 +86,16 @@ func lockDirectory(ctx context.Context, root *os.Root) (*flock.Flock, error) {
 // Close releases the directory. What was written stays.
 func (d *Disk) Close() error { return errors.Join(d.lock.Close(), d.root.Close()) }
 
-// renewTimeout is how long to wait for another process to release the
+// reopenTimeout is how long to wait for another process to release the
 // directory. An API request may be waiting in Cache.Keep meanwhile.
-const renewTimeout = 100 * time.Millisecond
+const reopenTimeout = 100 * time.Millisecond
 
 // reopenIfMoved opens the directory again if it was removed or replaced.
 func (d *Disk) reopenIfMoved() error {
 	if d.isInPlace() {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), renewTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), reopenTimeout)
 	defer cancel()
 	next, err := open(ctx, d.root.Name())
 	if err != nil {

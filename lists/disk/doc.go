@@ -13,6 +13,6 @@
 // ask it to.
 //
 // The digests detect accidents, not attacks. A user who can write to the
-// directory can add origins to the lists, so Open refuses a directory that others may write
-// to.
+// directory can add origins to the lists, so Open refuses a directory that others
+// may write to.
 package disk

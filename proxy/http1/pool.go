@@ -70,11 +70,11 @@ const maxAttempts = 3
 // Informational responses are reported to the request's httptrace.ClientTrace.
 func (p *Pool) Do(call *Call) (*http.Response, error) {
 	for attempt := 1; ; attempt++ {
-		conn, err := p.connectionFor(call, attempt > 1)
+		c, err := p.connectionFor(call, attempt > 1)
 		if err != nil {
 			return nil, err
 		}
-		res, err := conn.do(call)
+		res, err := c.do(call)
 		var lost *lostError
 		if err == nil || !errors.As(err, &lost) || attempt == maxAttempts || !call.mayRepeat(lost) {
 			return res, err

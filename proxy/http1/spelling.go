@@ -47,3 +47,54 @@ func RespellWebSocket(header map[string][]string) {
 		}
 	}
 }
+
+// spell returns a canonical name of a header field as its standard spells it, if
+// http.CanonicalHeaderKey spells it differently. Case does not matter in a name,
+// but some peers compare bytes.
+func spell(canonical string) string {
+	length := len(canonical)
+	names := standardNames(length)
+	for i := 0; i < len(names); i += length + 1 {
+		if names[i] == canonical[0] && strings.EqualFold(names[i:i+length], canonical) {
+			return names[i : i+length]
+		}
+	}
+	return canonical
+}
+
+// standardNames returns the names of a length, separated by spaces, that the
+// registry of HTTP fields and common use spell differently from
+// http.CanonicalHeaderKey.
+func standardNames(length int) string {
+	const longest = 33
+	if length > longest {
+		return ""
+	}
+	return [longest + 1]string{
+		2:  "IM TE",
+		3:  "DAV DNT DPR ECT NEL P3P RTT TCN TTL URI",
+		4:  "A-IM ALPN DASL DPoP ETag SLUG",
+		7:  "Sec-GPC",
+		8:  "CDN-Loop",
+		9:  "Sec-CH-UA SourceMap",
+		10: "Content-ID DPoP-Nonce PICS-Label SOAPAction Sec-CH-DPR",
+		11: "Content-DPR Content-MD5 X-B3-SpanId",
+		12: "MIME-Version X-B3-TraceId X-XSRF-TOKEN",
+		13: "Last-Event-ID OData-Version",
+		14: "Cal-Managed-ID HTTP2-Settings OData-EntityId Sec-CH-UA-Arch",
+		15: "EDIINT-Features OData-Isolation Sec-CH-UA-Model Sec-CH-UA-WoW64 X-UA-Compatible",
+		16: "CalDAV-Timezones OData-MaxVersion Sec-CH-UA-Mobile WWW-Authenticate X-XSS-Protection",
+		17: "CDN-Cache-Control Sec-CH-UA-Bitness Sec-WebSocket-Key X-B3-ParentSpanId",
+		18: "Sec-CH-UA-Platform",
+		19: "AMP-Cache-Transform",
+		20: "Sec-WebSocket-Accept",
+		21: "Sec-CH-Viewport-Width Sec-WebSocket-Version",
+		22: "Sec-CH-UA-Form-Factors Sec-CH-UA-Full-Version Sec-WebSocket-Protocol X-DNS-Prefetch-Control X-HTTP-Method-Override",
+		23: "Repeatability-Client-ID",
+		24: "Repeatability-Request-ID Sec-WebSocket-Extensions",
+		26: "Sec-CH-UA-Platform-Version",
+		27: "Sec-CH-Prefers-Color-Scheme Sec-CH-UA-Full-Version-List",
+		29: "Sec-CH-Prefers-Reduced-Motion",
+		33: "Include-Referred-Token-Binding-ID",
+	}[length]
+}

@@ -42,7 +42,8 @@ type Options struct {
 // number of processes.
 //
 // A web integration takes at most 1.4 MiB in the cluster, or the cluster's limit
-// of a request if that is lower; a larger one is a *store.LimitError of store.LimitBytes.
+// of a request if that is lower; a larger one is a *store.LimitError of
+// store.LimitBytes.
 //
 // While the cluster's NOSPACE alarm is on, some deletions succeed, and edits that
 // only take origins away: see schema.Removals. Such an edit keeps the time of the

@@ -38,7 +38,7 @@ func TestOpen_RefusesInvalidOptions(t *testing.T) {
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := etcd.Open(ended, valid); !errors.Is(err, context.Canceled) {
-		t.Errorf("Open with a cancelled context: error %v, want Canceled", err)
+		t.Errorf("Open with a canceled context: error %v, want Canceled", err)
 	}
 }
 

@@ -33,8 +33,8 @@ func (g *identityGuard) position() (known store.Position, rolledBack bool) {
 }
 
 // check compares the position in a response with the position that was known when
-// the request was sent. Positions that became known later do not count,
-// because responses can arrive out of order.
+// the request was sent. Positions that became known later do not count, because
+// responses can arrive out of order.
 func (g *identityGuard) check(known, found store.Position) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()

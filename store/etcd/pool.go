@@ -71,9 +71,9 @@ func (s *Store) putPool(ctx context.Context, view readView) error {
 }
 
 // writeBack writes the removals of a view back. It returns nil if the view has none,
-// and errConflict if they were written back, here or elsewhere: the view is then
-// outdated. After any other error the write was not made, but some removals may have
-// been written back.
+// and errConflict if the view is outdated, as it also is once they were written back.
+// After any other error the write was not made, but some removals may have been
+// written back.
 //
 // Several processes may do it at once: they write the same, and nothing once one
 // of them has finished.

@@ -40,7 +40,7 @@ func (s *Store) Integration(ctx context.Context, tenant, id string) (w store.Web
 }
 
 // Load implements store.Store. It fails if the web integrations contradict the
-// tenant's totals, since another program has changed them.
+// tenant's totals: then another program has changed them.
 func (s *Store) Load(ctx context.Context, tenant string) (revision uint64, all []store.WebIntegration, err error) {
 	err = s.callRead(ctx, func() error {
 		revision, all, err = s.loadTenant(ctx, tenant)

@@ -83,8 +83,8 @@ func (c *change) removals() (hashes []uint64) {
 
 func (p *preconditions) hash(entry string) uint64 { return schema.EntryHash(p.tenant, p.id, entry) }
 
-// lacks reports whether the entry with the hash is already gone, or the web
-// integration.
+// lacks reports whether the entry with the hash is gone, or the whole web integration;
+// the hash 0 is that of no entry.
 func (p *preconditions) lacks(hash uint64) bool {
 	return p.integration == nil || hash != 0 && !slices.ContainsFunc(p.integration.ValidOrigins, func(entry string) bool {
 		return p.hash(entry) == hash

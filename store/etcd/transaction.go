@@ -127,9 +127,9 @@ func (c *change) onlyRemoves() bool {
 
 // transaction makes several writes.
 type transaction struct {
-	id       string // of the write
-	before   []*preconditions
-	refused  []error // of every write that is in the transaction, nil if it is not refused
+	id       string           // of the write
+	before   []*preconditions // of all writes that were planned
+	refused  []error          // of every write that is in the transaction, nil if it is not refused
 	changes  []*change
 	totals   map[string]schema.Totals // by tenant
 	bytes    int                      // of values

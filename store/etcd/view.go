@@ -20,7 +20,7 @@ import (
 type readView struct {
 	store.Position
 	etcdRevision       int64
-	identityValue      string           // the value of the key; "" if it is missing
+	identityValue      string           // of the key with the identity; "" if it is missing
 	write              string           // the id of the last write
 	headRevision       uint64           // the revision of the last write
 	noRemovalsRevision int64            // create revision of the key NoRemovals, or 0

@@ -31,8 +31,8 @@ type watch struct {
 	changed  func([]origins.Change)
 }
 
-// start returns the etcd revision at which the watch for the changes after `after`
-// begins.
+// start returns the etcd revision from which to watch for the changes after a revision
+// of the store.
 func (w *watch) start(ctx context.Context, after uint64) (from int64, err error) {
 	seen := w.seen.Load()
 	view, _, err := w.read(ctx)
@@ -74,7 +74,7 @@ func (w *watch) handle(ctx context.Context, response clientv3.WatchResponse) err
 	if !errors.Is(err, schema.ErrForeign) {
 		return err
 	}
-	// The writer may have been a restore from a backup: then that is the better error.
+	// If the writer was a restore from a backup, the reset is the better error.
 	soon, cancel := context.WithTimeout(ctx, connection.WatchTimeout)
 	defer cancel()
 	if _, _, reset := w.read(soon); errors.Is(reset, store.ErrReset) {

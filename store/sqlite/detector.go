@@ -63,13 +63,16 @@ func newWriteDetector(path string, conn *sql.Conn) (*writeDetector, error) {
 // check fails with store.ErrReplaced if another program has written to the file. It
 // cannot tell on Windows, where the time of a change may be updated late.
 func (d *writeDetector) check() error {
-	file, err := os.Stat(d.path)
-	if runtime.GOOS == "windows" || err == nil && d.known.Load().matches(file) {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	if file, err := os.Stat(d.path); err == nil && d.known.Load().matches(file) {
 		return nil
 	}
 	d.committing.Lock()
 	defer d.committing.Unlock()
-	if file, err = os.Stat(d.path); err != nil {
+	file, err := os.Stat(d.path)
+	if err != nil {
 		return fmt.Errorf("sqlite: checking the file: %w", err)
 	}
 	known := d.known.Load()

@@ -15,7 +15,7 @@ import (
 
 // fileLock keeps other processes, and other Stores of this one, from using a
 // database. The kernel releases it with the process. Other programs may remove or
-// replace its file; then others can lock the new file.
+// replace its file; then another process can lock the new file.
 type fileLock struct {
 	mark string // what its file has, once there is a store
 

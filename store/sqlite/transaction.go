@@ -60,8 +60,8 @@ func (s *Store) transactWrite(ctx context.Context, conn *sql.Conn, do func() err
 	return nil
 }
 
-// commitExclusively runs do in a transaction. No call checks for writes of
-// other programs during the commit.
+// commitExclusively runs do in a transaction. No call checks for writes of other
+// programs during the commit.
 func (s *Store) commitExclusively(ctx context.Context, conn *sql.Conn, do func() error) error {
 	committing := false
 	defer func() {

@@ -20,7 +20,7 @@ func batchTests() []test {
 		{name: "ExceedOneCommit", run: batchExceedsOneCommit},
 		{name: "LoseNoConcurrentWrite", run: batchLosesNoConcurrentWrite},
 		{name: "LeaveStoreUsableAfterPanic", run: batchPanics},
-		{name: "KeepFirstWritesWhenCancelled", run: batchIsCancelled},
+		{name: "KeepFirstWritesWhenCanceled", run: batchIsCanceled},
 	}
 }
 
@@ -239,9 +239,9 @@ func batchPanics(s *subject) {
 	s.batch([]store.Write{deleteWrite(w)})
 }
 
-// batchIsCancelled cancels the context during a batch. The store may keep any number of
+// batchIsCanceled cancels the context during a batch. The store may keep any number of
 // its first writes, and the result must not report more.
-func batchIsCancelled(s *subject) {
+func batchIsCanceled(s *subject) {
 	ctx, cancel := context.WithCancel(s.Context())
 	defer cancel()
 	var writes []store.Write

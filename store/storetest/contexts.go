@@ -10,20 +10,20 @@ import (
 
 func contextTests() []test {
 	return []test{
-		{name: "CancelledBeforeCall", run: cancelledBeforeCall},
-		{name: "CancelledWhileWaiting", run: cancelWaitingCalls},
-		{name: "CancelledDuringWrite", run: cancelledDuringWrite},
+		{name: "CanceledBeforeCall", run: canceledBeforeCall},
+		{name: "CanceledWhileWaiting", run: cancelWaitingCalls},
+		{name: "CanceledDuringWrite", run: canceledDuringWrite},
 		{name: "ClosedStore", run: closedStoreFails},
 	}
 }
 
-func cancelledBeforeCall(s *subject) {
+func canceledBeforeCall(s *subject) {
 	w := s.create(newIntegration("acme", "one", "https://a.example"))
 	ctx, cancel := context.WithCancel(s.Context())
 	cancel()
 	for name, call := range storeCalls(s.Store, w) {
 		if err := call(ctx); !isUnavailable(err) {
-			s.Errorf("%s with a cancelled context: error %v, want unavailable", name, err)
+			s.Errorf("%s with a canceled context: error %v, want unavailable", name, err)
 		}
 	}
 	for name, call := range storeCalls(s.Store, w) {
@@ -64,9 +64,9 @@ func cancelWaitingCalls(s *subject) {
 	s.create(newIntegration("acme", "two"))
 }
 
-// cancelledDuringWrite cancels the context of a write during the write, which must
+// canceledDuringWrite cancels the context of a write during the write, which must
 // then be made completely or not at all.
-func cancelledDuringWrite(s *subject) {
+func canceledDuringWrite(s *subject) {
 	original := s.create(newIntegration("acme", "was", "https://was.example"))
 	updated := original
 	updated.Name, updated.ValidOrigins = "is", []string{"https://is.example", "https://is-too.example"}

@@ -30,9 +30,8 @@ func (s *Step) Apply(ctx context.Context, to Target) error {
 	return nil
 }
 
-// Store is a Source, and applies steps in batches. Servers of the API are Targets, to
-// which steps are applied one by one. Created web integrations keep their ids, times
-// and authors.
+// Store is a store as a Source, to which ApplyAll also applies steps, in batches.
+// Created web integrations keep their ids, times and authors.
 type Store struct {
 	Store store.Store
 	// Timeout limits each call of the store. ApplyAll may take that long for every

@@ -62,8 +62,8 @@ func (p passedSockets) flags() (all []config.Flag) {
 	return all
 }
 
-// openListenerFunc returns the function that opens the listener of a configuration key.
-// A socket that was passed is used in place of an address.
+// openListenerFunc returns the function that opens the listener of a configuration
+// key. A socket that was passed is used in place of an address.
 func openListenerFunc(listen command.ListenFunc, passed passedSockets) func(key, address string) (net.Listener, error) {
 	names := map[string]struct{ socket, flag string }{
 		"listen":       {socketTenants, "--listen"},

@@ -23,7 +23,7 @@ func (c *Config) CertificateWarnings(now time.Time) []string {
 type warnFunc func(path, format string, args ...any)
 
 func (c *Config) checkCertificates(now time.Time, warn warnFunc) {
-	listeners := c.TLS.keyPairsAt()
+	listeners := c.TLS.locatedKeyPairs()
 	served := loadPairs(listeners, now, warn)
 	if len(served) > 0 && len(served) == len(listeners) { // an unreadable one may be for any host
 		c.checkHostsCovered(served, warn)
@@ -36,7 +36,7 @@ func (c *Config) checkCertificates(now time.Time, warn warnFunc) {
 }
 
 // loadPairs returns the certificates that can be read, and warns of those that are
-// not valid now. checkTLS and its like report the unreadable ones.
+// not valid now. checkTLS, checkUpstreamTLS and the check of store.etcd report the unreadable ones.
 func loadPairs(pairs []keyPairAt, now time.Time, warn warnFunc) []*tls.Certificate {
 	var read []*tls.Certificate
 	for _, pair := range pairs {

@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/net/http/httpguts"
-
 	"originwarden/origins"
 )
 
@@ -100,7 +98,7 @@ func (c *checker) checkCORS() {
 	for i, method := range c.CORS.Methods {
 		path := elementPath("cors.methods", i)
 		switch {
-		case method == "*" || !httpguts.ValidHeaderFieldName(method):
+		case method == "*" || !origins.IsToken(method):
 			c.reportAt(path, "%.80q is not the name of a method", method)
 		case slices.Contains([]string{"CONNECT", "TRACE", "TRACK"}, strings.ToUpper(method)): // Fetch, forbidden method
 			c.reportAt(path, "the method %s is never forwarded", method)
@@ -120,7 +118,7 @@ func (c *checker) checkCORS() {
 }
 
 func (c *checker) checkHeaderName(path, header string) {
-	if !httpguts.ValidHeaderFieldName(header) {
+	if !origins.IsToken(header) {
 		c.reportAt(path, "%.80q is not the name of a header", header)
 	}
 }

@@ -25,7 +25,8 @@ type Admin struct {
 	Listen string `yaml:"listen"`
 	// Hosts are the hosts that the admin address serves, besides loopback names;
 	// "*" means every host. If the address is not loopback, it also serves IP
-	// addresses, and every host if Hosts is empty.
+	// addresses, and every host if Hosts is empty. They are in lower case and have no
+	// ports.
 	Hosts []string `yaml:"hosts"`
 }
 

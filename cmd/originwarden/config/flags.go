@@ -5,6 +5,7 @@ import (
 	"encoding"
 	"path/filepath"
 	"slices"
+	"strings"
 )
 
 // Flag is a flag of the command line that overrides the file: listen,
@@ -17,10 +18,8 @@ type Flag struct {
 // applyFlags overrides the file's values. mode comes last, because upstream may
 // add the tenant that mode is for.
 func (d *decoder) applyFlags(flags []Flag, cfg *Config) {
-	order := []string{"listen", "admin-listen", "store", "data", "log-format", "upstream", "mode"}
-	flags = slices.SortedStableFunc(slices.Values(flags), func(a, b Flag) int {
-		return cmp.Compare(slices.Index(order, a.Name), slices.Index(order, b.Name))
-	})
+	isMode := func(f Flag) int { return strings.Count(f.Name, "mode") }
+	flags = slices.SortedStableFunc(slices.Values(flags), func(a, b Flag) int { return cmp.Compare(isMode(a), isMode(b)) })
 	for _, flag := range flags {
 		switch flag.Name {
 		case "listen":

@@ -56,15 +56,14 @@ func addressesOf(host string) []netip.Addr {
 	return []netip.Addr{addr.Unmap().WithZone("")}
 }
 
-// isOwnAddress reports whether addr is one of this machine.
+// isOwnAddress reports whether addr is one of this machine. It asks in two ways: a
+// route can make an address local that no interface has, and a service may not list
+// the interfaces, which takes a netlink socket on Linux.
 func isOwnAddress(addr netip.Addr) bool {
-	if addr.IsLoopback() || addr.IsUnspecified() {
+	if addr.IsLoopback() || addr.IsUnspecified() || isSource(addr) {
 		return true
 	}
-	all, err := net.InterfaceAddrs()
-	if err != nil {
-		return isSource(addr)
-	}
+	all, _ := net.InterfaceAddrs()
 	return slices.ContainsFunc(all, func(own net.Addr) bool {
 		prefix, err := netip.ParsePrefix(own.String())
 		return err == nil && prefix.Addr().Unmap() == addr
@@ -72,8 +71,7 @@ func isOwnAddress(addr netip.Addr) bool {
 }
 
 // isSource reports whether a connection to addr would come from addr. Nothing is
-// sent. It is for services that may not list the machine's addresses, which takes
-// a netlink socket on Linux.
+// sent. It knows nothing of link-local addresses, which need a zone.
 func isSource(addr netip.Addr) bool {
 	const anyPort = 9
 	socket, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(addr, anyPort)))

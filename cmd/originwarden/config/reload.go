@@ -7,8 +7,8 @@ import "reflect"
 func (c *Config) Merge(next *Config) (merged *Config, needRestart []string) {
 	kept := *next
 	for _, k := range []struct {
-		name          string
-		current, next any // pointers to the same field of c and of what is returned
+		name            string
+		current, merged any // pointers to the same field of c and of what is returned
 	}{
 		{"listen", &c.Listen, &kept.Listen},
 		{"tls", &c.TLS, &kept.TLS},
@@ -22,9 +22,9 @@ func (c *Config) Merge(next *Config) (merged *Config, needRestart []string) {
 		{"log.access", &c.Log.Access, &kept.Log.Access},
 		{"tracing", &c.Tracing, &kept.Tracing},
 	} {
-		if !reflect.DeepEqual(k.current, k.next) {
+		if !reflect.DeepEqual(k.current, k.merged) {
 			needRestart = append(needRestart, k.name)
-			reflect.ValueOf(k.next).Elem().Set(reflect.ValueOf(k.current).Elem())
+			reflect.ValueOf(k.merged).Elem().Set(reflect.ValueOf(k.current).Elem())
 		}
 	}
 	return &kept, needRestart

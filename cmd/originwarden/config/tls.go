@@ -25,12 +25,12 @@ type KeyPair struct {
 }
 
 // Enabled reports whether there is a certificate.
-func (t TLS) Enabled() bool { return len(t.keyPairsAt()) > 0 }
+func (t TLS) Enabled() bool { return len(t.locatedKeyPairs()) > 0 }
 
 // KeyPairs returns all pairs, beginning with Cert and Key.
 func (t TLS) KeyPairs() []KeyPair {
 	var all []KeyPair
-	for _, p := range t.keyPairsAt() {
+	for _, p := range t.locatedKeyPairs() {
 		all = append(all, p.KeyPair)
 	}
 	return all
@@ -42,7 +42,7 @@ type keyPairAt struct {
 	KeyPair
 }
 
-func (t TLS) keyPairsAt() []keyPairAt {
+func (t TLS) locatedKeyPairs() []keyPairAt {
 	var all []keyPairAt
 	if first := (KeyPair{t.Cert, t.Key}); first != (KeyPair{}) {
 		all = append(all, keyPairAt{"tls", first})
@@ -106,7 +106,7 @@ func (c *checker) checkTLS() {
 	if len(c.TLS.Certs) == 0 {
 		c.TLS.Certs = nil // for Merge, [] is like a missing key
 	}
-	for _, pair := range c.TLS.keyPairsAt() {
+	for _, pair := range c.TLS.locatedKeyPairs() {
 		if _, err := pair.Load(); err != nil {
 			c.reportAt(pair.path, "%s: %v", pair.path, err)
 		}

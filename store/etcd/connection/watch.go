@@ -29,8 +29,9 @@ var (
 
 // Watch watches the keys with a prefix from the revision that start returns, until
 // ctx ends, start or handle fails, or the member is silent or has no leader. handle
-// takes every response: events, progress, or a failure. It requests progress every
-// second, so that an idle watch resumes at a recent revision, which is not compacted.
+// takes every response: events, progress, or a failure. Watch requests progress every
+// second, so that an idle watch can resume at a recent revision, which is not
+// compacted.
 func (c *Cluster) Watch(ctx context.Context, prefix string, start func(context.Context) (from int64, err error), handle func(context.Context, clientv3.WatchResponse) error) error {
 	m := c.hold()
 	defer m.users.Done()

@@ -30,7 +30,7 @@ type Member struct {
 const startTimeout = 30 * time.Second
 
 // Start starts the member in this process, and returns when it has joined the cluster,
-// or after 30 s.
+// or fails after 30 s.
 func (m Member) Start() (*embed.Etcd, error) {
 	config, err := m.config()
 	if err != nil {

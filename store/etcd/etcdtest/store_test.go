@@ -115,7 +115,7 @@ func newClient(t testing.TB, c *etcdtest.Cluster) *clientv3.Client {
 
 func key(o etcd.Options, of string) string { return "/" + o.Prefix + "/" + of }
 
-// withTimeout returns a context with this timeout, which is cancelled when t ends.
+// withTimeout returns a context with this timeout, which is canceled when t ends.
 func withTimeout(t testing.TB, d time.Duration) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), d)
 	t.Cleanup(cancel)

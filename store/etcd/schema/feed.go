@@ -19,7 +19,7 @@ var ErrForeign = errors.New("etcd: a program other than originwarden has written
 // the lists.
 type Feed struct {
 	Keys          Keys
-	IdentityValue string // the value of the key
+	IdentityValue string // of the key with the identity
 	After         int64  // earlier revisions, and this one, are skipped
 	Write         string // the id of the last write that was read
 }

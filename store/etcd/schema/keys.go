@@ -44,7 +44,7 @@ func (k Keys) Integration(tenant, id string) string { return k.Integrations(tena
 // Owner returns the key of the tenant that has an id.
 func (k Keys) Owner(id string) string { return string(k) + "u/" + id }
 
-// Names returns the prefix of the keys of a tenant's names in an order.
+// Names returns the prefix of the keys of a tenant's names, in ascending or descending order.
 func (k Keys) Names(tenant string, descending bool) string {
 	if descending {
 		return string(k) + "d/" + url.PathEscape(tenant) + "/"

@@ -29,10 +29,10 @@ func TestLock_IsExclusive(t *testing.T) {
 	defer second.Close()
 	ended, cancel := context.WithCancel(t.Context())
 	if _, err := sqlitefile.Lock(ended, path, func() bool { cancel(); return true }); !errors.Is(err, sqlitefile.ErrInUse) {
-		t.Errorf("Lock while the context is cancelled: error %v, want ErrInUse", err)
+		t.Errorf("Lock while the context is canceled: error %v, want ErrInUse", err)
 	}
 	if _, err := sqlitefile.Lock(ended, path, nil); !errors.Is(err, context.Canceled) {
-		t.Errorf("Lock with a cancelled context: error %v, want Canceled", err)
+		t.Errorf("Lock with a canceled context: error %v, want Canceled", err)
 	}
 	if stat, err := os.Stat(path); err != nil || stat.Mode()&0o077 != 0 && filepath.Separator == '/' {
 		t.Errorf("lock file: %v, %v; want no access for others", stat, err)

@@ -21,8 +21,8 @@ type operation func(ctx context.Context, c *http.Client, admin, token string) (t
 // operationTimeout leaves time to read all lists again.
 const operationTimeout = time.Minute
 
-// setRun gives cmd its flags, and makes it run do at each gateway that they name.
-func setRun(env command.Environment, cmd *cobra.Command, do operation) {
+// defineOperation gives cmd its flags, and makes it run do at each gateway that they name.
+func defineOperation(env command.Environment, cmd *cobra.Command, do operation) {
 	var admins []string
 	var token connection.Token
 	cmd.Args = command.NoArguments
@@ -72,7 +72,7 @@ func NewResync(env command.Environment) *cobra.Command {
 		Example: "  originwarden resync --admin http://10.0.0.1:9090,http://10.0.0.2:9090\n" +
 			"  originwarden resync --accept --admin http://10.0.0.1:9090 --admin http://10.0.0.2:9090",
 	}
-	setRun(env, cmd, func(ctx context.Context, c *http.Client, admin, token string) (string, error) {
+	defineOperation(env, cmd, func(ctx context.Context, c *http.Client, admin, token string) (string, error) {
 		path := "/resync"
 		if accept {
 			path += "?accept=true"
@@ -96,7 +96,7 @@ func NewReload(env command.Environment) *cobra.Command {
 			"keys whose new value needs a restart. The gateways are asked one after the other.\n" +
 			"ORIGINWARDEN_TOKEN is a token with the role admin for all tenants.",
 	}
-	setRun(env, cmd, reload)
+	defineOperation(env, cmd, reload)
 	return cmd
 }
 

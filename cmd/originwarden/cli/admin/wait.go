@@ -125,15 +125,15 @@ func (w *wait) poll(ctx context.Context, c *http.Client, observed []observation)
 }
 
 func askReadiness(ctx context.Context, c *http.Client, admin string) (*readiness, error) {
-	a, err := send(ctx, c, http.MethodGet, admin, "/readyz", "")
+	res, err := send(ctx, c, http.MethodGet, admin, "/readyz", "")
 	switch {
 	case err != nil:
 		return nil, err
-	case a.status != http.StatusOK && a.status != http.StatusServiceUnavailable:
-		return nil, errors.New("it answers " + a.statusText())
+	case res.status != http.StatusOK && res.status != http.StatusServiceUnavailable:
+		return nil, errors.New("it answers " + res.statusText())
 	}
 	r := new(readiness)
-	return r, a.decode(r)
+	return r, res.decode(r)
 }
 
 // isCurrent reports whether the last attempt found a revision of a store that was

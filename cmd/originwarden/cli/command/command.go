@@ -74,3 +74,12 @@ func OpenInput(name string, stdin io.Reader) (io.ReadCloser, error) {
 	}
 	return os.Open(name)
 }
+
+// ReadAtMost reads all of an input, or fails if it is larger than limit.
+func ReadAtMost(input io.Reader, limit int64) ([]byte, error) {
+	text, err := io.ReadAll(io.LimitReader(input, limit+1))
+	if err == nil && int64(len(text)) > limit {
+		return nil, fmt.Errorf("it is too large: more than %d bytes", limit)
+	}
+	return text, err
+}

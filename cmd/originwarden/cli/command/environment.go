@@ -11,8 +11,9 @@ import (
 	"sync"
 )
 
-// Environment is what a command knows of its process. Nothing else of a command
-// takes signals, or reads variables except NOTIFY_SOCKET, WATCHDOG_USEC and OTEL_*.
+// Environment is what a command knows of its process. Nothing else in a command takes
+// signals. Nothing else reads variables, except NOTIFY_SOCKET, WATCHDOG_USEC and what
+// libraries read: OTEL_*, HTTP_PROXY and the like.
 type Environment struct {
 	Stdout, Stderr   io.Writer
 	Getenv           func(string) string

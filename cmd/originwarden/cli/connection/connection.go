@@ -8,7 +8,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"strings"
@@ -107,7 +106,7 @@ func (f *Flags) tlsConfig() (*tls.Config, error) {
 	if f.cacert == "" {
 		return config, nil
 	}
-	text, err := os.ReadFile(f.cacert)
+	text, err := readFile(f.cacert, maxCertificates)
 	if err != nil {
 		return nil, fmt.Errorf("--cacert: %w", err)
 	}
@@ -131,7 +130,7 @@ func (t *Token) Define(cmd *cobra.Command) {
 func (t *Token) Read(env command.Environment) (string, error) {
 	token := env.Getenv("ORIGINWARDEN_TOKEN")
 	if t.file != "" {
-		text, err := readToken(t.file)
+		text, err := readFile(t.file, maxToken)
 		if err != nil {
 			return "", fmt.Errorf("--token-file: %w", err)
 		}
@@ -143,13 +142,17 @@ func (t *Token) Read(env command.Environment) (string, error) {
 	return token, nil
 }
 
-// readToken reads a file that is not larger than any token.
-func readToken(file string) ([]byte, error) {
-	const maxToken = 64 << 10
-	f, err := os.Open(file)
+// The largest files that are read, in bytes.
+const (
+	maxToken        = 64 << 10
+	maxCertificates = 4 << 20 // all that a system trusts are a quarter of that
+)
+
+func readFile(name string, limit int64) ([]byte, error) {
+	f, err := os.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	return io.ReadAll(http.MaxBytesReader(nil, f, maxToken))
+	return command.ReadAtMost(f, limit)
 }

@@ -72,22 +72,22 @@ func (o output) formatOne(w client.WebIntegration) []byte {
 }
 
 // formatWrite formats the response to a write; done is what it did.
-func (o output) formatWrite(done, id string, a client.Response) []byte {
+func (o output) formatWrite(done, id string, r client.Response) []byte {
 	switch {
 	case o.raw:
-		return a.Raw
+		return r.Raw
 	case o.json:
 		return formatJSON(struct {
 			ID       string `json:"id"`
 			Revision uint64 `json:"revision,omitempty"`
 			ETag     string `json:"etag,omitempty"`
-		}{id, a.Revision, a.ETag})
+		}{id, r.Revision, r.ETag})
 	case o.quiet:
 		return formatTable([][]string{{id}})
 	}
 	text := done + " " + escape.Text(id)
-	if a.Revision != 0 {
-		text += ", in force from revision " + strconv.FormatUint(a.Revision, 10)
+	if r.Revision != 0 {
+		text += ", in force from revision " + strconv.FormatUint(r.Revision, 10)
 	}
 	return []byte(text + "\n")
 }

@@ -1,11 +1,11 @@
 package webintegration
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -87,7 +87,7 @@ func (p *patch) operations(stdin io.Reader) ([]client.Operation, error) {
 	return []client.Operation{{Op: p.op, Path: p.path, Value: p.values[0]}}, nil
 }
 
-// maxFile is far more than a server accepts.
+// maxFile is far more than a server accepts by default: api.limits.body is 1MiB.
 const maxFile = 16 << 20
 
 func readJSON(name string, stdin io.Reader, into any) error {
@@ -96,7 +96,11 @@ func readJSON(name string, stdin io.Reader, into any) error {
 		return err
 	}
 	defer f.Close()
-	return decodeJSON(http.MaxBytesReader(nil, f, maxFile), into)
+	text, err := command.ReadAtMost(f, maxFile)
+	if err != nil {
+		return err
+	}
+	return decodeJSON(bytes.NewReader(text), into)
 }
 
 // decodeJSON decodes one JSON value without unknown members: ignoring them could

@@ -50,29 +50,29 @@ func readLists(db *sql.DB) (map[string]*origins.List, *contents, error) {
 }
 
 // scanRow reads a row and verifies its digest.
-func scanRow(rows *sql.Rows) (r row, w fileRow, err error) {
+func scanRow(rows *sql.Rows) (r row, f fileRow, err error) {
 	var revision int64
 	var own []byte
-	if err := rows.Scan(&w.id, &r.tenant, &r.kind, &r.integration, &revision, &r.origins, &own); err != nil {
-		return r, w, err
+	if err := rows.Scan(&f.id, &r.tenant, &r.kind, &r.integration, &revision, &r.origins, &own); err != nil {
+		return r, f, err
 	}
 	r.revision = uint64(revision)
-	if w.digest = r.digest(); !bytes.Equal(own, w.digest[:]) {
-		return r, w, fmt.Errorf("the checksum of row %d is wrong", w.id)
+	if f.digest = r.digest(); !bytes.Equal(own, f.digest[:]) {
+		return r, f, fmt.Errorf("the checksum of row %d is wrong", f.id)
 	}
-	return r, w, nil
+	return r, f, nil
 }
 
-func (t *loading) add(r row, w fileRow) error {
+func (t *loading) add(r row, f fileRow) error {
 	_, has := t.integrations[r.integration]
 	switch {
 	case r.kind == kindList && t.complete.id == 0:
-		t.complete, t.revision = w, r.revision
+		t.complete, t.revision = f, r.revision
 	case r.kind != kindList && !has:
-		t.integrations[r.integration] = w
+		t.integrations[r.integration] = f
 		t.changes = append(t.changes, r.change())
 	default:
-		return fmt.Errorf("duplicate row %d", w.id)
+		return fmt.Errorf("duplicate row %d", f.id)
 	}
 	return nil
 }
@@ -80,12 +80,12 @@ func (t *loading) add(r row, w fileRow) error {
 func (t *loading) finish() (*origins.List, *tenant) {
 	l := origins.RestoreList(t.revision, t.changes)
 	t.changes = nil
-	is := t.tenant
-	is.list = weak.Make(l)
+	restored := t.tenant
+	restored.list = weak.Make(l)
 	for id, version := range l.Versions() {
-		w := is.integrations[id]
-		w.version = version
-		is.integrations[id] = w
+		f := restored.integrations[id]
+		f.version = version
+		restored.integrations[id] = f
 	}
-	return l, &is
+	return l, &restored
 }
