@@ -79,11 +79,12 @@ func (x *exchange) prepareConnection(header http.Header) {
 	// The body may still be read, and a deadline would end a response that takes
 	// long: the connection is given up instead. The same holds for HTTP/1.0, where
 	// net/http ignores Transfer-Encoding and would read the chunks as the next
-	// request (RFC 9112, section 6.1).
-	if x.http10 || x.gateway.closing.Load() || unread && !x.canDiscardBody() {
+	// request (RFC 9112, section 6.1), and while the gateway stops.
+	giveUp := unread && !x.canDiscardBody()
+	if x.http10 || giveUp || x.gateway.closing.Load() {
 		header["Connection"] = []string{"close"}
 	}
-	x.conn.SetLingering(unread && !x.canDiscardBody())
+	x.conn.SetLingering(giveUp)
 }
 
 // canDiscardBody reports whether the request has a body that was not read, and that is

@@ -230,7 +230,7 @@ func (x *exchange) setLimitOfCut() {
 	case x.Limit != "":
 	case x.response.stalled, x.body.IsStalled():
 		x.Limit = limitProgress
-	case (x.Cut || x.UpstreamCause == CauseClient) && x.conn.IsCut():
+	case (x.Cut || x.UpstreamCause == CauseClient) && x.conn.IsAborted():
 		x.Limit = limitDrain
 	}
 }

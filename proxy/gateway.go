@@ -19,7 +19,7 @@ type Gateway struct {
 
 	settings      atomic.Pointer[settings]
 	reconfiguring sync.Mutex
-	closing       atomic.Bool
+	closing       atomic.Bool // see CloseConnections
 }
 
 // New returns a gateway with the configuration cfg. The error lists all mistakes in
@@ -58,7 +58,8 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (g *Gateway) answerRequest(x *exchange, r *http.Request) {
 	if x.target.path == "*" && r.Method == http.MethodOptions {
-		// It concerns the server as a whole (RFC 9110, section 9.3.7), which has no list.
+		// It concerns the server as a whole (RFC 9110, section 9.3.7), which has no
+		// list.
 		x.Reason, x.Verdict = reasonOptionsAsterisk, origins.Allowed
 		x.response.WriteHeader(http.StatusNoContent)
 		return

@@ -4,8 +4,6 @@ import (
 	"net/http"
 	"strings"
 
-	"golang.org/x/net/http/httpguts"
-
 	"originwarden/envelope"
 	"originwarden/origins"
 )
@@ -123,7 +121,7 @@ func checkMethod(method string) *problem {
 	case "PRI": // of the HTTP/2 preface (RFC 9113, section 3.4)
 		return methodNotImplemented
 	}
-	if !httpguts.ValidHeaderFieldName(method) {
+	if !origins.IsToken(method) {
 		return badMethod
 	}
 	return nil

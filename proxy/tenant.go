@@ -29,7 +29,8 @@ type Tenant struct {
 	// Debug adds the entry nearest to the origin to the body of a refusal, and to
 	// the Exchange. It shows entries to every client.
 	Debug bool
-	// API answers the paths that Owns reports; nil forwards them like any other.
+	// API answers the paths for which IsAPIPath is true; nil forwards them like any
+	// other.
 	API http.Handler
 	// IsAPIPath reports whether a raw path, which is not decoded, belongs to API. It
 	// is required if API is set.

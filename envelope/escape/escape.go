@@ -13,7 +13,7 @@ import (
 // Text returns s with every character that is not printable (control,
 // formatting and line-breaking characters, by unicode.IsPrint) escaped as in a
 // Go string. It is for the output of commands and for error documents; logs.Escape
-// is for the log.
+// also limits the length, for the log, spans and /readyz.
 func Text(s string) string {
 	return replace(s, "", func(r rune) string {
 		quoted := strconv.QuoteRune(r)

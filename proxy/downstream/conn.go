@@ -116,7 +116,7 @@ func (c *Conn) Close() error {
 		defer c.leave()
 	}
 	c.session.Close()
-	if c.lingers.Load() && !c.IsCut() && c.CloseWrite() == nil {
+	if c.lingers.Load() && !c.IsAborted() && c.CloseWrite() == nil {
 		c.discard(time.Now().Add(lingerTotal))
 	}
 	return c.TCPConn.Close()
@@ -124,7 +124,7 @@ func (c *Conn) Close() error {
 
 func (c *Conn) discard(until time.Time) {
 	buffer := make([]byte, 16<<10)
-	for now := time.Now(); now.Before(until) && !c.IsCut(); now = time.Now() {
+	for now := time.Now(); now.Before(until) && !c.IsAborted(); now = time.Now() {
 		c.SetReadDeadline(now.Add(min(lingerQuiet, until.Sub(now))))
 		if _, err := c.TCPConn.Read(buffer); err != nil {
 			return
@@ -150,8 +150,8 @@ func (c *Conn) AwaitGone(ctx context.Context) {
 	}
 }
 
-// IsCut reports whether the server has aborted its requests.
-func (c *Conn) IsCut() bool {
+// IsAborted reports whether the server has aborted its requests.
+func (c *Conn) IsAborted() bool {
 	if c == nil {
 		return false
 	}

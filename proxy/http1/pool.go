@@ -21,7 +21,7 @@ type Config struct {
 	Idle time.Duration
 }
 
-// Pool is a server, with the connections to it that are kept for the next
+// Pool sends requests to one server, and keeps connections to it for the next
 // requests. It may be used concurrently.
 type Pool struct {
 	config Config

@@ -1,7 +1,7 @@
 // Package upstream sends requests to the servers of tenants: by HTTP/1.1, or by
 // HTTP/2 where TLS has agreed on it. It keeps the tenant's bytes (no compression
-// of its own), ignores the proxy settings of the environment, and names why there is
-// no response of a server.
+// of its own), ignores the proxy settings of the environment, and names why a request
+// failed.
 package upstream
 
 import (
@@ -84,7 +84,7 @@ func (u *Upstream) Release() {
 	}
 }
 
-// Why there is no response of a server.
+// Why a request failed.
 const (
 	causeConnect  = "connect"  // refused, no route, no such name
 	CauseTimeout  = "timeout"  // while connecting, or before the response

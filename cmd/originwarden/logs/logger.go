@@ -115,8 +115,8 @@ func (w lineWriter) Write(line []byte) (int, error) {
 
 // Escape returns s unchanged if it is printable ASCII of at most limit bytes;
 // otherwise it escapes its first limit bytes, so that they are harmless on a terminal
-// too. It is for the log, whose lines strangers must not make long: escape.Text, for
-// what people read, keeps the whole text and its letters.
+// too. It is for the log, spans and /readyz, which strangers must not make long:
+// escape.Text, for what people read, keeps the whole text and its letters.
 func Escape(s string, limit int) string {
 	cut := len(s) > limit
 	if cut {

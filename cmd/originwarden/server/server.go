@@ -89,8 +89,8 @@ func New(cfg *config.Config, options Options) *Server {
 }
 
 // Run serves until stop ends, or until a listener fails. Requests in progress get
-// timeouts.drain to end; stopNow aborts them at once. Run returns nil if stop ends while
-// the server is starting.
+// timeouts.drain to end; stopNow aborts them at once. Run returns nil if stop ends
+// while the server is starting.
 func (s *Server) Run(stop, stopNow context.Context) error {
 	err := s.open(stop)
 	switch {

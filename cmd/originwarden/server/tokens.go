@@ -38,7 +38,9 @@ func (s *Server) tokens(cfg *config.Config) ([]auth.Token, error) {
 	if len(tokens) > 0 || cfg.API.OIDC.Issuer != "" {
 		return tokens, nil
 	}
-	if cfg.Store.URL.Remote() { // only in a reload: the file may name a local store now, but the remote one stays until a restart
+	// Only in a reload: the file may name a local store now, but the remote one stays
+	// until a restart.
+	if cfg.Store.URL.Remote() {
 		return nil, errNoTokens
 	}
 	file, err := filepath.Abs(cfg.Store.URL.Path)
