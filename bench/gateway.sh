@@ -26,7 +26,8 @@ await() {
 }
 
 # start_gateway CONFIGURATION: sets $listen, $admin, $gateway and $token. $others
-# adds tenants; $hosts sets the tenant's hosts, instead of all.
+# adds tenants; $hosts sets the tenant's hosts, instead of all. FAST_LANE=false has
+# everything served by net/http.
 start_gateway() {
   go build -o "$work/originwarden" ./cmd/originwarden
   go build -o "$work/tenant" ./bench/tenant
@@ -36,7 +37,7 @@ start_gateway() {
   {
     printf 'listen: 127.0.0.1:0\nadmin: {listen: "127.0.0.1:0"}\n'
     printf 'tenants: [%s{id: bench, %supstream: "http://%s"}]\n' "${others:-}" "${hosts:-}" "$tenant"
-    printf 'store: {url: "sqlite:%s/lists.db"}\n' "$work"
+    printf 'store: {url: "sqlite:%s/lists.db"}\nfast_lane: %s\n' "$work" "${FAST_LANE:-true}"
     printf '%s\n' "$1"
   } >"$work/originwarden.yaml"
   "$work/originwarden" serve --config "$work/originwarden.yaml" >"$work/gateway.out" 2>"$work/gateway.log" &

@@ -20,6 +20,7 @@ tenants: [{id: bench, upstream: "http://$tenant"}]
 store: {url: "sqlite:$work/$1.db"}
 timeouts: {shutdown_delay: 2s, drain: 20s}
 log: {access: false}
+fast_lane: ${FAST_LANE:-true}
 YAML
   : >"$work/$1.out"
   "$work/originwarden" serve --config "$work/$1.yaml" >"$work/$1.out" 2>>"$work/$1.log" &

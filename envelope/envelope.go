@@ -42,6 +42,16 @@ type Document struct {
 // Write sends a response with status and a Document of errs. The caller has set
 // the headers that belong to the error: Allow, Retry-After, WWW-Authenticate.
 func Write(w http.ResponseWriter, traceID string, status int, errs ...Error) {
+	body := Encode(traceID, status, errs...)
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	w.Write(body)
+}
+
+// Encode returns the Document of errs as JSON. It sets their Status.
+func Encode(traceID string, status int, errs ...Error) []byte {
 	for i := range errs {
 		errs[i].Status = strconv.Itoa(status)
 	}
@@ -49,9 +59,5 @@ func Write(w http.ResponseWriter, traceID string, status int, errs ...Error) {
 	if err != nil { // Meta cannot be encoded, which is a bug
 		panic(err)
 	}
-	h := w.Header()
-	h.Set("Content-Type", "application/json")
-	h.Set("Content-Length", strconv.Itoa(len(body)))
-	w.WriteHeader(status)
-	w.Write(body)
+	return body
 }

@@ -6,25 +6,19 @@ import (
 	"time"
 
 	"originwarden/proxy/downstream"
+	"originwarden/proxy/problem"
 )
 
-// limitBody limits the body of r, or returns the problem if its Content-Length is
-// too large.
-func (x *exchange) limitBody(r *http.Request) *problem {
-	if x.bodyLength == 0 {
-		return nil
+// limitBody limits the body of r.
+func (x *referenceExchange) limitBody(r *http.Request) {
+	if x.in.Length != 0 {
+		x.body = downstream.NewBody(r.Body, x.response.control, x.settings.BodyBytes, x.settings.Timeouts.Progress)
 	}
-	limit := x.settings.BodyBytes
-	if limit > 0 && r.ContentLength > limit {
-		return bodyTooLarge
-	}
-	x.body = downstream.NewBody(r.Body, x.response.control, limit, x.settings.Timeouts.Progress)
-	return nil
 }
 
 // withBody sets the limited body in out, a copy of the server's request. net/http
 // must find its own body in the original.
-func (x *exchange) withBody(out *http.Request) *http.Request {
+func (x *referenceExchange) withBody(out *http.Request) *http.Request {
 	if x.body != nil {
 		out.Body = x.body
 	}
@@ -32,14 +26,14 @@ func (x *exchange) withBody(out *http.Request) *http.Request {
 }
 
 // problemOfBody returns the problem if err comes from the client's body, or nil.
-func (x *exchange) problemOfBody(err error) *problem {
+func (x *referenceExchange) problemOfBody(err error) *problem.Problem {
 	switch {
 	case errors.Is(err, downstream.ErrTooLarge):
-		return bodyTooLarge
+		return problem.BodyTooLarge
 	case errors.Is(err, downstream.ErrStalled), x.body.IsStalled():
-		return bodyStalled
+		return problem.BodyStalled
 	case errors.Is(err, downstream.ErrBroken):
-		return bodyBroken
+		return problem.BodyBroken
 	}
 	return nil
 }
@@ -56,23 +50,23 @@ const (
 // transport may still read, but must not use anything of net/http's from then on.
 // Over HTTP/1 it limits the wait for the rest, because net/http removes the
 // deadline of a read that is under way.
-func (x *exchange) abandonBody() {
-	if x.body == nil || x.body.IsWhole() || x.response.status == http.StatusSwitchingProtocols {
+func (x *referenceExchange) abandonBody() {
+	if x.body == nil || x.body.IsWhole() || x.status == http.StatusSwitchingProtocols {
 		return
 	}
 	x.body.Interrupt()
-	if x.http1 {
+	if x.in.HTTP1 {
 		x.response.control.SetReadDeadline(time.Now().Add(leftoverTimeout))
 	}
 }
 
 // prepareConnection decides, before the header is sent, whether the connection can
 // be kept.
-func (x *exchange) prepareConnection(header http.Header) {
-	if !x.http1 {
+func (x *referenceExchange) prepareConnection(header http.Header) {
+	if !x.in.HTTP1 {
 		return
 	}
-	unread := x.bodyLength != 0 && !x.body.IsWhole()
+	unread := x.in.Length != 0 && !x.body.IsWhole()
 	if unread && x.body == nil {
 		x.response.control.SetReadDeadline(time.Now().Add(leftoverTimeout))
 	}
@@ -81,7 +75,7 @@ func (x *exchange) prepareConnection(header http.Header) {
 	// net/http ignores Transfer-Encoding and would read the chunks as the next
 	// request (RFC 9112, section 6.1), and while the gateway stops.
 	giveUp := unread && !x.canDiscardBody()
-	if x.http10 || giveUp || x.gateway.closing.Load() {
+	if x.in.HTTP10() || giveUp || x.gateway.closing.Load() {
 		header["Connection"] = []string{"close"}
 	}
 	x.conn.SetLingering(giveUp)
@@ -89,6 +83,6 @@ func (x *exchange) prepareConnection(header http.Header) {
 
 // canDiscardBody reports whether the request has a body that was not read, and that is
 // short enough to keep the connection.
-func (x *exchange) canDiscardBody() bool {
-	return x.body == nil && !x.http10 && x.bodyLength > 0 && x.bodyLength <= leftoverBytes
+func (x *referenceExchange) canDiscardBody() bool {
+	return x.body == nil && !x.in.HTTP10() && x.in.Length > 0 && x.in.Length <= leftoverBytes
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"originwarden/origins"
+	"originwarden/proxy/request"
 )
 
 // Lists provides the lists of the configured tenants, within a time limit of its
@@ -35,16 +36,20 @@ type Config struct {
 	InFlightPerTenant int
 	Timeouts          Timeouts
 	// OnEnd is called once for every exchange, when it has ended. It must not keep
-	// the Exchange. The context is the request's. It may be nil.
-	OnEnd func(context.Context, *Exchange)
+	// the Exchange. It may be nil.
+	OnEnd func(*Exchange)
 	// OnOpen is called for a tunnel when the response to its handshake was sent. It
 	// must not keep the Exchange. It may be nil.
-	OnOpen func(context.Context, *Exchange)
+	OnOpen func(*Exchange)
 	// OnRelay is called for bytes that a tunnel has passed on, with how many came
 	// from the client and from the tenant. It must not block. It may be nil.
 	OnRelay func(tenant string, received, sent int)
-	// Sampled is the share of new traces that are marked as sampled, from 0 to 1. It
-	// is used only if no tracing handler has set traceparent.
+	// Trace returns the trace of a request, when that begins. It must not keep the
+	// Request. An exchange that it is called for may begin again, in the other lane.
+	// If it is nil, the gateway forwards a valid traceparent, or begins a trace.
+	Trace func(*request.Request) Trace
+	// Sampled is the share of the traces that the gateway begins that are marked as
+	// sampled, from 0 to 1.
 	Sampled float64
 	// ErrorLog is where httputil reports broken connections; nil discards that.
 	ErrorLog *log.Logger

@@ -49,32 +49,32 @@ func newFixedValues(c CORS) fixedValues {
 	return s
 }
 
-// answerPreflight answers an allowed preflight (Fetch, section 3.3.4) without the
-// tenant. It lists the requested headers by name, because "*" means nothing to a
-// credentialed request.
-func (x *exchange) answerPreflight(r *http.Request) {
+// allowPreflight returns the response to an allowed preflight (Fetch, section
+// 3.3.4), which the tenant does not get. It lists the requested headers by name,
+// because "*" means nothing to a credentialed request.
+func (x *exchange) allowPreflight() *ownResponse {
 	fixed := &x.settings.fixed
-	x.response.cors = corsKept
-	header := x.response.Header()
-	header["Access-Control-Allow-Origin"] = x.response.originLines[:1:1]
+	x.cors = corsKept
+	x.own.begin(http.StatusNoContent)
+	x.own.add("Access-Control-Allow-Origin", x.origin[:1:1])
 	if fixed.credentials != nil {
-		header["Access-Control-Allow-Credentials"] = fixed.credentials
+		x.own.add("Access-Control-Allow-Credentials", fixed.credentials)
 	}
-	header["Access-Control-Allow-Methods"] = fixed.methods
-	if names := requestedHeaders(r); names != "" {
-		header["Access-Control-Allow-Headers"] = []string{names}
+	x.own.add("Access-Control-Allow-Methods", fixed.methods)
+	if names := requestedHeaders(x.decided.Headers); names != "" {
+		x.own.add("Access-Control-Allow-Headers", []string{names})
 	}
-	header["Access-Control-Max-Age"] = fixed.maxAge
-	header["Vary"] = fixed.varyPreflight
-	header["Cache-Control"] = fixed.noStore
-	x.response.WriteHeader(http.StatusNoContent)
+	x.own.add("Access-Control-Max-Age", fixed.maxAge)
+	x.own.add("Vary", fixed.varyPreflight)
+	x.own.add("Cache-Control", fixed.noStore)
+	return &x.own
 }
 
-// requestedHeaders returns the names of Access-Control-Request-Headers, each once,
-// in lower case.
-func requestedHeaders(r *http.Request) string {
+// requestedHeaders returns the names in the lines of Access-Control-Request-Headers,
+// each once, in lower case.
+func requestedHeaders(lines []string) string {
 	var names []string
-	for name, ok := range origins.RequestHeaders(r.Header["Access-Control-Request-Headers"]) {
+	for name, ok := range origins.RequestHeaders(lines) {
 		if name = strings.ToLower(name); ok && !slices.Contains(names, name) {
 			names = append(names, name)
 		}
@@ -82,33 +82,44 @@ func requestedHeaders(r *http.Request) string {
 	return strings.Join(names, ", ")
 }
 
-func (w *responseWriter) setCORS(header http.Header) {
-	if w.cors == corsKept {
+// corsFields appends the CORS headers and Vary of a response to all, in place of those
+// that it came with; vary are its lines of Vary. It echoes the bytes of the origin,
+// because browsers compare bytes (Fetch, section 3.3.3).
+func (x *exchange) corsFields(all []field, vary []string) []field {
+	fixed := &x.settings.fixed
+	if x.cors == corsKept {
+		return all
+	}
+	all = append(all, x.varyField(vary))
+	if x.cors != corsShared {
+		return all
+	}
+	all = append(all, field{"Access-Control-Allow-Origin", x.origin[:1:1]})
+	if fixed.credentials != nil {
+		all = append(all, field{"Access-Control-Allow-Credentials", fixed.credentials})
+	}
+	if fixed.expose != nil {
+		all = append(all, field{"Access-Control-Expose-Headers", fixed.expose})
+	}
+	return all
+}
+
+// varyField returns the Vary of a response that came with lines of it.
+func (x *exchange) varyField(lines []string) field {
+	if len(lines) > 0 {
+		return field{"Vary", []string{fields.MergeVary(lines)}}
+	}
+	return field{"Vary", x.settings.fixed.vary}
+}
+
+// setCORS sets the CORS headers and Vary of a response.
+func (x *exchange) setCORS(header http.Header) {
+	if x.cors == corsKept {
 		return
 	}
 	fields.StripCORS(header)
-	w.mergeVary(header)
-	if w.cors == corsShared {
-		w.addCORS(header)
-	}
-}
-
-func (w *responseWriter) mergeVary(header http.Header) {
-	if lines := header["Vary"]; len(lines) > 0 {
-		header["Vary"] = []string{fields.MergeVary(lines)}
-		return
-	}
-	header["Vary"] = w.exchange.settings.fixed.vary
-}
-
-// addCORS sets the headers of a CORS response (Fetch, section 3.3.3). It echoes the
-// bytes of the origin, because browsers compare bytes.
-func (w *responseWriter) addCORS(header http.Header) {
-	header["Access-Control-Allow-Origin"] = w.originLines[:1:1]
-	if w.exchange.settings.fixed.credentials != nil {
-		header["Access-Control-Allow-Credentials"] = w.exchange.settings.fixed.credentials
-	}
-	if w.exchange.settings.fixed.expose != nil {
-		header["Access-Control-Expose-Headers"] = w.exchange.settings.fixed.expose
+	var room [4]field
+	for _, f := range x.corsFields(room[:0], header["Vary"]) {
+		header[f.name] = f.values
 	}
 }

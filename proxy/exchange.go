@@ -2,15 +2,16 @@ package proxy
 
 import (
 	"context"
-	"math/rand/v2"
+	"errors"
 	"net/http"
 	"net/netip"
 	"time"
 
-	"originwarden/envelope"
 	"originwarden/origins"
-	"originwarden/proxy/downstream"
-	"originwarden/proxy/http1"
+	"originwarden/proxy/fields"
+	"originwarden/proxy/problem"
+	"originwarden/proxy/request"
+	"originwarden/proxy/upstream"
 )
 
 // Exchange is one request and its response, as the observer gets it when it has
@@ -64,65 +65,54 @@ type Exchange struct {
 	API bool
 	// Attached is what the API has attached by Attach, or nil.
 	Attached any
+	// Spans is Trace.Spans of what Config.Trace has returned, or nil.
+	Spans any
 	// Cut says that the response was not sent to its end.
 	Cut bool
 	// Err is an internal error, for the operator, or nil.
 	Err error
 }
 
-// exchange is an Exchange under way.
+// exchange is an Exchange under way, in either lane. The lanes differ in how they
+// read and write; what is decided, and what is sent, is determined here.
 type exchange struct {
 	Exchange
-	response   responseWriter
-	gateway    *Gateway
-	settings   *settings
-	tenant     *tenant
-	target     target
-	request    origins.Request
-	changes    uint64 // tunnel.Set.Changes, read before settings
-	scheme     string // public
-	peer       netip.Addr
-	sentAt     time.Time // to the tenant
-	bodyLength int64     // of the request; negative is unknown
-	http1      bool
-	http10     bool
-	body       *downstream.Body // nil: it has none, or it is not read
-	counted    bool             // it counts as in flight
-
-	conn      *downstream.Conn // nil: unknown
-	forwarded bool             // the response is the tenant's
-	spelling  http1.Spelling
+	in       request.Request
+	gateway  *Gateway
+	settings *settings
+	tenant   *tenant
+	decided  origins.Request
+	changes  uint64    // tunnel.Set.Changes, read before settings
+	scheme   string    // public
+	sentAt   time.Time // to the tenant
+	counted  bool      // it counts as in flight
+	cors     corsFields
+	origin   []string // the request's Origin lines
+	status   int      // of the final response; 0 until it was sent
+	sent     int64    // bytes of its body
+	own      ownResponse
 
 	traceparent [1]string // the line that the tenant gets
-	traceBegun  bool      // the request had none
+	dropsState  bool      // the tenant does not get the tracestate
 }
 
-func (g *Gateway) beginExchange(w http.ResponseWriter, r *http.Request) *exchange {
-	target := rawTarget(r)
+// begin starts the exchange of a request.
+func (x *exchange) begin(g *Gateway, r request.Request) {
 	changes := g.tunnels.Changes()
 	settings := g.settings.Load()
-	x := &exchange{
-		Exchange:   Exchange{Start: time.Now(), Verdict: origins.Refused, Method: r.Method, Path: target.path, Cut: true},
-		gateway:    g,
-		settings:   settings,
-		changes:    changes,
-		target:     target,
-		bodyLength: r.ContentLength,
-		http1:      r.ProtoMajor == 1,
-		http10:     !r.ProtoAtLeast(1, 1),
-		conn:       downstream.ConnOf(r.Context()),
+	*x = exchange{
+		Exchange: Exchange{Start: time.Now(), Verdict: origins.Refused, Method: r.Method, Path: r.Target().Path, Cut: true},
+		in:       r,
+		gateway:  g,
+		settings: settings,
+		changes:  changes,
+		origin:   r.Fields.Values("Origin"),
 	}
-	x.response = responseWriter{ResponseWriter: w, exchange: x, originLines: r.Header["Origin"],
-		progress: settings.Timeouts.Progress, control: http.NewResponseController(w)}
-	if x.http1 {
-		x.response.unlimitWrite()
+	x.Client, x.scheme = x.in.Sender(settings.trusted)
+	if len(x.origin) == 1 {
+		x.Origin = x.origin[0]
 	}
-	x.peer, x.Client, x.scheme = clientOf(r, settings.trusted)
-	if len(x.response.originLines) == 1 {
-		x.Origin = x.response.originLines[0]
-	}
-	x.setTrace(r.Header["Traceparent"])
-	return x
+	x.setTrace()
 }
 
 // applyDecision records the decision and chooses the CORS headers.
@@ -131,10 +121,10 @@ func (x *exchange) applyDecision(reason origins.Reason) {
 	x.Mode = x.mode()
 	switch {
 	case x.Mode == Report:
-		x.response.cors = corsKept
+		x.cors = corsKept
 	// A form of the tenant's own page may send null, and is no CORS request.
-	case reason == origins.Listed || reason == origins.SameOrigin && x.response.originLines[0] != "null":
-		x.response.cors = corsShared
+	case reason == origins.Listed || reason == origins.SameOrigin && x.origin[0] != "null":
+		x.cors = corsShared
 	}
 }
 
@@ -166,43 +156,26 @@ func (x *exchange) answersPreflight() bool {
 	return x.Kind == origins.Preflight && x.Verdict == origins.Allowed && x.Mode != Report
 }
 
-// upstreamSession returns the upstream connections that only this client may use,
-// or nil: over HTTP/2, many clients may share a connection.
-func (x *exchange) upstreamSession() *http1.Session {
-	if !x.http1 {
-		return nil
-	}
-	return x.conn.Session()
-}
+// CauseLoop is the cause of a request that was not sent to the tenant, because it
+// has come back from there.
+const CauseLoop = "loop"
 
-// responseContext returns the context for the rest of r. net/http cancels r's
-// context when an HTTP/1 client closes its sending side, although the client may
-// still read. Call release at the end.
-func (x *exchange) responseContext(r *http.Request) (ctx context.Context, release func()) {
-	if x.conn == nil || !x.http1 {
-		return r.Context(), func() {}
-	}
-	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
-	stop := context.AfterFunc(r.Context(), func() {
-		x.conn.AwaitGone(ctx)
-		cancel()
-	})
-	return ctx, func() {
-		stop()
-		cancel()
-	}
-}
+var errLoop = errors.New("the request has come back to the gateway: the upstream leads to the gateway itself")
 
-// enterTenant counts the request as in flight, or returns false if the tenant has
-// too many.
-func (x *exchange) enterTenant() bool {
+// enterTenant counts the request as in flight at the tenant, or returns why it is
+// not sent.
+func (x *exchange) enterTenant() *problem.Problem {
+	if x.tenant.mark.IsIn(x.in.Fields.Values(fields.Loop)) {
+		x.UpstreamCause, x.Err = CauseLoop, errLoop
+		return problem.LoopDetected
+	}
 	n, limit := x.tenant.inFlight.Add(1), x.settings.InFlightPerTenant
 	if limit > 0 && n > int64(limit) {
 		x.tenant.inFlight.Add(-1)
-		return false
+		return problem.Overloaded
 	}
 	x.counted = true
-	return true
+	return nil
 }
 
 // leaveTenant stops counting the request as in flight.
@@ -213,34 +186,26 @@ func (x *exchange) leaveTenant() {
 	}
 }
 
-// endExchange reports the exchange, which was cut if the handler panicked.
-func (x *exchange) endExchange(ctx context.Context) {
-	x.response.limitRemainder()
-	x.setLimitOfCut()
-	x.abandonBody()
-	x.measureExchange()
-	if x.settings.OnEnd != nil {
-		x.settings.OnEnd(ctx, &x.Exchange)
+// noteFailure records why there is no response of the tenant.
+func (x *exchange) noteFailure(err error) {
+	x.Err = err
+	if x.UpstreamTime == 0 && !x.sentAt.IsZero() {
+		x.UpstreamTime = time.Since(x.sentAt)
 	}
 }
 
-// setLimitOfCut sets the limit that ended the exchange, unless it is known.
-func (x *exchange) setLimitOfCut() {
-	switch {
-	case x.Limit != "":
-	case x.response.stalled, x.body.IsStalled():
-		x.Limit = limitProgress
-	case (x.Cut || x.UpstreamCause == CauseClient) && x.conn.IsAborted():
-		x.Limit = limitDrain
+// problemOfUpstream returns the problem that is the tenant's, or the connection's to
+// it, and records its cause.
+func (x *exchange) problemOfUpstream(ctx context.Context, err error) *problem.Problem {
+	if x.UpstreamCause = upstream.CauseOf(ctx, err); x.UpstreamCause == upstream.CauseTimeout {
+		return problem.UpstreamTimeout
 	}
+	return problem.UpstreamUnreachable
 }
 
-// measureExchange sets the sizes and durations so far.
-func (x *exchange) measureExchange() {
-	x.Status, x.Sent = x.response.status, x.response.sent
-	if x.Status != http.StatusSwitchingProtocols {
-		x.Received = x.body.Received()
-	}
+// measure sets the status, the bytes sent, and the durations so far.
+func (x *exchange) measure() {
+	x.Status, x.Sent = x.status, x.sent
 	x.Duration = time.Since(x.Start)
 	if x.GatewayTime = x.Duration; !x.sentAt.IsZero() {
 		x.GatewayTime = x.sentAt.Sub(x.Start)
@@ -250,24 +215,21 @@ func (x *exchange) measureExchange() {
 	}
 }
 
-// setTrace sets the trace from the values of the request's traceparent lines, or
-// begins one. The gateway makes no span of its own, so that it forwards a valid
-// line unchanged (W3C Trace Context, section 3.3).
-func (x *exchange) setTrace(lines []string) {
-	if id, ok := envelope.ParseTraceparent(lines); ok {
-		x.TraceID, x.traceparent[0] = id, lines[0]
-		return
+// setLimitOfCut sets the limit that ended the exchange, unless it is known: stalled says
+// that the client made no progress, aborted that the server aborts its requests.
+func (x *exchange) setLimitOfCut(stalled, aborted bool) {
+	switch {
+	case x.Limit != "":
+	case stalled:
+		x.Limit = problem.LimitProgress
+	case aborted && (x.Cut || x.UpstreamCause == CauseClient):
+		x.Limit = problem.LimitDrain
 	}
-	x.traceBegun = true
-	x.traceparent[0] = envelope.NewTraceparent(rand.Float64() < x.settings.Sampled)
-	x.TraceID = x.traceparent[0][3:35]
 }
 
-// continueTrace sends the trace to the tenant, even if Connection names the field.
-// The tracestate of another trace does not apply (section 3.3.1.3).
-func (x *exchange) continueTrace(header http.Header) {
-	header["Traceparent"] = x.traceparent[:]
-	if x.traceBegun {
-		delete(header, "Tracestate")
+// observe reports the exchange, which has ended.
+func (x *exchange) observe() {
+	if x.settings.OnEnd != nil {
+		x.settings.OnEnd(&x.Exchange)
 	}
 }

@@ -7,10 +7,10 @@ import (
 	"log"
 	"net/http"
 	"net/http/httputil"
-	"sync"
 	"time"
 
 	"originwarden/origins"
+	"originwarden/proxy/downstream"
 	"originwarden/proxy/fields"
 	"originwarden/proxy/http1"
 	"originwarden/proxy/upstream"
@@ -29,7 +29,7 @@ func newForwarder(errorLog *log.Logger) *httputil.ReverseProxy {
 		Transport:      tenantTransport{},
 		ModifyResponse: handleResponse,
 		ErrorHandler:   handleError,
-		BufferPool:     &buffers{},
+		BufferPool:     &downstream.Buffers{},
 		ErrorLog:       errorLog,
 	}
 }
@@ -40,19 +40,19 @@ type tenantTransport struct{}
 // RoundTrip implements http.RoundTripper.
 func (tenantTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	x := exchangeOf(r.Context())
-	sent := &http1.Call{Request: r, Target: x.target.originForm(), Session: x.upstreamSession(), BeforeWait: x.response.flushPending}
+	sent := &http1.Call{Request: r, Target: x.in.Target().OriginForm(), Session: x.upstreamSession(), BeforeWait: x.response.flushPending}
 	res, err := x.tenant.upstream.Do(sent, x.Kind == origins.WebSocket)
 	x.spelling = sent.Spelling
 	return res, err
 }
 
 // forwardToTenant sends the request to the tenant and its response to the client.
-func (x *exchange) forwardToTenant(r *http.Request) {
+func (x *referenceExchange) forwardToTenant(r *http.Request) {
 	if x.Kind != origins.WebSocket {
 		r.Header.Del("Upgrade") // httputil would ask the tenant for it
 	}
 	x.settings.forward.ServeHTTP(&x.response, x.withBody(r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))))
-	fields.LimitTrailers(x.response.Header(), x.response.cors != corsKept)
+	fields.LimitTrailers(x.response.Header(), x.cors != corsKept)
 }
 
 // rewriteRequest makes the request that the tenant gets: with the client's Host,
@@ -61,17 +61,21 @@ func (x *exchange) forwardToTenant(r *http.Request) {
 func rewriteRequest(p *httputil.ProxyRequest) {
 	x := exchangeOf(p.In.Context())
 	p.Out.URL.Scheme, p.Out.URL.Host = x.tenant.Upstream.Scheme, x.tenant.Upstream.Host
-	x.target.setURL(p.Out, p.In.URL)
+	x.in.Target().SetURL(p.Out, p.In.URL)
 	p.Out.Trailer = nil // trailers would bypass the checks of the header
 
 	header := p.Out.Header
 	if origin := p.In.Header["Origin"]; origin != nil {
 		header["Origin"] = origin
 	}
-	fields.DropUntrusted(header, x.settings.trusted.Contains(x.peer))
-	x.setForwarded(header, p.In)
-	x.continueTrace(header)
-	x.markSent(header, p.In)
+	fields.DropUntrusted(header, x.settings.trusted.Contains(x.in.Peer))
+	if x.dropsState {
+		delete(header, "Tracestate")
+	}
+	var room [5]field
+	for _, f := range x.addedFields(room[:]) {
+		header[f.name] = f.values
+	}
 	x.sentAt = time.Now()
 }
 
@@ -97,32 +101,10 @@ func handleError(_ http.ResponseWriter, r *http.Request, err error) {
 		return
 	}
 	x := exchangeOf(r.Context())
-	if x.UpstreamTime == 0 && !x.sentAt.IsZero() {
-		x.UpstreamTime = time.Since(x.sentAt)
+	p := x.problemOfBody(err)
+	if p == nil {
+		p = x.problemOfUpstream(r.Context(), err)
 	}
-	x.Err = err
-	if problem := x.problemOfBody(err); problem != nil {
-		x.refuse(problem)
-		return
-	}
-	if x.UpstreamCause = upstream.CauseOf(r.Context(), err); x.UpstreamCause == upstream.CauseTimeout {
-		x.refuse(upstreamTimeout)
-		return
-	}
-	x.refuse(upstreamUnreachable)
+	x.noteFailure(err)
+	x.send(x.refuse(p))
 }
-
-// buffers is a pool of copy buffers. It holds arrays, because putting a slice back
-// allocates.
-type buffers struct{ pool sync.Pool }
-
-const bufferSize = 32 << 10
-
-func (b *buffers) Get() []byte {
-	if array, ok := b.pool.Get().(*[bufferSize]byte); ok {
-		return array[:]
-	}
-	return make([]byte, bufferSize)
-}
-
-func (b *buffers) Put(buffer []byte) { b.pool.Put((*[bufferSize]byte)(buffer)) }

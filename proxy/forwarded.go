@@ -1,62 +1,34 @@
 package proxy
 
 import (
-	"net/http"
-	"net/netip"
 	"strings"
 
-	"originwarden/envelope/clientaddr"
+	"originwarden/proxy/fields"
 )
 
-// clientOf returns the peer of r's connection, the client behind trusted proxies,
-// and the scheme that the client used.
-func clientOf(r *http.Request, trusted clientaddr.Proxies) (peer, client netip.Addr, scheme string) {
-	scheme = "http"
-	if r.TLS != nil {
-		scheme = "https"
-	}
-	peer = clientaddr.Parse(r.RemoteAddr)
-	if !trusted.Contains(peer) {
-		return peer, peer, scheme
-	}
-	return peer, trusted.Client(peer, r.Header["X-Forwarded-For"]), forwardedScheme(r.Header["X-Forwarded-Proto"], scheme)
+// addedFields returns the fields that the gateway adds to a request to a tenant, in
+// place of the client's. The tenant gets them even if Connection names them.
+func (x *exchange) addedFields(room []field) []field {
+	return append(room[:0],
+		field{"X-Forwarded-For", []string{x.forwardedFor()}},
+		field{"X-Forwarded-Host", []string{x.in.Host}},
+		field{"X-Forwarded-Proto", []string{x.scheme}},
+		field{"Traceparent", x.traceparent[:]},
+		field{fields.Loop, x.tenant.mark.After(x.in.Fields.Values(fields.Loop))},
+	)
 }
 
-// forwardedScheme returns the scheme in X-Forwarded-Proto. Some proxies write wss
-// for a WebSocket. A proxy that appends has written the rightmost value; the client
-// may have written the others.
-func forwardedScheme(lines []string, fallback string) string {
-	switch strings.ToLower(rightmost(lines)) {
-	case "https", "wss":
-		return "https"
-	case "http", "ws":
-		return "http"
-	}
-	return fallback
-}
-
-// rightmost returns the last element of comma-separated lines, or "".
-func rightmost(lines []string) string {
-	if len(lines) == 0 {
-		return ""
-	}
-	last := lines[len(lines)-1]
-	return strings.Trim(last[strings.LastIndexByte(last, ',')+1:], " \t")
-}
-
-// setForwarded sets X-Forwarded-For, -Host and -Proto. It keeps the X-Forwarded-For
-// of a trusted proxy only.
-func (x *exchange) setForwarded(header http.Header, in *http.Request) {
+// forwardedFor returns the addresses that the request came by. It keeps the
+// X-Forwarded-For of a trusted proxy only.
+func (x *exchange) forwardedFor() string {
 	chain := ""
-	if x.peer.IsValid() {
-		chain = x.peer.String()
+	if x.in.Peer.IsValid() {
+		chain = x.in.Peer.String()
 	}
-	if x.settings.trusted.Contains(x.peer) {
-		if prior := strings.Join(in.Header["X-Forwarded-For"], ", "); prior != "" {
-			chain = prior + ", " + chain
+	if x.settings.trusted.Contains(x.in.Peer) {
+		if prior := strings.Join(x.in.Fields.Values("X-Forwarded-For"), ", "); prior != "" {
+			return prior + ", " + chain
 		}
 	}
-	header["X-Forwarded-For"] = []string{chain}
-	header["X-Forwarded-Host"] = []string{in.Host}
-	header["X-Forwarded-Proto"] = []string{x.scheme}
+	return chain
 }

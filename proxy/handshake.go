@@ -4,19 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"strings"
-	"time"
 
 	"originwarden/proxy/fields"
-	"originwarden/proxy/http1"
 	"originwarden/proxy/tunnel"
 )
-
-// handshakeTimeout is how long a client may take to receive the response to its
-// handshake.
-const handshakeTimeout = 5 * time.Second
 
 var (
 	errTunnelled  = errors.New("the exchange became a tunnel")
@@ -28,7 +21,7 @@ var (
 // handshake and returns when both have ended. Its error is errTunnelled once
 // the client's connection is taken over; before that the tenant's response can
 // still be refused.
-func (x *exchange) openTunnel(res *http.Response) error {
+func (x *referenceExchange) openTunnel(res *http.Response) error {
 	upstream, ok := res.Body.(io.ReadWriteCloser)
 	if !ok || !strings.EqualFold(res.Header.Get("Upgrade"), "websocket") {
 		return errWrongProto
@@ -39,20 +32,20 @@ func (x *exchange) openTunnel(res *http.Response) error {
 	}
 	defer client.Close()
 	x.leaveTenant() // tunnels are no requests in flight
-	x.response.status = http.StatusSwitchingProtocols
+	x.status = http.StatusSwitchingProtocols
 	x.cleanHandshake(res.Header)
-	if err := writeHandshake(client, res.Header); err != nil {
+	if err := tunnel.WriteHandshake(client, res.Header); err != nil {
 		x.TunnelEnd = tunnel.EndClient
 		return errTunnelled
 	}
-	x.measureExchange()
+	x.measure()
 	if x.settings.OnOpen != nil {
-		x.settings.OnOpen(res.Request.Context(), &x.Exchange)
+		x.settings.OnOpen(&x.Exchange)
 	}
 	// What came with the handshake is in the reader's buffer.
 	early, _ := buffered.Reader.Peek(buffered.Reader.Buffered())
-	x.Received, x.response.sent, x.TunnelEnd = x.gateway.tunnels.Relay(tunnel.Tunnel{
-		Tenant: x.tenant.ID, Request: x.request, Changes: x.changes,
+	x.Received, x.sent, x.TunnelEnd = x.gateway.tunnels.Relay(tunnel.Tunnel{
+		Tenant: x.tenant.ID, Request: x.decided, Changes: x.changes,
 		Client: client, Upstream: upstream, Early: bytes.Clone(early),
 		Idle: x.settings.Timeouts.WebSocketIdle, Lifetime: x.settings.Timeouts.WebSocketLifetime,
 		OnRelay: x.settings.OnRelay,
@@ -62,31 +55,12 @@ func (x *exchange) openTunnel(res *http.Response) error {
 
 // cleanHandshake removes from the tenant's 101 what is not meant for the client. A
 // handshake is not a CORS request, so it gets no CORS headers of ours.
-func (x *exchange) cleanHandshake(header http.Header) {
-	for _, line := range header["Connection"] {
-		for name := range strings.SplitSeq(line, ",") {
-			header.Del(strings.TrimSpace(name))
-		}
-	}
-	for _, name := range []string{"Keep-Alive", "Proxy-Authenticate", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Content-Length"} {
-		header.Del(name)
-	}
-	header["Connection"], header["Upgrade"] = []string{"Upgrade"}, []string{"websocket"}
-	if x.response.cors != corsKept {
+func (x *referenceExchange) cleanHandshake(header http.Header) {
+	tunnel.CleanHandshake(header)
+	if x.cors != corsKept {
 		fields.StripCORS(header)
-		x.response.mergeVary(header)
+		header["Vary"] = x.varyField(header["Vary"]).values
 	}
 	x.spelling.Apply(header)
-	http1.RespellWebSocket(header)
-}
-
-func writeHandshake(client net.Conn, header http.Header) error {
-	var response bytes.Buffer
-	response.WriteString("HTTP/1.1 101 Switching Protocols\r\n")
-	header.Write(&response)
-	response.WriteString("\r\n")
-	client.SetWriteDeadline(time.Now().Add(handshakeTimeout))
-	defer client.SetWriteDeadline(time.Time{})
-	_, err := response.WriteTo(client)
-	return err
+	fields.RespellWebSocket(header)
 }

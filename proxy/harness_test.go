@@ -2,16 +2,19 @@ package proxy_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -25,6 +28,7 @@ import (
 	"originwarden/origins"
 	"originwarden/proxy"
 	"originwarden/proxy/downstream"
+	"originwarden/proxy/fastlane"
 )
 
 const (
@@ -42,6 +46,8 @@ type harness struct {
 	gateway  *httptest.Server
 	proxy    *proxy.Gateway
 	protocol protocol
+	lane     string // see options
+	wrap     func(fastlane.Handler) fastlane.Handler
 	lists    *lists.Cache
 	muted    atomic.Bool // the gateway is not notified of list changes
 
@@ -71,18 +77,21 @@ func protocols() []protocol { return []protocol{http1, http1TLS, http2} }
 
 // options configure a harness.
 type options struct {
-	protocol     protocol         // http1 if empty
-	tenant       http.HandlerFunc // nil responds 200 with a JSON body
+	protocol     protocol                                // http1 if empty
+	lane         string                                  // "fast" or "reference"; TEST_LANE if empty
+	tenant       http.HandlerFunc                        // nil responds 200 with a JSON body
+	wrap         func(fastlane.Handler) fastlane.Handler // of the fast lane; nil: none
 	mode         proxy.Mode
 	policy       func(*origins.Policy)
 	config       func(*proxy.Config)
+	errorLog     *log.Logger // of both lanes; nil is the standard one
 	load         liststest.Loader
 	maxStaleness time.Duration // of the lists
 }
 
 func newHarness(t testing.TB, o options) *harness {
 	t.Helper()
-	h := &harness{t: t, protocol: o.protocol, exchanges: make(chan proxy.Exchange, 1000)}
+	h := &harness{t: t, protocol: o.protocol, lane: cmp.Or(o.lane, os.Getenv("TEST_LANE")), wrap: o.wrap, exchanges: make(chan proxy.Exchange, 1000)}
 	tenant := httptest.NewServer(h.recordRequests(o.tenant))
 	t.Cleanup(tenant.Close)
 	upstream, _ := url.Parse(tenant.URL)
@@ -107,22 +116,43 @@ func newHarness(t testing.TB, o options) *harness {
 	go gateway.Review(t.Context())
 	h.gateway = httptest.NewUnstartedServer(gateway)
 	h.gateway.Config.DisableGeneralOptionsHandler = true
+	h.gateway.Config.ErrorLog = o.errorLog
 	h.gateway.Config.ConnContext = downstream.ConnContext
-	h.gateway.Listener = downstream.NewListener(h.gateway.Listener, 0, nil, true, nil)
-	switch o.protocol {
-	case http1TLS:
-		h.gateway.StartTLS()
-	case http2:
-		h.gateway.EnableHTTP2 = true
-		h.gateway.StartTLS()
-	default:
-		h.gateway.Start()
-	}
+	h.start(downstream.NewListener(h.gateway.Listener, 0, nil, true, nil))
 	t.Cleanup(func() {
 		h.gateway.Close()
 		gateway.Close()
 	})
 	return h
+}
+
+// start serves h.gateway at a listener, with the fast lane unless the tests are run
+// over the reference lane alone.
+func (h *harness) start(l net.Listener) {
+	var lane fastlane.Handler
+	if h.lane != "reference" {
+		lane = h.proxy
+		if h.wrap != nil {
+			lane = h.wrap(lane)
+		}
+	}
+	if h.protocol != http1TLS && h.protocol != http2 {
+		h.gateway.Listener = fastlane.NewListener(h.t.Context(), l, nil, lane, fastlane.Settings{ErrorLog: h.gateway.Config.ErrorLog})
+		h.gateway.Start()
+		return
+	}
+	certified := httptest.NewUnstartedServer(nil)
+	certified.EnableHTTP2 = h.protocol == http2
+	certified.StartTLS()
+	defer certified.Close()
+	config := certified.TLS.Clone()
+	h.gateway.Config.TLSConfig = config.Clone() // net/http changes it
+	h.gateway.Listener = fastlane.NewListener(h.t.Context(), l, config, lane, fastlane.Settings{ErrorLog: h.gateway.Config.ErrorLog})
+	h.gateway.Start()
+	h.gateway.URL = "https" + strings.TrimPrefix(h.gateway.URL, "http")
+	client := certified.Client().Transport.(*http.Transport)
+	transport := h.gateway.Client().Transport.(*http.Transport)
+	transport.TLSClientConfig, transport.ForceAttemptHTTP2 = client.TLSClientConfig, client.ForceAttemptHTTP2
 }
 
 // loadTwo returns a list of two web integrations with one origin each for acme, and an
@@ -160,7 +190,7 @@ func (h *harness) config(o options, upstream *url.URL) proxy.Config {
 		CORS:     proxy.CORS{Credentials: true, Methods: policy.Methods, ExposeHeaders: strings.Split(expose, ", "), MaxAge: 10 * time.Minute},
 		URLBytes: 1024,
 		Timeouts: proxy.Timeouts{Connect: 3 * time.Second, Response: 10 * time.Second, Idle: time.Minute},
-		OnEnd:    func(_ context.Context, x *proxy.Exchange) { h.exchanges <- *x },
+		OnEnd:    func(x *proxy.Exchange) { h.exchanges <- *x },
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"originwarden/proxy/fields"
-	"originwarden/proxy/http1"
 )
 
 // responseWriter writes the response of one exchange. It sets the CORS headers when
@@ -14,11 +13,7 @@ import (
 // with the tenant's 103 and be cleared from the final response.
 type responseWriter struct {
 	http.ResponseWriter
-	exchange    *exchange
-	cors        corsFields
-	originLines []string // the request's Origin lines
-	status      int      // 0 until it was sent
-	sent        int64    // bytes of the body
+	exchange *referenceExchange
 
 	progress time.Duration // for each write; 0 is no limit
 	control  *http.ResponseController
@@ -32,7 +27,7 @@ type responseWriter struct {
 // WriteHeader sends an informational status at once and a final one only once,
 // like net/http's own.
 func (w *responseWriter) WriteHeader(status int) {
-	if w.status != 0 {
+	if w.exchange.status != 0 {
 		return
 	}
 	header := w.Header()
@@ -40,9 +35,9 @@ func (w *responseWriter) WriteHeader(status int) {
 		w.sendInformational(status, header)
 		return
 	}
-	w.status, w.pending = status, true
+	w.exchange.status, w.pending = status, true
 	fields.LimitAnnounced(header)
-	w.setCORS(header)
+	w.exchange.setCORS(header)
 	w.exchange.prepareConnection(header)
 	w.nameFields(header)
 	w.ResponseWriter.WriteHeader(status)
@@ -60,21 +55,21 @@ func (w *responseWriter) nameFields(header http.Header) {
 		}
 	}
 	switch {
-	case !w.exchange.http1:
+	case !w.exchange.in.HTTP1:
 	case w.exchange.forwarded:
 		w.exchange.spelling.Apply(header)
 	default:
-		http1.Respell(header)
+		fields.Respell(header)
 	}
 }
 
 // sendInformational sends an informational status, which net/http writes at once.
 // A client of HTTP/1.0 would read it as the response (RFC 9110, section 15.2).
 func (w *responseWriter) sendInformational(status int, header http.Header) {
-	if w.exchange.http10 {
+	if w.exchange.in.HTTP10() {
 		return
 	}
-	if w.cors != corsKept {
+	if w.exchange.cors != corsKept {
 		fields.StripCORS(header)
 	}
 	w.limitWrite()
@@ -85,13 +80,13 @@ func (w *responseWriter) sendInformational(status int, header http.Header) {
 func (w *responseWriter) Write(b []byte) (int, error) {
 	w.writing.Lock()
 	defer w.writing.Unlock()
-	if w.status == 0 {
+	if w.exchange.status == 0 {
 		w.WriteHeader(http.StatusOK)
 	}
 	n, err := w.writeLimited(func() (int, error) { return w.ResponseWriter.Write(b) })
 	w.pending = true
 	if w.exchange.Method != http.MethodHead {
-		w.sent += int64(n)
+		w.exchange.sent += int64(n)
 	}
 	return n, err
 }
@@ -128,7 +123,7 @@ func (w *responseWriter) unlimitWrite() {
 // limitRemainder leaves a limit for what net/http still has to send over HTTP/1
 // after the handler has returned. The connection's next exchange removes it.
 func (w *responseWriter) limitRemainder() {
-	if w.exchange.http1 && w.status != http.StatusSwitchingProtocols {
+	if w.exchange.in.HTTP1 && w.exchange.status != http.StatusSwitchingProtocols {
 		w.limitWrite()
 	}
 }
@@ -137,7 +132,7 @@ func (w *responseWriter) limitRemainder() {
 func (w *responseWriter) FlushError() error {
 	w.writing.Lock()
 	defer w.writing.Unlock()
-	if w.status == 0 {
+	if w.exchange.status == 0 {
 		w.WriteHeader(http.StatusOK)
 	}
 	if !w.pending {
@@ -151,7 +146,7 @@ func (w *responseWriter) FlushError() error {
 // flushPending sends what was written, before the gateway waits for the tenant. The
 // next write returns the error.
 func (w *responseWriter) flushPending() {
-	if w.status != 0 {
+	if w.exchange.status != 0 {
 		w.FlushError()
 	}
 }
@@ -161,7 +156,7 @@ func (w *responseWriter) flushPending() {
 // if the deadline has passed, such a connection is closed.
 func (w *responseWriter) SetWriteDeadline(deadline time.Time) error {
 	err := w.control.SetWriteDeadline(deadline)
-	if !w.exchange.http1 && !deadline.IsZero() && !deadline.After(time.Now()) {
+	if !w.exchange.in.HTTP1 && !deadline.IsZero() && !deadline.After(time.Now()) {
 		w.exchange.conn.CutStalled()
 	}
 	return err

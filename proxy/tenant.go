@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"originwarden/origins"
+	"originwarden/proxy/fields"
 	"originwarden/proxy/upstream"
 )
 
@@ -66,7 +67,7 @@ type tenant struct {
 	apiPolicy origins.Policy
 	upstream  *upstream.Upstream
 	inFlight  *atomic.Int64
-	mark      [1]string // in loopHeader: the request was sent to the tenant
+	mark      fields.Mark // the request was sent to the tenant
 }
 
 // isAPIPath reports whether the API answers the raw path on this tenant's hosts.
@@ -84,7 +85,7 @@ func newTenant(t *Tenant, previous *tenant) *tenant {
 	if previous != nil {
 		return &tenant{Tenant: t, apiPolicy: policy, inFlight: previous.inFlight, mark: previous.mark}
 	}
-	return &tenant{Tenant: t, apiPolicy: policy, inFlight: new(atomic.Int64), mark: [1]string{newMark()}}
+	return &tenant{Tenant: t, apiPolicy: policy, inFlight: new(atomic.Int64), mark: fields.NewMark()}
 }
 
 // addTenants compiles the tenants of s, and returns all mistakes in them.

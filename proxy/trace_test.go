@@ -2,7 +2,6 @@ package proxy_test
 
 import (
 	"bufio"
-	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -13,6 +12,7 @@ import (
 
 	"originwarden/envelope"
 	"originwarden/proxy"
+	lanerequest "originwarden/proxy/request"
 )
 
 const (
@@ -63,6 +63,31 @@ func TestGateway_StartsTraceIfNoneIsValid(t *testing.T) {
 	}
 }
 
+func TestGateway_UsesTraceOfItsConfiguration(t *testing.T) {
+	for _, protocol := range protocols() {
+		for _, drops := range []bool{false, true} {
+			spans := new(int)
+			h := newHarness(t, options{protocol: protocol, config: func(c *proxy.Config) {
+				c.Trace = func(r *lanerequest.Request) proxy.Trace {
+					if got := r.Fields.Values("Traceparent"); r.Peer.String() != "127.0.0.1" || r.Scheme() != map[bool]string{true: "https", false: "http"}[protocol != http1] ||
+						len(got) != 1 || got[0] != "invalid" || r.HTTP1 != (protocol != http2) || r.HTTP1 && r.Minor != 1 {
+						t.Errorf("%s: Trace called with %+v", protocol, r)
+					}
+					return proxy.Trace{Parent: traceparent, DropsState: drops, Spans: spans}
+				}
+			}})
+			h.send(request("GET /", "traceparent: invalid", "tracestate: a=1"))
+			saw, x := h.tenantRequests()[0].Header, h.nextExchange()
+			if !slices.Equal(saw["Traceparent"], []string{traceparent}) || (saw["Tracestate"] == nil) != drops {
+				t.Errorf("%s: tenant received traceparent %q, tracestate %q", protocol, saw["Traceparent"], saw["Tracestate"])
+			}
+			if x.TraceID != traceID || x.Spans != spans {
+				t.Errorf("%s: exchange has trace ID %s and spans %v", protocol, x.TraceID, x.Spans)
+			}
+		}
+	}
+}
+
 func TestGateway_ReturnsTraceIDInRefusals(t *testing.T) {
 	h := newHarness(t, options{})
 	for _, lines := range [][]string{nil, {"traceparent: " + traceparent}} {
@@ -95,17 +120,11 @@ func TestGateway_CountsBodyBytes(t *testing.T) {
 	}
 }
 
-type requestKey struct{}
-
 func TestGateway_ReportsTunnelWhileItIsOpen(t *testing.T) {
 	var received, sent atomic.Int64
 	opened := make(chan proxy.Exchange, 1)
 	h := newHarness(t, options{tenant: acceptUpgrade("Connection: Upgrade\r\nUpgrade: websocket\r\n"), config: func(c *proxy.Config) {
-		c.OnOpen = func(ctx context.Context, x *proxy.Exchange) {
-			if ctx.Value(requestKey{}) == "of the request" {
-				opened <- *x
-			}
-		}
+		c.OnOpen = func(x *proxy.Exchange) { opened <- *x }
 		c.OnRelay = func(tenant string, fromClient, fromTenant int) {
 			if tenant == "acme" {
 				received.Add(int64(fromClient))
@@ -113,9 +132,6 @@ func TestGateway_ReportsTunnelWhileItIsOpen(t *testing.T) {
 			}
 		}
 	}})
-	h.gateway.Config.Handler = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		h.proxy.ServeHTTP(rw, r.WithContext(context.WithValue(r.Context(), requestKey{}, "of the request")))
-	})
 	conn := h.dial()
 	io.WriteString(conn, handshake("/", "Origin: "+listed, "traceparent: "+traceparent)+"over.")
 	responses := bufio.NewReader(conn)

@@ -2,6 +2,7 @@ package downstream
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -19,8 +20,9 @@ type Conn struct {
 	*net.TCPConn
 	leave   func() // stops counting the connection; nil: it was not counted
 	session http1.Session
-	broken  atomic.Bool // a read or write failed, other than by the end of what the client sends
-	lingers atomic.Bool // the client may be sending still when it is closed
+	tls     *tls.ConnectionState // nil: unknown to net/http, or no TLS
+	broken  atomic.Bool          // a read or write failed, other than by the end of what the client sends
+	lingers atomic.Bool          // the client may be sending still when it is closed
 	closed  atomic.Bool
 	writing atomic.Int64    // when the write that is under way began, in Unix nanoseconds; 0 is none
 	aborted <-chan struct{} // closed when the server aborts its requests; nil before ConnContext
@@ -48,6 +50,22 @@ func ConnOf(ctx context.Context) *Conn {
 	c, _ := ctx.Value(connKey{}).(*Conn)
 	return c
 }
+
+// SetTLS notes that the connection speaks TLS, for TLS.
+func (c *Conn) SetTLS(state *tls.ConnectionState) { c.tls = state }
+
+// TLS returns what SetTLS has noted, or nil. net/http does not find it out of
+// connections that are not a tls.Conn.
+func (c *Conn) TLS() *tls.ConnectionState {
+	if c == nil {
+		return nil
+	}
+	return c.tls
+}
+
+// SetCut has IsAborted report whether cut is closed, for connections without a
+// ConnContext.
+func (c *Conn) SetCut(cut <-chan struct{}) { c.aborted = cut }
 
 // Session returns the upstream connections that only this client may use, or nil.
 func (c *Conn) Session() *http1.Session {
@@ -134,12 +152,15 @@ func (c *Conn) discard(until time.Time) {
 
 const goneInterval = time.Second // between checks of a client that has ended its sending side
 
+// IsGone reports whether the client is gone, as far as that is known without writing.
+func (c *Conn) IsGone() bool { return c.broken.Load() || isGone(c.TCPConn) }
+
 // AwaitGone returns when the client is gone, when the server aborts its requests, or
 // when ctx ends. A client that has only ended its sending side waits for its response.
 func (c *Conn) AwaitGone(ctx context.Context) {
 	ticker := time.NewTicker(goneInterval)
 	defer ticker.Stop()
-	for !c.broken.Load() && !isGone(c.TCPConn) {
+	for !c.IsGone() {
 		select {
 		case <-ticker.C:
 		case <-c.aborted:

@@ -6,16 +6,16 @@ import (
 	"strings"
 )
 
-// maxTrailers is how many trailers a response may have. net/http compares each
+// MaxTrailers is how many trailers a response may have. net/http compares each
 // one that a response over HTTP/2 announces with all before it.
-const maxTrailers = 64
+const MaxTrailers = 64
 
 // LimitAnnounced removes the announcement of too many trailers, and with it the
 // trailers: net/http sends none that was not announced.
 func LimitAnnounced(header http.Header) {
 	commas := 0
 	for _, line := range header["Trailer"] {
-		if commas += strings.Count(line, ",") + 1; commas > maxTrailers {
+		if commas += strings.Count(line, ",") + 1; commas > MaxTrailers {
 			delete(header, "Trailer")
 			return
 		}
@@ -35,7 +35,7 @@ func LimitTrailers(header http.Header, stripCORS bool) {
 			count++
 		}
 	}
-	if count > maxTrailers {
+	if count > MaxTrailers {
 		maps.DeleteFunc(header, func(name string, _ []string) bool { return strings.HasPrefix(name, http.TrailerPrefix) })
 	}
 }

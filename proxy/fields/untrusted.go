@@ -13,10 +13,16 @@ import (
 // set. trusted says whether the peer is a trusted proxy.
 func DropUntrusted(header http.Header, trusted bool) {
 	for name := range header {
-		if isNeverForwarded(name) || !trusted && isProxyField(name) {
+		if IsUntrusted(name, trusted) {
 			delete(header, name)
 		}
 	}
+}
+
+// IsUntrusted reports whether a tenant would trust a field, by its canonical name,
+// that the peer must not set.
+func IsUntrusted(name string, trusted bool) bool {
+	return isNeverForwarded(name) || !trusted && isProxyField(name)
 }
 
 // isNeverForwarded reports whether no peer may use a name. CGI makes HTTP_PROXY of

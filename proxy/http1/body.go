@@ -3,6 +3,7 @@ package http1
 import (
 	"io"
 	"net/http"
+	"slices"
 	"sync"
 )
 
@@ -10,10 +11,10 @@ import (
 type body struct {
 	trip     *roundTrip
 	from     io.Reader
-	keep     bool           // the connection outlasts the response
-	length   int64          // bytes still to come; negative is unknown
-	response *http.Response // of chunks, which end with its trailer
-	err      error          // of all reads to come
+	keep     bool      // the connection outlasts the response
+	length   int64     // bytes still to come; negative is unknown
+	response *Response // of chunks, which end with its trailer
+	err      error     // of all reads to come
 	finished sync.Once
 }
 
@@ -60,20 +61,12 @@ func (b *body) withoutQuote(err error) error {
 
 // readTrailer reads the fields after the last chunk.
 func (b *body) readTrailer() error {
-	left := maxHead
-	trailer, _, err := readFields(b.trip.reader, &left)
+	lines := newLines(b.trip.reader, maxHead)
+	fields, err := lines.readFields(nil)
 	if err != nil {
 		return err
 	}
-	for name, values := range trailer {
-		if !mayTrail(name) {
-			continue
-		}
-		if b.response.Trailer == nil {
-			b.response.Trailer = http.Header{}
-		}
-		b.response.Trailer[name] = values
-	}
+	b.response.Trailer = slices.DeleteFunc(fields, func(f Field) bool { return !mayTrail(f.Name) })
 	return io.EOF
 }
 

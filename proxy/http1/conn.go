@@ -6,10 +6,11 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
-	"net/http"
 	"os"
 	"sync"
 	"time"
+
+	"originwarden/proxy/socket"
 )
 
 const readBuffer = 4 << 10 // bytes, of each connection
@@ -18,13 +19,16 @@ const readBuffer = 4 << 10 // bytes, of each connection
 type conn struct {
 	net.Conn
 	pool   *Pool
-	reader *bufio.Reader // of the conn itself
-	probe  *probe
+	reader *bufio.Reader  // of the conn itself
+	socket *socket.Socket // of the connection, or of that below TLS
 
 	personal   bool          // it authenticates a user: it belongs to one client
 	announced  time.Duration // how long the server keeps it idle; 0 is unknown
 	idleSince  time.Time
-	beforeWait func() // may be nil
+	beforeWait func()       // may be nil
+	watch      func() error // may be nil
+	due        time.Time    // with watch: of the response's header; zero is no limit
+	armed      time.Time    // with watch: the deadline of reads
 }
 
 // Read is for the reader alone, which calls it when its buffer is empty.
@@ -32,7 +36,65 @@ func (c *conn) Read(p []byte) (int, error) {
 	if c.beforeWait != nil {
 		c.beforeWait()
 	}
+	if c.watch != nil {
+		return c.readWatched(p)
+	}
+	return c.read(p)
+}
+
+// read waits for bytes of the server.
+func (c *conn) read(p []byte) (int, error) {
+	if c.isPlain() {
+		return c.socket.Read(p)
+	}
 	return c.Conn.Read(p)
+}
+
+func (c *conn) isPlain() bool {
+	_, ok := c.Conn.(*net.TCPConn)
+	return ok
+}
+
+// watchInterval is how long the server is silent until watch is called.
+const watchInterval = time.Second
+
+// readWatched reads, and calls watch while there is nothing to read.
+func (c *conn) readWatched(p []byte) (int, error) {
+	for {
+		c.armWatch(time.Now())
+		n, err := c.read(p)
+		if n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+			return n, err
+		}
+		if !c.due.IsZero() && !time.Now().Before(c.due) {
+			return 0, err
+		}
+		if err := c.watch(); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// armWatch sets a deadline for reads, unless there is one of an earlier read that
+// comes at about that time: setting one costs as much as a short write.
+func (c *conn) armWatch(now time.Time) {
+	latest := now.Add(watchInterval)
+	if !c.due.IsZero() && c.due.Before(latest) {
+		latest = c.due
+	}
+	if c.armed.After(latest) || c.armed.Before(latest.Add(-watchInterval/2)) || !c.armed.After(now) {
+		c.armed = latest
+		c.SetReadDeadline(latest)
+	}
+}
+
+// setWatch begins an exchange with watch, which may be nil.
+func (c *conn) setWatch(watch func() error) {
+	c.watch, c.due = watch, time.Time{}
+	if watch == nil && !c.armed.IsZero() {
+		c.armed = time.Time{}
+		c.SetReadDeadline(c.armed)
+	}
 }
 
 // newConn returns the connection of raw.
@@ -42,17 +104,17 @@ func (p *Pool) newConn(raw net.Conn) *conn {
 	if tlsConn, ok := raw.(*tls.Conn); ok {
 		raw = tlsConn.NetConn()
 	}
-	c.probe = newProbe(raw)
+	c.socket = socket.New(raw)
 	return c
 }
 
 // isAlive reports whether the server has neither closed the idle connection nor
 // sent anything, which would be the response to no request.
 func (c *conn) isAlive() bool {
-	if c.probe.hasInputOrEnd() {
+	if c.socket.HasInputOrEnd() {
 		return false
 	}
-	if _, ok := c.Conn.(*net.TCPConn); ok {
+	if c.isPlain() {
 		return true
 	}
 	// TLS may have read more than was asked for. A read whose deadline has passed
@@ -60,15 +122,17 @@ func (c *conn) isAlive() bool {
 	var b [1]byte
 	c.SetReadDeadline(time.Unix(1, 0))
 	_, err := c.Conn.Read(b[:])
-	c.SetReadDeadline(time.Time{})
+	c.armed = time.Time{}
+	c.SetReadDeadline(c.armed)
 	return errors.Is(err, os.ErrDeadlineExceeded)
 }
 
 // roundTrip is one exchange on a connection.
 type roundTrip struct {
 	*conn
-	call      *Call
-	upload    *upload     // nil without a body
+	out       *Outgoing
+	room      *room
+	upload    *upload     // nil without one
 	stopWatch func() bool // ends the watch over the context
 
 	mu        sync.Mutex
@@ -77,15 +141,23 @@ type roundTrip struct {
 
 // do sends the request and reads the header of its response. The connection is closed
 // unless there is a response.
-func (c *conn) do(call *Call) (*http.Response, error) {
-	t := &roundTrip{conn: c, call: call}
-	c.personal = c.personal || Authenticates(call.Request.Header)
-	t.stopWatch = context.AfterFunc(call.Request.Context(), func() { c.Close() })
+func (c *conn) do(out *Outgoing) (*Response, error) {
+	memory := out.roomFor()
+	t := &memory.trip
+	*t = roundTrip{conn: c, out: out, room: memory}
+	c.personal = c.personal || out.Authenticates
+	t.stopWatch = func() bool { return true }
+	if out.Context.Done() != nil {
+		t.stopWatch = context.AfterFunc(out.Context, func() { c.Close() })
+	}
+	out.Canceler.set(c)
+	c.setWatch(out.Watch)
 	res, err := t.run()
 	if err == nil {
 		return res, nil
 	}
 	t.stopWatch()
+	out.Canceler.set(nil)
 	c.Close()
 	return nil, t.causeOf(err)
 }
@@ -93,7 +165,7 @@ func (c *conn) do(call *Call) (*http.Response, error) {
 // causeOf returns why the exchange failed: the error of its context, that of the
 // request's body, or err.
 func (t *roundTrip) causeOf(err error) error {
-	if ended := t.call.Request.Context().Err(); ended != nil {
+	if ended := t.out.Context.Err(); ended != nil {
 		return ended
 	}
 	if failed := t.upload.readError(); failed != nil {
@@ -102,12 +174,11 @@ func (t *roundTrip) causeOf(err error) error {
 	return err
 }
 
-func (t *roundTrip) run() (*http.Response, error) {
-	r := t.call.Request
-	if n, err := t.Write(appendRequest(nil, t.call)); err != nil {
+func (t *roundTrip) run() (*Response, error) {
+	if n, err := t.Write(t.out.Bytes); err != nil {
 		return nil, &lostError{err, n == 0}
 	}
-	if hasBody(r) {
+	if t.out.Upload != nil {
 		t.upload = newUpload(t)
 		go t.upload.run()
 	} else {
@@ -126,7 +197,11 @@ func (t *roundTrip) run() (*http.Response, error) {
 func (t *roundTrip) limitResponse() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if limit := t.pool.config.Response; limit > 0 && !t.responded {
+	switch limit := t.pool.config.Response; {
+	case limit == 0 || t.responded:
+	case t.watch != nil:
+		t.due = time.Now().Add(limit)
+	default:
 		t.SetReadDeadline(time.Now().Add(limit))
 	}
 }
@@ -134,7 +209,7 @@ func (t *roundTrip) limitResponse() {
 func (t *roundTrip) endLimit() {
 	t.mu.Lock()
 	t.responded = true
-	if t.pool.config.Response > 0 {
+	if t.due = (time.Time{}); t.watch == nil && t.pool.config.Response > 0 {
 		t.SetReadDeadline(time.Time{})
 	}
 	t.mu.Unlock()
@@ -144,12 +219,13 @@ func (t *roundTrip) endLimit() {
 // end is called when the response has been read to its end (whole), or is no longer
 // read.
 func (t *roundTrip) end(whole bool) {
-	t.beforeWait = nil
+	t.beforeWait, t.watch = nil, nil
+	t.out.Canceler.set(nil)
 	switch {
 	case !t.stopWatch(), !whole, !t.upload.isDone(), t.reader.Buffered() > 0, t.personal && t.pool.idle.isRetired():
 		t.Close()
 	case t.personal:
-		t.call.Session.put(t.conn)
+		t.out.Session.put(t.conn)
 	default:
 		t.pool.idle.put(t.conn)
 	}

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 
+	"originwarden/proxy/fields"
+
 	"golang.org/x/net/http/httpguts"
 )
 
@@ -26,15 +28,15 @@ func appendRequest(b []byte, call *Call) []byte {
 		}
 	case hasBody(r):
 		b = appendField(b, "Content-Length", strconv.FormatInt(r.ContentLength, 10))
-	case r.Header["Content-Length"] != nil, expectsBody(r.Method):
+	case r.Header["Content-Length"] != nil, ExpectsBody(r.Method):
 		b = appendField(b, "Content-Length", "0")
 	}
 	return append(b, "\r\n"...)
 }
 
-// expectsBody reports whether a request of method without a body says so (RFC
-// 9110, section 8.6).
-func expectsBody(method string) bool {
+// ExpectsBody reports whether a request of method without a body says so, by
+// Content-Length: 0 (RFC 9110, section 8.6).
+func ExpectsBody(method string) bool {
 	return method == http.MethodPost || method == http.MethodPut || method == http.MethodPatch
 }
 
@@ -56,7 +58,7 @@ func appendFields(b []byte, header http.Header) []byte {
 			if name == "User-Agent" && value == "" { // how httputil says that there is none
 				continue
 			}
-			b = appendField(b, spell(name), value)
+			b = appendField(b, fields.Spell(name), value)
 		}
 	}
 	return b

@@ -8,52 +8,80 @@ import (
 	"strings"
 	"time"
 
+	"originwarden/proxy/fields"
+
 	"golang.org/x/net/http/httpguts"
 )
 
 // unknownLength is the length of a body whose end is not announced.
 const unknownLength = -1
 
-// response returns the response of a head, with a body that ends the exchange.
-func (t *roundTrip) response(h *head) (*http.Response, error) {
-	t.call.Spelling = h.spelling
-	t.personal = t.personal || Authenticates(h.header)
-	res := &http.Response{
-		Status: strconv.Itoa(h.status) + " " + h.reason, StatusCode: h.status,
-		Proto: "HTTP/1." + strconv.Itoa(h.minor), ProtoMajor: 1, ProtoMinor: h.minor,
-		Header: h.header, Request: t.call.Request,
+// Response is a final response, or a 101, as the server has sent it (RFC 9112). One
+// goroutine uses it at a time.
+type Response struct {
+	Status int    // 101, or 200 to 999
+	Reason string // may be empty, or have control characters; see ReasonPhrase
+	Minor  int    // of the version, which is 1.x
+	// Fields are all of the header.
+	Fields Fields
+	// Length is the announced length of the body in bytes; negative is none. Chunked
+	// says that the body came in chunks, which override a length (RFC 9112, section 6.3).
+	Length  int64
+	Chunked bool
+	// Close says that the server ends the connection with the response.
+	Close bool
+	// Body is the body without its chunks, http.NoBody if the response has none. It ends
+	// with io.EOF only if it is complete, otherwise with an error like those of
+	// Pool.Send, or io.ErrUnexpectedEOF. It has to be closed: the connection is kept for
+	// other requests if the body was read to its end, and closed otherwise.
+	Body io.ReadCloser
+	// Trailer are the fields after the last chunk, when Body has ended with io.EOF.
+	// Those that delimit messages are left out (RFC 9110, section 6.5.1).
+	Trailer Fields
+}
+
+// ReasonPhrase returns the server's reason phrase, or that of http.StatusText if it has
+// control characters, which cannot be sent (RFC 9112, section 4). It may be empty.
+func (r *Response) ReasonPhrase() string {
+	if strings.ContainsFunc(r.Reason, func(c rune) bool { return c < ' ' || c == 0x7f }) {
+		return http.StatusText(r.Status)
 	}
+	return r.Reason
+}
+
+// response returns the response of a head, with a body that ends the exchange.
+func (t *roundTrip) response(h *head) (*Response, error) {
+	t.personal = t.personal || fields.Authenticates(h.fields)
+	res := &t.room.response
+	*res = Response{Status: h.status, Reason: h.reason, Minor: h.minor, Fields: h.fields}
 	if h.status == http.StatusSwitchingProtocols {
-		res.ContentLength, res.Body = unknownLength, &upgraded{roundTrip: t}
+		res.Length, res.Body = unknownLength, &upgraded{roundTrip: t}
 		return res, nil
 	}
-	length, chunked, err := framing(h)
-	if err != nil {
+	if err := res.readFraming(); err != nil {
 		return nil, err
 	}
-	res.Close = closesConnection(h) || chunked && h.minor == 0
-	t.announced = announcedIdle(h.header)
-	res.ContentLength = length
-	if hasNoBody(t.call.Request.Method, h.status) {
+	t.announced = announcedIdle(h.fields.Values("Keep-Alive"))
+	if hasNoBody(t.out.Method, h.status) {
 		res.Body = http.NoBody
-		t.end(!res.Close && !announcesForbiddenBody(t.call.Request.Method, h.status, length, chunked))
+		t.end(!res.Close && !res.announcesForbiddenBody(t.out.Method))
 		return res, nil
 	}
-	res.Body = t.body(res, chunked)
+	res.Body = t.body(res)
 	return res, nil
 }
 
 // body returns the response's body, delimited by its framing.
-func (t *roundTrip) body(res *http.Response, chunked bool) io.ReadCloser {
-	b := &body{trip: t, keep: !res.Close, length: res.ContentLength}
-	t.beforeWait = t.call.BeforeWait
+func (t *roundTrip) body(res *Response) io.ReadCloser {
+	b := &t.room.body
+	*b = body{trip: t, keep: !res.Close, length: res.Length}
+	t.beforeWait = t.out.BeforeWait
 	switch {
-	case chunked:
-		res.TransferEncoding = []string{"chunked"}
-		res.Trailer = announcedTrailers(res.Header)
+	case res.Chunked:
 		b.response, b.from = res, httputil.NewChunkedReader(t.reader)
-	case res.ContentLength >= 0:
-		b.from = io.LimitReader(t.reader, res.ContentLength)
+	case res.Length >= 0:
+		t.room.limited = io.LimitedReader{R: t.reader, N: res.Length}
+		b.from = &t.room.limited
 	default:
 		b.keep, b.from = false, t.reader
 	}
@@ -69,42 +97,39 @@ func hasNoBody(method string, status int) bool {
 	return method == http.MethodHead || status == http.StatusNoContent || status == http.StatusNotModified
 }
 
-// announcesForbiddenBody reports whether a response that must not have a body announces
-// one, which the server may then send. The length in a response to HEAD, or in a 304,
-// is that of another response (RFC 9110, section 8.6).
-func announcesForbiddenBody(method string, status int, length int64, chunked bool) bool {
-	return method != http.MethodHead && (chunked || length > 0 && status == http.StatusNoContent)
+// announcesForbiddenBody reports whether a response that must not have a body
+// announces one, which the server may then send. The length in a response to HEAD,
+// or in a 304, is that of another response (RFC 9110, section 8.6).
+func (r *Response) announcesForbiddenBody(method string) bool {
+	return method != http.MethodHead && (r.Chunked || r.Length > 0 && r.Status == http.StatusNoContent)
 }
 
-// framing returns how the body is delimited, and removes Transfer-Encoding from
-// the header, because it does not concern the next connection. Chunks override a
-// length, which must not be forwarded then (RFC 9112, section 6.3).
-func framing(h *head) (length int64, chunked bool, err error) {
-	codings := h.header["Transfer-Encoding"]
-	delete(h.header, "Transfer-Encoding")
-	switch {
+// readFraming reads how the body is delimited, and whether the connection is kept.
+func (r *Response) readFraming() (err error) {
+	switch codings := r.Fields.Values("Transfer-Encoding"); {
 	case len(codings) == 0, len(codings) == 1 && strings.EqualFold(codings[0], "identity"):
-		length, err = contentLength(h.header)
-		return length, false, err
+		r.Length, err = contentLength(r.Fields.Values("Content-Length"))
 	case len(codings) == 1 && strings.EqualFold(codings[0], "chunked"):
-		delete(h.header, "Content-Length")
-		return unknownLength, true, nil
+		r.Length, r.Chunked = unknownLength, true
+	default:
+		err = errCoding
 	}
-	return 0, false, errCoding
+	connection := r.Fields.Values("Connection")
+	r.Close = httpguts.HeaderValuesContainsToken(connection, "close") || r.Minor == 0 && (r.Chunked || !httpguts.HeaderValuesContainsToken(connection, "keep-alive"))
+	return err
 }
 
-// contentLength returns the length in header, or unknownLength. A length that is
+// contentLength returns the length in lines, or unknownLength. A length that is
 // repeated counts once (RFC 9110, section 8.6).
-func contentLength(header http.Header) (int64, error) {
-	lines := header["Content-Length"]
+func contentLength(lines []string) (int64, error) {
 	if len(lines) == 0 {
 		return unknownLength, nil
 	}
 	first, _, _ := strings.Cut(lines[0], ",")
-	first = strings.Trim(first, " \t")
+	first = trimBlanks(first)
 	for _, line := range lines {
 		for other := range strings.SplitSeq(line, ",") {
-			if strings.Trim(other, " \t") != first {
+			if trimBlanks(other) != first {
 				return 0, errLength
 			}
 		}
@@ -113,24 +138,15 @@ func contentLength(header http.Header) (int64, error) {
 	if err != nil {
 		return 0, errLength
 	}
-	header["Content-Length"] = []string{first}
 	return int64(n), nil
 }
 
-// closesConnection reports whether the server ends the connection with the response.
-func closesConnection(h *head) bool {
-	if httpguts.HeaderValuesContainsToken(h.header["Connection"], "close") {
-		return true
-	}
-	return h.minor == 0 && !httpguts.HeaderValuesContainsToken(h.header["Connection"], "keep-alive")
-}
-
-// announcedIdle returns how long the server keeps an idle connection, as Keep-Alive
-// says, or 0.
-func announcedIdle(header http.Header) time.Duration {
-	for _, line := range header["Keep-Alive"] {
+// announcedIdle returns how long the server keeps an idle connection, as the lines
+// of Keep-Alive say, or 0.
+func announcedIdle(lines []string) time.Duration {
+	for _, line := range lines {
 		for parameter := range strings.SplitSeq(line, ",") {
-			seconds, ok := strings.CutPrefix(strings.Trim(parameter, " \t"), "timeout=")
+			seconds, ok := strings.CutPrefix(trimBlanks(parameter), "timeout=")
 			if n, err := strconv.ParseUint(seconds, 10, 16); ok && err == nil {
 				return time.Duration(n) * time.Second
 			}
@@ -139,27 +155,12 @@ func announcedIdle(header http.Header) time.Duration {
 	return 0
 }
 
-// announcedTrailers removes the Trailer line from header and returns its names
-// without values, as http.Response has them.
-func announcedTrailers(header http.Header) http.Header {
-	lines := header["Trailer"]
-	delete(header, "Trailer")
-	var trailer http.Header
-	for _, line := range lines {
-		for name := range strings.SplitSeq(line, ",") {
-			if name = http.CanonicalHeaderKey(strings.Trim(name, " \t")); mayTrail(name) {
-				if trailer == nil {
-					trailer = http.Header{}
-				}
-				trailer[name] = nil
-			}
-		}
-	}
-	return trailer
-}
-
-// mayTrail reports whether a trailer may have a field: not one that delimits messages
-// (RFC 9110, section 6.5.1).
+// mayTrail reports whether a field may stand in a trailer: not what delimits
+// messages (RFC 9110, section 6.5.1).
 func mayTrail(name string) bool {
-	return name != "Transfer-Encoding" && name != "Content-Length" && name != "Trailer" && httpguts.ValidHeaderFieldName(name)
+	switch http.CanonicalHeaderKey(name) {
+	case "Transfer-Encoding", "Content-Length", "Trailer":
+		return false
+	}
+	return httpguts.ValidHeaderFieldName(name)
 }

@@ -1,8 +1,6 @@
 package http1
 
 import (
-	"net/http"
-	"strings"
 	"sync"
 )
 
@@ -62,7 +60,8 @@ func (s *Session) put(c *conn) {
 	s.conns = append(s.conns, c)
 }
 
-// Close closes the client's connections, and those that come back later.
+// Close closes the client's connections, and those that come back later. It does not
+// end exchanges.
 func (s *Session) Close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -71,36 +70,4 @@ func (s *Session) Close() {
 		c.Close()
 	}
 	s.conns = nil
-}
-
-// Authenticates reports whether a header has the credentials or the challenge
-// of a scheme that authenticates the connection.
-func Authenticates(header http.Header) bool {
-	for _, name := range [...]string{"Authorization", "Proxy-Authorization", "Www-Authenticate", "Proxy-Authenticate"} {
-		for _, line := range header[name] {
-			if hasConnectionScheme(line) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// hasConnectionScheme reports whether a list of challenges, or credentials, has
-// such a scheme. One inside another's parameter counts too: that only costs a
-// connection.
-func hasConnectionScheme(line string) bool {
-	for element := range strings.SplitSeq(line, ",") {
-		// The scheme ends at the first byte that some parser reads as white space.
-		scheme := strings.Trim(element, " \t")
-		if end := strings.IndexFunc(scheme, func(c rune) bool { return c <= ' ' || c >= 0x7f }); end >= 0 {
-			scheme = scheme[:end]
-		}
-		for _, known := range [...]string{"NTLM", "Negotiate", "Kerberos", "Nego2", "CredSSP"} {
-			if strings.EqualFold(scheme, known) {
-				return true
-			}
-		}
-	}
-	return false
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"originwarden/proxy/fields"
 	"originwarden/proxy/http1"
 )
 
@@ -30,7 +31,7 @@ func TestAuthenticates(t *testing.T) {
 		{"Authorization", "Negotiate-2 TlRM", false},
 		{"X-Authorization", "NTLM TlRM", false},
 	} {
-		if got := http1.Authenticates(http.Header{row.name: {row.value}}); got != row.want {
+		if got := fields.Authenticates(http.Header{row.name: {row.value}}); got != row.want {
 			t.Errorf("%s: %q: got %v, want %v", row.name, row.value, got, row.want)
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"errors"
 	"io"
-	"net/http"
 	"net/http/httputil"
 	"sync"
 	"sync/atomic"
@@ -34,7 +33,7 @@ const copyBuffer = 32 << 10
 
 func newUpload(t *roundTrip) *upload {
 	u := &upload{trip: t, done: make(chan struct{})}
-	if expect := t.call.Request.Header["Expect"]; len(expect) == 1 && expect[0] == "100-continue" {
+	if t.out.Upload.Expect {
 		u.proceed = make(chan struct{})
 	}
 	return u
@@ -54,12 +53,12 @@ func (u *upload) run() {
 	if u.proceed != nil && !u.mayBegin() {
 		return
 	}
-	r := u.trip.call.Request
+	body := u.trip.out.Upload
 	var err error
-	if r.ContentLength >= 0 {
-		err = u.send(timeoutWriter{u.trip}, io.LimitReader(r.Body, r.ContentLength), r.ContentLength)
+	if body.Length >= 0 {
+		err = u.send(timeoutWriter{u.trip}, io.LimitReader(body, body.Length), body.Length)
 	} else {
-		err = u.sendChunks(r)
+		err = u.sendChunks(body)
 	}
 	u.whole = err == nil
 	u.trip.limitResponse()
@@ -73,21 +72,21 @@ func (u *upload) mayBegin() bool {
 	select {
 	case <-u.proceed:
 	case <-timer.C:
-	case <-u.trip.call.Request.Context().Done():
+	case <-u.trip.out.Context.Done():
 	}
 	u.trip.mu.Lock()
 	defer u.trip.mu.Unlock()
 	return !u.trip.responded
 }
 
-func (u *upload) sendChunks(r *http.Request) error {
+func (u *upload) sendChunks(body *Upload) error {
 	out := bufio.NewWriter(timeoutWriter{u.trip})
 	chunks := httputil.NewChunkedWriter(out)
-	if err := u.send(flushingWriter{chunks, out}, r.Body, -1); err != nil {
+	if err := u.send(flushingWriter{chunks, out}, body, -1); err != nil {
 		return err
 	}
 	chunks.Close()
-	out.Write(append(appendFields(nil, r.Trailer), "\r\n"...))
+	out.Write(append(appendFields(nil, body.Trailer()), "\r\n"...))
 	return out.Flush()
 }
 

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"time"
 
+	"originwarden/proxy/fields"
 	"originwarden/proxy/http1"
 )
 
@@ -34,7 +35,7 @@ const maxNegotiations = 3
 // http1.Pool.Do. Requests that authenticate their connection, and all later
 // ones of an upstream that asks for that, are sent by HTTP/1.1 too.
 func (u *Upstream) Do(call *http1.Call, onlyHTTP1 bool) (res *http.Response, err error) {
-	onlyHTTP1 = onlyHTTP1 || http1.Authenticates(call.Request.Header)
+	onlyHTTP1 = onlyHTTP1 || fields.Authenticates(call.Request.Header)
 	for range maxNegotiations {
 		switch speaks := u.speaks.Load(); {
 		case onlyHTTP1 || speaks == speaksOnlyHTTP1:
@@ -71,7 +72,7 @@ func (u *Upstream) doHTTP2(call *http1.Call) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	if http1.Authenticates(res.Header) {
+	if fields.Authenticates(res.Header) {
 		u.speaks.Store(speaksOnlyHTTP1)
 	}
 	if call.BeforeWait != nil {

@@ -6,15 +6,11 @@ package upstream
 
 import (
 	"cmp"
-	"context"
 	"crypto/tls"
-	"errors"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"originwarden/proxy/http1"
@@ -84,29 +80,10 @@ func (u *Upstream) Release() {
 	}
 }
 
-// Why a request failed.
-const (
-	causeConnect  = "connect"  // refused, no route, no such name
-	CauseTimeout  = "timeout"  // while connecting, or before the response
-	causeReset    = "reset"    // the connection was cut before the response
-	causeProtocol = "protocol" // the response is not HTTP, or switches protocols unasked
-	CauseClient   = "client"   // the client was gone first
-)
-
-// CauseOf returns the cause of the error of a request with the context ctx: one of
-// those above.
-func CauseOf(ctx context.Context, err error) string {
-	var timeout net.Error
-	var dial *net.OpError
-	switch {
-	case ctx.Err() != nil:
-		return CauseClient
-	case errors.As(err, &timeout) && timeout.Timeout():
-		return CauseTimeout
-	case errors.As(err, &dial) && dial.Op == "dial":
-		return causeConnect
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
-		return causeReset
+// Plain returns the connections of an upstream without TLS, or nil.
+func (u *Upstream) Plain() *http1.Pool {
+	if u.tls != nil {
+		return nil
 	}
-	return causeProtocol
+	return u.http1
 }

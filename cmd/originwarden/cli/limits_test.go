@@ -66,12 +66,16 @@ func TestServe_LimitsInFlightRequestsPerTenant(t *testing.T) {
 }
 
 func TestServe_ClosesConnectionsWithoutRequest(t *testing.T) {
-	r := startGateway(t, t.TempDir(), tenantConfig(startServer(t, hello), "timeouts: {read_header: 50ms, idle: 50ms}"))
-	for name, sent := range map[string]string{"nothing": "", "half a header": "GET / HTTP/1.1\r\nHost: a\r\nX-", "one request": "GET / HTTP/1.1\r\nHost: a\r\n\r\n"} {
-		conn := dial(t, r)
-		io.WriteString(conn, sent)
+	up := startServer(t, hello)
+	for _, row := range []struct{ name, timeouts, sent string }{
+		{"nothing", "read_header: 50ms, idle: 1h", ""},
+		{"half a header", "read_header: 50ms, idle: 1h", "GET / HTTP/1.1\r\nHost: a\r\nX-"},
+		{"one request", "read_header: 1h, idle: 50ms", "GET / HTTP/1.1\r\nHost: a\r\n\r\n"},
+	} {
+		conn := dial(t, startGateway(t, t.TempDir(), tenantConfig(up, "timeouts: {"+row.timeouts+"}")))
+		io.WriteString(conn, row.sent)
 		if _, err := io.ReadAll(conn); err != nil {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: %v", row.name, err)
 		}
 	}
 }

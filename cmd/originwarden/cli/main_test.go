@@ -156,10 +156,18 @@ func launchGateway(t *testing.T, env Environment, dir, configuration string) *ru
 func writeConfig(t *testing.T, text string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "originwarden.yaml")
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(inLane(text)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return file
+}
+
+// inLane returns a configuration for the lane that TEST_LANE names.
+func inLane(configuration string) string {
+	if os.Getenv("TEST_LANE") != "reference" || strings.Contains(configuration, "fast_lane") {
+		return configuration
+	}
+	return configuration + "\nfast_lane: false\n"
 }
 
 // startServer serves handler until the end of the test.

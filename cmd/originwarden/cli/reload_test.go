@@ -47,7 +47,7 @@ func startReloadable(t *testing.T, configuration string) *reloadableGateway {
 // replaceConfig replaces the configuration file without a reload.
 func (r *reloadableGateway) replaceConfig(t *testing.T, configuration string) {
 	t.Helper()
-	if err := os.WriteFile(r.file, []byte(configuration), 0o600); err != nil {
+	if err := os.WriteFile(r.file, []byte(inLane(configuration)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -56,8 +56,10 @@ func expectAttributes(t *testing.T, s span, want map[string]string) {
 }
 
 func TestTracing_ExportsServerAndClientSpans(t *testing.T) {
-	for name, collector := range map[string]*spanCollector{"HTTP": startHTTPCollector(t), "gRPC": startGRPCCollector(t)} {
-		r, tenant := startTraced(t, collector)
+	for i, collector := range []*spanCollector{startHTTPCollector(t), startHTTPCollector(t), startGRPCCollector(t), startGRPCCollector(t)} {
+		lane := lanes()[i%2]
+		name := lane + ", " + collector.url
+		r, tenant := startTraced(t, collector, lane)
 		send(t, "POST", r.tenants+"/a/b?token=secret", "12345", "Cookie: session=secret", "Authorization: Bearer secret")
 		if status := r.stop(t); status != exitDone {
 			t.Fatalf("exit status %d:\n%s", status, r.stderr)
@@ -94,7 +96,7 @@ func TestTracing_ContinuesClientTrace(t *testing.T) {
 		return "Traceparent: 00-" + clientTrace + "-" + clientParent + "-" + flags
 	}
 	const trusted = "trusted_proxies: [127.0.0.0/8]"
-	for _, row := range []struct {
+	rows := []struct {
 		rule      string
 		config    []string
 		headers   []string
@@ -112,9 +114,12 @@ func TestTracing_ContinuesClientTrace(t *testing.T) {
 		{"no traceparent, not sampled", []string{"sample: 0"}, nil, false, false},
 		{"invalid traceparent", nil, []string{invalid}, false, true},
 		{"two traceparents", nil, []string{valid("01"), valid("01")}, false, true},
-	} {
+	}
+	for i := range 2 * len(rows) {
+		row, lane := rows[i/2], lanes()[i%2]
+		row.rule += ", " + lane
 		collector := startHTTPCollector(t)
-		r, tenant := startTraced(t, collector, row.config...)
+		r, tenant := startTraced(t, collector, append(slices.Clone(row.config), lane)...)
 		send(t, "GET", r.tenants, "", append(row.headers, "Tracestate: a=1", "Tracestate: b=2", "Baggage: c=3")...)
 		r.stop(t)
 		got := <-tenant.got
@@ -137,8 +142,14 @@ func TestTracing_ContinuesClientTrace(t *testing.T) {
 }
 
 func TestTracing_RecordsOutcomeOfRequest(t *testing.T) {
+	for _, lane := range lanes() {
+		recordOutcomes(t, lane)
+	}
+}
+
+func recordOutcomes(t *testing.T, lane string) {
 	collector := startHTTPCollector(t)
-	r := launchGateway(t, Environment{}, t.TempDir(), tenantConfig("http://127.0.0.1:1", "tracing: {otlp: '"+collector.url+"'}"))
+	r := launchGateway(t, Environment{}, t.TempDir(), tenantConfig("http://127.0.0.1:1", lane, "tracing: {otlp: '"+collector.url+"'}"))
 	send(t, "GET", r.tenants+"/refused", "", "Origin: https://evil.example")
 	send(t, "OPTIONS", r.tenants+"/preflight", "", "Origin: "+strings.Replace(r.tenants, "127.0.0.1", "localhost", 1), "Access-Control-Request-Method: PUT")
 	send(t, "GET", r.tenants+"/unreachable", "")
@@ -189,7 +200,7 @@ func TestTracing_WebSocketSpanCoversHandshake(t *testing.T) {
 
 func TestTracing_EscapesInvalidUTF8(t *testing.T) {
 	collector := startHTTPCollector(t)
-	r, _ := startTraced(t, collector)
+	r, tenant := startTraced(t, collector)
 	conn, err := net.Dial("tcp", strings.TrimPrefix(r.tenants, "http://"))
 	if err != nil {
 		t.Fatal(err)
@@ -200,6 +211,9 @@ func TestTracing_EscapesInvalidUTF8(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.stop(t)
+	if got := (<-tenant.got)["Tracestate"]; got != nil {
+		t.Errorf("the tenant got %q", got)
+	}
 	if s := collector.spansOf(serverKind); len(s) != 1 || !strings.HasPrefix(s[0].attributes["url.path"], `/\xff/aaa`) || len(s[0].attributes["url.path"]) > 1100 || s[0].state != "" {
 		t.Errorf("got %+v:\n%s", s, r.stderr)
 	}

@@ -5,6 +5,8 @@ package config
 type Config struct {
 	Listen string `yaml:"listen"` // for tenants' traffic, as host:port
 	TLS    TLS    `yaml:"tls"`    // of that listener
+	// FastLane: serve regular HTTP/1.1 requests without net/http.
+	FastLane bool `yaml:"fast_lane"`
 	// TrustedProxies are the peers whose X-Forwarded-For and -Proto count.
 	TrustedProxies []Network `yaml:"trusted_proxies"`
 	Admin          Admin     `yaml:"admin"`

@@ -39,6 +39,7 @@ func TestParse_SetsDefaults(t *testing.T) {
 func TestParse_ReadsEveryKey(t *testing.T) {
 	cfg := parse(t, `
 listen: :8443
+fast_lane: false
 trusted_proxies: [10.0.0.0/8, "2001:db8::/32"]
 admin: {listen: "[::1]:9091"}
 tenants:

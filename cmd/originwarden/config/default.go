@@ -10,8 +10,9 @@ import (
 // with them alone.
 func Default() *Config {
 	return &Config{
-		Listen: "127.0.0.1:8080",
-		Admin:  Admin{Listen: "127.0.0.1:9090"},
+		Listen:   "127.0.0.1:8080",
+		FastLane: true,
+		Admin:    Admin{Listen: "127.0.0.1:9090"},
 		CORS: CORS{
 			Credentials:    true,
 			Methods:        []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"},

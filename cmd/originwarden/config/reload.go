@@ -12,6 +12,7 @@ func (c *Config) Merge(next *Config) (merged *Config, needRestart []string) {
 	}{
 		{"listen", &c.Listen, &kept.Listen},
 		{"tls", &c.TLS, &kept.TLS},
+		{"fast_lane", &c.FastLane, &kept.FastLane},
 		{"admin.listen", &c.Admin.Listen, &kept.Admin.Listen},
 		{"store", &c.Store, &kept.Store},
 		{"cache", &c.Cache, &kept.Cache},

@@ -86,7 +86,12 @@ func newEncoder(format config.Format) zapcore.Encoder {
 }
 
 func encodeTime(t time.Time, into zapcore.PrimitiveArrayEncoder) {
-	into.AppendString(t.UTC().Format("2006-01-02T15:04:05.000000Z"))
+	const layout = "2006-01-02T15:04:05.000000Z"
+	if json, ok := into.(interface{ AppendTimeLayout(time.Time, string) }); ok {
+		json.AppendTimeLayout(t.UTC(), layout) // without a string of its own
+		return
+	}
+	into.AppendString(t.UTC().Format(layout))
 }
 
 // problemsFirst is how many lines of a second net/http may write before they are

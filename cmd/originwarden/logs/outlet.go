@@ -26,7 +26,10 @@ type outlet struct {
 }
 
 const (
-	maxWaiting   = 1 << 20     // bytes of lines
+	maxWaiting = 1 << 20 // bytes of lines
+	// collectTime is how long lines are collected for one write: under load, a write
+	// for each line would cost more than to format it.
+	collectTime  = 2 * time.Millisecond
 	closeTimeout = time.Second // for the last lines
 )
 
@@ -46,8 +49,9 @@ func (o *outlet) Write(lines []byte) (int, error) {
 		o.dropped()
 		return len(lines), nil
 	}
-	o.waiting = append(o.waiting, lines...)
-	o.changed.Signal()
+	if o.waiting = append(o.waiting, lines...); len(o.waiting) == len(lines) {
+		o.changed.Signal()
+	}
 	return len(lines), nil
 }
 
@@ -75,6 +79,11 @@ func (o *outlet) take(free []byte) (lines []byte, lost int, last bool) {
 	defer o.mu.Unlock()
 	for len(o.waiting) == 0 && !o.closed {
 		o.changed.Wait()
+	}
+	if !o.closed {
+		o.mu.Unlock()
+		time.Sleep(collectTime)
+		o.mu.Lock()
 	}
 	lines, lost = o.waiting, o.lost
 	o.waiting, o.lost = free, 0

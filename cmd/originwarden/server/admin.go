@@ -13,6 +13,7 @@ import (
 	"originwarden/envelope"
 	"originwarden/origins"
 	"originwarden/proxy"
+	"originwarden/proxy/request"
 )
 
 // adminMux serves the admin address. It answers GET to everybody who reaches it,
@@ -73,7 +74,7 @@ func answersHost(local bool, hosts []string, host string) bool {
 	if host == "" || !local && len(hosts) == 0 || slices.Contains(hosts, proxy.AnyHost) {
 		return true
 	}
-	name := proxy.HostName(host)
+	name := request.HostName(host)
 	if name == "" {
 		return false
 	}

@@ -3,29 +3,30 @@ package server
 import (
 	"context"
 	"crypto/tls"
+	"log"
 	"net"
 	"net/http"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"originwarden/cmd/originwarden/config"
 	"originwarden/cmd/originwarden/logs"
+	"originwarden/proxy/fastlane"
 )
 
-// frontend serves a listener with an http.Server, which another one can replace.
+// frontend serves a listener: regular requests by its fast lane, if it has one, and
+// all others by an http.Server, which another one can replace.
 type frontend struct {
-	listener net.Listener
-	// socket is the listener under listener: its deadline interrupts Accept.
-	socket    net.Listener
-	tls       *tls.Config // nil: HTTP/1.1 without TLS
+	listener  *fastlane.Listener
+	http2     *tls.Config // nil: HTTP/1.1 without TLS
 	newServer func(httpSettings) *http.Server
-	failed    chan<- error // receives the error of the server in use, when it ends
+	failed    chan<- error // of the server in use, when it ends
 
 	mu       sync.Mutex
 	settings httpSettings
-	lease    *lease
+	lease    *fastlane.Lease
+	ended    chan struct{}  // closed when the last server accepts no more
 	servers  []*http.Server // the last one serves new connections
 	stopped  bool
 }
@@ -43,6 +44,10 @@ func httpSettingsOf(cfg *config.Config) httpSettings {
 		idle:        time.Duration(cfg.Timeouts.Idle),
 		progress:    time.Duration(cfg.Timeouts.BodyProgress),
 	}
+}
+
+func (s httpSettings) ofFastLane(errorLog *log.Logger) fastlane.Settings {
+	return fastlane.Settings{ErrorLog: errorLog, HeadBytes: s.headerBytes, ReadHead: s.readHeader, Idle: s.idle}
 }
 
 // newHTTPServer returns an HTTP/1.1 server. It sets no time limit for a response,
@@ -63,52 +68,36 @@ func (s *Server) newHTTPServer(base context.Context, handler http.Handler, setti
 	}
 }
 
-// lease is a listener that is used by one http.Server, and can be used by another
-// one when it has ended.
-type lease struct {
-	net.Listener
-	ended atomic.Bool
-	done  chan struct{} // closed when the server accepts no more
-}
-
-// Accept implements net.Listener.
-func (l *lease) Accept() (net.Conn, error) {
-	conn, err := l.Listener.Accept()
-	if err != nil && l.ended.Load() {
-		return nil, net.ErrClosed
+// newFrontend returns a frontend that has not been started, with TLS if config is not
+// nil, and a fast lane if fast is not nil, whose requests ctx aborts.
+func newFrontend(ctx context.Context, l net.Listener, config *tls.Config, fast fastlane.Handler, settings httpSettings, failed chan<- error) *frontend {
+	f := &frontend{failed: failed}
+	if config != nil {
+		f.http2 = config.Clone()
+		f.http2.NextProtos = []string{"h2", "http/1.1"}
 	}
-	return conn, err
-}
-
-// Close implements net.Listener.
-func (l *lease) Close() error {
-	if l.ended.Load() {
-		return nil
-	}
-	return l.Listener.Close()
+	f.listener = fastlane.NewListener(ctx, l, f.http2, fast, settings.ofFastLane(nil))
+	return f
 }
 
 // start serves new connections with settings. It is called with mu held, or before
 // concurrent use.
 func (f *frontend) start(settings httpSettings) {
-	server, l := f.newServer(settings), &lease{Listener: f.listener, done: make(chan struct{})}
-	if f.tls != nil {
-		server.TLSConfig = f.tls.Clone()
+	server, lease, ended := f.newServer(settings), f.listener.Lease(), make(chan struct{})
+	if f.http2 != nil {
+		server.TLSConfig = f.http2.Clone() // net/http changes it
 		server.Protocols.SetHTTP2(true)
 		server.HTTP2 = &http.HTTP2Config{
 			MaxReadFrameSize: 16 << 10, // the minimum: net/http buffers a whole frame
 			WriteByteTimeout: settings.progress,
 		}
 	}
-	f.settings, f.lease, f.servers = settings, l, append(f.servers, server)
+	f.listener.SetSettings(settings.ofFastLane(server.ErrorLog))
+	f.settings, f.lease, f.ended, f.servers = settings, lease, ended, append(f.servers, server)
 	go func() {
-		defer close(l.done)
-		serve := server.Serve
-		if f.tls != nil {
-			serve = func(l net.Listener) error { return server.ServeTLS(l, "", "") }
-		}
-		err := serve(l)
-		if l.ended.Load() {
+		defer close(ended)
+		err := server.Serve(lease)
+		if lease.HasEnded() {
 			return
 		}
 		select {
@@ -123,18 +112,15 @@ func (f *frontend) start(settings httpSettings) {
 func (f *frontend) replaceServer(settings httpSettings) (old *http.Server) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.tls == nil {
+	if f.http2 == nil {
 		settings.progress = f.settings.progress // only HTTP/2 uses it
 	}
-	socket, ok := f.socket.(interface{ SetDeadline(time.Time) error }) // as those of package net
-	if !ok || f.stopped || settings == f.settings {
+	if f.stopped || settings == f.settings {
 		return nil
 	}
 	old = f.servers[len(f.servers)-1]
-	f.lease.ended.Store(true)
-	socket.SetDeadline(time.Now()) // ends Accept
-	<-f.lease.done
-	socket.SetDeadline(time.Time{})
+	f.lease.End()
+	<-f.ended
 	f.start(settings)
 	return old
 }
@@ -158,7 +144,7 @@ func (f *frontend) shutdown(ctx context.Context, deadline time.Time) bool {
 	for _, server := range slices.Backward(f.stop()) {
 		ended = server.Shutdown(ctx) == nil && ended
 	}
-	return ended
+	return f.listener.Shutdown(ctx) == nil && ended
 }
 
 // close closes all connections.
@@ -166,6 +152,7 @@ func (f *frontend) close() (err error) {
 	for _, server := range f.stop() {
 		err = server.Close()
 	}
+	f.listener.CloseAll()
 	return err
 }
 

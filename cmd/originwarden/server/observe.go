@@ -11,6 +11,7 @@ import (
 	"originwarden/cmd/originwarden/credentials"
 	"originwarden/cmd/originwarden/logs"
 	"originwarden/cmd/originwarden/stores"
+	"originwarden/cmd/originwarden/tracing"
 	"originwarden/envelope"
 	"originwarden/metrics"
 	"originwarden/origins"
@@ -19,8 +20,8 @@ import (
 )
 
 // observe records an exchange.
-func (s *Server) observe(ctx context.Context, x *proxy.Exchange) {
-	s.tracer.Observe(ctx, x)
+func (s *Server) observe(x *proxy.Exchange) {
+	tracing.Observe(x)
 	s.metrics.Observe(x)
 	s.recordRefusal(x)
 	s.upstreams.Observe(x)
@@ -37,7 +38,7 @@ func (s *Server) recordRefusal(x *proxy.Exchange) {
 // newMetrics returns the metrics of everything that is open.
 func (s *Server) newMetrics() *metrics.Metrics {
 	m := metrics.New(metrics.Config{Tenants: labelled(s.started), Lists: s.lists, Version: s.options.Version, Revision: s.options.Commit})
-	m.WatchRequests(func() map[string]int { return s.gateway.Tunnels() }, s.requests.count)
+	m.WatchRequests(func() map[string]int { return s.gateway.Tunnels() }, func() int64 { return s.gateway.Running() })
 	m.WatchFeed(s.feed)
 	m.WatchSnapshot(func() error { return s.lists.State().NotKept })
 	m.WatchWrites(writeCauses(), s.writes)

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 	"originwarden/cmd/originwarden/tracing"
 	"originwarden/metrics"
 	"originwarden/proxy/downstream"
+	"originwarden/proxy/fastlane"
 )
 
 // serve listens and serves until stop ends or a listener fails. When it returns,
@@ -79,31 +81,49 @@ func (s *Server) build(at net.Addr) (err error) {
 // startFrontends serves both listeners. The contexts of requests are derived from
 // base.
 func (s *Server) startFrontends(base context.Context, tenants, admin net.Listener, failed chan<- error) error {
-	s.requests.handler = http.HandlerFunc(s.serveTenant)
 	s.tenantListener = downstream.NewListener(tenants, s.started.Limits.ConnectionsPerClient, trustedProxies(s.started), !s.started.TLS.Enabled(),
 		func() { s.metrics.CountLimited(metrics.LimitConnections) })
-	s.tenants = &frontend{listener: s.tenantListener, socket: tenants, failed: failed, newServer: func(settings httpSettings) *http.Server {
-		server := s.newHTTPServer(base, &s.requests, settings)
+	settings := httpSettingsOf(s.started)
+	tlsConfig, err := s.loadCertificates(base)
+	if err != nil {
+		return err
+	}
+	s.tenants = newFrontend(base, s.tenantListener, tlsConfig, s.fastHandler(), settings, failed)
+	s.tenants.newServer = func(settings httpSettings) *http.Server {
+		server := s.newHTTPServer(base, s.gateway, settings)
 		server.ConnContext = downstream.ConnContext
 		return server
-	}}
-	handler := s.adminHandler(admin.Addr())
-	s.admin = &frontend{listener: admin, socket: admin, failed: failed, newServer: func(settings httpSettings) *http.Server {
-		return s.newHTTPServer(base, handler, settings)
-	}}
-	if s.started.TLS.Enabled() {
-		certificates, err := credentials.LoadServerCertificates(s.started.TLS, s.log.Logger)
-		if err != nil {
-			return err
-		}
-		s.metrics.WatchCertificate("server", certificates.NotAfter)
-		s.tenants.tls = certificates.TLS()
-		s.background.Go(func() { credentials.Follow(base, certificates.Files()...) })
 	}
-	settings := httpSettingsOf(s.started)
+	handler := s.adminHandler(admin.Addr())
+	s.admin = newFrontend(base, admin, nil, nil, settings, failed)
+	s.admin.newServer = func(settings httpSettings) *http.Server { return s.newHTTPServer(base, handler, settings) }
 	s.tenants.start(settings)
 	s.admin.start(settings)
 	return nil
+}
+
+// fastHandler returns the handler of the fast lane, or nil if net/http is to serve
+// all requests.
+func (s *Server) fastHandler() fastlane.Handler {
+	if !s.started.FastLane {
+		return nil
+	}
+	return s.gateway
+}
+
+// loadCertificates returns the TLS settings of the tenants' listener, or nil. They
+// follow the files until ctx ends.
+func (s *Server) loadCertificates(ctx context.Context) (*tls.Config, error) {
+	if !s.started.TLS.Enabled() {
+		return nil, nil
+	}
+	certificates, err := credentials.LoadServerCertificates(s.started.TLS, s.log.Logger)
+	if err != nil {
+		return nil, err
+	}
+	s.metrics.WatchCertificate("server", certificates.NotAfter)
+	s.background.Go(func() { credentials.Follow(ctx, certificates.Files()...) })
+	return certificates.TLS(), nil
 }
 
 func (s *Server) reportReady() {
@@ -114,11 +134,6 @@ func (s *Server) reportReady() {
 	if s.options.Ready != nil {
 		s.options.Ready(tenants, admin)
 	}
-}
-
-// serveTenant serves a request with the settings in force.
-func (s *Server) serveTenant(w http.ResponseWriter, r *http.Request) {
-	s.current.Load().handler.ServeHTTP(w, r)
 }
 
 // startBackground starts what keeps lists, tunnels, settings and credentials

@@ -68,7 +68,6 @@ type Server struct {
 	address        net.Addr // of the tenants' listener
 	gateway        *proxy.Gateway
 	api            *api.API
-	requests       inFlight
 	metrics        *metrics.Metrics
 	access         *logs.AccessLog
 	tracer         *tracing.Tracer // nil: spans are not exported

@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"net"
-	"net/http"
 	"net/netip"
 	"time"
 
@@ -12,6 +11,7 @@ import (
 	"originwarden/cmd/originwarden/config"
 	"originwarden/cmd/originwarden/credentials"
 	"originwarden/cmd/originwarden/logs"
+	"originwarden/cmd/originwarden/tracing"
 	"originwarden/origins"
 	"originwarden/proxy"
 )
@@ -19,8 +19,7 @@ import (
 // settings are what a reload replaces, beside those of the gateway and the API.
 type settings struct {
 	cfg         *config.Config
-	tenants     []string     // their ids
-	handler     http.Handler // the gateway, with spans
+	tenants     []string // their ids
 	upstreamTLS credentials.Upstreams
 }
 
@@ -38,7 +37,7 @@ func (s *Server) apply(cfg *config.Config) error {
 	if err != nil {
 		return err
 	}
-	s.current.Store(&settings{cfg, tenantIDs(cfg), s.tracer.Handler(s.gateway, cfg, trustedProxies(cfg)), upstreamTLS})
+	s.current.Store(&settings{cfg, tenantIDs(cfg), upstreamTLS})
 	s.logWarnings(cfg)
 	return nil
 }
@@ -55,8 +54,9 @@ func (s *Server) proxyConfig(cfg *config.Config, upstreamTLS credentials.Upstrea
 		InFlightPerTenant: cfg.Limits.InFlightPerTenant,
 		Timeouts:          timeoutsOf(cfg.Timeouts),
 		OnEnd:             s.observe,
-		OnOpen:            s.tracer.Observe,
+		OnOpen:            tracing.Observe,
 		OnRelay:           s.metrics.CountTunnelBytes,
+		Trace:             s.tracer.Begin(cfg, trustedProxies(cfg)),
 		Sampled:           float64(cfg.Tracing.Sample),
 		ErrorLog:          logs.NewStdLogger(s.log, "forwarding"),
 	}

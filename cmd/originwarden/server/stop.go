@@ -37,7 +37,7 @@ func (s *Server) drain(stopNow context.Context, abort context.CancelFunc) error 
 		s.tenants.shutdown(ctx, deadline)
 	}
 	tunnels.Wait()
-	s.requests.wait(ctx)
+	s.gateway.Wait(ctx)
 	s.tracer.Close(ctx)
 	s.admin.shutdown(ctx, deadline)
 	err := errors.Join(s.tenants.close(), s.admin.close())

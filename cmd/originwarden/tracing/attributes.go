@@ -2,7 +2,6 @@ package tracing
 
 import (
 	"context"
-	"net/http"
 	"strconv"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -13,6 +12,7 @@ import (
 	"originwarden/cmd/originwarden/config"
 	"originwarden/cmd/originwarden/logs"
 	"originwarden/proxy"
+	"originwarden/proxy/request"
 )
 
 // upstreamAddress is the address in a client span.
@@ -35,21 +35,29 @@ func upstreamAddresses(cfg *config.Config) map[string]upstreamAddress {
 	return all
 }
 
-// Observe ends the spans of an exchange. A WebSocket's ended with its handshake.
-func (t *Tracer) Observe(ctx context.Context, x *proxy.Exchange) {
-	if t == nil {
+// Observe makes the spans of an exchange. Those of a WebSocket end with its handshake.
+func Observe(x *proxy.Exchange) {
+	s, ok := x.Spans.(*spans)
+	if !ok || s.made {
 		return
 	}
-	if s, ok := ctx.Value(spansKey{}).(*spans); ok && s.server.IsRecording() {
-		s.endClient(ctx, x)
-		s.endServer(x)
-	}
+	s.made = true
+	ctx, server := s.startServer(x)
+	s.makeClient(ctx, x)
+	endServer(server, x)
 }
 
-func (s *spans) endServer(x *proxy.Exchange) {
-	s.server.SetAttributes(s.proto...)
-	s.server.SetAttributes(requestAttributes(x)...)
-	s.server.SetAttributes(
+func (s *spans) startServer(x *proxy.Exchange) (context.Context, trace.Span) {
+	ctx := spanIDs{s.trace, s.server}.in(context.Background())
+	if s.parent.IsValid() {
+		ctx = trace.ContextWithRemoteSpanContext(ctx, s.parent)
+	}
+	return s.tracer.Start(ctx, spanName(x.Method), trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(x.Start),
+		trace.WithAttributes(semconv.URLScheme(s.scheme), semconv.NetworkProtocolVersion(s.version)), trace.WithAttributes(requestAttributes(x)...))
+}
+
+func endServer(server trace.Span, x *proxy.Exchange) {
+	server.SetAttributes(
 		semconv.URLPath(logs.Escape(x.Path, logs.MaxPath)),
 		semconv.ClientAddress(x.Client.String()),
 		semconv.HTTPRequestBodySize(int(x.Received)),
@@ -62,23 +70,23 @@ func (s *spans) endServer(x *proxy.Exchange) {
 		attribute.Bool("originwarden.api", x.API),
 	)
 	if x.Status > 0 {
-		s.server.SetAttributes(semconv.HTTPResponseStatusCode(x.Status))
+		server.SetAttributes(semconv.HTTPResponseStatusCode(x.Status))
 	}
 	if logs.HasFailed(x) || x.Status >= 500 {
-		s.server.SetAttributes(semconv.ErrorTypeKey.String(errorType(x)))
-		s.server.SetStatus(codes.Error, "")
+		server.SetAttributes(semconv.ErrorTypeKey.String(errorType(x)))
+		server.SetStatus(codes.Error, "")
 	}
-	s.server.End(trace.WithTimestamp(x.Start.Add(x.ResponseTime)))
+	server.End(trace.WithTimestamp(x.Start.Add(x.ResponseTime)))
 }
 
-// endClient records the client span, if the request was sent to the tenant.
-func (s *spans) endClient(ctx context.Context, x *proxy.Exchange) {
+// makeClient makes the client span, if the request was sent to the tenant.
+func (s *spans) makeClient(ctx context.Context, x *proxy.Exchange) {
 	if x.UpstreamTime == 0 {
 		return
 	}
 	sentAt := x.Start.Add(x.GatewayTime)
 	at := s.upstreams[x.Tenant]
-	_, span := s.tracer.Start(context.WithValue(ctx, spanIDKey{}, s.client), spanName(x.Method),
+	_, span := s.tracer.Start(spanIDs{s.trace, s.client}.in(ctx), spanName(x.Method),
 		trace.WithSpanKind(trace.SpanKindClient), trace.WithTimestamp(sentAt), trace.WithAttributes(at.attributes...),
 		trace.WithAttributes(semconv.URLFull(at.base+logs.Escape(x.Path, logs.MaxPath))), trace.WithAttributes(requestAttributes(x)...))
 	switch {
@@ -109,15 +117,10 @@ func errorType(x *proxy.Exchange) string {
 	return strconv.Itoa(x.Status)
 }
 
-// protocolOf returns the attributes of r's connection.
-func protocolOf(r *http.Request) []attribute.KeyValue {
-	scheme := "http"
-	if r.TLS != nil {
-		scheme = "https"
+// versionOf returns the version of HTTP.
+func versionOf(r *request.Request) string {
+	if !r.HTTP1 {
+		return "2"
 	}
-	version := strconv.Itoa(r.ProtoMajor)
-	if r.ProtoMajor == 1 {
-		version += "." + strconv.Itoa(r.ProtoMinor)
-	}
-	return []attribute.KeyValue{semconv.URLScheme(scheme), semconv.NetworkProtocolVersion(version)}
+	return "1." + strconv.Itoa(r.Minor)
 }

@@ -5,91 +5,100 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"math/rand/v2"
-	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
 
-	"go.opentelemetry.io/otel/attribute"
+	sdk "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 
 	"originwarden/cmd/originwarden/config"
 	"originwarden/envelope"
 	"originwarden/envelope/clientaddr"
+	"originwarden/proxy"
+	"originwarden/proxy/request"
 )
 
-// handler makes two spans for each request: a server span, and a client span for the
-// request to the tenant. It puts the client span into traceparent, which the gateway
-// forwards unchanged.
-type handler struct {
+// settings are those of a configuration.
+type settings struct {
 	*Tracer
-	next      http.Handler
-	sampled   float64
 	trusted   clientaddr.Proxies
 	upstreams map[string]upstreamAddress // by tenant
 }
 
-// Handler returns next with spans; a nil Tracer returns next.
-func (t *Tracer) Handler(next http.Handler, cfg *config.Config, trusted []netip.Prefix) http.Handler {
-	if t == nil {
-		return next
-	}
-	return &handler{Tracer: t, next: next, sampled: float64(cfg.Tracing.Sample),
-		trusted: trusted, upstreams: upstreamAddresses(cfg)}
-}
-
-// spans are those of one request.
+// spans are the server span of a sampled request, and the client span of the request
+// to the tenant. They are made when both have ended: a request may begin in one lane
+// and be served by the other.
 type spans struct {
-	*handler
-	server trace.Span
-	client trace.SpanID // of the span that is made when the tenant has responded
-	proto  []attribute.KeyValue
+	*settings
+	parent         trace.SpanContext // invalid: the trace begins here
+	trace          trace.TraceID
+	server, client trace.SpanID
+	scheme         string // of the connection
+	version        string // of HTTP
+	made           bool
 }
 
-type spansKey struct{}
-
-// ServeHTTP implements http.Handler.
-func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	ctx, span := h.tracer.Start(h.parent(r), spanName(r.Method), trace.WithSpanKind(trace.SpanKindServer))
-	defer span.End() // does nothing when it was observed
-	s := &spans{handler: h, server: span, client: newSpanID(), proto: protocolOf(r)}
-	r.Header["Traceparent"] = []string{traceparent(span.SpanContext(), s.client)}
-	h.next.ServeHTTP(w, r.WithContext(context.WithValue(ctx, spansKey{}, s)))
-}
-
-// parent returns the context of r with the span that it is a child of. Whether that
-// trace is sampled is for a trusted proxy to say: strangers would have
-// everything sampled, or nothing, so that theirs are sampled like our own.
-func (h *handler) parent(r *http.Request) context.Context {
-	id, ok := envelope.ParseTraceparent(r.Header["Traceparent"])
-	if !ok {
-		delete(r.Header, "Tracestate") // of no trace, or of another one
-		return r.Context()
+// Begin returns proxy.Config.Trace for a configuration. A nil Tracer returns nil.
+func (t *Tracer) Begin(cfg *config.Config, trusted []netip.Prefix) func(*request.Request) proxy.Trace {
+	if t == nil {
+		return nil
 	}
-	line := r.Header["Traceparent"][0]
+	return (&settings{Tracer: t, trusted: trusted, upstreams: upstreamAddresses(cfg)}).begin
+}
+
+// begin chooses the ids of a request's spans. The tenant's span is a child of the
+// client span.
+func (s *settings) begin(r *request.Request) proxy.Trace {
+	parent, dropsState := s.parent(r)
+	id, sampled := parent.TraceID(), parent.IsSampled()
+	if !parent.IsValid() {
+		id = newTraceID()
+		sampled = s.samplesNew(id)
+	}
+	client := newSpanID()
+	begun := proxy.Trace{Parent: traceparent(id, client, sampled), DropsState: dropsState}
+	if sampled {
+		begun.Spans = &spans{settings: s, parent: parent, trace: id, server: newSpanID(), client: client, scheme: r.Scheme(), version: versionOf(r)}
+	}
+	return begun
+}
+
+// parent returns the span that r is a child of, or an invalid one, and whether r's
+// tracestate is invalid, or of no trace or another one. Whether that trace is sampled
+// is for a trusted proxy to say: strangers would have everything sampled, or nothing,
+// so that theirs are sampled like our own.
+func (s *settings) parent(r *request.Request) (parent trace.SpanContext, dropsState bool) {
+	lines := r.Fields.Values("Traceparent")
+	id, ok := envelope.ParseTraceparent(lines)
+	if !ok {
+		return parent, true
+	}
 	var cfg trace.SpanContextConfig
 	cfg.TraceID, _ = trace.TraceIDFromHex(id)
-	cfg.SpanID, _ = trace.SpanIDFromHex(line[36:52])
-	cfg.TraceFlags = trace.TraceFlags(0).WithSampled(h.samples(r, line))
-	state, err := trace.ParseTraceState(strings.Join(r.Header["Tracestate"], ","))
-	if err != nil {
-		delete(r.Header, "Tracestate")
-	}
+	cfg.SpanID, _ = trace.SpanIDFromHex(lines[0][36:52])
+	cfg.TraceFlags = trace.TraceFlags(0).WithSampled(s.samplesParent(r, lines[0]))
+	state, err := trace.ParseTraceState(strings.Join(r.Fields.Values("Tracestate"), ","))
 	cfg.TraceState = state
-	return trace.ContextWithRemoteSpanContext(r.Context(), trace.NewSpanContext(cfg))
+	return trace.NewSpanContext(cfg), err != nil
 }
 
-func (h *handler) samples(r *http.Request, line string) bool {
-	if h.trusted.Contains(clientaddr.Parse(r.RemoteAddr)) {
-		flags, _ := hex.DecodeString(line[53:55])
+func (s *settings) samplesParent(r *request.Request, traceparent string) bool {
+	if s.trusted.Contains(r.Peer) {
+		flags, _ := hex.DecodeString(traceparent[53:55])
 		return flags[0]&byte(trace.FlagsSampled) != 0
 	}
-	return rand.Float64() < h.sampled
+	return rand.Float64() < s.sampled
+}
+
+// samplesNew reports whether a trace that begins here is sampled.
+func (s *settings) samplesNew(id trace.TraceID) bool {
+	return s.sampler.ShouldSample(sdk.SamplingParameters{ParentContext: context.Background(), TraceID: id}).Decision == sdk.RecordAndSample
 }
 
 // traceparent returns the line that makes a span of the tenant's a child of span.
-func traceparent(of trace.SpanContext, span trace.SpanID) string {
-	return "00-" + of.TraceID().String() + "-" + span.String() + "-" + (of.TraceFlags() & trace.FlagsSampled).String()
+func traceparent(id trace.TraceID, span trace.SpanID, sampled bool) string {
+	return "00-" + id.String() + "-" + span.String() + "-" + trace.TraceFlags(0).WithSampled(sampled).String()
 }
 
 // spanName returns the method, of which there are few (OpenTelemetry, HTTP spans,
@@ -105,24 +114,37 @@ func isKnownMethod(method string) bool {
 	return slices.Contains([]string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"}, method)
 }
 
-// spanIDs makes random ids, but for a span whose id was chosen before it began.
-type spanIDs struct{}
+// spanIDs are the ids of a span, which were chosen before it is made.
+type spanIDs struct {
+	trace trace.TraceID
+	span  trace.SpanID
+}
 
-type spanIDKey struct{}
+type spanIDsKey struct{}
+
+// in returns ctx with the ids for the next span.
+func (ids spanIDs) in(ctx context.Context) context.Context {
+	return context.WithValue(ctx, spanIDsKey{}, ids)
+}
+
+// chosenIDs is an sdk.IDGenerator.
+type chosenIDs struct{}
 
 // NewIDs implements sdk.IDGenerator.
-func (spanIDs) NewIDs(context.Context) (id trace.TraceID, span trace.SpanID) {
-	binary.BigEndian.PutUint64(id[:8], rand.Uint64())
-	binary.BigEndian.PutUint64(id[8:], rand.Uint64()|1)
-	return id, newSpanID()
+func (chosenIDs) NewIDs(ctx context.Context) (trace.TraceID, trace.SpanID) {
+	ids := ctx.Value(spanIDsKey{}).(spanIDs)
+	return ids.trace, ids.span
 }
 
 // NewSpanID implements sdk.IDGenerator.
-func (spanIDs) NewSpanID(ctx context.Context, _ trace.TraceID) trace.SpanID {
-	if chosen, ok := ctx.Value(spanIDKey{}).(trace.SpanID); ok {
-		return chosen
-	}
-	return newSpanID()
+func (chosenIDs) NewSpanID(ctx context.Context, _ trace.TraceID) trace.SpanID {
+	return ctx.Value(spanIDsKey{}).(spanIDs).span
+}
+
+func newTraceID() (id trace.TraceID) {
+	binary.BigEndian.PutUint64(id[:8], rand.Uint64())
+	binary.BigEndian.PutUint64(id[8:], rand.Uint64()|1)
+	return id
 }
 
 func newSpanID() (id trace.SpanID) {

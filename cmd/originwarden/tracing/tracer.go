@@ -21,6 +21,8 @@ import (
 // Tracer sends the spans of requests to a collector. A nil Tracer makes no spans. It
 // may be used concurrently.
 type Tracer struct {
+	sampled  float64     // the share of traces
+	sampler  sdk.Sampler // of those that begin here
 	tracer   trace.Tracer
 	provider *sdk.TracerProvider
 	exporter *spanExporter
@@ -39,12 +41,12 @@ func New(ctx context.Context, cfg config.Tracing, version string, log *logs.Logg
 	exporter := &spanExporter{SpanExporter: to, log: log, count: count}
 	provider := sdk.NewTracerProvider(
 		sdk.WithResource(newResource(ctx, version, log)),
-		// What came from a stranger was decided before; see parent.
-		sdk.WithSampler(sdk.ParentBased(sdk.TraceIDRatioBased(float64(cfg.Sample)))),
-		sdk.WithIDGenerator(spanIDs{}),
+		sdk.WithSampler(sdk.AlwaysSample()), // no spans are made of others; see begin
+		sdk.WithIDGenerator(chosenIDs{}),
 		sdk.WithSpanProcessor(exporter.processor()),
 	)
-	return &Tracer{provider.Tracer("originwarden"), provider, exporter}, nil
+	return &Tracer{sampled: float64(cfg.Sample), sampler: sdk.TraceIDRatioBased(float64(cfg.Sample)),
+		tracer: provider.Tracer("originwarden"), provider: provider, exporter: exporter}, nil
 }
 
 func newExporter(ctx context.Context, at config.Collector) (sdk.SpanExporter, error) {

@@ -19,9 +19,8 @@ import (
 
 func TestTracing_IsOffWithoutCollector(t *testing.T) {
 	tracer, err := tracing.New(t.Context(), config.Tracing{Sample: 1}, "1.0", logs.New(config.Log{}, io.Discard), nil)
-	mux := http.NewServeMux()
-	if got := tracer.Handler(mux, config.Default(), nil); tracer != nil || err != nil || got != http.Handler(mux) {
-		t.Errorf("New = %v, %v and Handler = %T, want nil, no error and the mux", tracer, err, got)
+	if tracer != nil || err != nil || tracer.Begin(config.Default(), nil) != nil {
+		t.Errorf("New = %v, %v, want nil, no error, and no hook", tracer, err)
 	}
 }
 
@@ -31,14 +30,14 @@ func newTracedGateway(b *testing.B, cfg *config.Config, t *tracing.Tracer) http.
 	b.Cleanup(upstream.Close)
 	target, _ := url.Parse(upstream.URL)
 	gateway, err := proxy.New(proxy.Config{
-		Tenants: []proxy.Tenant{{ID: "acme", Upstream: target}}, OnEnd: t.Observe, Sampled: 1,
+		Tenants: []proxy.Tenant{{ID: "acme", Upstream: target}}, OnEnd: tracing.Observe, Trace: t.Begin(cfg, nil), Sampled: 1,
 		Lists: liststest.New(lists.Config{Bounds: lists.Bounds{Tenants: 1, Origins: 1}}, func(context.Context, string) (*origins.List, error) { return origins.NewList(1, nil), nil }),
 	})
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(gateway.Close)
-	return t.Handler(gateway, cfg, nil)
+	return gateway
 }
 
 func BenchmarkTracing(b *testing.B) {

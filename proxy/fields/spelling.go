@@ -1,4 +1,4 @@
-package http1
+package fields
 
 import (
 	"net/http"
@@ -7,29 +7,31 @@ import (
 
 // Spelling has the names that a server spelled differently from
 // http.CanonicalHeaderKey.
-type Spelling []spelled
+type Spelling []Spelled
 
-type spelled struct{ canonical, name string }
+// Spelled is a name as it was spelled.
+type Spelled struct{ Canonical, Name string }
 
-// Apply gives the fields of header the names that the server used, except those
-// that net/http looks up by their canonical names.
+// Apply gives the fields of header, which has canonical names, those that the server
+// used, except where net/http looks them up by their canonical names.
 func (s Spelling) Apply(header map[string][]string) {
 	for _, field := range s {
-		switch field.canonical {
+		switch field.Canonical {
 		case "Connection", "Content-Length", "Content-Type", "Date", "Trailer", "Transfer-Encoding":
 			continue
 		}
-		if values, ok := header[field.canonical]; ok {
-			delete(header, field.canonical)
-			header[field.name] = values
+		if values, ok := header[field.Canonical]; ok {
+			delete(header, field.Canonical)
+			header[field.Name] = values
 		}
 	}
 }
 
-// Respell gives the fields of header the names of their standards.
+// Respell gives the fields of header, which has canonical names, those that Spell
+// returns.
 func Respell(header map[string][]string) {
 	for name, values := range header {
-		if spelled := spell(name); spelled != name {
+		if spelled := Spell(name); spelled != name {
 			delete(header, name)
 			header[spelled] = values
 		}
@@ -41,17 +43,17 @@ func Respell(header map[string][]string) {
 func RespellWebSocket(header map[string][]string) {
 	for name, values := range header {
 		canonical := http.CanonicalHeaderKey(name)
-		if spelled := spell(canonical); strings.HasPrefix(canonical, "Sec-Websocket-") && spelled != name {
+		if spelled := Spell(canonical); strings.HasPrefix(canonical, "Sec-Websocket-") && spelled != name {
 			delete(header, name)
 			header[spelled] = values
 		}
 	}
 }
 
-// spell returns a canonical name of a header field as its standard spells it, if
-// http.CanonicalHeaderKey spells it differently. Case does not matter in a name,
-// but some peers compare bytes.
-func spell(canonical string) string {
+// Spell returns a canonical name of a header field as its standard spells it, if
+// http.CanonicalHeaderKey spells it differently, and otherwise unchanged. Case does not
+// matter in a name (RFC 9110, section 5.1), but some peers compare bytes.
+func Spell(canonical string) string {
 	length := len(canonical)
 	names := standardNames(length)
 	for i := 0; i < len(names); i += length + 1 {

@@ -1,4 +1,4 @@
-package proxy
+package request
 
 import (
 	"encoding/base64"
@@ -18,29 +18,30 @@ const (
 	integrationParameter = "qlik-web-integration-id"
 )
 
-// decisionRequest returns what the decision needs to know of r.
-func decisionRequest(x *exchange, r *http.Request) origins.Request {
+// ForDecision returns what the decision on a request of a kind, from Kind, needs to
+// know. It shares the values of Fields.
+func (r *Request) ForDecision(kind origins.Kind) origins.Request {
 	q := origins.Request{
-		Kind:         x.Kind,
+		Kind:         kind,
 		Method:       r.Method,
-		Path:         x.target.path,
-		Origin:       r.Header["Origin"],
-		SecFetchSite: r.Header["Sec-Fetch-Site"],
-		Integration:  namedIntegration(r),
+		Path:         r.target.Path,
+		Origin:       r.Fields.Values("Origin"),
+		SecFetchSite: r.Fields.Values("Sec-Fetch-Site"),
+		Integration:  r.namedIntegration(),
 	}
-	if x.Kind == origins.Preflight {
-		q.Methods = r.Header["Access-Control-Request-Method"]
-		q.Headers = r.Header["Access-Control-Request-Headers"]
+	if kind == origins.Preflight {
+		q.Methods = r.Fields.Values("Access-Control-Request-Method")
+		q.Headers = r.Fields.Values("Access-Control-Request-Headers")
 	}
 	return q
 }
 
-// namedIntegration collects the web integration ids of r's header and query.
-func namedIntegration(r *http.Request) (id origins.IntegrationID) {
-	for _, value := range r.Header[integrationHeader] {
+// namedIntegration collects the web integration ids of the header and the query.
+func (r *Request) namedIntegration() (id origins.IntegrationID) {
+	for _, value := range r.Fields.Values(integrationHeader) {
 		id.Add(value)
 	}
-	for query := r.URL.RawQuery; query != ""; {
+	for query := strings.TrimPrefix(r.target.Query, "?"); query != ""; {
 		var pair string
 		pair, query, _ = strings.Cut(query, "&")
 		key, value, _ := strings.Cut(pair, "=")
@@ -68,31 +69,31 @@ func unescapeQuery(s string) string {
 	return s
 }
 
-// requestKind returns the kind of r, or why it is refused in every mode.
-func requestKind(r *http.Request) (origins.Kind, *problem) {
-	switch protocol := upgradeProtocols(r); {
+// Kind returns the kind of the request: a WebSocket handshake (RFC 6455, section 4.1), a
+// preflight (Fetch, section 3.3.2), or an actual request. It reports false for an
+// invalid handshake, and for an upgrade to what is not one protocol: these are refused
+// in every mode.
+func (r *Request) Kind() (kind origins.Kind, ok bool) {
+	switch protocol := r.upgradeProtocols(); {
 	case protocol == "":
 	case !isProtocol(protocol):
-		return origins.Actual, upgradeRefused
+		return origins.Actual, false
 	case strings.EqualFold(protocol, "websocket"):
-		if !isHandshake(r) {
-			return origins.WebSocket, upgradeRefused
-		}
-		return origins.WebSocket, nil
+		return origins.WebSocket, r.isHandshake()
 	}
 	// Other upgrades are ignored (RFC 9110, section 7.8). Clients that offer h2c
 	// with every request rely on that.
-	if r.Method == http.MethodOptions && r.Header["Origin"] != nil && r.Header["Access-Control-Request-Method"] != nil {
-		return origins.Preflight, nil
+	if r.Method == http.MethodOptions && r.Fields.Values("Origin") != nil && r.Fields.Values("Access-Control-Request-Method") != nil {
+		return origins.Preflight, true
 	}
-	return origins.Actual, nil
+	return origins.Actual, true
 }
 
 // upgradeProtocols returns the protocols that r asks to switch to, or "". An
 // Upgrade that Connection does not name does not count (RFC 9110, section 7.6.1).
-func upgradeProtocols(r *http.Request) string {
-	lines := r.Header["Upgrade"]
-	if len(lines) == 0 || !httpguts.HeaderValuesContainsToken(r.Header["Connection"], "upgrade") {
+func (r *Request) upgradeProtocols() string {
+	lines := r.Fields.Values("Upgrade")
+	if len(lines) == 0 || !httpguts.HeaderValuesContainsToken(r.Fields.Values("Connection"), "upgrade") {
 		return ""
 	}
 	return strings.TrimSpace(strings.Join(lines, ", "))
@@ -105,9 +106,9 @@ func isProtocol(s string) bool {
 
 // isHandshake reports whether an upgrade to websocket is valid (RFC 6455, section
 // 4.1). The tenant checks the version.
-func isHandshake(r *http.Request) bool {
-	keys := r.Header["Sec-Websocket-Key"]
-	if r.Method != http.MethodGet || !r.ProtoAtLeast(1, 1) || r.ProtoMajor != 1 || r.ContentLength != 0 || len(keys) != 1 {
+func (r *Request) isHandshake() bool {
+	keys := r.Fields.Values("Sec-Websocket-Key")
+	if r.Method != http.MethodGet || !r.HTTP1 || r.HTTP10() || r.Length != 0 || len(keys) != 1 {
 		return false
 	}
 	nonce, err := base64.StdEncoding.DecodeString(keys[0])

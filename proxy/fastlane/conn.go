@@ -1,0 +1,253 @@
+package fastlane
+
+import (
+	"cmp"
+	"crypto/tls"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/netip"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"originwarden/envelope/clientaddr"
+	"originwarden/proxy/downstream"
+	"originwarden/proxy/socket"
+)
+
+// conn is a connection of a client.
+type conn struct {
+	listener *Listener
+	raw      *downstream.Conn
+	tls      *tls.Conn // nil: no TLS
+	rw       net.Conn  // tls or raw
+	peer     netip.Addr
+	state    atomic.Int32
+	socket   *socket.Socket
+	work     *Request // nil while it is idle
+	active   atomic.Pointer[Request]
+	served   bool // a request came before
+	posted   bool // and that was a POST
+
+	readBy  deadline
+	writeBy deadline
+}
+
+// States of a conn.
+const (
+	stateIdle int32 = iota // nothing of a request was read
+	stateActive
+	stateClosed
+)
+
+func newConn(l *Listener, raw net.Conn) *conn {
+	c := &conn{listener: l, rw: raw, peer: clientaddr.Parse(raw.RemoteAddr().String())}
+	c.raw, _ = raw.(*downstream.Conn)
+	if l.tls != nil {
+		c.tls = tls.Server(raw, l.tls)
+		c.rw = c.tls
+	}
+	return c
+}
+
+// serve serves the connection's requests until it is closed or handed over.
+func (c *conn) serve() {
+	defer c.listener.untrack(c)
+	defer c.containPanic()
+	if c.raw != nil {
+		c.raw.SetCut(c.listener.aborted)
+	}
+	if c.raw == nil || !c.handshake() {
+		c.giveAway(c.rw)
+		return
+	}
+	c.socket = socket.New(c.raw.TCPConn)
+	for c.await() {
+		outcome := c.serveRequest()
+		if outcome == OtherLane {
+			c.handOver()
+			return
+		}
+		if outcome == CloseNow || c.listener.isClosing() {
+			break
+		}
+		c.endRequest()
+	}
+	c.rw.Close()
+	c.release()
+}
+
+// containPanic closes the connection after a panic, which ends no other one. The
+// buffers are not used again.
+func (c *conn) containPanic() {
+	if cause := recover(); cause != nil {
+		errorLog := cmp.Or(c.listener.settings.Load().ErrorLog, log.Default())
+		errorLog.Printf("panic serving %v: %v\n%s", c.peer, cause, debug.Stack())
+		c.rw.Close()
+	}
+}
+
+// handshake completes that of TLS, and reports whether the connection speaks
+// HTTP/1.1. net/http knows what to say about one that failed.
+func (c *conn) handshake() bool {
+	if c.tls == nil {
+		return true
+	}
+	if limit := c.listener.settings.Load().ReadHead; limit > 0 {
+		c.raw.SetDeadline(time.Now().Add(limit))
+		defer c.raw.SetDeadline(time.Time{})
+	}
+	if c.tls.Handshake() != nil {
+		return false
+	}
+	state := c.tls.ConnectionState()
+	c.raw.SetTLS(&state)
+	return state.NegotiatedProtocol != "h2"
+}
+
+// await waits for the first bytes of a request, and reports whether there are any.
+func (c *conn) await() bool {
+	if c.work != nil && c.work.buffered() > 0 { // sent with the request before
+		return true
+	}
+	settings := c.listener.settings.Load()
+	limit := settings.Idle
+	if !c.served && settings.ReadHead > 0 { // a new connection is here for a request, as in net/http
+		limit = settings.ReadHead
+	}
+	c.readBy.arm(c.rw.SetReadDeadline, time.Now(), limit)
+	return c.readFirst() == nil && c.state.CompareAndSwap(stateIdle, stateActive)
+}
+
+// readFirst reads the first bytes of a request into a buffer that it takes for that.
+func (c *conn) readFirst() error {
+	if c.tls == nil {
+		n, err := c.socket.ReadInto((*firstRead)(c))
+		if n > 0 {
+			c.work.end += n
+		}
+		return err
+	}
+	// A byte is enough to wait for: TLS keeps the rest of its record.
+	var first [1]byte
+	if _, err := c.tls.Read(first[:]); err != nil {
+		return err
+	}
+	w := c.take()
+	w.data[0], w.end = first[0], 1
+	return w.fill()
+}
+
+// firstRead is a socket.Buffer of a connection that is idle.
+type firstRead conn
+
+func (r *firstRead) Take() []byte {
+	w := (*conn)(r).take()
+	return w.data[w.end:]
+}
+
+func (r *firstRead) GiveBack() { (*conn)(r).release() }
+
+// take returns the connection's buffer, a new one if it has none.
+func (c *conn) take() *Request {
+	if c.work == nil {
+		c.work = takeRequest(c)
+		c.active.Store(c.work)
+	}
+	return c.work
+}
+
+func (c *conn) release() {
+	if c.work != nil {
+		c.active.Store(nil)
+		putRequest(c.work)
+		c.work = nil
+	}
+}
+
+func (c *conn) serveRequest() Outcome {
+	if !c.work.readHead() {
+		return c.work.failed
+	}
+	return c.listener.handler.ServeFast(c.work)
+}
+
+// endRequest makes the connection idle, unless more was sent already.
+func (c *conn) endRequest() {
+	c.served, c.posted = true, c.work.Head.Method == http.MethodPost
+	if c.work.next(); c.work.buffered() == 0 {
+		c.release()
+		c.state.Store(stateIdle)
+		if c.listener.isClosing() {
+			c.closeIfIdle()
+		}
+	}
+}
+
+// closeIfIdle closes the connection unless it is serving a request.
+func (c *conn) closeIfIdle() {
+	if c.state.CompareAndSwap(stateIdle, stateClosed) {
+		c.rw.Close()
+	}
+}
+
+// handOver gives the connection to net/http, with every byte that was read.
+func (c *conn) handOver() {
+	c.rw.SetDeadline(time.Time{})
+	unread := c.work.unread()
+	if c.posted {
+		unread = afterPost(unread)
+	}
+	c.release()
+	if c.tls != nil {
+		c.giveAway(&replayedTLS{c.tls, replay{unread}})
+		return
+	}
+	c.giveAway(&replayed{c.raw, replay{unread}})
+}
+
+// afterPost drops the line ends that some old clients send after a POST, as net/http
+// does in a connection on which it has seen that.
+func afterPost(unread []byte) []byte {
+	for n := 0; n < 4 && len(unread) > 0 && (unread[0] == '\r' || unread[0] == '\n'); n++ {
+		unread = unread[1:]
+	}
+	return unread
+}
+
+func (c *conn) giveAway(to net.Conn) { c.listener.handOver(to) }
+
+// replay is what was read of a connection already.
+type replay struct{ unread []byte }
+
+func (r *replay) readFrom(conn io.Reader, p []byte) (int, error) {
+	if len(r.unread) == 0 {
+		return conn.Read(p)
+	}
+	n := copy(p, r.unread)
+	if r.unread = r.unread[n:]; len(r.unread) == 0 {
+		r.unread = nil
+	}
+	return n, nil
+}
+
+// replayed is a connection of which some bytes are read again.
+type replayed struct {
+	*downstream.Conn
+	replay
+}
+
+func (c *replayed) Read(p []byte) (int, error) { return c.readFrom(c.Conn, p) }
+
+// NetConn is for downstream.ConnContext.
+func (c *replayed) NetConn() net.Conn { return c.Conn }
+
+// replayedTLS is the same over TLS.
+type replayedTLS struct {
+	*tls.Conn
+	replay
+}
+
+func (c *replayedTLS) Read(p []byte) (int, error) { return c.readFrom(c.Conn, p) }
