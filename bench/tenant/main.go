@@ -1,6 +1,7 @@
 // Command tenant is the server behind the gateway in the scripts of bench. It prints its
-// address. Every response is a kilobyte, except for /socket, which is a WebSocket that
-// echoes messages, and /count, which counts the bodies posted to it.
+// address. Every response is a kilobyte, except for /large, which is 100 KB; /events, an
+// endless stream of events that have the time in nanoseconds; /socket, which is a
+// WebSocket that echoes messages; and /count, which counts the bodies posted to it.
 package main
 
 import (
@@ -13,6 +14,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/coder/websocket"
 )
@@ -27,6 +29,9 @@ func main() {
 	}
 	fmt.Println(listener.Addr())
 	http.HandleFunc("/socket", echo)
+	http.HandleFunc("/events", sendEvents)
+	large := bytes.Repeat([]byte("x"), 100<<10)
+	http.HandleFunc("/large", func(w http.ResponseWriter, _ *http.Request) { w.Write(large) })
 	http.Handle("/count", &counter{bodies: map[string]int{}})
 	body := bytes.Repeat([]byte("x"), 1024)
 	http.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { w.Write(body) })
@@ -53,6 +58,27 @@ func (c *counter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		all += n
 	}
 	fmt.Fprintln(w, all, len(c.bodies))
+}
+
+const eventInterval = 50 * time.Millisecond
+
+func sendEvents(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/event-stream")
+	tick := time.NewTicker(eventInterval)
+	defer tick.Stop()
+	for {
+		if _, err := fmt.Fprintf(w, "data: %d\n\n", time.Now().UnixNano()); err != nil {
+			return
+		}
+		if http.NewResponseController(w).Flush() != nil {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-r.Context().Done():
+			return
+		}
+	}
 }
 
 func echo(w http.ResponseWriter, r *http.Request) {
