@@ -18,6 +18,7 @@ type fastExchange struct {
 	request  *fastlane.Request
 	outgoing http1.Outgoing // to the tenant
 	broken   bool           // nothing can be sent to the client any more
+	closes   bool           // the response says that the connection is closed
 	stalled  bool           // because a write exceeded its limit
 }
 
@@ -39,7 +40,7 @@ func (g *Gateway) ServeFast(r *fastlane.Request) fastlane.Outcome {
 	x.begin(g, request.New(request.Request{Fields: &r.Head, Method: r.Head.Method, URI: r.Head.Target, Host: r.Head.Host,
 		Length: r.Head.Length, HTTP1: true, Minor: 1, TLS: r.TLS, Peer: r.Peer}))
 	outcome := x.serve()
-	x.request, x.exchange, x.broken, x.stalled = nil, exchange{}, false, false // nothing of it is for the next request
+	x.request, x.exchange, x.broken, x.closes, x.stalled = nil, exchange{}, false, false, false // nothing of it is for the next request
 	x.outgoing.Reset()
 	return outcome
 }
@@ -61,7 +62,7 @@ func (x *fastExchange) serve() (outcome fastlane.Outcome) {
 		x.Received = int64(len(body))
 		x.forward(body)
 	}
-	if x.Cut || x.mustClose() {
+	if x.Cut || x.closes {
 		return fastlane.CloseNow
 	}
 	return fastlane.KeepOpen
@@ -113,7 +114,7 @@ func (x *fastExchange) appendOwnFields(out []byte, vary []string) []byte {
 	for _, f := range x.corsFields(room[:0], vary) {
 		out = fastlane.AppendField(out, f.name, f.values[0])
 	}
-	if x.mustClose() {
+	if x.closes = x.mustClose(); x.closes {
 		out = append(out, "Connection: close\r\n"...)
 	}
 	return out

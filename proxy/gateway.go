@@ -49,14 +49,8 @@ func (g *Gateway) Running() int64 { return g.running.Load() }
 // Wait returns when no exchange is left, or when ctx ends. An http.Server does not wait
 // for tunnels.
 func (g *Gateway) Wait(ctx context.Context) {
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for g.Running() > 0 {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return
-		}
+	for g.Running() > 0 && ctx.Err() == nil {
+		time.Sleep(time.Millisecond)
 	}
 }
 

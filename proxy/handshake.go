@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 
+	"originwarden/proxy/downstream"
 	"originwarden/proxy/fields"
 	"originwarden/proxy/tunnel"
 )
@@ -17,10 +18,9 @@ var (
 	errWrongProto = errors.New("the tenant switched to another protocol")
 )
 
-// openTunnel joins the client's connection with the tenant's after a WebSocket
-// handshake and returns when both have ended. Its error is errTunnelled once
-// the client's connection is taken over; before that the tenant's response can
-// still be refused.
+// openTunnel takes the client's connection over after a WebSocket handshake. Its error
+// is errTunnelled then, and relayTunnel is to follow; before that the tenant's response
+// can still be refused.
 func (x *referenceExchange) openTunnel(res *http.Response) error {
 	upstream, ok := res.Body.(io.ReadWriteCloser)
 	if !ok || !strings.EqualFold(res.Header.Get("Upgrade"), "websocket") {
@@ -30,11 +30,11 @@ func (x *referenceExchange) openTunnel(res *http.Response) error {
 	if err != nil {
 		return err
 	}
-	defer client.Close()
 	x.leaveTenant() // tunnels are no requests in flight
 	x.status = http.StatusSwitchingProtocols
 	x.cleanHandshake(res.Header)
 	if err := tunnel.WriteHandshake(client, res.Header); err != nil {
+		client.Close()
 		x.TunnelEnd = tunnel.EndClient
 		return errTunnelled
 	}
@@ -44,13 +44,38 @@ func (x *referenceExchange) openTunnel(res *http.Response) error {
 	}
 	// What came with the handshake is in the reader's buffer.
 	early, _ := buffered.Reader.Peek(buffered.Reader.Buffered())
-	x.Received, x.sent, x.TunnelEnd = x.gateway.tunnels.Relay(tunnel.Tunnel{
+	x.tunnel = &tunnel.Tunnel{
 		Tenant: x.tenant.ID, Request: x.decided, Changes: x.changes,
 		Client: client, Upstream: upstream, Early: bytes.Clone(early),
 		Idle: x.settings.Timeouts.WebSocketIdle, Lifetime: x.settings.Timeouts.WebSocketLifetime,
 		OnRelay: x.settings.OnRelay,
-	})
+	}
+	res.Body = http.NoBody // httputil would close the tenant's connection
 	return errTunnelled
+}
+
+// relayTunnel joins the client's connection with the tenant's until both have ended, and
+// reports the exchange. It keeps nothing of the request and of net/http, whose goroutine
+// and buffers an idle tunnel does not need.
+func (x *referenceExchange) relayTunnel() {
+	gateway, settings, conn, t := x.gateway, x.settings, x.conn, x.tunnel
+	ended, sentAt := x.Exchange, x.sentAt
+	gateway.running.Add(1)
+	go func() {
+		defer gateway.running.Add(-1)
+		received, sent, end := gateway.tunnels.Relay(t)
+		t.Client.Close()
+		t.Upstream.Close()
+		ended.Received, ended.TunnelEnd = received, end
+		reportTunnel(&exchange{Exchange: ended, settings: settings, sentAt: sentAt, status: http.StatusSwitchingProtocols, sent: sent}, conn)
+	}()
+}
+
+// reportTunnel reports an exchange that became a tunnel.
+func reportTunnel(x *exchange, conn *downstream.Conn) {
+	x.measure()
+	x.setLimitOfCut(false, conn.IsAborted())
+	x.observe()
 }
 
 // cleanHandshake removes from the tenant's 101 what is not meant for the client. A

@@ -110,10 +110,10 @@ func newHarness(t testing.TB, o options) *harness {
 	h.proxy = gateway
 	h.lists.Subscribe(func(tenant string) {
 		if !h.muted.Load() {
-			gateway.ListChanged(tenant)
+			gateway.Tunnels().ListChanged(tenant)
 		}
 	})
-	go gateway.Review(t.Context())
+	go gateway.Tunnels().Review(t.Context())
 	h.gateway = httptest.NewUnstartedServer(gateway)
 	h.gateway.Config.DisableGeneralOptionsHandler = true
 	h.gateway.Config.ErrorLog = o.errorLog

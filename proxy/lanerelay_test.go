@@ -41,6 +41,7 @@ func relayedResponses() []relayed {
 		{"cut length", "GET", ok + "Content-Length: 9\r\n\r\nbody", 200, "body", false, true},
 		{"cut chunk", "GET", chunked + "9\r\nbody", 200, "body", false, true},
 		{"cut between chunks", "GET", chunked + "4\r\nbody\r\n", 200, "body", false, true},
+		{"unusual trailers", "GET", ok + "Trailer: X, Set-Cookie\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\nX: y\r\nSet-Cookie: a=b\r\nContent-Encoding: gzip\r\nIf-Match: *\r\n\r\n", 200, "body", true, false},
 		{"cut before the end of the trailer", "GET", chunked + "4\r\nbody\r\n0\r\n", 200, "body", false, true},
 		{"invalid chunk", "GET", chunked + "4\r\nbody\r\nx\r\n", 200, "body", false, true},
 		{"cut head", "GET", ok + "X: y\r\n", 502, "UPSTREAM_UNREACHABLE", true, false},

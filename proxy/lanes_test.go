@@ -82,11 +82,11 @@ type outcome struct {
 
 // laneResponse is a response in a form in which both lanes send the same.
 type laneResponse struct {
-	Status int
-	Close  bool
-	Header http.Header
-	Body   string
-	Whole  bool
+	Status          int
+	Close           bool
+	Header, Trailer http.Header
+	Body            string
+	Whole           bool
 }
 
 func (l *lanes) compare(t *testing.T, input, cuts []byte) {
@@ -157,7 +157,7 @@ func readLaneResponses(raw []byte, exchanges []proxy.Exchange) (all []laneRespon
 			continue
 		}
 		body, err := io.ReadAll(res.Body)
-		got := laneResponse{res.StatusCode, res.Close, res.Header, string(body), err == nil}
+		got := laneResponse{res.StatusCode, res.Close, res.Header, res.Trailer, string(body), err == nil}
 		if code := (response{res, got.Body}).code(); code != "" {
 			got.Body = code
 		}

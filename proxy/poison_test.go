@@ -36,9 +36,8 @@ func fill(b []byte) {
 	}
 }
 
-// Nothing of a request, or of its response, reaches another one, also if what the
-// buffers of the fast lane contain is not what a handler leaves in them, and whichever
-// way a request ends.
+// Nothing of a request, or of its response, reaches another one, whichever way a request
+// ends. The buffers of the fast lane are filled with other bytes between two requests.
 func TestFastLane_KeepsRequestsApart(t *testing.T) {
 	wrap := func(h fastlane.Handler) fastlane.Handler { return poisoned{h} }
 	var mu sync.Mutex

@@ -306,7 +306,7 @@ func TestReconfigure_ReviewsTunnels(t *testing.T) {
 	expectClose(t, "removed public origin", same, websocket.StatusPolicyViolation, "revoked")
 	expectEcho(t, "listed origin", own)
 	r.nextExchange() // the closed tunnel, which is no longer counted then
-	if got := r.proxy.Tunnels()["acme"]; got != 1 {
+	if got := r.proxy.Tunnels().Counts()["acme"]; got != 1 {
 		t.Errorf("%d open tunnels, want 1", got)
 	}
 	r.reconfigure(func(c *proxy.Config) { c.Tenants[0].Mode = proxy.Headers })
@@ -340,7 +340,7 @@ func TestReconfigure_KeepsTunnelsForCloseTunnels(t *testing.T) {
 	early := r.openWebSocket(listed, "/")
 	r.reconfigure(unchanged)
 	late := r.openWebSocket(listed, "/")
-	go r.proxy.CloseTunnels(t.Context())
+	go r.proxy.Tunnels().Close(t.Context())
 	expectClose(t, "tunnel from before", early, websocket.StatusGoingAway, "shutdown")
 	expectClose(t, "tunnel from after", late, websocket.StatusGoingAway, "shutdown")
 }

@@ -11,6 +11,7 @@ import (
 	"originwarden/proxy/fields"
 	"originwarden/proxy/http1"
 	"originwarden/proxy/request"
+	"originwarden/proxy/tunnel"
 )
 
 // referenceExchange is an exchange in the reference lane, whose client speaks to
@@ -22,6 +23,7 @@ type referenceExchange struct {
 	conn      *downstream.Conn // nil: unknown
 	forwarded bool             // the response is the tenant's
 	spelling  fields.Spelling
+	tunnel    *tunnel.Tunnel // nil: none was opened
 }
 
 // ServeHTTP answers r, or forwards it to the tenant of its host. It is the reference
@@ -85,8 +87,12 @@ func (x *referenceExchange) forwardRequest(r *http.Request) {
 	x.forwardToTenant(r)
 }
 
-// end reports the exchange, which was cut if the handler panicked.
+// end reports the exchange, which was cut if the handler panicked. A tunnel goes on.
 func (x *referenceExchange) end() {
+	if x.tunnel != nil {
+		x.relayTunnel()
+		return
+	}
 	x.response.limitRemainder()
 	x.setLimitOfCut(x.response.stalled || x.body.IsStalled(), x.conn.IsAborted())
 	x.abandonBody()

@@ -274,9 +274,10 @@ func TestGateway_IgnoresUpgradeWithoutConnection(t *testing.T) {
 	}
 }
 
-// A client that half-closes its tunnel still receives.
+// A client that half-closes its tunnel still receives, and what it sends with its
+// handshake comes before the rest, however much that is.
 func TestGateway_RelaysAfterClientHalfClosesTunnel(t *testing.T) {
-	h := newHarness(t, options{tenant: func(rw http.ResponseWriter, _ *http.Request) {
+	tenant := func(rw http.ResponseWriter, _ *http.Request) {
 		conn, buffered, err := http.NewResponseController(rw).Hijack()
 		if err != nil {
 			panic(err)
@@ -285,20 +286,26 @@ func TestGateway_RelaysAfterClientHalfClosesTunnel(t *testing.T) {
 		io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
 		all, _ := io.ReadAll(buffered)
 		conn.Write(all)
-	}})
-	conn := h.dial()
-	io.WriteString(conn, handshake("/", "Origin: "+listed))
-	reader := bufio.NewReader(conn)
-	if res, err := http.ReadResponse(reader, nil); err != nil || res.StatusCode != 101 {
-		t.Fatalf("handshake: response %v, error %v; want 101", res, err)
 	}
-	io.WriteString(conn, "the last word")
-	conn.(*net.TCPConn).CloseWrite()
-	if rest, err := io.ReadAll(reader); string(rest) != "the last word" || err != nil {
-		t.Errorf("got %q, error %v", rest, err)
-	}
-	if x := h.nextExchange(); x.TunnelEnd != "client" || x.Sent != int64(len("the last word")) {
-		t.Errorf("exchange %+v, want it ended by the client", x)
+	for _, protocol := range []protocol{http1, http1TLS} {
+		for _, early := range []int{0, 100, 5000, 12000, 40000} {
+			h := newHarness(t, options{protocol: protocol, tenant: tenant})
+			conn := h.dial()
+			text := strings.Repeat("0123456789", early/10)
+			io.WriteString(conn, handshake("/", "Origin: "+listed)+text)
+			reader := bufio.NewReader(conn)
+			if res, err := http.ReadResponse(reader, nil); err != nil || res.StatusCode != 101 {
+				t.Fatalf("handshake: response %v, error %v; want 101", res, err)
+			}
+			io.WriteString(conn, "the last word")
+			conn.(interface{ CloseWrite() error }).CloseWrite()
+			if rest, err := io.ReadAll(reader); string(rest) != text+"the last word" || err != nil {
+				t.Errorf("%s, %d bytes with the handshake: got %d, ending in %q, error %v", protocol, early, len(rest), rest[max(0, len(rest)-20):], err)
+			}
+			if x := h.nextExchange(); x.TunnelEnd != "client" || x.Sent != int64(len(text+"the last word")) {
+				t.Errorf("%s, %d bytes with the handshake: exchange %+v, want it ended by the client", protocol, early, x)
+			}
+		}
 	}
 }
 

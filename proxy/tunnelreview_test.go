@@ -66,7 +66,7 @@ func TestGateway_ReviewsTunnelsPeriodically(t *testing.T) {
 		h := newHarness(t, options{tenant: echo, load: store.load})
 		h.muted.Store(true)
 		conn, stays := h.openWebSocket(listed, "/"), h.openWebSocket(public, "/")
-		go h.proxy.ReviewPeriodically(t.Context())
+		go h.proxy.Tunnels().ReviewPeriodically(t.Context())
 		store.Store(true)
 		between(h)
 		expectClose(t, rule, conn, websocket.StatusPolicyViolation, "revoked")
@@ -90,7 +90,7 @@ func TestGateway_KeepsTunnelsInPeriodicReviewWhileListIsUnavailable(t *testing.T
 	waitUntilRelaying(t, conn, stays)
 	h.evictList()
 	down.Store(true)
-	go h.proxy.ReviewPeriodically(t.Context())
+	go h.proxy.Tunnels().ReviewPeriodically(t.Context())
 	<-loads
 	<-loads // the first review has ended
 	expectEcho(t, "no notification", conn)
@@ -116,7 +116,7 @@ func TestGateway_ReviewsOtherTenantsWhileListLoads(t *testing.T) {
 	waitUntilRelaying(t, other, conn)
 	h.evictList()
 	slow.Store(true)
-	go h.proxy.ReviewPeriodically(t.Context())
+	go h.proxy.Tunnels().ReviewPeriodically(t.Context())
 	<-loads
 	store.Store(true)
 	h.evictList()
@@ -146,7 +146,7 @@ func TestGateway_ReviewsSeveralTenantsPerTick(t *testing.T) {
 	for range 10 {
 		<-loads
 	}
-	go h.proxy.ReviewPeriodically(t.Context())
+	go h.proxy.Tunnels().ReviewPeriodically(t.Context())
 	reviewed := map[string]bool{<-loads: true}
 	start := time.Now()
 	for range 9 { // five per tick
@@ -179,10 +179,10 @@ func TestGateway_ClosesTunnelsInPeriodicReviewWhenListIsStale(t *testing.T) {
 			expectEcho(t, "before", conn) // the gateway reviews a tunnel when it begins to relay
 			down.Store(true)
 			between(h)
-			go h.proxy.ReviewPeriodically(t.Context())
+			go h.proxy.Tunnels().ReviewPeriodically(t.Context())
 			expectEcho(t, "not stale yet", conn)
 			if rule == "list evicted" {
-				time.AfterFunc(4*time.Second, func() { h.proxy.ListChanged("acme") }) // as package lists does then
+				time.AfterFunc(4*time.Second, func() { h.proxy.Tunnels().ListChanged("acme") }) // as package lists does then
 			}
 			expectClose(t, "stale", conn, websocket.StatusPolicyViolation, "revoked")
 			expectEcho(t, "public origin", stays)

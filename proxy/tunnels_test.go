@@ -90,7 +90,7 @@ func TestGateway_ClosesTunnelsOfRevokedOrigin(t *testing.T) {
 	}
 	expectEcho(t, "other origin", stays)
 	expectEcho(t, "public origin", same)
-	if got := h.proxy.Tunnels(); got["acme"] != 2 || len(got) != 1 {
+	if got := h.proxy.Tunnels().Counts(); got["acme"] != 2 || len(got) != 1 {
 		t.Errorf("open tunnels %v, want 2 of acme", got)
 	}
 }
@@ -132,7 +132,7 @@ func TestGateway_ClosesTunnelsOnStop(t *testing.T) {
 	conn := h.openWebSocket(listed, "/")
 	stopped := make(chan bool)
 	go func() {
-		h.proxy.CloseTunnels(t.Context())
+		h.proxy.Tunnels().Close(t.Context())
 		close(stopped)
 	}()
 	expectClose(t, "opened before the stop", conn, websocket.StatusGoingAway, "shutdown")

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"originwarden/proxy/http1"
+	"originwarden/proxy/socket"
 )
 
 // Conn is a connection of a client, with the upstream connections that only this
@@ -20,6 +21,7 @@ type Conn struct {
 	*net.TCPConn
 	leave   func() // stops counting the connection; nil: it was not counted
 	session http1.Session
+	socket  *socket.Socket       // nil until it is used
 	tls     *tls.ConnectionState // nil: unknown to net/http, or no TLS
 	broken  atomic.Bool          // a read or write failed, other than by the end of what the client sends
 	lingers atomic.Bool          // the client may be sending still when it is closed
@@ -86,10 +88,25 @@ func (c *Conn) SetLingering(lingers bool) {
 // Read implements net.Conn.
 func (c *Conn) Read(p []byte) (int, error) {
 	n, err := c.TCPConn.Read(p)
+	c.noteRead(err)
+	return n, err
+}
+
+// ReadInto reads as Read does, and holds no buffer while there is nothing to read. One
+// goroutine calls it at a time.
+func (c *Conn) ReadInto(buffer socket.Buffer) (int, error) {
+	if c.socket == nil {
+		c.socket = socket.New(c.TCPConn)
+	}
+	n, err := c.socket.ReadInto(buffer)
+	c.noteRead(err)
+	return n, err
+}
+
+func (c *Conn) noteRead(err error) {
 	if err != nil && err != io.EOF && !errors.Is(err, os.ErrDeadlineExceeded) {
 		c.broken.Store(true)
 	}
-	return n, err
 }
 
 // Write implements net.Conn. net/http gives up a connection after an error.

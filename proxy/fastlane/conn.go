@@ -25,7 +25,6 @@ type conn struct {
 	rw       net.Conn  // tls or raw
 	peer     netip.Addr
 	state    atomic.Int32
-	socket   *socket.Socket
 	work     *Request // nil while it is idle
 	active   atomic.Pointer[Request]
 	served   bool // a request came before
@@ -63,7 +62,6 @@ func (c *conn) serve() {
 		c.giveAway(c.rw)
 		return
 	}
-	c.socket = socket.New(c.raw.TCPConn)
 	for c.await() {
 		outcome := c.serveRequest()
 		if outcome == OtherLane {
@@ -124,20 +122,21 @@ func (c *conn) await() bool {
 // readFirst reads the first bytes of a request into a buffer that it takes for that.
 func (c *conn) readFirst() error {
 	if c.tls == nil {
-		n, err := c.socket.ReadInto((*firstRead)(c))
+		n, err := c.raw.ReadInto((*firstRead)(c))
 		if n > 0 {
 			c.work.end += n
 		}
 		return err
 	}
-	// A byte is enough to wait for: TLS keeps the rest of its record.
+	// A byte is enough to wait for: TLS keeps the rest of its record. It may be all of
+	// the record, and the time for the rest of the head is another.
 	var first [1]byte
 	if _, err := c.tls.Read(first[:]); err != nil {
 		return err
 	}
 	w := c.take()
 	w.data[0], w.end = first[0], 1
-	return w.fill()
+	return nil
 }
 
 // firstRead is a socket.Buffer of a connection that is idle.
@@ -240,6 +239,14 @@ type replayed struct {
 }
 
 func (c *replayed) Read(p []byte) (int, error) { return c.readFrom(c.Conn, p) }
+
+// ReadInto is for tunnels: see downstream.Conn.
+func (c *replayed) ReadInto(buffer socket.Buffer) (int, error) {
+	if len(c.unread) > 0 {
+		return c.Read(buffer.Take())
+	}
+	return c.Conn.ReadInto(buffer)
+}
 
 // NetConn is for downstream.ConnContext.
 func (c *replayed) NetConn() net.Conn { return c.Conn }

@@ -4,6 +4,8 @@ import (
 	"maps"
 	"net/http"
 	"strings"
+
+	"golang.org/x/net/http/httpguts"
 )
 
 // MaxTrailers is how many trailers a response may have. net/http compares each
@@ -38,4 +40,33 @@ func LimitTrailers(header http.Header, stripCORS bool) {
 	if count > MaxTrailers {
 		maps.DeleteFunc(header, func(name string, _ []string) bool { return strings.HasPrefix(name, http.TrailerPrefix) })
 	}
+}
+
+// MayTrail reports whether a field may stand in a trailer: not what delimits
+// messages (RFC 9110, section 6.5.1).
+func MayTrail(name string) bool {
+	switch http.CanonicalHeaderKey(name) {
+	case "Transfer-Encoding", "Content-Length", "Trailer":
+		return false
+	}
+	return httpguts.ValidHeaderFieldName(name)
+}
+
+// TakeAnnounced removes the Trailer line from header and returns its names
+// without values, as http.Response has them.
+func TakeAnnounced(header http.Header) http.Header {
+	lines := header["Trailer"]
+	delete(header, "Trailer")
+	var trailer http.Header
+	for _, line := range lines {
+		for name := range strings.SplitSeq(line, ",") {
+			if name = http.CanonicalHeaderKey(strings.Trim(name, " \t")); MayTrail(name) {
+				if trailer == nil {
+					trailer = http.Header{}
+				}
+				trailer[name] = nil
+			}
+		}
+	}
+	return trailer
 }

@@ -5,6 +5,9 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+
+	"originwarden/proxy/fields"
+	"originwarden/proxy/socket"
 )
 
 // body is the body of a response. It is read by one goroutine at a time.
@@ -62,11 +65,11 @@ func (b *body) withoutQuote(err error) error {
 // readTrailer reads the fields after the last chunk.
 func (b *body) readTrailer() error {
 	lines := newLines(b.trip.reader, maxHead)
-	fields, err := lines.readFields(nil)
+	trailer, err := lines.readFields(nil)
 	if err != nil {
 		return err
 	}
-	b.response.Trailer = slices.DeleteFunc(fields, func(f Field) bool { return !mayTrail(f.Name) })
+	b.response.Trailer = slices.DeleteFunc(trailer, func(f Field) bool { return !fields.MayTrail(f.Name) })
 	return io.EOF
 }
 
@@ -86,12 +89,36 @@ func (b *body) Close() error {
 
 // upgraded is a connection after a 101.
 type upgraded struct {
-	*roundTrip
+	*conn
 	closed sync.Once
 }
 
 // Read returns first what came with the response.
-func (u *upgraded) Read(p []byte) (int, error) { return u.reader.Read(p) }
+func (u *upgraded) Read(p []byte) (int, error) {
+	if u.hasEarly() {
+		return u.reader.Read(p)
+	}
+	return u.Conn.Read(p)
+}
+
+// ReadInto reads as Read does. Unless the connection speaks TLS, it holds no buffer while
+// there is nothing to read.
+func (u *upgraded) ReadInto(buffer socket.Buffer) (int, error) {
+	if u.hasEarly() || !u.isPlain() {
+		return u.Read(buffer.Take())
+	}
+	return u.socket.ReadInto(buffer)
+}
+
+// hasEarly reports whether something came with the response and was not read. If not,
+// it drops the reader, which nothing needs any more.
+func (u *upgraded) hasEarly() bool {
+	if u.reader == nil || u.reader.Buffered() > 0 {
+		return u.reader != nil
+	}
+	u.reader = nil
+	return false
+}
 
 // CloseWrite ends the direction to the server.
 func (u *upgraded) CloseWrite() error {
@@ -104,9 +131,6 @@ func (u *upgraded) CloseWrite() error {
 
 // Close implements io.Closer.
 func (u *upgraded) Close() (err error) {
-	u.closed.Do(func() {
-		u.stopWatch()
-		err = u.conn.Close()
-	})
+	u.closed.Do(func() { err = u.conn.Close() })
 	return err
 }

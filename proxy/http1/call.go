@@ -7,7 +7,6 @@ import (
 	"net/http/httptrace"
 	"net/textproto"
 	"strconv"
-	"strings"
 
 	"originwarden/proxy/fields"
 )
@@ -108,7 +107,7 @@ func newHTTPResponse(res *Response, header http.Header, r *http.Request) *http.R
 	}
 	if res.Chunked && res.Body != http.NoBody {
 		out.TransferEncoding = []string{"chunked"}
-		out.Trailer = announcedTrailers(header)
+		out.Trailer = fields.TakeAnnounced(header)
 		out.Body = &trailingBody{res.Body, res, out}
 	}
 	return out
@@ -132,23 +131,4 @@ func (b *trailingBody) Read(p []byte) (int, error) {
 		maps.Copy(b.to.Trailer, trailer)
 	}
 	return n, err
-}
-
-// announcedTrailers removes the Trailer line from header and returns its names
-// without values, as http.Response has them.
-func announcedTrailers(header http.Header) http.Header {
-	lines := header["Trailer"]
-	delete(header, "Trailer")
-	var trailer http.Header
-	for _, line := range lines {
-		for name := range strings.SplitSeq(line, ",") {
-			if name = http.CanonicalHeaderKey(strings.Trim(name, " \t")); mayTrail(name) {
-				if trailer == nil {
-					trailer = http.Header{}
-				}
-				trailer[name] = nil
-			}
-		}
-	}
-	return trailer
 }

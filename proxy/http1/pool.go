@@ -90,7 +90,7 @@ const maxAttempts = 3
 // Send sends the request and returns the response when its header has arrived, also
 // when the request's body has not been sent yet. The response is valid until out is
 // used again; its body has to be closed. That of a 101 is an io.ReadWriteCloser, the
-// connection.
+// connection, which the exchange's context does not end.
 //
 // A request is sent again when its connection is lost before the response begins,
 // if nothing of it was sent, or if it is safe (RFC 9110, section 9.2.1) and has

@@ -55,7 +55,9 @@ func (t *roundTrip) response(h *head) (*Response, error) {
 	res := &t.room.response
 	*res = Response{Status: h.status, Reason: h.reason, Minor: h.minor, Fields: h.fields}
 	if h.status == http.StatusSwitchingProtocols {
-		res.Length, res.Body = unknownLength, &upgraded{roundTrip: t}
+		t.stopWatch()
+		t.out.Canceler.set(nil)
+		res.Length, res.Body = unknownLength, &upgraded{conn: t.conn}
 		return res, nil
 	}
 	if err := res.readFraming(); err != nil {
@@ -153,14 +155,4 @@ func announcedIdle(lines []string) time.Duration {
 		}
 	}
 	return 0
-}
-
-// mayTrail reports whether a field may stand in a trailer: not what delimits
-// messages (RFC 9110, section 6.5.1).
-func mayTrail(name string) bool {
-	switch http.CanonicalHeaderKey(name) {
-	case "Transfer-Encoding", "Content-Length", "Trailer":
-		return false
-	}
-	return httpguts.ValidHeaderFieldName(name)
 }

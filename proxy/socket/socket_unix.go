@@ -16,8 +16,8 @@ type Socket struct {
 	raw    syscall.RawConn // nil: unknown
 	yields yields
 
-	peek  func(fd uintptr)
-	quiet bool // what peek found
+	peek  func(fd uintptr) // nil until it is used
+	quiet bool             // what peek found
 
 	try      func(fd uintptr) bool
 	into     Buffer // of try
@@ -33,11 +33,6 @@ func New(conn net.Conn) *Socket {
 	if from, ok := conn.(syscall.Conn); ok {
 		s.raw, _ = from.SyscallConn()
 	}
-	var b [1]byte
-	s.peek = func(fd uintptr) {
-		_, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
-		s.quiet = err == syscall.EAGAIN || err == syscall.EWOULDBLOCK
-	}
 	s.try = s.tryRead
 	return s
 }
@@ -45,8 +40,22 @@ func New(conn net.Conn) *Socket {
 // HasInputOrEnd reports whether the peer has closed the connection or sent something, as
 // far as that is known without reading. A deadline that has passed does not matter.
 func (s *Socket) HasInputOrEnd() bool {
+	if s.raw == nil {
+		return false
+	}
+	if s.peek == nil {
+		s.peek = s.newPeek()
+	}
 	// RawConn.Read would fail because of the deadline; Control does not.
-	return s.raw != nil && (s.raw.Control(s.peek) != nil || !s.quiet)
+	return s.raw.Control(s.peek) != nil || !s.quiet
+}
+
+func (s *Socket) newPeek() func(fd uintptr) {
+	var b [1]byte
+	return func(fd uintptr) {
+		_, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+		s.quiet = err == syscall.EAGAIN || err == syscall.EWOULDBLOCK
+	}
 }
 
 // Read implements io.Reader.

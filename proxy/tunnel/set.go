@@ -48,13 +48,13 @@ func (s *Set) Changes() uint64 { return s.changes.Load() }
 
 // Relay relays t until both directions have ended. It returns how many bytes the
 // client and the tenant sent, and why the tunnel ended.
-func (s *Set) Relay(t Tunnel) (received, sent int64, end string) {
+func (s *Set) Relay(t *Tunnel) (received, sent int64, end string) {
 	r := newRelay(t)
 	if !s.add(r) {
 		r.end(goingAway, endShutdown)
 	}
 	defer s.remove(r)
-	if s.isRevoked(&t) {
+	if s.isRevoked(t) {
 		r.end(policyViolation, endRevoked)
 	}
 	r.startTimers()

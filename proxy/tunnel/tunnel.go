@@ -1,7 +1,7 @@
 package tunnel
 
 import (
-	"bytes"
+	"cmp"
 	"io"
 	"net"
 	"sync"
@@ -29,7 +29,6 @@ func Ends() []string {
 const (
 	closeGrace        = 5 * time.Second        // for one direction after the other has ended
 	closeFrameTimeout = 250 * time.Millisecond // for the peers to receive a close frame
-	bufferSize        = 8 << 10                // bytes, for each direction
 )
 
 // Status codes of close frames (RFC 6455, section 7.4.1).
@@ -58,7 +57,7 @@ type Tunnel struct {
 
 // relay is an open Tunnel.
 type relay struct {
-	Tunnel
+	*Tunnel
 	toClient, toUpstream direction
 
 	opened       time.Time
@@ -72,7 +71,7 @@ type relay struct {
 	timersStopped  bool
 }
 
-func newRelay(t Tunnel) *relay {
+func newRelay(t *Tunnel) *relay {
 	if t.OnRelay == nil {
 		t.OnRelay = func(string, int, int) {}
 	}
@@ -84,32 +83,35 @@ func newRelay(t Tunnel) *relay {
 func (r *relay) run() (received, sent int64) {
 	var toUpstream sync.WaitGroup
 	toUpstream.Go(func() {
-		received = r.copy(&r.toUpstream, io.MultiReader(bytes.NewReader(r.Early), r.Client),
-			func(n int) { r.OnRelay(r.Tenant, n, 0) })
+		received = r.copy(&r.toUpstream, r.Client, r.Early, func(n int) { r.OnRelay(r.Tenant, n, 0) })
 		r.closeWrite(EndClient, r.Upstream)
 	})
-	sent = r.copy(&r.toClient, r.Upstream, func(n int) { r.OnRelay(r.Tenant, 0, n) })
+	sent = r.copy(&r.toClient, r.Upstream, nil, func(n int) { r.OnRelay(r.Tenant, 0, n) })
 	r.closeWrite(endTenant, r.Client)
 	toUpstream.Wait()
 	return received, sent
 }
 
-func (r *relay) copy(to *direction, from io.Reader, count func(n int)) (copied int64) {
-	buffer := make([]byte, bufferSize)
-	for {
-		n, err := from.Read(buffer)
-		if n > 0 {
-			r.lastActivity.Store(int64(time.Since(r.opened)))
-			if _, err := to.Write(buffer[:n]); err != nil {
-				return copied
-			}
-			copied += int64(n)
-			count(n)
+// copy passes on early, and then what comes from a peer.
+func (r *relay) copy(to *direction, from io.Reader, early []byte, count func(n int)) (copied int64) {
+	pass := func(b []byte) error {
+		if len(b) == 0 {
+			return nil
 		}
-		if err != nil {
-			return copied
+		r.lastActivity.Store(int64(time.Since(r.opened)))
+		if _, err := to.Write(b); err != nil {
+			return err
 		}
+		copied += int64(len(b))
+		count(len(b))
+		return nil
 	}
+	err := pass(early)
+	for buffer := new(buffer); err == nil; buffer.GiveBack() {
+		piece, readErr := buffer.readFrom(from)
+		err = cmp.Or(pass(piece), readErr)
+	}
+	return copied
 }
 
 // closeWrite ends the direction to peer because its source has ended. The other

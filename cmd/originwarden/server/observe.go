@@ -38,7 +38,7 @@ func (s *Server) recordRefusal(x *proxy.Exchange) {
 // newMetrics returns the metrics of everything that is open.
 func (s *Server) newMetrics() *metrics.Metrics {
 	m := metrics.New(metrics.Config{Tenants: labelled(s.started), Lists: s.lists, Version: s.options.Version, Revision: s.options.Commit})
-	m.WatchRequests(func() map[string]int { return s.gateway.Tunnels() }, func() int64 { return s.gateway.Running() })
+	m.WatchRequests(func() map[string]int { return s.gateway.Tunnels().Counts() }, func() int64 { return s.gateway.Running() })
 	m.WatchFeed(s.feed)
 	m.WatchSnapshot(func() error { return s.lists.State().NotKept })
 	m.WatchWrites(writeCauses(), s.writes)

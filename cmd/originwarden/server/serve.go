@@ -41,7 +41,7 @@ func (s *Server) serveOn(stop, stopNow context.Context, tenants, admin net.Liste
 	}
 	defer s.gateway.Close()
 	defer s.tracer.Close(stopNow)
-	s.lists.Subscribe(s.gateway.ListChanged)
+	s.lists.Subscribe(s.gateway.Tunnels().ListChanged)
 
 	base, abort := context.WithCancel(context.Background())
 	defer s.background.Wait()
@@ -139,8 +139,8 @@ func (s *Server) reportReady() {
 // startBackground starts what keeps lists, tunnels, settings and credentials
 // current until ctx ends.
 func (s *Server) startBackground(ctx context.Context) {
-	s.background.Go(func() { s.gateway.Review(ctx) })
-	s.background.Go(func() { s.gateway.ReviewPeriodically(ctx) })
+	s.background.Go(func() { s.gateway.Tunnels().Review(ctx) })
+	s.background.Go(func() { s.gateway.Tunnels().ReviewPeriodically(ctx) })
 	s.background.Go(func() { s.lists.Run(ctx) })
 	s.background.Go(func() { s.store.Monitor(ctx) })
 	s.background.Go(func() { notifyWatchdog(ctx) })

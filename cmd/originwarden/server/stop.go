@@ -30,7 +30,7 @@ func (s *Server) drain(stopNow context.Context, abort context.CancelFunc) error 
 	defer cancel()
 	s.awaitShutdownDelay(ctx, time.Duration(timeouts.ShutdownDelay))
 	var tunnels sync.WaitGroup
-	tunnels.Go(func() { s.gateway.CloseTunnels(ctx) }) // those opened meanwhile too
+	tunnels.Go(func() { s.gateway.Tunnels().Close(ctx) }) // those opened meanwhile too
 	if !s.tenants.shutdown(ctx, deadline.Add(-grace)) {
 		s.log.Warn("requests were cut off", zap.Duration("drain", limit))
 		abort()
