@@ -60,7 +60,6 @@ func (x *referenceExchange) openTunnel(res *http.Response) error {
 func (x *referenceExchange) relayTunnel() {
 	gateway, settings, conn, t := x.gateway, x.settings, x.conn, x.tunnel
 	ended, sentAt := x.Exchange, x.sentAt
-	gateway.running.Add(1)
 	go func() {
 		defer gateway.running.Add(-1)
 		received, sent, end := gateway.tunnels.Relay(t)

@@ -33,15 +33,20 @@ type referenceExchange struct {
 // OPTIONS * itself.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.running.Add(1)
-	defer g.running.Add(-1)
 	x := &referenceExchange{conn: downstream.ConnOf(r.Context())}
+	defer func() {
+		if x.tunnel == nil { // see relayTunnel
+			g.running.Add(-1)
+		}
+	}()
 	if r.TLS == nil {
 		r.TLS = x.conn.TLS()
 	}
 	x.begin(g, request.Of(r))
-	x.response = responseWriter{ResponseWriter: w, exchange: x, progress: x.settings.Timeouts.Progress, control: http.NewResponseController(w)}
+	x.response = responseWriter{ResponseWriter: w, exchange: x, control: http.NewResponseController(w)}
+	x.response.limit = downstream.NewWriteLimit(x.response.control, x.conn, x.in.HTTP1, x.settings.Timeouts.Progress)
 	if x.in.HTTP1 {
-		x.response.unlimitWrite() // see limitRemainder
+		x.response.limit.End(nil) // see limitRemainder
 	}
 	defer x.end()
 	if own := x.judge(r.Context()); own != nil {
@@ -94,7 +99,7 @@ func (x *referenceExchange) end() {
 		return
 	}
 	x.response.limitRemainder()
-	x.setLimitOfCut(x.response.stalled || x.body.IsStalled(), x.conn.IsAborted())
+	x.setLimitOfCut(x.response.limit.IsStalled() || x.body.IsStalled(), x.conn.IsAborted())
 	x.abandonBody()
 	x.measure()
 	x.observe()

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"originwarden/proxy/downstream"
 	"originwarden/proxy/fields"
 )
 
@@ -15,9 +16,8 @@ type responseWriter struct {
 	http.ResponseWriter
 	exchange *referenceExchange
 
-	progress time.Duration // for each write; 0 is no limit
-	control  *http.ResponseController
-	stalled  bool // a write exceeded progress
+	control *http.ResponseController
+	limit   *downstream.WriteLimit
 
 	// writing is held for each write and flush: httputil also flushes by a timer.
 	writing sync.Mutex
@@ -72,9 +72,9 @@ func (w *responseWriter) sendInformational(status int, header http.Header) {
 	if w.exchange.cors != corsKept {
 		fields.StripCORS(header)
 	}
-	w.limitWrite()
+	w.limit.Begin()
 	w.ResponseWriter.WriteHeader(status)
-	w.unlimitWrite()
+	w.limit.End(nil)
 }
 
 func (w *responseWriter) Write(b []byte) (int, error) {
@@ -91,40 +91,21 @@ func (w *responseWriter) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// writeLimited limits how long a write may take, for clients that do not read. A
-// deadline that outlasts the write would end an HTTP/2 stream that is quiet for a
-// while.
+// writeLimited limits how long a write may take.
 func (w *responseWriter) writeLimited(write func() (int, error)) (int, error) {
-	began := w.limitWrite()
+	w.limit.Begin()
 	n, err := write()
-	if err != nil {
-		w.stalled = w.progress > 0 && time.Since(began) >= w.progress
-		return n, err
+	if w.limit.End(err); err == nil {
+		w.exchange.body.Extend()
 	}
-	w.unlimitWrite()
-	w.exchange.body.Extend()
-	return n, nil
-}
-
-func (w *responseWriter) limitWrite() (began time.Time) {
-	if w.progress > 0 {
-		began = time.Now()
-		w.control.SetWriteDeadline(began.Add(w.progress))
-	}
-	return began
-}
-
-func (w *responseWriter) unlimitWrite() {
-	if w.progress > 0 {
-		w.control.SetWriteDeadline(time.Time{})
-	}
+	return n, err
 }
 
 // limitRemainder leaves a limit for what net/http still has to send over HTTP/1
 // after the handler has returned. The connection's next exchange removes it.
 func (w *responseWriter) limitRemainder() {
 	if w.exchange.in.HTTP1 && w.exchange.status != http.StatusSwitchingProtocols {
-		w.limitWrite()
+		w.limit.Begin()
 	}
 }
 
@@ -151,15 +132,9 @@ func (w *responseWriter) flushPending() {
 	}
 }
 
-// SetWriteDeadline is for http.ResponseController. Over HTTP/2 a deadline resets
-// the stream, but the frame for that waits behind what the client does not read:
-// if the deadline has passed, such a connection is closed.
+// SetWriteDeadline is for http.ResponseController.
 func (w *responseWriter) SetWriteDeadline(deadline time.Time) error {
-	err := w.control.SetWriteDeadline(deadline)
-	if !w.exchange.in.HTTP1 && !deadline.IsZero() && !deadline.After(time.Now()) {
-		w.exchange.conn.CutStalled()
-	}
-	return err
+	return w.limit.SetDeadline(deadline)
 }
 
 // Unwrap is for http.ResponseController, for deadlines and hijacking.
