@@ -88,7 +88,12 @@ func measureHalfRate(ctx context.Context, b *bench, x *peers.Instance, w workloa
 	}
 	rate := float64(highest.Requests) / highest.Took.Seconds() / 2
 	return measureLoad(x, func() (load.Result, error) {
-		return load.SendAtRate(ctx, w.target(x), rate, b.options.duration())
+		duration := b.options.duration()
+		result, err := load.SendAtRate(ctx, w.target(x), rate, duration)
+		if err == nil && result.Took > duration+duration/10+time.Second/10 {
+			err = fmt.Errorf("the rate could not be kept: requests of %s took %s", duration, result.Took)
+		}
+		return result, err
 	})
 }
 

@@ -96,18 +96,13 @@ type exchange struct {
 	dropsState  bool      // the tenant does not get the tracestate
 }
 
-// begin starts the exchange of a request.
-func (x *exchange) begin(g *Gateway, r request.Request) {
-	changes := g.tunnels.Changes()
+// begin starts the exchange of the request in x, which has nothing else.
+func (x *exchange) begin(g *Gateway) {
+	x.Start, x.Verdict, x.Cut = time.Now(), origins.Refused, true
+	x.gateway, x.changes = g, g.tunnels.Changes()
 	settings := g.settings.Load()
-	*x = exchange{
-		Exchange: Exchange{Start: time.Now(), Verdict: origins.Refused, Method: r.Method, Path: r.Target().Path, Cut: true},
-		in:       r,
-		gateway:  g,
-		settings: settings,
-		changes:  changes,
-		origin:   r.Fields.Values("Origin"),
-	}
+	x.settings = settings
+	x.Method, x.Path, x.origin = x.in.Method, x.in.Target().Path, x.in.Fields.Values("Origin")
 	x.Client, x.scheme = x.in.Sender(settings.trusted)
 	if len(x.origin) == 1 {
 		x.Origin = x.origin[0]

@@ -37,10 +37,12 @@ func (g *Gateway) ServeFast(r *fastlane.Request) fastlane.Outcome {
 	}
 	x.request = r
 	x.outgoing.Canceler = &r.Canceler
-	x.begin(g, request.New(request.Request{Fields: &r.Head, Method: r.Head.Method, URI: r.Head.Target, Host: r.Head.Host,
-		Length: r.Head.Length, HTTP1: true, Minor: 1, TLS: r.TLS, Peer: r.Peer}))
+	x.in = request.New(request.Request{Fields: &r.Head, Method: r.Head.Method, URI: r.Head.Target, Host: r.Head.Host,
+		Length: r.Head.Length, HTTP1: true, Minor: 1, TLS: r.TLS, Peer: r.Peer})
+	x.begin(g)
 	outcome := x.serve()
-	x.request, x.exchange, x.broken, x.closes, x.stalled = nil, exchange{}, false, false, false // nothing of it is for the next request
+	x.exchange = exchange{} // nothing of it is for the next request
+	x.request, x.broken, x.closes, x.stalled = nil, false, false, false
 	x.outgoing.Reset()
 	return outcome
 }

@@ -42,7 +42,8 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.TLS == nil {
 		r.TLS = x.conn.TLS()
 	}
-	x.begin(g, request.Of(r))
+	x.in = request.Of(r)
+	x.begin(g)
 	x.response = responseWriter{ResponseWriter: w, exchange: x, control: http.NewResponseController(w)}
 	x.response.limit = downstream.NewWriteLimit(x.response.control, x.conn, x.in.HTTP1, x.settings.Timeouts.Progress)
 	if x.in.HTTP1 {
