@@ -51,7 +51,8 @@ type Config struct {
 	// Sampled is the share of the traces that the gateway begins that are marked as
 	// sampled, from 0 to 1.
 	Sampled float64
-	// ErrorLog is where httputil reports broken connections; nil discards that.
+	// ErrorLog is where httputil reports broken connections, which nil discards, and
+	// where panics of tunnels are reported, for which nil is the logger of package log.
 	ErrorLog *log.Logger
 }
 

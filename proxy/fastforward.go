@@ -127,7 +127,7 @@ func (x *fastExchange) appendResponse(out []byte, res *http1.Response, chunked b
 	out = fastlane.AppendStatus(out, res.Status, res.ReasonPhrase())
 	connection := res.Fields.Values("Connection")
 	for _, f := range res.Fields {
-		if name := http.CanonicalHeaderKey(f.Name); name != "Content-Length" && x.mayReturn(name) && !httpguts.HeaderValuesContainsToken(connection, f.Name) {
+		if name := http.CanonicalHeaderKey(f.Name); x.mayReturn(name) && (x.cors == corsKept || name != "Vary") && !httpguts.HeaderValuesContainsToken(connection, f.Name) {
 			out = fastlane.AppendField(out, f.Name, f.Value)
 		}
 	}
@@ -148,13 +148,10 @@ func (x *fastExchange) appendResponse(out []byte, res *http1.Response, chunked b
 	return append(out, "\r\n"...)
 }
 
-// mayReturn reports whether the client gets a field of the tenant's, by its canonical
-// name.
+// mayReturn reports whether the client gets a field of the tenant's as it is, by its
+// canonical name.
 func (x *fastExchange) mayReturn(name string) bool {
-	if fields.IsHopByHop(name) {
-		return false
-	}
-	return x.cors == corsKept || name != "Vary" && !fields.IsCORS(name)
+	return name != "Content-Length" && !fields.IsHopByHop(name) && (x.cors == corsKept || !fields.IsCORS(name))
 }
 
 // appendTrailer appends the fields after the last chunk.
@@ -173,8 +170,7 @@ func (x *fastExchange) appendTrailer(out []byte, trailer http1.Fields) []byte {
 func (x *fastExchange) sendInformational(status int, all http1.Fields) error {
 	out := fastlane.AppendStatus(x.request.Out[:0], status, http.StatusText(status))
 	for _, f := range all {
-		name := http.CanonicalHeaderKey(f.Name)
-		if name != "Content-Length" && !fields.IsHopByHop(name) && (x.cors == corsKept || !fields.IsCORS(name)) {
+		if x.mayReturn(http.CanonicalHeaderKey(f.Name)) {
 			out = fastlane.AppendField(out, f.Name, f.Value)
 		}
 	}

@@ -2,9 +2,13 @@ package proxy
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"io"
+	"log"
 	"net/http"
+	"net/netip"
+	"runtime/debug"
 	"strings"
 
 	"originwarden/proxy/downstream"
@@ -30,11 +34,15 @@ func (x *referenceExchange) openTunnel(res *http.Response) error {
 	if err != nil {
 		return err
 	}
+	defer func() { // also in a panic, after which net/http closes no connection that it has given away
+		if x.tunnel == nil {
+			client.Close()
+		}
+	}()
 	x.leaveTenant() // tunnels are no requests in flight
 	x.status = http.StatusSwitchingProtocols
 	x.cleanHandshake(res.Header)
 	if err := tunnel.WriteHandshake(client, res.Header); err != nil {
-		client.Close()
 		x.TunnelEnd = tunnel.EndClient
 		return errTunnelled
 	}
@@ -62,12 +70,20 @@ func (x *referenceExchange) relayTunnel() {
 	ended, sentAt := x.Exchange, x.sentAt
 	go func() {
 		defer gateway.running.Add(-1)
+		defer containPanic(settings.ErrorLog, ended.Client)
+		defer t.Upstream.Close()
+		defer t.Client.Close()
 		received, sent, end := gateway.tunnels.Relay(t)
-		t.Client.Close()
-		t.Upstream.Close()
 		ended.Received, ended.TunnelEnd = received, end
 		reportTunnel(&exchange{Exchange: ended, settings: settings, sentAt: sentAt, status: http.StatusSwitchingProtocols, sent: sent}, conn)
 	}()
+}
+
+// containPanic logs a panic of a tunnel, as net/http does that of a handler, and ends it.
+func containPanic(errorLog *log.Logger, client netip.Addr) {
+	if cause := recover(); cause != nil {
+		cmp.Or(errorLog, log.Default()).Printf("panic serving %v: %v\n%s", client, cause, debug.Stack())
+	}
 }
 
 // reportTunnel reports an exchange that became a tunnel.

@@ -48,6 +48,47 @@ func TestGateway_PanicEndsItsConnectionAlone(t *testing.T) {
 	}
 }
 
+// The same holds for a WebSocket, whose goroutine is not net/http's.
+func TestGateway_PanicEndsItsTunnelAlone(t *testing.T) {
+	for _, row := range []struct {
+		rule  string
+		panic func(*proxy.Config)
+	}{
+		{"when it is opened", func(c *proxy.Config) { c.OnOpen = func(*proxy.Exchange) { panic("of the observer") } }},
+		{"when it has ended", func(c *proxy.Config) {
+			next := c.OnEnd
+			c.OnEnd = func(x *proxy.Exchange) {
+				next(x)
+				if x.TunnelEnd != "" {
+					panic("of the observer")
+				}
+			}
+		}},
+	} {
+		logged := &lockedText{}
+		errorLog := log.New(logged, "", 0)
+		h := newHarness(t, options{errorLog: errorLog, tenant: acceptUpgrade("Connection: Upgrade\r\nUpgrade: websocket\r\n"),
+			config: func(c *proxy.Config) {
+				c.ErrorLog = errorLog
+				row.panic(c)
+			}})
+		conn := h.dial()
+		io.WriteString(conn, handshake("/", "Origin: "+listed)+"bye.")
+		if _, err := io.ReadAll(conn); err != nil {
+			t.Errorf("%s: reading to the end: %v, want the end of the connection", row.rule, err)
+		}
+		h.nextExchange()
+		if got := h.send(request("GET /", "Origin: "+unlisted)); got.StatusCode != 403 {
+			t.Errorf("%s: got status %d on another connection, want 403", row.rule, got.StatusCode)
+		}
+		conn.Close()
+		h.awaitExchanges()
+		if n := h.proxy.Running(); n != 0 || !strings.Contains(logged.String(), "of the observer") {
+			t.Errorf("%s: %d exchanges run; logged %q, want the panic", row.rule, n, logged.String())
+		}
+	}
+}
+
 // lockedText is a text that may be written and read concurrently.
 type lockedText struct {
 	mu   sync.Mutex

@@ -65,9 +65,9 @@ func (c *Conn) TLS() *tls.ConnectionState {
 	return c.tls
 }
 
-// SetCut has IsAborted report whether cut is closed, for connections without a
+// SetAborted has IsAborted report whether aborted is closed, for connections without a
 // ConnContext.
-func (c *Conn) SetCut(cut <-chan struct{}) { c.aborted = cut }
+func (c *Conn) SetAborted(aborted <-chan struct{}) { c.aborted = aborted }
 
 // Session returns the upstream connections that only this client may use, or nil.
 func (c *Conn) Session() *http1.Session {

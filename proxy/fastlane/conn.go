@@ -56,10 +56,10 @@ func (c *conn) serve() {
 	defer c.listener.untrack(c)
 	defer c.containPanic()
 	if c.raw != nil {
-		c.raw.SetCut(c.listener.aborted)
+		c.raw.SetAborted(c.listener.aborted)
 	}
 	if c.raw == nil || !c.handshake() {
-		c.giveAway(c.rw)
+		c.listener.handOver(c.rw)
 		return
 	}
 	for c.await() {
@@ -201,10 +201,10 @@ func (c *conn) handOver() {
 	}
 	c.release()
 	if c.tls != nil {
-		c.giveAway(&replayedTLS{c.tls, replay{unread}})
+		c.listener.handOver(&replayedTLS{c.tls, replay{unread}})
 		return
 	}
-	c.giveAway(&replayed{c.raw, replay{unread}})
+	c.listener.handOver(&replayed{c.raw, replay{unread}})
 }
 
 // afterPost drops the line ends that some old clients send after a POST, as net/http
@@ -215,8 +215,6 @@ func afterPost(unread []byte) []byte {
 	}
 	return unread
 }
-
-func (c *conn) giveAway(to net.Conn) { c.listener.handOver(to) }
 
 // replay is what was read of a connection already.
 type replay struct{ unread []byte }

@@ -137,7 +137,7 @@ func (l *Listener) acceptUntil(ended <-chan struct{}) (net.Conn, error) {
 
 // Lease returns a listener whose Accept is that of l until End. With it, an
 // http.Server can be replaced by another one while l goes on.
-func (l *Listener) Lease() *Lease { return &Lease{l, make(chan struct{}), sync.Once{}} }
+func (l *Listener) Lease() *Lease { return &Lease{Listener: l, ended: make(chan struct{})} }
 
 // Lease is a Listener as one http.Server uses it. It may be used concurrently.
 type Lease struct {

@@ -7,7 +7,8 @@ import (
 
 const corsPrefix = "Access-Control-"
 
-func isCORS(name string) bool {
+// IsCORS reports whether only the gateway may set a field, by its name in any case.
+func IsCORS(name string) bool {
 	return len(name) >= len(corsPrefix) && strings.EqualFold(name[:len(corsPrefix)], corsPrefix)
 }
 
@@ -15,7 +16,7 @@ func isCORS(name string) bool {
 // from the announced trailers.
 func StripCORS(header http.Header) {
 	for name := range header {
-		if isCORS(name) {
+		if IsCORS(name) {
 			delete(header, name)
 		}
 	}
@@ -32,7 +33,7 @@ func withoutCORS(lines []string) string {
 	var kept []string
 	for _, line := range lines {
 		for name := range strings.SplitSeq(line, ",") {
-			if name = strings.TrimSpace(name); name != "" && !isCORS(name) {
+			if name = strings.TrimSpace(name); name != "" && !IsCORS(name) {
 				kept = append(kept, name)
 			}
 		}

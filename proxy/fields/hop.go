@@ -13,17 +13,11 @@ func IsHopByHop(name string) bool {
 	return false
 }
 
-// IsCORS reports whether only the gateway may set a field, by its name in any case.
-func IsCORS(name string) bool { return isCORS(name) }
-
 // KeptTrailers returns the names in lines of Trailer as one line, or "" if there are
 // none or too many. With strip it leaves out CORS fields.
 func KeptTrailers(lines []string, strip bool) string {
-	count := 0
-	for _, line := range lines {
-		if count += strings.Count(line, ",") + 1; count > MaxTrailers {
-			return ""
-		}
+	if areTooMany(lines) {
+		return ""
 	}
 	if strip {
 		return withoutCORS(lines)

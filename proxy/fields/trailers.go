@@ -15,13 +15,18 @@ const MaxTrailers = 64
 // LimitAnnounced removes the announcement of too many trailers, and with it the
 // trailers: net/http sends none that was not announced.
 func LimitAnnounced(header http.Header) {
-	commas := 0
-	for _, line := range header["Trailer"] {
-		if commas += strings.Count(line, ",") + 1; commas > MaxTrailers {
-			delete(header, "Trailer")
-			return
-		}
+	if areTooMany(header["Trailer"]) {
+		delete(header, "Trailer")
 	}
+}
+
+// areTooMany reports whether lines of Trailer announce more than MaxTrailers.
+func areTooMany(lines []string) bool {
+	count := 0
+	for _, line := range lines {
+		count += strings.Count(line, ",") + 1
+	}
+	return count > MaxTrailers
 }
 
 // LimitTrailers removes CORS fields (if stripCORS), and all if there are too many,
@@ -31,7 +36,7 @@ func LimitTrailers(header http.Header, stripCORS bool) {
 	count := 0
 	for name := range header {
 		if trailer, ok := strings.CutPrefix(name, http.TrailerPrefix); ok {
-			if stripCORS && isCORS(trailer) {
+			if stripCORS && IsCORS(trailer) {
 				delete(header, name)
 			}
 			count++

@@ -1,8 +1,6 @@
 package http1
 
-import (
-	"sync"
-)
+import "sync"
 
 // Session has the connections that belong to one client, because they authenticate
 // a user: NTLM and Negotiate authenticate a connection, not a request (RFC 4559,

@@ -5,7 +5,6 @@ import (
 	"encoding"
 	"path/filepath"
 	"slices"
-	"strings"
 )
 
 // Flag is a flag of the command line that overrides the file: listen,
@@ -18,8 +17,8 @@ type Flag struct {
 // applyFlags overrides the file's values. mode comes last, because upstream may
 // add the tenant that mode is for.
 func (d *decoder) applyFlags(flags []Flag, cfg *Config) {
-	isMode := func(f Flag) int { return strings.Count(f.Name, "mode") }
-	flags = slices.SortedStableFunc(slices.Values(flags), func(a, b Flag) int { return cmp.Compare(isMode(a), isMode(b)) })
+	order := map[string]int{"mode": 1} // the others are 0
+	flags = slices.SortedStableFunc(slices.Values(flags), func(a, b Flag) int { return cmp.Compare(order[a.Name], order[b.Name]) })
 	for _, flag := range flags {
 		switch flag.Name {
 		case "listen":
