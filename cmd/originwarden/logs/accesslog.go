@@ -17,6 +17,7 @@ type AccessLog struct {
 	log     *Logger
 	refused *Sampler // anybody can cause those at any rate
 	all     bool
+	plain   *plainLines // nil unless the format is JSON
 }
 
 // refusedFirst is how many refused requests of a second get a line, before they
@@ -26,7 +27,11 @@ const refusedFirst = 1000
 // NewAccessLog returns an access log that writes to log: a line for every exchange
 // if all, or only for those that failed or changed a list.
 func NewAccessLog(log *Logger, all bool) *AccessLog {
-	return &AccessLog{log: log, refused: log.Sampler("refused requests", refusedFirst), all: all}
+	l := &AccessLog{log: log, refused: log.Sampler("refused requests", refusedFirst), all: all}
+	if log.json {
+		l.plain = new(plainLines)
+	}
+	return l
 }
 
 // Observe writes the line of x. It builds nothing if the level is off.
@@ -37,11 +42,15 @@ func (l *AccessLog) Observe(x *proxy.Exchange) {
 	} else if !l.all && !hasChanged(x) {
 		return
 	}
-	entry := l.log.Check(level, "request")
-	if entry == nil {
+	if !l.log.Level.Enabled(level) {
 		return
 	}
-	if verdict, reason := verdictOf(x); verdict != origins.Refused || l.refused.Passes(reason) {
+	if verdict, reason := verdictOf(x); verdict == origins.Refused && !l.refused.Passes(reason) {
+		return
+	}
+	if l.plain != nil && isPlain(x) {
+		l.plain.write(l.log.lines, x)
+	} else if entry := l.log.Check(level, "request"); entry != nil {
 		entry.Write(zap.Inline((*accessLine)(x)))
 	}
 }

@@ -16,6 +16,7 @@ import (
 
 	"go.uber.org/zap/zapcore"
 
+	"originwarden/api"
 	"originwarden/cmd/originwarden/config"
 	"originwarden/cmd/originwarden/logs"
 	"originwarden/origins"
@@ -207,11 +208,19 @@ func TestAccessLog_RemovesQuotedTextFromErrors(t *testing.T) {
 }
 
 func BenchmarkAccessLog(b *testing.B) {
-	for name, level := range map[string]zapcore.Level{"on": zapcore.InfoLevel, "off": zapcore.WarnLevel} {
-		b.Run(name, func(b *testing.B) {
-			access := logs.NewAccessLog(logs.New(config.Log{Level: config.Level(level)}, discard{}), true)
-			x := proxy.Exchange{Tenant: "acme", Verdict: origins.Allowed, Reason: "listed", Method: "GET", Path: "/api/orders",
-				Client: netip.MustParseAddr("192.0.2.7"), TraceID: "0af7651916cd43dd8448eb211c80319c", Status: 200}
+	for _, row := range []struct {
+		name     string
+		level    zapcore.Level
+		attached any
+	}{
+		{"on", zapcore.InfoLevel, nil},
+		{"API", zapcore.InfoLevel, new(api.Outcome)}, // by zap
+		{"off", zapcore.WarnLevel, nil},
+	} {
+		b.Run(row.name, func(b *testing.B) {
+			access := logs.NewAccessLog(logs.New(config.Log{Level: config.Level(row.level)}, discard{}), true)
+			x := proxy.Exchange{Tenant: "acme", Verdict: origins.Allowed, Reason: "listed", Method: "GET", Path: "/api/orders", Origin: "https://app.example",
+				Client: netip.MustParseAddr("192.0.2.7"), TraceID: "0af7651916cd43dd8448eb211c80319c", Status: 200, Start: time.Now(), Duration: 123456, Attached: row.attached}
 			b.ReportAllocs()
 			for b.Loop() {
 				access.Observe(&x)

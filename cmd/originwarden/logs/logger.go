@@ -20,6 +20,8 @@ import (
 type Logger struct {
 	*zap.Logger
 	Level   *Level
+	json    bool
+	lines   zapcore.WriteSyncer
 	out     *outlet       // or nil
 	dropped atomic.Uint64 // lines that were left out
 
@@ -42,9 +44,11 @@ func NewNonblocking(cfg config.Log, stderr io.Writer) *Logger {
 // New returns a Logger that writes to stderr. It has to be closed.
 func New(cfg config.Log, stderr io.Writer) *Logger {
 	level := zapcore.Level(cfg.Level)
-	l := &Logger{Level: &Level{AtomicLevel: zap.NewAtomicLevelAt(level), configured: level}, samplers: map[string]*Sampler{}}
-	out := zapcore.Lock(zapcore.AddSync(stderr))
-	l.Logger = zap.New(zapcore.NewCore(newEncoder(cfg.Format), out, l.Level), zap.ErrorOutput(out))
+	l := &Logger{
+		Level: &Level{AtomicLevel: zap.NewAtomicLevelAt(level), configured: level},
+		json:  cfg.Format != config.Console, lines: zapcore.Lock(zapcore.AddSync(stderr)), samplers: map[string]*Sampler{},
+	}
+	l.Logger = zap.New(zapcore.NewCore(newEncoder(cfg.Format), l.lines, l.Level), zap.ErrorOutput(l.lines))
 	l.Level.changed = func(level zapcore.Level, lasting time.Duration) {
 		l.Warn("the log level was set", zap.Stringer("to", level), zap.Duration("for", lasting))
 	}
