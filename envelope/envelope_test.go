@@ -23,6 +23,17 @@ func TestWrite_WritesErrorDocument(t *testing.T) {
 	}
 }
 
+func TestFixed_EncodesAsEncode(t *testing.T) {
+	const id = "0af7651916cd43dd8448eb211c80319c"
+	e := envelope.Error{Code: "a", Title: "<b>", Detail: "\"c\""}
+	fixed := envelope.NewFixed(403, e)
+	for range 2 {
+		if got, want := string(fixed.Encode(id)), string(envelope.Encode(id, 403, e)); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+}
+
 func TestTraceID_IsStoredInContext(t *testing.T) {
 	if got := envelope.TraceID(context.Background()); got != "" {
 		t.Errorf("TraceID of an empty context is %q", got)

@@ -23,6 +23,8 @@ type relayed struct {
 	closed                 bool // by the gateway, with the response
 }
 
+// relayedResponses returns the responses. The tenant closes its side after each: that to
+// a POST says so, because the next POST would not be sent again if it were lost.
 func relayedResponses() []relayed {
 	const ok, chunked = "HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 	return []relayed{
@@ -56,7 +58,7 @@ func relayedResponses() []relayed {
 		{"304 with length", "GET", "HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\nETag: \"x\"\r\n\r\n", 304, "", true, false},
 		{"413 before the body was read", "POST", "HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno", 413, "no", true, false},
 		{"informational responses", "GET", "HTTP/1.1 102 Processing\r\nX: y\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: a\r\nAccess-Control-Allow-Origin: *\r\n\r\n" + ok + "Content-Length: 4\r\n\r\nbody", 200, "body", true, false},
-		{"resumable upload", "POST", "HTTP/1.1 104 Upload Resumption Supported\r\nLocation: /u\r\nUpload-Draft-Interop-Version: 6\r\n\r\nHTTP/1.1 201 Created\r\nUpload-Complete: ?1\r\nContent-Length: 0\r\n\r\n", 201, "", true, false},
+		{"resumable upload", "POST", "HTTP/1.1 104 Upload Resumption Supported\r\nLocation: /u\r\nUpload-Draft-Interop-Version: 6\r\n\r\nHTTP/1.1 201 Created\r\nUpload-Complete: ?1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", 201, "", true, false},
 		{"HTTP/1.0", "GET", "HTTP/1.0 200 OK\r\n\r\nbody", 200, "body", true, false},
 		{"HTTP/1.0 with length", "GET", "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 4\r\n\r\nbody", 200, "body", true, false},
 		{"HTTP/1.0 with chunks", "GET", "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n", 200, "body", true, false},

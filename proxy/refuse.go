@@ -1,30 +1,19 @@
 package proxy
 
 import (
-	"net/http"
 	"strings"
 
-	"originwarden/envelope"
-	"originwarden/origins"
 	"originwarden/proxy/problem"
 )
 
 // Limits returns all values of Exchange.Limit but the empty one.
 func Limits() []string { return problem.Limits() }
 
-// refusal returns the response to a request that the decision refused. It is never
-// 401: browser clients answer that by navigating to a login page.
+// refusal returns the response to a request that the decision refused.
 func (x *exchange) refusal() *problem.Problem {
-	p := &problem.Problem{Status: http.StatusForbidden, Code: x.Reason, Title: "Origin refused", Detail: problem.Explanations[x.Decision]}
-	switch x.Decision {
-	case origins.OriginRepeated:
-		p.Status = http.StatusBadRequest
-	case origins.ListUnavailable, origins.ListStale:
-		p.Status, p.Header = http.StatusServiceUnavailable, [2]string{"Retry-After", "1"}
-	}
-	p.Meta = x.nearestMeta()
-	if x.OwnHost {
-		p.Detail += problem.OwnHostDetail
+	p := problem.Refusal(x.Decision, x.OwnHost)
+	if meta := x.nearestMeta(); meta != nil {
+		return p.WithMeta(meta)
 	}
 	return p
 }
@@ -50,6 +39,6 @@ func (x *exchange) refuse(p *problem.Problem) *ownResponse {
 		x.own.add(p.Header[0], []string{p.Header[1]})
 	}
 	x.own.add("Content-Type", jsonType)
-	x.own.body = envelope.Encode(x.TraceID, p.Status, envelope.Error{Code: p.Code, Title: p.Title, Detail: p.Detail, Meta: p.Meta})
+	x.own.body = p.Body(x.TraceID)
 	return &x.own
 }

@@ -39,7 +39,7 @@ func allowedImports() map[string][]string {
 		"proxy/downstream": {"envelope/clientaddr", "proxy/http1", "proxy/socket", "golang.org/x/sys"},
 		"proxy/fastlane":   {"envelope/clientaddr", "proxy/downstream", "proxy/http1", "proxy/socket"},
 		"proxy/fields":     {"golang.org/x/net/http/httpguts"},
-		"proxy/problem":    {"origins"},
+		"proxy/problem":    {"envelope", "origins"},
 		"proxy/request":    {"envelope/clientaddr", "origins", "golang.org/x/net/http/httpguts"},
 		"proxy/upstream":   {"proxy/fields", "proxy/http1"},
 		"proxy/tunnel":     {"origins", "proxy/socket"},

@@ -5,13 +5,15 @@ package problem
 import (
 	"net/http"
 	"strings"
+	"sync/atomic"
 
+	"originwarden/envelope"
 	"originwarden/origins"
 )
 
 // Problem is an error response of the gateway: a refusal, or why a request is not for
 // a tenant, or why the tenant could not answer. It contains nothing of the request,
-// except in Meta.
+// except in Meta. It is not copied, nor changed after its first use.
 type Problem struct {
 	// Status is the status code (RFC 9110, section 15).
 	Status int
@@ -25,6 +27,22 @@ type Problem struct {
 	Header [2]string
 	// Limit is the limit that was exceeded, one of Limits, or "".
 	Limit string
+
+	fixed atomic.Pointer[envelope.Fixed] // the body; nil before its first use, and with Meta
+}
+
+// Body returns the error document, in JSON.
+func (p *Problem) Body(traceID string) []byte {
+	e := envelope.Error{Code: p.Code, Title: p.Title, Detail: p.Detail, Meta: p.Meta}
+	if p.Meta != nil {
+		return envelope.Encode(traceID, p.Status, e)
+	}
+	fixed := p.fixed.Load()
+	if fixed == nil {
+		fixed = envelope.NewFixed(p.Status, e)
+		p.fixed.Store(fixed)
+	}
+	return fixed.Encode(traceID)
 }
 
 // The values of Problem.Limit: keys of the configuration without their section. The log
@@ -42,31 +60,8 @@ func Limits() []string {
 	return []string{LimitURL, LimitBody, LimitProgress, LimitInFlight, LimitDrain}
 }
 
-// Where to read on. The client learns no more, because lists are not public.
-// OwnHostDetail follows the explanation of a refusal whose origin has the host of the
-// request.
-const (
-	refusalAdvice = " What to do: see docs/decision.md#the-reasons. The tenant's administrators can run: originwarden refused."
-	OwnHostDetail = " Its host is the one that the request was sent to. If that is the tenant's own address, its operator should add the origin to public_origins."
-	hostAdvice    = " What to do: see docs/decision.md#what-looks-like-the-decision-and-is-not."
-)
-
-// Explanations has the Problem.Detail of each reason for which the decision refuses a
-// request. It is not changed.
-var Explanations = map[origins.Reason]string{
-	origins.OriginNotListed:           "No web integration of this tenant lists the origin." + refusalAdvice,
-	origins.OriginMalformed:           "The Origin is not the serialization of an origin that can be listed." + refusalAdvice,
-	origins.OriginOpaque:              "The origin is opaque (null), which no list can hold." + refusalAdvice,
-	origins.OriginRepeated:            "The request has several Origin lines." + refusalAdvice,
-	origins.OriginRequired:            "This request needs an Origin." + refusalAdvice,
-	origins.WebIntegrationUnknown:     "The tenant has no web integration of the given id." + refusalAdvice,
-	origins.OriginNotInWebIntegration: "The given web integration does not list the origin." + refusalAdvice,
-	origins.WebIntegrationAmbiguous:   "The request names several web integrations." + refusalAdvice,
-	origins.MethodNotAllowed:          "The preflight asks for a method that is not allowed." + refusalAdvice,
-	origins.HeaderNotAllowed:          "The preflight asks for a header that is not allowed." + refusalAdvice,
-	origins.ListUnavailable:           "The tenant's list is unavailable." + refusalAdvice,
-	origins.ListStale:                 "The tenant's list is out of date." + refusalAdvice,
-}
+// hostAdvice is where to read on.
+const hostAdvice = " What to do: see docs/decision.md#what-looks-like-the-decision-and-is-not."
 
 // Why a request is not for a tenant, or was not answered by it. They are not changed.
 // The statuses are those of RFC 9110, section 15.5 and 15.6; LoopDetected has that of
