@@ -95,12 +95,19 @@ func (c *Conn) Read(p []byte) (int, error) {
 // ReadInto reads as Read does, and holds no buffer while there is nothing to read. One
 // goroutine calls it at a time.
 func (c *Conn) ReadInto(buffer socket.Buffer) (int, error) {
+	n, err := c.socketOf().ReadInto(buffer)
+	c.noteRead(err)
+	return n, err
+}
+
+// ReadEach is that of socket.Socket. One goroutine calls it at a time.
+func (c *Conn) ReadEach(into socket.Consumer) error { return c.socketOf().ReadEach(into) }
+
+func (c *Conn) socketOf() *socket.Socket {
 	if c.socket == nil {
 		c.socket = socket.New(c.TCPConn)
 	}
-	n, err := c.socket.ReadInto(buffer)
-	c.noteRead(err)
-	return n, err
+	return c.socket
 }
 
 func (c *Conn) noteRead(err error) {

@@ -27,8 +27,12 @@ type conn struct {
 	state    atomic.Int32
 	work     *Request // nil while it is idle
 	active   atomic.Pointer[Request]
-	served   bool // a request came before
-	posted   bool // and that was a POST
+	served   bool      // a request came before
+	posted   bool      // and that was a POST
+	partial  bool      // work has the beginning of a request
+	outcome  Outcome   // of the last request that was served
+	idle     time.Time // since when the client may send nothing
+	err      error     // why it is over; nil: it is not
 
 	readBy  deadline
 	writeBy deadline
@@ -63,15 +67,19 @@ func (c *conn) serve() {
 		return
 	}
 	for c.await() {
-		outcome := c.serveRequest()
-		if outcome == OtherLane {
+		if c.partial {
+			c.outcome = c.serveRequest()
+		}
+		if c.outcome == OtherLane {
 			c.handOver()
 			return
 		}
-		if outcome == CloseNow || c.listener.isClosing() {
+		if c.outcome == CloseNow || c.listener.isClosing() {
 			break
 		}
-		c.endRequest()
+		if c.endRequest() && c.listener.isClosing() {
+			c.closeIfIdle()
+		}
 	}
 	c.rw.Close()
 	c.release()
@@ -105,50 +113,6 @@ func (c *conn) handshake() bool {
 	return state.NegotiatedProtocol != "h2"
 }
 
-// await waits for the first bytes of a request, and reports whether there are any.
-func (c *conn) await() bool {
-	if c.work != nil && c.work.buffered() > 0 { // sent with the request before
-		return true
-	}
-	settings := c.listener.settings.Load()
-	limit := settings.Idle
-	if !c.served && settings.ReadHead > 0 { // a new connection is here for a request, as in net/http
-		limit = settings.ReadHead
-	}
-	c.readBy.arm(c.rw.SetReadDeadline, time.Now(), limit)
-	return c.readFirst() == nil && c.state.CompareAndSwap(stateIdle, stateActive)
-}
-
-// readFirst reads the first bytes of a request into a buffer that it takes for that.
-func (c *conn) readFirst() error {
-	if c.tls == nil {
-		n, err := c.raw.ReadInto((*firstRead)(c))
-		if n > 0 {
-			c.work.end += n
-		}
-		return err
-	}
-	// A byte is enough to wait for: TLS keeps the rest of its record. It may be all of
-	// the record, and the time for the rest of the head is another.
-	var first [1]byte
-	if _, err := c.tls.Read(first[:]); err != nil {
-		return err
-	}
-	w := c.take()
-	w.data[0], w.end = first[0], 1
-	return nil
-}
-
-// firstRead is a socket.Buffer of a connection that is idle.
-type firstRead conn
-
-func (r *firstRead) Take() []byte {
-	w := (*conn)(r).take()
-	return w.data[w.end:]
-}
-
-func (r *firstRead) GiveBack() { (*conn)(r).release() }
-
 // take returns the connection's buffer, a new one if it has none.
 func (c *conn) take() *Request {
 	if c.work == nil {
@@ -173,16 +137,16 @@ func (c *conn) serveRequest() Outcome {
 	return c.listener.handler.ServeFast(c.work)
 }
 
-// endRequest makes the connection idle, unless more was sent already.
-func (c *conn) endRequest() {
+// endRequest ends the request that was served, and reports whether the connection is idle:
+// nothing was sent after it.
+func (c *conn) endRequest() bool {
 	c.served, c.posted = true, c.work.Head.Method == http.MethodPost
-	if c.work.next(); c.work.buffered() == 0 {
-		c.release()
-		c.state.Store(stateIdle)
-		if c.listener.isClosing() {
-			c.closeIfIdle()
-		}
+	if c.work.next(); c.work.buffered() > 0 {
+		return false
 	}
+	c.release()
+	c.state.Store(stateIdle)
+	return true
 }
 
 // closeIfIdle closes the connection unless it is serving a request.

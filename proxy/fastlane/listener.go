@@ -213,7 +213,7 @@ func (l *Listener) CloseAll() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for c := range l.conns {
-		c.rw.Close()
+		go c.rw.Close() // which waits for the request's end
 	}
 }
 

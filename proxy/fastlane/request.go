@@ -2,6 +2,7 @@ package fastlane
 
 import (
 	"bytes"
+	"cmp"
 	"io"
 	"net/netip"
 	"sync"
@@ -31,12 +32,13 @@ type Request struct {
 	// The handler passes it on with what it sends.
 	Canceler http1.Canceler
 
-	conn   *conn
-	data   [bufferSize]byte
-	start  int // of the request in data
-	end    int // of what was read
-	length int // of the head, and of the body when it was taken
-	failed Outcome
+	conn    *conn
+	data    [bufferSize]byte
+	start   int  // of the request in data
+	end     int  // of what was read
+	length  int  // of the head, and of the body when it was taken; 0 is unknown
+	regular bool // if length is known
+	failed  Outcome
 }
 
 const (
@@ -88,30 +90,44 @@ func (r *Request) fill() error {
 // readHead reads a head, and reports whether it is plainly regular; failed is the
 // outcome otherwise.
 func (r *Request) readHead() bool {
-	settings := r.conn.listener.settings.Load()
-	limit := min(settings.HeadBytes, bufferSize)
-	if settings.HeadBytes == 0 {
-		limit = bufferSize
-	}
-	for began := (time.Time{}); ; {
-		if i := bytes.Index(r.data[r.start:r.end], []byte("\r\n\r\n")); i >= 0 {
-			r.length = i + 4
-			break
-		}
-		if r.failed = OtherLane; r.buffered() >= limit {
+	for began := (time.Time{}); !r.parseHead(); {
+		if r.failed = OtherLane; r.buffered() >= r.headLimit() {
 			return false
 		}
 		if began.IsZero() {
 			began = time.Now()
 		}
-		r.conn.readBy.arm(r.conn.rw.SetReadDeadline, began, settings.ReadHead)
+		r.conn.readBy.arm(r.conn.rw.SetReadDeadline, began, r.conn.listener.settings.Load().ReadHead)
 		if err := r.fill(); err != nil {
 			r.failed = r.failedHead(err)
 			return false
 		}
 	}
 	r.failed = OtherLane
-	return r.length <= limit && r.Head.Parse(string(r.data[r.start:r.start+r.length]))
+	return r.regular
+}
+
+// parseHead parses the head, if all of it was read. It reports whether it was.
+func (r *Request) parseHead() bool {
+	if r.length == 0 {
+		i := bytes.Index(r.data[r.start:r.end], []byte("\r\n\r\n"))
+		if i < 0 {
+			return false
+		}
+		r.length = i + 4
+		r.regular = r.length <= r.headLimit() && r.Head.Parse(string(r.data[r.start:r.start+r.length]))
+	}
+	return true
+}
+
+// headLimit is the length of the longest head, in bytes.
+func (r *Request) headLimit() int {
+	return min(cmp.Or(r.conn.listener.settings.Load().HeadBytes, bufferSize), bufferSize)
+}
+
+// isWhole reports whether the request was read to its end, or is not regular.
+func (r *Request) isWhole() bool {
+	return r.parseHead() && (!r.regular || int64(r.buffered()-r.length) >= r.Head.Length)
 }
 
 // failedHead returns the outcome of a head that was cut by an error. net/http answers

@@ -25,6 +25,7 @@ type conn struct {
 	personal   bool          // it authenticates a user: it belongs to one client
 	announced  time.Duration // how long the server keeps it idle; 0 is unknown
 	idleSince  time.Time
+	request    []byte       // is sent before the next read; nil: none
 	beforeWait func()       // may be nil
 	watch      func() error // may be nil
 	due        time.Time    // with watch: of the response's header; zero is no limit
@@ -42,12 +43,21 @@ func (c *conn) Read(p []byte) (int, error) {
 	return c.read(p)
 }
 
-// read waits for bytes of the server.
+// read waits for bytes of the server, after it has sent the request.
 func (c *conn) read(p []byte) (int, error) {
-	if c.isPlain() {
+	switch request := c.request; {
+	case !c.isPlain():
+		return c.Conn.Read(p)
+	case request == nil:
 		return c.socket.Read(p)
+	default:
+		c.request = nil
+		written, n, err := c.socket.WriteRead(request, p)
+		if err != nil && written < len(request) {
+			return 0, &lostError{err, written == 0}
+		}
+		return n, err
 	}
-	return c.Conn.Read(p)
 }
 
 func (c *conn) isPlain() bool {
@@ -175,7 +185,9 @@ func (t *roundTrip) causeOf(err error) error {
 }
 
 func (t *roundTrip) run() (*Response, error) {
-	if n, err := t.Write(t.out.Bytes); err != nil {
+	if t.isPlain() && t.out.Upload == nil {
+		t.request = t.out.Bytes
+	} else if n, err := t.Write(t.out.Bytes); err != nil {
 		return nil, &lostError{err, n == 0}
 	}
 	if t.out.Upload != nil {

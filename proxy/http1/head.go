@@ -64,7 +64,7 @@ func (t *roundTrip) readFinalHead() (*head, error) {
 
 // lostBeforeResponse returns the error of a connection on which no response began.
 func (t *roundTrip) lostBeforeResponse(err error) error {
-	if isLoss(err) {
+	if _, known := err.(*lostError); !known && isLoss(err) {
 		return &lostError{err: err}
 	}
 	return err

@@ -1,5 +1,5 @@
 // Package socket reads from the file descriptor of a connection: without a buffer while
-// there is nothing to read, and without waiting for an event if the bytes come soon.
+// there is nothing to read, and without system calls that would find nothing.
 package socket
 
 // Buffer is where a Socket reads to.
@@ -8,6 +8,15 @@ type Buffer interface {
 	Take() []byte
 	// GiveBack says that there was nothing to read.
 	GiveBack()
+}
+
+// Consumer is a Buffer whose bytes are used as they come.
+type Consumer interface {
+	Buffer
+	// Consume uses what was read to the room, or the error of reading, and reports
+	// whether to wait for more. While it runs, it may write to the connection and set
+	// deadlines. It must neither read nor close it, which would wait for its own end.
+	Consume(n int, err error) bool
 }
 
 // fixed is a Buffer that stays.

@@ -2,7 +2,11 @@
 
 package socket
 
-import "net"
+import (
+	"errors"
+	"net"
+	"os"
+)
 
 // Socket is what can be asked of a connection's file descriptor: nothing here.
 type Socket struct{ net.Conn }
@@ -15,3 +19,26 @@ func (*Socket) HasInputOrEnd() bool { return false }
 
 // ReadInto reads as net.Conn does.
 func (s *Socket) ReadInto(into Buffer) (int, error) { return s.Read(into.Take()) }
+
+// ReadEach has into consume what is read, until it wants no more. Its error is that of
+// a deadline, or net.ErrClosed.
+func (s *Socket) ReadEach(into Consumer) error {
+	for {
+		n, err := s.Read(into.Take())
+		if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		if !into.Consume(n, err) {
+			return nil
+		}
+	}
+}
+
+// WriteRead writes a request and then reads. An error of writing comes with written less
+// than the length of the request.
+func (s *Socket) WriteRead(request, response []byte) (written, n int, err error) {
+	if written, err = s.Write(request); err == nil {
+		n, err = s.Read(response)
+	}
+	return written, n, err
+}

@@ -124,3 +124,127 @@ func TestSocket_HasInputOrEnd(t *testing.T) {
 		}
 	}
 }
+
+// requests is a Consumer of requests of one byte.
+type requests struct {
+	recorder
+	came chan string // what was read, or the error
+	next chan bool   // the result of Consume
+}
+
+func (r *requests) GiveBack() {}
+
+func (r *requests) Consume(n int, err error) bool {
+	if err != nil {
+		r.came <- err.Error()
+	} else {
+		r.came <- string(r.room[:n])
+	}
+	return <-r.next
+}
+
+// A Socket reads everything, also what comes while a request is served, or fills the room.
+func TestSocket_ReadsEachRequest(t *testing.T) {
+	local, peer := connect(t)
+	s, r := socket.New(local), &requests{came: make(chan string), next: make(chan bool)}
+	ended := make(chan error)
+	go func() { ended <- s.ReadEach(r) }()
+	text := strings.Repeat("0123456789abcdef", 40)
+	peer.Write([]byte(text[:1]))
+	for i := range 20 { // one by one, each while the one before is served
+		if got := <-r.came; got != text[i:i+1] {
+			t.Fatalf("request %d: read %q, want %q", i, got, text[i:i+1])
+		}
+		peer.Write([]byte(text[i+1 : i+2]))
+		r.next <- true
+	}
+	got := <-r.came
+	peer.Write([]byte(text[21:]))
+	for r.next <- true; len(got) < len(text)-20; r.next <- true {
+		got += <-r.came
+	}
+	if got != text[20:] {
+		t.Errorf("read %q, want %q", got, text[20:])
+	}
+	peer.Close()
+	if got := <-r.came; got != "EOF" {
+		t.Errorf("read %q, want EOF", got)
+	}
+	r.next <- false
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// The end of what a peer sends may come in the same event as its last request.
+func TestSocket_FindsEndAfterDeadline(t *testing.T) {
+	local, peer := connect(t)
+	s, r := socket.New(local), &requests{came: make(chan string), next: make(chan bool)}
+	ended := make(chan error)
+	go func() { ended <- s.ReadEach(r) }()
+	for range 20 {
+		peer.Write([]byte("x"))
+		<-r.came
+		r.next <- true
+	}
+	peer.Write([]byte("y"))
+	<-r.came
+	peer.Write([]byte("z"))
+	peer.Close()
+	r.next <- true
+	if got := <-r.came; got != "z" {
+		t.Errorf("read %q, want z", got)
+	}
+	local.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+	r.next <- true
+	for again := false; !again; {
+		select {
+		case got := <-r.came:
+			if again = true; got != "EOF" {
+				t.Errorf("read %q, want EOF", got)
+			}
+			r.next <- false
+		case err := <-ended:
+			if !errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Fatalf("ReadEach: %v, want os.ErrDeadlineExceeded", err)
+			}
+			local.SetReadDeadline(time.Time{})
+			go func() { ended <- s.ReadEach(r) }()
+		}
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestSocket_WritesAndReads(t *testing.T) {
+	local, peer := connect(t)
+	s := socket.New(local)
+	response := make([]byte, 16)
+	go func() {
+		request := make([]byte, 3)
+		for range 2 {
+			peer.Read(request)
+			peer.Write(append(request, '!'))
+		}
+		io.CopyN(io.Discard, peer, 32<<20)
+		peer.Write([]byte("all"))
+	}()
+	huge := strings.Repeat("x", 32<<20) // more than is written at once
+	for request, want := range map[string]string{"one": "one!", "two": "two!"} {
+		if written, n, err := s.WriteRead([]byte(request), response); written != 3 || string(response[:n]) != want || err != nil {
+			t.Errorf("%d bytes written, read %q, %v; want %q", written, response[:n], err, want)
+		}
+	}
+	if written, n, err := s.WriteRead([]byte(huge), response); written != len(huge) || string(response[:n]) != "all" || err != nil {
+		t.Errorf("%d bytes written, read %q, %v; want all", written, response[:n], err)
+	}
+	local.SetReadDeadline(time.Unix(1, 0)) // does not concern writing
+	if written, _, err := s.WriteRead([]byte("one"), response); written != 3 || !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("after the deadline: %d bytes written, %v; want 3, os.ErrDeadlineExceeded", written, err)
+	}
+	local.Close()
+	if written, _, err := s.WriteRead([]byte("one"), response); written != 0 || !errors.Is(err, net.ErrClosed) {
+		t.Errorf("of a closed connection: %d bytes written, %v; want 0, net.ErrClosed", written, err)
+	}
+}
