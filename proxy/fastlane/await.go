@@ -20,14 +20,22 @@ func (c *conn) await() bool {
 		c.err = c.readFirst()
 	default:
 		c.armProbe()
-		err := c.raw.ReadEach((*consumer)(c))
-		if limit := c.idleLimit(); errors.Is(err, os.ErrDeadlineExceeded) && (limit == 0 || limit > probeAfter) {
-			c.readBy.arm(c.rw.SetReadDeadline, c.idle, limit)
-			err = c.raw.ReadEach((*consumer)(c))
-		}
-		c.err = cmp.Or(err, c.err)
+		c.readEach()
 	}
 	return c.err == nil
+}
+
+// readEach serves requests as they come, until the client has sent nothing for too long.
+func (c *conn) readEach() {
+	for {
+		err := c.raw.ReadEach((*consumer)(c))
+		limit := c.idleLimit()
+		if !errors.Is(err, os.ErrDeadlineExceeded) || limit > 0 && time.Since(c.idle) >= limit {
+			c.err = cmp.Or(err, c.err)
+			return
+		}
+		c.readBy.arm(c.rw.SetReadDeadline, c.idle, limit)
+	}
 }
 
 // probeAfter is after how long an idle connection is read again, for an end that ReadEach
