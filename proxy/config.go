@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"originwarden/origins"
+	"originwarden/proxy/cors"
 	"originwarden/proxy/request"
 )
 
@@ -57,12 +58,7 @@ type Config struct {
 }
 
 // CORS is what allowed responses say to browsers.
-type CORS struct {
-	Credentials   bool
-	Methods       []string      // answered to a preflight
-	ExposeHeaders []string      // headers of a response that scripts may read
-	MaxAge        time.Duration // how long a browser may cache a preflight's response
-}
+type CORS = cors.Config
 
 // Timeouts of an exchange; 0 is none.
 type Timeouts struct {

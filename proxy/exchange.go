@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"originwarden/origins"
+	"originwarden/proxy/cors"
 	"originwarden/proxy/fields"
 	"originwarden/proxy/problem"
 	"originwarden/proxy/request"
@@ -86,7 +87,7 @@ type exchange struct {
 	scheme   string    // public
 	sentAt   time.Time // to the tenant
 	counted  bool      // it counts as in flight
-	cors     corsFields
+	cors     cors.Answer
 	origin   []string // the request's Origin lines
 	status   int      // of the final response; 0 until it was sent
 	sent     int64    // bytes of its body
@@ -116,10 +117,10 @@ func (x *exchange) applyDecision(reason origins.Reason) {
 	x.Mode = x.mode()
 	switch {
 	case x.Mode == Report:
-		x.cors = corsKept
+		x.cors = cors.Kept
 	// A form of the tenant's own page may send null, and is no CORS request.
 	case reason == origins.Listed || reason == origins.SameOrigin && x.origin[0] != "null":
-		x.cors = corsShared
+		x.cors = cors.Shared
 	}
 }
 

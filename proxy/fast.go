@@ -93,7 +93,7 @@ func (x *fastExchange) watchClient() error {
 func (x *fastExchange) send(own *ownResponse) {
 	out := fastlane.AppendStatus(x.request.Out[:0], own.status, http.StatusText(own.status))
 	for _, f := range own.fields {
-		out = fastlane.AppendField(out, f.name, f.values[0])
+		out = fastlane.AppendField(out, f.Name, f.Values[0])
 	}
 	out = x.appendOwnFields(out, nil)
 	out = fastlane.AppendField(out, "Date", x.gateway.date.At(x.Start))
@@ -114,7 +114,7 @@ func (x *fastExchange) send(own *ownResponse) {
 func (x *fastExchange) appendOwnFields(out []byte, vary []string) []byte {
 	var room [4]field
 	for _, f := range x.corsFields(room[:0], vary) {
-		out = fastlane.AppendField(out, f.name, f.values[0])
+		out = fastlane.AppendField(out, f.Name, f.Values[0])
 	}
 	if x.closes = x.mustClose(); x.closes {
 		out = append(out, "Connection: close\r\n"...)

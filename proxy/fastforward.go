@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/net/http/httpguts"
 
+	"originwarden/proxy/cors"
 	"originwarden/proxy/fastlane"
 	"originwarden/proxy/fields"
 	"originwarden/proxy/http1"
@@ -62,7 +63,7 @@ func (x *fastExchange) appendRequest(out []byte) []byte {
 	}
 	var room [5]field
 	for _, f := range x.addedFields(room[:]) {
-		out = fastlane.AppendField(out, fields.Spell(f.name), f.values[0])
+		out = fastlane.AppendField(out, fields.Spell(f.Name), f.Values[0])
 	}
 	if head.HasLength || http1.ExpectsBody(head.Method) {
 		out = fastlane.AppendLength(out, head.Length)
@@ -127,7 +128,7 @@ func (x *fastExchange) appendResponse(out []byte, res *http1.Response, chunked b
 	out = fastlane.AppendStatus(out, res.Status, res.ReasonPhrase())
 	connection := res.Fields.Values("Connection")
 	for _, f := range res.Fields {
-		if name := http.CanonicalHeaderKey(f.Name); x.mayReturn(name) && (x.cors == corsKept || name != "Vary") && !httpguts.HeaderValuesContainsToken(connection, f.Name) {
+		if name := http.CanonicalHeaderKey(f.Name); x.mayReturn(name) && (x.cors == cors.Kept || name != "Vary") && !httpguts.HeaderValuesContainsToken(connection, f.Name) {
 			out = fastlane.AppendField(out, f.Name, f.Value)
 		}
 	}
@@ -138,7 +139,7 @@ func (x *fastExchange) appendResponse(out []byte, res *http1.Response, chunked b
 	out = x.appendOwnFields(out, vary)
 	switch {
 	case chunked:
-		if names := fields.KeptTrailers(res.Fields.Values("Trailer"), x.cors != corsKept); names != "" {
+		if names := fields.KeptTrailers(res.Fields.Values("Trailer"), x.cors != cors.Kept); names != "" {
 			out = fastlane.AppendField(out, "Trailer", names)
 		}
 		out = append(out, "Transfer-Encoding: chunked\r\n"...)
@@ -151,14 +152,14 @@ func (x *fastExchange) appendResponse(out []byte, res *http1.Response, chunked b
 // mayReturn reports whether the client gets a field of the tenant's as it is, by its
 // canonical name.
 func (x *fastExchange) mayReturn(name string) bool {
-	return name != "Content-Length" && !fields.IsHopByHop(name) && (x.cors == corsKept || !fields.IsCORS(name))
+	return name != "Content-Length" && !fields.IsHopByHop(name) && (x.cors == cors.Kept || !fields.IsCORS(name))
 }
 
 // appendTrailer appends the fields after the last chunk.
 func (x *fastExchange) appendTrailer(out []byte, trailer http1.Fields) []byte {
 	if len(trailer) <= fields.MaxTrailers {
 		for _, f := range trailer {
-			if x.cors == corsKept || !fields.IsCORS(f.Name) {
+			if x.cors == cors.Kept || !fields.IsCORS(f.Name) {
 				out = fastlane.AppendField(out, f.Name, f.Value)
 			}
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"originwarden/origins"
+	"originwarden/proxy/cors"
 	"originwarden/proxy/downstream"
 	"originwarden/proxy/fields"
 	"originwarden/proxy/http1"
@@ -52,7 +53,7 @@ func (x *referenceExchange) forwardToTenant(r *http.Request) {
 		r.Header.Del("Upgrade") // httputil would ask the tenant for it
 	}
 	x.settings.forward.ServeHTTP(&x.response, x.withBody(r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))))
-	fields.LimitTrailers(x.response.Header(), x.cors != corsKept)
+	fields.LimitTrailers(x.response.Header(), x.cors != cors.Kept)
 }
 
 // rewriteRequest makes the request that the tenant gets: with the client's Host,
@@ -74,7 +75,7 @@ func rewriteRequest(p *httputil.ProxyRequest) {
 	}
 	var room [5]field
 	for _, f := range x.addedFields(room[:]) {
-		header[f.name] = f.values
+		header[f.Name] = f.Values
 	}
 	x.sentAt = time.Now()
 }

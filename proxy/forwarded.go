@@ -10,11 +10,11 @@ import (
 // place of the client's. The tenant gets them even if Connection names them.
 func (x *exchange) addedFields(room []field) []field {
 	return append(room[:0],
-		field{"X-Forwarded-For", []string{x.forwardedFor()}},
-		field{"X-Forwarded-Host", []string{x.in.Host}},
-		field{"X-Forwarded-Proto", []string{x.scheme}},
-		field{"Traceparent", x.traceparent[:]},
-		field{fields.Loop, x.tenant.mark.After(x.in.Fields.Values(fields.Loop))},
+		field{Name: "X-Forwarded-For", Values: []string{x.forwardedFor()}},
+		field{Name: "X-Forwarded-Host", Values: []string{x.in.Host}},
+		field{Name: "X-Forwarded-Proto", Values: []string{x.scheme}},
+		field{Name: "Traceparent", Values: x.traceparent[:]},
+		field{Name: fields.Loop, Values: x.tenant.mark.After(x.in.Fields.Values(fields.Loop))},
 	)
 }
 

@@ -11,6 +11,7 @@ import (
 	"runtime/debug"
 	"strings"
 
+	"originwarden/proxy/cors"
 	"originwarden/proxy/downstream"
 	"originwarden/proxy/fields"
 	"originwarden/proxy/tunnel"
@@ -97,9 +98,9 @@ func reportTunnel(x *exchange, conn *downstream.Conn) {
 // handshake is not a CORS request, so it gets no CORS headers of ours.
 func (x *referenceExchange) cleanHandshake(header http.Header) {
 	tunnel.CleanHandshake(header)
-	if x.cors != corsKept {
+	if x.cors != cors.Kept {
 		fields.StripCORS(header)
-		header["Vary"] = x.varyField(header["Vary"]).values
+		header["Vary"] = cors.Vary(header["Vary"]).Values
 	}
 	x.spelling.Apply(header)
 	fields.RespellWebSocket(header)

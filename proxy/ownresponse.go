@@ -1,5 +1,7 @@
 package proxy
 
+import "originwarden/proxy/cors"
+
 // ownResponse is a response of the gateway itself, to which a lane adds the CORS
 // headers and what delimits it.
 type ownResponse struct {
@@ -9,16 +11,16 @@ type ownResponse struct {
 	room   [8]field
 }
 
-// field has one value for each of its lines.
-type field struct {
-	name   string // canonical
-	values []string
-}
+type field = cors.Field
 
-var jsonType = []string{"application/json"}
+// Values that are the same in every response. They are not changed.
+var (
+	jsonType = []string{"application/json"}
+	noStore  = []string{"no-store"}
+)
 
 func (o *ownResponse) begin(status int) { o.status, o.fields, o.body = status, o.room[:0], nil }
 
 func (o *ownResponse) add(name string, values []string) {
-	o.fields = append(o.fields, field{name, values})
+	o.fields = append(o.fields, field{Name: name, Values: values})
 }

@@ -64,7 +64,7 @@ func (x *referenceExchange) send(own *ownResponse) {
 	header := x.response.Header()
 	clear(header)
 	for _, f := range own.fields {
-		header[f.name] = f.values
+		header[f.Name] = f.Values
 	}
 	if own.body != nil {
 		header["Content-Length"] = []string{strconv.Itoa(len(own.body))}

@@ -34,7 +34,7 @@ func (x *exchange) refuse(p *problem.Problem) *ownResponse {
 	}
 	x.Limit = p.Limit
 	x.own.begin(p.Status)
-	x.own.add("Cache-Control", x.settings.fixed.noStore)
+	x.own.add("Cache-Control", noStore)
 	if p.Header[0] != "" {
 		x.own.add(p.Header[0], []string{p.Header[1]})
 	}

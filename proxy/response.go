@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"originwarden/proxy/cors"
 	"originwarden/proxy/downstream"
 	"originwarden/proxy/fields"
 )
@@ -69,7 +70,7 @@ func (w *responseWriter) sendInformational(status int, header http.Header) {
 	if w.exchange.in.HTTP10() {
 		return
 	}
-	if w.exchange.cors != corsKept {
+	if w.exchange.cors != cors.Kept {
 		fields.StripCORS(header)
 	}
 	w.limit.Begin()

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"originwarden/envelope/clientaddr"
+	"originwarden/proxy/cors"
 	"originwarden/proxy/upstream"
 )
 
@@ -17,7 +18,7 @@ type settings struct {
 	Config
 	hosts     hosts
 	upstreams map[upstream.Route]*upstream.Upstream // of all tenants
-	fixed     fixedValues
+	cors      *cors.Policy
 	trusted   clientaddr.Proxies
 	forward   *httputil.ReverseProxy
 }
@@ -28,7 +29,7 @@ func compile(cfg Config, previous *settings) (*settings, error) {
 	s := &settings{
 		Config:    cfg,
 		upstreams: map[upstream.Route]*upstream.Upstream{},
-		fixed:     newFixedValues(cfg.CORS),
+		cors:      cors.New(cfg.CORS),
 		trusted:   cfg.TrustedProxies,
 		forward:   newForwarder(cfg.ErrorLog),
 	}
