@@ -22,7 +22,7 @@ type Config struct {
 	Tenants []Tenant
 	// Lists has the list of every tenant. Reconfigure does not read it.
 	Lists Lists
-	CORS  CORS
+	CORS  CORS // of the tenants that have none of their own
 	// OnLoopback says that the gateway listens on a loopback address alone, which
 	// pages reach by DNS rebinding.
 	OnLoopback bool

@@ -11,7 +11,7 @@ import (
 // not get.
 func (x *exchange) allowPreflight() *ownResponse {
 	x.own.begin(http.StatusNoContent)
-	x.own.fields = x.settings.cors.AppendPreflight(x.own.fields, x.origin, x.decided.Headers)
+	x.own.fields = x.tenant.cors.AppendPreflight(x.own.fields, x.origin, x.decided.Headers)
 	x.own.add("Cache-Control", noStore)
 	x.cors = cors.Kept
 	return &x.own
@@ -27,7 +27,7 @@ func (x *exchange) corsFields(all []field, vary []string) []field {
 	if x.cors == cors.None {
 		return all
 	}
-	return x.settings.cors.AppendResponse(all, x.origin)
+	return x.tenant.cors.AppendResponse(all, x.origin)
 }
 
 // setCORS sets the CORS headers and Vary of a response.

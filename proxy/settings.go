@@ -18,7 +18,7 @@ type settings struct {
 	Config
 	hosts     hosts
 	upstreams map[upstream.Route]*upstream.Upstream // of all tenants
-	cors      *cors.Policy
+	policies  map[*CORS]*cors.Policy                // of all tenants
 	trusted   clientaddr.Proxies
 	forward   *httputil.ReverseProxy
 }
@@ -29,11 +29,20 @@ func compile(cfg Config, previous *settings) (*settings, error) {
 	s := &settings{
 		Config:    cfg,
 		upstreams: map[upstream.Route]*upstream.Upstream{},
-		cors:      cors.New(cfg.CORS),
+		policies:  map[*CORS]*cors.Policy{},
 		trusted:   cfg.TrustedProxies,
 		forward:   newForwarder(cfg.ErrorLog),
 	}
 	return s, s.addTenants(previous)
+}
+
+// corsOf returns the CORS policy of a tenant. Tenants with the same CORS share one.
+func (s *settings) corsOf(t *Tenant) *cors.Policy {
+	config := cmp.Or(t.CORS, &s.CORS)
+	if s.policies[config] == nil {
+		s.policies[config] = cors.New(*config)
+	}
+	return s.policies[config]
 }
 
 // upstreamOf returns the upstream of a tenant. Tenants with the same route share

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"originwarden/origins"
+	"originwarden/proxy/cors"
 	"originwarden/proxy/fields"
 	"originwarden/proxy/upstream"
 )
@@ -27,6 +28,9 @@ type Tenant struct {
 	UpstreamTLS *tls.Config
 	Mode        Mode
 	Policy      origins.Policy
+	// CORS is instead of Config.CORS; nil is that. Tenants with the same pointer share
+	// what is compiled of it.
+	CORS *CORS
 	// Debug adds the entry nearest to the origin to the body of a refusal, and to
 	// the Exchange. It shows entries to every client.
 	Debug bool
@@ -65,6 +69,7 @@ func (m Mode) String() string {
 type tenant struct {
 	*Tenant
 	apiPolicy origins.Policy
+	cors      *cors.Policy
 	upstream  *upstream.Upstream
 	inFlight  *atomic.Int64
 	mark      fields.Mark // the request was sent to the tenant
@@ -94,7 +99,7 @@ func (s *settings) addTenants(previous *settings) error {
 	var errs []error
 	for i := range s.Tenants {
 		t := newTenant(&s.Tenants[i], previous.hosts.byID[s.Tenants[i].ID])
-		t.upstream = s.upstreamOf(t.Tenant, previous)
+		t.cors, t.upstream = s.corsOf(t.Tenant), s.upstreamOf(t.Tenant, previous)
 		errs = append(errs, s.hosts.add(t)...)
 	}
 	return errors.Join(errs...)

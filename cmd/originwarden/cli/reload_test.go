@@ -98,6 +98,33 @@ func TestReload_AppliesTenantsAndModes(t *testing.T) {
 	}
 }
 
+func TestReload_AppliesCORSOfTenant(t *testing.T) {
+	up := startServer(t, hello)
+	r := startReloadable(t, "tenants: [{id: acme, hosts: [acme.example], upstream: '"+up+"'}, {id: other, hosts: [other.example], upstream: '"+up+"'}]\n")
+	const global = "GET, HEAD, POST, PUT, PATCH, DELETE; 600; true"
+	for _, step := range []struct{ cors, acme, other string }{
+		{"{}", global, global},
+		{"{methods: [PURGE], max_age: 5s, credentials: false}", "PURGE; 5; ", global},
+		{"{max_age: 1h}", "GET, HEAD, POST, PUT, PATCH, DELETE; 3600; true", global},
+	} {
+		r.replaceConfig(t, "tenants: [{id: acme, hosts: [acme.example], cors: "+step.cors+", upstream: '"+up+"'}, {id: other, hosts: [other.example], upstream: '"+up+"'}]\n")
+		if response, text := r.reload(t); response.StatusCode != 200 {
+			t.Fatalf("%d %s", response.StatusCode, text)
+		}
+		for host, want := range map[string]string{"acme.example": step.acme, "other.example": step.other} {
+			response, _ := send(t, "OPTIONS", r.tenants+"/", "", "Host: "+host, "Origin: https://"+host, "Access-Control-Request-Method: GET")
+			header := response.Header
+			if got := header.Get("Access-Control-Allow-Methods") + "; " + header.Get("Access-Control-Max-Age") + "; " + header.Get("Access-Control-Allow-Credentials"); got != want {
+				t.Errorf("%s with cors %s: got %q, want %q", host, step.cors, got, want)
+			}
+		}
+	}
+	response, _ := send(t, "OPTIONS", r.tenants+"/", "", "Host: acme.example", "Origin: https://acme.example", "Access-Control-Request-Method: PURGE")
+	if response.StatusCode != 403 {
+		t.Errorf("method of a tenant's earlier cors: status %d, want 403", response.StatusCode)
+	}
+}
+
 func TestReload_RejectsInvalidConfiguration(t *testing.T) {
 	up := startServer(t, hello)
 	r := startReloadable(t, "tenants: [{id: acme, upstream: '"+up+"'}]\n")

@@ -5,10 +5,8 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"originwarden/origins"
 )
@@ -89,38 +87,6 @@ func isBindable(host string) bool {
 	}
 	_, err := origins.ParseEntry("http://" + host)
 	return err == nil && !strings.ContainsAny(host, "/:")
-}
-
-func (c *checker) checkCORS() {
-	if c.CORS.MaxAge%Duration(time.Second) != 0 {
-		c.reportAt("cors.max_age", "cors.max_age is not whole seconds")
-	}
-	for i, method := range c.CORS.Methods {
-		path := elementPath("cors.methods", i)
-		switch {
-		case method == "*" || !origins.IsToken(method):
-			c.reportAt(path, "%.80q is not the name of a method", method)
-		case slices.Contains([]string{"CONNECT", "TRACE", "TRACK"}, strings.ToUpper(method)): // Fetch, forbidden method
-			c.reportAt(path, "the method %s is never forwarded", method)
-		}
-	}
-	for i, header := range c.CORS.RequestHeaders {
-		c.checkHeaderName(elementPath("cors.request_headers", i), header)
-		c.CORS.RequestHeaders[i] = strings.ToLower(header)
-	}
-	for i, header := range c.CORS.ExposeHeaders {
-		path := elementPath("cors.expose_headers", i)
-		c.checkHeaderName(path, header)
-		if header == "*" && c.CORS.Credentials {
-			c.reportAt(path, `"*" exposes nothing if cors.credentials is true: list the headers by name`)
-		}
-	}
-}
-
-func (c *checker) checkHeaderName(path, header string) {
-	if !origins.IsToken(header) {
-		c.reportAt(path, "%.80q is not the name of a header", header)
-	}
 }
 
 func (c *checker) checkTokens() {

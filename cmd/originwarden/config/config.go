@@ -49,6 +49,8 @@ type Tenant struct {
 	Debug            bool          `yaml:"debug"` // adds the nearest miss to refusals
 	UpstreamTLS      UpstreamTLS   `yaml:"upstream_tls"`
 	UpstreamCheck    UpstreamCheck `yaml:"upstream_check"`
+	// CORS overrides keys of Config.CORS; see TenantCORS.Over.
+	CORS *TenantCORS `yaml:"cors"`
 }
 
 // UpstreamCheck is a GET that a healthy upstream answers with a status below
@@ -57,15 +59,6 @@ type UpstreamCheck struct {
 	Path     string   `yaml:"path"` // "": no check
 	Interval Duration `yaml:"interval"`
 	Timeout  Duration `yaml:"timeout"`
-}
-
-// CORS is what a listed origin may do.
-type CORS struct {
-	Credentials    bool     `yaml:"credentials"`
-	Methods        []string `yaml:"methods"`
-	RequestHeaders []string `yaml:"request_headers"` // in lower case
-	ExposeHeaders  []string `yaml:"expose_headers"`
-	MaxAge         Duration `yaml:"max_age"`
 }
 
 // Store is where the lists are stored.

@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -54,6 +55,7 @@ tenants:
     debug: true
     upstream_tls: {server_name: tenant.internal}
     upstream_check: {path: "/up?x=1", interval: 3s}
+    cors: {credentials: true, methods: [], request_headers: [X-Own], expose_headers: [x-seen], max_age: 0s}
 cors: {credentials: false, methods: [GET, PURGE], request_headers: [X-Token], expose_headers: ["*"], max_age: 1h30m}
 store: {url: "sqlite:/var/lib/lists.db", timeout: 500ms}
 cache: {tenants: 3, origins: 2000000, revalidate: 7s, max_staleness: 1h}
@@ -68,7 +70,7 @@ log: {level: debug, format: console, access: false}
 metrics: {tenants: 0}
 tracing: {otlp: 'https://collector:4318/', sample: 0.25}
 `)
-	hash := config.Hash{31: 0x12}
+	hash, yes, none := config.Hash{31: 0x12}, true, config.Duration(0)
 	want := &config.Config{
 		Listen: ":8443", Admin: config.Admin{Listen: "[::1]:9091"},
 		TrustedProxies: cfg.TrustedProxies,
@@ -79,6 +81,7 @@ tracing: {otlp: 'https://collector:4318/', sample: 0.25}
 			PostFromAnywhere: []string{"/login/callback", "/a/"},
 			Debug:            true, UpstreamTLS: config.UpstreamTLS{ServerName: "tenant.internal"},
 			UpstreamCheck: config.UpstreamCheck{Path: "/up?x=1", Interval: config.Duration(3 * time.Second), Timeout: config.Duration(2 * time.Second)},
+			CORS:          &config.TenantCORS{Credentials: &yes, Methods: []string{}, RequestHeaders: []string{"x-own"}, ExposeHeaders: []string{"x-seen"}, MaxAge: &none},
 		}},
 		CORS: config.CORS{Methods: []string{"GET", "PURGE"}, RequestHeaders: []string{"x-token"},
 			ExposeHeaders: []string{"*"}, MaxAge: config.Duration(90 * time.Minute)},
@@ -137,6 +140,31 @@ func TestTenant_PublicOriginsAt(t *testing.T) {
 		if got := c.tenant.PublicOriginsAt(c.scheme, c.port); !slices.Equal(got, c.want) {
 			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
 		}
+	}
+}
+
+func TestTenantCORS_OverridesKeyByKey(t *testing.T) {
+	global := "cors: {credentials: false, methods: [GET, PUT], request_headers: [x-a], expose_headers: [x-b], max_age: 1m}\n"
+	for _, c := range []struct{ name, cors, want string }{
+		{"no key", "{}", "{false [GET PUT] [x-a] [x-b] 60000000000}"},
+		{"credentials", "{credentials: true}", "{true [GET PUT] [x-a] [x-b] 60000000000}"},
+		{"methods", "{methods: [PURGE]}", "{false [PURGE] [x-a] [x-b] 60000000000}"},
+		{"request_headers, in lower case", "{request_headers: [X-C]}", "{false [GET PUT] [x-c] [x-b] 60000000000}"},
+		{"expose_headers", `{expose_headers: ["*"]}`, "{false [GET PUT] [x-a] [*] 60000000000}"},
+		{"max_age", "{max_age: 0s}", "{false [GET PUT] [x-a] [x-b] 0}"},
+		{"empty lists", "{methods: [], request_headers: [], expose_headers: []}", "{false [] [] [] 60000000000}"},
+		{"all keys", "{credentials: true, methods: [GET], request_headers: [x-d], expose_headers: [x-e], max_age: 2m}", "{true [GET] [x-d] [x-e] 120000000000}"},
+	} {
+		for _, text := range []string{"tenants: [{id: a, upstream: 'http://u', cors: " + c.cors + "}]\n" + global, global + "tenants: [{id: a, upstream: 'http://u', cors: " + c.cors + "}]\n"} {
+			cfg := parse(t, text)
+			if got := fmt.Sprint(cfg.Tenants[0].CORS.Over(cfg.CORS)); got != c.want {
+				t.Errorf("%s: got %s, want %s", c.name, got, c.want)
+			}
+		}
+	}
+	cfg := parse(t, "tenants: [{id: a, upstream: 'http://u'}]\n")
+	if tenant := cfg.Tenants[0]; tenant.CORS != nil || !reflect.DeepEqual(tenant.CORS.Over(cfg.CORS), cfg.CORS) {
+		t.Errorf("a tenant without cors has %+v", tenant.CORS)
 	}
 }
 

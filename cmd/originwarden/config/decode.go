@@ -30,6 +30,8 @@ func (d *decoder) decodeValue(n *yaml.Node, path string, v reflect.Value) {
 		d.decodeMapping(n, path, v)
 	case reflect.Slice:
 		d.decodeList(n, path, v)
+	case reflect.Pointer:
+		d.decodePointer(n, path, v)
 	default:
 		d.decodeScalar(n, path, v)
 	}
@@ -98,6 +100,16 @@ func fieldsByKey(v reflect.Value) map[string]int {
 		fields[v.Type().Field(i).Tag.Get("yaml")] = i
 	}
 	return fields
+}
+
+// decodePointer replaces what v points to, which others may share.
+func (d *decoder) decodePointer(n *yaml.Node, path string, v reflect.Value) {
+	fresh := reflect.New(v.Type().Elem())
+	if !v.IsNil() {
+		fresh.Elem().Set(v.Elem())
+	}
+	v.Set(fresh)
+	d.decodeValue(n, path, fresh.Elem())
 }
 
 // decodeList replaces what v holds.

@@ -18,7 +18,7 @@ func Default() *Config {
 			Methods:        []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"},
 			RequestHeaders: []string{"*"},
 			ExposeHeaders: []string{"qlik-csrf-token", "Retry-After", "Location", "Content-Disposition", "qlik-api-version",
-				"Deprecation", "Sunset", "Link", "ETag", "Web-Integrations-Revision"},
+				"Deprecation", "Sunset", "Link", "ETag", "Web-Integrations-Revision", "Mcp-Session-Id"},
 			MaxAge: Duration(10 * time.Minute),
 		},
 		Store: Store{URL: StoreURL{Path: "originwarden.db"}, Timeout: Duration(5 * time.Second)},

@@ -186,6 +186,17 @@ func TestParse_RefusesMistakesInTenants(t *testing.T) {
 		{"upstream with port 0", "- {id: a, upstream: 'http://u:0'}", `c.yaml:2: tenants[0].upstream: "http://u:0" has a port that is not a number from 1 to 65535`},
 		{"upstream with an empty port", "- {id: a, upstream: 'http://u:'}", `c.yaml:2: tenants[0].upstream: "http://u:" has a port that is not a number from 1 to 65535`},
 		{"invalid require_origin", "- {id: a, require_origin: all, " + up + "}", `c.yaml:2: tenants[0].require_origin: "all" is not one of none, websocket, unsafe`},
+		{"cors of a tenant", "- {id: a, " + up + ", cors: {max_age: 1500ms, methods: ['*'], request_headers: ['a b'], expose_headers: ['']}}", `c.yaml:2: tenants[0].cors.max_age is not whole seconds
+c.yaml:2: "*" is not the name of a method
+c.yaml:2: "a b" is not the name of a header
+c.yaml:2: "" is not the name of a header`},
+		{"method of a tenant that is never forwarded", "- {id: a, " + up + ", cors: {methods: [Trace]}}", `c.yaml:2: the method Trace is never forwarded`},
+		{"unknown key in cors of a tenant", "- {id: a, " + up + ", cors: {origins: ['*']}}", `c.yaml:2: unknown key "origins" in tenants[0].cors`},
+		{"cors of a tenant without a value", "- {id: a, " + up + ", cors: }", `c.yaml:2: tenants[0].cors must be a mapping: the value is missing`},
+		{"credentials of a tenant that are no boolean", "- {id: a, " + up + ", cors: {credentials: yes}}", `c.yaml:2: tenants[0].cors.credentials must be true or false, not "yes"`},
+		{"tenant that exposes * with the global credentials", "- id: a\n  " + up + "\n  cors:\n    expose_headers: ['*']", `c.yaml:5: "*" exposes nothing if tenants[0].cors.credentials is true: list the headers by name`},
+		{"tenant with credentials for the global *", "- id: a\n  " + up + "\n  cors:\n    credentials: true\ncors: {credentials: false, expose_headers: ['*']}", `c.yaml:5: "*" exposes nothing if tenants[0].cors.credentials is true: list the headers by name`},
+		{"global mistake, once", "- {id: a, " + up + ", cors: {max_age: 1s}}\ncors: {methods: ['*']}", `c.yaml:3: "*" is not the name of a method`},
 		{"exempt path that is not clean", "- {id: a, post_from_anywhere: [/a//b], " + up + "}", `c.yaml:2: the path "/a//b" is not clean: use "/a/b"`},
 		{"exempt path with dots", "- {id: a, post_from_anywhere: [/a/../b], " + up + "}", `c.yaml:2: the path "/a/../b" is not clean: use "/b"`},
 		{"escaped exempt path", "- {id: a, post_from_anywhere: [/a%20b], " + up + "}", `c.yaml:2: the path "/a%20b" has invalid or escaped characters`},

@@ -81,15 +81,22 @@ func corsOf(c config.CORS) proxy.CORS {
 func (s *Server) proxyTenants(cfg *config.Config, upstreamTLS credentials.Upstreams) []proxy.Tenant {
 	_, port, _ := net.SplitHostPort(s.address.String())
 	tenants := make([]proxy.Tenant, len(cfg.Tenants))
+	own := map[*config.TenantCORS]*proxy.CORS{nil: nil} // tenants that share one have the same policy
 	for i := range tenants {
 		t := &cfg.Tenants[i]
+		cors := t.CORS.Over(cfg.CORS)
+		if _, known := own[t.CORS]; !known {
+			policy := corsOf(cors)
+			own[t.CORS] = &policy
+		}
 		tenants[i] = proxy.Tenant{
 			ID:          t.ID,
 			Hosts:       t.Hosts,
 			Upstream:    t.Upstream.URL,
 			UpstreamTLS: upstreamTLS.TLS(t),
 			Mode:        proxyMode(t.Mode),
-			Policy:      policyOf(cfg, t, port),
+			Policy:      policyOf(cfg, t, cors, port),
+			CORS:        own[t.CORS],
 			Debug:       t.Debug,
 		}
 		if t.API {
@@ -109,7 +116,7 @@ func proxyMode(configured config.Mode) proxy.Mode {
 	return proxy.Enforce
 }
 
-func policyOf(cfg *config.Config, t *config.Tenant, port string) origins.Policy {
+func policyOf(cfg *config.Config, t *config.Tenant, cors config.CORS, port string) origins.Policy {
 	scheme := "http" // of browsers that reach the listener directly
 	if cfg.TLS.Enabled() {
 		scheme = "https"
@@ -118,8 +125,8 @@ func policyOf(cfg *config.Config, t *config.Tenant, port string) origins.Policy 
 		PublicOrigins:    t.PublicOriginsAt(scheme, port),
 		RequireOrigin:    origins.Requirement(t.RequireOrigin),
 		PostFromAnywhere: t.PostFromAnywhere,
-		Methods:          cfg.CORS.Methods,
-		RequestHeaders:   cfg.CORS.RequestHeaders,
+		Methods:          cors.Methods,
+		RequestHeaders:   cors.RequestHeaders,
 	}
 }
 
