@@ -16,6 +16,11 @@ type Policy struct {
 	// PostFromAnywhere are exact raw paths, such as a sign-on callback, to which
 	// any page may POST.
 	PostFromAnywhere []string
+	// PublicPaths are raw paths that any page may read, without credentials. One that
+	// ends in /* is also the paths below it. Paths that servers may read in different
+	// ways are never public: those with .., //, a backslash, a semicolon, or an escape
+	// of a dot, a slash, a backslash, a semicolon, a percent sign or a control character.
+	PublicPaths []string
 	// Methods are allowed in preflights, besides the CORS-safelisted ones.
 	Methods []string
 	// RequestHeaders are the header names that preflights may request, in lower
@@ -104,7 +109,7 @@ func (p *Policy) Decide(r *Request, list *List) Reason {
 
 // Screen decides about requests that need no list, and reports whether r is one:
 // requests with several origins or none, requests from the tenant's own origins,
-// and requests whose Origin cannot be in any list.
+// requests for public paths, and requests whose Origin cannot be in any list.
 func (p *Policy) Screen(r *Request) (reason Reason, decided bool) {
 	switch {
 	case len(r.Origin) > 1:
@@ -113,10 +118,12 @@ func (p *Policy) Screen(r *Request) (reason Reason, decided bool) {
 		return p.exemptPost(r, p.reasonWithoutOrigin(r)), true
 	case p.isSameOrigin(r):
 		return p.checkPreflight(r, SameOrigin), true
+	case r.Origin[0] != opaque && !WellFormed(r.Origin[0]):
+		return OriginMalformed, true
+	case p.isPublic(r):
+		return p.checkPreflight(r, PathPublic), true
 	case r.Origin[0] == opaque:
 		return p.exemptPost(r, OriginOpaque), true
-	case !WellFormed(r.Origin[0]):
-		return OriginMalformed, true
 	}
 	return "", false
 }

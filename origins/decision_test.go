@@ -241,7 +241,7 @@ func repeat(s string, n int) []string {
 
 func TestReason_StringsAndVerdicts(t *testing.T) {
 	want := map[string]origins.Verdict{
-		"listed": origins.Allowed, "same_origin": origins.Allowed, "no_origin": origins.Allowed, "path_exempt": origins.Allowed,
+		"listed": origins.Allowed, "same_origin": origins.Allowed, "no_origin": origins.Allowed, "path_exempt": origins.Allowed, "path_public": origins.Allowed,
 		"origin_not_listed": origins.Refused, "origin_malformed": origins.Refused, "origin_opaque": origins.Refused,
 		"origin_repeated": origins.Refused, "origin_required": origins.Refused, "web_integration_unknown": origins.Refused,
 		"origin_not_in_web_integration": origins.Refused, "web_integration_ambiguous": origins.Refused,

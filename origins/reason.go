@@ -14,6 +14,8 @@ const (
 	NoOrigin Reason = "no_origin"
 	// PathExempt: a POST to a path of PostFromAnywhere.
 	PathExempt Reason = "path_exempt"
+	// PathPublic: a GET or HEAD of one of PublicPaths, or a preflight for it.
+	PathPublic Reason = "path_public"
 
 	// OriginNotListed: a well-formed origin that is not in the list.
 	OriginNotListed Reason = "origin_not_listed"
@@ -52,18 +54,18 @@ const (
 // Reasons returns all reasons.
 func Reasons() []Reason {
 	return []Reason{
-		Listed, SameOrigin, NoOrigin, PathExempt,
+		Listed, SameOrigin, NoOrigin, PathExempt, PathPublic,
 		OriginNotListed, OriginMalformed, OriginOpaque, OriginRepeated, OriginRequired,
 		WebIntegrationUnknown, OriginNotInWebIntegration, WebIntegrationAmbiguous,
 		MethodNotAllowed, HeaderNotAllowed, ListUnavailable, ListStale,
 	}
 }
 
-// Verdict returns Allowed for Listed, SameOrigin, NoOrigin and PathExempt, and
-// Refused for all other reasons.
+// Verdict returns Allowed for Listed, SameOrigin, NoOrigin, PathExempt and PathPublic,
+// and Refused for all other reasons.
 func (r Reason) Verdict() Verdict {
 	switch r {
-	case Listed, SameOrigin, NoOrigin, PathExempt:
+	case Listed, SameOrigin, NoOrigin, PathExempt, PathPublic:
 		return Allowed
 	}
 	return Refused

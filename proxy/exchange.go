@@ -121,6 +121,8 @@ func (x *exchange) applyDecision(reason origins.Reason) {
 	// A form of the tenant's own page may send null, and is no CORS request.
 	case reason == origins.Listed || reason == origins.SameOrigin && x.origin[0] != "null":
 		x.cors = cors.Shared
+	case reason == origins.PathPublic:
+		x.cors = cors.Public
 	}
 }
 

@@ -25,7 +25,9 @@ func (x *fastExchange) forward(body []byte) {
 	out := &x.outgoing
 	out.Method, out.HasBody = x.Method, len(body) > 0
 	out.Authenticates = fields.Authenticates(&x.request.Head)
-	out.Session = x.request.Conn.Session()
+	if !x.dropsCredentials() {
+		out.Session = x.request.Conn.Session()
+	}
 	out.Bytes = append(x.appendRequest(out.Bytes[:0]), body...)
 	x.sentAt = time.Now()
 	res, err := x.tenant.upstream.Plain().Send(out)
@@ -76,6 +78,8 @@ func (x *fastExchange) isReplaced(name string, trusted bool) bool {
 	switch name {
 	case "Host", "Content-Length", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "Traceparent", fields.Loop:
 		return true
+	case "Cookie", "Authorization":
+		return x.dropsCredentials()
 	case "Tracestate":
 		return x.dropsState
 	case "Close": // named by Connection: close
@@ -152,7 +156,7 @@ func (x *fastExchange) appendResponse(out []byte, res *http1.Response, chunked b
 // mayReturn reports whether the client gets a field of the tenant's as it is, by its
 // canonical name.
 func (x *fastExchange) mayReturn(name string) bool {
-	return name != "Content-Length" && !fields.IsHopByHop(name) && (x.cors == cors.Kept || !fields.IsCORS(name))
+	return name != "Content-Length" && !fields.IsHopByHop(name) && x.isTenantField(name)
 }
 
 // appendTrailer appends the fields after the last chunk.

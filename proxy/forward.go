@@ -70,6 +70,10 @@ func rewriteRequest(p *httputil.ProxyRequest) {
 		header["Origin"] = origin
 	}
 	fields.DropUntrusted(header, x.settings.trusted.Contains(x.in.Peer))
+	if x.dropsCredentials() {
+		delete(header, "Cookie")
+		delete(header, "Authorization")
+	}
 	if x.dropsState {
 		delete(header, "Tracestate")
 	}

@@ -47,6 +47,7 @@ func newLanes(t testing.TB) *lanes {
 	config := func(c *proxy.Config) {
 		for i := range c.Tenants {
 			c.Tenants[i].Upstream = upstream
+			c.Tenants[i].Policy.PublicPaths = []string{"/public/*"}
 		}
 		c.BodyBytes = 2000
 	}
@@ -66,6 +67,7 @@ func (l *lanes) record(rw http.ResponseWriter, r *http.Request) {
 	l.received = append(l.received, tenantRequest{r.Method, r.RequestURI, r.Host, r.Header.Clone(), string(body)})
 	l.mu.Unlock()
 	addCORSHeaders(rw.Header())
+	rw.Header().Set("Set-Cookie", "a=b")
 	rw.Header().Set("ETag", `"x"`)
 	if r.Method == http.MethodPut {
 		rw.(http.Flusher).Flush() // in chunks
@@ -217,6 +219,8 @@ func laneSeeds() []string {
 		request("HEAD /", o) + get, request("PUT /?a=%zz", o, "Content-Length: 1") + "x" + get,
 		request("PATCH /", o) + get, request("DELETE /", o, "Content-Length: 0") + get,
 		request("GET /", "Origin: "+unlisted) + get, request("GET /", o, o) + get, request("GET /", "Origin: null") + get,
+		request("GET /public/a", "Origin: "+unlisted, "Cookie: a=b", "authorization: c") + get, request("GET /public/%2e", "Origin: "+unlisted, "Cookie: a=b") + get,
+		request("OPTIONS /public/a", "Origin: null", "Access-Control-Request-Method: GET") + get,
 		request("OPTIONS /", o, "Access-Control-Request-Method: PUT", "Access-Control-Request-Headers: a,b") + get,
 		request("OPTIONS /", "Origin: "+unlisted, "Access-Control-Request-Method: PUT", "Content-Length: 2") + "xy" + get,
 		request("OPTIONS *", o) + get, request("GET *", o), request("GET /api/v1/web-integrations", o) + get,

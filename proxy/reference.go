@@ -106,10 +106,11 @@ func (x *referenceExchange) end() {
 	x.observe()
 }
 
-// upstreamSession returns the upstream connections that only this client may use,
-// or nil: over HTTP/2, many clients may share a connection.
+// upstreamSession returns the upstream connections that only this client may use, or
+// nil: over HTTP/2, many clients may share a connection, and where the tenant gets no
+// credentials, the user of such a connection is none of its business.
 func (x *referenceExchange) upstreamSession() *http1.Session {
-	if !x.in.HTTP1 {
+	if !x.in.HTTP1 || x.dropsCredentials() {
 		return nil
 	}
 	return x.conn.Session()

@@ -5,7 +5,6 @@ import (
 	"sync"
 	"time"
 
-	"originwarden/proxy/cors"
 	"originwarden/proxy/downstream"
 	"originwarden/proxy/fields"
 )
@@ -70,9 +69,7 @@ func (w *responseWriter) sendInformational(status int, header http.Header) {
 	if w.exchange.in.HTTP10() {
 		return
 	}
-	if w.exchange.cors != cors.Kept {
-		fields.StripCORS(header)
-	}
+	w.exchange.stripTenantFields(header)
 	w.limit.Begin()
 	w.ResponseWriter.WriteHeader(status)
 	w.limit.End(nil)

@@ -81,11 +81,11 @@ func (t *tenant) isAPIPath(path string) bool { return t.API != nil && t.IsAPIPat
 // newTenant returns the tenant of t, with the count and the mark of the
 // previous one, which may be nil.
 func newTenant(t *Tenant, previous *tenant) *tenant {
-	// The API ignores PostFromAnywhere, which is for the tenant's own paths. It
-	// requires no Origin: clients that send none, such as the command line, have a
-	// token.
+	// The API ignores PostFromAnywhere and PublicPaths, which are for the tenant's own
+	// paths. It requires no Origin: clients that send none, such as the command line,
+	// have a token.
 	policy := t.Policy
-	policy.PostFromAnywhere = nil
+	policy.PostFromAnywhere, policy.PublicPaths = nil, nil
 	policy.RequireOrigin = origins.RequireNone
 	if previous != nil {
 		return &tenant{Tenant: t, apiPolicy: policy, inFlight: previous.inFlight, mark: previous.mark}

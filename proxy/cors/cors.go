@@ -27,6 +27,7 @@ type Answer uint8
 const (
 	None   Answer = iota // none
 	Shared               // ours for the origin, and no others
+	Public               // ours for any origin, without credentials, and no others
 	Kept                 // those that the response came with
 )
 
@@ -60,29 +61,36 @@ func New(c Config) *Policy {
 	return p
 }
 
-// Values of Vary that are the same in every response. They are not changed.
+// Values that are the same in every response. They are not changed.
 var (
+	anyOrigin     = []string{"*"}
+	publicMethods = []string{"GET, HEAD"}
 	varyOrigin    = []string{"Origin"}
 	varyPreflight = []string{"Origin, Access-Control-Request-Method, Access-Control-Request-Headers"}
 )
 
 // AppendPreflight appends the fields of the response to an allowed preflight (Fetch,
-// section 3.3.4) of an origin: the value of Origin, as the only one. requested are the
-// lines of Access-Control-Request-Headers. It lists these headers by name, because "*"
-// means nothing to a credentialed request.
-func (p *Policy) AppendPreflight(all []Field, origin, requested []string) []Field {
-	all = p.appendOrigin(all, origin)
-	all = append(all, Field{"Access-Control-Allow-Methods", p.methods})
+// section 3.3.4) of an origin: the value of Origin, as the only one. The answer is Shared
+// or Public. requested are the lines of Access-Control-Request-Headers. It lists these
+// headers by name, because "*" means nothing to a credentialed request, and never means
+// Authorization.
+func (p *Policy) AppendPreflight(all []Field, answer Answer, origin, requested []string) []Field {
+	all = p.appendOrigin(all, answer, origin)
+	methods := p.methods
+	if answer == Public {
+		methods = publicMethods
+	}
+	all = append(all, Field{"Access-Control-Allow-Methods", methods})
 	if names := requestedHeaders(requested); names != "" {
 		all = append(all, Field{"Access-Control-Allow-Headers", []string{names}})
 	}
 	return append(all, Field{"Access-Control-Max-Age", p.maxAge}, Field{"Vary", varyPreflight})
 }
 
-// AppendResponse appends the CORS headers of a response to an actual request of an
-// origin, as AppendPreflight has it.
-func (p *Policy) AppendResponse(all []Field, origin []string) []Field {
-	all = p.appendOrigin(all, origin)
+// AppendResponse appends the CORS headers of a response to an actual request, by an
+// answer and an origin as AppendPreflight has them.
+func (p *Policy) AppendResponse(all []Field, answer Answer, origin []string) []Field {
+	all = p.appendOrigin(all, answer, origin)
 	if p.expose != nil {
 		all = append(all, Field{"Access-Control-Expose-Headers", p.expose})
 	}
@@ -90,8 +98,11 @@ func (p *Policy) AppendResponse(all []Field, origin []string) []Field {
 }
 
 // appendOrigin echoes the bytes of the origin, because browsers compare bytes (Fetch,
-// section 3.3.3).
-func (p *Policy) appendOrigin(all []Field, origin []string) []Field {
+// section 3.3.3). What any origin may read has no credentials.
+func (p *Policy) appendOrigin(all []Field, answer Answer, origin []string) []Field {
+	if answer == Public {
+		return append(all, Field{"Access-Control-Allow-Origin", anyOrigin})
+	}
 	all = append(all, Field{"Access-Control-Allow-Origin", origin[:1:1]})
 	if p.credentials != nil {
 		all = append(all, Field{"Access-Control-Allow-Credentials", p.credentials})

@@ -125,6 +125,23 @@ func TestReload_AppliesCORSOfTenant(t *testing.T) {
 	}
 }
 
+func TestReload_AppliesPublicPaths(t *testing.T) {
+	up := startServer(t, hello)
+	r := startReloadable(t, "tenants: [{id: acme, hosts: [acme.example], upstream: '"+up+"'}]\n")
+	for _, step := range []struct {
+		paths  string
+		status int
+	}{{"[/]", 200}, {"[/other]", 403}, {"[/*]", 200}, {"[]", 403}} {
+		r.replaceConfig(t, "tenants: [{id: acme, hosts: [acme.example], public_paths: "+step.paths+", upstream: '"+up+"'}]\n")
+		if response, text := r.reload(t); response.StatusCode != 200 {
+			t.Fatalf("%d %s", response.StatusCode, text)
+		}
+		if got := r.requestStatus(t, "acme.example"); got != step.status {
+			t.Errorf("public_paths %s: status %d, want %d", step.paths, got, step.status)
+		}
+	}
+}
+
 func TestReload_RejectsInvalidConfiguration(t *testing.T) {
 	up := startServer(t, hello)
 	r := startReloadable(t, "tenants: [{id: acme, upstream: '"+up+"'}]\n")

@@ -45,7 +45,7 @@ func TestServe_AppliesConfiguration(t *testing.T) {
 	r := startGateway(t, t.TempDir(), fmt.Sprintf(`
 trusted_proxies: [127.0.0.0/8, "::1/128"]
 tenants:
-  - {id: rest, upstream: '%[1]s', require_origin: unsafe, post_from_anywhere: [/callback]}
+  - {id: rest, upstream: '%[1]s', require_origin: unsafe, post_from_anywhere: [/callback], public_paths: [/assets/*]}
   - {id: bare, hosts: [bare.example], upstream: '%[1]s', api: false, mode: headers}
   - {id: told, hosts: [told.example], upstream: '%[1]s', public_origins: ["https://Public.example"]}
 cors: {credentials: false, methods: [PURGE], request_headers: [x-token], expose_headers: [x-seen], max_age: 90s}
@@ -69,6 +69,8 @@ metrics: {tenants: 1}
 		{"required origin missing", "POST", "/", nil, 403, "origin_required"},
 		{"origin not required", "POST", "/", []string{"Host: told.example"}, 200, "no_origin"},
 		{"exempt path", "POST", "/callback", []string{"Origin: null"}, 200, "path_exempt"},
+		{"public path", "GET", "/assets/app.js", []string{"Origin: https://any.example"}, 200, "path_public"},
+		{"public path of another tenant", "GET", "/assets/app.js", []string{"Host: told.example", "Origin: https://any.example"}, 403, "origin_not_listed"},
 		{"API", "GET", collection, nil, 401, "auth-1"},
 		{"API disabled", "GET", collection, []string{"Host: bare.example"}, 200, "no_origin"},
 		{"mode headers", "GET", "/", []string{"Host: bare.example", "Origin: https://a.example"}, 200, "origin_not_listed"},
@@ -92,6 +94,7 @@ metrics: {tenants: 1}
 	}
 	_, text := send(t, "GET", r.admin+"/metrics", "")
 	for _, want := range []string{`originwarden_requests_total{kind="actual",reason="path_exempt",tenant="rest",verdict="allowed"} 1`,
+		`originwarden_requests_total{kind="actual",reason="path_public",tenant="rest",verdict="allowed"} 1`,
 		`tenant="_other"`, "originwarden_cache_tenants 3\n"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("metrics lack %s", want)

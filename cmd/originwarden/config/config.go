@@ -46,7 +46,8 @@ type Tenant struct {
 	RequireOrigin    Requirement   `yaml:"require_origin"`
 	API              bool          `yaml:"api"` // is served on the tenant's hosts
 	PostFromAnywhere []string      `yaml:"post_from_anywhere"`
-	Debug            bool          `yaml:"debug"` // adds the nearest miss to refusals
+	PublicPaths      []string      `yaml:"public_paths"` // exact, or ending in /*
+	Debug            bool          `yaml:"debug"`        // adds the nearest miss to refusals
 	UpstreamTLS      UpstreamTLS   `yaml:"upstream_tls"`
 	UpstreamCheck    UpstreamCheck `yaml:"upstream_check"`
 	// CORS overrides keys of Config.CORS; see TenantCORS.Over.

@@ -52,6 +52,7 @@ tenants:
     require_origin: unsafe
     api: false
     post_from_anywhere: [/login/callback, /a/]
+    public_paths: [/.well-known/jwks.json, /assets/*, /*]
     debug: true
     upstream_tls: {server_name: tenant.internal}
     upstream_check: {path: "/up?x=1", interval: 3s}
@@ -79,6 +80,7 @@ tracing: {otlp: 'https://collector:4318/', sample: 0.25}
 			PublicOrigins: []string{"https://acme.example.com"}, Upstream: cfg.Tenants[0].Upstream,
 			Mode: config.Headers, RequireOrigin: config.Requirement(origins.RequireUnsafe),
 			PostFromAnywhere: []string{"/login/callback", "/a/"},
+			PublicPaths:      []string{"/.well-known/jwks.json", "/assets/*", "/*"},
 			Debug:            true, UpstreamTLS: config.UpstreamTLS{ServerName: "tenant.internal"},
 			UpstreamCheck: config.UpstreamCheck{Path: "/up?x=1", Interval: config.Duration(3 * time.Second), Timeout: config.Duration(2 * time.Second)},
 			CORS:          &config.TenantCORS{Credentials: &yes, Methods: []string{}, RequestHeaders: []string{"x-own"}, ExposeHeaders: []string{"x-seen"}, MaxAge: &none},
@@ -211,14 +213,16 @@ func TestLoad_CreatesTenantForUpstreamFlag(t *testing.T) {
 	}
 }
 
-func TestParse_RefusesAPIPathsInPostFromAnywhere(t *testing.T) {
+func TestParse_RefusesAPIPathsInExemptAndPublicPaths(t *testing.T) {
 	for _, path := range []string{
 		"/api/v1/web-integrations", "/api/v1/web-integrations/", "/api/v1/web-integrations/x/y", "/api/v1/refused-origins", "/api/v1/refused-origins/x",
 		"/api/v1/web-integrationss", "/api/v1/refused-originss", "/api/v1", "/api/v1/", "/API/v1/web-integrations", "/x/api/v1/web-integrations",
 	} {
-		_, err := config.Parse("c.yaml", []byte("tenants: [{id: a, upstream: 'http://u', post_from_anywhere: ["+path+"]}]"))
-		if owned := api.Owns(path); (err != nil) != owned {
-			t.Errorf("%s: owned by the API %v, error %v", path, owned, err)
+		for _, key := range []string{"post_from_anywhere", "public_paths"} {
+			_, err := config.Parse("c.yaml", []byte("tenants: [{id: a, upstream: 'http://u', "+key+": ["+path+"]}]"))
+			if owned := api.Owns(path); (err != nil) != owned {
+				t.Errorf("%s: %s: owned by the API %v, error %v", key, path, owned, err)
+			}
 		}
 	}
 }

@@ -23,9 +23,9 @@ func TestExample_HasDefaultValues(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// An explicit [] is the same as an omitted key, except for public_origins.
+	// An explicit [] or {} is the same as an omitted key, except for public_origins.
 	cfg.Tenants[0].PublicOrigins, cfg.Tenants[0].PostFromAnywhere = nil, nil
-	cfg.Tenants[0].CORS = nil // like an explicit {}
+	cfg.Tenants[0].PublicPaths, cfg.Tenants[0].CORS = nil, nil
 	cfg.TrustedProxies, cfg.API.Tokens, cfg.Admin.Hosts, cfg.TLS.Certs = nil, nil, nil, nil
 	if !reflect.DeepEqual(cfg, least) {
 		t.Errorf("got  %+v\nwant %+v", cfg, least)

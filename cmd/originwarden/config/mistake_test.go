@@ -186,6 +186,23 @@ func TestParse_RefusesMistakesInTenants(t *testing.T) {
 		{"upstream with port 0", "- {id: a, upstream: 'http://u:0'}", `c.yaml:2: tenants[0].upstream: "http://u:0" has a port that is not a number from 1 to 65535`},
 		{"upstream with an empty port", "- {id: a, upstream: 'http://u:'}", `c.yaml:2: tenants[0].upstream: "http://u:" has a port that is not a number from 1 to 65535`},
 		{"invalid require_origin", "- {id: a, require_origin: all, " + up + "}", `c.yaml:2: tenants[0].require_origin: "all" is not one of none, websocket, unsafe`},
+		{"public path without a slash", "- {id: a, public_paths: [assets/*], " + up + "}", `c.yaml:2: the path "assets/" does not begin with a slash`},
+		{"public path that is a *", "- {id: a, public_paths: ['*'], " + up + "}", `c.yaml:2: the path "*" has a * that is not its last segment, as in /assets/*`},
+		{"public path with a * after a name", "- {id: a, public_paths: ['/assets*'], " + up + "}", `c.yaml:2: the path "/assets*" has a * that is not its last segment, as in /assets/*`},
+		{"public path with a * inside", "- {id: a, public_paths: ['/*/a', '/a*b', '/a/*/*'], " + up + "}", `c.yaml:2: the path "/*/a" has a * that is not its last segment, as in /assets/*
+c.yaml:2: the path "/a*b" has a * that is not its last segment, as in /assets/*
+c.yaml:2: the path "/a/*/*" has a * that is not its last segment, as in /assets/*`},
+		{"public path that is not clean", "- id: a\n  public_paths: [/ok, /a//b/*]\n  " + up, `c.yaml:3: the path "/a//b/" is not clean: use "/a/b"`},
+		{"public path with dots", "- {id: a, public_paths: [/a/../b, /a..b], " + up + "}", `c.yaml:2: the path "/a/../b" is not clean: use "/b"
+c.yaml:2: the path "/a..b" has two dots, and is never public`},
+		{"public path with a semicolon", "- {id: a, public_paths: ['/a;b'], " + up + "}", `c.yaml:2: the path "/a;b" has a semicolon, and is never public`},
+		{"public path with an escape, a query, a space or a backslash", "- {id: a, public_paths: [/a%20b, '/a?b', '/a b', '/a\\b'], " + up + "}", `c.yaml:2: the path "/a%20b" has invalid or escaped characters
+c.yaml:2: the path "/a?b" has invalid or escaped characters
+c.yaml:2: the path "/a b" has invalid or escaped characters
+c.yaml:2: the path "/a\\b" has invalid or escaped characters`},
+		{"public path of the API", "- {id: a, public_paths: [/api/v1/web-integrations/*], " + up + "}", `c.yaml:2: the path "/api/v1/web-integrations/" belongs to the API`},
+		{"public path that is no string", "- {id: a, public_paths: [1], " + up + "}", `c.yaml:2: tenants[0].public_paths[0] must be a string, not "1"`},
+		{"too many public paths", "- {id: a, public_paths: [" + strings.Repeat("/a, ", 101) + "], " + up + "}", `c.yaml:2: tenants[0].public_paths has more than 100 paths`},
 		{"cors of a tenant", "- {id: a, " + up + ", cors: {max_age: 1500ms, methods: ['*'], request_headers: ['a b'], expose_headers: ['']}}", `c.yaml:2: tenants[0].cors.max_age is not whole seconds
 c.yaml:2: "*" is not the name of a method
 c.yaml:2: "a b" is not the name of a header

@@ -26,6 +26,7 @@ func (c *checker) checkTenants() {
 		for j, p := range t.PostFromAnywhere {
 			c.checkExemptPath(elementPath(at+".post_from_anywhere", j), p)
 		}
+		c.checkPublicPaths(at+".public_paths", t.PublicPaths)
 	}
 }
 
@@ -78,6 +79,28 @@ func (c *checker) checkExemptPath(at, p string) {
 		c.reportAt(at, "the path %.80q has invalid or escaped characters", p)
 	case isAPIPath(p):
 		c.reportAt(at, "the path %.80q belongs to the API", p)
+	}
+}
+
+// maxPublicPaths is how many paths a request is compared with.
+const maxPublicPaths = 100
+
+func (c *checker) checkPublicPaths(at string, paths []string) {
+	if len(paths) > maxPublicPaths {
+		c.reportAt(at, "%s has more than %d paths", at, maxPublicPaths)
+	}
+	for i, p := range paths {
+		whole, isPrefix := strings.CutSuffix(p, "*")
+		switch {
+		case strings.Contains(whole, "*") || isPrefix && !strings.HasSuffix(whole, "/"):
+			c.reportAt(elementPath(at, i), "the path %.80q has a * that is not its last segment, as in /assets/*", p)
+		case strings.Contains(whole, ";"):
+			c.reportAt(elementPath(at, i), "the path %.80q has a semicolon, and is never public", p)
+		case strings.Contains(path.Clean(whole), ".."):
+			c.reportAt(elementPath(at, i), "the path %.80q has two dots, and is never public", p)
+		default:
+			c.checkExemptPath(elementPath(at, i), whole)
+		}
 	}
 }
 

@@ -125,6 +125,7 @@ func policyOf(cfg *config.Config, t *config.Tenant, cors config.CORS, port strin
 		PublicOrigins:    t.PublicOriginsAt(scheme, port),
 		RequireOrigin:    origins.Requirement(t.RequireOrigin),
 		PostFromAnywhere: t.PostFromAnywhere,
+		PublicPaths:      t.PublicPaths,
 		Methods:          cors.Methods,
 		RequestHeaders:   cors.RequestHeaders,
 	}
