@@ -97,6 +97,7 @@ func TestGateway_RespondsToPreflights(t *testing.T) {
 			"Access-Control-Allow-Credentials: true",
 			"Access-Control-Allow-Methods: GET, HEAD, POST, PUT",
 			"Access-Control-Allow-Origin: " + origin,
+			"Access-Control-Expose-Headers: " + expose,
 			"Access-Control-Max-Age: 600",
 			"Vary: Origin, Access-Control-Request-Method, Access-Control-Request-Headers",
 		}, lines...)

@@ -103,7 +103,7 @@ func (r publicPathRow) cors() []string {
 }
 
 func (r publicPathRow) preflightCORS() []string {
-	lines := []string{"Access-Control-Max-Age: 600", "Vary: Origin, Access-Control-Request-Method, Access-Control-Request-Headers"}
+	lines := []string{"Access-Control-Expose-Headers: " + expose, "Access-Control-Max-Age: 600", "Vary: Origin, Access-Control-Request-Method, Access-Control-Request-Headers"}
 	if r.reason == "path_public" {
 		lines = append(lines, "Access-Control-Allow-Methods: GET, HEAD", "Access-Control-Allow-Origin: *")
 	} else {

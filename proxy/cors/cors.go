@@ -70,42 +70,36 @@ var (
 )
 
 // AppendPreflight appends the fields of the response to an allowed preflight (Fetch,
-// section 3.3.4) of an origin: the value of Origin, as the only one. The answer is Shared
-// or Public. requested are the lines of Access-Control-Request-Headers. It lists these
-// headers by name, because "*" means nothing to a credentialed request, and never means
-// Authorization.
+// section 3.3.4): those of AppendResponse, and what the actual request may have. requested
+// are the lines of Access-Control-Request-Headers. It lists these headers by name, because
+// "*" means nothing to a credentialed request, and never means Authorization. Browsers do
+// not read the exposed headers here, but the conformance tests of the Gateway API do.
 func (p *Policy) AppendPreflight(all []Field, answer Answer, origin, requested []string) []Field {
-	all = p.appendOrigin(all, answer, origin)
 	methods := p.methods
 	if answer == Public {
 		methods = publicMethods
 	}
-	all = append(all, Field{"Access-Control-Allow-Methods", methods})
+	all = append(p.AppendResponse(all, answer, origin), Field{"Access-Control-Allow-Methods", methods})
 	if names := requestedHeaders(requested); names != "" {
 		all = append(all, Field{"Access-Control-Allow-Headers", []string{names}})
 	}
 	return append(all, Field{"Access-Control-Max-Age", p.maxAge}, Field{"Vary", varyPreflight})
 }
 
-// AppendResponse appends the CORS headers of a response to an actual request, by an
-// answer and an origin as AppendPreflight has them.
+// AppendResponse appends the CORS headers of a response to an actual request. The answer
+// is Shared or Public; origin is the value of Origin, as the only one. It echoes the bytes
+// of the origin, because browsers compare bytes (Fetch, section 3.3.3).
 func (p *Policy) AppendResponse(all []Field, answer Answer, origin []string) []Field {
-	all = p.appendOrigin(all, answer, origin)
+	if answer == Public {
+		all = append(all, Field{"Access-Control-Allow-Origin", anyOrigin})
+	} else {
+		all = append(all, Field{"Access-Control-Allow-Origin", origin[:1:1]})
+		if p.credentials != nil {
+			all = append(all, Field{"Access-Control-Allow-Credentials", p.credentials})
+		}
+	}
 	if p.expose != nil {
 		all = append(all, Field{"Access-Control-Expose-Headers", p.expose})
-	}
-	return all
-}
-
-// appendOrigin echoes the bytes of the origin, because browsers compare bytes (Fetch,
-// section 3.3.3). What any origin may read has no credentials.
-func (p *Policy) appendOrigin(all []Field, answer Answer, origin []string) []Field {
-	if answer == Public {
-		return append(all, Field{"Access-Control-Allow-Origin", anyOrigin})
-	}
-	all = append(all, Field{"Access-Control-Allow-Origin", origin[:1:1]})
-	if p.credentials != nil {
-		all = append(all, Field{"Access-Control-Allow-Credentials", p.credentials})
 	}
 	return all
 }
