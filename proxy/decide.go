@@ -57,7 +57,7 @@ func (x *exchange) admit() *problem.Problem {
 	switch {
 	case !ok:
 		return problem.UpgradeRefused
-	case !x.in.HasValidTarget():
+	case !x.in.HasValidTarget(), x.tenant.prefix != "" && x.in.Target().MayLeaveRoot():
 		return problem.BadTarget
 	}
 	x.API = x.tenant.isAPIPath(x.Path)

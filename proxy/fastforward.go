@@ -54,9 +54,9 @@ func (x *fastExchange) appendRequest(out []byte) []byte {
 	head := &x.request.Head
 	out = append(out, head.Method...)
 	out = append(out, ' ')
-	out = append(out, head.Target...)
+	out = append(append(out, x.tenant.prefix...), head.Target...)
 	out = append(out, " HTTP/1.1\r\n"...)
-	out = fastlane.AppendField(out, "Host", head.Host)
+	out = fastlane.AppendField(out, "Host", x.hostForTenant())
 	trusted := x.settings.trusted.Contains(x.in.Peer)
 	for _, f := range head.Fields {
 		if !x.isReplaced(http.CanonicalHeaderKey(f.Name), trusted) {

@@ -41,7 +41,7 @@ type tenantTransport struct{}
 // RoundTrip implements http.RoundTripper.
 func (tenantTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	x := exchangeOf(r.Context())
-	sent := &http1.Call{Request: r, Target: x.in.Target().OriginForm(), Session: x.upstreamSession(), BeforeWait: x.response.flushPending}
+	sent := &http1.Call{Request: r, Target: x.targetForTenant().OriginForm(), Session: x.upstreamSession(), BeforeWait: x.response.flushPending}
 	res, err := x.tenant.upstream.Do(sent, x.Kind == origins.WebSocket)
 	x.spelling = sent.Spelling
 	return res, err
@@ -56,13 +56,13 @@ func (x *referenceExchange) forwardToTenant(r *http.Request) {
 	fields.LimitTrailers(x.response.Header(), x.cors != cors.Kept)
 }
 
-// rewriteRequest makes the request that the tenant gets: with the client's Host,
-// path and query byte for byte, its Origin even if Connection names that, and our
-// fields about the client.
+// rewriteRequest makes the request that the tenant gets: with the client's path and
+// query byte for byte, its Origin even if Connection names that, and our fields about
+// the client.
 func rewriteRequest(p *httputil.ProxyRequest) {
 	x := exchangeOf(p.In.Context())
-	p.Out.URL.Scheme, p.Out.URL.Host = x.tenant.Upstream.Scheme, x.tenant.Upstream.Host
-	x.in.Target().SetURL(p.Out, p.In.URL)
+	p.Out.Host = x.hostForTenant()
+	x.targetForTenant().SetURL(p.Out, p.In.URL)
 	p.Out.Trailer = nil // trailers would bypass the checks of the header
 
 	header := p.Out.Header

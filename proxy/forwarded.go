@@ -1,9 +1,11 @@
 package proxy
 
 import (
+	"cmp"
 	"strings"
 
 	"originwarden/proxy/fields"
+	"originwarden/proxy/request"
 )
 
 // addedFields returns the fields that the gateway adds to a request to a tenant, in
@@ -17,6 +19,12 @@ func (x *exchange) addedFields(room []field) []field {
 		field{Name: fields.Loop, Values: x.tenant.mark.After(x.in.Fields.Values(fields.Loop))},
 	)
 }
+
+// hostForTenant returns the Host that the tenant gets.
+func (x *exchange) hostForTenant() string { return cmp.Or(x.tenant.host, x.in.Host) }
+
+// targetForTenant returns the target that the tenant gets.
+func (x *exchange) targetForTenant() request.Target { return x.in.Target().Below(x.tenant.prefix) }
 
 // forwardedFor returns the addresses that the request came by. It keeps the
 // X-Forwarded-For of a trusted proxy only.

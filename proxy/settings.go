@@ -17,8 +17,8 @@ import (
 type settings struct {
 	Config
 	hosts     hosts
-	upstreams map[upstream.Route]*upstream.Upstream // of all tenants
-	policies  map[*CORS]*cors.Policy                // of all tenants
+	upstreams upstream.Set           // of all tenants
+	policies  map[*CORS]*cors.Policy // of all tenants
 	trusted   clientaddr.Proxies
 	forward   *httputil.ReverseProxy
 }
@@ -28,7 +28,7 @@ type settings struct {
 func compile(cfg Config, previous *settings) (*settings, error) {
 	s := &settings{
 		Config:    cfg,
-		upstreams: map[upstream.Route]*upstream.Upstream{},
+		upstreams: upstream.Set{},
 		policies:  map[*CORS]*cors.Policy{},
 		trusted:   cfg.TrustedProxies,
 		forward:   newForwarder(cfg.ErrorLog),
@@ -45,18 +45,17 @@ func (s *settings) corsOf(t *Tenant) *cors.Policy {
 	return s.policies[config]
 }
 
-// upstreamOf returns the upstream of a tenant. Tenants with the same route share
-// one, and a route keeps that of the previous settings.
-func (s *settings) upstreamOf(t *Tenant, previous *settings) *upstream.Upstream {
+// setUpstream sets where a tenant's requests go. Tenants with the same route share an
+// upstream, and a route keeps that of the previous settings.
+func (s *settings) setUpstream(t *tenant, previous *settings) {
 	to := cmp.Or(t.Upstream, new(url.URL)) // a tenant without an upstream is unreachable
-	route := upstream.Route{Scheme: to.Scheme, Host: to.Host, TLS: t.UpstreamTLS,
-		Connect: s.Timeouts.Connect, Response: s.Timeouts.Response, Idle: s.Timeouts.Idle}
-	known := cmp.Or(s.upstreams[route], previous.upstreams[route])
-	if known == nil {
-		known = upstream.New(route)
+	route := upstream.RouteTo(to)
+	route.TLS = t.UpstreamTLS
+	route.Connect, route.Response, route.Idle = s.Timeouts.Connect, s.Timeouts.Response, s.Timeouts.Idle
+	t.upstream, t.prefix = s.upstreams.Use(route, previous.upstreams), upstream.Prefix(to)
+	if t.HostOfUpstream {
+		t.host = upstream.Host(to)
 	}
-	s.upstreams[route] = known
-	return known
 }
 
 // Reconfigure uses cfg from now on, or returns every mistake in its tenants
@@ -85,11 +84,7 @@ func (g *Gateway) swapSettings(cfg Config) error {
 		return err
 	}
 	g.settings.Store(next)
-	for route, u := range previous.upstreams {
-		if next.upstreams[route] != u {
-			u.Retire()
-		}
-	}
+	previous.upstreams.RetireUnless(next.upstreams)
 	return nil
 }
 

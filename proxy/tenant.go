@@ -21,8 +21,13 @@ type Tenant struct {
 	// may have none, or AnyHost alone: it takes the hosts that no other has, but
 	// without any only loopback names if Config.OnLoopback.
 	Hosts []string
-	// Upstream is where requests are forwarded to: a scheme and a host.
+	// Upstream is where requests are forwarded to: a URL of http, https, or h2c (HTTP/2
+	// without TLS), whose path precedes that of each request; or of unix, whose path is
+	// that of a Unix socket.
 	Upstream *url.URL
+	// HostOfUpstream says that the tenant gets the host of Upstream as Host, not the
+	// client's.
+	HostOfUpstream bool
 	// UpstreamTLS is for an Upstream of https; nil is the system's authorities
 	// and no certificate.
 	UpstreamTLS *tls.Config
@@ -71,6 +76,8 @@ type tenant struct {
 	apiPolicy origins.Policy
 	cors      *cors.Policy
 	upstream  *upstream.Upstream
+	prefix    string // of all paths, or ""
+	host      string // that the tenant gets; "": the client's
 	inFlight  *atomic.Int64
 	mark      fields.Mark // the request was sent to the tenant
 }
@@ -99,7 +106,8 @@ func (s *settings) addTenants(previous *settings) error {
 	var errs []error
 	for i := range s.Tenants {
 		t := newTenant(&s.Tenants[i], previous.hosts.byID[s.Tenants[i].ID])
-		t.cors, t.upstream = s.corsOf(t.Tenant), s.upstreamOf(t.Tenant, previous)
+		t.cors = s.corsOf(t.Tenant)
+		s.setUpstream(t, previous)
 		errs = append(errs, s.hosts.add(t)...)
 	}
 	return errors.Join(errs...)

@@ -42,7 +42,7 @@ func allowedImports() map[string][]string {
 		"proxy/fields":     {"golang.org/x/net/http/httpguts"},
 		"proxy/problem":    {"envelope", "origins"},
 		"proxy/request":    {"envelope/clientaddr", "origins", "golang.org/x/net/http/httpguts"},
-		"proxy/upstream":   {"proxy/fields", "proxy/http1"},
+		"proxy/upstream":   {"proxy/fields", "proxy/http1", "proxy/upstream/dial"},
 		"proxy/tunnel":     {"origins", "proxy/socket"},
 		"proxy/http1":      {"proxy/fields", "proxy/socket", "golang.org/x/net/http/httpguts"},
 		"proxy/socket":     {},
@@ -63,6 +63,8 @@ func allowedImports() map[string][]string {
 		"store/etcd/schema":     {"store", "origins", "go.etcd.io/etcd/api/v3", "go.etcd.io/etcd/client/v3"},
 
 		"store/sqlite/sqlitefile": {"modernc.org/sqlite", "github.com/gofrs/flock"},
+
+		"proxy/upstream/dial": {},
 
 		"cmd/originwarden/atomicfile": {},
 

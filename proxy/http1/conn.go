@@ -61,8 +61,11 @@ func (c *conn) read(p []byte) (int, error) {
 }
 
 func (c *conn) isPlain() bool {
-	_, ok := c.Conn.(*net.TCPConn)
-	return ok
+	switch c.Conn.(type) {
+	case *net.TCPConn, *net.UnixConn:
+		return true
+	}
+	return false
 }
 
 // watchInterval is how long the server is silent until watch is called.

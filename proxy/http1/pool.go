@@ -28,7 +28,6 @@ type Config struct {
 type Pool struct {
 	config Config
 	idle   idleConns
-	outage outage
 }
 
 // New returns a Pool without connections. Call Retire when it is no longer needed.
@@ -94,7 +93,7 @@ const maxAttempts = 3
 //
 // A request is sent again when its connection is lost before the response begins,
 // if nothing of it was sent, or if it is safe (RFC 9110, section 9.2.1) and has
-// no body. A server that refuses the connection is tried for up to a second.
+// no body.
 //
 // The error is that of Context if that has ended, of Upload if it cannot be read, of
 // Watch, or of Informational; a *ProtocolError; one with a Timeout method that returns
@@ -125,7 +124,11 @@ func (p *Pool) connectionFor(out *Outgoing, newOnly bool) (*conn, error) {
 			return c, nil
 		}
 	}
-	return p.dial(out.Context)
+	raw, err := p.config.Dial(out.Context)
+	if err != nil {
+		return nil, err
+	}
+	return p.newConn(raw), nil
 }
 
 // CloseIdle closes the connections that no request uses, except those of Sessions.

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -163,45 +162,6 @@ func TestPool_SendsUnsafeRequestOnRecentlyUsedConnectionOnly(t *testing.T) {
 			}
 			if (dialled == 1) != row.reused {
 				t.Errorf("%+v: dialled %d connections", row, dialled)
-			}
-		})
-	}
-}
-
-// The first request waits a second for a server that refuses connections, as one that
-// is starting does.
-func TestPool_RetriesRefusedConnectionForOneSecond(t *testing.T) {
-	refused := &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
-	for _, row := range []struct {
-		rule string
-		down time.Duration
-		err  error
-		ok   bool
-		took time.Duration // upper limit
-	}{
-		{"server starts", 500 * time.Millisecond, refused, true, 700 * time.Millisecond},
-		{"server does not start", time.Hour, refused, false, 1200 * time.Millisecond},
-		{"host unreachable", time.Hour, &net.OpError{Op: "dial", Err: syscall.EHOSTUNREACH}, false, 0},
-	} {
-		synctest.Test(t, func(t *testing.T) {
-			start := time.Now()
-			u := http1.New(http1.Config{Dial: func(context.Context) (net.Conn, error) {
-				if time.Since(start) < row.down {
-					return nil, row.err
-				}
-				client, peer := net.Pipe()
-				go respondWith(ok)(0, peer, bufio.NewReader(peer))
-				return client, nil
-			}})
-			defer u.Retire()
-			got := do(u, &http1.Call{Request: newRequest(t, "POST", "body")})
-			if took := time.Since(start); (got.err == nil) != row.ok || took > row.took {
-				t.Errorf("%s: error %v after %v, want at most %v", row.rule, got.err, took, row.took)
-			}
-			if next := time.Now(); !row.ok {
-				if get(t, u); time.Since(next) != 0 {
-					t.Errorf("%s: next request waited %v, want none", row.rule, time.Since(next))
-				}
 			}
 		})
 	}

@@ -1,6 +1,7 @@
 package request
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"strings"
@@ -33,6 +34,55 @@ func (t Target) OriginForm() string {
 		return "/" + t.Query
 	}
 	return t.Path + t.Query
+}
+
+// Below returns the target below a prefix, which is "" or a path without a slash at its
+// end. The client's bytes follow as they are.
+func (t Target) Below(prefix string) Target {
+	if prefix == "" {
+		return t
+	}
+	return Target{prefix + cmp.Or(t.Path, "/"), t.Query}
+}
+
+// MayLeaveRoot reports whether a server might find that the path leads above its root,
+// and so out of the prefix that Below puts before it. Servers differ in what they decode
+// before they resolve "..", whether slashes in a row are one, and what a semicolon begins;
+// Windows ignores dots and spaces at the end of a name.
+func (t Target) MayLeaveRoot() bool {
+	if !strings.Contains(t.Path, "..") && !strings.Contains(t.Path, "%") {
+		return false
+	}
+	depth := 0
+	for segment := range strings.SplitSeq(t.Path, "/") {
+		if depth += leastDescent(segment); depth < 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// leastDescent returns how many levels deeper a path segment leads at least, whichever
+// way a server reads it; each ".." leads one level up.
+func leastDescent(segment string) (levels int) {
+	decoded, err := url.PathUnescape(segment)
+	if err != nil {
+		decoded = segment
+	}
+	named := false
+	for part := range strings.FieldsFuncSeq(decoded, func(c rune) bool { return c == '/' || c == '\\' }) {
+		switch name, _, _ := strings.Cut(part, ";"); {
+		case name == "", name == ".":
+		case strings.Trim(name, ". ") == "":
+			levels--
+		default:
+			named = true
+		}
+	}
+	if named && levels == 0 {
+		return 1
+	}
+	return levels
 }
 
 // HasValidTarget reports whether the target is the path of a host, and can be

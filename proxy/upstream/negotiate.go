@@ -32,9 +32,13 @@ var (
 const maxNegotiations = 3
 
 // Do sends the request of call, by HTTP/1.1 if onlyHTTP1, and returns the response like
-// http1.Pool.Do. Requests that authenticate their connection, and all later
-// ones of an upstream that asks for that, are sent by HTTP/1.1 too.
+// http1.Pool.Do. Over TLS, requests that authenticate their connection, and all later
+// ones of an upstream that asks for that, are sent by HTTP/1.1 too. For HTTP/2 it sets scheme
+// and host of the request's URL.
 func (u *Upstream) Do(call *http1.Call, onlyHTTP1 bool) (res *http.Response, err error) {
+	if u.tls == nil {
+		return u.doUnencrypted(call, onlyHTTP1)
+	}
 	onlyHTTP1 = onlyHTTP1 || fields.Authenticates(call.Request.Header)
 	for range maxNegotiations {
 		switch speaks := u.speaks.Load(); {
@@ -56,14 +60,21 @@ func (u *Upstream) Do(call *http1.Call, onlyHTTP1 bool) (res *http.Response, err
 type onlyHTTP1Key struct{}
 
 func (u *Upstream) doOnlyHTTP1(call *http1.Call) (*http.Response, error) {
-	if u.tls != nil {
-		call.Request = call.Request.WithContext(context.WithValue(call.Request.Context(), onlyHTTP1Key{}, true))
-	}
+	call.Request = call.Request.WithContext(context.WithValue(call.Request.Context(), onlyHTTP1Key{}, true))
 	return u.http1.Do(call)
+}
+
+// doUnencrypted uses the protocol of the scheme: nothing is negotiated.
+func (u *Upstream) doUnencrypted(call *http1.Call, onlyHTTP1 bool) (*http.Response, error) {
+	if u.http2 == nil || onlyHTTP1 {
+		return u.http1.Do(call)
+	}
+	return u.doHTTP2(call)
 }
 
 func (u *Upstream) doHTTP2(call *http1.Call) (*http.Response, error) {
 	r := call.Request
+	r.URL.Scheme, r.URL.Host = u.base.Scheme, u.base.Host
 	if r.Body != nil { // http.Transport would close it where it cannot connect
 		r = r.WithContext(r.Context())
 		r.Body = io.NopCloser(r.Body)
@@ -97,7 +108,7 @@ func (b waitingBody) Read(p []byte) (int, error) {
 // that.
 func (u *Upstream) dial(ctx context.Context) (net.Conn, error) {
 	if u.tls == nil {
-		return u.dialer.DialContext(ctx, "tcp", u.address)
+		return u.dialer.Dial(ctx)
 	}
 	offered := []string{"h2", "http/1.1"}
 	if ctx.Value(onlyHTTP1Key{}) != nil {
@@ -169,7 +180,7 @@ func (u *Upstream) dialHTTP2(ctx context.Context, _, _ string) (net.Conn, error)
 }
 
 func (u *Upstream) dialTLS(ctx context.Context, offered []string) (*tls.Conn, error) {
-	raw, err := u.dialer.DialContext(ctx, "tcp", u.address)
+	raw, err := u.dialer.Dial(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -188,11 +199,15 @@ func (u *Upstream) dialTLS(ctx context.Context, offered []string) (*tls.Conn, er
 	return conn, nil
 }
 
+// newHTTP2 returns the transport for HTTP/2, over TLS or, with prior knowledge, without
+// it (RFC 9113, section 3.3). It does not speak HTTP/1.
 func (u *Upstream) newHTTP2(r Route) *http.Transport {
 	protocols := new(http.Protocols)
-	protocols.SetHTTP2(true)
+	protocols.SetHTTP2(u.tls != nil)
+	protocols.SetUnencryptedHTTP2(u.tls == nil)
 	return &http.Transport{
 		DialTLSContext:         u.dialHTTP2,
+		DialContext:            func(ctx context.Context, _, _ string) (net.Conn, error) { return u.dialer.Dial(ctx) },
 		Protocols:              protocols,
 		ResponseHeaderTimeout:  r.Response,
 		IdleConnTimeout:        r.Idle,

@@ -1,60 +1,49 @@
-// Package upstream sends requests to the servers of tenants: by HTTP/1.1, or by
-// HTTP/2 where TLS has agreed on it. It keeps the tenant's bytes (no compression
-// of its own), ignores the proxy settings of the environment, and names why a request
-// failed.
+// Package upstream sends requests to the servers of tenants: by HTTP/1.1, also over Unix
+// sockets, or by HTTP/2 where TLS has agreed on it or the URL says so. It keeps the
+// tenant's bytes (no compression of its own), ignores the proxy settings of the
+// environment, and names why a request failed.
 package upstream
 
 import (
 	"cmp"
 	"crypto/tls"
-	"net"
 	"net/http"
 	"net/url"
 	"sync/atomic"
-	"time"
 
 	"originwarden/proxy/http1"
+	"originwarden/proxy/upstream/dial"
 )
-
-// Route identifies an Upstream. It is comparable.
-type Route struct {
-	Scheme, Host string // http or https, and a host with or without a port
-	// TLS is for https; nil is the system's authorities and no certificate.
-	TLS *tls.Config
-
-	Connect  time.Duration // for connecting; 0 is no limit, here and below
-	Response time.Duration // from the request's last byte to the response's header
-	Idle     time.Duration // a connection kept for the next request
-}
 
 // Upstream is the server of a Route, with the connections to it. It may be used
 // concurrently.
 type Upstream struct {
 	http1   *http1.Pool
-	http2   *http.Transport // nil without TLS
+	http2   *http.Transport // nil for http and unix
 	retired atomic.Bool     // other requests use another Upstream
 
-	dialer  net.Dialer
-	address string
-	tls     *tls.Config                // nil without TLS
-	speaks  atomic.Int32               // with TLS: what was agreed on last
-	unused  atomic.Pointer[unusedConn] // speaks HTTP/2; or nil
+	dialer dial.Dialer
+	base   url.URL                    // of HTTP/2 requests: http or https, and the host
+	tls    *tls.Config                // nil without TLS
+	speaks atomic.Int32               // with TLS: what was agreed on last
+	unused atomic.Pointer[unusedConn] // speaks HTTP/2; or nil
 }
 
 // New returns an Upstream without connections.
 func New(r Route) *Upstream {
-	u := &Upstream{dialer: net.Dialer{Timeout: r.Connect, KeepAlive: 30 * time.Second}}
+	u := &Upstream{base: url.URL{Scheme: "http", Host: r.Address}}
+	r.configure(&u.dialer)
 	u.http1 = http1.New(http1.Config{Dial: u.dial, Response: r.Response, Idle: r.Idle})
-	to := url.URL{Host: r.Host}
-	if r.Scheme != "https" {
-		u.address = net.JoinHostPort(to.Hostname(), cmp.Or(to.Port(), "80"))
-		return u
+	switch r.Scheme {
+	case "h2c":
+		u.http2 = u.newHTTP2(r)
+	case "https":
+		u.tls = cmp.Or(r.TLS, new(tls.Config)).Clone()
+		u.tls.ServerName = cmp.Or(u.tls.ServerName, u.dialer.Host)
+		u.tls.ClientSessionCache = tls.NewLRUClientSessionCache(0)
+		u.base.Scheme = "https"
+		u.http2 = u.newHTTP2(r)
 	}
-	u.address = net.JoinHostPort(to.Hostname(), cmp.Or(to.Port(), "443"))
-	u.tls = cmp.Or(r.TLS, new(tls.Config)).Clone()
-	u.tls.ServerName = cmp.Or(u.tls.ServerName, to.Hostname())
-	u.tls.ClientSessionCache = tls.NewLRUClientSessionCache(0)
-	u.http2 = u.newHTTP2(r)
 	return u
 }
 
@@ -80,9 +69,9 @@ func (u *Upstream) Release() {
 	}
 }
 
-// Plain returns the connections of an upstream without TLS, or nil.
+// Plain returns the connections of an upstream that speaks HTTP/1.1 without TLS, or nil.
 func (u *Upstream) Plain() *http1.Pool {
-	if u.tls != nil {
+	if u.http2 != nil {
 		return nil
 	}
 	return u.http1

@@ -1,4 +1,4 @@
-package http1
+package dial
 
 import (
 	"context"
@@ -12,6 +12,12 @@ const (
 	retryRefusedFor = time.Second // how long to retry a server that refuses connections
 	refusedPause    = 10 * time.Millisecond
 )
+
+// isRefused reports whether err says that nothing accepts connections. A Unix socket
+// that is missing belongs to a server that has stopped, or has not started yet.
+func isRefused(err error) bool {
+	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ENOENT)
+}
 
 // outage records since when a server refuses connections. Only requests in its first
 // second wait.
@@ -30,21 +36,6 @@ func (o *outage) mayRetry() bool {
 func (o *outage) end() {
 	if o.since.Load() != 0 {
 		o.since.Store(0)
-	}
-}
-
-// dial opens a connection. It retries a server that refuses it, as a server that
-// starts does for a moment: nothing was sent to it yet.
-func (p *Pool) dial(ctx context.Context) (*conn, error) {
-	for pause := refusedPause; ; pause *= 2 {
-		raw, err := p.config.Dial(ctx)
-		if err == nil {
-			p.outage.end()
-			return p.newConn(raw), nil
-		}
-		if !errors.Is(err, syscall.ECONNREFUSED) || !p.outage.mayRetry() || !sleep(ctx, min(pause, retryRefusedFor/10)) {
-			return nil, err
-		}
 	}
 }
 
