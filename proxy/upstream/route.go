@@ -2,8 +2,10 @@ package upstream
 
 import (
 	"cmp"
+	"context"
 	"crypto/tls"
 	"net"
+	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -64,6 +66,38 @@ func defaultPort(scheme string) string {
 		return "443"
 	}
 	return "80"
+}
+
+// BaseURL returns the URL of http or https to which the path of a request to u is
+// appended. It leads to a Unix socket only by NewTransport.
+func BaseURL(u *url.URL) string {
+	scheme, authority := "http", u.Host
+	switch u.Scheme {
+	case "https":
+		scheme = "https"
+	case "unix":
+		authority = Host(u)
+	}
+	return (&url.URL{Scheme: scheme, Host: authority}).String() + Prefix(u)
+}
+
+// NewTransport returns a transport of net/http that connects to the route whatever the
+// host of a request is, for the gateway's own requests: nothing is retried.
+func (r Route) NewTransport() *http.Transport {
+	dialer := new(dial.Dialer)
+	r.configure(dialer)
+	t := &http.Transport{
+		DialContext:            func(ctx context.Context, _, _ string) (net.Conn, error) { return dialer.DialOnce(ctx) },
+		TLSClientConfig:        r.TLS,
+		ForceAttemptHTTP2:      r.TLS == nil,
+		MaxResponseHeaderBytes: 64 << 10,
+		DisableCompression:     true,
+	}
+	if r.Scheme == "h2c" {
+		t.Protocols = new(http.Protocols)
+		t.Protocols.SetUnencryptedHTTP2(true)
+	}
+	return t
 }
 
 // configure sets the address and the limit of a Dialer.

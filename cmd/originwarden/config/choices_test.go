@@ -16,6 +16,7 @@ func TestChoices_UnmarshalText(t *testing.T) {
 		"websocket": config.Requirement(origins.RequireWebSocket), "unsafe": config.Requirement(origins.RequireUnsafe)})
 	testChoices(t, map[string]config.Role{"reader": config.RoleReader, "admin": config.RoleAdmin})
 	testChoices(t, map[string]config.Creation{"auto": config.CreateAuto, "never": config.CreateNever})
+	testChoices(t, map[string]config.HostSource{"client": config.HostOfClient, "upstream": config.HostOfUpstream})
 	testChoices(t, map[string]config.Level{"debug": config.Level(zapcore.DebugLevel), "info": config.Level(zapcore.InfoLevel),
 		"warn": config.Level(zapcore.WarnLevel), "error": config.Level(zapcore.ErrorLevel)})
 	testChoices(t, map[string]config.Format{"json": config.JSON, "console": config.Console, "auto": config.Auto})

@@ -41,6 +41,7 @@ type Tenant struct {
 	// PublicOrigins are in canonical form; if nil, see PublicOriginsAt.
 	PublicOrigins []string    `yaml:"public_origins"`
 	Upstream      UpstreamURL `yaml:"upstream"`
+	UpstreamHost  HostSource  `yaml:"upstream_host"`
 	Mode          Mode        `yaml:"mode"`
 	// RequireOrigin says which requests are refused without an Origin.
 	RequireOrigin    Requirement   `yaml:"require_origin"`

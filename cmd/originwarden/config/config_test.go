@@ -47,7 +47,8 @@ tenants:
   - id: acme
     hosts: [ACME.example.com, bücher.example., "[::1]"]
     public_origins: ["https://Acme.example.com:443/"]
-    upstream: https://up.example:8443/
+    upstream: https://up.example:8443/base/
+    upstream_host: upstream
     mode: headers
     require_origin: unsafe
     api: false
@@ -78,7 +79,8 @@ tracing: {otlp: 'https://collector:4318/', sample: 0.25}
 		Tenants: []config.Tenant{{
 			ID: "acme", Hosts: []string{"acme.example.com", "xn--bcher-kva.example", "::1"},
 			PublicOrigins: []string{"https://acme.example.com"}, Upstream: cfg.Tenants[0].Upstream,
-			Mode: config.Headers, RequireOrigin: config.Requirement(origins.RequireUnsafe),
+			UpstreamHost: config.HostOfUpstream,
+			Mode:         config.Headers, RequireOrigin: config.Requirement(origins.RequireUnsafe),
 			PostFromAnywhere: []string{"/login/callback", "/a/"},
 			PublicPaths:      []string{"/.well-known/jwks.json", "/assets/*", "/*"},
 			Debug:            true, UpstreamTLS: config.UpstreamTLS{ServerName: "tenant.internal"},
@@ -108,7 +110,7 @@ tracing: {otlp: 'https://collector:4318/', sample: 0.25}
 	if got := cfg.Tracing.OTLP.String(); got != "https://collector:4318" {
 		t.Errorf("collector %s", got)
 	}
-	if got := cfg.Tenants[0].Upstream.String(); got != "https://up.example:8443" {
+	if got := cfg.Tenants[0].Upstream.String(); got != "https://up.example:8443/base" {
 		t.Errorf("upstream %s", got)
 	}
 	if got := []string{cfg.TrustedProxies[0].String(), cfg.TrustedProxies[1].String()}; !slices.Equal(got, []string{"10.0.0.0/8", "2001:db8::/32"}) {
@@ -255,4 +257,24 @@ func parseMistakes(t *testing.T, text string, flags ...config.Flag) []string {
 		t.Errorf("error of type %T, want config.Mistakes", err)
 	}
 	return strings.Split(err.Error(), "\n")
+}
+
+func TestParse_ReadsUpstreams(t *testing.T) {
+	for text, want := range map[string]string{
+		"http://up.example":           "http://up.example",
+		"http://up.example/":          "http://up.example",
+		"http://up.example/base":      "http://up.example/base",
+		"http://up.example/base/":     "http://up.example/base",
+		"https://up.example:8443/a/b": "https://up.example:8443/a/b",
+		"http://[::1]:3000/~a;v=1":    "http://[::1]:3000/~a;v=1",
+		"h2c://127.0.0.1:50051":       "h2c://127.0.0.1:50051",
+		"h2c://grpc.internal/base":    "h2c://grpc.internal/base",
+		"unix:/run/app.sock":          "unix:/run/app.sock",
+		"unix:///run/app.sock":        "unix:/run/app.sock",
+	} {
+		cfg := parse(t, "tenants: [{id: a, upstream: '"+text+"'}]")
+		if got := cfg.Tenants[0].Upstream.String(); got != want {
+			t.Errorf("%s is read as %s, want %s", text, got, want)
+		}
+	}
 }

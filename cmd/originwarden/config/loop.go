@@ -15,7 +15,7 @@ func (c *checker) checkLoops() {
 		if t.Upstream.URL == nil {
 			continue
 		}
-		port := cmp.Or(t.Upstream.Port(), map[string]string{"http": "80", "https": "443"}[t.Upstream.Scheme])
+		port := cmp.Or(t.Upstream.Port(), map[string]string{"http": "80", "h2c": "80", "https": "443"}[t.Upstream.Scheme])
 		for _, own := range []struct{ key, address string }{{"listen", c.Listen}, {"admin.listen", c.Admin.Listen}} {
 			host, ownPort, err := net.SplitHostPort(own.address)
 			if err != nil || port != ownPort || !reachesListener(t.Upstream.Hostname(), host) {

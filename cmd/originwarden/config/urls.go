@@ -10,23 +10,6 @@ import (
 	"strings"
 )
 
-// UpstreamURL is the scheme and host of a tenant's upstream.
-type UpstreamURL struct{ *url.URL }
-
-// UnmarshalText implements encoding.TextUnmarshaler. A path would be ignored, so
-// it is refused.
-func (u *UpstreamURL) UnmarshalText(text []byte) error {
-	parsed, err := parseURL(text, "http://127.0.0.1:3000", "http", "https")
-	if err != nil {
-		return err
-	}
-	if parsed.Path != "" {
-		return errors.New("the URL has a path: requests keep their own")
-	}
-	u.URL = parsed
-	return nil
-}
-
 // Collector is the URL of an OTLP collector. The zero Collector means that there is
 // none.
 type Collector struct{ *url.URL }

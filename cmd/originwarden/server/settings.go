@@ -98,6 +98,8 @@ func (s *Server) proxyTenants(cfg *config.Config, upstreamTLS credentials.Upstre
 			Policy:      policyOf(cfg, t, cors, port),
 			CORS:        own[t.CORS],
 			Debug:       t.Debug,
+
+			HostOfUpstream: t.UpstreamHost == config.HostOfUpstream,
 		}
 		if t.API {
 			tenants[i].API, tenants[i].IsAPIPath = s.api.Tenant(t.ID), api.Owns

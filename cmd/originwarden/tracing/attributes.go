@@ -2,6 +2,7 @@ package tracing
 
 import (
 	"context"
+	"net/url"
 	"strconv"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -17,22 +18,32 @@ import (
 
 // upstreamAddress is the address in a client span.
 type upstreamAddress struct {
-	base       string // scheme and host
+	base       string // of URLs: the scheme, the host and the prefix
 	attributes []attribute.KeyValue
 }
 
 func upstreamAddresses(cfg *config.Config) map[string]upstreamAddress {
 	all := make(map[string]upstreamAddress, len(cfg.Tenants))
 	for i := range cfg.Tenants {
-		u := cfg.Tenants[i].Upstream.URL
-		port, err := strconv.Atoi(u.Port())
-		if err != nil {
-			port = map[string]int{"http": 80, "https": 443}[u.Scheme]
-		}
-		all[cfg.Tenants[i].ID] = upstreamAddress{u.String(), []attribute.KeyValue{
-			semconv.ServerAddress(u.Hostname()), semconv.ServerPort(port)}}
+		all[cfg.Tenants[i].ID] = addressOf(*cfg.Tenants[i].Upstream.URL)
 	}
 	return all
+}
+
+// addressOf returns the address of an upstream. A Unix socket has its path as address, no
+// port, and localhost in URLs; HTTP/2 without TLS is http.
+func addressOf(u url.URL) upstreamAddress {
+	if u.Scheme == "unix" {
+		return upstreamAddress{"http://localhost", []attribute.KeyValue{semconv.ServerAddress(u.Path)}}
+	}
+	if u.Scheme == "h2c" {
+		u.Scheme = "http"
+	}
+	port, err := strconv.Atoi(u.Port())
+	if err != nil {
+		port = map[string]int{"http": 80, "https": 443}[u.Scheme]
+	}
+	return upstreamAddress{u.String(), []attribute.KeyValue{semconv.ServerAddress(u.Hostname()), semconv.ServerPort(port)}}
 }
 
 // Observe makes the spans of an exchange. Those of a WebSocket end with its handshake.

@@ -28,16 +28,12 @@ type Dialer struct {
 	outage outage
 }
 
-// Dial opens a connection. If the name has several addresses, it tries the next one when
-// one fails, and also when one is silent for a moment: a dead server is passed over.
-//
-// It retries a server that refuses connections for up to a second, as one that starts
-// does for a moment. Only calls in the first second of an outage wait.
-//
-// The error is a *net.OpError whose Op is dial.
+// Dial opens a connection as DialOnce does, and with its errors. It retries a server that
+// refuses connections for up to a second, as one that starts does for a moment. Only
+// calls in the first second of an outage wait.
 func (d *Dialer) Dial(ctx context.Context) (net.Conn, error) {
 	for pause := refusedPause; ; pause *= 2 {
-		conn, err := d.dialOnce(ctx)
+		conn, err := d.DialOnce(ctx)
 		if err == nil {
 			d.outage.end()
 			return conn, nil
@@ -48,7 +44,10 @@ func (d *Dialer) Dial(ctx context.Context) (net.Conn, error) {
 	}
 }
 
-func (d *Dialer) dialOnce(ctx context.Context) (net.Conn, error) {
+// DialOnce opens a connection. If the name has several addresses, it tries the next one
+// when one fails, and also when one is silent for a moment: a dead server is passed over.
+// The error is a *net.OpError whose Op is dial.
+func (d *Dialer) DialOnce(ctx context.Context) (net.Conn, error) {
 	if d.Timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, d.Timeout)

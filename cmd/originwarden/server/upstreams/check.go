@@ -54,20 +54,23 @@ func (s *state) checkPeriodically(ctx context.Context, t *config.Tenant, tlsOf f
 // newClient returns a client for one tenant. It ignores the proxy settings of the
 // environment.
 func newClient(t *config.Tenant, tlsConfig *tls.Config) *http.Client {
+	route := upstream.RouteTo(t.Upstream.URL)
+	route.TLS, route.Connect = tlsConfig, time.Duration(t.UpstreamCheck.Timeout)
 	return &http.Client{
 		Timeout:       time.Duration(t.UpstreamCheck.Timeout),
-		Transport:     &http.Transport{TLSClientConfig: tlsConfig, MaxResponseHeaderBytes: 64 << 10, DisableCompression: true},
+		Transport:     route.NewTransport(),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
 
 // checkOnce returns why the upstream is not healthy, or "".
 func checkOnce(ctx context.Context, client *http.Client, t *config.Tenant) (cause string) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, t.Upstream.String()+t.UpstreamCheck.Path, nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, upstream.BaseURL(t.Upstream.URL)+t.UpstreamCheck.Path, nil)
 	if err != nil {
 		return "request"
 	}
-	if names := t.NamedHosts(); len(names) > 0 {
+	request.Host = upstream.Host(t.Upstream.URL)
+	if names := t.NamedHosts(); len(names) > 0 && t.UpstreamHost == config.HostOfClient {
 		request.Host = names[0]
 	}
 	request.Header.Set("User-Agent", "originwarden-check")
