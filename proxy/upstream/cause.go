@@ -32,8 +32,13 @@ func CauseOf(ctx context.Context, err error) string {
 		return CauseTimeout
 	case errors.As(err, &dial) && dial.Op == "dial":
 		return causeConnect
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+	case isLoss(err):
 		return causeReset
 	}
 	return causeProtocol
+}
+
+// isLoss reports whether err says that the connection was cut.
+func isLoss(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }

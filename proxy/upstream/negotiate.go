@@ -79,14 +79,16 @@ func (u *Upstream) doHTTP2(call *http1.Call) (*http.Response, error) {
 		r = r.WithContext(r.Context())
 		r.Body = io.NopCloser(r.Body)
 	}
-	res, err := u.http2.RoundTrip(r)
+	res, err := u.sendHTTP2(r)
 	if err != nil {
 		return nil, err
 	}
 	if fields.Authenticates(res.Header) {
 		u.speaks.Store(speaksOnlyHTTP1)
 	}
-	if call.BeforeWait != nil {
+	// What ends with its header, as a gRPC call that fails, is not waited for: it has to
+	// end so at the client too.
+	if call.BeforeWait != nil && res.ContentLength != 0 {
 		res.Body = waitingBody{res.Body, call.BeforeWait}
 	}
 	return res, nil
