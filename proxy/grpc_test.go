@@ -208,6 +208,25 @@ func TestGateway_ForwardsBidirectionalGRPC(t *testing.T) {
 	}
 }
 
+// A stream that is silent in both directions makes no progress.
+func TestGateway_EndsSilentGRPC(t *testing.T) {
+	client, h, _ := newGRPC(t, func(c *proxy.Config) { c.Timeouts.Progress = 200 * time.Millisecond })
+	both, err := client.FullDuplexCall(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	both.Send(&testpb.StreamingOutputCallRequest{})
+	if _, err := both.Recv(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := both.Recv(); status.Code(err) == codes.OK || err == io.EOF {
+		t.Errorf("end of the stream: %v, want an error", err)
+	}
+	if x := h.nextExchange(); x.Limit != "body_progress" {
+		t.Errorf("exchange %+v, want the limit body_progress", x)
+	}
+}
+
 // A call that its client gives up ends at the tenant too.
 func TestGateway_CancelsGRPC(t *testing.T) {
 	client, _, tenant := newGRPC(t)

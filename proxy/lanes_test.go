@@ -33,6 +33,14 @@ func FuzzLanes_Agree(f *testing.F) {
 	})
 }
 
+// The lanes agree about the Host and the target that a tenant gets.
+func TestLanes_AgreeWithPrefix(t *testing.T) {
+	l := newLanes(t, setPrefix("/base"), takeHostOfUpstream)
+	for _, seed := range append(laneSeeds(), request("GET /../x"), request("GET //..;/x"), request("GET /%2e%2e/x", "Origin: "+unlisted)) {
+		l.compare(t, []byte(seed), nil)
+	}
+}
+
 // lanes are two gateways in front of one tenant, one of them without the fast lane.
 type lanes struct {
 	fast, reference *harness
@@ -41,7 +49,7 @@ type lanes struct {
 	received []tenantRequest
 }
 
-func newLanes(t testing.TB) *lanes {
+func newLanes(t testing.TB, changes ...func(*proxy.Config)) *lanes {
 	l := &lanes{}
 	upstream := startTenant(t, l.record)
 	config := func(c *proxy.Config) {
@@ -50,6 +58,7 @@ func newLanes(t testing.TB) *lanes {
 			c.Tenants[i].Policy.PublicPaths = []string{"/public/*"}
 		}
 		c.BodyBytes = 2000
+		with(changes...)(c)
 	}
 	l.fast = newHarness(t, options{lane: "fast", config: config})
 	l.reference = newHarness(t, options{lane: "reference", config: config})

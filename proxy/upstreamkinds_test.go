@@ -154,8 +154,7 @@ func TestGateway_OpensWebSocketsToEachKindOfUpstream(t *testing.T) {
 	}
 }
 
-// A response that is stored over HTTP/2 or a socket ends like one of TCP: streams are
-// passed on piece by piece, with their trailers.
+// A stream is passed on piece by piece, with its trailer.
 func TestGateway_StreamsFromEachKindOfUpstream(t *testing.T) {
 	for _, kind := range upstreamKinds() {
 		for _, protocol := range protocols() {
@@ -270,6 +269,25 @@ func TestGateway_WaitsForSocketOfRestartingTenant(t *testing.T) {
 	}
 }
 
+// A connection that the server has closed is not used, for any method, also over a socket.
+func TestGateway_DetectsClosedSocket(t *testing.T) {
+	path, closed := newSocketPath(t), make(chan bool, 1)
+	serveRaw(t, "unix", path, func(conn net.Conn) {
+		if _, err := readHead(bufio.NewReader(conn)); err == nil {
+			io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+			conn.Close()
+			closed <- true
+		}
+	})
+	h := newHarness(t, options{config: setUpstream("unix:" + path)})
+	for range 5 {
+		if got := h.send(request("POST /", "Content-Length: 0")); got.StatusCode != 200 {
+			t.Errorf("status %d: %s, want 200", got.StatusCode, got.body)
+		}
+		<-closed
+	}
+}
+
 // A server of HTTP/2 that is replaced gets the next request on a new connection, and one
 // that allows few streams gets several connections.
 func TestGateway_KeepsHTTP2ConnectionsWithoutTLS(t *testing.T) {
@@ -290,11 +308,13 @@ func TestGateway_KeepsHTTP2ConnectionsWithoutTLS(t *testing.T) {
 	server.Start()
 	t.Cleanup(server.Close)
 	h := newHarness(t, options{config: setUpstream("h2c://" + server.Listener.Addr().String())})
-	for range 3 {
+	h.send(request("GET /"))
+	first := <-addresses
+	for range 2 {
 		h.send(request("GET /"))
-	}
-	if first := <-addresses; first != <-addresses || first != <-addresses {
-		t.Error("requests one after the other did not share a connection")
+		if next := <-addresses; next != first {
+			t.Errorf("a request came from %s, the one before from %s: want one connection", next, first)
+		}
 	}
 	failed := make(chan error, concurrent)
 	for range concurrent {

@@ -90,6 +90,28 @@ func TestTracing_ExportsServerAndClientSpans(t *testing.T) {
 	}
 }
 
+func TestTracing_NamesAddressOfEachKindOfUpstream(t *testing.T) {
+	for _, kind := range []string{"h2c", "unix"} {
+		collector := startHTTPCollector(t)
+		t.Setenv("OTEL_BSP_SCHEDULE_DELAY", "5")
+		url, _, _ := newKind(t, kind)
+		prefix := map[string]string{"h2c": "/base"}[kind]
+		r := launchGateway(t, Environment{}, t.TempDir(), tenantConfig(url+prefix, "tracing: {otlp: '"+collector.url+"'}"))
+		send(t, "GET", r.tenants+"/x", "")
+		r.stop(t)
+		client := collector.spansOf(clientKind)
+		if len(client) != 1 {
+			t.Fatalf("%s: %d client spans, want one:\n%s", kind, len(client), r.stderr)
+		}
+		host, port, _ := net.SplitHostPort(strings.TrimPrefix(url, "h2c://"))
+		full := "http://" + net.JoinHostPort(host, port) + prefix + "/x"
+		if kind == "unix" {
+			host, port, full = strings.TrimPrefix(url, "unix:"), "", "http://localhost/x"
+		}
+		expectAttributes(t, client[0], map[string]string{"server.address": host, "server.port": port, "url.full": full})
+	}
+}
+
 func TestTracing_ContinuesClientTrace(t *testing.T) {
 	const invalid = "Traceparent: 00-" + clientTrace + "-0000000000000000-01"
 	valid := func(flags string) string {
