@@ -14,7 +14,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials"
+	grpctls "google.golang.org/grpc/credentials"
 	testpb "google.golang.org/grpc/interop/grpc_testing"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
@@ -100,7 +100,7 @@ func newGRPC(t *testing.T, config ...func(*proxy.Config)) (testpb.TestServiceCli
 	h := newHarness(t, options{protocol: http2, config: with(append([]func(*proxy.Config){setUpstream("h2c://" + l.Addr().String())}, config...)...)})
 	trusted := h.gateway.Client().Transport.(*http.Transport).TLSClientConfig
 	conn, err := grpc.NewClient(h.gateway.Listener.Addr().String(), grpc.WithAuthority("acme.example"),
-		grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{RootCAs: trusted.RootCAs, InsecureSkipVerify: true})))
+		grpc.WithTransportCredentials(grpctls.NewTLS(&tls.Config{RootCAs: trusted.RootCAs, InsecureSkipVerify: true})))
 	if err != nil {
 		t.Fatal(err)
 	}

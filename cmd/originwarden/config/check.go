@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"originwarden/cmd/originwarden/config/urls"
 	"originwarden/origins"
 )
 
@@ -75,7 +76,7 @@ func (c *checker) checkAddresses() {
 
 func (c *checker) checkAddress(path, address string) {
 	host, port, err := net.SplitHostPort(address)
-	if err != nil || !isPort(port, 0) || !isBindable(host) {
+	if err != nil || !urls.IsPort(port, 0) || !isBindable(host) {
 		c.reportAt(path, "%s: %.80q is not an address such as 127.0.0.1:8080 or :8080", path, address)
 	}
 }

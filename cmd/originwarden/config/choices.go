@@ -24,6 +24,17 @@ func (m *Mode) UnmarshalText(text []byte) error {
 	return choose(m, text, "enforce", "headers", "report")
 }
 
+// HostSource says which Host a tenant gets.
+type HostSource uint8
+
+const (
+	HostOfClient   HostSource = iota // the one that the client has sent
+	HostOfUpstream                   // that of the upstream's URL
+)
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (h *HostSource) UnmarshalText(text []byte) error { return choose(h, text, "client", "upstream") }
+
 // Requirement says which requests must have an Origin.
 type Requirement origins.Requirement
 

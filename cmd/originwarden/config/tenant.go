@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"originwarden/cmd/originwarden/config/urls"
 	"originwarden/origins"
 )
 
@@ -75,7 +76,7 @@ func (c *checker) checkExemptPath(at, p string) {
 		c.reportAt(at, "the path %.80q does not begin with a slash", p)
 	case p != clean && p != clean+"/":
 		c.reportAt(at, "the path %.80q is not clean: use %.80q", p, clean)
-	case strings.ContainsFunc(p, isNotInPath):
+	case strings.ContainsFunc(p, urls.IsNotInPath):
 		c.reportAt(at, "the path %.80q has invalid or escaped characters", p)
 	case isAPIPath(p):
 		c.reportAt(at, "the path %.80q belongs to the API", p)
@@ -110,12 +111,4 @@ func isAPIPath(path string) bool {
 	return slices.ContainsFunc([]string{"/api/v1/web-integrations", "/api/v1/refused-origins"}, func(owned string) bool {
 		return path == owned || strings.HasPrefix(path, owned+"/")
 	})
-}
-
-// isNotInPath reports whether r is a percent sign, or neither a slash nor a
-// pchar (RFC 3986, section 3.3).
-func isNotInPath(r rune) bool {
-	const punctuation = "/-._~!$&'()*+,;=:@"
-	isAlphanumeric := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
-	return !isAlphanumeric && !strings.ContainsRune(punctuation, r)
 }

@@ -5,10 +5,23 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"slices"
-	"strconv"
 	"strings"
+
+	"originwarden/cmd/originwarden/config/urls"
 )
+
+// UpstreamURL says where a tenant's requests go; see urls.ParseUpstream.
+type UpstreamURL struct{ *url.URL }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (u *UpstreamURL) UnmarshalText(text []byte) error {
+	parsed, err := urls.ParseUpstream(string(text))
+	if err != nil {
+		return err
+	}
+	u.URL = parsed
+	return nil
+}
 
 // Collector is the URL of an OTLP collector. The zero Collector means that there is
 // none.
@@ -20,10 +33,10 @@ func (c *Collector) UnmarshalText(text []byte) error {
 		*c = Collector{}
 		return nil
 	}
-	parsed, err := parseURL(text, "http://collector:4318 or grpc://collector:4317", "http", "https", "grpc", "grpcs")
+	parsed, err := urls.Parse(string(text), "http://collector:4318 or grpc://collector:4317", "http", "https", "grpc", "grpcs")
 	*c = Collector{parsed}
 	switch {
-	case errors.Is(err, errUserInfo):
+	case errors.Is(err, urls.ErrUserInfo):
 		return fmt.Errorf("%w: credentials belong in OTEL_EXPORTER_OTLP_HEADERS", err)
 	case err != nil:
 		return err
@@ -37,31 +50,6 @@ func (c *Collector) UnmarshalText(text []byte) error {
 
 // GRPC reports whether the collector speaks gRPC rather than HTTP.
 func (c Collector) GRPC() bool { return strings.HasPrefix(c.Scheme, "grpc") }
-
-var errUserInfo = errors.New("the URL has user info")
-
-// parseURL parses a URL of a scheme, a host and perhaps a path. A slash at its
-// end means nothing.
-func parseURL(text []byte, example string, schemes ...string) (*url.URL, error) {
-	parsed, err := url.Parse(strings.TrimSuffix(string(text), "/"))
-	switch {
-	case err != nil || !slices.Contains(schemes, parsed.Scheme) || parsed.Hostname() == "":
-		return nil, fmt.Errorf("%.80q is not a URL such as %s", text, example)
-	case parsed.User != nil:
-		return nil, errUserInfo
-	case parsed.RawQuery != "" || parsed.ForceQuery || parsed.Fragment != "" || strings.HasSuffix(string(text), "#"):
-		return nil, fmt.Errorf("%.80q has a query or a fragment, which would be ignored", text)
-	case strings.HasSuffix(parsed.Host, ":") || parsed.Port() != "" && !isPort(parsed.Port(), 1):
-		return nil, fmt.Errorf("%.80q has a port that is not a number from 1 to 65535", text)
-	}
-	return parsed, nil
-}
-
-// isPort reports whether s is a port number of at least lowest.
-func isPort(s string, lowest uint64) bool {
-	n, err := strconv.ParseUint(s, 10, 16)
-	return err == nil && n >= lowest && strconv.FormatUint(n, 10) == s
-}
 
 // StoreURL says where the store is: a SQLite file or an etcd cluster.
 type StoreURL struct {
@@ -103,7 +91,7 @@ func (u *StoreURL) parseCluster(rest string) error {
 	members, prefix, _ := strings.Cut(rest, "/")
 	for member := range strings.SplitSeq(members, ",") {
 		host, port, err := net.SplitHostPort(member)
-		if err != nil || host == "" || !isBindable(host) || !isPort(port, 1) {
+		if err != nil || host == "" || !isBindable(host) || !urls.IsPort(port, 1) {
 			return fmt.Errorf("%.80q is not a member of a cluster such as etcd-1.internal:2379", member)
 		}
 	}
