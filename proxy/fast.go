@@ -23,8 +23,8 @@ type fastExchange struct {
 }
 
 // ServeFast implements fastlane.Handler. It leaves to the other lane allowed requests
-// for the API or for a tenant on https or h2c, and every request whose body is too long for
-// Request.Body or does not arrive at once.
+// for the API or for a tenant on https or h2c, and every request whose body is too long
+// for Request.Body or does not arrive at once.
 func (g *Gateway) ServeFast(r *fastlane.Request) fastlane.Outcome {
 	g.running.Add(1)
 	defer g.running.Add(-1)

@@ -33,8 +33,8 @@ const maxNegotiations = 3
 
 // Do sends the request of call, by HTTP/1.1 if onlyHTTP1, and returns the response like
 // http1.Pool.Do. Over TLS, requests that authenticate their connection, and all later
-// ones of an upstream that asks for that, are sent by HTTP/1.1 too. For HTTP/2 it sets scheme
-// and host of the request's URL.
+// ones of an upstream that asks for that, are sent by HTTP/1.1 too. For HTTP/2 it sets
+// the scheme and the host of the request's URL.
 func (u *Upstream) Do(call *http1.Call, onlyHTTP1 bool) (res *http.Response, err error) {
 	if u.tls == nil {
 		return u.doUnencrypted(call, onlyHTTP1)
