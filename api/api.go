@@ -51,6 +51,9 @@ type Settings struct {
 	// Auth says who may use the API, and how often.
 	Auth   auth.Settings
 	Limits Limits
+	// Patterns returns the patterns that may be among a tenant's entries. If it is nil,
+	// none may.
+	Patterns func(tenant string) origins.Patterns
 	// Timeout bounds each read of the Store, and each Lists.Keep. Lists.Write bounds
 	// writes itself.
 	Timeout time.Duration

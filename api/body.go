@@ -14,6 +14,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"originwarden/envelope"
+	"originwarden/origins"
 	"originwarden/store"
 )
 
@@ -54,7 +55,7 @@ func hasMediaType(lines, mediaTypes []string) bool {
 
 // decodeCreation decodes what a client may set of a new web integration. The
 // error lists all problems with its values.
-func decodeCreation(body []byte, maxOrigins int) (store.WebIntegration, error) {
+func decodeCreation(body []byte, rules entryRules) (store.WebIntegration, error) {
 	var given struct {
 		Name         jsontext.Value `json:"name"`
 		ValidOrigins jsontext.Value `json:"validOrigins"`
@@ -74,7 +75,7 @@ func decodeCreation(body []byte, maxOrigins int) (store.WebIntegration, error) {
 		w.Name, problems = decodeName(given.Name)
 	}
 	if given.ValidOrigins != nil {
-		w.ValidOrigins, more = decodeOrigins(given.ValidOrigins, maxOrigins)
+		w.ValidOrigins, more = decodeOrigins(given.ValidOrigins, rules)
 		problems = append(problems, more...)
 	}
 	if problems != nil {
@@ -96,22 +97,39 @@ func decodeName(v jsontext.Value) (string, []envelope.Error) {
 	return name, nil
 }
 
+// entryRules are what a tenant's entries have to comply with, besides the grammar.
+type entryRules struct {
+	max      int // entries of one web integration
+	patterns origins.Patterns
+}
+
+func (t *tenantRequest) entryRules() entryRules {
+	return entryRules{t.Limits.Origins, t.permittedPatterns()}
+}
+
+func (t *tenantRequest) permittedPatterns() origins.Patterns {
+	if t.Patterns == nil {
+		return origins.NoPatterns
+	}
+	return t.Patterns(t.tenant)
+}
+
 // decodeOrigins decodes v as a list of valid origins, or returns all problems with them.
 // Too many are one problem. v is valid JSON.
-func decodeOrigins(v jsontext.Value, limit int) ([]string, []envelope.Error) {
+func decodeOrigins(v jsontext.Value, rules entryRules) ([]string, []envelope.Error) {
 	var elements []jsontext.Value
 	if v.Kind() != '[' || json.Unmarshal(v, &elements) != nil {
 		return nil, []envelope.Error{invalidProperty("/validOrigins", "the valid origins are not an array of strings")}
 	}
-	if len(elements) > limit {
-		return nil, []envelope.Error{invalidProperty("/validOrigins", fmt.Sprintf("a web integration may have at most %d valid origins", limit))}
+	if len(elements) > rules.max {
+		return nil, []envelope.Error{invalidProperty("/validOrigins", fmt.Sprintf("a web integration may have at most %d valid origins", rules.max))}
 	}
 	entries := make([]string, len(elements))
 	for i, element := range elements {
 		entries[i], _ = decodeString(element)
 	}
 	var problems []envelope.Error
-	wrong := store.OriginProblems(entries)
+	wrong := store.OriginProblems(entries, rules.patterns)
 	for i, element := range elements {
 		pointer := "/validOrigins/" + strconv.Itoa(i)
 		if element.Kind() != '"' {

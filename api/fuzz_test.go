@@ -58,7 +58,7 @@ func checkIntegration(t *testing.T, w store.WebIntegration) {
 	if problem := store.NameProblem(w.Name); problem != "" {
 		t.Errorf("name %q: %s", w.Name, problem)
 	}
-	if problems := store.OriginProblems(w.ValidOrigins); len(problems) != 0 || len(w.ValidOrigins) > 5 {
+	if problems := store.OriginProblems(w.ValidOrigins, origins.NoPatterns); len(problems) != 0 || len(w.ValidOrigins) > 5 {
 		t.Errorf("origins %q: %v", w.ValidOrigins, problems)
 	}
 }

@@ -21,7 +21,7 @@ type patch struct {
 
 // decodePatch decodes a JSON Patch whose operations replace the name or the valid
 // origins. The error lists all problems with them.
-func decodePatch(body []byte, maxOrigins int) (*patch, error) {
+func decodePatch(body []byte, rules entryRules) (*patch, error) {
 	document := jsontext.Value(body)
 	if !document.IsValid() {
 		return nil, invalidBody()
@@ -33,8 +33,8 @@ func decodePatch(body []byte, maxOrigins int) (*patch, error) {
 	p := &patch{}
 	var problems []envelope.Error
 	for i, operation := range operations {
-		problems = append(problems, p.addOperation("/"+strconv.Itoa(i), operation, maxOrigins)...)
-		if len(problems) > maxOrigins { // nobody reads more
+		problems = append(problems, p.addOperation("/"+strconv.Itoa(i), operation, rules)...)
+		if len(problems) > rules.max { // nobody reads more
 			break
 		}
 	}
@@ -46,7 +46,7 @@ func decodePatch(body []byte, maxOrigins int) (*patch, error) {
 
 // addOperation adds the operation at pointer, or returns what is wrong with it.
 // Members that RFC 6902 does not define are ignored, as its section 4 demands.
-func (p *patch) addOperation(pointer string, operation jsontext.Value, maxOrigins int) []envelope.Error {
+func (p *patch) addOperation(pointer string, operation jsontext.Value, rules entryRules) []envelope.Error {
 	var given struct {
 		Op    jsontext.Value `json:"op"`
 		Path  jsontext.Value `json:"path"`
@@ -69,7 +69,7 @@ func (p *patch) addOperation(pointer string, operation jsontext.Value, maxOrigin
 		p.name = &name
 		return problems
 	}
-	entries, problems := decodeOrigins(unquoteOrigins(given.Value), maxOrigins)
+	entries, problems := decodeOrigins(unquoteOrigins(given.Value), rules)
 	p.validOrigins = &entries
 	return problems
 }

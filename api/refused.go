@@ -40,13 +40,13 @@ func (t *tenantRequest) listRefused(w *responseWriter, r *http.Request) error {
 			list = origins.NewList(0, nil) // the refusals are of use without it
 		}
 		for _, refused := range t.Refusals.List(t.tenant) {
-			document.Data = append(document.Data, newRefusedOrigin(refused, list))
+			document.Data = append(document.Data, newRefusedOrigin(refused, list, t.permittedPatterns()))
 		}
 	}
 	return w.sendJSON(http.StatusOK, document)
 }
 
-func newRefusedOrigin(r refusals.Refusal, list *origins.List) refusedOrigin {
+func newRefusedOrigin(r refusals.Refusal, list *origins.List, patterns origins.Patterns) refusedOrigin {
 	d := refusedOrigin{
 		Origin: r.Origin, Reason: string(r.Reason), Count: r.Count, Path: r.Path, OwnHost: r.OwnHost,
 		First: r.First.UTC().Truncate(time.Second), Last: r.Last.UTC().Truncate(time.Second),
@@ -54,7 +54,7 @@ func newRefusedOrigin(r refusals.Refusal, list *origins.List) refusedOrigin {
 	if !origins.WellFormed(r.Origin) || r.Reason == origins.MethodNotAllowed || r.Reason == origins.HeaderNotAllowed {
 		return d // with the last two the origin is listed
 	}
-	if miss := list.Nearest(r.Origin); miss.Relation != "" {
+	if miss := list.Nearest(r.Origin, patterns); miss.Relation != "" {
 		d.Nearest = &nearestEntry{miss.Entry, miss.Relation}
 	}
 	return d

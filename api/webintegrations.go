@@ -39,7 +39,7 @@ func (t *tenantRequest) createIntegration(w *responseWriter, r *http.Request) er
 	if err != nil {
 		return err
 	}
-	wanted, err := decodeCreation(body, t.Limits.Origins)
+	wanted, err := decodeCreation(body, t.entryRules())
 	if err != nil {
 		return err
 	}
@@ -88,7 +88,7 @@ func (t *tenantRequest) patchIntegration(w *responseWriter, r *http.Request) err
 	if err != nil {
 		return err
 	}
-	p, err := decodePatch(body, t.Limits.Origins)
+	p, err := decodePatch(body, t.entryRules())
 	if err != nil {
 		return err
 	}

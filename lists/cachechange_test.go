@@ -21,7 +21,8 @@ import (
 func decide(t *testing.T, c *lists.Cache, tenant string) origins.Reason {
 	t.Helper()
 	var policy origins.Policy
-	return policy.DecideByList(&origins.Request{Origin: []string{"https://app-0.example"}}, mustList(t, c, tenant))
+	reason, _ := policy.DecideByList(&origins.Request{Origin: []string{"https://app-0.example"}}, mustList(t, c, tenant))
+	return reason
 }
 
 func TestCache_RefusesByStaleList(t *testing.T) {
@@ -443,7 +444,7 @@ func TestCache_ServesEmptyListInsteadOfStaleList(t *testing.T) {
 		time.Sleep(time.Hour)
 		l := mustList(t, c, "acme")
 		known, listed := l.PartContains("any", "https://app-0.example")
-		if miss := l.Nearest("https://app-0.example"); l.Contains("https://app-0.example") || known || listed || miss.Relation != "" {
+		if miss := l.Nearest("https://app-0.example", origins.NoPatterns); l.Contains("https://app-0.example") || known || listed || miss.Relation != "" {
 			t.Errorf("listed %v, in the web integration %v, nearest %+v", known, listed, miss)
 		}
 		synctest.Wait()

@@ -3,6 +3,7 @@ package origins_test
 import (
 	"fmt"
 	"runtime"
+	"strings"
 	"testing"
 
 	"originwarden/origins"
@@ -94,5 +95,52 @@ func BenchmarkParseEntry(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// Lists of 1,000,000 origins by name and 10,000 patterns: each below a domain of its
+// own, or all below one.
+func BenchmarkDecide_Patterns(b *testing.B) {
+	layouts := []struct{ name, pattern, origin string }{
+		{"domains", "https://pr-*.team-%d.example", "https://pr-1234.team-%d.example"},
+		{"oneDomain", "https://team-%d-*-web.example.com", "https://team-%d-pr-1234-web.example.com"},
+	}
+	large := newPaddedList(b, 1_000_000, listedOrigin)
+	for _, layout := range layouts {
+		part := origins.Part{ID: "patterns", Revision: 2}
+		var requests, others []origins.Request
+		for i := range 10_000 {
+			part.Origins = append(part.Origins, fmt.Sprintf(layout.pattern, i))
+			origin := fmt.Sprintf(layout.origin, i*7919%10_000)
+			requests = append(requests, origins.Request{Method: "GET", Origin: []string{origin}})
+			others = append(others, origins.Request{Method: "GET", Origin: []string{strings.Replace(origin, "-", "_", 1)}})
+		}
+		list := large.With(origins.Change{Tenant: "acme", Part: part})
+		policy := &origins.Policy{Patterns: origins.OwnPatterns}
+		b.Run(layout.name+"/one", func(b *testing.B) { benchDecide(b, policy, list, requests[:1], origins.Listed) })
+		b.Run(layout.name+"/spread", func(b *testing.B) { benchDecide(b, policy, list, requests, origins.Listed) })
+		b.Run(layout.name+"/unlisted", func(b *testing.B) { benchDecide(b, policy, list, others, origins.OriginNotListed) })
+		byName := newSpreadRequests(1_000_000)
+		b.Run(layout.name+"/byName", func(b *testing.B) { benchDecide(b, policy, list, byName, origins.Listed) })
+	}
+	nested := large.With(newChange("nested", 2, nestedPatterns()...))
+	mismatch := []origins.Request{{Method: "GET", Origin: []string{"https://" + strings.Repeat("a", 31) + "_" + strings.Repeat("a", 31) + ".example.com"}}}
+	b.Run("nested/unlisted", func(b *testing.B) {
+		benchDecide(b, &origins.Policy{Patterns: origins.OwnPatterns}, nested, mismatch, origins.OriginNotListed)
+	})
+}
+
+// A change of one pattern among 10,000 below one domain.
+func BenchmarkList_WithPattern(b *testing.B) {
+	part := origins.Part{ID: "patterns", Revision: 2}
+	for i := range 10_000 {
+		part.Origins = append(part.Origins, fmt.Sprintf("https://team-%d-*.example.com", i))
+	}
+	list := newPaddedList(b, 1000, listedOrigin).With(origins.Change{Tenant: "acme", Part: part})
+	b.ReportAllocs()
+	revision := uint64(2)
+	for b.Loop() {
+		revision++
+		list = list.With(newChange("wanted", revision, fmt.Sprintf("https://other-%d-*.example.com", revision)))
 	}
 }

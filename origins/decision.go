@@ -11,6 +11,9 @@ import (
 type Policy struct {
 	// PublicOrigins are the tenant's own origins, in canonical form.
 	PublicOrigins []string
+	// Patterns are those that may list an origin. An entry that is any other pattern
+	// matches nothing.
+	Patterns Patterns
 	// RequireOrigin refuses some requests that have no Origin.
 	RequireOrigin Requirement
 	// PostFromAnywhere are exact raw paths, such as a sign-on callback, to which
@@ -104,7 +107,8 @@ func (p *Policy) Decide(r *Request, list *List) Reason {
 	if reason, decided := p.Screen(r); decided {
 		return reason
 	}
-	return p.DecideByList(r, list)
+	reason, _ := p.DecideByList(r, list)
+	return reason
 }
 
 // Screen decides about requests that need no list, and reports whether r is one:
@@ -128,12 +132,19 @@ func (p *Policy) Screen(r *Request) (reason Reason, decided bool) {
 	return "", false
 }
 
-// DecideByList decides about a request that Screen did not decide about.
-func (p *Policy) DecideByList(r *Request, list *List) Reason {
-	return p.checkPreflight(r, p.exemptPost(r, reasonByList(r, list)))
+// DecideByList decides about a request that Screen did not decide about. pattern is the
+// entry that the origin matches, if that is a pattern: if the reason is
+// OriginNotListed or OriginNotInWebIntegration, one that Patterns does not permit.
+func (p *Policy) DecideByList(r *Request, list *List) (reason Reason, pattern string) {
+	reason = reasonByName(r, list)
+	if (reason == OriginNotListed || reason == OriginNotInWebIntegration) && list.hasPatterns() {
+		return p.decideByPattern(r, list, reason)
+	}
+	return p.checkPreflight(r, p.exemptPost(r, reason)), ""
 }
 
-func reasonByList(r *Request, list *List) Reason {
+// reasonByName decides without patterns.
+func reasonByName(r *Request, list *List) Reason {
 	origin, integration := r.Origin[0], r.Integration
 	switch {
 	case list == nil:
@@ -154,6 +165,21 @@ func reasonByList(r *Request, list *List) Reason {
 		return OriginNotListed
 	}
 	return Listed
+}
+
+// decideByPattern decides about an origin that is not listed by its name, for which
+// the reason is unlisted if no pattern lists it either.
+func (p *Policy) decideByPattern(r *Request, list *List, unlisted Reason) (reason Reason, pattern string) {
+	listed, reason := false, unlisted
+	if r.Integration.present {
+		_, listed, pattern = list.PartMatch(r.Integration.id, r.Origin[0], p.Patterns)
+	} else {
+		listed, pattern = list.matchPattern(r.Origin[0], p.Patterns, nil)
+	}
+	if listed {
+		reason = Listed
+	}
+	return p.checkPreflight(r, p.exemptPost(r, reason)), pattern
 }
 
 func (p *Policy) reasonWithoutOrigin(r *Request) Reason {

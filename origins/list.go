@@ -11,8 +11,8 @@ type Part struct {
 	ID string
 	// Revision is the store's revision of the integration's last change.
 	Revision uint64
-	// Origins are in canonical form, as ParseEntry returns them. Duplicates count
-	// once.
+	// Origins are entries in canonical form, as Patterns.ParseEntry returns them.
+	// Duplicates count once.
 	Origins []string
 }
 
@@ -29,13 +29,14 @@ type Change struct {
 // used concurrently.
 type List struct {
 	seed       maphash.Seed
-	completeTo uint64      // every change up to this revision is contained
-	newest     uint64      // the greatest revision of a change; one up to completeTo means nothing
-	parts      trie[*part] // by id, including deleted ones
-	union      trie[int32] // every origin, with the number of parts that have it
-	origins    int         // the sum over the parts
-	deleted    int         // the number of deleted parts
-	stale      bool        // made by StaleList
+	completeTo uint64       // every change up to this revision is contained
+	newest     uint64       // the greatest revision of a change; one up to completeTo means nothing
+	parts      trie[*part]  // by id, including deleted ones
+	union      trie[int32]  // every entry, with the number of parts that have it
+	patterns   patternIndex // the entries that are patterns
+	origins    int          // the sum over the parts
+	deleted    int          // the number of deleted parts
+	stale      bool         // made by StaleList
 }
 
 // part is an integration at its own revision. A deleted one is kept, so that an
@@ -43,7 +44,13 @@ type List struct {
 type part struct {
 	revision uint64
 	origins  trie[struct{}]
+	patterns int // of the origins
 	deleted  bool
+}
+
+func (p *part) has(hash uint64, entry string) bool {
+	_, ok := p.origins.get(hash, entry)
+	return ok
 }
 
 // NewList returns the list of a tenant with these web integrations, which were read
@@ -69,7 +76,25 @@ func NewList(revision uint64, parts []Part) *List {
 		}
 	}
 	l.union = newTrie(union, func(into *int32, n int32) { *into += n })
+	var patterns []string
+	for p := range l.parts.all() {
+		patterns = append(patterns, p.value.listPatterns()...)
+	}
+	l.patterns = newPatternIndex(l.seed, patterns)
 	return l
+}
+
+func (p *part) listPatterns() []string {
+	if p.patterns == 0 {
+		return nil
+	}
+	all := make([]string, 0, p.patterns)
+	for o := range p.origins.all() {
+		if isPattern(o.key) {
+			all = append(all, o.key)
+		}
+	}
+	return all
 }
 
 // StaleList returns an empty list that stands for one too old to decide by. The
@@ -82,22 +107,27 @@ func StaleList() *List {
 
 func (l *List) newPart(p Part) *part {
 	items := make([]item[struct{}], len(p.Origins))
+	patterns := 0
 	for i, o := range p.Origins {
 		items[i] = item[struct{}]{hash: l.hash(o), key: o}
+		if isPattern(o) {
+			patterns++
+		}
 	}
-	return &part{revision: p.Revision, origins: newTrie(items, func(*struct{}, struct{}) {})}
+	return &part{revision: p.Revision, origins: newTrie(items, func(*struct{}, struct{}) {}), patterns: patterns}
 }
 
 func (l *List) hash(s string) uint64 { return maphash.String(l.seed, s) }
 
-// Contains reports whether any web integration of the tenant contains origin.
+// Contains reports whether any web integration of the tenant contains origin by its
+// name. See Match for patterns.
 func (l *List) Contains(origin string) bool {
 	_, ok := l.union.get(l.hash(origin), origin)
 	return ok
 }
 
 // PartContains reports whether the tenant has the web integration id, and whether
-// it contains origin.
+// it contains origin by its name.
 func (l *List) PartContains(id, origin string) (known, listed bool) {
 	p, ok := l.parts.get(l.hash(id), id)
 	if !ok || p.deleted {
@@ -105,6 +135,31 @@ func (l *List) PartContains(id, origin string) (known, listed bool) {
 	}
 	_, listed = p.origins.get(l.hash(origin), origin)
 	return true, listed
+}
+
+// Match reports whether any web integration of the tenant lists a well-formed origin,
+// by its name or by a pattern that allowed permits. pattern is "" if the origin is
+// listed by its name. Otherwise it is the pattern that matches the origin, if any; if
+// the origin is not listed, allowed does not permit that pattern.
+func (l *List) Match(origin string, allowed Patterns) (listed bool, pattern string) {
+	if l.Contains(origin) {
+		return true, ""
+	}
+	return l.matchPattern(origin, allowed, nil)
+}
+
+// PartMatch reports whether the tenant has the web integration id, and is like Match
+// for that one alone.
+func (l *List) PartMatch(id, origin string, allowed Patterns) (known, listed bool, pattern string) {
+	p, ok := l.parts.get(l.hash(id), id)
+	if !ok || p.deleted {
+		return false, false, ""
+	}
+	if p.has(l.hash(origin), origin) {
+		return true, true, ""
+	}
+	listed, pattern = l.matchPattern(origin, allowed, p)
+	return true, listed, pattern
 }
 
 // Deletions returns the number of deleted web integrations that the list keeps, so
@@ -179,30 +234,37 @@ func (l *List) With(c Change) *List {
 	if old.deleted {
 		next.deleted--
 	}
-	next.union = replacePart(l.union, old.origins, made.origins)
+	next.replacePart(old, made)
 	return &next
 }
 
-// replacePart returns the counts u after the origins of one part changed from old
-// to made. It does not touch origins that are in both.
-func replacePart(u trie[int32], old, made trie[struct{}]) trie[int32] {
-	for o := range old.all() {
-		if _, stays := made.get(o.hash, o.key); stays {
+// replacePart changes union and patterns after one part has changed from old to made.
+// It does not touch entries that are in both.
+func (l *List) replacePart(old, made *part) {
+	mayHavePatterns := old.patterns+made.patterns > 0
+	for o := range old.origins.all() {
+		if made.has(o.hash, o.key) {
 			continue
 		}
-		if n, _ := u.get(o.hash, o.key); n > 1 {
-			u = u.with(o.hash, o.key, n-1)
-		} else {
-			u = u.without(o.hash, o.key)
+		if n, _ := l.union.get(o.hash, o.key); n > 1 {
+			l.union = l.union.with(o.hash, o.key, n-1)
+			continue
+		}
+		l.union = l.union.without(o.hash, o.key)
+		if mayHavePatterns && isPattern(o.key) {
+			l.patterns = l.patterns.without(l.seed, o.key)
 		}
 	}
-	for o := range made.all() {
-		if _, stayed := old.get(o.hash, o.key); !stayed {
-			n, _ := u.get(o.hash, o.key)
-			u = u.with(o.hash, o.key, n+1)
+	for o := range made.origins.all() {
+		if old.has(o.hash, o.key) {
+			continue
+		}
+		n, _ := l.union.get(o.hash, o.key)
+		l.union = l.union.with(o.hash, o.key, n+1)
+		if mayHavePatterns && isPattern(o.key) {
+			l.patterns = l.patterns.with(l.seed, o.key)
 		}
 	}
-	return u
 }
 
 // Version identifies a List's part of one web integration. Two versions are equal

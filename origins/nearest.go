@@ -1,6 +1,7 @@
 package origins
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -29,23 +30,30 @@ const (
 	OtherPort Relation = "other_port"
 	// OtherLabel: the first label of the host differs, is missing, or is added.
 	OtherLabel Relation = "other_label"
+	// PatternNotAllowed: the entry is a pattern that the origin matches, and the
+	// tenant's Policy.Patterns does not permit it.
+	PatternNotAllowed Relation = "pattern_not_allowed"
 )
 
 // maxCompared bounds the search in a large list.
 const maxCompared = 10_000
 
 // Nearest returns the entry that is most like a well-formed origin that was
-// refused. If origin is listed, the request named another web integration, and the
-// relation is OtherIntegration. Nearest is meant for debugging: it costs more than
+// refused. If origin is listed, also by a pattern that allowed permits, the request
+// named another web integration, and the relation is OtherIntegration. Nearest is meant for debugging: it costs more than
 // a decision, and it searches only a part of a large list.
-func (l *List) Nearest(origin string) NearMiss {
-	if l.Contains(origin) {
-		return NearMiss{OtherIntegration, origin}
+func (l *List) Nearest(origin string, allowed Patterns) NearMiss {
+	switch listed, pattern := l.Match(origin, allowed); {
+	case listed:
+		return NearMiss{OtherIntegration, cmp.Or(pattern, origin)}
+	case pattern != "":
+		return NearMiss{PatternNotAllowed, pattern}
 	}
 	scheme, authority, _ := strings.Cut(origin, "://")
 	for _, other := range [...]string{"https", "http"} {
-		if entry := other + "://" + authority; other != scheme && l.Contains(entry) {
-			return NearMiss{OtherScheme, entry}
+		entry := other + "://" + authority
+		if listed, pattern := l.Match(entry, allowed); other != scheme && listed {
+			return NearMiss{OtherScheme, cmp.Or(pattern, entry)}
 		}
 	}
 	var nearest NearMiss
@@ -75,25 +83,36 @@ func (r Relation) distance() int {
 	return slices.Index([]Relation{OtherScheme, OtherCase, OtherPort, OtherLabel, ""}, r)
 }
 
-// relationBetween compares an origin with an entry.
+// relationBetween compares an origin with an entry that does not list it.
 func relationBetween(origin, entry string) Relation {
 	_, authority, _ := strings.Cut(origin, "://")
 	_, other, _ := strings.Cut(entry, "://")
+	host, port, _ := cutPort(authority)
+	entryHost, entryPort, _ := cutPort(other)
+	same := isHostOfEntry(host, entryHost)
 	switch {
-	case authority == other:
+	case same && port == entryPort:
 		return OtherScheme
 	case strings.EqualFold(origin, entry):
 		return OtherCase
-	}
-	host, _, _ := cutPort(authority)
-	otherHost, _, _ := cutPort(other)
-	switch {
-	case host == otherHost:
+	case same:
 		return OtherPort
-	case areSiblings(host, otherHost), isParent(host, otherHost), isParent(otherHost, host):
+	case areSiblings(host, entryHost), isParentOfEntry(host, entryHost), isChildOfEntry(host, entryHost):
 		return OtherLabel
 	}
 	return ""
+}
+
+// isHostOfEntry reports whether the host of an entry is host, or matches it.
+func isHostOfEntry(host, entryHost string) bool {
+	if !isPattern(entryHost) {
+		return host == entryHost
+	}
+	label, parent, _ := strings.Cut(host, ".")
+	entryLabel, entryParent, _ := strings.Cut(entryHost, ".")
+	var p pattern
+	p.prefix, p.suffix, _ = strings.Cut(entryLabel, "*")
+	return parent == entryParent && p.matchesLabel(label)
 }
 
 // areSiblings reports whether two hosts differ in their first label only,
@@ -104,8 +123,14 @@ func areSiblings(a, b string) bool {
 	return parentA == parentB && strings.Contains(parentA, ".")
 }
 
-// isParent reports whether b is a with one label added in front.
-func isParent(a, b string) bool {
-	_, parent, _ := strings.Cut(b, ".")
-	return parent == a && strings.Contains(a, ".")
+// isParentOfEntry reports whether an entry has the host with one label added in front.
+func isParentOfEntry(host, entryHost string) bool {
+	_, parent, _ := strings.Cut(entryHost, ".")
+	return parent == host && strings.Contains(host, ".")
+}
+
+// isChildOfEntry reports whether the host is that of an entry with one label added.
+func isChildOfEntry(host, entryHost string) bool {
+	_, parent, _ := strings.Cut(host, ".")
+	return isHostOfEntry(parent, entryHost) && strings.Contains(parent, ".")
 }

@@ -41,7 +41,7 @@ func TestList_Nearest(t *testing.T) {
 	}
 	for _, row := range rows {
 		want := origins.NearMiss{Relation: row.relation, Entry: row.entry}
-		if got := list.Nearest(row.origin); got != want {
+		if got := list.Nearest(row.origin, origins.NoPatterns); got != want {
 			t.Errorf("Nearest(%s) = %+v, want %+v", row.origin, got, want)
 		}
 	}
@@ -52,7 +52,7 @@ func BenchmarkList_Nearest(b *testing.B) {
 		list := newPaddedList(b, size, listedOrigin)
 		b.Run(fmt.Sprint(size), func(b *testing.B) {
 			for b.Loop() {
-				list.Nearest("https://unrelated.test")
+				list.Nearest("https://unrelated.test", origins.NoPatterns)
 			}
 		})
 	}

@@ -102,6 +102,23 @@ func (t trie[V]) get(hash uint64, key string) (value V, ok bool) {
 	return value, false
 }
 
+// find returns where the value of key is, which must not be changed, or nil.
+func (t *trie[V]) find(hash uint64, key string) *V {
+	n := t.root
+	for depth := 0; n != nil; depth++ {
+		if n.children == nil {
+			for i := range n.items {
+				if it := &n.items[i]; it.hash == hash && it.key == key {
+					return &it.value
+				}
+			}
+			return nil
+		}
+		n = n.children[childIndex(hash, depth)]
+	}
+	return nil
+}
+
 // with returns the trie in which key has value.
 func (t trie[V]) with(hash uint64, key string, value V) trie[V] {
 	if _, ok := t.get(hash, key); !ok {

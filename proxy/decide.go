@@ -76,7 +76,8 @@ func (x *exchange) decide(ctx context.Context) origins.Reason {
 		list, err = x.gateway.lists.List(context.WithoutCancel(ctx), x.tenant.ID)
 	}
 	x.Err = err
-	reason := policy.DecideByList(&x.decided, list)
+	reason, pattern := policy.DecideByList(&x.decided, list)
+	x.Pattern = pattern
 	if reason != origins.OriginNotListed && reason != origins.OriginNotInWebIntegration {
 		return reason
 	}
@@ -85,7 +86,7 @@ func (x *exchange) decide(ctx context.Context) origins.Reason {
 	// name has that host too, and only the operator knows the tenant's addresses.
 	x.OwnHost = request.IsSentToOrigin(x.Origin, x.in.Host)
 	if x.tenant.Debug {
-		x.Nearest = list.Nearest(x.decided.Origin[0])
+		x.Nearest = list.Nearest(x.decided.Origin[0], policy.Patterns)
 	}
 	return reason
 }

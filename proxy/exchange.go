@@ -31,7 +31,10 @@ type Exchange struct {
 	Path     string // raw, without the query
 	// Origin is the value of Origin; "" if there was no line, or several.
 	Origin string
-	Client netip.Addr
+	// Pattern is the entry that the origin matches, if that is a pattern; of an origin
+	// that is not listed, one that the tenant's Policy.Patterns does not permit.
+	Pattern string
+	Client  netip.Addr
 	// TraceID is the request's, from its traceparent or new.
 	TraceID string
 	// Status is what was sent; 0 if the client was gone before.

@@ -24,8 +24,8 @@ type WebIntegration struct {
 	CreatedBy string
 	// Created and LastUpdated are in UTC, whole seconds.
 	Created, LastUpdated time.Time
-	// ValidOrigins are the entries as they were written. origins.ParseEntry returns
-	// their canonical form.
+	// ValidOrigins are the entries as they were written. origins.Patterns.ParseEntry
+	// returns their canonical form.
 	ValidOrigins []string
 	// Revision is the store's revision of the last change.
 	Revision uint64
@@ -67,11 +67,12 @@ func NameProblem(name string) string {
 	return ""
 }
 
-// OriginProblems returns the errors of invalid entries, by their index.
-func OriginProblems(entries []string) map[int]error {
+// OriginProblems returns the errors of invalid entries, by their index. Of patterns,
+// only those are valid that allowed permits.
+func OriginProblems(entries []string, allowed origins.Patterns) map[int]error {
 	problems := map[int]error{}
 	for i, entry := range entries {
-		if _, err := origins.ParseEntry(entry); err != nil {
+		if _, err := allowed.ParseEntry(entry); err != nil {
 			problems[i] = err
 		}
 	}
@@ -97,11 +98,12 @@ func (w *WebIntegration) OriginBytes() int {
 	return bytes
 }
 
-// Part returns the web integration's part of a list, without invalid entries.
+// Part returns the web integration's part of a list, without invalid entries. It has
+// every pattern: the decision ignores those that the tenant's policy does not permit.
 func (w *WebIntegration) Part() origins.Part {
 	p := origins.Part{ID: w.ID, Revision: w.Revision, Origins: make([]string, 0, len(w.ValidOrigins))}
 	for _, entry := range w.ValidOrigins {
-		if canonical, err := origins.ParseEntry(entry); err == nil {
+		if canonical, err := origins.HostedPatterns.ParseEntry(entry); err == nil {
 			p.Origins = append(p.Origins, canonical)
 		}
 	}

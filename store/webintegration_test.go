@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -46,7 +47,7 @@ func TestNameProblem(t *testing.T) {
 func TestOriginProblems_ReturnsProblemsByIndex(t *testing.T) {
 	problems := store.OriginProblems([]string{
 		"https://a.example", "*", "HTTPS://B.example:443/", "https://c.example/path", "null", "capacitor://localhost", "",
-	})
+	}, origins.NoPatterns)
 	for i := range 7 {
 		bad := i == 1 || i == 3 || i == 4 || i == 6
 		var entry *origins.EntryError
@@ -61,9 +62,26 @@ func TestOriginProblems_ReturnsProblemsByIndex(t *testing.T) {
 
 func TestOriginProblems_IsEmptyForValidEntries(t *testing.T) {
 	for _, entries := range [][]string{nil, {}, {"https://a.example", "https://a.example"}} {
-		if problems := store.OriginProblems(entries); len(problems) > 0 {
+		if problems := store.OriginProblems(entries, origins.NoPatterns); len(problems) > 0 {
 			t.Errorf("OriginProblems(%q) = %v, want none", entries, problems)
 		}
+	}
+}
+
+func TestOriginProblems_PermitsPatterns(t *testing.T) {
+	entries := []string{"https://app.example.com", "https://*.example.com", "https://proj-*.vercel.app", "https://*.vercel.app"}
+	for allowed, want := range map[origins.Patterns]int{origins.NoPatterns: 3, origins.OwnPatterns: 2, origins.HostedPatterns: 1} {
+		if problems := store.OriginProblems(entries, allowed); len(problems) != want || problems[3] == nil {
+			t.Errorf("%v: %v, want %d problems", allowed, problems, want)
+		}
+	}
+}
+
+// The part has every valid pattern: which of them match is decided by the tenant's policy.
+func TestWebIntegration_PartHasPatterns(t *testing.T) {
+	w := store.WebIntegration{ValidOrigins: []string{"https://*.Example.com", "https://proj-*.vercel.app", "https://*.vercel.app", "https://*"}}
+	if got, want := w.Part().Origins, []string{"https://*.example.com", "https://proj-*.vercel.app"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

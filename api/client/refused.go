@@ -27,8 +27,8 @@ type RefusedOrigin struct {
 // NearestEntry is an entry, and how an origin differs from it.
 type NearestEntry struct {
 	Origin string `json:"origin"`
-	// Relation is other_web_integration, other_scheme, other_case, other_port
-	// or other_label.
+	// Relation is other_web_integration, other_scheme, other_case, other_port,
+	// other_label or pattern_not_allowed.
 	Relation string `json:"relation"`
 }
 

@@ -18,7 +18,7 @@ import (
 // row also holds for the folders below, unless they have rows of their own.
 func allowedImports() map[string][]string {
 	return map[string][]string{
-		"origins":             {"golang.org/x/net/idna"},
+		"origins":             {"golang.org/x/net/idna", "golang.org/x/net/publicsuffix"},
 		"envelope":            {},
 		"envelope/escape":     {},
 		"envelope/clientaddr": {},

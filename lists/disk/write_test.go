@@ -415,3 +415,21 @@ func TestWrite_ContinuesFromReadSnapshot(t *testing.T) {
 	wantAudited(t, path, "added list", 2)
 	wantSame(t, read(t, d), s)
 }
+
+// A list from the disk matches the patterns of the list that was written.
+func TestDisk_KeepsPatterns(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lists.db")
+	d := openDisk(t, path)
+	list := origins.NewList(1, nil).With(newChange("one", 2, "https://pr-*.example.com", "https://*.example.net")).With(newChange("one", 3, "https://pr-*.example.com"))
+	write(t, d, snapshotAt(3, map[string]*origins.List{"acme": list}))
+	closeDisk(t, d)
+	s, err := openDisk(t, path).Read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for origin, want := range map[string]string{"https://pr-1.example.com": "https://pr-*.example.com", "https://a.example.net": "", "https://pr-.example.com": ""} {
+		if listed, pattern := s.Lists["acme"].Match(origin, origins.OwnPatterns); listed != (want != "") || pattern != want {
+			t.Errorf("%s: listed %v by %q, want %q", origin, listed, pattern, want)
+		}
+	}
+}

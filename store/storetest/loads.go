@@ -13,6 +13,7 @@ func loadTests() []test {
 	return []test{
 		{name: "ReadOneRevision", run: loadsReadOneRevision},
 		{name: "BuildAList", run: loadsBuildAList},
+		{name: "ReturnPatterns", run: loadsReturnPatterns},
 	}
 }
 
@@ -133,4 +134,34 @@ func loadsBuildAList(s *subject) {
 			s.Errorf("integration %s: known %t; origin %s: listed %t", id, known, origin, listed)
 		}
 	}
+}
+
+// loadsReturnPatterns checks that a pattern lists what it matches, in a list that is
+// loaded and in one that follows the feed, until it is removed.
+func loadsReturnPatterns(s *subject) {
+	const origin, entry = "https://pr-1.example.com", "https://pr-*.example.com"
+	from := s.revision()
+	w := s.watch(from)
+	written := s.create(newIntegration("acme", "one", "https://PR-*.example.com:443/", "https://*.github.io"))
+	checkPattern := func(rule, want string) {
+		revision, all, err := s.Load(s.Context(), "acme")
+		if err != nil {
+			s.Fatal(err)
+		}
+		followed := origins.NewList(from, nil)
+		for _, c := range s.changesUntil(w, revision) {
+			followed = followed.With(c)
+		}
+		loaded := origins.NewList(revision, []origins.Part{all[0].Part()})
+		for kind, list := range map[string]*origins.List{"loaded": loaded, "followed": followed} {
+			if listed, pattern := list.Match(origin, origins.HostedPatterns); listed != (want != "") || pattern != want {
+				s.Errorf("%s, %s: listed %v by %q, want %q", rule, kind, listed, pattern, want)
+			}
+		}
+	}
+	checkPattern("created", entry)
+	s.edit(written, func(w *store.WebIntegration) { w.ValidOrigins = []string{"https://*.example.com"} })
+	checkPattern("edited", "https://*.example.com")
+	s.edit(written, func(w *store.WebIntegration) { w.ValidOrigins = []string{"https://app.example.com"} })
+	checkPattern("removed", "")
 }

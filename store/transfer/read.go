@@ -44,10 +44,10 @@ func (m Mistakes) Error() string {
 	return text.String()
 }
 
-// Read reads a file and checks it by the rules of the API. The error is Mistakes or
-// an error of from.
-func Read(from io.Reader) (*File, error) {
-	r := &reader{ids: map[string]int{}, tenants: map[string]int{}}
+// Read reads a file and checks it by the rules of the API, with the patterns that each
+// tenant's entries may have. The error is Mistakes or an error of from.
+func Read(from io.Reader, patterns func(tenant string) origins.Patterns) (*File, error) {
+	r := &reader{patterns: patterns, ids: map[string]int{}, tenants: map[string]int{}}
 	lines := bufio.NewScanner(from)
 	lines.Buffer(nil, MaxLine)
 	for r.wantsMore() && lines.Scan() {
@@ -72,6 +72,7 @@ func Read(from io.Reader) (*File, error) {
 
 // reader reads a file line by line.
 type reader struct {
+	patterns func(tenant string) origins.Patterns
 	file     File
 	line     int
 	stopped  bool
@@ -220,7 +221,7 @@ func (r *reader) checkIntegration(l *integrationLine) {
 	if l.ValidOrigins == nil {
 		r.addMistake("validOrigins is missing")
 	}
-	problems := store.OriginProblems(l.ValidOrigins)
+	problems := store.OriginProblems(l.ValidOrigins, r.patterns(l.TenantID))
 	for _, i := range slices.Sorted(maps.Keys(problems)) {
 		r.addMistake("/validOrigins/%d of %q: %v", i, l.Name, problems[i])
 	}

@@ -62,12 +62,12 @@ func TestRead_TruncatesTimesToSeconds(t *testing.T) {
 
 func TestRead_RefusesTruncatedFile(t *testing.T) {
 	for i := range len(whole) - 1 {
-		if file, err := transfer.Read(strings.NewReader(whole[:i])); err == nil {
+		if file, err := transfer.Read(strings.NewReader(whole[:i]), permitAll); err == nil {
 			t.Errorf("truncated at byte %d: read %+v", i, file)
 		}
 	}
 	for i, text := range []string{lines(header, acme, one, end), lines(header, acme, two, end), lines(header, acme, end), lines(header, end)} {
-		if file, err := transfer.Read(strings.NewReader(text)); err == nil {
+		if file, err := transfer.Read(strings.NewReader(text), permitAll); err == nil {
 			t.Errorf("file %d with a missing line: read %+v", i, file)
 		}
 	}
@@ -127,7 +127,7 @@ func TestRead_ReportsEveryMistakeWithItsLine(t *testing.T) {
 		{"several mistakes", lines(header, acme, strings.Replace(one, "One", "", 1), strings.Replace(two, "[]", `["null"]`, 1), "x"),
 			"line 3: the name is empty\nline 4: /validOrigins/0 …line 5: the line is not a JSON object\nline 6: the file is cut off"},
 	} {
-		file, err := transfer.Read(strings.NewReader(row.text))
+		file, err := transfer.Read(strings.NewReader(row.text), permitAll)
 		var mistakes transfer.Mistakes
 		if !errors.As(err, &mistakes) || file != nil {
 			t.Errorf("%s: Read: %+v, %v; want Mistakes", row.name, file, err)
@@ -149,7 +149,7 @@ func TestRead_ReportsEveryMistakeWithItsLine(t *testing.T) {
 
 func TestRead_ReportsAtMostAHundredMistakes(t *testing.T) {
 	bad := strings.Replace(two, "[]", `["`+strings.Repeat(`","`, 1000)+`"]`, 1)
-	_, err := transfer.Read(io.MultiReader(strings.NewReader(lines(header, acme, bad)), endlessReader{}))
+	_, err := transfer.Read(io.MultiReader(strings.NewReader(lines(header, acme, bad)), endlessReader{}), permitAll)
 	var mistakes transfer.Mistakes
 	if !errors.As(err, &mistakes) || len(mistakes) != 100 || !strings.HasSuffix(err.Error(), "\nthere may be more") {
 		t.Errorf("%d mistakes, want 100 and a note of more", len(mistakes))
@@ -167,7 +167,7 @@ func (endlessReader) Read(p []byte) (int, error) {
 }
 
 func TestRead_BoundsLineLength(t *testing.T) {
-	_, err := transfer.Read(io.MultiReader(strings.NewReader(lines(header, acme)), endlessReader{}))
+	_, err := transfer.Read(io.MultiReader(strings.NewReader(lines(header, acme)), endlessReader{}), permitAll)
 	if want := fmt.Sprintf("line 3: the line is longer than %d bytes", transfer.MaxLine); err == nil || err.Error() != want {
 		t.Errorf("unexpected error %v", err)
 	}
@@ -175,7 +175,7 @@ func TestRead_BoundsLineLength(t *testing.T) {
 
 func TestRead_ReturnsReadError(t *testing.T) {
 	limitedWriter := errors.New("broken")
-	_, err := transfer.Read(io.MultiReader(strings.NewReader(lines(header, "x")), iotest.ErrReader(limitedWriter)))
+	_, err := transfer.Read(io.MultiReader(strings.NewReader(lines(header, "x")), iotest.ErrReader(limitedWriter)), permitAll)
 	if !errors.Is(err, limitedWriter) {
 		t.Errorf("unexpected error %v", err)
 	}
@@ -209,7 +209,7 @@ func FuzzRead(f *testing.F) {
 	f.Add(lines(header, acme, strings.Replace(one, "One", `\u202e\u00e9\ud83d\ude00`, 1), `{"tenant":"b"}`, `{"end":true,"integrations":1}`))
 	f.Add(lines(header, acme, strings.Replace(one, `["https://a.example"]`, `["*",""]`, 1), "\x1b[2J"))
 	f.Fuzz(func(t *testing.T, text string) {
-		file, err := transfer.Read(strings.NewReader(text))
+		file, err := transfer.Read(strings.NewReader(text), permitAll)
 		if err != nil {
 			if strings.ContainsFunc(err.Error(), func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }) {
 				t.Errorf("error has unprintable characters: %q", err)
@@ -220,7 +220,7 @@ func FuzzRead(f *testing.F) {
 		if _, err := (transfer.Export{Server: file.Header.Server}).Write(t.Context(), fileSource{file}, &out); err != nil {
 			t.Fatal(err)
 		}
-		again, err := transfer.Read(strings.NewReader(out.String()))
+		again, err := transfer.Read(strings.NewReader(out.String()), permitAll)
 		if err != nil {
 			t.Fatalf("%v\n%s", err, out.String())
 		}

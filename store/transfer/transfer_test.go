@@ -14,6 +14,7 @@ import (
 	"time"
 	"unicode"
 
+	"originwarden/origins"
 	"originwarden/store"
 	"originwarden/store/sqlite"
 	"originwarden/store/transfer"
@@ -66,7 +67,7 @@ func exportText(t *testing.T, from transfer.Source, e transfer.Export) string {
 
 func readFile(t *testing.T, text string) *transfer.File {
 	t.Helper()
-	file, err := transfer.Read(strings.NewReader(text))
+	file, err := transfer.Read(strings.NewReader(text), permitAll)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}
@@ -287,4 +288,28 @@ func revisionOf(t *testing.T, s *transfer.Store) uint64 {
 		t.Fatal(err)
 	}
 	return at.Revision
+}
+
+func permitAll(string) origins.Patterns { return origins.HostedPatterns }
+
+// An export has patterns as they were written. Whether they are valid depends on the
+// tenant.
+func TestRead_PermitsPatternsOfTenant(t *testing.T) {
+	from := openStore(t)
+	create(t, from, newIntegration("acme", "one", "https://PR-*.example.com"), newIntegration("globex", "two", "https://pr-*.example.com"))
+	text := exportText(t, from.Store, transfer.Export{})
+	file, err := transfer.Read(strings.NewReader(text), permitAll)
+	if err != nil || file.Tenants[0].Integrations[0].ValidOrigins[0] != "https://PR-*.example.com" {
+		t.Fatalf("%+v, %v", file, err)
+	}
+	_, err = transfer.Read(strings.NewReader(text), func(tenant string) origins.Patterns {
+		if tenant == "acme" {
+			return origins.OwnPatterns
+		}
+		return origins.NoPatterns
+	})
+	var mistakes transfer.Mistakes
+	if !errors.As(err, &mistakes) || len(mistakes) != 1 || mistakes[0].Line != 5 || !strings.Contains(mistakes[0].Message, "(patterns: none)") {
+		t.Errorf("%v, want one mistake in line 5", err)
+	}
 }

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"originwarden/cmd/originwarden/server/readiness"
+	"originwarden/origins"
 	"originwarden/store"
 	"originwarden/store/transfer"
 )
@@ -236,7 +237,7 @@ func TestExport_FailsOnWriteError(t *testing.T) {
 func TestExport_WritesReadableFormat(t *testing.T) {
 	all := []store.WebIntegration{newIntegration("a", "1", "https://a.example"), newIntegration("b", "2")}
 	text := mustRun(t, Environment{}, "export", "--store", newStoreFile(t, all...).url())
-	file, err := transfer.Read(bytes.NewReader([]byte(text)))
+	file, err := transfer.Read(bytes.NewReader([]byte(text)), func(string) origins.Patterns { return origins.NoPatterns })
 	if err != nil || len(file.Tenants) != 2 || !slices.Equal(file.Tenants[0].Integrations[0].ValidOrigins, all[0].ValidOrigins) {
 		t.Errorf("%+v, %v", file, err)
 	}

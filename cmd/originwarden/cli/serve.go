@@ -14,6 +14,7 @@ import (
 	"originwarden/cmd/originwarden/config"
 	"originwarden/cmd/originwarden/logs"
 	"originwarden/cmd/originwarden/server"
+	"originwarden/origins"
 	"originwarden/store"
 )
 
@@ -182,7 +183,11 @@ func checkStartList(cfg *config.Config, entries []string) error {
 	case cfg.Store.URL.Remote():
 		wrong("the flag needs a SQLite file: other gateways share the lists of %s", cfg.Store.URL)
 	}
-	problems := store.OriginProblems(entries)
+	var patterns config.Patterns
+	if len(cfg.Tenants) == 1 {
+		patterns = cfg.Tenants[0].Patterns
+	}
+	problems := store.OriginProblems(entries, origins.Patterns(patterns))
 	for i, entry := range entries {
 		if problems[i] != nil {
 			wrong("%q: %v", entry, problems[i])

@@ -43,6 +43,12 @@ func (r *Requirement) UnmarshalText(text []byte) error {
 	return choose(r, text, "none", "websocket", "unsafe")
 }
 
+// Patterns says which patterns may be among a tenant's entries.
+type Patterns origins.Patterns
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (p *Patterns) UnmarshalText(text []byte) error { return choose(p, text, "none", "own", "hosted") }
+
 // Role is what a token may do.
 type Role uint8
 

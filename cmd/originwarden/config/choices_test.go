@@ -14,6 +14,8 @@ func TestChoices_UnmarshalText(t *testing.T) {
 	testChoices(t, map[string]config.Mode{"enforce": config.Enforce, "headers": config.Headers, "report": config.Report})
 	testChoices(t, map[string]config.Requirement{"none": config.Requirement(origins.RequireNone),
 		"websocket": config.Requirement(origins.RequireWebSocket), "unsafe": config.Requirement(origins.RequireUnsafe)})
+	testChoices(t, map[string]config.Patterns{"none": config.Patterns(origins.NoPatterns),
+		"own": config.Patterns(origins.OwnPatterns), "hosted": config.Patterns(origins.HostedPatterns)})
 	testChoices(t, map[string]config.Role{"reader": config.RoleReader, "admin": config.RoleAdmin})
 	testChoices(t, map[string]config.Creation{"auto": config.CreateAuto, "never": config.CreateNever})
 	testChoices(t, map[string]config.HostSource{"client": config.HostOfClient, "upstream": config.HostOfUpstream})

@@ -43,6 +43,8 @@ type Tenant struct {
 	Upstream      UpstreamURL `yaml:"upstream"`
 	UpstreamHost  HostSource  `yaml:"upstream_host"`
 	Mode          Mode        `yaml:"mode"`
+	// Patterns says which patterns may be among the tenant's entries.
+	Patterns Patterns `yaml:"patterns"`
 	// RequireOrigin says which requests are refused without an Origin.
 	RequireOrigin    Requirement   `yaml:"require_origin"`
 	API              bool          `yaml:"api"` // is served on the tenant's hosts

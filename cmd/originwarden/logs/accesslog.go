@@ -113,10 +113,13 @@ func (x *accessLine) addExceptional(into zapcore.ObjectEncoder) {
 			into.AddBool(flag.name, true)
 		}
 	}
-	addTexts(into, "origin", Escape(x.Origin, origins.MaxLength), "tunnel_end", x.TunnelEnd, "limit", x.Limit,
+	addTexts(into, "origin", Escape(x.Origin, origins.MaxLength), "entry", x.Pattern, "tunnel_end", x.TunnelEnd, "limit", x.Limit,
 		"nearest", x.Nearest.Entry, "nearest_is", string(x.Nearest.Relation), "upstream_cause", x.UpstreamCause)
-	if x.OwnHost {
+	switch {
+	case x.OwnHost:
 		into.AddString("fix", ownHostFix)
+	case x.Pattern != "" && (x.Decision == origins.OriginNotListed || x.Decision == origins.OriginNotInWebIntegration):
+		into.AddString("fix", patternFix)
 	}
 	if x.Err != nil {
 		into.AddString("error", ErrorText(x.Err))
@@ -132,4 +135,7 @@ func addTexts(into zapcore.ObjectEncoder, pairs ...string) {
 	}
 }
 
-const ownHostFix = "if the origin is an address of the tenant itself, add it to public_origins"
+const (
+	ownHostFix = "if the origin is an address of the tenant itself, add it to public_origins"
+	patternFix = "the tenant's key patterns does not allow the entry that the origin matches: list the origin by name, or change the key"
+)

@@ -69,13 +69,32 @@ func TestAccessLog_LogsAllFieldsOfExchange(t *testing.T) {
 
 func TestAccessLog_OmitsUnsetFields(t *testing.T) {
 	got := logExchanges(t, allRequests, proxy.Exchange{Verdict: origins.Allowed, Reason: "no_origin"})[0]
-	for _, name := range []string{"upstream_cause", "tunnel_end", "limit", "nearest", "nearest_is", "api", "cut", "own_host", "fix", "error"} {
+	for _, name := range []string{"upstream_cause", "tunnel_end", "limit", "nearest", "nearest_is", "api", "cut", "own_host", "fix", "entry", "error"} {
 		if _, ok := got[name]; ok {
 			t.Errorf("unexpected field %s: %v", name, got[name])
 		}
 	}
 	if got["level"] != "info" {
 		t.Errorf("level %v, want info", got["level"])
+	}
+}
+
+func TestAccessLog_NamesPattern(t *testing.T) {
+	const entry = "https://pr-*.example.com"
+	hasFix := func(reason origins.Reason) bool {
+		got := logExchanges(t, allRequests, proxy.Exchange{Verdict: reason.Verdict(), Reason: string(reason), Decision: reason, Pattern: entry, Client: netip.MustParseAddr("192.0.2.7")})[0]
+		if got["entry"] != entry {
+			t.Errorf("%s: entry %v, want %s", reason, got["entry"], entry)
+		}
+		return strings.Contains(fmt.Sprint(got["fix"]), "key patterns")
+	}
+	for reason, want := range map[origins.Reason]bool{
+		origins.Listed: false, origins.MethodNotAllowed: false, origins.PathExempt: false,
+		origins.OriginNotListed: true, origins.OriginNotInWebIntegration: true,
+	} {
+		if got := hasFix(reason); got != want {
+			t.Errorf("%s: has a fix: %v, want %v", reason, got, want)
+		}
 	}
 }
 

@@ -28,7 +28,7 @@ type second struct {
 
 // isPlain reports whether the exchange is plain.
 func isPlain(x *proxy.Exchange) bool {
-	if x.API || x.Cut || x.OwnHost || x.Err != nil || x.Attached != nil ||
+	if x.API || x.Cut || x.OwnHost || x.Pattern != "" || x.Err != nil || x.Attached != nil ||
 		x.TunnelEnd != "" || x.Limit != "" || x.UpstreamCause != "" || x.Nearest != (origins.NearMiss{}) {
 		return false
 	}

@@ -99,6 +99,7 @@ func (s *Server) reconfigure(ctx context.Context) (needRestart []string, err err
 	if err := s.apply(cfg); err != nil {
 		return nil, err
 	}
+	s.warnOfPatterns(previous, cfg)
 	s.metrics.SetTenants(labelled(cfg))
 	s.log.Level.Configure(zapcore.Level(cfg.Log.Level))
 	s.upstreams.SetTenants(previous, cfg)

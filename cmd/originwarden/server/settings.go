@@ -125,6 +125,7 @@ func policyOf(cfg *config.Config, t *config.Tenant, cors config.CORS, port strin
 	}
 	return origins.Policy{
 		PublicOrigins:    t.PublicOriginsAt(scheme, port),
+		Patterns:         origins.Patterns(t.Patterns),
 		RequireOrigin:    origins.Requirement(t.RequireOrigin),
 		PostFromAnywhere: t.PostFromAnywhere,
 		PublicPaths:      t.PublicPaths,
@@ -155,10 +156,22 @@ func (s *Server) newAPI() (*api.API, error) {
 func (s *Server) apiSettings(cfg *config.Config) (api.Settings, error) {
 	tokens, err := s.tokens(cfg)
 	return api.Settings{
-		Auth:    auth.Settings{Tokens: tokens, OIDC: auth.OIDC(cfg.API.OIDC), RateLimits: auth.RateLimits(cfg.API.RateLimits)},
-		Limits:  api.Limits{Origins: cfg.API.Limits.Origins, Body: int64(cfg.API.Limits.Body)},
-		Timeout: time.Duration(cfg.Store.Timeout),
+		Auth:     auth.Settings{Tokens: tokens, OIDC: auth.OIDC(cfg.API.OIDC), RateLimits: auth.RateLimits(cfg.API.RateLimits)},
+		Limits:   api.Limits{Origins: cfg.API.Limits.Origins, Body: int64(cfg.API.Limits.Body)},
+		Patterns: patternsOf(cfg),
+		Timeout:  time.Duration(cfg.Store.Timeout),
 	}, err
+}
+
+// patternsOf returns the patterns that a tenant's entries may have.
+func patternsOf(cfg *config.Config) func(tenant string) origins.Patterns {
+	permitted := map[string]origins.Patterns{}
+	for i := range cfg.Tenants {
+		if t := &cfg.Tenants[i]; origins.Patterns(t.Patterns) != origins.NoPatterns {
+			permitted[t.ID] = origins.Patterns(t.Patterns)
+		}
+	}
+	return func(tenant string) origins.Patterns { return permitted[tenant] }
 }
 
 func trustedProxies(cfg *config.Config) []netip.Prefix {

@@ -10,6 +10,7 @@ import (
 
 	"originwarden/cmd/originwarden/config"
 	"originwarden/cmd/originwarden/stores"
+	"originwarden/origins"
 	"originwarden/store/sqlite"
 )
 
@@ -83,6 +84,20 @@ func (s *Server) logWarnings(cfg *config.Config) {
 	const maxProblems = 20 // in a line
 	if problems := cfg.CertificateWarnings(time.Now()); len(problems) > 0 {
 		s.log.Warn("certificates will be rejected", zap.Int("problems", len(problems)), zap.Strings("first", problems[:min(maxProblems, len(problems))]))
+	}
+}
+
+// warnOfPatterns warns if next allows fewer patterns for a tenant than previous.
+func (s *Server) warnOfPatterns(previous, next *config.Config) {
+	before := make(map[string]config.Patterns, len(previous.Tenants))
+	for _, t := range previous.Tenants {
+		before[t.ID] = t.Patterns
+	}
+	for _, t := range next.Tenants {
+		if t.Patterns < before[t.ID] {
+			s.log.Warn("the tenant's configuration allows fewer patterns than before: the other patterns among its entries match nothing",
+				zap.String("tenant", t.ID), zap.Stringer("patterns", origins.Patterns(t.Patterns)), zap.Stringer("before", origins.Patterns(before[t.ID])))
+		}
 	}
 }
 

@@ -80,7 +80,11 @@ func (i *importer) run(ctx context.Context, name string, stdin io.Reader) error 
 	if err != nil {
 		return err
 	}
-	file, err := readExport(name, stdin)
+	patterns, err := i.patternsOfTenants(renames)
+	if err != nil {
+		return err
+	}
+	file, err := readExport(name, stdin, patterns)
 	if err != nil {
 		return command.Failed(fmt.Errorf("nothing is imported:\n%w", err))
 	}
@@ -97,13 +101,38 @@ func (i *importer) run(ctx context.Context, name string, stdin io.Reader) error 
 	return command.Failed(i.to.close())
 }
 
-func readExport(name string, stdin io.Reader) (*transfer.File, error) {
+func readExport(name string, stdin io.Reader, patterns func(tenant string) origins.Patterns) (*transfer.File, error) {
 	f, err := command.OpenInput(name, stdin)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	return transfer.Read(f)
+	return transfer.Read(f, patterns)
+}
+
+// patternsOfTenants returns the patterns that the entries of the file's tenants may
+// have. A server checks that itself. If a tenant is not in the configuration, all are
+// valid: a gateway ignores those that its own configuration does not permit.
+func (i *importer) patternsOfTenants(renames map[string]string) (func(tenant string) origins.Patterns, error) {
+	configured := map[string]origins.Patterns{}
+	if !i.location.isServer() {
+		cfg, err := i.location.loadConfig()
+		if err != nil {
+			return nil, err
+		}
+		for _, t := range cfg.Tenants {
+			configured[t.ID] = origins.Patterns(t.Patterns)
+		}
+	}
+	return func(tenant string) origins.Patterns {
+		if to, ok := renames[tenant]; ok {
+			tenant = to
+		}
+		if patterns, ok := configured[tenant]; ok {
+			return patterns
+		}
+		return origins.HostedPatterns
+	}, nil
 }
 
 // parseRenames parses the values of --tenant.
