@@ -15,7 +15,7 @@ import (
 // checker checks a decoded configuration and brings its values into canonical
 // form.
 type checker struct {
-	*findings
+	findings
 	*Config
 }
 
@@ -29,11 +29,6 @@ func (c *checker) check() {
 	c.checkOIDC()
 	c.checkStore()
 	c.checkBounds()
-}
-
-func (c *checker) isSet(path string) bool {
-	_, set := c.positions[path]
-	return set
 }
 
 // checkPresent reports the keys that the mapping at path lacks.
@@ -59,7 +54,7 @@ func (c *checker) checkUnique(seen pathsByName, path, kind, name string) {
 
 // lineOf returns the line of a value for a message, or "".
 func (c *checker) lineOf(path string) string {
-	if line := c.positions[path].line; line > 0 {
+	if line := c.Line(path); line > 0 {
 		return " (line " + strconv.Itoa(line) + ")"
 	}
 	return ""

@@ -15,9 +15,9 @@ func Check(file string, flags ...Flag) (cfg *Config, warnings Mistakes, err erro
 	cfg, err = load(file, flags, func(c *checker) {
 		c.check()
 		c.checkStoreFiles(slices.ContainsFunc(flags, func(f Flag) bool { return f.Name == "data" }))
-		aside := &findings{file: c.file, positions: c.positions, invalid: c.invalid}
-		c.checkCertificates(time.Now(), aside.reportAt)
-		warnings = aside.sorted()
+		aside := c.Aside()
+		c.checkCertificates(time.Now(), aside.ReportAt)
+		warnings = aside.Sorted()
 	})
 	return cfg, warnings, err
 }

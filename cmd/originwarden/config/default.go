@@ -44,7 +44,7 @@ func Default() *Config {
 	}
 }
 
-// setDefaults sets t to the defaults of a tenant.
-func (t *Tenant) setDefaults() {
-	*t = Tenant{API: true, UpstreamCheck: UpstreamCheck{Interval: Duration(10 * time.Second), Timeout: Duration(2 * time.Second)}}
+// defaultTenant returns the defaults of a tenant.
+func defaultTenant() *Tenant {
+	return &Tenant{API: true, UpstreamCheck: UpstreamCheck{Interval: Duration(10 * time.Second), Timeout: Duration(2 * time.Second)}}
 }

@@ -1,16 +1,10 @@
 package config
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"io"
 	"os"
-	"reflect"
-	"unicode"
-	"unicode/utf8"
 
-	"go.yaml.in/yaml/v3"
+	"originwarden/cmd/originwarden/config/strictyaml"
 )
 
 // Load reads the file, or starts from the defaults if its name is empty, and
@@ -41,54 +35,17 @@ func load(file string, flags []Flag, check func(*checker)) (*Config, error) {
 
 func parse(file string, text []byte, flags []Flag, check func(*checker)) (*Config, error) {
 	cfg := Default()
-	found := &findings{file: file, positions: map[string]position{}, invalid: map[string]bool{}}
-	d := decoder{found}
-	if found.checkText(text); len(found.mistakes) == 0 {
-		decoded := d.decodeDocument(text, cfg)
-		d.applyFlags(flags, cfg)
+	found := strictyaml.New(file, strictyaml.Inheritance{Value: defaultTenant(), By: "tenants"})
+	if isText := found.CheckText(text); isText {
+		c := &checker{findings{found}, cfg}
+		decoded := found.Decode(text, cfg)
+		c.applyFlags(flags)
 		if decoded {
-			check(&checker{found, cfg})
+			check(c)
 		}
 	}
-	if len(found.mistakes) > 0 {
-		return nil, found.sorted()
+	if mistakes := found.Sorted(); len(mistakes) > 0 {
+		return nil, mistakes
 	}
 	return cfg, nil
-}
-
-// checkText reports the lines that are not text, which the YAML package rejects
-// without a line number.
-func (f *findings) checkText(text []byte) {
-	for i, line := range bytes.Split(text, []byte("\n")) {
-		switch {
-		case !utf8.Valid(line):
-			f.report(position{line: i + 1}, "the line is not UTF-8")
-		case bytes.ContainsFunc(line, func(r rune) bool { return r != '\t' && r != '\r' && unicode.IsControl(r) }):
-			f.report(position{line: i + 1}, "the line has a control character")
-		}
-	}
-}
-
-// decodeDocument decodes the only YAML document of text, which may be empty. It
-// returns false for text that is not YAML.
-func (d *decoder) decodeDocument(text []byte, cfg *Config) bool {
-	source := yaml.NewDecoder(bytes.NewReader(text))
-	var root, next yaml.Node
-	err := source.Decode(&root)
-	if errors.Is(err, io.EOF) {
-		d.positions[""] = position{line: 1}
-		return true
-	}
-	if err == nil {
-		err = source.Decode(&next)
-	}
-	switch {
-	case err == nil:
-		d.report(position{line: next.Line}, "a second YAML document: only one is allowed")
-	case !errors.Is(err, io.EOF):
-		d.report(position{}, "%v", err) // with the line as the YAML package counts it
-		return false
-	}
-	d.decodeValue(root.Content[0], "", reflect.ValueOf(cfg).Elem())
-	return true
 }

@@ -1,4 +1,4 @@
-package config
+package strictyaml
 
 import (
 	"cmp"
@@ -10,14 +10,14 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// decoder fills a Config from YAML nodes. Unlike the YAML package it is strict,
+// decoder fills a struct from YAML nodes. Unlike the YAML package it is strict,
 // continues after a mistake, and records the position of each value.
-type decoder struct{ *findings }
+type decoder struct{ *Findings }
 
-// decodeValue decodes n into v, which holds its default. The types of Config bound
+// decodeValue decodes n into v, which holds its default. The types of the values bound
 // the depth, so an alias that contains itself cannot recurse without end.
 func (d *decoder) decodeValue(n *yaml.Node, path string, v reflect.Value) {
-	d.positions[path] = position{line: n.Line}
+	d.positions[path] = Position{Line: n.Line}
 	if n.Kind == yaml.AliasNode {
 		n = n.Alias
 	}
@@ -37,10 +37,10 @@ func (d *decoder) decodeValue(n *yaml.Node, path string, v reflect.Value) {
 	}
 }
 
-// reject reports a value that cannot be decoded.
-func (d *decoder) reject(path, format string, args ...any) {
-	d.reportAt(path, format, args...)
-	d.invalid[path] = true
+// Reject reports a value that cannot be decoded.
+func (f *Findings) Reject(path, format string, args ...any) {
+	f.ReportAt(path, format, args...)
+	f.invalid[path] = true
 }
 
 // rejectKind reports a node that is not of the kind want.
@@ -54,7 +54,7 @@ func (d *decoder) rejectKind(n *yaml.Node, path, want string) {
 	case n.ShortTag() == "!!null":
 		found = ": the value is missing"
 	}
-	d.reject(path, "%s must be %s%s", cmp.Or(path, "the file"), want, found)
+	d.Reject(path, "%s must be %s%s", cmp.Or(path, "the file"), want, found)
 }
 
 // decodeMapping decodes the keys of n into the fields of v.
@@ -75,9 +75,9 @@ func (d *decoder) decodeMapping(n *yaml.Node, path string, v reflect.Value) {
 		first, isDuplicate := lines[key.Value]
 		switch {
 		case key.Kind != yaml.ScalarNode || !known:
-			d.report(position{line: key.Line}, "unknown key %.80q%s", key.Value, in)
+			d.Report(Position{Line: key.Line}, "unknown key %.80q%s", key.Value, in)
 		case isDuplicate:
-			d.report(position{line: key.Line}, "duplicate key %.80q, first on line %d", key.Value, first)
+			d.Report(Position{Line: key.Line}, "duplicate key %.80q, first on line %d", key.Value, first)
 		default:
 			lines[key.Value] = key.Line
 			d.decodeField(value, prefix+key.Value, v, index)
@@ -90,14 +90,16 @@ func (d *decoder) decodeMapping(n *yaml.Node, path string, v reflect.Value) {
 func (d *decoder) decodeField(n *yaml.Node, path string, v reflect.Value, index int) {
 	d.decodeValue(n, path, v.Field(index))
 	if v.Type().Field(index).Tag.Get("positive") != "" && v.Field(index).IsZero() {
-		d.reportAt(path, "%s must be more than 0", path)
+		d.ReportAt(path, "%s must be more than 0", path)
 	}
 }
 
 func fieldsByKey(v reflect.Value) map[string]int {
 	fields := map[string]int{}
 	for i := range v.NumField() {
-		fields[v.Type().Field(i).Tag.Get("yaml")] = i
+		if key := v.Type().Field(i).Tag.Get("yaml"); key != "" {
+			fields[key] = i
+		}
 	}
 	return fields
 }
@@ -120,10 +122,10 @@ func (d *decoder) decodeList(n *yaml.Node, path string, v reflect.Value) {
 	}
 	v.Set(reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content)))
 	for i, element := range n.Content {
-		if e, ok := v.Index(i).Addr().Interface().(interface{ setDefaults() }); ok {
-			e.setDefaults()
+		if path == d.inherit.By {
+			v.Index(i).Set(reflect.ValueOf(d.inherit.Value).Elem())
 		}
-		d.decodeValue(element, elementPath(path, i), v.Index(i))
+		d.decodeValue(element, ElementPath(path, i), v.Index(i))
 	}
 }
 
@@ -131,7 +133,7 @@ func (d *decoder) decodeText(n *yaml.Node, path string, into encoding.TextUnmars
 	if n.Kind != yaml.ScalarNode || n.ShortTag() == "!!null" {
 		d.rejectKind(n, path, "a single value")
 	} else if err := into.UnmarshalText([]byte(n.Value)); err != nil {
-		d.reject(path, "%s: %v", path, err)
+		d.Reject(path, "%s: %v", path, err)
 	}
 }
 
@@ -152,7 +154,7 @@ func (d *decoder) decodeScalar(n *yaml.Node, path string, v reflect.Value) {
 		case tag != "!!int" || err != nil || strconv.Itoa(number) != n.Value:
 			d.rejectKind(n, path, "a whole number")
 		case number < 0:
-			d.reject(path, "%s must not be negative", path)
+			d.Reject(path, "%s must not be negative", path)
 		default:
 			v.SetInt(int64(number))
 		}
