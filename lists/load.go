@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"originwarden/origins"
+	"originwarden/store"
 )
 
 const (
@@ -106,11 +107,15 @@ func (c *Cache) loadFromStore(ctx context.Context, tenant string) (*origins.List
 	if err != nil {
 		return nil, err
 	}
+	return listOf(revision, all), nil
+}
+
+func listOf(revision uint64, all []store.WebIntegration) *origins.List {
 	parts := make([]origins.Part, len(all))
 	for i := range all {
 		parts[i] = all[i].Part()
 	}
-	return origins.NewList(revision, parts), nil
+	return origins.NewList(revision, parts)
 }
 
 // currentList returns the cached list if it needs no load. It then ends the sharing

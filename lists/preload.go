@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
+
+	"originwarden/store"
 )
 
 // preload calls Preload until it has succeeded, once for each store.
@@ -33,15 +36,8 @@ func (c *Cache) Preload(ctx context.Context) error {
 	if c.config.Tenants == nil {
 		return nil
 	}
-	tenants := c.config.Tenants()
-	tenants = tenants[:min(len(tenants), c.config.Bounds.Tenants)]
-	err := forEachTenant(ctx, tenants, len(tenants), func(ctx context.Context, tenant string) error {
-		if c.Stats().Origins >= c.config.Bounds.Origins {
-			return nil
-		}
-		_, err := c.List(ctx, tenant)
-		return err
-	})
+	tenants := c.uncached(c.config.Tenants())
+	err := c.loadMissing(ctx, tenants)
 	if c.Stats().Tenants == 0 && len(tenants) > 0 {
 		return err
 	}
@@ -52,6 +48,48 @@ func (c *Cache) Preload(ctx context.Context) error {
 		c.reportEvent(ListsLoaded, err)
 	}
 	return err
+}
+
+// uncached returns the tenants whose lists are not cached, as many as there is room
+// for.
+func (c *Cache) uncached(tenants []string) (missing []string) {
+	room := c.config.Bounds.Tenants - c.Stats().Tenants
+	for _, tenant := range tenants {
+		if len(missing) >= room {
+			break
+		}
+		if _, cached, _ := c.peek(tenant); !cached {
+			missing = append(missing, tenant)
+		}
+	}
+	return missing
+}
+
+// loadMissing loads lists until there are too many origins.
+func (c *Cache) loadMissing(ctx context.Context, tenants []string) error {
+	isFull := func() bool { return c.Stats().Origins >= c.config.Bounds.Origins }
+	if many, ok := c.config.Store.(store.ManyLoader); ok {
+		var readers errgroup.Group
+		readers.SetLimit(parallelBatches)
+		for batch := range slices.Chunk(tenants, tenantsInBatch) {
+			if ctx.Err() != nil || isFull() {
+				break
+			}
+			readers.Go(func() error {
+				c.loadBatch(ctx, many, batch)
+				return nil
+			})
+		}
+		_ = readers.Wait()
+		tenants = c.uncached(tenants) // what was too much, or failed
+	}
+	return forEachTenant(ctx, tenants, len(tenants), func(ctx context.Context, tenant string) error {
+		if isFull() {
+			return nil
+		}
+		_, err := c.List(ctx, tenant)
+		return err
+	})
 }
 
 const parallelReads = 16

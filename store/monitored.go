@@ -145,3 +145,12 @@ func (m *Monitored) Position(ctx context.Context) (Position, error) {
 	}
 	return at, err
 }
+
+// LoadMany implements ManyLoader. If the Store does not, it fails with
+// errors.ErrUnsupported.
+func (m *Monitored) LoadMany(ctx context.Context, tenants []string) (uint64, map[string][]WebIntegration, error) {
+	if many, ok := m.Store.(ManyLoader); ok {
+		return many.LoadMany(ctx, tenants)
+	}
+	return 0, nil, errors.ErrUnsupported
+}

@@ -206,3 +206,11 @@ type Write struct {
 	// write. After ErrUnchanged nothing is written, and the write is not refused.
 	Make func(before *WebIntegration) (after *WebIntegration, err error)
 }
+
+// ManyLoader is a Store that reads the lists of several tenants in less time than one
+// after the other.
+type ManyLoader interface {
+	// LoadMany reads what Load returns for each of the tenants, all at one revision. A
+	// tenant that is not in the map was not read, because there was too much.
+	LoadMany(ctx context.Context, tenants []string) (revision uint64, all map[string][]WebIntegration, err error)
+}

@@ -20,6 +20,7 @@ func ReadQueries() map[string]string {
 		"tenant":      queryTenant,
 		"position":    queryPosition,
 		"cursor":      queryCursor,
+		"many":        queryMany,
 	}
 	for _, descending := range []bool{false, true} {
 		queries[fmt.Sprintf("beyond, descending %t", descending)] = queryBeyond(descending)

@@ -16,7 +16,10 @@ import (
 	"originwarden/store/storetest"
 )
 
-var _ store.Store = (*sqlite.Store)(nil)
+var (
+	_ store.Store      = (*sqlite.Store)(nil)
+	_ store.ManyLoader = (*sqlite.Store)(nil)
+)
 
 func TestStore_ImplementsStoreContract(t *testing.T) {
 	storetest.Run(t, func(t *testing.T, limits store.Limits) (store.Store, func(*testing.T) store.Store) {
