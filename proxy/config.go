@@ -20,6 +20,9 @@ type Lists interface {
 // Config configures a Gateway. It is not changed after New or Reconfigure.
 type Config struct {
 	Tenants []Tenant
+	// Directory has more tenants, with other ids and hosts; it may be nil. Its answers
+	// do not change, except for the UpstreamTLS of a tenant: see Gateway.RenewTLS.
+	Directory Directory
 	// Lists has the list of every tenant. Reconfigure does not read it.
 	Lists Lists
 	CORS  CORS // of the tenants that have none of their own

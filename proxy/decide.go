@@ -48,8 +48,8 @@ func (x *exchange) admit() *problem.Problem {
 	if x.in.NamesSeveralHosts() {
 		return problem.BadHost
 	}
-	if x.tenant = x.settings.hosts.find(x.in.Host); x.tenant == nil {
-		return x.settings.hosts.unknownHost()
+	if x.tenant = x.settings.hosts.Find(x.in.Host); x.tenant == nil {
+		return x.settings.unknownHost()
 	}
 	x.Tenant = x.tenant.ID
 	kind, ok := x.in.Kind()
@@ -62,6 +62,14 @@ func (x *exchange) admit() *problem.Problem {
 	}
 	x.API = x.tenant.isAPIPath(x.Path)
 	return nil
+}
+
+// unknownHost returns the response to a host that no tenant has.
+func (s *settings) unknownHost() *problem.Problem {
+	if s.hosts.IsLoopbackOnly() {
+		return problem.HostNotLoopback
+	}
+	return problem.TenantUnknown
 }
 
 // decide loads the list only if the decision needs it.

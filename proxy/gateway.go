@@ -38,9 +38,7 @@ func New(cfg Config) (*Gateway, error) {
 
 // Close closes the connections to tenants that no request uses.
 func (g *Gateway) Close() {
-	for _, u := range g.settings.Load().upstreams {
-		u.CloseIdle()
-	}
+	g.settings.Load().upstreams.CloseIdle()
 }
 
 // Running returns the number of exchanges that have not ended, with the tunnels.

@@ -157,7 +157,7 @@ func (x *referenceExchange) apiRequest(r *http.Request) *http.Request {
 // X-Forwarded-Host, to another one of the tenant's Hosts.
 func (x *referenceExchange) publicHost() string {
 	host := x.in.ForwardedHost()
-	if host == "" || !x.settings.trusted.Contains(x.in.Peer) || x.settings.hosts.byName[request.HostName(host)] != x.tenant {
+	if host == "" || !x.settings.trusted.Contains(x.in.Peer) || x.settings.hosts.Named(request.HostName(host)) != x.tenant {
 		return x.in.Host
 	}
 	if _, err := url.Parse("//" + host); err != nil {

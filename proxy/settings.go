@@ -9,6 +9,7 @@ import (
 
 	"originwarden/envelope/clientaddr"
 	"originwarden/proxy/cors"
+	"originwarden/proxy/hosts"
 	"originwarden/proxy/upstream"
 )
 
@@ -16,9 +17,9 @@ import (
 // exchange keeps those that it began with.
 type settings struct {
 	Config
-	hosts     hosts
+	hosts     *hosts.Table[tenant]
 	upstreams upstream.Set           // of all tenants
-	policies  map[*CORS]*cors.Policy // of all tenants
+	policies  map[*CORS]*cors.Policy // of all tenants; changed by compileTenant
 	trusted   clientaddr.Proxies
 	forward   *httputil.ReverseProxy
 }
@@ -27,11 +28,10 @@ type settings struct {
 // It takes over the upstreams and the counts of the previous settings.
 func compile(cfg Config, previous *settings) (*settings, error) {
 	s := &settings{
-		Config:    cfg,
-		upstreams: upstream.Set{},
-		policies:  map[*CORS]*cors.Policy{},
-		trusted:   cfg.TrustedProxies,
-		forward:   newForwarder(cfg.ErrorLog),
+		Config:   cfg,
+		policies: map[*CORS]*cors.Policy{},
+		trusted:  cfg.TrustedProxies,
+		forward:  newForwarder(cfg.ErrorLog),
 	}
 	return s, s.addTenants(previous)
 }
@@ -46,13 +46,17 @@ func (s *settings) corsOf(t *Tenant) *cors.Policy {
 }
 
 // setUpstream sets where a tenant's requests go. Tenants with the same route share an
-// upstream, and a route keeps that of the previous settings.
+// upstream, and a route keeps that of the previous settings, which may be nil.
 func (s *settings) setUpstream(t *tenant, previous *settings) {
 	to := cmp.Or(t.Upstream, new(url.URL)) // a tenant without an upstream is unreachable
 	route := upstream.RouteTo(to)
 	route.TLS = t.UpstreamTLS
 	route.Connect, route.Response, route.Idle = s.Timeouts.Connect, s.Timeouts.Response, s.Timeouts.Idle
-	t.upstream, t.prefix = s.upstreams.Use(route, previous.upstreams), upstream.Prefix(to)
+	var before *upstream.Set
+	if previous != nil {
+		before = &previous.upstreams
+	}
+	t.upstream, t.prefix = s.upstreams.Of(route, before), upstream.Prefix(to)
 	if t.HostOfUpstream {
 		t.host = upstream.Host(to)
 	}
@@ -84,11 +88,12 @@ func (g *Gateway) swapSettings(cfg Config) error {
 		return err
 	}
 	g.settings.Store(next)
-	previous.upstreams.RetireUnless(next.upstreams)
+	previous.upstreams.RetireFor(&next.upstreams)
 	return nil
 }
 
-// RenewTLS replaces old by renewed in the tenants that use it. Neither is nil. Older
+// RenewTLS replaces old by renewed in the tenants that use it. Neither is nil. Those of
+// Config.Directory have it already. Older
 // connections are closed when no request uses them, and tunnels stay open. No TLS
 // session is resumed, so that certificates are sent and verified again.
 func (g *Gateway) RenewTLS(old, renewed *tls.Config) {

@@ -10,6 +10,7 @@ import (
 	"originwarden/origins"
 	"originwarden/proxy/cors"
 	"originwarden/proxy/fields"
+	"originwarden/proxy/hosts"
 	"originwarden/proxy/upstream"
 )
 
@@ -45,6 +46,18 @@ type Tenant struct {
 	// IsAPIPath reports whether a raw path, which is not decoded, belongs to API. It
 	// is required if API is set.
 	IsAPIPath func(rawPath string) bool
+}
+
+// AnyHost, as the only element of Tenant.Hosts, matches every host that no other
+// tenant has.
+const AnyHost = hosts.Any
+
+// Directory has more tenants than Config.Tenants. A request that needs one has it
+// compiled, and it is kept, so that there may be very many.
+type Directory interface {
+	hosts.Directory
+	// Tenant returns the tenant with an index. Its Hosts are not used.
+	Tenant(index int) *Tenant
 }
 
 // Mode is what the gateway does about a decision.
@@ -100,15 +113,35 @@ func newTenant(t *Tenant, previous *tenant) *tenant {
 	return &tenant{Tenant: t, apiPolicy: policy, inFlight: new(atomic.Int64), mark: fields.NewMark()}
 }
 
-// addTenants compiles the tenants of s, and returns all mistakes in them.
+// compileTenant returns the tenant of t. It keeps its count and its mark of the
+// previous settings, which may be nil. It is called by one goroutine at a time.
+func (s *settings) compileTenant(t *Tenant, previous *settings) *tenant {
+	var before *tenant
+	if previous != nil {
+		before = previous.hosts.UsedByID(t.ID)
+	}
+	compiled := newTenant(t, before)
+	compiled.cors = s.corsOf(t)
+	s.setUpstream(compiled, previous)
+	return compiled
+}
+
+// addTenants compiles the tenants of s, and returns all mistakes in them. Of those in
+// the directory, it compiles the ones that requests have needed before.
 func (s *settings) addTenants(previous *settings) error {
-	s.hosts = hosts{byID: map[string]*tenant{}, byName: map[string]*tenant{}, onLoopback: s.OnLoopback}
+	from := previous
+	s.hosts = hosts.New(s.OnLoopback, func(t *tenant) string { return t.ID }, s.Directory, func(index int) *tenant {
+		return s.compileTenant(s.Directory.Tenant(index), from)
+	})
 	var errs []error
 	for i := range s.Tenants {
-		t := newTenant(&s.Tenants[i], previous.hosts.byID[s.Tenants[i].ID])
-		t.cors = s.corsOf(t.Tenant)
-		s.setUpstream(t, previous)
-		errs = append(errs, s.hosts.add(t)...)
+		errs = append(errs, s.hosts.Add(s.compileTenant(&s.Tenants[i], from), s.Tenants[i].Hosts)...)
 	}
+	if s.Directory != nil {
+		for t := range previous.hosts.Used() {
+			s.hosts.ByID(t.ID)
+		}
+	}
+	from = nil // the others have nothing to keep
 	return errors.Join(errs...)
 }

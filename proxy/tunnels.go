@@ -13,7 +13,7 @@ func (g *Gateway) Tunnels() *tunnel.Set { return g.tunnels }
 // a handshake where refusals are enforced. A tenant that is gone refuses
 // everything.
 func (g *Gateway) isTunnelRefused(tenant string, request *origins.Request, list *origins.List) bool {
-	t := g.settings.Load().hosts.byID[tenant]
+	t := g.settings.Load().hosts.ByID(tenant)
 	return t == nil || t.Mode == Enforce && t.Policy.Decide(request, list).Verdict() == origins.Refused
 }
 

@@ -1,0 +1,2 @@
+// Package hosts finds the tenant of a host. It knows nothing else of tenants.
+package hosts
