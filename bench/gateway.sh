@@ -25,9 +25,11 @@ await() {
   return 1
 }
 
-# start_gateway CONFIGURATION: sets $listen, $admin, $gateway and $token. $others
-# adds tenants; $hosts sets the tenant's hosts, instead of all. FAST_LANE=false has
-# everything served by net/http.
+# start_gateway CONFIGURATION: sets $listen, $admin, $gateway, $token and the
+# seconds $ready_after. $others
+# adds tenants, in which UPSTREAM is the address of the tenant's server; $hosts sets
+# the tenant's hosts, instead of all. FAST_LANE=false has everything served by
+# net/http.
 start_gateway() {
   go build -o "$work/originwarden" ./cmd/originwarden
   go build -o "$work/tenant" ./bench/tenant
@@ -36,14 +38,17 @@ start_gateway() {
   tenant=$(await "$work/tenant.out" :)
   {
     printf 'listen: 127.0.0.1:0\nadmin: {listen: "127.0.0.1:0"}\n'
-    printf 'tenants: [%s{id: bench, %supstream: "http://%s"}]\n' "${others:-}" "${hosts:-}" "$tenant"
+    others=${others:-}
+    printf 'tenants: [%s{id: bench, %supstream: "http://%s"}]\n' "${others//UPSTREAM/$tenant}" "${hosts:-}" "$tenant"
     printf 'store: {url: "sqlite:%s/lists.db"}\nfast_lane: %s\n' "$work" "${FAST_LANE:-true}"
     printf '%s\n' "$1"
   } >"$work/originwarden.yaml"
+  launched=$(date +%s.%N)
   "$work/originwarden" serve --config "$work/originwarden.yaml" >"$work/gateway.out" 2>"$work/gateway.log" &
   gateway=$!
   started+=("$gateway")
   ready=$(await "$work/gateway.out" '^originwarden ready')
+  ready_after=$(awk "BEGIN {print $(date +%s.%N) - $launched}")
   listen=$(sed 's/.*listen=\([^ ]*\).*/\1/' <<<"$ready")
   admin=$(sed 's/.*admin=\([^ ]*\).*/\1/' <<<"$ready")
   token=$(cat "$work/admin-token")

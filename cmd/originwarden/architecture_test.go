@@ -74,11 +74,12 @@ func allowedImports() map[string][]string {
 		"cmd/originwarden/config/filecheck":  {},
 		"cmd/originwarden/config/ownaddress": {},
 		"cmd/originwarden/config/strictyaml": {"go.yaml.in/yaml/v3"},
+		"cmd/originwarden/config/tenantids":  {"origins"},
 		"cmd/originwarden/config/values":     {},
 
 		"cmd/originwarden/logs":        {"cmd/originwarden/config", "api", "origins", "proxy", "envelope", "go.uber.org/zap"},
 		"cmd/originwarden/tracing":     {"envelope/clientaddr", "cmd/originwarden/config", "cmd/originwarden/logs", "envelope", "metrics", "proxy", "proxy/request", "go.opentelemetry.io/otel", "go.uber.org/zap"},
-		"cmd/originwarden/config":      {"cmd/originwarden/config/filecheck", "cmd/originwarden/config/ownaddress", "cmd/originwarden/config/strictyaml", "cmd/originwarden/config/urls", "cmd/originwarden/config/values", "origins", "go.uber.org/zap"},
+		"cmd/originwarden/config":      {"cmd/originwarden/config/filecheck", "cmd/originwarden/config/ownaddress", "cmd/originwarden/config/strictyaml", "cmd/originwarden/config/tenantids", "cmd/originwarden/config/urls", "cmd/originwarden/config/values", "origins", "go.uber.org/zap"},
 		"cmd/originwarden/credentials": {"cmd/originwarden/config", "cmd/originwarden/logs", "go.uber.org/zap"},
 		"cmd/originwarden/stores":      {"cmd/originwarden/config", "cmd/originwarden/credentials", "store", "store/etcd", "store/sqlite", "go.uber.org/zap"},
 		"cmd/originwarden/server": {"cmd/originwarden/atomicfile", "api", "api/auth", "api/refusals", "envelope", "envelope/escape", "lists", "lists/disk", "metrics", "origins", "proxy", "proxy/downstream", "proxy/fastlane", "proxy/request", "store", "store/etcd", "store/sqlite",

@@ -180,6 +180,8 @@ func checkStartList(cfg *config.Config, entries []string) error {
 		return nil
 	case len(cfg.Tenants) != 1:
 		wrong("the file has %d tenants, so the flag is ambiguous", len(cfg.Tenants))
+	case cfg.Tenants[0].IsGroup():
+		wrong("the tenant has an ids_file, so the flag is ambiguous")
 	case cfg.Store.URL.Remote():
 		wrong("the flag needs a SQLite file: other gateways share the lists of %s", cfg.Store.URL)
 	}

@@ -5,7 +5,10 @@ import (
 	"crypto/x509"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
+
+	"originwarden/cmd/originwarden/config/tenantids"
 )
 
 // CertificateWarnings reads the certificate files, and warns of certificates that
@@ -75,11 +78,22 @@ func validityProblem(chain *tls.Certificate, now time.Time) string {
 // browsers, it compares names, whose first label may be a wildcard.
 func (c *Config) checkHostsCovered(served []*tls.Certificate, warn warnFunc) {
 	for i, t := range c.Tenants {
-		for j, host := range t.NamedHosts() {
-			covers := func(c *tls.Certificate) bool { return c.Leaf.VerifyHostname(host) == nil }
-			if !slices.ContainsFunc(served, covers) {
+		for j, template := range t.NamedHosts() {
+			if host := uncoveredHost(served, template, t.IDs()); host != "" {
 				warn(elementPath(elementPath("tenants", i)+".hosts", j), "no certificate in tls is for the host %q: clients will refuse it", host)
 			}
 		}
 	}
+}
+
+// uncoveredHost returns the first host, of a template with each of the ids, that no
+// certificate covers, or "".
+func uncoveredHost(served []*tls.Certificate, template string, ids []string) string {
+	for _, id := range ids {
+		host := tenantids.Replace(template, strings.ToLower(id))
+		if !slices.ContainsFunc(served, func(c *tls.Certificate) bool { return c.Leaf.VerifyHostname(host) == nil }) {
+			return host
+		}
+	}
+	return ""
 }

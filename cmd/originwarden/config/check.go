@@ -86,9 +86,9 @@ func isBindable(host string) bool {
 }
 
 func (c *checker) checkTokens() {
-	hashes, tenants := pathsByName{}, map[string]bool{"*": true}
+	hashes, groups, tenants := pathsByName{}, c.Groups(), map[string]bool{"*": true}
 	for _, t := range c.Tenants {
-		tenants[t.ID] = true
+		tenants[t.ID] = !t.IsGroup()
 	}
 	for i, token := range c.API.Tokens {
 		path := elementPath("api.tokens", i)
@@ -96,7 +96,7 @@ func (c *checker) checkTokens() {
 		if c.isSet(path+".subject") && !origins.IsSubject(token.Subject) {
 			c.reportAt(path+".subject", "the subject is empty, longer than %d characters, or has a control character", origins.MaxSubjectLength)
 		}
-		if c.isSet(path+".tenant") && !tenants[token.Tenant] {
+		if c.isSet(path+".tenant") && !tenants[token.Tenant] && groups.IndexOfID(token.Tenant) < 0 {
 			c.reportAt(path+".tenant", `there is no tenant %.80q; "*" stands for all`, token.Tenant)
 		}
 		if token.SHA256 != (Hash{}) {

@@ -1,5 +1,7 @@
 package config
 
+import "originwarden/cmd/originwarden/config/tenantids"
+
 // Config is the whole configuration, checked and in canonical form. It does not
 // change after Load.
 type Config struct {
@@ -10,6 +12,7 @@ type Config struct {
 	// TrustedProxies are the peers whose X-Forwarded-For and -Proto count.
 	TrustedProxies []Network `yaml:"trusted_proxies"`
 	Admin          Admin     `yaml:"admin"`
+	Defaults       Tenant    `yaml:"defaults"` // each tenant begins as a copy
 	Tenants        []Tenant  `yaml:"tenants"`
 	CORS           CORS      `yaml:"cors"`
 	Store          Store     `yaml:"store"`
@@ -32,9 +35,13 @@ type Admin struct {
 	Hosts []string `yaml:"hosts"`
 }
 
-// Tenant is an HTTP API behind the gateway.
+// Tenant is an HTTP API behind the gateway, or, with an IDsFile, many that differ only
+// in the id: see For.
 type Tenant struct {
-	ID string `yaml:"id"`
+	ID      string `yaml:"id"`
+	IDsFile string `yaml:"ids_file"`
+	// ids are those of IDsFile; nil: ID is the only one.
+	ids *tenantids.List
 	// Hosts are in lower case and without ports. One tenant may have none, or
 	// "*" alone.
 	Hosts []string `yaml:"hosts"`

@@ -76,6 +76,7 @@ tracing: {otlp: 'https://collector:4318/', sample: 0.25}
 	want := &config.Config{
 		Listen: ":8443", Admin: config.Admin{Listen: "[::1]:9091"},
 		TrustedProxies: cfg.TrustedProxies,
+		Defaults:       config.Default().Defaults,
 		Tenants: []config.Tenant{{
 			ID: "acme", Hosts: []string{"acme.example.com", "xn--bcher-kva.example", "::1"},
 			PublicOrigins: []string{"https://acme.example.com"}, Upstream: cfg.Tenants[0].Upstream,

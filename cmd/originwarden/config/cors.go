@@ -51,14 +51,19 @@ func (t *TenantCORS) Over(global CORS) CORS {
 func (c *checker) checkCORS() {
 	c.checkCORSKeys("cors", c.CORS)
 	c.checkExposed("cors", c.CORS)
+	c.checkTenantCORS(defaultsKey+".cors", c.Defaults.CORS)
 	for i := range c.Tenants {
-		if t := c.Tenants[i].CORS; t != nil {
-			at := elementPath("tenants", i) + ".cors"
-			c.checkCORSKeys(at, t.Over(CORS{})) // a mistake in a global key is reported once
-			if t.ExposeHeaders != nil || t.Credentials != nil {
-				c.checkExposed(at, t.Over(c.CORS))
-			}
-		}
+		c.checkTenantCORS(elementPath("tenants", i)+".cors", c.Tenants[i].CORS)
+	}
+}
+
+func (c *checker) checkTenantCORS(at string, t *TenantCORS) {
+	if t == nil {
+		return
+	}
+	c.checkCORSKeys(at, t.Over(CORS{})) // a mistake in a global key is reported once
+	if t.ExposeHeaders != nil || t.Credentials != nil {
+		c.checkExposed(at, t.Over(c.CORS))
 	}
 }
 

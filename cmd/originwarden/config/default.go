@@ -13,6 +13,7 @@ func Default() *Config {
 		Listen:   "127.0.0.1:8080",
 		FastLane: true,
 		Admin:    Admin{Listen: "127.0.0.1:9090"},
+		Defaults: Tenant{API: true, UpstreamCheck: UpstreamCheck{Interval: Duration(10 * time.Second), Timeout: Duration(2 * time.Second)}},
 		CORS: CORS{
 			Credentials:    true,
 			Methods:        []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"},
@@ -42,9 +43,4 @@ func Default() *Config {
 		Metrics: Metrics{Tenants: 1000},
 		Tracing: Tracing{Sample: 1},
 	}
-}
-
-// defaultTenant returns the defaults of a tenant.
-func defaultTenant() *Tenant {
-	return &Tenant{API: true, UpstreamCheck: UpstreamCheck{Interval: Duration(10 * time.Second), Timeout: Duration(2 * time.Second)}}
 }

@@ -86,7 +86,10 @@ func typeKeys(typ reflect.Type, path string) (paths []string) {
 	for field := range typ.Fields() {
 		if key := field.Tag.Get("yaml"); key != "" {
 			inner := strings.TrimPrefix(path+"."+key, ".")
-			paths = append(append(paths, inner), typeKeys(field.Type, inner)...)
+			paths = append(paths, inner)
+			if inner != "defaults" { // it has the keys of tenants
+				paths = append(paths, typeKeys(field.Type, inner)...)
+			}
 		}
 	}
 	return paths

@@ -58,6 +58,9 @@ func (c *checker) applyFlag(flag Flag, path string, into encoding.TextUnmarshale
 func (c *checker) onlyTenant(flag Flag) *Tenant {
 	at := position{Flag: flag.Name}
 	switch {
+	case len(c.Tenants) == 1 && c.Tenants[0].IsGroup():
+		c.Report(at, "the tenant has an ids_file, so the flag is ambiguous")
+		return nil
 	case len(c.Tenants) == 1:
 	case len(c.Tenants) > 1:
 		c.Report(at, "the file has %d tenants, so the flag is ambiguous", len(c.Tenants))
@@ -65,7 +68,7 @@ func (c *checker) onlyTenant(flag Flag) *Tenant {
 	case c.isInvalid("tenants"):
 		return nil
 	case flag.Name == "upstream":
-		c.Tenants = []Tenant{*defaultTenant()}
+		c.Tenants = []Tenant{c.Defaults}
 		c.Tenants[0].ID = "default"
 		c.SetFlag("tenants[0]", flag.Name)
 		c.SetFlag("tenants[0].id", flag.Name)

@@ -28,21 +28,33 @@ func (t *Tenant) PublicOriginsAt(scheme, port string) []string {
 	if t.PublicOrigins != nil {
 		return t.PublicOrigins
 	}
-	var entries []string
-	for _, host := range t.NamedHosts() {
-		entries = append(entries, scheme+"://"+net.JoinHostPort(host, port), "https://"+net.JoinHostPort(host, "443"))
-	}
-	if entries == nil {
-		entries = []string{scheme + "://localhost:" + port, scheme + "://127.0.0.1:" + port}
-	}
 	var public []string
-	for _, entry := range entries {
-		// The hosts were parsed before. Two entries may be the same origin.
-		if origin, err := origins.ParseEntry(entry); err == nil && !slices.Contains(public, origin) {
+	add := func(origin string) {
+		if !slices.Contains(public, origin) {
 			public = append(public, origin)
 		}
 	}
+	for _, host := range t.NamedHosts() {
+		add(originOf(scheme, host, port))
+		add(originOf("https", host, "443"))
+	}
+	if public == nil {
+		add(originOf(scheme, "localhost", port))
+		add(originOf(scheme, "127.0.0.1", port))
+	}
 	return public
+}
+
+// originOf returns the canonical form of an origin of http or https with a canonical
+// host, which has no brackets.
+func originOf(scheme, host, port string) string {
+	switch {
+	case scheme+port != "http80" && scheme+port != "https443":
+		host = net.JoinHostPort(host, port)
+	case strings.Contains(host, ":"):
+		host = "[" + host + "]"
+	}
+	return scheme + "://" + host
 }
 
 // TenantWithoutHosts returns the id of the tenant that takes every host without

@@ -35,7 +35,7 @@ func load(file string, flags []Flag, check func(*checker)) (*Config, error) {
 
 func parse(file string, text []byte, flags []Flag, check func(*checker)) (*Config, error) {
 	cfg := Default()
-	found := strictyaml.New(file, strictyaml.Inheritance{Value: defaultTenant(), By: "tenants"})
+	found := strictyaml.New(file, strictyaml.Inheritance{Key: defaultsKey, Value: &cfg.Defaults, By: "tenants"})
 	if isText := found.CheckText(text); isText {
 		c := &checker{findings{found}, cfg}
 		decoded := found.Decode(text, cfg)

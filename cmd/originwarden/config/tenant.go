@@ -1,12 +1,14 @@
 package config
 
 import (
+	"fmt"
 	"net/url"
 	"path"
 	"slices"
 	"strings"
 	"time"
 
+	"originwarden/cmd/originwarden/config/tenantids"
 	"originwarden/cmd/originwarden/config/urls"
 	"originwarden/origins"
 )
@@ -15,20 +17,51 @@ func (c *checker) checkTenants() {
 	if len(c.Tenants) == 0 {
 		c.reportAt("tenants", "there are no tenants: add one under tenants, or use --upstream")
 	}
+	c.checkDefaults()
 	ids, hosts := pathsByName{}, pathsByName{}
 	for i := range c.Tenants {
 		t, at := &c.Tenants[i], elementPath("tenants", i)
-		c.checkPresent(at, "id", "upstream")
-		c.checkTenantID(ids, at+".id", t.ID)
-		c.checkTenantHosts(at, t, hosts)
-		c.checkPublicOrigins(at+".public_origins", t.PublicOrigins)
-		c.checkUpstreamTLS(at+".upstream_tls", t)
-		c.checkUpstreamCheck(at+".upstream_check", t.UpstreamCheck)
-		for j, p := range t.PostFromAnywhere {
-			c.checkExemptPath(elementPath(at+".post_from_anywhere", j), p)
+		c.checkPresent(at, "upstream")
+		if t.IsGroup() {
+			c.checkTenant(at, t.For(tenantids.Any))
+			continue
 		}
-		c.checkPublicPaths(at+".public_paths", t.PublicPaths)
+		if !c.isInvalid(at + ".ids_file") {
+			c.checkPresent(at, "id")
+		}
+		c.checkTenantID(ids, at+".id", t.ID)
+		c.setID(i, t)
+		c.checkTenantHosts(at, t, hosts)
+		c.checkTenant(at, t)
 	}
+	c.checkGroups(ids, hosts)
+}
+
+// setID replaces {id} in the tenant with an index.
+func (c *checker) setID(index int, t *Tenant) {
+	id := t.ID
+	if !origins.IsTenantID(id) {
+		id = fmt.Sprint(tenantids.Any, index) // no duplicates of hosts are to follow
+	}
+	if _, err := t.Upstream.For(id); err != nil {
+		at := elementPath("tenants", index) + ".upstream"
+		c.reportAt(at, "%s: %v", at, err)
+	}
+	of := t.For(id)
+	of.ID = t.ID
+	*t = *of
+}
+
+// checkTenant checks what does not depend on other tenants. path is also that of
+// the defaults, in which any key may be missing.
+func (c *checker) checkTenant(path string, t *Tenant) {
+	c.checkPublicOrigins(path+".public_origins", t.PublicOrigins)
+	c.checkUpstreamTLS(path+".upstream_tls", t)
+	c.checkUpstreamCheck(path+".upstream_check", t.UpstreamCheck)
+	for i, p := range t.PostFromAnywhere {
+		c.checkExemptPath(elementPath(path+".post_from_anywhere", i), p)
+	}
+	c.checkPublicPaths(path+".public_paths", t.PublicPaths)
 }
 
 func (c *checker) checkTenantID(seen pathsByName, at, id string) {

@@ -7,20 +7,38 @@ import (
 	"net/url"
 	"strings"
 
+	"originwarden/cmd/originwarden/config/tenantids"
 	"originwarden/cmd/originwarden/config/urls"
 )
 
 // UpstreamURL says where a tenant's requests go; see urls.ParseUpstream.
-type UpstreamURL struct{ *url.URL }
+type UpstreamURL struct {
+	*url.URL
+	template string // the text, if it has {id}; then URL is that of no tenant
+}
 
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (u *UpstreamURL) UnmarshalText(text []byte) error {
+	if u.template = ""; tenantids.IsIn(string(text)) {
+		u.template = string(text)
+		text = []byte(tenantids.Replace(u.template, tenantids.Any))
+	}
 	parsed, err := urls.ParseUpstream(string(text))
 	if err != nil {
 		return err
 	}
 	u.URL = parsed
 	return nil
+}
+
+// For returns the upstream of the tenant with an id.
+func (u UpstreamURL) For(id string) (UpstreamURL, error) {
+	if u.template == "" {
+		return u, nil
+	}
+	var of UpstreamURL
+	err := of.UnmarshalText([]byte(tenantids.Replace(u.template, id)))
+	return of, err
 }
 
 // Collector is the URL of an OTLP collector. The zero Collector means that there is

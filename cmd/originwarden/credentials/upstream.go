@@ -20,9 +20,11 @@ type Upstreams map[config.UpstreamTLS]*upstream
 // settings last read from them.
 type upstream struct {
 	files   config.UpstreamTLS
-	tenants []string
+	tenants []string                   // at least the first maxShown
 	current atomic.Pointer[tls.Config] // replaced when the files change
 }
+
+const maxShown = 20 // tenants, in a log line
 
 // LoadUpstreams reads the files of all tenants. It reuses the *tls.Config of
 // previous where the certificates have not changed. previous may be nil.
@@ -36,7 +38,7 @@ func LoadUpstreams(cfg *config.Config, previous Upstreams) (Upstreams, error) {
 		if shared == nil {
 			read, err := t.UpstreamTLS.Load()
 			if err != nil {
-				return nil, fmt.Errorf("reading the TLS files of tenant %s: %w", t.ID, err)
+				return nil, fmt.Errorf("reading the TLS files of tenant %s: %w", t.IDs()[0], err)
 			}
 			if old := previous.TLS(&t); SameTLS(old, read) {
 				read = old
@@ -45,7 +47,8 @@ func LoadUpstreams(cfg *config.Config, previous Upstreams) (Upstreams, error) {
 			shared.current.Store(read)
 			all[t.UpstreamTLS] = shared
 		}
-		shared.tenants = append(shared.tenants, t.ID)
+		ids := t.IDs()
+		shared.tenants = append(shared.tenants, ids[:min(len(ids), maxShown)]...)
 	}
 	return all, nil
 }
@@ -69,9 +72,8 @@ func (u Upstreams) NotAfter() (earliest time.Time) {
 
 // Files returns the files to follow. apply is called when settings have changed.
 func (u Upstreams) Files(apply func(old, renewed *tls.Config), log *zap.Logger) (files []*Files) {
-	const maxTenants = 20 // in a log line
 	for _, shared := range u {
-		log := log.With(zap.Strings("tenants", shared.tenants[:min(maxTenants, len(shared.tenants))]), zap.String("ca", shared.files.CA), zap.String("cert", shared.files.Cert))
+		log := log.With(zap.Strings("tenants", shared.tenants[:min(maxShown, len(shared.tenants))]), zap.String("ca", shared.files.CA), zap.String("cert", shared.files.Cert))
 		files = append(files, &Files{
 			Names:   []string{shared.files.CA, shared.files.Cert, shared.files.Key},
 			Apply:   func(context.Context) error { return shared.reload(apply, log) },

@@ -102,7 +102,7 @@ func (s *Server) reconfigure(ctx context.Context) (needRestart []string, err err
 	s.warnOfPatterns(previous, cfg)
 	s.metrics.SetTenants(labelled(cfg))
 	s.log.Level.Configure(zapcore.Level(cfg.Log.Level))
-	s.upstreams.SetTenants(previous, cfg)
+	s.upstreams.SetTenants(cfg)
 	s.tenantListener.SetLimits(cfg.Limits.ConnectionsPerClient, trustedProxies(cfg))
 	s.api.Reconfigure(apiSettings)
 	for _, f := range []*frontend{s.tenants, s.admin} {

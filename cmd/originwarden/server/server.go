@@ -83,7 +83,7 @@ type Server struct {
 // New returns a Server that has not been started.
 func New(cfg *config.Config, options Options) *Server {
 	s := &Server{options: options, log: options.Log, started: cfg, reloads: make(chan chan<- reloadResult)}
-	s.current.Store(&settings{cfg: cfg, tenants: tenantIDs(cfg)})
+	s.current.Store(&settings{cfg: cfg, tenants: cfg.TenantIDs()})
 	return s
 }
 
@@ -115,7 +115,7 @@ func (s *Server) open(ctx context.Context) error {
 	s.store = &store.Monitored{Store: opened, Timeout: time.Duration(s.started.Store.Timeout), Report: s.logWrites}
 	s.lists = s.newLists()
 	s.readiness.Lists, s.readiness.Writes, s.readiness.Upstreams = s.lists.State, s.store.WriteStatus, s.upstreams.Statuses
-	s.upstreams.SetTenants(nil, s.started)
+	s.upstreams.SetTenants(s.started)
 	if _, err := s.tokens(s.started); err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"net"
 	"net/netip"
 	"time"
 
@@ -37,14 +36,16 @@ func (s *Server) apply(cfg *config.Config) error {
 	if err != nil {
 		return err
 	}
-	s.current.Store(&settings{cfg, tenantIDs(cfg), upstreamTLS})
+	s.current.Store(&settings{cfg, cfg.TenantIDs(), upstreamTLS})
 	s.logWarnings(cfg)
 	return nil
 }
 
 func (s *Server) proxyConfig(cfg *config.Config, upstreamTLS credentials.Upstreams) proxy.Config {
+	tenants := s.newTenants(cfg, upstreamTLS)
 	return proxy.Config{
-		Tenants:           s.proxyTenants(cfg, upstreamTLS),
+		Tenants:           tenants.single(),
+		Directory:         tenants.directory(),
 		Lists:             s.lists,
 		CORS:              corsOf(cfg.CORS),
 		OnLoopback:        isLoopback(s.address),
@@ -75,63 +76,6 @@ func timeoutsOf(t config.Timeouts) proxy.Timeouts {
 
 func corsOf(c config.CORS) proxy.CORS {
 	return proxy.CORS{Credentials: c.Credentials, Methods: c.Methods, ExposeHeaders: c.ExposeHeaders, MaxAge: time.Duration(c.MaxAge)}
-}
-
-// proxyTenants returns the tenants of cfg, with the API where it is enabled.
-func (s *Server) proxyTenants(cfg *config.Config, upstreamTLS credentials.Upstreams) []proxy.Tenant {
-	_, port, _ := net.SplitHostPort(s.address.String())
-	tenants := make([]proxy.Tenant, len(cfg.Tenants))
-	own := map[*config.TenantCORS]*proxy.CORS{nil: nil} // tenants that share one have the same policy
-	for i := range tenants {
-		t := &cfg.Tenants[i]
-		cors := t.CORS.Over(cfg.CORS)
-		if _, known := own[t.CORS]; !known {
-			policy := corsOf(cors)
-			own[t.CORS] = &policy
-		}
-		tenants[i] = proxy.Tenant{
-			ID:          t.ID,
-			Hosts:       t.Hosts,
-			Upstream:    t.Upstream.URL,
-			UpstreamTLS: upstreamTLS.TLS(t),
-			Mode:        proxyMode(t.Mode),
-			Policy:      policyOf(cfg, t, cors, port),
-			CORS:        own[t.CORS],
-			Debug:       t.Debug,
-
-			HostOfUpstream: t.UpstreamHost == config.HostOfUpstream,
-		}
-		if t.API {
-			tenants[i].API, tenants[i].IsAPIPath = s.api.Tenant(t.ID), api.Owns
-		}
-	}
-	return tenants
-}
-
-func proxyMode(configured config.Mode) proxy.Mode {
-	switch configured {
-	case config.Headers:
-		return proxy.Headers
-	case config.Report:
-		return proxy.Report
-	}
-	return proxy.Enforce
-}
-
-func policyOf(cfg *config.Config, t *config.Tenant, cors config.CORS, port string) origins.Policy {
-	scheme := "http" // of browsers that reach the listener directly
-	if cfg.TLS.Enabled() {
-		scheme = "https"
-	}
-	return origins.Policy{
-		PublicOrigins:    t.PublicOriginsAt(scheme, port),
-		Patterns:         origins.Patterns(t.Patterns),
-		RequireOrigin:    origins.Requirement(t.RequireOrigin),
-		PostFromAnywhere: t.PostFromAnywhere,
-		PublicPaths:      t.PublicPaths,
-		Methods:          cors.Methods,
-		RequestHeaders:   cors.RequestHeaders,
-	}
 }
 
 func (s *Server) newAPI() (*api.API, error) {
@@ -165,13 +109,21 @@ func (s *Server) apiSettings(cfg *config.Config) (api.Settings, error) {
 
 // patternsOf returns the patterns that a tenant's entries may have.
 func patternsOf(cfg *config.Config) func(tenant string) origins.Patterns {
-	permitted := map[string]origins.Patterns{}
+	permitted, groups := map[string]origins.Patterns{}, cfg.Groups()
 	for i := range cfg.Tenants {
-		if t := &cfg.Tenants[i]; origins.Patterns(t.Patterns) != origins.NoPatterns {
+		if t := &cfg.Tenants[i]; !t.IsGroup() {
 			permitted[t.ID] = origins.Patterns(t.Patterns)
 		}
 	}
-	return func(tenant string) origins.Patterns { return permitted[tenant] }
+	return func(tenant string) origins.Patterns {
+		if patterns, ok := permitted[tenant]; ok {
+			return patterns
+		}
+		if i := groups.IndexOfID(tenant); i >= 0 {
+			return origins.Patterns(groups.At(i).Patterns)
+		}
+		return origins.NoPatterns
+	}
 }
 
 func trustedProxies(cfg *config.Config) []netip.Prefix {
@@ -182,15 +134,8 @@ func trustedProxies(cfg *config.Config) []netip.Prefix {
 	return prefixes
 }
 
-func tenantIDs(cfg *config.Config) []string {
-	ids := make([]string, len(cfg.Tenants))
-	for i, t := range cfg.Tenants {
-		ids[i] = t.ID
-	}
-	return ids
-}
-
 // labelled returns the tenants that have a metrics label of their own.
 func labelled(cfg *config.Config) []string {
-	return tenantIDs(cfg)[:min(cfg.Metrics.Tenants, len(cfg.Tenants))]
+	ids := cfg.TenantIDs()
+	return ids[:min(cfg.Metrics.Tenants, len(ids))]
 }

@@ -22,7 +22,7 @@ func (s *Server) writeStartList(ctx context.Context) error {
 	if len(list.Origins) == 0 {
 		return nil
 	}
-	tenant := s.started.Tenants[0].ID
+	tenant := s.started.Tenants[0].ID // it is no group: see cli
 	err := s.lists.Write(ctx, tenant, func(ctx context.Context) (origins.Change, error) {
 		written, err := s.commitStartList(ctx, tenant, list)
 		return written.Change(), err

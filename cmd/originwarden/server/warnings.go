@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -26,7 +27,7 @@ func warnAbout(cfg *config.Config, onLoopback bool, warn func(message string, fi
 		warn("a tenant without hosts serves every host, so pages can reach it by DNS rebinding",
 			zap.String("tenant", tenant), zap.String("fix", everyHostFix))
 	}
-	if n, limit := len(cfg.Tenants), cfg.Cache.Tenants; n > limit {
+	if n, limit := len(cfg.TenantIDs()), cfg.Cache.Tenants; n > limit {
 		warn("there are more tenants than cache.tenants",
 			zap.Int("tenants", n), zap.Int("cache_tenants", limit), zap.String("consequence", boundsConsequence))
 	}
@@ -62,9 +63,16 @@ func exceedsOrigins(ctx context.Context, cfg *config.Config) bool {
 		return false // it is missing, or the start will report what is wrong with it
 	}
 	defer file.Close()
+	_, written, err := file.Tenants(ctx)
+	if err != nil {
+		return false
+	}
 	n := 0
-	for _, t := range cfg.Tenants {
-		_, all, err := file.Load(ctx, t.ID)
+	for _, tenant := range cfg.TenantIDs() {
+		if _, has := written[tenant]; !has {
+			continue
+		}
+		_, all, err := file.Load(ctx, tenant)
 		if err != nil {
 			return false
 		}
@@ -87,16 +95,17 @@ func (s *Server) logWarnings(cfg *config.Config) {
 	}
 }
 
-// warnOfPatterns warns if next allows fewer patterns for a tenant than previous.
+// warnOfPatterns warns if next allows fewer patterns than previous, for a tenant or for
+// those of a file of ids.
 func (s *Server) warnOfPatterns(previous, next *config.Config) {
 	before := make(map[string]config.Patterns, len(previous.Tenants))
 	for _, t := range previous.Tenants {
-		before[t.ID] = t.Patterns
+		before[cmp.Or(t.ID, t.IDsFile)] = t.Patterns
 	}
 	for _, t := range next.Tenants {
-		if t.Patterns < before[t.ID] {
+		if was := before[cmp.Or(t.ID, t.IDsFile)]; t.Patterns < was {
 			s.log.Warn("the tenant's configuration allows fewer patterns than before: the other patterns among its entries match nothing",
-				zap.String("tenant", t.ID), zap.Stringer("patterns", origins.Patterns(t.Patterns)), zap.Stringer("before", origins.Patterns(before[t.ID])))
+				zap.String("tenant", cmp.Or(t.ID, t.IDsFile)), zap.Stringer("patterns", origins.Patterns(t.Patterns)), zap.Stringer("before", origins.Patterns(was)))
 		}
 	}
 }

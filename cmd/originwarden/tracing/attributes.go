@@ -22,12 +22,28 @@ type upstreamAddress struct {
 	attributes []attribute.KeyValue
 }
 
-func upstreamAddresses(cfg *config.Config) map[string]upstreamAddress {
-	all := make(map[string]upstreamAddress, len(cfg.Tenants))
+// upstreamAddresses are those of tenants.
+type upstreamAddresses struct {
+	single map[string]upstreamAddress
+	groups config.Groups
+}
+
+func newUpstreamAddresses(cfg *config.Config) upstreamAddresses {
+	all := upstreamAddresses{make(map[string]upstreamAddress, len(cfg.Tenants)), cfg.Groups()}
 	for i := range cfg.Tenants {
-		all[cfg.Tenants[i].ID] = addressOf(*cfg.Tenants[i].Upstream.URL)
+		if t := &cfg.Tenants[i]; !t.IsGroup() {
+			all.single[t.ID] = addressOf(*t.Upstream.URL)
+		}
 	}
 	return all
+}
+
+// of returns the address of a tenant.
+func (u upstreamAddresses) of(tenant string) upstreamAddress {
+	if index := u.groups.IndexOfID(tenant); index >= 0 {
+		return addressOf(*u.groups.At(index).Upstream.URL)
+	}
+	return u.single[tenant]
 }
 
 // addressOf returns the address of an upstream. A Unix socket has its path as address, no
@@ -96,7 +112,7 @@ func (s *spans) makeClient(ctx context.Context, x *proxy.Exchange) {
 		return
 	}
 	sentAt := x.Start.Add(x.GatewayTime)
-	at := s.upstreams[x.Tenant]
+	at := s.upstreams.of(x.Tenant)
 	_, span := s.tracer.Start(spanIDs{s.trace, s.client}.in(ctx), spanName(x.Method),
 		trace.WithSpanKind(trace.SpanKindClient), trace.WithTimestamp(sentAt), trace.WithAttributes(at.attributes...),
 		trace.WithAttributes(semconv.URLFull(at.base+logs.Escape(x.Path, logs.MaxPath))), trace.WithAttributes(requestAttributes(x)...))

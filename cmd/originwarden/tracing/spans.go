@@ -23,7 +23,7 @@ import (
 type settings struct {
 	*Tracer
 	trusted   clientaddr.Proxies
-	upstreams map[string]upstreamAddress // by tenant
+	upstreams upstreamAddresses
 }
 
 // spans are the server span of a sampled request, and the client span of the request
@@ -44,7 +44,7 @@ func (t *Tracer) Begin(cfg *config.Config, trusted []netip.Prefix) func(*request
 	if t == nil {
 		return nil
 	}
-	return (&settings{Tracer: t, trusted: trusted, upstreams: upstreamAddresses(cfg)}).begin
+	return (&settings{Tracer: t, trusted: trusted, upstreams: newUpstreamAddresses(cfg)}).begin
 }
 
 // begin chooses the ids of a request's spans. The tenant's span is a child of the

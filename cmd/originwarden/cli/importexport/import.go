@@ -120,8 +120,10 @@ func (i *importer) patternsOfTenants(renames map[string]string) (func(tenant str
 		if err != nil {
 			return nil, err
 		}
-		for _, t := range cfg.Tenants {
-			configured[t.ID] = origins.Patterns(t.Patterns)
+		for i := range cfg.Tenants {
+			for _, id := range cfg.Tenants[i].IDs() {
+				configured[id] = origins.Patterns(cfg.Tenants[i].Patterns)
+			}
 		}
 	}
 	return func(tenant string) origins.Patterns {

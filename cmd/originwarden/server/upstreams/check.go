@@ -19,10 +19,16 @@ import (
 func (t *Tracker) Check(ctx context.Context, cfg *config.Config, tlsOf func(*config.Tenant) *tls.Config) {
 	var checks sync.WaitGroup
 	defer checks.Wait()
+	all := t.current.Load()
 	for i := range cfg.Tenants {
-		tenant := &cfg.Tenants[i]
-		if s := t.tenants()[tenant.ID]; s != nil && tenant.UpstreamCheck.Path != "" {
-			checks.Go(func() { s.checkPeriodically(ctx, tenant, tlsOf) })
+		configured := &cfg.Tenants[i]
+		if configured.UpstreamCheck.Path == "" || all == nil {
+			continue
+		}
+		for _, id := range configured.IDs() {
+			if s := all.state(id); s != nil {
+				checks.Go(func() { s.checkPeriodically(ctx, configured.For(id), tlsOf) })
+			}
 		}
 	}
 }

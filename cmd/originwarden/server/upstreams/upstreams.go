@@ -5,6 +5,7 @@ package upstreams
 
 import (
 	"cmp"
+	"iter"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -15,16 +16,28 @@ import (
 
 // Tracker holds the last known state of each tenant's upstream. The zero value
 // has no tenants. It may be used concurrently.
-type Tracker struct {
-	byTenant atomic.Pointer[map[string]*state]
+type Tracker struct{ current atomic.Pointer[tenants] }
+
+// tenants are those of a configuration.
+type tenants struct {
+	single map[string]*state
+	groups config.Groups
+	// members are the tenants of groups, by index. A state is made when there is a
+	// result.
+	members []atomic.Pointer[state]
 }
 
 // state is the state of one tenant's upstream.
 type state struct {
-	last atomic.Pointer[result]
+	tenant, upstream string // its id and URL
+	last             atomic.Pointer[result]
 	// validity is how long the last result is reported as a metric. A failure of
 	// the last request is no alarm long after it.
 	validity time.Duration
+}
+
+func newState(t *config.Tenant) *state {
+	return &state{tenant: t.ID, upstream: t.Upstream.String(), validity: validity(t)}
 }
 
 // result is what the last request or check found.
@@ -44,43 +57,69 @@ func validity(t *config.Tenant) time.Duration {
 }
 
 // SetTenants tracks the tenants of cfg and no others. Results of tenants whose
-// upstream is the same as in previous are kept; previous may be nil.
-func (t *Tracker) SetTenants(previous, cfg *config.Config) {
-	old, next := t.tenants(), make(map[string]*state, len(cfg.Tenants))
-	addresses := map[string]string{}
-	if previous != nil {
-		for _, tenant := range previous.Tenants {
-			addresses[tenant.ID] = tenant.Upstream.String()
-		}
-	}
+// upstream is the same as before are kept.
+func (t *Tracker) SetTenants(cfg *config.Config) {
+	groups := cfg.Groups()
+	next := &tenants{single: map[string]*state{}, groups: groups, members: make([]atomic.Pointer[state], groups.Len())}
 	for i := range cfg.Tenants {
-		tenant := &cfg.Tenants[i]
-		s := &state{validity: validity(tenant)}
-		if kept := old[tenant.ID]; kept != nil && addresses[tenant.ID] == tenant.Upstream.String() {
-			s.last.Store(kept.last.Load())
+		if tenant := &cfg.Tenants[i]; !tenant.IsGroup() {
+			next.single[tenant.ID] = newState(tenant)
 		}
-		next[tenant.ID] = s
 	}
-	t.byTenant.Store(&next)
+	for old := range t.states() {
+		if kept := next.state(old.tenant); kept != nil && kept.upstream == old.upstream {
+			kept.last.Store(old.last.Load())
+		}
+	}
+	t.current.Store(next)
 }
 
-func (t *Tracker) tenants() map[string]*state {
-	if all := t.byTenant.Load(); all != nil {
-		return *all
+// state returns the state of a tenant, or nil if there is no such tenant.
+func (t *tenants) state(id string) *state {
+	if s := t.single[id]; s != nil {
+		return s
 	}
-	return nil
+	index := t.groups.IndexOfID(id)
+	if index < 0 {
+		return nil
+	}
+	slot := &t.members[index]
+	if slot.Load() == nil {
+		slot.CompareAndSwap(nil, newState(t.groups.At(index)))
+	}
+	return slot.Load()
+}
+
+// states returns all states that there are.
+func (t *Tracker) states() iter.Seq[*state] {
+	return func(yield func(*state) bool) {
+		all := t.current.Load()
+		if all == nil {
+			return
+		}
+		for _, s := range all.single {
+			if !yield(s) {
+				return
+			}
+		}
+		for i := range all.members {
+			if s := all.members[i].Load(); s != nil && !yield(s) {
+				return
+			}
+		}
+	}
 }
 
 // Observe records the result of a forwarded request. It costs next to nothing
 // while results stay the same.
 func (t *Tracker) Observe(x *proxy.Exchange) {
-	s := t.tenants()[x.Tenant]
-	switch {
-	case s == nil, x.UpstreamCause == proxy.CauseClient, x.UpstreamCause == proxy.CauseLoop:
-	case x.UpstreamCause != "":
-		s.record(false, x.UpstreamCause)
-	case x.UpstreamTime > 0:
-		s.record(true, "")
+	if x.UpstreamCause == "" && x.UpstreamTime == 0 || x.UpstreamCause == proxy.CauseClient || x.UpstreamCause == proxy.CauseLoop {
+		return
+	}
+	if all := t.current.Load(); all != nil {
+		if s := all.state(x.Tenant); s != nil {
+			s.record(x.UpstreamCause == "", x.UpstreamCause)
+		}
 	}
 }
 
@@ -98,9 +137,9 @@ func (s *state) record(up bool, cause string) {
 // Up reports, for each tenant with a recent result, whether its upstream was up.
 func (t *Tracker) Up() map[string]bool {
 	up := map[string]bool{}
-	for tenant, s := range t.tenants() {
+	for s := range t.states() {
 		if last := s.last.Load(); last != nil && time.Since(last.at) < s.validity {
-			up[tenant] = last.up
+			up[s.tenant] = last.up
 		}
 	}
 	return up
@@ -121,11 +160,12 @@ type Status struct {
 const maxStatuses = 100
 
 // Statuses returns the states of at most a hundred tenants' upstreams. Those that are
-// down come first, then those without a result.
+// down come first, then those without a result. A tenant in a group is left out until
+// there is one.
 func (t *Tracker) Statuses() []Status {
 	var all []Status
-	for tenant, s := range t.tenants() {
-		status := Status{Tenant: tenant}
+	for s := range t.states() {
+		status := Status{Tenant: s.tenant}
 		if last := s.last.Load(); last != nil {
 			status.Up, status.Age, status.Cause = &last.up, time.Since(last.at).Seconds(), last.cause
 		}

@@ -18,7 +18,7 @@ func TestTracker_ForgetsOutcomesOfRequests(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		var u upstreams.Tracker
-		u.SetTenants(nil, cfg)
+		u.SetTenants(cfg)
 		for _, tenant := range []string{"asked", "checked"} {
 			u.Observe(&proxy.Exchange{Tenant: tenant, UpstreamCause: "reset"})
 		}
@@ -30,7 +30,7 @@ func TestTracker_ForgetsOutcomesOfRequests(t *testing.T) {
 			known int
 		}{{0, 2}, {59 * time.Second, 2}, {time.Second, 1}, {9 * time.Minute, 1}, {time.Minute, 0}} {
 			time.Sleep(row.after)
-			u.SetTenants(cfg, cfg) // a reload keeps the outcomes
+			u.SetTenants(cfg) // a reload keeps the outcomes
 			if up := u.Up(); len(up) != row.known || up["asked"] || up["checked"] {
 				t.Errorf("after another %v: got %v, want %d tenants that are down", row.after, up, row.known)
 			}
