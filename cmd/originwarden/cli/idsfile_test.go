@@ -116,3 +116,31 @@ func TestServe_RefusesOriginFlagWithIDsFile(t *testing.T) {
 		t.Errorf("status %d: %s", status, stderr)
 	}
 }
+
+// The tenants of a file have the patterns of their entry, or of the defaults.
+func TestIDsFile_TenantsMayHavePatterns(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "ids.txt")
+	replaceIDs(t, file, "acme\n")
+	up := startServer(t, func(http.ResponseWriter, *http.Request) {})
+	config := func(patterns string) string {
+		return "defaults: {upstream: '" + up + "', patterns: " + patterns + "}\ntenants: [{ids_file: '" + file + "', hosts: ['{id}.example.com']}]\n"
+	}
+	r := startReloadable(t, config("own"))
+	response, text := send(t, "POST", r.tenants+collection, `{"name":"previews","validOrigins":["https://pr-*.acme.example"]}`,
+		"Host: acme.example.com", r.bearer, "Content-Type: application/json")
+	if response.StatusCode != 201 {
+		t.Fatalf("%d %s", response.StatusCode, text)
+	}
+	status := func() int {
+		response, _ := send(t, "GET", r.tenants+"/", "", "Host: acme.example.com", "Origin: https://pr-7.acme.example")
+		return response.StatusCode
+	}
+	if got := status(); got != 200 {
+		t.Errorf("status %d, want 200", got)
+	}
+	r.replaceConfig(t, config("none"))
+	r.reload(t)
+	if got := status(); got != 403 {
+		t.Errorf("after patterns: none: status %d, want 403", got)
+	}
+}
