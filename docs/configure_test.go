@@ -1,8 +1,11 @@
 package docs_test
 
 import (
+	"crypto/x509"
 	"encoding"
+	"encoding/pem"
 	"errors"
+	"net/http/httptest"
 	"os"
 	"reflect"
 	"regexp"
@@ -197,6 +200,7 @@ func TestDocuments_ShowValidConfigurations(t *testing.T) {
 	if err := os.WriteFile("tenants.txt", []byte("globex\ninitech\n"), 0o600); err != nil { // an ids_file
 		t.Fatal(err)
 	}
+	writeCertificates(t)
 	for name, text := range all {
 		fences, _ := split(text)
 		for _, f := range fences {
@@ -206,6 +210,29 @@ func TestDocuments_ShowValidConfigurations(t *testing.T) {
 			if _, err := config.Parse(name, []byte(f.text)); err != nil {
 				t.Errorf("%s:%d: %v", name, f.line, err)
 			}
+		}
+	}
+}
+
+// writeCertificates writes the files that the configurations of recipes.md name to the
+// working directory.
+func writeCertificates(t *testing.T) {
+	t.Helper()
+	server := httptest.NewTLSServer(nil)
+	defer server.Close()
+	pair := server.TLS.Certificates[0]
+	key, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: pair.Certificate[0]})
+	for name, content := range map[string][]byte{
+		"fullchain.pem":   certificate,
+		"privkey.pem":     pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}),
+		"provider-ca.pem": certificate,
+	} {
+		if err := os.WriteFile(name, content, 0o600); err != nil {
+			t.Fatal(err)
 		}
 	}
 }
