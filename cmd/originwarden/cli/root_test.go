@@ -40,7 +40,7 @@ func TestExecute_PrintsHelpAndUsageErrors(t *testing.T) {
 		{"extra argument", []string{"serve", "x"}, exitUsage, "", `originwarden: serve takes no arguments, but got "x"` + "\n"},
 		{"extra argument of version", []string{"version", "x"}, exitUsage, "", `version takes no arguments, but got "x"`},
 		{"no tenants", []string{"serve"}, exitUsage, "", "there are no tenants: add one under tenants, or use --upstream\n"},
-		{"invalid flag", []string{"serve", "--upstream", "x"}, exitUsage, "", `--upstream: "x" is not a URL such as http://127.0.0.1:3000` + "\n"},
+		{"invalid flag", []string{"serve", "--upstream", "x"}, exitUsage, "", `--upstream: "x" is not a URL such as http://127.0.0.1:3000, h2c://127.0.0.1:50051 or unix:/run/app.sock` + "\n"},
 		{"invalid flag of the demo", []string{"demo", "--admin-listen", "x"}, exitUsage, "", `--admin-listen: admin.listen: "x" is not an address such as 127.0.0.1:8080 or :8080` + "\n"},
 		{"version", []string{"version"}, exitDone, "originwarden ", ""},
 		{"--version", []string{"--version"}, exitDone, thisBuild().String(), ""},
