@@ -2,6 +2,7 @@ package lists
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"golang.org/x/sync/singleflight"
@@ -22,23 +23,28 @@ type batch struct {
 	began    time.Time
 	revision uint64
 	all      map[string][]store.WebIntegration
-	// single bounds the lists that are read one by one.
-	single chan struct{}
 }
 
-// loadBatch loads the lists of tenants with one read, or one by one if that does not
-// contain them, or fails.
+// errNotRead ends the load of a list that a batch did not read: there was too much, or
+// the read failed. Whoever needs the list loads it alone.
+var errNotRead = errors.New("the list was not read")
+
+// loadBatch loads the lists of tenants with one read, as far as that contains them.
 func (c *Cache) loadBatch(ctx context.Context, many store.ManyLoader, tenants []string) {
-	b := &batch{read: make(chan struct{}), single: make(chan struct{}, parallelReads)}
+	b := &batch{read: make(chan struct{})}
 	var waiting []string
 	var loads []<-chan singleflight.Result
 	for _, tenant := range tenants {
+		if ctx.Err() != nil {
+			break
+		}
 		collecting := make(chan struct{})
-		load := c.loads.DoChan(tenant, func() (any, error) { return c.loadInBatch(ctx, b, tenant, collecting) })
+		load := c.loads.DoChan(tenant, func() (any, error) { return c.loadInBatch(b, tenant, collecting) })
 		select {
 		case <-collecting:
 			waiting, loads = append(waiting, tenant), append(loads, load)
 		case <-load: // another load, or none was necessary
+		case <-ctx.Done():
 		}
 	}
 	b.readFrom(ctx, many, waiting, c.config.Timeout)
@@ -60,8 +66,8 @@ func (b *batch) readFrom(ctx context.Context, many store.ManyLoader, tenants []s
 }
 
 // loadInBatch is loadList with the batch's read, which begins after collecting is
-// closed.
-func (c *Cache) loadInBatch(ctx context.Context, b *batch, tenant string, collecting chan<- struct{}) (*origins.List, error) {
+// closed. Its error is errNotRead.
+func (c *Cache) loadInBatch(b *batch, tenant string, collecting chan<- struct{}) (*origins.List, error) {
 	if current, ok := c.currentList(tenant); ok {
 		return current, nil
 	}
@@ -77,7 +83,8 @@ func (c *Cache) loadInBatch(ctx context.Context, b *batch, tenant string, collec
 			return installed, nil
 		}
 	}
-	b.single <- struct{}{}
-	defer func() { <-b.single }()
-	return c.loadList(context.WithoutCancel(ctx), tenant)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.loading, tenant)
+	return nil, errNotRead
 }

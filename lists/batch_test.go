@@ -19,12 +19,16 @@ import (
 type manyStore struct {
 	lists.Store
 	many func(tenants []string) (uint64, map[string][]store.WebIntegration, error)
+	load func() // is called before each single read; may be nil
 
 	mu              sync.Mutex
 	single, batches []string
 }
 
 func (s *manyStore) Load(_ context.Context, tenant string) (uint64, []store.WebIntegration, error) {
+	if s.load != nil {
+		s.load()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.single = append(s.single, tenant)
@@ -86,6 +90,50 @@ func TestPreload_ReadsListsInBatches(t *testing.T) {
 		if n := len(s.single); n != len(row.single) {
 			t.Errorf("%s: lists were read again: %q", row.rule, s.single)
 		}
+	}
+}
+
+// A Preload ends with its context, also while it reads lists one by one, and while
+// another Preload runs. A request may need the store longer.
+func TestPreload_EndsWithContext(t *testing.T) {
+	reading, release := make(chan bool, 2), make(chan bool)
+	s := &manyStore{many: func([]string) (uint64, map[string][]store.WebIntegration, error) { return 5, nil, nil }}
+	s.load = func() {
+		reading <- true
+		<-release
+	}
+	cache := newManyCache(s, 10, "a", "b")
+	ended, asked := make(chan error), make(chan error)
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { ended <- cache.Preload(ctx) }()
+	<-reading
+	go func() { ended <- cache.Preload(ctx) }()
+	go func() {
+		_, err := cache.List(t.Context(), "a")
+		asked <- err
+	}()
+	cancel()
+	for range 2 {
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("error %v, want context.Canceled", err)
+		}
+	}
+	close(release)
+	if err := <-asked; err != nil {
+		t.Errorf("a request that has waited: %v", err)
+	}
+}
+
+// A batch does not read beyond the bounds of the cache.
+func TestPreload_StopsAtBoundOfOrigins(t *testing.T) {
+	s := &manyStore{many: func(tenants []string) (uint64, map[string][]store.WebIntegration, error) { return readAll(tenants[:1]) }}
+	cache := lists.New(lists.Config{Store: s, Bounds: lists.Bounds{Tenants: 10, Origins: 1}, Timeout: time.Second,
+		Tenants: func() []string { return []string{"a", "b", "c"} }})
+	if err := cache.Preload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if stats := cache.Stats(); len(s.single) > 0 || stats.Evictions > 0 || stats.Tenants != 1 {
+		t.Errorf("single reads %q, %+v; want the list of a alone", s.single, stats)
 	}
 }
 

@@ -88,7 +88,8 @@ type Cache struct {
 
 	hits, misses, evictions, loaded, failures atomic.Uint64
 
-	refreshing sync.Mutex // one reads invalid lists at a time
+	refreshing sync.Mutex    // one reads invalid lists at a time
+	preloading chan struct{} // buffered; a value means that lists are loaded in batches
 	progress   progress
 	keeper     *keeper       // nil without a Disk
 	retry      chan struct{} // buffered; a value makes Run retry at once
@@ -110,6 +111,9 @@ func New(config Config) *Cache {
 		config:  config,
 		loading: map[string]*pendingChanges{},
 		invalid: map[string]struct{}{},
+
+		preloading: make(chan struct{}, 1),
+
 		retry:   make(chan struct{}, 1),
 		refresh: make(chan struct{}, 1),
 	}

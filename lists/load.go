@@ -47,12 +47,17 @@ func (c *Cache) awaitLoad(ctx context.Context, tenant string) (*origins.List, er
 	if err := c.recentFailure(tenant); err != nil {
 		return nil, err
 	}
-	select {
-	case r := <-c.startLoad(ctx, tenant):
-		l, _ := r.Val.(*origins.List)
-		return l, r.Err
-	case <-ctx.Done():
-		return nil, fmt.Errorf("%w: %w", ErrUnavailable, context.Cause(ctx))
+	for {
+		select {
+		case r := <-c.startLoad(ctx, tenant):
+			if r.Err == errNotRead { // of a batch that had begun before
+				continue
+			}
+			l, _ := r.Val.(*origins.List)
+			return l, r.Err
+		case <-ctx.Done():
+			return nil, fmt.Errorf("%w: %w", ErrUnavailable, context.Cause(ctx))
+		}
 	}
 }
 

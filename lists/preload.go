@@ -65,10 +65,17 @@ func (c *Cache) uncached(tenants []string) (missing []string) {
 	return missing
 }
 
-// loadMissing loads lists until there are too many origins.
+// loadMissing loads lists until there are too many origins. Two calls do not overlap:
+// each would wait for loads that the other holds for its batches.
 func (c *Cache) loadMissing(ctx context.Context, tenants []string) error {
+	select {
+	case c.preloading <- struct{}{}:
+		defer func() { <-c.preloading }()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 	isFull := func() bool { return c.Stats().Origins >= c.config.Bounds.Origins }
-	if many, ok := c.config.Store.(store.ManyLoader); ok {
+	if many := store.AsManyLoader(c.config.Store); many != nil {
 		var readers errgroup.Group
 		readers.SetLimit(parallelBatches)
 		for batch := range slices.Chunk(tenants, tenantsInBatch) {

@@ -146,11 +146,12 @@ func (m *Monitored) Position(ctx context.Context) (Position, error) {
 	return at, err
 }
 
-// LoadMany implements ManyLoader. If the Store does not, it fails with
-// errors.ErrUnsupported.
-func (m *Monitored) LoadMany(ctx context.Context, tenants []string) (uint64, map[string][]WebIntegration, error) {
-	if many, ok := m.Store.(ManyLoader); ok {
-		return many.LoadMany(ctx, tenants)
+// AsManyLoader returns s, or the Store that it monitors, if that is a ManyLoader;
+// otherwise nil.
+func AsManyLoader(s any) ManyLoader {
+	if m, ok := s.(*Monitored); ok {
+		s = m.Store
 	}
-	return 0, nil, errors.ErrUnsupported
+	many, _ := s.(ManyLoader)
+	return many
 }
