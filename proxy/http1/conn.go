@@ -165,6 +165,10 @@ func (c *conn) do(out *Outgoing) (*Response, error) {
 	}
 	out.Canceler.set(c)
 	c.setWatch(out.Watch)
+	if out.Watch == nil && t.writesWithRead() {
+		// An end that came just before WriteRead may go unnoticed, until the next read.
+		c.setWatch(func() error { return nil })
+	}
 	res, err := t.run()
 	if err == nil {
 		return res, nil
@@ -187,8 +191,11 @@ func (t *roundTrip) causeOf(err error) error {
 	return err
 }
 
+// writesWithRead reports whether the request is written by the read of the response.
+func (t *roundTrip) writesWithRead() bool { return t.isPlain() && t.out.Upload == nil }
+
 func (t *roundTrip) run() (*Response, error) {
-	if t.isPlain() && t.out.Upload == nil {
+	if t.writesWithRead() {
 		t.request = t.out.Bytes
 	} else if n, err := t.Write(t.out.Bytes); err != nil {
 		return nil, &lostError{err, n == 0}

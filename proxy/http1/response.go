@@ -57,6 +57,7 @@ func (t *roundTrip) response(h *head) (*Response, error) {
 	if h.status == http.StatusSwitchingProtocols {
 		t.stopWatch()
 		t.out.Canceler.set(nil)
+		t.setWatch(nil)
 		res.Length, res.Body = unknownLength, &upgraded{conn: t.conn}
 		return res, nil
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strings"
 	"syscall"
 )
 
@@ -38,7 +39,9 @@ func CauseOf(ctx context.Context, err error) string {
 	return causeProtocol
 }
 
-// isLoss reports whether err says that the connection was cut.
+// isLoss reports whether err says that the connection was cut. net/http has no other sign
+// of one that was cut before its HTTP/2 began.
 func isLoss(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+	return strings.HasSuffix(err.Error(), "http2: client conn could not be established") ||
+		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }

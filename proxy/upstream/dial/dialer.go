@@ -4,8 +4,10 @@ package dial
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/netip"
+	"syscall"
 	"time"
 )
 
@@ -54,7 +56,7 @@ func (d *Dialer) DialOnce(ctx context.Context) (net.Conn, error) {
 		defer cancel()
 	}
 	if d.Socket != "" {
-		return d.connect(ctx, "unix", d.Socket)
+		return d.connectToSocket(ctx)
 	}
 	all, err := d.lookup(ctx)
 	switch {
@@ -79,6 +81,17 @@ func (d *Dialer) lookup(ctx context.Context) ([]netip.Addr, error) {
 
 func (d *Dialer) addressOf(addr netip.Addr) string {
 	return net.JoinHostPort(addr.Unmap().String(), d.Port)
+}
+
+// connectToSocket waits while the server has not accepted the connections that wait for
+// it: Linux does not queue more of them.
+func (d *Dialer) connectToSocket(ctx context.Context) (net.Conn, error) {
+	for {
+		conn, err := d.connect(ctx, "unix", d.Socket)
+		if !errors.Is(err, syscall.EAGAIN) || !sleep(ctx, refusedPause) {
+			return conn, err
+		}
+	}
 }
 
 // keepAlive is how long a connection is silent until TCP asks whether the server is

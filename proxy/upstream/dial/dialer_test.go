@@ -214,3 +214,25 @@ func TestDialer_LooksNameUpForEachConnection(t *testing.T) {
 		}
 	})
 }
+
+// A Unix socket whose queue is full is tried again while there is time.
+func TestDialer_WaitsForFullSocket(t *testing.T) {
+	for _, row := range []struct {
+		full time.Duration
+		ok   bool
+	}{{2 * time.Second, true}, {time.Hour, false}} {
+		synctest.Test(t, func(t *testing.T) {
+			start := time.Now()
+			d := dial.Dialer{Socket: "/run/app.sock", Timeout: 3 * time.Second, Connect: func(context.Context, string, string) (net.Conn, error) {
+				if time.Since(start) < row.full {
+					return nil, &net.OpError{Op: "dial", Err: syscall.EAGAIN}
+				}
+				return &fakeConn{}, nil
+			}}
+			_, err := d.Dial(t.Context())
+			if took := time.Since(start); (err == nil) != row.ok || took > 3100*time.Millisecond {
+				t.Errorf("full for %v: error %v after %v", row.full, err, took)
+			}
+		})
+	}
+}
