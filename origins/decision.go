@@ -179,7 +179,10 @@ func (p *Policy) decideByPattern(r *Request, list *List, unlisted Reason) (reaso
 	if listed {
 		reason = Listed
 	}
-	return p.checkPreflight(r, p.exemptPost(r, reason)), pattern
+	if reason = p.exemptPost(r, reason); reason == PathExempt {
+		pattern = ""
+	}
+	return p.checkPreflight(r, reason), pattern
 }
 
 func (p *Policy) reasonWithoutOrigin(r *Request) Reason {

@@ -1,6 +1,9 @@
 package origins
 
-import "strings"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 // isPublic reports whether r only reads a public path: by GET, by HEAD, or as a
 // preflight for one of them. A WebSocket does more than that.
@@ -30,11 +33,15 @@ func (p *Policy) isPublicPath(path string) bool {
 }
 
 // isPlainPath reports whether every server finds path where its bytes say: it has no
-// parent segment, no empty one, no parameter, and no escape that hides one of these
-// or that decoders disagree about.
+// parent segment, no empty one, no parameter, no bytes but ASCII, and no escape that
+// hides one of these or that decoders disagree about. Escapes of other characters are
+// valid UTF-8.
 func isPlainPath(path string) bool {
-	for i := range len(path) {
+	var sequence [utf8.UTFMax]byte // the escaped bytes of a character that is not complete
+	length := 0
+	for i := 0; i < len(path); i++ {
 		rest := path[i+1:]
+		escaped := byte(0)
 		switch path[i] {
 		case '\\', ';':
 			return false
@@ -46,20 +53,34 @@ func isPlainPath(path string) bool {
 			if len(rest) < 2 || !isPlainEscape(hexDigit(rest[0]), hexDigit(rest[1])) {
 				return false
 			}
+			escaped = hexDigit(rest[0])<<4 | hexDigit(rest[1])
+			i += 2
+		}
+		switch {
+		case escaped >= utf8.RuneSelf:
+			sequence[length] = escaped
+			if length++; !utf8.FullRune(sequence[:length]) {
+				continue
+			}
+			if r, _ := utf8.DecodeRune(sequence[:length]); r == utf8.RuneError {
+				return false
+			}
+			length = 0
+		case length > 0, path[i] >= utf8.RuneSelf:
+			return false
 		}
 	}
-	return true
+	return length == 0
 }
 
 // isPlainEscape reports whether an escape, by its digits, is valid and stands for a
-// byte that means nothing in a path. %25 would be an escape to those who decode twice,
-// and %C0 and %C1 begin overlong forms of ASCII, which UTF-8 forbids.
+// byte that means nothing in a path. %25 would be an escape to those who decode twice.
 func isPlainEscape(high, low byte) bool {
 	if high > 0xf || low > 0xf {
 		return false
 	}
 	switch decoded := high<<4 | low; decoded {
-	case '.', '/', '\\', ';', '%', 0x7f, 0xc0, 0xc1:
+	case '.', '/', '\\', ';', '%', 0x7f:
 		return false
 	default:
 		return decoded >= ' '

@@ -43,6 +43,8 @@ func TestPolicy_PublicPaths(t *testing.T) {
 		{"preflight for another header", at("/keys.json", preflight(unlistedOrigin, "GET", "x-a,x-b")), origins.HeaderNotAllowed},
 		{"preflight for PUT", at("/keys.json", preflight(unlistedOrigin, "PUT")), origins.ListUnavailable},
 		{"other path", readFrom("/keys.jso", unlistedOrigin), origins.ListUnavailable},
+		{"bytes that are not ASCII", readFrom("/assets/\xc3\xa9.js", unlistedOrigin), origins.ListUnavailable},
+		{"overlong dots", readFrom("/assets/\xc0\xae\xc0\xae/admin", unlistedOrigin), origins.ListUnavailable},
 		{"other path, null", readFrom("/assets", "null"), origins.OriginOpaque},
 	} {
 		if got := policy.Decide(&row.request, nil); got != row.want {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -74,6 +75,14 @@ func TestImport_ChecksPatternsOfConfiguredTenants(t *testing.T) {
 	_, _, stderr := runCommand(t, Environment{}, "import", "--config", renamed, "--store", newStoreFile(t).url(), "--tenant", "acme=b,elsewhere=acme", file)
 	if !strings.Contains(stderr, "line 5: ") || !strings.Contains(stderr, "(patterns: own)") {
 		t.Errorf("renamed: %s", stderr)
+	}
+	ids := filepath.Join(t.TempDir(), "ids.txt")
+	group := writeConfig(t, "tenants: [{ids_file: '"+ids+"', hosts: ['{id}.example.com'], patterns: own, upstream: 'http://127.0.0.1:1'}]\n")
+	for text, want := range map[string]string{"": ids + ": the file has no ids", "a b\n": ids + ":1: ", "elsewhere\n": "(patterns: own)", "acme\n": "2 created"} {
+		replaceIDs(t, ids, text)
+		if _, stdout, stderr := runCommand(t, Environment{}, "import", "--config", group, "--store", newStoreFile(t).url(), file); !strings.Contains(stdout+stderr, want) {
+			t.Errorf("ids %q: %s%s, want %q", text, stdout, stderr, want)
+		}
 	}
 	// Without a configuration, the gateways that use the store decide.
 	to := newStoreFile(t)

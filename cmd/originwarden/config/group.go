@@ -2,6 +2,7 @@ package config
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"originwarden/cmd/originwarden/config/tenantids"
@@ -15,6 +16,27 @@ func (t *Tenant) IDs() []string {
 		return t.ids.IDs()
 	}
 	return []string{t.ID}
+}
+
+// ReadIDs returns IDs of a tenant of LoadStore, which has not read its IDsFile, or the
+// mistakes in that.
+func (t *Tenant) ReadIDs() ([]string, error) {
+	if !t.IsGroup() || t.ids != nil {
+		return t.IDs(), nil
+	}
+	list, wrong := tenantids.Read(t.IDsFile)
+	var mistakes Mistakes
+	for _, m := range wrong[:min(len(wrong), maxMistakes)] {
+		where := t.IDsFile
+		if m.Line > 0 {
+			where += ":" + strconv.Itoa(m.Line)
+		}
+		mistakes = append(mistakes, Mistake{Where: where, Message: m.Message})
+	}
+	if mistakes != nil {
+		return nil, mistakes
+	}
+	return list.IDs(), nil
 }
 
 // IsGroup reports whether t stands for the tenants of an IDsFile.

@@ -121,7 +121,11 @@ func (i *importer) patternsOfTenants(renames map[string]string) (func(tenant str
 			return nil, err
 		}
 		for i := range cfg.Tenants {
-			for _, id := range cfg.Tenants[i].IDs() {
+			ids, err := cfg.Tenants[i].ReadIDs()
+			if err != nil {
+				return nil, err
+			}
+			for _, id := range ids {
 				configured[id] = origins.Patterns(cfg.Tenants[i].Patterns)
 			}
 		}
