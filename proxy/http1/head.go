@@ -51,13 +51,13 @@ func (t *roundTrip) readFinalHead() (*head, error) {
 		if err != nil || h.status >= 200 || h.status == http.StatusSwitchingProtocols {
 			return h, err
 		}
-		if h.status == http.StatusContinue {
-			t.upload.proceedNow()
-		}
 		if t.out.Informational != nil {
 			if err := t.out.Informational(h.status, h.fields); err != nil {
 				return nil, err
 			}
+		}
+		if h.status == http.StatusContinue { // after it was passed on, so that net/http sends none of its own
+			t.upload.proceedNow()
 		}
 	}
 }
