@@ -108,14 +108,12 @@ type entry struct {
 // New returns an empty cache. It panics if a bound is not positive.
 func New(config Config) *Cache {
 	c := &Cache{
-		config:  config,
-		loading: map[string]*pendingChanges{},
-		invalid: map[string]struct{}{},
-
+		config:     config,
+		loading:    map[string]*pendingChanges{},
+		invalid:    map[string]struct{}{},
 		preloading: make(chan struct{}, 1),
-
-		retry:   make(chan struct{}, 1),
-		refresh: make(chan struct{}, 1),
+		retry:      make(chan struct{}, 1),
+		refresh:    make(chan struct{}, 1),
 	}
 	var err error
 	if c.lists, err = simplelru.NewLRU[string, entry](config.Bounds.Tenants, nil); err != nil {

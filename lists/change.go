@@ -2,7 +2,6 @@ package lists
 
 import (
 	"context"
-	"fmt"
 
 	"originwarden/origins"
 	"originwarden/store"
@@ -106,12 +105,8 @@ func (c *Cache) refreshList(ctx context.Context, tenant string) error {
 	if !c.invalidateList(tenant) && c.forgetInvalid(tenant) {
 		return nil
 	}
-	select {
-	case r := <-c.startLoad(ctx, tenant):
-		return r.Err
-	case <-ctx.Done():
-		return fmt.Errorf("%w: %w", ErrUnavailable, context.Cause(ctx))
-	}
+	_, err := c.joinLoad(ctx, tenant)
+	return err
 }
 
 // forgetInvalid removes the mark of invalidateList if the list is not cached, and

@@ -47,10 +47,15 @@ func (c *Cache) awaitLoad(ctx context.Context, tenant string) (*origins.List, er
 	if err := c.recentFailure(tenant); err != nil {
 		return nil, err
 	}
+	return c.joinLoad(ctx, tenant)
+}
+
+// joinLoad is awaitLoad, also after a failure.
+func (c *Cache) joinLoad(ctx context.Context, tenant string) (*origins.List, error) {
 	for {
 		select {
 		case r := <-c.startLoad(ctx, tenant):
-			if r.Err == errNotRead { // of a batch that had begun before
+			if r.Err == errNotRead { // by a batch that had begun before
 				continue
 			}
 			l, _ := r.Val.(*origins.List)

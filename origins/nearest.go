@@ -40,8 +40,9 @@ const maxCompared = 10_000
 
 // Nearest returns the entry that is most like a well-formed origin that was
 // refused. If origin is listed, also by a pattern that allowed permits, the request
-// named another web integration, and the relation is OtherIntegration. Nearest is meant for debugging: it costs more than
-// a decision, and it searches only a part of a large list.
+// named another web integration, and the relation is OtherIntegration. Nearest is meant
+// for debugging: it costs more than a decision, and it searches only a part of a large
+// list.
 func (l *List) Nearest(origin string, allowed Patterns) NearMiss {
 	switch listed, pattern := l.Match(origin, allowed); {
 	case listed:

@@ -93,9 +93,9 @@ func (g *Gateway) swapSettings(cfg Config) error {
 }
 
 // RenewTLS replaces old by renewed in the tenants that use it. Neither is nil. Those of
-// Config.Directory have it already. Older
-// connections are closed when no request uses them, and tunnels stay open. No TLS
-// session is resumed, so that certificates are sent and verified again.
+// Config.Directory have it already. Older connections are closed when no request uses
+// them, and tunnels stay open. No TLS session is resumed, so that certificates are sent
+// and verified again.
 func (g *Gateway) RenewTLS(old, renewed *tls.Config) {
 	g.reconfiguring.Lock()
 	defer g.reconfiguring.Unlock()

@@ -15,7 +15,8 @@ import (
 type Handler interface {
 	// ServeFast serves the request of r, and reports what becomes of its
 	// connection. Before OtherLane it has sent nothing. It keeps nothing of r but
-	// strings of its Head.
+	// strings of its Head. It neither reads nor closes the connection: closing would
+	// wait for its own end.
 	ServeFast(r *Request) Outcome
 }
 
@@ -206,14 +207,14 @@ func (l *Listener) Shutdown(ctx context.Context) error {
 	}
 }
 
-// CloseAll closes the listener, and all connections of the fast lane at once, also
-// those that are serving a request.
+// CloseAll closes the listener, and all connections of the fast lane at once: requests
+// that are served cannot write any more. It does not wait for their end.
 func (l *Listener) CloseAll() {
 	l.Close()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for c := range l.conns {
-		go c.rw.Close() // which waits for the request's end
+		go c.rw.Close() // which waits for the end of what is served
 	}
 }
 

@@ -164,11 +164,12 @@ func (c *conn) do(out *Outgoing) (*Response, error) {
 		t.stopWatch = context.AfterFunc(out.Context, func() { c.Close() })
 	}
 	out.Canceler.set(c)
-	c.setWatch(out.Watch)
-	if out.Watch == nil && t.writesWithRead() {
+	watch := out.Watch
+	if watch == nil && t.writesWithRead() {
 		// An end that came just before WriteRead may go unnoticed, until the next read.
-		c.setWatch(func() error { return nil })
+		watch = func() error { return nil }
 	}
+	c.setWatch(watch)
 	res, err := t.run()
 	if err == nil {
 		return res, nil

@@ -2,6 +2,13 @@
 // there is nothing to read, and without system calls that would find nothing.
 package socket
 
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+)
+
 // Buffer is where a Socket reads to.
 type Buffer interface {
 	// Take returns the room to read to. It is called for each attempt.
@@ -24,3 +31,16 @@ type fixed []byte
 
 func (f *fixed) Take() []byte { return *f }
 func (*fixed) GiveBack()      {}
+
+// readEach is ReadEach for a connection whose file descriptor is unknown.
+func readEach(from io.Reader, into Consumer) error {
+	for {
+		n, err := from.Read(into.Take())
+		if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		if !into.Consume(n, err) {
+			return nil
+		}
+	}
+}

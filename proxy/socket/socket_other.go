@@ -2,11 +2,7 @@
 
 package socket
 
-import (
-	"errors"
-	"net"
-	"os"
-)
+import "net"
 
 // Socket is what can be asked of a connection's file descriptor: nothing here.
 type Socket struct{ net.Conn }
@@ -22,17 +18,7 @@ func (s *Socket) ReadInto(into Buffer) (int, error) { return s.Read(into.Take())
 
 // ReadEach has into consume what is read, until it wants no more. Its error is that of
 // a deadline, or net.ErrClosed.
-func (s *Socket) ReadEach(into Consumer) error {
-	for {
-		n, err := s.Read(into.Take())
-		if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, net.ErrClosed) {
-			return err
-		}
-		if !into.Consume(n, err) {
-			return nil
-		}
-	}
-}
+func (s *Socket) ReadEach(into Consumer) error { return readEach(s, into) }
 
 // WriteRead writes a request and then reads. An error of writing comes with written less
 // than the length of the request.

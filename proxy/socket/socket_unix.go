@@ -3,7 +3,6 @@
 package socket
 
 import (
-	"errors"
 	"io"
 	"net"
 	"os"
@@ -89,20 +88,12 @@ func (s *Socket) ReadInto(into Buffer) (int, error) {
 // end of what the peer sends may go unnoticed until the deadline, if that came together
 // with a request after many others: then ReadEach has to be called again.
 func (s *Socket) ReadEach(into Consumer) error {
+	if s.raw == nil {
+		return readEach(s.conn, into)
+	}
 	s.into, s.consumer = into, into
 	defer func() { s.into, s.consumer = nil, nil }()
-	if s.raw != nil {
-		return s.raw.Read(s.try)
-	}
-	for {
-		n, err := s.conn.Read(into.Take())
-		if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, net.ErrClosed) {
-			return err
-		}
-		if !into.Consume(n, err) {
-			return nil
-		}
-	}
+	return s.raw.Read(s.try)
 }
 
 // settledAfter is after how many reads a connection counts as one whose requests come
