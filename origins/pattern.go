@@ -147,7 +147,7 @@ func isMatchable(label string) bool {
 // starLength returns how many of the first bytes of s a "*" can stand for.
 func starLength(s string) int {
 	for i := range len(s) {
-		if c := s[i]; !isLower(c) && !isDigit(c) && c != '-' {
+		if c := s[i]; !isLabelByte(c) || c == '_' {
 			return i
 		}
 	}
@@ -169,9 +169,9 @@ func cutFirstLabel(origin string) (label, tail string) {
 			return "", ""
 		}
 	}
-	label, tail, _ = strings.Cut(authority, ".")
-	if tail == "" {
+	dot := strings.IndexByte(authority, '.')
+	if dot < 0 || dot == len(authority)-1 {
 		return "", ""
 	}
-	return label, tail
+	return authority[:dot], authority[dot+1:]
 }
