@@ -97,6 +97,7 @@ type exchange struct {
 	own      ownResponse
 
 	traceparent [1]string // the line that the tenant gets
+	forwarded   [3]string // the values of X-Forwarded-For, -Host and -Proto that it gets
 	dropsState  bool      // the tenant does not get the tracestate
 }
 

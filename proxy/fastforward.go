@@ -130,13 +130,14 @@ func (x *fastExchange) flush() bool {
 // appendResponse appends the head of the response to the client.
 func (x *fastExchange) appendResponse(out []byte, res *http1.Response, chunked bool) []byte {
 	out = fastlane.AppendStatus(out, res.Status, res.ReasonPhrase())
-	connection := res.Fields.Values("Connection")
+	var room [4]string
+	connection := res.Fields.AppendValues(room[:0:2], "Connection")
 	for _, f := range res.Fields {
 		if name := http.CanonicalHeaderKey(f.Name); x.mayReturn(name) && (x.cors == cors.Kept || name != "Vary") && !httpguts.HeaderValuesContainsToken(connection, f.Name) {
 			out = fastlane.AppendField(out, f.Name, f.Value)
 		}
 	}
-	vary := res.Fields.Values("Vary")
+	vary := res.Fields.AppendValues(room[2:2], "Vary")
 	if httpguts.HeaderValuesContainsToken(connection, "Vary") {
 		vary = nil
 	}

@@ -11,10 +11,11 @@ import (
 // addedFields returns the fields that the gateway adds to a request to a tenant, in
 // place of the client's. The tenant gets them even if Connection names them.
 func (x *exchange) addedFields(room []field) []field {
+	x.forwarded = [...]string{x.forwardedFor(), x.in.Host, x.scheme}
 	return append(room[:0],
-		field{Name: "X-Forwarded-For", Values: []string{x.forwardedFor()}},
-		field{Name: "X-Forwarded-Host", Values: []string{x.in.Host}},
-		field{Name: "X-Forwarded-Proto", Values: []string{x.scheme}},
+		field{Name: "X-Forwarded-For", Values: x.forwarded[0:1:1]},
+		field{Name: "X-Forwarded-Host", Values: x.forwarded[1:2:2]},
+		field{Name: "X-Forwarded-Proto", Values: x.forwarded[2:3:3]},
 		field{Name: "Traceparent", Values: x.traceparent[:]},
 		field{Name: fields.Loop, Values: x.tenant.mark.After(x.in.Fields.Values(fields.Loop))},
 	)

@@ -11,11 +11,14 @@ type Fields []Field
 
 // Values returns the value of each line of a field, by its name in any case, in a new
 // slice; nil if there is none.
-func (f Fields) Values(name string) (values []string) {
+func (f Fields) Values(name string) []string { return f.AppendValues(nil, name) }
+
+// AppendValues appends what Values returns.
+func (f Fields) AppendValues(to []string, name string) []string {
 	for _, field := range f {
 		if len(field.Name) == len(name) && field.Name[0]|0x20 == name[0]|0x20 && strings.EqualFold(field.Name, name) {
-			values = append(values, field.Value)
+			to = append(to, field.Value)
 		}
 	}
-	return values
+	return to
 }

@@ -42,7 +42,7 @@ func knownField(name string) knownFieldID {
 			candidate = "Trailer"
 		}
 	case 8:
-		id, candidate = fieldLoop, "CDN-Loop"
+		id, candidate = fieldLoop, "Cdn-Loop"
 	case 10:
 		id, candidate = fieldConnection, "Connection"
 	case 11:
@@ -68,7 +68,7 @@ func knownField(name string) knownFieldID {
 	case 30:
 		id, candidate = fieldRequestHeaders, "Access-Control-Request-Headers"
 	}
-	if candidate != "" && strings.EqualFold(name, candidate) {
+	if candidate != "" && (name == candidate || strings.EqualFold(name, candidate)) { // most often equal, which costs less
 		return id
 	}
 	return fieldOther

@@ -109,15 +109,16 @@ func (r *Response) announcesForbiddenBody(method string) bool {
 
 // readFraming reads how the body is delimited, and whether the connection is kept.
 func (r *Response) readFraming() (err error) {
-	switch codings := r.Fields.Values("Transfer-Encoding"); {
+	var room [2]string
+	switch codings := r.Fields.AppendValues(room[:0], "Transfer-Encoding"); {
 	case len(codings) == 0, len(codings) == 1 && strings.EqualFold(codings[0], "identity"):
-		r.Length, err = contentLength(r.Fields.Values("Content-Length"))
+		r.Length, err = contentLength(r.Fields.AppendValues(room[:0], "Content-Length"))
 	case len(codings) == 1 && strings.EqualFold(codings[0], "chunked"):
 		r.Length, r.Chunked = unknownLength, true
 	default:
 		err = errCoding
 	}
-	connection := r.Fields.Values("Connection")
+	connection := r.Fields.AppendValues(room[:0], "Connection")
 	r.Close = httpguts.HeaderValuesContainsToken(connection, "close") || r.Minor == 0 && (r.Chunked || !httpguts.HeaderValuesContainsToken(connection, "keep-alive"))
 	return err
 }
@@ -128,20 +129,25 @@ func contentLength(lines []string) (int64, error) {
 	if len(lines) == 0 {
 		return unknownLength, nil
 	}
-	first, _, _ := strings.Cut(lines[0], ",")
+	first, _, several := strings.Cut(lines[0], ",")
 	first = trimBlanks(first)
-	for _, line := range lines {
-		for other := range strings.SplitSeq(line, ",") {
-			if trimBlanks(other) != first {
-				return 0, errLength
-			}
-		}
-	}
 	n, err := strconv.ParseUint(first, 10, 63)
-	if err != nil {
+	if err != nil || (several || len(lines) > 1) && !repeats(lines, first) {
 		return 0, errLength
 	}
 	return int64(n), nil
+}
+
+// repeats reports whether every member of the lists in lines is value.
+func repeats(lines []string, value string) bool {
+	for _, line := range lines {
+		for member := range strings.SplitSeq(line, ",") {
+			if trimBlanks(member) != value {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // announcedIdle returns how long the server keeps an idle connection, as the lines
