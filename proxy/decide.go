@@ -75,7 +75,7 @@ func (s *settings) unknownHost() *problem.Problem {
 // decide loads the list only if the decision needs it.
 func (x *exchange) decide(ctx context.Context) origins.Reason {
 	policy := x.policy()
-	x.decided = x.in.ForDecision(x.Kind)
+	x.in.ForDecision(x.Kind, &x.decided)
 	if reason, decided := policy.Screen(&x.decided); decided {
 		return reason
 	}

@@ -8,7 +8,6 @@ import (
 
 	"originwarden/proxy/fastlane"
 	"originwarden/proxy/http1"
-	"originwarden/proxy/request"
 	"originwarden/proxy/upstream"
 )
 
@@ -30,21 +29,35 @@ func (g *Gateway) ServeFast(r *fastlane.Request) fastlane.Outcome {
 	defer g.running.Add(-1)
 	x, ok := r.State.(*fastExchange)
 	if !ok {
-		x = new(fastExchange)
-		x.outgoing = http1.Outgoing{Context: context.Background(), Watch: x.watchClient, Informational: x.sendInformational,
-			BeforeWait: func() { x.flush() }}
+		x = newFastExchange()
 		r.State = x
 	}
 	x.request = r
 	x.outgoing.Canceler = &r.Canceler
-	x.in = request.New(request.Request{Fields: &r.Head, Method: r.Head.Method, URI: r.Head.Target, Host: r.Head.Host,
-		Length: r.Head.Length, HTTP1: true, Minor: 1, TLS: r.TLS, Peer: r.Peer})
 	x.begin(g)
 	outcome := x.serve()
 	x.exchange = exchange{} // nothing of it is for the next request
 	x.request, x.broken, x.closes, x.stalled = nil, false, false, false
 	x.outgoing.Reset()
 	return outcome
+}
+
+func newFastExchange() *fastExchange {
+	x := new(fastExchange)
+	out := &x.outgoing
+	out.Context, out.Watch, out.Informational = context.Background(), x.watchClient, x.sendInformational
+	out.BeforeWait = func() { x.flush() }
+	return x
+}
+
+// begin starts the exchange of the request. It sets single fields: a connection's stack has
+// to hold whole values, and is the most of what the connection needs while it is idle.
+func (x *fastExchange) begin(g *Gateway) {
+	head, in := &x.request.Head, &x.in
+	in.Fields, in.Method, in.URI, in.Host, in.Length = head, head.Method, head.Target, head.Host, head.Length
+	in.HTTP1, in.Minor, in.TLS, in.Peer = true, 1, x.request.TLS, x.request.Peer
+	in.ParseTarget()
+	x.exchange.begin(g)
 }
 
 func (x *fastExchange) serve() (outcome fastlane.Outcome) {

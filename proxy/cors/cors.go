@@ -115,7 +115,8 @@ func Vary(lines []string) Field {
 // requestedHeaders returns the names in the lines of Access-Control-Request-Headers,
 // each once, in lower case.
 func requestedHeaders(lines []string) string {
-	var names []string
+	var room [8]string
+	names := room[:0]
 	for name, ok := range origins.RequestHeaders(lines) {
 		if name = strings.ToLower(name); ok && !slices.Contains(names, name) {
 			names = append(names, name)

@@ -18,22 +18,16 @@ const (
 	integrationParameter = "qlik-web-integration-id"
 )
 
-// ForDecision returns what the decision on a request of a kind, from Kind, needs to
-// know. It shares the values of Fields.
-func (r *Request) ForDecision(kind origins.Kind) origins.Request {
-	q := origins.Request{
-		Kind:         kind,
-		Method:       r.Method,
-		Path:         r.target.Path,
-		Origin:       r.Fields.Values("Origin"),
-		SecFetchSite: r.Fields.Values("Sec-Fetch-Site"),
-		Integration:  r.namedIntegration(),
-	}
+// ForDecision sets in q, which is the zero value, what the decision on a request of a
+// kind, from Kind, needs to know. It shares the values of Fields.
+func (r *Request) ForDecision(kind origins.Kind, q *origins.Request) {
+	q.Kind, q.Method, q.Path = kind, r.Method, r.target.Path
+	q.Origin, q.SecFetchSite = r.Fields.Values("Origin"), r.Fields.Values("Sec-Fetch-Site")
+	q.Integration = r.namedIntegration()
 	if kind == origins.Preflight {
 		q.Methods = r.Fields.Values("Access-Control-Request-Method")
 		q.Headers = r.Fields.Values("Access-Control-Request-Headers")
 	}
-	return q
 }
 
 // namedIntegration collects the web integration ids of the header and the query.

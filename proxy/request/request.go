@@ -42,11 +42,8 @@ type Request struct {
 	misdirected bool // the target has a scheme, and is not the URL of a host
 }
 
-// New returns r with its target. A target that is not in origin-form is for Of.
-func New(r Request) Request {
-	r.target = parseTarget(r.URI)
-	return r
-}
+// ParseTarget sets the target from URI. A target that is not in origin-form is for Of.
+func (r *Request) ParseTarget() { r.target = parseTarget(r.URI) }
 
 // Of returns the view of a request that net/http has read. It shares the header of r.
 func Of(r *http.Request) Request {
