@@ -48,6 +48,8 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x.response.limit = downstream.NewWriteLimit(x.response.control, x.conn, x.in.HTTP1, x.settings.Timeouts.Progress)
 	if x.in.HTTP1 {
 		x.response.limit.End(nil) // see limitRemainder
+	} else {
+		x.conn.LimitWrites(x.settings.Timeouts.Progress)
 	}
 	defer x.end()
 	if own := x.judge(r.Context()); own != nil {

@@ -53,3 +53,35 @@ func TestResponseWriter_EndsWriteAtDeadlineOverHTTP2(t *testing.T) {
 		}
 	}
 }
+
+// A client that reads nothing from its HTTP/2 connection loses it, with all streams, even
+// if these have ended for the gateway.
+func TestGateway_ClosesHTTP2ConnectionOfClientThatReadsNothing(t *testing.T) {
+	ended := make(chan struct{}, 1)
+	tenant := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		defer func() { ended <- struct{}{} }()
+		for piece := make([]byte, 1<<20); r.Context().Err() == nil; {
+			if _, err := rw.Write(piece); err != nil {
+				return
+			}
+		}
+	})
+	h := newHarness(t, options{protocol: http2, tenant: tenant, config: func(c *proxy.Config) { c.Timeouts.Progress = time.Second }})
+	client := h.dialHTTP2()
+	client.WriteSettings(h2.Setting{ID: h2.SettingInitialWindowSize, Val: 1<<31 - 1})
+	client.WriteWindowUpdate(0, 1<<30)
+	client.WriteHeaders(h2.HeadersFrameParam{StreamID: 1, BlockFragment: headerBlockFor("/large"), EndHeaders: true, EndStream: true})
+	select {
+	case <-ended:
+	case <-time.After(10 * time.Second):
+		t.Fatal("the request to the tenant goes on after 10 s")
+	}
+	limit := time.After(10 * time.Second)
+	for client.WritePing(false, [8]byte{}) == nil { // fails after the connection is reset
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-limit:
+			t.Fatal("the connection is open after 10 s")
+		}
+	}
+}

@@ -27,6 +27,9 @@ type Conn struct {
 	lingers atomic.Bool          // the client may be sending still when it is closed
 	closed  atomic.Bool
 	writing atomic.Int64    // when the write that is under way began, in Unix nanoseconds; 0 is none
+	limit   atomic.Int64    // of each write, in nanoseconds; see LimitWrites
+	writeBy atomic.Int64    // the deadline that limit has set, in Unix nanoseconds; 0 is none
+	other   atomic.Bool     // another deadline of writes is set
 	aborted <-chan struct{} // closed when the server aborts its requests; nil before ConnContext
 }
 
@@ -116,9 +119,51 @@ func (c *Conn) noteRead(err error) {
 	}
 }
 
+// LimitWrites limits how long each write may take, by up to a second more, while no other
+// deadline of writes is set; 0 is no limit. Unlike a deadline that is set for each write
+// and removed after it, that costs next to nothing. A nil Conn has no limit.
+func (c *Conn) LimitWrites(limit time.Duration) {
+	if c != nil && c.limit.Load() != int64(limit) {
+		c.limit.Store(int64(limit))
+	}
+}
+
+// SetWriteDeadline implements net.Conn.
+func (c *Conn) SetWriteDeadline(t time.Time) error {
+	c.noteDeadline(t)
+	return c.TCPConn.SetWriteDeadline(t)
+}
+
+// SetDeadline implements net.Conn.
+func (c *Conn) SetDeadline(t time.Time) error {
+	c.noteDeadline(t)
+	return c.TCPConn.SetDeadline(t)
+}
+
+// noteDeadline notes a deadline of writes, which replaces that of limit.
+func (c *Conn) noteDeadline(t time.Time) {
+	c.other.Store(!t.IsZero())
+	c.writeBy.Store(0)
+}
+
+// setWriteBy sets the deadline of a write that begins now, if there is a limit.
+func (c *Conn) setWriteBy(now time.Time) {
+	limit := time.Duration(c.limit.Load())
+	if limit == 0 || c.other.Load() {
+		return
+	}
+	due, slack := now.Add(limit), min(limit/8, time.Second)
+	if by := c.writeBy.Load(); by < due.UnixNano() || by > due.Add(slack).UnixNano() {
+		c.writeBy.Store(due.Add(slack).UnixNano())
+		c.TCPConn.SetWriteDeadline(due.Add(slack))
+	}
+}
+
 // Write implements net.Conn. net/http gives up a connection after an error.
 func (c *Conn) Write(p []byte) (int, error) {
-	c.writing.Store(time.Now().UnixNano())
+	now := time.Now()
+	c.writing.Store(now.UnixNano())
+	c.setWriteBy(now)
 	n, err := c.TCPConn.Write(p)
 	c.writing.Store(0)
 	if err != nil {

@@ -2,6 +2,7 @@ package downstream
 
 import (
 	"net/http"
+	"sync"
 	"time"
 )
 
@@ -14,6 +15,12 @@ type WriteLimit struct {
 	limit   time.Duration // 0 is none
 	began   time.Time
 	stalled bool
+
+	// Over HTTP/2, a deadline of net/http is set by the goroutine of the connection, which
+	// costs more than a timer. It must not be set after the handler has returned.
+	mu    sync.Mutex
+	armed bool
+	timer *time.Timer // nil until it is used
 }
 
 // NewWriteLimit returns a limit for the writes that control controls, to the client of
@@ -24,20 +31,53 @@ func NewWriteLimit(control *http.ResponseController, conn *Conn, http1 bool, lim
 
 // Begin starts the time for a write.
 func (l *WriteLimit) Begin() {
-	if l.limit > 0 {
-		l.began = time.Now()
-		l.control.SetWriteDeadline(l.began.Add(l.limit))
+	if l.limit == 0 {
+		return
 	}
+	if l.began = time.Now(); l.http1 {
+		l.control.SetWriteDeadline(l.began.Add(l.limit))
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.armed = true; l.timer == nil {
+		l.timer = time.AfterFunc(l.limit, l.expire)
+		return
+	}
+	l.timer.Reset(l.limit)
 }
 
 // End ends the time for a write, unless its error err has ended all writes.
 func (l *WriteLimit) End(err error) {
-	switch {
-	case l.limit == 0:
-	case err != nil:
+	if l.limit == 0 {
+		return
+	}
+	if err != nil {
 		l.stalled = time.Since(l.began) >= l.limit
-	default:
+	}
+	switch {
+	case !l.http1:
+		l.disarm()
+	case err == nil:
 		l.control.SetWriteDeadline(time.Time{})
+	}
+}
+
+func (l *WriteLimit) disarm() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.armed = false; l.timer != nil {
+		l.timer.Stop()
+	}
+}
+
+// expire resets the stream of a write that takes too long.
+func (l *WriteLimit) expire() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.armed {
+		l.armed = false
+		l.control.SetWriteDeadline(time.Unix(1, 0))
 	}
 }
 

@@ -33,8 +33,8 @@ type frontend struct {
 
 // httpSettings are what a configuration sets of an http.Server.
 type httpSettings struct {
-	headerBytes                int
-	readHeader, idle, progress time.Duration
+	headerBytes      int
+	readHeader, idle time.Duration
 }
 
 func httpSettingsOf(cfg *config.Config) httpSettings {
@@ -42,7 +42,6 @@ func httpSettingsOf(cfg *config.Config) httpSettings {
 		headerBytes: int(cfg.Limits.HeaderBytes),
 		readHeader:  time.Duration(cfg.Timeouts.ReadHeader),
 		idle:        time.Duration(cfg.Timeouts.Idle),
-		progress:    time.Duration(cfg.Timeouts.BodyProgress),
 	}
 }
 
@@ -89,7 +88,6 @@ func (f *frontend) start(settings httpSettings) {
 		server.Protocols.SetHTTP2(true)
 		server.HTTP2 = &http.HTTP2Config{
 			MaxReadFrameSize: 16 << 10, // the minimum: net/http buffers a whole frame
-			WriteByteTimeout: settings.progress,
 		}
 	}
 	f.listener.SetSettings(settings.ofFastLane(server.ErrorLog))
@@ -112,9 +110,6 @@ func (f *frontend) start(settings httpSettings) {
 func (f *frontend) replaceServer(settings httpSettings) (old *http.Server) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.http2 == nil {
-		settings.progress = f.settings.progress // only HTTP/2 uses it
-	}
 	if f.stopped || settings == f.settings {
 		return nil
 	}

@@ -12,6 +12,7 @@ import (
 
 	"originwarden/cmd/originwarden/credentials"
 	"originwarden/cmd/originwarden/logs"
+	"originwarden/cmd/originwarden/server/workers"
 	"originwarden/cmd/originwarden/stores"
 	"originwarden/cmd/originwarden/tracing"
 	"originwarden/metrics"
@@ -89,8 +90,9 @@ func (s *Server) startFrontends(base context.Context, tenants, admin net.Listene
 		return err
 	}
 	s.tenants = newFrontend(base, s.tenantListener, tlsConfig, s.fastHandler(), settings, failed)
+	s.handlers = workers.New(s.gateway)
 	s.tenants.newServer = func(settings httpSettings) *http.Server {
-		server := s.newHTTPServer(base, s.gateway, settings)
+		server := s.newHTTPServer(base, s.handlers, settings)
 		server.ConnContext = downstream.ConnContext
 		return server
 	}

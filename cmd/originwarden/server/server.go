@@ -19,6 +19,7 @@ import (
 	"originwarden/cmd/originwarden/logs"
 	"originwarden/cmd/originwarden/server/readiness"
 	"originwarden/cmd/originwarden/server/upstreams"
+	"originwarden/cmd/originwarden/server/workers"
 	"originwarden/cmd/originwarden/stores"
 	"originwarden/cmd/originwarden/tracing"
 	"originwarden/lists"
@@ -67,6 +68,7 @@ type Server struct {
 
 	address        net.Addr // of the tenants' listener
 	gateway        *proxy.Gateway
+	handlers       *workers.Handler // of the gateway
 	api            *api.API
 	metrics        *metrics.Metrics
 	access         *logs.AccessLog

@@ -41,6 +41,7 @@ func (s *Server) drain(stopNow context.Context, abort context.CancelFunc) error 
 	s.tracer.Close(ctx)
 	s.admin.shutdown(ctx, deadline)
 	err := errors.Join(s.tenants.close(), s.admin.close())
+	s.handlers.Close()
 	if stopNow.Err() != nil {
 		return errCutShort
 	}
