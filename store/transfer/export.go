@@ -41,7 +41,7 @@ func (e Export) Write(ctx context.Context, from Source, to io.Writer) (integrati
 	if err != nil {
 		return 0, err
 	}
-	tenants, err := e.selectTenants(revisions)
+	tenants, err := e.SelectTenants(revisions)
 	if err != nil {
 		return 0, err
 	}
@@ -65,8 +65,8 @@ func (e Export) Write(ctx context.Context, from Source, to io.Writer) (integrati
 	return out.integrations, out.err
 }
 
-// selectTenants returns the tenants to export, sorted.
-func (e Export) selectTenants(revisions map[string]uint64) ([]string, error) {
+// SelectTenants returns the tenants to export, sorted.
+func (e Export) SelectTenants(revisions map[string]uint64) ([]string, error) {
 	if e.Tenants == nil {
 		return slices.Sorted(maps.Keys(revisions)), nil
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"originwarden/cmd/originwarden/cli/admin"
+	"originwarden/cmd/originwarden/cli/apply"
 	"originwarden/cmd/originwarden/cli/command"
 	"originwarden/cmd/originwarden/cli/importexport"
 	"originwarden/cmd/originwarden/cli/webintegration"
@@ -29,6 +30,7 @@ func ThisProcess() Environment {
 		Listen:           net.Listen,
 		Program:          programName(),
 		StderrIsTerminal: isTerminal(os.Stderr),
+		StdinIsTerminal:  isTerminal(os.Stdin),
 		Signals: func() (<-chan os.Signal, func()) {
 			c := make(chan os.Signal, 2)
 			signal.Notify(c, os.Interrupt, syscall.SIGTERM)
@@ -58,9 +60,10 @@ func checkedSockets(env Environment) (passedSockets, error) {
 
 // Exit statuses of Execute.
 const (
-	exitDone   = 0
-	exitFailed = 1
-	exitUsage  = 2 // a mistake in the command line or the configuration
+	exitDone    = 0
+	exitFailed  = 1
+	exitUsage   = 2 // a mistake in the command line or the configuration
+	exitDiffers = 3 // a dry run found differences
 )
 
 // Execute runs the command that args name and returns the exit status.
@@ -72,6 +75,8 @@ func Execute(env Environment, args ...string) int {
 	switch {
 	case err == nil:
 		return exitDone
+	case errors.Is(err, command.ErrDiffers):
+		return exitDiffers
 	case command.IsFailure(err):
 		fmt.Fprintf(env.Stderr, "originwarden: %v\n", err)
 		return exitFailed
@@ -98,7 +103,7 @@ func newRoot(env Environment) *cobra.Command {
 	root.SetOut(env.Stdout)
 	root.SetErr(env.Stderr)
 	root.AddCommand(newServe(env), newDemo(env), newToken(env), webintegration.New(env), webintegration.NewRefused(env), admin.NewReload(env),
-		importexport.NewExport(env), importexport.NewImport(env), admin.NewWait(env), admin.NewResync(env), admin.NewHealth(), newVersion(env))
+		apply.New(env), importexport.NewExport(env), importexport.NewImport(env), admin.NewWait(env), admin.NewResync(env), admin.NewHealth(), newVersion(env))
 	rejectUnknownNames(root)
 	setCompletions(root)
 	return root
@@ -159,6 +164,7 @@ func flagValues() map[string][]string {
 		"role":       {"admin", "reader"},
 		"sort":       {"name", "+name", "-name"},
 		"op":         {"replace"},
+		"format":     {"jsonl", "yaml"},
 		"path":       {"/name", "/validOrigins"},
 	}
 }

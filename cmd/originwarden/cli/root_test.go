@@ -28,7 +28,7 @@ func TestExecute_PrintsHelpAndUsageErrors(t *testing.T) {
 		{"unknown command", []string{"frobnicate"}, exitUsage, "", `originwarden: unknown command "frobnicate" for "originwarden"` + "\nrun originwarden --help"},
 		{"misspelled command", []string{"serv"}, exitUsage, "", `originwarden: unknown command "serv" for "originwarden"; did you mean serve?` + "\n"},
 		{"command in the plural", []string{"web-integrations", "ls"}, exitUsage, "", `unknown command "web-integrations" for "originwarden"; did you mean web-integration?` + "\n"},
-		{"unknown command with flags", []string{"apply", "--file", "x"}, exitUsage, "", `unknown command "apply" for "originwarden"`},
+		{"unknown command with flags", []string{"deploy", "--file", "x"}, exitUsage, "", `unknown command "deploy" for "originwarden"`},
 		{"unknown subcommand with flags", []string{"web-integration", "-s", "http://x", "list", "--limit", "3"}, exitUsage, "", `unknown command "list" for "originwarden web-integration"; did you mean ls?` + "\n"},
 		{"synonym of a command", []string{"web-integration", "delete", "x"}, exitUsage, "", `unknown command "delete" for "originwarden web-integration"; did you mean rm?` + "\n"},
 		{"help of an unknown command", []string{"help", "frobnicate"}, exitUsage, "", `unknown command "frobnicate" for "originwarden"`},

@@ -56,6 +56,10 @@ func IsFailure(err error) bool {
 	return is
 }
 
+// ErrDiffers is the result of a dry run that found differences. It is not a mistake,
+// and nothing is printed for it.
+var ErrDiffers = errors.New("there are differences")
+
 // JoinFailures returns the failures as one, or the first error that is a mistake
 // in how the command was called.
 func JoinFailures(failures []error) error {

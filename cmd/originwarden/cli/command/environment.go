@@ -20,6 +20,7 @@ type Environment struct {
 	Listen           ListenFunc
 	Program          string // the command that runs this program, quoted for a shell
 	StderrIsTerminal bool
+	StdinIsTerminal  bool
 	// Signals subscribes to the signals to stop, until release is called.
 	Signals func() (signals <-chan os.Signal, release func())
 	// Hangup subscribes to the signal to reload. If it is nil, there is no such

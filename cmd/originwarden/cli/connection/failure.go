@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"originwarden/api/client"
@@ -43,4 +44,14 @@ func hint(err error) string {
 		return ": --cacert has to name a file with the server's authority"
 	}
 	return ""
+}
+
+// ConcernsOne reports whether an error of a call concerns one web integration alone,
+// so that calls for others may succeed.
+func ConcernsOne(err error) bool {
+	refused, ok := errors.AsType[*client.Error](err)
+	return ok && slices.Contains([]int{
+		http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusPreconditionFailed,
+		http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity,
+	}, refused.Status)
 }

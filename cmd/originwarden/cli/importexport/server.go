@@ -1,15 +1,13 @@
 package importexport
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"net/http"
-	"reflect"
 	"slices"
 	"time"
 
 	"originwarden/api/client"
+	"originwarden/cmd/originwarden/cli/connection"
 	"originwarden/store"
 	"originwarden/store/transfer"
 )
@@ -21,48 +19,18 @@ type server struct {
 	tenants map[string][]store.WebIntegration // as Tenants read them, for Load
 }
 
-// maxReadings limits how often a server is read while others keep changing it.
-const maxReadings = 10
-
-// readAll reads the web integrations until two readings in a row are equal.
-// Pages are read one after the other: a web integration that is renamed meanwhile
-// may be on two of them, or on none.
+// readAll reads the web integrations, ordered by id.
 func (s *server) readAll(ctx context.Context) ([]store.WebIntegration, error) {
-	var before []store.WebIntegration
-	for range maxReadings {
-		now, err := s.readOnce(ctx)
-		if err != nil {
-			return nil, err
-		}
-		if before != nil && reflect.DeepEqual(before, now) && !hasRepeatedID(now) {
-			return now, nil
-		}
-		before = now
-	}
-	return nil, errors.New("the server's web integrations keep changing")
-}
-
-// readOnce returns the web integrations ordered by id. The result is never nil.
-func (s *server) readOnce(ctx context.Context) ([]store.WebIntegration, error) {
-	all := []store.WebIntegration{}
-	for w, err := range s.client.All(ctx, client.ListOptions{}) {
-		if err != nil {
-			return nil, err
-		}
+	read, err := connection.ReadAll(ctx, s.client)
+	all := make([]store.WebIntegration, 0, len(read))
+	for _, w := range read {
 		all = append(all, store.WebIntegration{
 			ID: w.ID, TenantID: w.TenantID, Name: w.Name, CreatedBy: w.CreatedBy,
 			Created: w.Created.UTC().Truncate(time.Second), LastUpdated: w.LastUpdated.UTC().Truncate(time.Second),
 			ValidOrigins: w.ValidOrigins,
 		})
 	}
-	slices.SortFunc(all, func(a, b store.WebIntegration) int { return cmp.Compare(a.ID, b.ID) })
-	return all, nil
-}
-
-// hasRepeatedID takes web integrations ordered by id.
-func hasRepeatedID(all []store.WebIntegration) bool {
-	distinct := slices.CompactFunc(slices.Clone(all), func(a, b store.WebIntegration) bool { return a.ID == b.ID })
-	return len(distinct) < len(all)
+	return all, err
 }
 
 // Tenants implements transfer.Source.
@@ -123,12 +91,6 @@ func (s *server) Delete(ctx context.Context, w store.WebIntegration) error {
 // concernsOne reports whether an error of a server concerns one web integration
 // alone.
 func concernsOne(err error) bool {
-	if refused, ok := errors.AsType[*client.Error](err); ok {
-		return slices.Contains([]int{
-			http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusPreconditionFailed,
-			http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity,
-		}, refused.Status)
-	}
 	_, ambiguous := errors.AsType[*transfer.AmbiguousError](err)
-	return ambiguous
+	return ambiguous || connection.ConcernsOne(err)
 }

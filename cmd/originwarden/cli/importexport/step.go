@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"originwarden/cmd/originwarden/cli/listfile"
 	"originwarden/envelope/escape"
 	"originwarden/store"
 	"originwarden/store/transfer"
@@ -54,7 +55,7 @@ func formatDifferences(before, after *store.WebIntegration) (lines []string) {
 			lines = append(lines, fmt.Sprintf("%s %s -> %s", field.name, field.before, field.after))
 		}
 	}
-	added, removed := subtract(after.ValidOrigins, before.ValidOrigins), subtract(before.ValidOrigins, after.ValidOrigins)
+	added, removed := listfile.Subtract(after.ValidOrigins, before.ValidOrigins), listfile.Subtract(before.ValidOrigins, after.ValidOrigins)
 	for _, entry := range added {
 		lines = append(lines, "+"+entry)
 	}
@@ -65,19 +66,4 @@ func formatDifferences(before, after *store.WebIntegration) (lines []string) {
 		lines = append(lines, "the order of the origins")
 	}
 	return lines
-}
-
-// subtract returns the entries of list that are not in other, counting repeated
-// ones.
-func subtract(list, other []string) (rest []string) {
-	count := map[string]int{}
-	for _, entry := range other {
-		count[entry]++
-	}
-	for _, entry := range list {
-		if count[entry]--; count[entry] < 0 {
-			rest = append(rest, entry)
-		}
-	}
-	return rest
 }

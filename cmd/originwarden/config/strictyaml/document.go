@@ -11,11 +11,18 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
+// maxBadLines is how many lines of a file that is not text are reported.
+const maxBadLines = 100
+
 // CheckText reports the lines that are not text, which the YAML package rejects
 // without a line number. It returns false if there are any.
 func (f *Findings) CheckText(text []byte) bool {
-	for i, line := range bytes.Split(text, []byte("\n")) {
+	i := -1
+	for line := range bytes.SplitSeq(text, []byte("\n")) {
+		i++
 		switch {
+		case len(f.mistakes) >= maxBadLines:
+			return false
 		case !utf8.Valid(line):
 			f.Report(Position{Line: i + 1}, "the line is not UTF-8")
 		case bytes.ContainsFunc(line, func(r rune) bool { return r != '\t' && r != '\r' && unicode.IsControl(r) }):
@@ -28,25 +35,38 @@ func (f *Findings) CheckText(text []byte) bool {
 // Decode decodes the only YAML document of text, which may be empty, into a struct
 // with its defaults. It returns false for text that is not YAML.
 func (f *Findings) Decode(text []byte, into any) bool {
-	d := decoder{f}
-	source := yaml.NewDecoder(bytes.NewReader(text))
-	var root, next yaml.Node
-	err := source.Decode(&root)
-	if errors.Is(err, io.EOF) {
-		d.positions[""] = Position{Line: 1}
+	root, ok := f.Parse(text)
+	if !ok {
+		return false
+	}
+	if root == nil {
+		f.positions[""] = Position{Line: 1}
 		return true
+	}
+	f.inherit.moveFirst(root)
+	d := decoder{f}
+	d.decodeValue(root, "", reflect.ValueOf(into).Elem())
+	return true
+}
+
+// Parse returns the root of the only YAML document of text, or nil if it is empty. It
+// returns false for text that is not YAML.
+func (f *Findings) Parse(text []byte) (root *yaml.Node, ok bool) {
+	source := yaml.NewDecoder(bytes.NewReader(text))
+	var document, next yaml.Node
+	err := source.Decode(&document)
+	if errors.Is(err, io.EOF) {
+		return nil, true
 	}
 	if err == nil {
 		err = source.Decode(&next)
 	}
 	switch {
 	case err == nil:
-		d.Report(Position{Line: next.Line}, "a second YAML document: only one is allowed")
+		f.Report(Position{Line: next.Line}, "a second YAML document: only one is allowed")
 	case !errors.Is(err, io.EOF):
-		d.Report(Position{}, "%v", err) // with the line as the YAML package counts it
-		return false
+		f.Report(Position{}, "%v", err) // with the line as the YAML package counts it
+		return nil, false
 	}
-	f.inherit.moveFirst(root.Content[0])
-	d.decodeValue(root.Content[0], "", reflect.ValueOf(into).Elem())
-	return true
+	return document.Content[0], true
 }

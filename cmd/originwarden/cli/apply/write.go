@@ -1,0 +1,208 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"originwarden/api/client"
+	"originwarden/cmd/originwarden/cli/command"
+	"originwarden/cmd/originwarden/cli/connection"
+	"originwarden/cmd/originwarden/cli/listfile"
+)
+
+// writer makes the changes of a plan on a server. First it makes all additions, and
+// then removals, so that an origin that moves from one web integration to another is
+// listed all the time.
+type writer struct {
+	server   *client.Client
+	print    func(text []byte) error
+	tally    tally
+	changed  map[string]bool // ids of web integrations that were changed
+	revision uint64          // of the last write, or 0 if the server sends none
+	failed   originSet       // what could not be added
+	failures []error
+	ended    bool // because of a failure that concerns more than one web integration
+}
+
+// run makes all changes, until one ends it.
+func (w *writer) run(ctx context.Context, p *plan) {
+	var moving originSet
+	for i := range p.changes {
+		moving.add(p.changes[i].additions())
+	}
+	var removals []change
+	for _, c := range p.changes {
+		if w.ended {
+			return
+		}
+		if c.id != "" && len(c.additions()) == 0 || w.add(ctx, c, &moving) {
+			removals = append(removals, c)
+		}
+	}
+	for _, c := range removals {
+		if w.ended {
+			return
+		}
+		w.remove(ctx, c)
+	}
+}
+
+// add makes a change that adds origins. It leaves moving ones where they are, and
+// reports whether there are any left.
+func (w *writer) add(ctx context.Context, c change, moving *originSet) (hasRemovals bool) {
+	after, err := c.wanted, error(nil)
+	if c.id == "" {
+		err = w.create(ctx, c)
+	} else {
+		after, err = w.edit(ctx, c, moving)
+	}
+	if err != nil {
+		w.failed.add(c.additions())
+		w.fail(c.name, err)
+		return false
+	}
+	return len(unwanted(after, c.wanted)) > 0
+}
+
+// remove makes a change that removes origins, except those that could not be added
+// elsewhere.
+func (w *writer) remove(ctx context.Context, c change) {
+	var err error
+	if c.delete {
+		err = w.delete(ctx, c)
+	} else {
+		var after []string
+		if after, err = w.edit(ctx, c, &w.failed); err == nil {
+			err = w.keptError(unwanted(after, c.wanted))
+		}
+	}
+	if err != nil {
+		w.fail(c.name, err)
+	}
+}
+
+func (w *writer) create(ctx context.Context, c change) error {
+	made, err := w.server.Create(ctx, c.name, c.wanted)
+	if err != nil {
+		return err
+	}
+	w.tally.created++
+	w.report(created, c.name, nil, made.ValidOrigins, made.Revision)
+	return nil
+}
+
+// edit changes the valid origins to what is wanted, besides those of kept, and returns
+// them. It writes nothing if the server has them already.
+func (w *writer) edit(ctx context.Context, c change, kept *originSet) (after []string, err error) {
+	err = w.withCurrent(ctx, c, func(found client.WebIntegration, ifMatch string) error {
+		after = c.after(found.ValidOrigins, kept)
+		if slices.Equal(found.ValidOrigins, after) {
+			return nil
+		}
+		r, err := w.server.Patch(ctx, c.id, []client.Operation{client.ReplaceValidOrigins(after...)}, ifMatch)
+		if err != nil {
+			return err
+		}
+		w.changed[c.id] = true
+		w.tally.changed = len(w.changed)
+		w.report(changed, c.name, found.ValidOrigins, after, r.Revision)
+		return nil
+	})
+	return after, err
+}
+
+// delete deletes a web integration, unless it lists what could not be added elsewhere.
+// One that is already gone is no error.
+func (w *writer) delete(ctx context.Context, c change) error {
+	err := w.withCurrent(ctx, c, func(found client.WebIntegration, ifMatch string) error {
+		if err := w.keptError(merge(found.ValidOrigins, nil, &w.failed)); err != nil {
+			return err
+		}
+		r, err := w.server.Delete(ctx, c.id, ifMatch)
+		if err != nil {
+			return err
+		}
+		w.tally.deleted++
+		w.report(deleted, c.name, found.ValidOrigins, nil, r.Revision)
+		return nil
+	})
+	if errors.Is(err, client.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// maxAttempts is how often a change is computed again because another client has
+// changed the web integration meanwhile.
+const maxAttempts = 5
+
+// withCurrent calls write with the web integration as it is now, and the If-Match with
+// which a later change of it by others is not overwritten.
+func (w *writer) withCurrent(ctx context.Context, c change, write func(found client.WebIntegration, ifMatch string) error) error {
+	for range maxAttempts {
+		found, err := w.server.Get(ctx, c.id)
+		if err == nil && found.Name != c.name {
+			return &conflictError{"it was renamed to " + listfile.Quote(found.Name) + " meanwhile"}
+		}
+		if err == nil {
+			err = write(found, strongTag(found.ETag))
+		}
+		if !errors.Is(err, client.ErrPreconditionFailed) {
+			return err
+		}
+	}
+	return &conflictError{"others keep changing it"}
+}
+
+// strongTag returns an entity tag for If-Match, for which a weak one never matches
+// (RFC 9110, section 13.1.1).
+func strongTag(tag string) string {
+	if strings.HasPrefix(tag, "W/") {
+		return ""
+	}
+	return tag
+}
+
+// conflictError says why a change of one web integration could not be made, although
+// the server refused nothing.
+type conflictError struct{ problem string }
+
+func (e *conflictError) Error() string { return e.problem }
+
+// keptError returns the error of a removal that has kept entries, or nil.
+func (w *writer) keptError(kept []string) error {
+	if len(kept) == 0 {
+		return nil
+	}
+	return &conflictError{fmt.Sprintf("it still lists %s and %d more, because an addition failed that was to list them elsewhere", kept[0], len(kept)-1)}
+}
+
+// report prints what a write did.
+func (w *writer) report(sign, name string, before, after []string, revision uint64) {
+	w.revision = max(w.revision, revision)
+	if err := w.print(formatDiff(sign, name, before, after)); err != nil {
+		w.failures = append(w.failures, err)
+		w.ended = true
+	}
+}
+
+// fail records why a change failed. An error that does not concern one web integration
+// alone ends the run.
+func (w *writer) fail(name string, err error) {
+	doing := listfile.Quote(name)
+	_, isConflict := errors.AsType[*conflictError](err)
+	switch {
+	case errors.Is(err, client.ErrNotFound):
+		err = errors.New("it was deleted meanwhile: apply the files again to create it")
+	case !isConflict && !connection.ConcernsOne(err):
+		w.ended = true
+		doing = "the run ended early and can be repeated: " + doing
+	}
+	w.failures = append(w.failures, connection.Failure(doing, err))
+}
+
+// failure returns all failures as one, or nil.
+func (w *writer) failure() error { return command.JoinFailures(w.failures) }
