@@ -111,6 +111,8 @@ func TestApply_ReadsSeveralFilesAndDirectories(t *testing.T) {
 		{"-f DIR -f DIR/b.yaml", "", exitFailed, "", "originwarden: nothing is applied:\nDIR/b.yaml:1: duplicate web integration \"b\", first at DIR/b.yaml:1\n"},
 		{"-f -", "", exitFailed, "", "originwarden: nothing is applied:\nstandard input:1: the key web_integrations is missing; a file without web integrations has web_integrations: {}\n"},
 		{"-f DIR/empty", "", exitFailed, "", "originwarden: nothing is applied:\nDIR/empty: the directory has no .yaml, .yml or .json file\n"},
+		{"-f DIR/missing -f - -f DIR/empty", "x", exitFailed, "", "originwarden: nothing is applied:\nopen DIR/missing: no such file or directory\nDIR/empty: the directory has no .yaml, .yml or .json file\n" +
+			"standard input:1: the file must be a mapping with the key web_integrations, not \"x\"\n"},
 		{"-f DIR/missing", "", exitFailed, "", "originwarden: nothing is applied:\nopen DIR/missing: no such file or directory\n"},
 		{"", "", exitUsage, "", "originwarden: required flag(s) \"file\" not set\nrun originwarden apply --help for usage\n"},
 		{"-f - x", "", exitUsage, "", "originwarden: apply takes no arguments, but got \"x\"\nrun originwarden apply --help for usage\n"},
@@ -340,7 +342,7 @@ func TestApply_ReportsNameCreatedTwice(t *testing.T) {
 		api.handler.ServeHTTP(w, r)
 	})
 	status, stdout, stderr := runApply(t, clientEnvironment(url, apiToken), "web_integrations: {a: []}")
-	if status != exitFailed || !strings.HasPrefix(stdout, "+ a\n1 created, ") || !strings.Contains(stderr, "2 web integrations have the name a: ") {
+	if status != exitFailed || !strings.HasPrefix(stdout, "+ a\n1 created, ") || !strings.Contains(stderr, "originwarden: 2 web integrations have the name a: ") || !strings.HasSuffix(stderr, "\nrename or delete all but one of each\n") {
 		t.Errorf("exit status %d\n%s%s", status, stdout, stderr)
 	}
 }

@@ -157,15 +157,20 @@ func TestApply_EscapesServerText(t *testing.T) {
 			fmt.Fprintf(w, `{"id":%s,"name":"Shop"}`, hostile)
 			return
 		}
-		fmt.Fprintf(w, `{"data":[{"id":%s,"name":%[1]s,"validOrigins":[%[1]s]},{"id":"x","name":"Shop","validOrigins":[%[1]s]},{"id":%[1]s,"name":%[1]s}]}`, hostile)
+		fmt.Fprintf(w, `{"data":[{"id":%s,"name":%[1]s,"validOrigins":[%[1]s]},{"id":"x","name":"Shop","validOrigins":[%[1]s]},{"id":"y","name":"Twice"},{"id":"\u009bz","name":"Twice"}]}`, hostile)
 	})
 	for _, row := range []struct {
-		args   string
-		status int
-	}{{"--dry-run --prune", exitFailed}, {"--prune --yes", exitFailed}} {
-		status, stdout, stderr := runApply(t, clientEnvironment(server, "t"), "web_integrations: {Shop: [https://a.example], b: []}", strings.Fields(row.args)...)
-		if status != row.status || !isPrintable(stdout+stderr) {
-			t.Errorf("%s: exit status %d\n%q\n%q", row.args, status, stdout, stderr)
+		lists, args    string
+		status         int
+		stdout, stderr string
+	}{
+		{"{Shop: [https://a.example], b: []}", "--dry-run --prune", exitDiffers, `    - a\x1b[2J`, ""},
+		{"{Shop: [https://a.example], b: []}", "--prune --yes", exitFailed, "0 created", `a\x1b[2J`},
+		{"{Shop: [], Twice: []}", "--dry-run", exitFailed, "", `have the name Twice: y, \u009bz`},
+	} {
+		status, stdout, stderr := runApply(t, clientEnvironment(server, "t"), "web_integrations: "+row.lists, strings.Fields(row.args)...)
+		if status != row.status || !strings.Contains(stdout, row.stdout) || !strings.Contains(stderr, row.stderr) || !isPrintable(stdout+stderr) {
+			t.Errorf("%s %s: exit status %d\n%q\n%q", row.lists, row.args, status, stdout, stderr)
 		}
 	}
 }

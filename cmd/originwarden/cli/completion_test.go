@@ -40,6 +40,8 @@ func TestCompletion_CompletesCommandsFlagsAndValues(t *testing.T) {
 		{"web-integration patch x --path _", "/name /validOrigins", false},
 		{"web-integration get _", "", false},
 		{"import _", "", true},
+		{"export --format _", "jsonl yaml", false},
+		{"apply --file _", "", true},
 	} {
 		args := strings.Fields(row.words)
 		if last := &args[len(args)-1]; *last == "_" {

@@ -137,11 +137,13 @@ func (a *application) apply(ctx context.Context, server *client.Client, p *plan,
 // server of the API keeps names unique.
 func (w *writer) checkCreated(ctx context.Context, wanted []listfile.WebIntegration) {
 	all, err := connection.ReadAll(ctx, w.server)
-	if err == nil {
-		err = checkNames(groupByName(all), wanted)
+	if err != nil {
+		err = connection.Failure("checking the names", err)
+	} else {
+		err = command.Failed(checkNames(groupByName(all), wanted))
 	}
 	if err != nil {
-		w.failures = append(w.failures, connection.Failure("checking the names", err))
+		w.failures = append(w.failures, err)
 	}
 }
 

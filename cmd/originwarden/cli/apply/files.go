@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -12,25 +13,27 @@ import (
 	"originwarden/envelope/escape"
 )
 
-// readFiles reads all files. The error has all mistakes.
+// readFiles reads all files. The error has all mistakes, and files that cannot be read.
 func readFiles(names []string, stdin io.Reader) ([]listfile.WebIntegration, error) {
-	var files []string
-	for _, name := range names {
-		below, err := listFiles(name)
-		if err != nil {
-			return nil, err
-		}
-		files = append(files, below...)
-	}
 	var reader listfile.Reader
-	for _, name := range files {
-		text, err := readFile(name, stdin)
-		if err != nil {
-			return nil, err
+	var failures []error
+	for _, name := range names {
+		files, err := listFiles(name)
+		failures = append(failures, err)
+		for _, file := range files {
+			text, err := readFile(file, stdin)
+			if err != nil {
+				failures = append(failures, err)
+				continue
+			}
+			reader.Add(shownName(file), text)
 		}
-		reader.Add(shownName(name), text)
 	}
-	return reader.All()
+	all, err := reader.All()
+	if err := errors.Join(append(failures, err)...); err != nil {
+		return nil, err
+	}
+	return all, nil
 }
 
 // listFiles returns the files of a directory that can be lists, sorted by name, and

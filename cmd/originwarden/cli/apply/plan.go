@@ -9,6 +9,7 @@ import (
 
 	"originwarden/api/client"
 	"originwarden/cmd/originwarden/cli/listfile"
+	"originwarden/envelope/escape"
 	"originwarden/origins"
 )
 
@@ -89,7 +90,7 @@ func checkNames(byName map[string][]client.WebIntegration, wanted []listfile.Web
 func joinIDs(all []client.WebIntegration) string {
 	ids := make([]string, len(all))
 	for i, w := range all {
-		ids[i] = w.ID
+		ids[i] = escape.Text(w.ID)
 	}
 	return strings.Join(ids, ", ")
 }

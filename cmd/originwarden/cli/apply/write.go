@@ -38,7 +38,11 @@ func (w *writer) run(ctx context.Context, p *plan) {
 		if w.ended {
 			return
 		}
-		if c.id != "" && len(c.additions()) == 0 || w.add(ctx, c, &moving) {
+		hasRemovals := true
+		if c.id == "" || len(c.additions()) > 0 {
+			hasRemovals = w.add(ctx, c, &moving)
+		}
+		if hasRemovals {
 			removals = append(removals, c)
 		}
 	}
