@@ -84,7 +84,7 @@ func allowedImports() map[string][]string {
 		"cmd/originwarden/stores":      {"cmd/originwarden/config", "cmd/originwarden/credentials", "store", "store/etcd", "store/sqlite", "go.uber.org/zap"},
 		"cmd/originwarden/server": {"cmd/originwarden/atomicfile", "api", "api/auth", "api/refusals", "envelope", "envelope/escape", "lists", "lists/disk", "metrics", "origins", "proxy", "proxy/downstream", "proxy/fastlane", "proxy/request", "store", "store/etcd", "store/sqlite",
 			"cmd/originwarden/config", "cmd/originwarden/credentials", "cmd/originwarden/logs", "cmd/originwarden/stores", "cmd/originwarden/tracing",
-			"cmd/originwarden/server/readiness", "cmd/originwarden/server/upstreams",
+			"cmd/originwarden/server/readiness", "cmd/originwarden/server/upstreams", "cmd/originwarden/server/workers",
 			"github.com/coreos/go-systemd/v22", "go.uber.org/zap"},
 		"cmd/originwarden/server/readiness": {"lists", "store", "cmd/originwarden/logs", "cmd/originwarden/server/upstreams"},
 		"cmd/originwarden/server/upstreams": {"proxy", "proxy/upstream", "cmd/originwarden/config"},
