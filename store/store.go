@@ -161,6 +161,8 @@ type Store interface {
 	// store has not reached the revision yet, Watch waits for it.
 	Watch(ctx context.Context, after uint64, changed func([]origins.Change)) error
 
+	Historian
+
 	// Accept accepts the store as it is now, even after a reset, and returns its
 	// position.
 	Accept(ctx context.Context) (Position, error)

@@ -23,8 +23,9 @@ func allowedImports() map[string][]string {
 		"envelope/escape":     {},
 		"envelope/clientaddr": {},
 		"store":               {"origins"},
-		"store/sqlite":        {"store", "store/sqlite/sqlitefile", "origins", "modernc.org/sqlite", "github.com/gofrs/flock"},
-		"store/etcd":          {"store", "origins", "store/etcd/connection", "store/etcd/schema", "go.etcd.io/etcd/api/v3", "go.etcd.io/etcd/client/v3", "google.golang.org/grpc"},
+		"store/history":       {"store", "origins"},
+		"store/sqlite":        {"store", "store/sqlite/records", "store/sqlite/sqlitefile", "store/history", "origins", "modernc.org/sqlite", "github.com/gofrs/flock"},
+		"store/etcd":          {"store", "origins", "store/etcd/connection", "store/etcd/identity", "store/etcd/records", "store/etcd/schema", "go.etcd.io/etcd/api/v3", "go.etcd.io/etcd/client/v3", "google.golang.org/grpc"},
 		"store/storetest":     {"store", "origins"},
 		"store/transfer":      {"envelope/escape", "store", "origins", "github.com/go-json-experiment/json"},
 		"lists":               {"store", "origins", "github.com/hashicorp/golang-lru/v2", "golang.org/x/sync"},
@@ -63,6 +64,10 @@ func allowedImports() map[string][]string {
 		"store/etcd/connection": {"go.etcd.io/etcd/api/v3", "go.etcd.io/etcd/client/v3", "google.golang.org/grpc", "go.uber.org/zap"},
 		"store/etcd/schema":     {"store", "origins", "go.etcd.io/etcd/api/v3", "go.etcd.io/etcd/client/v3"},
 
+		"store/etcd/identity": {"store"},
+		"store/etcd/records":  {"store", "store/history", "store/etcd/schema", "go.etcd.io/etcd/api/v3", "go.etcd.io/etcd/client/v3"},
+
+		"store/sqlite/records":    {"store", "store/history"},
 		"store/sqlite/sqlitefile": {"modernc.org/sqlite", "github.com/gofrs/flock"},
 
 		"proxy/upstream/dial": {},

@@ -40,12 +40,12 @@ func (s *Store) commit(ctx context.Context, t *transaction) (err error) {
 // arrive. The history of the tenant tells whether one of them was.
 func (s *Store) commitOnce(ctx context.Context, t *transaction) (revision uint64, err error) {
 	before := t.changes[0].before
-	known, _ := s.guard.position()
+	known, _ := s.guard.Position()
 	response, attempts, err := s.cluster.Send(ctx, t.request)
 	switch {
 	case err == nil && response.Succeeded:
 		found := store.Position{Store: before.Store, Revision: uint64(response.Header.Revision)}
-		if err := s.guard.check(known, found); err != nil {
+		if err := s.guard.Check(known, found); err != nil {
 			return 0, maybeMade(err)
 		}
 		return found.Revision, nil
@@ -116,7 +116,7 @@ func (s *Store) previousVersion(ctx context.Context, view readView, kv *mvccpb.K
 
 // CheckWrites implements store.Store. It sends a write on a condition that is
 // never true: etcd checks space and permissions first. It also creates the pool for
-// removals, which no call returns.
+// removals, which no call returns, and adds the late records to the history.
 func (s *Store) CheckWrites(ctx context.Context) error {
 	return s.cluster.Call(func() error {
 		if err := s.tryPut(ctx); err != nil {
@@ -126,6 +126,7 @@ func (s *Store) CheckWrites(ctx context.Context) error {
 			return err
 		}
 		_ = s.ensurePool(ctx) // the next check tries again
+		_ = s.addLateRecords(ctx)
 		return nil
 	})
 }

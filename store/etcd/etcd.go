@@ -12,6 +12,8 @@ import (
 
 	"originwarden/store"
 	"originwarden/store/etcd/connection"
+	"originwarden/store/etcd/identity"
+	"originwarden/store/etcd/records"
 	"originwarden/store/etcd/schema"
 )
 
@@ -33,6 +35,8 @@ type Options struct {
 	MustExist bool
 	// Limits bound every tenant. Both must be positive.
 	Limits store.Limits
+	// History is what is kept of the history; the zero value keeps none.
+	History store.Retention
 	// Known is the newest position that was seen before, for example in a snapshot
 	// on disk. With the zero value, the store accepts the first one that it finds.
 	Known store.Position
@@ -52,11 +56,13 @@ type Store struct {
 	cluster   *connection.Cluster
 	keys      schema.Keys
 	limits    store.Limits
+	history   store.Retention
 	mustExist bool
-	guard     identityGuard
+	guard     *identity.Guard
 	seen      atomic.Pointer[seenWrite]
 	locks     keyedMutex // of the tenants' writes, the quota, and writing back; by keys of etcd
 	quota     quota
+	late      records.Late
 }
 
 // Open returns a store in the cluster, which may be unreachable: calls retry until
@@ -77,8 +83,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		cluster:   cluster,
 		keys:      schema.NewKeys(o.Prefix),
 		limits:    o.Limits,
+		history:   o.History,
 		mustExist: o.MustExist,
-		guard:     identityGuard{known: o.Known},
+		guard:     identity.NewGuard(o.Known),
 	}, nil
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"sync"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -13,66 +12,6 @@ import (
 	"originwarden/store/etcd/connection"
 	"originwarden/store/etcd/schema"
 )
-
-// identityGuard detects that the store was reset. It knows the identity of the
-// store and its newest revision that was seen. The zero value accepts the first
-// store that it finds.
-type identityGuard struct {
-	mu    sync.Mutex
-	known store.Position
-	// rolledBack is set once the store was older than known. When it reaches that
-	// revision again, it has other writes at known revisions.
-	rolledBack bool
-}
-
-// position returns the known position, and whether the store was rolled back.
-func (g *identityGuard) position() (known store.Position, rolledBack bool) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.known, g.rolledBack
-}
-
-// check compares the position in a response with the position that was known when
-// the request was sent. Positions that became known later do not count, because
-// responses can arrive out of order.
-func (g *identityGuard) check(known, found store.Position) error {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	another := known.Store != "" && found.Store != known.Store
-	older := !another && found.Revision < known.Revision
-	if older && g.known.Store == known.Store {
-		g.rolledBack = true
-	}
-	switch {
-	case another || older || found.Store == "":
-		return &store.ResetError{Known: known, Found: found}
-	case g.known.Store == "":
-		g.known = found
-	case g.known.Store != found.Store, g.rolledBack:
-		return &store.ResetError{Known: g.known, Found: found}
-	default:
-		g.known.Revision = max(g.known.Revision, found.Revision)
-	}
-	return nil
-}
-
-// recordRollback records that the store was rolled back, and has reached the known
-// revision again.
-func (g *identityGuard) recordRollback(reset store.ResetError) error {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.known.Store == reset.Known.Store {
-		g.rolledBack = true
-	}
-	return &reset
-}
-
-// accept makes found the known position.
-func (g *identityGuard) accept(found store.Position) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.known, g.rolledBack = found, false
-}
 
 // Position implements store.Store.
 func (s *Store) Position(ctx context.Context) (at store.Position, err error) {
@@ -97,7 +36,7 @@ func (s *Store) Accept(ctx context.Context) (at store.Position, err error) {
 
 func (s *Store) acceptStore(ctx context.Context) (store.Position, error) {
 	for {
-		known, rolledBack := s.guard.position()
+		known, rolledBack := s.guard.Position()
 		view, _, err := s.readAnyStore(ctx)
 		switch {
 		case err != nil:
@@ -107,8 +46,9 @@ func (s *Store) acceptStore(ctx context.Context) (store.Position, error) {
 		case view.Store == known.Store && (rolledBack || view.Revision < known.Revision):
 			err = s.putIdentity(ctx, clientv3.Compare(clientv3.Value(s.keys.Identity()), "=", view.identityValue))
 		default:
-			s.guard.accept(view.Position)
+			s.guard.Accept(view.Position)
 			s.seen.Store(nil)
+			s.late.Forget() // they may be another store's
 			return view.Position, nil
 		}
 		if err != nil {
@@ -159,5 +99,5 @@ func (s *Store) checkHistory(ctx context.Context, seen *seenWrite, view readView
 	if head != nil && string(head.Value) == seen.write {
 		return nil
 	}
-	return s.guard.recordRollback(store.ResetError{Known: seen.Position, Found: view.Position})
+	return s.guard.RecordRollback(store.ResetError{Known: seen.Position, Found: view.Position})
 }

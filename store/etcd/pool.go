@@ -39,7 +39,7 @@ func (s *Store) readRemovals(ctx context.Context, view *readView, none, pool *mv
 // ensurePool creates the pool of the known store if it is missing. A request that
 // arrives late does nothing, since the key Pool is put last and never deleted.
 func (s *Store) ensurePool(ctx context.Context) error {
-	known, _ := s.guard.position()
+	known, _ := s.guard.Position()
 	view, _, err := s.readAnyStore(ctx)
 	if err != nil || view.Store == "" || view.Store != known.Store || view.noRemovalsRevision != 0 || view.removals != nil {
 		return err

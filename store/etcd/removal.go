@@ -11,6 +11,7 @@ import (
 
 	"originwarden/store"
 	"originwarden/store/etcd/connection"
+	"originwarden/store/etcd/records"
 	"originwarden/store/etcd/schema"
 )
 
@@ -104,12 +105,14 @@ func (s *Store) commitRemovals(ctx context.Context, t *transaction, refusal erro
 	if len(hashes) == 0 || len(hashes) > at.freeSlots() {
 		return refusal
 	}
+	record := records.New(ctx, s.history, c.before.integration, c.after, records.Whole)
 	for i, hash := range hashes {
 		if at, err = s.makeRemoval(ctx, at, hash, i > 0); err != nil {
 			return err
 		}
 	}
 	t.revision = at.Revision
+	s.late.Add(record)
 	if c.after != nil {
 		if at.integration == nil {
 			return &store.WriteError{Cause: store.CauseOther, Err: errOvertaken}
@@ -123,7 +126,7 @@ func (s *Store) commitRemovals(ctx context.Context, t *transaction, refusal erro
 // part of the change may be made: then the rest is completed, not planned again.
 func (s *Store) makeRemoval(ctx context.Context, at *preconditions, hash uint64, started bool) (*preconditions, error) {
 	for round := 0; ; round++ {
-		known, _ := s.guard.position()
+		known, _ := s.guard.Position()
 		response, attempts, err := s.cluster.Send(ctx, s.removalRequest(at, hash))
 		started = started || attempts > 1
 		switch {
@@ -133,7 +136,7 @@ func (s *Store) makeRemoval(ctx context.Context, at *preconditions, hash uint64,
 			return nil, maybeMade(err)
 		case response.Succeeded:
 			after := at.afterRemoval(hash)
-			return after, s.guard.check(known, after.Position)
+			return after, s.guard.Check(known, after.Position)
 		case !started:
 			return nil, errConflict
 		}

@@ -5,16 +5,18 @@ import (
 	"crypto/rand"
 	"slices"
 
+	"go.etcd.io/etcd/api/v3/etcdserverpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"originwarden/store"
 	"originwarden/store/etcd/connection"
+	"originwarden/store/etcd/records"
 	"originwarden/store/etcd/schema"
 )
 
 const (
 	// maxOps is etcd's default limit of operations in a transaction, and maxWrites
-	// the number of creations for one tenant that it permits.
+	// the number of writes whose preconditions it permits to read at once.
 	maxOps    = 128
 	maxWrites = 31
 
@@ -29,12 +31,13 @@ type preconditions struct {
 	readView
 	tenant, id          string
 	totals              schema.Totals
-	tenantRevision      int64                 // mod revision of the tenant's key, or 0
-	tenantVersion       int64                 // how often the key was put
-	integration         *store.WebIntegration // nil if there is none
-	integrationRevision int64                 // mod revision of its key
-	integrationBytes    int                   // of its value
-	idTaken             bool                  // by any tenant
+	tenantRevision      int64                       // mod revision of the tenant's key, or 0
+	tenantVersion       int64                       // how often the key was put
+	integration         *store.WebIntegration       // nil if there is none
+	integrationRevision int64                       // mod revision of its key
+	integrationBytes    int                         // of its value
+	idTaken             bool                        // by any tenant
+	oldest              *etcdserverpb.RangeResponse // of the tenant's records
 }
 
 // readPreconditions reads those of all writes at one revision.
@@ -44,13 +47,20 @@ func (s *Store) readPreconditions(ctx context.Context, writes []store.Write) ([]
 		ops = append(ops, clientv3.OpGet(s.keys.Tenant(w.Tenant)),
 			clientv3.OpGet(s.keys.Integration(w.Tenant, w.ID)), clientv3.OpGet(s.keys.Owner(w.ID), clientv3.WithKeysOnly()))
 	}
+	oldest := map[string]int{} // the results of records.Oldest
+	for _, w := range writes {
+		if _, known := oldest[w.Tenant]; !known {
+			oldest[w.Tenant] = len(ops)
+			ops = append(ops, records.Oldest(s.keys, w.Tenant))
+		}
+	}
 	view, found, err := s.read(ctx, ops...)
 	if err != nil {
 		return nil, err
 	}
 	all := make([]*preconditions, len(writes))
 	for i, w := range writes {
-		all[i] = &preconditions{readView: view, tenant: w.Tenant, id: w.ID}
+		all[i] = &preconditions{readView: view, tenant: w.Tenant, id: w.ID, oldest: found[oldest[w.Tenant]]}
 		if err := all[i].fill(found[3*i:]); err != nil {
 			return nil, err
 		}
@@ -85,6 +95,7 @@ type change struct {
 	before *preconditions
 	after  *store.WebIntegration
 	value  string // of after
+	record records.Record
 }
 
 // newChange returns the change that a write makes, or nil for none.
@@ -132,7 +143,9 @@ type transaction struct {
 	refused  []error          // of every write that is in the transaction, nil if it is not refused
 	changes  []*change
 	totals   map[string]schema.Totals // by tenant
-	bytes    int                      // of values
+	logs     map[string]*records.Log  // by tenant
+	bytes    int                      // of values and records
+	recorded int                      // bytes of records
 	growth   int                      // of bytes, without changes that only remove
 	request  connection.Request
 	revision uint64 // once committed
@@ -140,8 +153,8 @@ type transaction struct {
 
 // plan returns a transaction of the first writes, as many as fit into it: at least
 // one.
-func (s *Store) plan(before []*preconditions, writes []store.Write) *transaction {
-	t := &transaction{id: rand.Text(), before: before, totals: map[string]schema.Totals{}}
+func (s *Store) plan(ctx context.Context, before []*preconditions, writes []store.Write, d records.Detail) *transaction {
+	t := &transaction{id: rand.Text(), before: before, totals: map[string]schema.Totals{}, logs: map[string]*records.Log{}}
 	for i := range writes {
 		if slices.ContainsFunc(t.changes, func(c *change) bool { return c.before.id == writes[i].ID }) {
 			break // it has to see the change before
@@ -149,6 +162,7 @@ func (s *Store) plan(before []*preconditions, writes []store.Write) *transaction
 		c, err := newChange(before[i], &writes[i])
 		fits := true
 		if err == nil && c != nil {
+			c.record = records.New(ctx, s.history, c.before.integration, c.after, d)
 			fits, err = s.addChange(t, c)
 		}
 		if !fits {
@@ -158,6 +172,7 @@ func (s *Store) plan(before []*preconditions, writes []store.Write) *transaction
 	}
 	for tenant, totals := range t.totals {
 		t.request.Then = append(t.request.Then, clientv3.OpPut(s.keys.Tenant(tenant), totals.Encode()))
+		t.request.Then = append(t.request.Then, t.logs[tenant].Ops()...)
 	}
 	t.request.Then = append(t.request.Then, clientv3.OpPut(s.keys.Head(), t.id))
 	return t
@@ -173,8 +188,9 @@ func (s *Store) addChange(t *transaction, c *change) (fits bool, refusal error) 
 	if err := s.updateTotals(&totals, c); err != nil && c.before.removals == nil {
 		return true, err
 	}
-	ops := s.changeOps(c)
-	if len(t.changes) > 0 && (t.bytes+len(c.value) > maxBytes || len(t.request.Then)+len(ops)+len(t.totals)+2 > maxOps) {
+	ops, bytes := s.changeOps(c), len(c.value)+len(c.record.Encoded)
+	// Each record has an operation, each tenant two, and the head one.
+	if len(t.changes) > 0 && (t.bytes+bytes > maxBytes || len(t.request.Then)+len(ops)+len(t.changes)+1+2*len(t.totals)+3 > maxOps) {
 		return false, nil
 	}
 	if len(t.changes) == 0 {
@@ -188,9 +204,10 @@ func (s *Store) addChange(t *transaction, c *change) (fits bool, refusal error) 
 	totals.Write = t.id
 	t.totals[c.before.tenant] = totals
 	t.changes = append(t.changes, c)
-	t.bytes += len(c.value)
+	s.addRecord(t, c)
+	t.bytes += bytes
 	if !c.onlyRemoves() {
-		t.growth += len(c.value)
+		t.growth += bytes
 	}
 	return true, nil
 }

@@ -50,7 +50,7 @@ func rangesOf(response *clientv3.TxnResponse) ranges {
 // first call creates the store, unless it must exist.
 func (s *Store) read(ctx context.Context, ops ...clientv3.Op) (readView, ranges, error) {
 	for {
-		known, _ := s.guard.position()
+		known, _ := s.guard.Position()
 		view, found, err := s.readAnyStore(ctx, ops...)
 		if err != nil {
 			return readView{}, nil, err
@@ -64,7 +64,7 @@ func (s *Store) read(ctx context.Context, ops ...clientv3.Op) (readView, ranges,
 			}
 			continue
 		}
-		if err := s.guard.check(known, view.Position); err != nil {
+		if err := s.guard.Check(known, view.Position); err != nil {
 			return readView{}, nil, err
 		}
 		return view, found, nil

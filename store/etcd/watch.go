@@ -66,7 +66,7 @@ func (w *watch) handle(ctx context.Context, response clientv3.WatchResponse) err
 	if n := len(changes); n > 0 {
 		w.changed(changes)
 		found := store.Position{Store: w.identity, Revision: changes[n-1].Revision}
-		if err := w.guard.check(store.Position{}, found); err != nil {
+		if err := w.guard.Check(store.Position{}, found); err != nil {
 			return err
 		}
 		w.seen.Store(&seenWrite{found, w.feed.Write})

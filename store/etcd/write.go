@@ -8,6 +8,7 @@ import (
 
 	"originwarden/store"
 	"originwarden/store/etcd/connection"
+	"originwarden/store/etcd/records"
 )
 
 // Create implements store.Store.
@@ -71,7 +72,7 @@ func (s *Store) writeOne(ctx context.Context, w store.Write) (t *transaction, er
 	return t, err
 }
 
-// Batch implements store.Store. A commit has about 30 writes, fewer if they are
+// Batch implements store.Store. A commit has about 25 writes, fewer if they are
 // large, and never two to one web integration.
 func (s *Store) Batch(ctx context.Context, writes []store.Write) (refused []error, err error) {
 	err = s.cluster.Call(func() error {
@@ -117,20 +118,28 @@ func (s *Store) write(ctx context.Context, writes []store.Write, byRemovals bool
 		return nil, notMade(fmt.Errorf("etcd: waiting for other writes of the tenants: %w", err))
 	}
 	defer unlock()
+	var recorded records.Detail
 	for round := 0; ; round++ {
 		before, err := s.readPreconditions(ctx, writes)
 		if err != nil {
 			return nil, notMade(err)
 		}
-		t := s.plan(before, writes)
+		t := s.plan(ctx, before, writes, recorded)
 		if len(t.changes) == 0 {
 			return t, nil
+		}
+		if recorded == records.Whole && !s.hasSpaceForRecords(ctx, t) {
+			recorded = records.Counts
+			continue
 		}
 		err = s.commit(ctx, t)
 		if failed, ok := errors.AsType[*store.WriteError](err); ok && byRemovals && failed.NotMade && failed.Cause == store.CauseNoSpace {
 			err = s.commitRemovals(ctx, t, err)
 		}
 		switch {
+		case connection.IsTooLarge(err) && len(writes) == 1 && recorded < records.None:
+			recorded++ // the write is more important than its record
+			continue
 		case connection.IsTooLarge(err) && len(writes) == 1:
 			// The cluster's limit is unknown, but lower than this.
 			t.refused[0] = &store.LimitError{What: store.LimitBytes, Max: t.bytes - 1}

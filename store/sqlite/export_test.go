@@ -5,9 +5,11 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 
 	"originwarden/origins"
 	"originwarden/store"
+	"originwarden/store/sqlite/records"
 )
 
 // Encode exports encode.
@@ -28,6 +30,7 @@ func ReadQueries() map[string]string {
 			queries[fmt.Sprintf("page, descending %t, cursor %t", descending, cursor)] = queryPage(descending, cursor)
 		}
 	}
+	maps.Copy(queries, records.Queries())
 	return queries
 }
 

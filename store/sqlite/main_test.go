@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -89,7 +90,10 @@ func (p *process) end(t *testing.T) {
 
 // testOptions returns options with limits that no test reaches.
 func testOptions(path string) sqlite.Options {
-	return sqlite.Options{Path: path, Limits: store.Limits{Integrations: 1_000_000, Origins: 100_000_000}}
+	return sqlite.Options{
+		Path: path, Limits: store.Limits{Integrations: 1_000_000, Origins: 100_000_000},
+		History: store.Retention{Records: 1000, Age: 8760 * time.Hour},
+	}
 }
 
 // holdOpen keeps the store open until stdin ends.

@@ -125,7 +125,7 @@ func TestOpen_RefusesInvalidFiles(t *testing.T) {
 		{"application id of another application", databaseWith(t, "PRAGMA application_id = 7"), "it is the database of another application"},
 		{"user version of another application", databaseWith(t, "PRAGMA user_version = 1"), "it is the database of another application"},
 		{"newer schema", databaseWith(t, "PRAGMA application_id = 0x4f57646e; PRAGMA user_version = 99"),
-			"its schema is version 99, written by a newer originwarden; this one knows 2"},
+			"its schema is version 99, written by a newer originwarden; this one knows 3"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "file.db")

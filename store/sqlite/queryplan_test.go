@@ -16,7 +16,7 @@ func TestStore_ReadsOnlyByIndex(t *testing.T) {
 	db := openDatabase(t, path)
 	for name, query := range sqlite.ReadQueries() {
 		t.Run(name, func(t *testing.T) {
-			rows, err := db.Query("EXPLAIN QUERY PLAN "+query, 1, 2, 3, 4)
+			rows, err := db.Query("EXPLAIN QUERY PLAN "+query, 1, 2, 3, 4, 5, 6)
 			if err != nil {
 				t.Fatal(err)
 			}

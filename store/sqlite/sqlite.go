@@ -22,6 +22,8 @@ type Options struct {
 	MustExist bool
 	// Limits apply to every tenant. Both must be positive.
 	Limits store.Limits
+	// History is what is kept of the history; the zero value keeps none.
+	History store.Retention
 	// InUse, if it is not nil, is called when another process has the file open.
 	// It returns whether to wait for that process.
 	InUse func() bool
@@ -40,6 +42,7 @@ var ErrInUse = sqlitefile.ErrInUse
 // another process has it.
 type Store struct {
 	limits  store.Limits
+	history store.Retention
 	path    string
 	lock    *fileLock
 	writer  *sql.DB // one connection, so that revisions are in commit order
@@ -77,7 +80,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the database %s: %w", o.Path, err)
 	}
-	s.limits = o.Limits
+	s.limits, s.history = o.Limits, o.History
 	return s, nil
 }
 

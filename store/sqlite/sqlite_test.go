@@ -14,6 +14,7 @@ import (
 	"originwarden/store"
 	"originwarden/store/sqlite"
 	"originwarden/store/storetest"
+	"originwarden/store/storetest/historytest"
 )
 
 var (
@@ -23,7 +24,7 @@ var (
 
 func TestStore_ImplementsStoreContract(t *testing.T) {
 	storetest.Run(t, func(t *testing.T, limits store.Limits) (store.Store, func(*testing.T) store.Store) {
-		o := sqlite.Options{Path: filepath.Join(t.TempDir(), "originwarden.db"), Limits: limits}
+		o := sqlite.Options{Path: filepath.Join(t.TempDir(), "originwarden.db"), Limits: limits, History: store.Retention{Records: 1000}}
 		s := openStore(t, o)
 		t.Cleanup(func() {
 			if !t.Failed() {
@@ -35,6 +36,22 @@ func TestStore_ImplementsStoreContract(t *testing.T) {
 			if err := s.Close(); err != nil {
 				t.Errorf("Close: %v", err)
 			}
+			s = openStore(t, o)
+			return s
+		}
+	})
+}
+
+func TestStore_KeepsHistory(t *testing.T) {
+	historytest.Run(t, func(t *testing.T, keep store.Retention) (store.Store, func(*testing.T, store.Retention) store.Store) {
+		o := testOptions(filepath.Join(t.TempDir(), "originwarden.db"))
+		o.History = keep
+		s := openStore(t, o)
+		return &store.Monitored{Store: s, Timeout: time.Second}, func(t *testing.T, keep store.Retention) store.Store {
+			if err := s.Close(); err != nil {
+				t.Errorf("Close: %v", err)
+			}
+			o.History = keep
 			s = openStore(t, o)
 			return s
 		}

@@ -71,13 +71,21 @@ func (s *Store) Delete(ctx context.Context, tenant, id string, allow func(store.
 	return revision, nil
 }
 
-// replace replaces before by after at the next revision, which it sets in after. A nil
-// before means a creation, a nil after a deletion.
+// replace replaces before by after at the next revision, which it sets in after, and
+// records that. A nil before means a creation, a nil after a deletion.
 func (s *Store) replace(ctx context.Context, conn *sql.Conn, before, after *store.WebIntegration) (change origins.Change, err error) {
 	revision, err := nextRevision(ctx, conn)
 	if err != nil {
 		return change, err
 	}
+	if change, err = s.replaceAt(ctx, conn, before, after, revision); err != nil {
+		return change, err
+	}
+	return change, s.addRecord(ctx, conn, before, after, revision)
+}
+
+// replaceAt is replace without the record.
+func (s *Store) replaceAt(ctx context.Context, conn *sql.Conn, before, after *store.WebIntegration, revision uint64) (change origins.Change, err error) {
 	if after == nil {
 		if err := s.addUsage(ctx, conn, before.TenantID, -1, -len(before.ValidOrigins), revision); err != nil {
 			return change, err

@@ -58,7 +58,7 @@ func wantWritesOnce(t *testing.T, c *etcdtest.Cluster, o etcd.Options, s store.S
 }
 
 func batchesInFewCommits(t *testing.T, c *etcdtest.Cluster) {
-	for tenants, most := range map[int]int{1: 1000/31 + 1, 100: 1000/27 + 1, 1000: 1000/25 + 1} {
+	for tenants, most := range map[int]int{1: 1000/24 + 1, 100: 1000/23 + 1, 1000: 1000/18 + 1} {
 		o := newOptions(c)
 		s := openStore(t, o)
 		writes := createWrites(1000, tenants, "https://a.example")

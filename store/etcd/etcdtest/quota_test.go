@@ -64,7 +64,8 @@ func TestStore_RefusesConcurrentWritesInTimeWithoutSpace(t *testing.T) {
 		m.Adjust = func(c *embed.Config) { c.QuotaBackendBytes = 24 << 20 }
 	})
 	o := newOptions(c)
-	fillStore(t, openStore(t, o))
+	for fillStore(t, openStore(t, o)) > 0 { // until a process that has just begun refuses all writes
+	}
 	o.Endpoints = slowRelays(t, c, delay)
 	s := openStore(t, o)
 	if _, err := s.Position(withTimeout(t, storeTimeout)); err != nil { // connect
@@ -80,21 +81,24 @@ func TestStore_RefusesConcurrentWritesInTimeWithoutSpace(t *testing.T) {
 	}
 }
 
-// fillStore writes through the store until it refuses writes.
-func fillStore(t *testing.T, s store.Store) {
+// fillStore writes through the store until it refuses writes, and returns how many it has
+// made.
+func fillStore(t *testing.T, s store.Store) (made int) {
 	t.Helper()
 	var origins []string
 	for i := range 1000 {
 		origins = append(origins, fmt.Sprintf("https://%04d.example", i))
 	}
-	for range 1000 {
+	for made < 1000 {
 		_, err := s.Create(withTimeout(t, 5*time.Second), newIntegration("filler", "much", origins...))
 		if errors.Is(err, rpctypes.ErrNoSpace) {
-			return
+			return made
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
+		made++
 	}
 	t.Fatal("the cluster did not become full")
+	return made
 }

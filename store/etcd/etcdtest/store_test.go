@@ -16,6 +16,7 @@ import (
 	"originwarden/store/etcd"
 	"originwarden/store/etcd/etcdtest"
 	"originwarden/store/storetest"
+	"originwarden/store/storetest/historytest"
 )
 
 var _ store.Store = (*etcd.Store)(nil)
@@ -29,6 +30,8 @@ func TestStore(t *testing.T) {
 	c := etcdtest.StartCluster(t, 3, nil)
 	for name, test := range map[string]func(*testing.T, *etcdtest.Cluster){
 		"ImplementsStoreContract":          implementsStoreContract,
+		"KeepsHistory":                     keepsHistory,
+		"RecordsLargestLists":              recordsLargestLists,
 		"RefusesNestedPrefix":              refusesNestedPrefix,
 		"IsolatesUnusualTenants":           isolatesUnusualTenants,
 		"LoadsManyPages":                   loadsManyPages,
@@ -78,12 +81,30 @@ func implementsStoreContract(t *testing.T, c *etcdtest.Cluster) {
 	})
 }
 
+func keepsHistory(t *testing.T, c *etcdtest.Cluster) {
+	historytest.Run(t, func(t *testing.T, keep store.Retention) (store.Store, func(*testing.T, store.Retention) store.Store) {
+		o := newOptions(c)
+		o.History = keep
+		s := openStoreWithPool(t, o)
+		t.Cleanup(func() { wantConsistent(t, c, o) })
+		return s, func(t *testing.T, keep store.Retention) store.Store {
+			if err := s.Close(); err != nil {
+				t.Errorf("Close: %v", err)
+			}
+			o.History = keep
+			s = openStore(t, o)
+			return s
+		}
+	})
+}
+
 // newOptions returns options for a new store in the cluster.
 func newOptions(c *etcdtest.Cluster) etcd.Options {
 	return etcd.Options{
 		Endpoints: c.Endpoints(),
 		Prefix:    fmt.Sprintf("test/%d", prefixes.Add(1)),
 		Limits:    store.Limits{Integrations: 1_000_000, Origins: 100_000_000},
+		History:   store.Retention{Records: 1000},
 	}
 }
 

@@ -9,6 +9,7 @@
 //	i/TENANT/ID     the web integration
 //	u/ID            the tenant that has the id
 //	a/TENANT/NAME…  ids in the order of the names; d/TENANT/NAME… has the reverse order
+//	h/TENANT/…      what each write changed, see RecordKey
 //	w/…             removals, see Removals
 //
 // TENANT is escaped as a path segment of a URL, so that no tenant's keys are among

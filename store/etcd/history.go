@@ -1,0 +1,80 @@
+package etcd
+
+import (
+	"context"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"originwarden/store"
+	"originwarden/store/etcd/connection"
+	"originwarden/store/etcd/records"
+	"originwarden/store/etcd/schema"
+)
+
+// History implements store.Store.
+func (s *Store) History(ctx context.Context, tenant string, q store.HistoryQuery) (page store.HistoryPage, err error) {
+	err = s.callRead(ctx, func() error {
+		page, err = s.readHistory(ctx, tenant, q)
+		return err
+	})
+	return page, err
+}
+
+func (s *Store) readHistory(ctx context.Context, tenant string, q store.HistoryQuery) (store.HistoryPage, error) {
+	span := schema.SpanOf(s.keys.History(tenant), clientv3.WithKeysOnly())
+	view, found, err := s.read(ctx, span.Page(maxKeysOnPage))
+	if err != nil {
+		return store.HistoryPage{}, err
+	}
+	reading := records.Reading{Keys: s.keys, Keep: s.history, Tenant: tenant, Query: q}
+	keys := s.readSpan(ctx, view, span, found[0], maxKeysOnPage)
+	return reading.Page(keys, func(keys []string) (values [][]byte, err error) {
+		ops := make([]clientv3.Op, len(keys))
+		for i, key := range keys {
+			ops[i] = clientv3.OpGet(key, clientv3.WithRev(view.etcdRevision))
+		}
+		found, err := s.readAt(ctx, view, ops...)
+		for i := range found {
+			values = append(values, found.first(i).GetValue())
+		}
+		return values, err
+	})
+}
+
+// addRecord adds the record of a change to the transaction.
+func (s *Store) addRecord(t *transaction, c *change) {
+	p := c.before
+	if t.logs[p.tenant] == nil {
+		t.logs[p.tenant] = &records.Log{Keys: s.keys, Keep: s.history, Tenant: p.tenant, After: p.tenantRevision, Oldest: p.oldest}
+	}
+	t.logs[p.tenant].Add(c.record)
+	t.recorded += len(c.record.Encoded)
+}
+
+// hasSpaceForRecords reports whether the entries of the records may be kept. A
+// transaction that only removes also uses space that is reserved for removals, and
+// none of that is for records.
+func (s *Store) hasSpaceForRecords(ctx context.Context, t *transaction) bool {
+	return t.growth > 0 || t.recorded == 0 || s.reserveSpace(ctx, t.recorded) == nil
+}
+
+// addLateRecords adds the late records to the history, each by a transaction of its
+// own, which does not change the revision of the store: that of such a record is etcd's.
+func (s *Store) addLateRecords(ctx context.Context) error {
+	return s.late.Flush(func(r records.Record, place int) error {
+		if err := s.reserveSpace(ctx, len(r.Encoded)); err != nil {
+			return err
+		}
+		view, found, err := s.read(ctx, clientv3.OpGet(s.keys.Tenant(r.Tenant), clientv3.WithKeysOnly()))
+		if err != nil {
+			return err
+		}
+		key := schema.RecordKey{Tenant: r.Tenant, After: found.first(0).GetModRevision(), Place: place, Time: r.Time, Integration: r.Integration}
+		late := s.keys.LateRecord(key)
+		_, err = s.send(ctx, connection.Request{
+			If:   append(s.ifSameStore(&view), clientv3.Compare(clientv3.CreateRevision(late), "=", 0)),
+			Then: []clientv3.Op{clientv3.OpPut(late, string(r.Encoded))},
+		})
+		return err
+	})
+}

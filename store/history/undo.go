@@ -1,0 +1,203 @@
+package history
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"originwarden/store"
+)
+
+// The errors of NewUndo, besides *ConflictError.
+var (
+	// ErrOmitted: the record lacks the entries that would have to be restored.
+	ErrOmitted = errors.New("the change was too large for the history to keep its entries")
+	// ErrNothingToUndo: the web integration is as it would be without the change.
+	ErrNothingToUndo = errors.New("there is nothing to undo")
+	// ErrDeleted: the web integration was deleted later.
+	ErrDeleted = errors.New("the web integration was deleted later; undo its deletion first")
+)
+
+// ConflictError says that a later change would be undone too.
+type ConflictError struct {
+	What string // the origin, or "the name" or "the web integration"
+	// By is the last change that conflicts. Its zero value is one that the history
+	// does not have.
+	By store.Record
+}
+
+func (e *ConflictError) Error() string {
+	text := e.What + " was changed again later"
+	if e.By.ID != "" {
+		text += ", at revision " + e.By.ID
+	}
+	if e.By.Subject != "" {
+		text += fmt.Sprintf(" by %q", e.By.Subject)
+	}
+	return text
+}
+
+// Undo is the write that undoes a change.
+type Undo struct {
+	// Operation is Created, with another id, Updated or Deleted.
+	Operation store.Operation
+	// Name and ValidOrigins are those after the write, unless it deletes.
+	Name         string
+	ValidOrigins []string
+}
+
+// NewUndo returns the write that undoes the change of a record, and nothing but that.
+// current is the web integration as it is now, or nil; the write has to be made on the
+// condition that it still is. later are the tenant's records after this one, in the
+// order of their revisions.
+//
+// The error is a *ConflictError if that write would also undo a later change: one of
+// the same entry, of the name, or, where the web integration would be deleted, of
+// anything in it. Nor is a deleted web integration created again if a later one got its
+// name. With force, later changes are undone too.
+//
+// An entry that is gone already, or listed again, stays so. A restored entry gets its
+// old place if the list still has one.
+func NewUndo(r store.Record, current *store.WebIntegration, later []store.Record, force bool) (Undo, error) {
+	u := undoing{record: &r, values: Read(&r), current: current, later: readLater(&r, later)}
+	undo, err := u.plan()
+	switch {
+	case err != nil:
+		return Undo{}, err
+	case r.Omitted != nil && undo.Operation != store.Deleted:
+		return Undo{}, ErrOmitted
+	case u.conflict != nil && !force:
+		return Undo{}, u.conflict
+	case undo.Operation == store.Updated && undo.Name == current.Name && slices.Equal(undo.ValidOrigins, current.ValidOrigins):
+		return Undo{}, ErrNothingToUndo
+	}
+	return undo, nil
+}
+
+// undoing is one call of NewUndo.
+type undoing struct {
+	record   *store.Record
+	values   Values
+	current  *store.WebIntegration
+	later    laterChanges
+	conflict error // the first *ConflictError, or nil
+}
+
+// laterChanges are the last records that changed something, or nil.
+type laterChanges struct {
+	any       *store.Record // in the web integration
+	name      *store.Record
+	entries   map[string]*store.Record
+	omitted   *store.Record // whose entries are unknown
+	recreated *store.Record // another web integration of the same name
+}
+
+func readLater(of *store.Record, later []store.Record) laterChanges {
+	l := laterChanges{entries: map[string]*store.Record{}}
+	for i := range later {
+		r := &later[i]
+		if r.Operation == store.Created && r.Name == of.Name {
+			l.recreated = r
+		}
+		if r.Integration != of.Integration {
+			continue
+		}
+		l.any = r
+		if r.Omitted != nil {
+			l.omitted = r
+		}
+		v := Read(r)
+		if v.OldName != "" {
+			l.name = r
+		}
+		for _, entry := range append(v.Removed, v.Added...) {
+			l.entries[entry.Text] = r
+		}
+	}
+	return l
+}
+
+func (u *undoing) plan() (Undo, error) {
+	switch {
+	case u.record.Operation == store.Deleted:
+		if by := u.later.recreated; by != nil {
+			u.reportConflict("the web integration", by)
+		}
+		return Undo{store.Created, u.values.OldName, texts(u.values.Removed)}, nil
+	case u.current == nil && u.record.Operation == store.Created:
+		return Undo{}, ErrNothingToUndo
+	case u.current == nil:
+		return Undo{}, ErrDeleted
+	case u.record.Operation == store.Created:
+		if u.later.any != nil || u.current.Revision > u.record.Revision {
+			u.reportConflict("the web integration", u.later.any)
+		}
+		return Undo{Operation: store.Deleted}, nil
+	}
+	return Undo{store.Updated, u.restoreName(), u.restoreOrigins()}, nil
+}
+
+// reportConflict reports that something was changed by a later record; nil is one that
+// the history does not have.
+func (u *undoing) reportConflict(what string, by *store.Record) {
+	if u.conflict != nil {
+		return
+	}
+	e := &ConflictError{What: what}
+	if by != nil {
+		e.By = *by
+	}
+	u.conflict = e
+}
+
+func (u *undoing) restoreName() string {
+	before, after, now := u.values.OldName, u.values.NewName, u.current.Name
+	if before == after {
+		return now
+	}
+	if u.later.name != nil || now != after && now != before {
+		u.reportConflict("the name", u.later.name)
+	}
+	return before
+}
+
+// restoreOrigins returns the current origins without those that the change added, and
+// with those that it removed.
+func (u *undoing) restoreOrigins() []string {
+	entries := slices.Clone(u.current.ValidOrigins)
+	for _, added := range slices.Backward(u.values.Added) {
+		u.checkEntry(added.Text)
+		i := added.Index
+		if i >= len(entries) || entries[i] != added.Text {
+			i = slices.Index(entries, added.Text)
+		}
+		if i >= 0 {
+			entries = slices.Delete(entries, i, i+1)
+		}
+	}
+	for _, removed := range u.values.Removed {
+		u.checkEntry(removed.Text)
+		if !slices.Contains(entries, removed.Text) {
+			entries = slices.Insert(entries, min(removed.Index, len(entries)), removed.Text)
+		}
+	}
+	return entries
+}
+
+func (u *undoing) checkEntry(text string) {
+	by := u.later.entries[text]
+	if by == nil {
+		by = u.later.omitted
+	}
+	if by != nil {
+		u.reportConflict(text, by)
+	}
+}
+
+func texts(entries []Entry) []string {
+	all := make([]string, len(entries))
+	for i, entry := range entries {
+		all[i] = entry.Text
+	}
+	return all
+}
