@@ -114,7 +114,7 @@ func (a *API) Tenant(id string) http.Handler {
 
 // Owns reports whether the API serves a raw path, one that is not decoded.
 func Owns(rawPath string) bool {
-	for _, owned := range [...]string{collection, refusedOrigins} {
+	for _, owned := range [...]string{collection, integrationChanges, refusedOrigins} {
 		if rest, ok := strings.CutPrefix(rawPath, owned); ok && (rest == "" || rest[0] == '/') {
 			return true
 		}
@@ -189,7 +189,7 @@ func (t *tenantRequest) serveRoute(route route, w *responseWriter, r *http.Reque
 	if err := t.checkCaller(route); err != nil {
 		return err
 	}
-	r, err := t.acquireSlot(w, r)
+	r, err := t.acquireSlot(w, r.WithContext(t.asAuthor(r.Context())))
 	if err != nil {
 		return err
 	}

@@ -115,7 +115,7 @@ func (h *hooks) Delete(ctx context.Context, tenant, id string, allow func(store.
 
 func openStore(t testing.TB, limits store.Limits) store.Store {
 	t.Helper()
-	s, err := sqlite.Open(context.Background(), sqlite.Options{Path: filepath.Join(t.TempDir(), "lists.db"), Limits: limits})
+	s, err := sqlite.Open(context.Background(), sqlite.Options{Path: filepath.Join(t.TempDir(), "lists.db"), Limits: limits, History: store.Retention{Records: 1000}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -46,7 +46,7 @@ func TestOpenAPI_DescribesExactlyTheRoutes(t *testing.T) {
 	g := newTestAPI(t)
 	id := g.create("n").ID
 	paths := openAPIDocument(t).Paths.Map()
-	if want := []string{refusedOrigins, collection, collection + "/{id}"}; !slices.Equal(slices.Sorted(maps.Keys(paths)), want) {
+	if want := []string{refusedOrigins, changesPath, collection, collection + "/{id}"}; !slices.Equal(slices.Sorted(maps.Keys(paths)), want) {
 		t.Errorf("paths %v, want %v", slices.Sorted(maps.Keys(paths)), want)
 	}
 	for template, item := range paths {

@@ -8,8 +8,9 @@ import (
 )
 
 const (
-	collection     = "/api/v1/web-integrations"
-	refusedOrigins = "/api/v1/refused-origins"
+	collection         = "/api/v1/web-integrations"
+	integrationChanges = "/api/v1/web-integration-changes"
+	refusedOrigins     = "/api/v1/refused-origins"
 )
 
 // resource is what a path addresses. Without routes it does not exist.
@@ -33,6 +34,12 @@ func resourceAt(path string) resource {
 		return resource{pattern: refusedOrigins, routes: []route{
 			{http.MethodGet, true, (*tenantRequest).listRefused},
 			{http.MethodHead, true, (*tenantRequest).listRefused},
+		}}
+	}
+	if path == integrationChanges {
+		return resource{pattern: integrationChanges, routes: []route{
+			{http.MethodGet, false, (*tenantRequest).listChanges},
+			{http.MethodHead, false, (*tenantRequest).listChanges},
 		}}
 	}
 	rest, ok := strings.CutPrefix(path, collection)

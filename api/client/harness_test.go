@@ -39,8 +39,9 @@ func newAPI(t testing.TB) (http.Handler, store.Store) {
 // SQLite store in dir.
 func openAPI(dir string, limits auth.RateLimits) (http.Handler, store.Store, error) {
 	s, err := sqlite.Open(context.Background(), sqlite.Options{
-		Path:   filepath.Join(dir, "lists.db"),
-		Limits: store.Limits{Integrations: 10_000, Origins: 100_000},
+		Path:    filepath.Join(dir, "lists.db"),
+		Limits:  store.Limits{Integrations: 10_000, Origins: 100_000},
+		History: store.Retention{Records: 1000},
 	})
 	if err != nil {
 		return nil, nil, err

@@ -37,8 +37,9 @@ const apiToken = "ow_of_acme"
 func startAPI(t *testing.T) *testAPI {
 	t.Helper()
 	s, err := sqlite.Open(t.Context(), sqlite.Options{
-		Path:   filepath.Join(t.TempDir(), "lists.db"),
-		Limits: store.Limits{Integrations: 1000, Origins: 10_000},
+		Path:    filepath.Join(t.TempDir(), "lists.db"),
+		Limits:  store.Limits{Integrations: 1000, Origins: 10_000},
+		History: store.Retention{Records: 1000},
 	})
 	if err != nil {
 		t.Fatal(err)

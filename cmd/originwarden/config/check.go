@@ -139,9 +139,15 @@ func isIssuer(issuer string) bool {
 // net/http reads beyond its limit.
 const minHeaderBytes = 8 << 10
 
+// maxRecords bounds the time to search a tenant's history.
+const maxRecords = 100_000
+
 func (c *checker) checkBounds() {
 	if c.Limits.HeaderBytes < minHeaderBytes {
 		c.reportAt("limits.header_bytes", "limits.header_bytes is below %d (8KiB)", minHeaderBytes)
+	}
+	if c.History.Records > maxRecords {
+		c.reportAt("history.records", "history.records is above %d", maxRecords)
 	}
 	if c.Timeouts.ShutdownDelay > c.Timeouts.Drain {
 		c.reportAt("timeouts.shutdown_delay", "timeouts.shutdown_delay must not be longer than timeouts.drain, which includes it")

@@ -16,6 +16,7 @@ type Config struct {
 	Tenants        []Tenant  `yaml:"tenants"`
 	CORS           CORS      `yaml:"cors"`
 	Store          Store     `yaml:"store"`
+	History        History   `yaml:"history"`
 	Cache          Cache     `yaml:"cache"`
 	API            API       `yaml:"api"`
 	Limits         Limits    `yaml:"limits"`
@@ -80,6 +81,12 @@ type Store struct {
 	// AcceptReset accepts a store that comes back empty, older or as another one.
 	AcceptReset bool `yaml:"accept_reset"`
 	Etcd        Etcd `yaml:"etcd"`
+}
+
+// History is how many changes of a tenant's lists the store keeps.
+type History struct {
+	Records int      `yaml:"records"` // 0: none
+	Age     Duration `yaml:"age"`     // 0: no limit
 }
 
 // Cache bounds the lists in memory.

@@ -60,6 +60,7 @@ tenants:
     cors: {credentials: true, methods: [], request_headers: [X-Own], expose_headers: [x-seen], max_age: 0s}
 cors: {credentials: false, methods: [GET, PURGE], request_headers: [X-Token], expose_headers: ["*"], max_age: 1h30m}
 store: {url: "sqlite:/var/lib/lists.db", timeout: 500ms}
+history: {records: 7, age: 48h}
 cache: {tenants: 3, origins: 2000000, revalidate: 7s, max_staleness: 1h}
 api:
   tokens: [{subject: ops, tenant: "*", role: reader, sha256: 0000000000000000000000000000000000000000000000000000000000000012}]
@@ -90,8 +91,9 @@ tracing: {otlp: 'https://collector:4318/', sample: 0.25}
 		}},
 		CORS: config.CORS{Methods: []string{"GET", "PURGE"}, RequestHeaders: []string{"x-token"},
 			ExposeHeaders: []string{"*"}, MaxAge: config.Duration(90 * time.Minute)},
-		Store: config.Store{URL: config.StoreURL{Path: "/var/lib/lists.db"}, Timeout: config.Duration(500 * time.Millisecond)},
-		Cache: config.Cache{Tenants: 3, Origins: 2_000_000, Revalidate: config.Duration(7 * time.Second), MaxStaleness: config.Duration(time.Hour)},
+		Store:   config.Store{URL: config.StoreURL{Path: "/var/lib/lists.db"}, Timeout: config.Duration(500 * time.Millisecond)},
+		History: config.History{Records: 7, Age: config.Duration(48 * time.Hour)},
+		Cache:   config.Cache{Tenants: 3, Origins: 2_000_000, Revalidate: config.Duration(7 * time.Second), MaxStaleness: config.Duration(time.Hour)},
 		API: config.API{
 			Tokens: []config.Token{{Subject: "ops", Tenant: "*", Role: config.RoleReader, SHA256: hash}},
 			OIDC:   config.OIDC{Issuer: "https://id.example/realm", Audience: "lists", TenantClaim: "t", RoleClaim: "r", AdminRole: "a"},
@@ -218,8 +220,8 @@ func TestLoad_CreatesTenantForUpstreamFlag(t *testing.T) {
 
 func TestParse_RefusesAPIPathsInExemptAndPublicPaths(t *testing.T) {
 	for _, path := range []string{
-		"/api/v1/web-integrations", "/api/v1/web-integrations/", "/api/v1/web-integrations/x/y", "/api/v1/refused-origins", "/api/v1/refused-origins/x",
-		"/api/v1/web-integrationss", "/api/v1/refused-originss", "/api/v1", "/api/v1/", "/API/v1/web-integrations", "/x/api/v1/web-integrations",
+		"/api/v1/web-integrations", "/api/v1/web-integrations/", "/api/v1/web-integrations/x/y", "/api/v1/refused-origins", "/api/v1/refused-origins/x", "/api/v1/web-integration-changes", "/api/v1/web-integration-changes/x",
+		"/api/v1/web-integrationss", "/api/v1/refused-originss", "/api/v1/web-integration-changess", "/api/v1", "/api/v1/", "/API/v1/web-integrations", "/x/api/v1/web-integrations",
 	} {
 		for _, key := range []string{"post_from_anywhere", "public_paths"} {
 			_, err := config.Parse("c.yaml", []byte("tenants: [{id: a, upstream: 'http://u', "+key+": ["+path+"]}]"))

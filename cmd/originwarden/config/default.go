@@ -22,8 +22,9 @@ func Default() *Config {
 				"Deprecation", "Sunset", "Link", "ETag", "Web-Integrations-Revision", "Mcp-Session-Id"},
 			MaxAge: Duration(10 * time.Minute),
 		},
-		Store: Store{URL: StoreURL{Path: "originwarden.db"}, Timeout: Duration(5 * time.Second)},
-		Cache: Cache{Tenants: 10_000, Origins: 5_000_000, Revalidate: Duration(30 * time.Second)},
+		Store:   Store{URL: StoreURL{Path: "originwarden.db"}, Timeout: Duration(5 * time.Second)},
+		History: History{Records: 1000, Age: Duration(8760 * time.Hour)},
+		Cache:   Cache{Tenants: 10_000, Origins: 5_000_000, Revalidate: Duration(30 * time.Second)},
 		API: API{
 			OIDC:       OIDC{TenantClaim: "tenantId", RoleClaim: "roles", AdminRole: "TenantAdmin"},
 			RateLimits: RateLimits{Tier1: 1000, Tier2: 100, Failed: 60},

@@ -15,6 +15,7 @@ func (c *Config) Merge(next *Config) (merged *Config, needRestart []string) {
 		{"fast_lane", &c.FastLane, &kept.FastLane},
 		{"admin.listen", &c.Admin.Listen, &kept.Admin.Listen},
 		{"store", &c.Store, &kept.Store},
+		{"history", &c.History, &kept.History},
 		{"cache", &c.Cache, &kept.Cache},
 		// The store was opened with these two limits.
 		{"api.limits.integrations", &c.API.Limits.Integrations, &kept.API.Limits.Integrations},

@@ -7,14 +7,14 @@ import (
 
 func TestMerge_KeepsKeysThatNeedRestart(t *testing.T) {
 	was := parse(t, oneTenant)
-	next := parse(t, "tenants: [{id: b, upstream: 'http://up.example'}]\nlisten: :1\nadmin: {listen: ':2', hosts: [ops.example]}\nstore: {timeout: 9s}\ncache: {tenants: 9}\n"+
+	next := parse(t, "tenants: [{id: b, upstream: 'http://up.example'}]\nlisten: :1\nadmin: {listen: ':2', hosts: [ops.example]}\nstore: {timeout: 9s}\nhistory: {records: 9}\ncache: {tenants: 9}\n"+
 		"api: {limits: {integrations: 9, origins: 8, tenant_origins: 9}}\nlimits: {header_bytes: 9KiB, url_bytes: 9}\ntimeouts: {read_header: 9s, idle: 9s, drain: 9s}\nlog: {level: debug, format: console, access: false}\nmetrics: {tenants: 9}\n")
 	got, pending := was.Merge(next)
-	want := []string{"listen", "admin.listen", "store", "cache", "api.limits.integrations", "api.limits.tenant_origins", "log.format", "log.access"}
+	want := []string{"listen", "admin.listen", "store", "history", "cache", "api.limits.integrations", "api.limits.tenant_origins", "log.format", "log.access"}
 	if !slices.Equal(pending, want) {
 		t.Errorf("%q need a restart, want %q", pending, want)
 	}
-	if got.Listen != was.Listen || got.Admin.Listen != was.Admin.Listen || got.Store.Timeout != was.Store.Timeout || got.Cache != was.Cache ||
+	if got.Listen != was.Listen || got.Admin.Listen != was.Admin.Listen || got.Store.Timeout != was.Store.Timeout || got.Cache != was.Cache || got.History != was.History ||
 		got.API.Limits.Integrations != was.API.Limits.Integrations || got.API.Limits.TenantOrigins != was.API.Limits.TenantOrigins {
 		t.Errorf("keys that need a restart changed: %+v", got)
 	}

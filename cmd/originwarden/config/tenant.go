@@ -141,7 +141,7 @@ func (c *checker) checkPublicPaths(at string, paths []string) {
 // isAPIPath reports whether the API answers a path on a tenant's host: see
 // api.Owns.
 func isAPIPath(path string) bool {
-	return slices.ContainsFunc([]string{"/api/v1/web-integrations", "/api/v1/refused-origins"}, func(owned string) bool {
+	return slices.ContainsFunc([]string{"/api/v1/web-integrations", "/api/v1/web-integration-changes", "/api/v1/refused-origins"}, func(owned string) bool {
 		return path == owned || strings.HasPrefix(path, owned+"/")
 	})
 }

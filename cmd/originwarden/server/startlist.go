@@ -23,6 +23,7 @@ func (s *Server) writeStartList(ctx context.Context) error {
 		return nil
 	}
 	tenant := s.started.Tenants[0].ID // it is no group: see cli
+	ctx = store.WithAuthor(ctx, "start list")
 	err := s.lists.Write(ctx, tenant, func(ctx context.Context) (origins.Change, error) {
 		written, err := s.commitStartList(ctx, tenant, list)
 		return written.Change(), err

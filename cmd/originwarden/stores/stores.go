@@ -4,6 +4,7 @@ package stores
 import (
 	"context"
 	"path/filepath"
+	"time"
 
 	"originwarden/cmd/originwarden/config"
 	"originwarden/store"
@@ -16,8 +17,9 @@ import (
 func Open(ctx context.Context, cfg *config.Config, known store.Position, inUse func() bool) (store.Store, error) {
 	mustExist := cfg.Store.Create == config.CreateNever
 	limits := store.Limits{Integrations: cfg.API.Limits.Integrations, Origins: cfg.API.Limits.TenantOrigins}
+	history := store.Retention{Records: cfg.History.Records, Age: time.Duration(cfg.History.Age)}
 	if !cfg.Store.URL.Remote() {
-		opened, err := sqlite.Open(ctx, sqlite.Options{Path: cfg.Store.URL.Path, MustExist: mustExist, Limits: limits, InUse: inUse})
+		opened, err := sqlite.Open(ctx, sqlite.Options{Path: cfg.Store.URL.Path, MustExist: mustExist, Limits: limits, History: history, InUse: inUse})
 		if err != nil {
 			return nil, WithHint(err)
 		}
@@ -33,6 +35,7 @@ func Open(ctx context.Context, cfg *config.Config, known store.Position, inUse f
 		Access:    access,
 		MustExist: mustExist,
 		Limits:    limits,
+		History:   history,
 		Known:     known,
 	})
 	if err != nil {

@@ -45,7 +45,10 @@ func (l *location) openDestination(ctx context.Context, dryRun bool) (destinatio
 	if err := l.warnOfNewStore(ctx, s, cfg); err != nil {
 		return destination{}, command.Failed(errors.Join(err, s.Store.Close()))
 	}
-	return destination{s.Load, s.ApplyAll, s.Store.Close}, nil
+	applyAll := func(ctx context.Context, steps []transfer.Step) ([]error, error) {
+		return s.ApplyAll(store.WithAuthor(ctx, "import"), steps)
+	}
+	return destination{s.Load, applyAll, s.Store.Close}, nil
 }
 
 // warnOfNewStore warns of a store that has no writes yet: it may be the wrong
