@@ -27,16 +27,24 @@ type Refusal struct {
 	// OwnHost says whether the last request was sent to the origin's own host.
 	OwnHost bool
 	// Dismissed is when an administrator said that the refusal is right. It is zero
-	// for all others.
+	// for all others. UTC, whole seconds.
 	Dismissed time.Time
 }
 
-// Inventory is a Store that keeps refusals, merged over all gateways.
+// TenantRefusals are refusals of one tenant.
+type TenantRefusals struct {
+	Tenant   string
+	Refusals []Refusal
+}
+
+// Inventory keeps refusals, merged over all gateways. It changes no revision and is
+// not part of the feed. When the store runs out of space, it fails before other writes
+// do.
 type Inventory interface {
-	// AddRefusals adds the counts of more to the tenant's, and takes the times, paths
-	// and so on of the later ones. Of more than MaxRefusals it keeps the frequent and
-	// recent ones. Dismissed ones stay so.
-	AddRefusals(ctx context.Context, tenant string, more []Refusal) error
+	// AddRefusals adds refusals to those of several tenants, as MergeRefusals does;
+	// no tenant is named twice. It returns for how many, from the first, that was done.
+	// It may be fewer without an error, if the store wants to be written to less.
+	AddRefusals(ctx context.Context, more []TenantRefusals) (added int, err error)
 
 	// Refusals reads the tenant's refusals, the latest first.
 	Refusals(ctx context.Context, tenant string) ([]Refusal, error)

@@ -102,6 +102,9 @@ func (e *ResetError) Unwrap() error { return ErrReset }
 // Every call but Accept fails with a *ResetError while the store is another one, and
 // once it was found at an older state, even if it has the known revision again.
 type Store interface {
+	// Inventory has the refusals. What it writes has no revision.
+	Inventory
+
 	// Page reads a page of the tenant's web integrations. It fails with
 	// ErrUnknownCursor if the cursor is not an id of this tenant, even with a limit
 	// of 0. The cost depends only on the size of the page.

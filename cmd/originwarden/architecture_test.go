@@ -24,8 +24,8 @@ func allowedImports() map[string][]string {
 		"envelope/clientaddr": {},
 		"store":               {"origins"},
 		"store/history":       {"store", "origins"},
-		"store/sqlite":        {"store", "store/sqlite/records", "store/sqlite/sqlitefile", "store/history", "origins", "modernc.org/sqlite", "github.com/gofrs/flock"},
-		"store/etcd":          {"store", "origins", "store/etcd/connection", "store/etcd/identity", "store/etcd/records", "store/etcd/schema", "go.etcd.io/etcd/api/v3", "go.etcd.io/etcd/client/v3", "google.golang.org/grpc"},
+		"store/sqlite":        {"store", "store/sqlite/inventory", "store/sqlite/records", "store/sqlite/sqlitefile", "store/history", "origins", "modernc.org/sqlite", "github.com/gofrs/flock"},
+		"store/etcd":          {"store", "origins", "store/etcd/connection", "store/etcd/identity", "store/etcd/inventory", "store/etcd/records", "store/etcd/schema", "go.etcd.io/etcd/api/v3", "go.etcd.io/etcd/client/v3", "google.golang.org/grpc"},
 		"store/storetest":     {"store", "origins"},
 		"store/transfer":      {"envelope/escape", "store", "origins", "github.com/go-json-experiment/json"},
 		"lists":               {"store", "origins", "github.com/hashicorp/golang-lru/v2", "golang.org/x/sync"},
@@ -68,7 +68,10 @@ func allowedImports() map[string][]string {
 		"store/etcd/identity": {"store"},
 		"store/etcd/records":  {"store", "store/history", "store/etcd/schema", "go.etcd.io/etcd/api/v3", "go.etcd.io/etcd/client/v3"},
 
-		"store/sqlite/records":    {"store", "store/history"},
+		"store/sqlite/records": {"store", "store/history"},
+		"store/etcd/inventory": {"store", "origins", "store/etcd/connection", "store/etcd/schema", "go.etcd.io/etcd/api/v3", "go.etcd.io/etcd/client/v3"},
+
+		"store/sqlite/inventory":  {"store", "origins"},
 		"store/sqlite/sqlitefile": {"modernc.org/sqlite", "github.com/gofrs/flock"},
 
 		"proxy/upstream/dial": {},

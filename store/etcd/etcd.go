@@ -13,6 +13,7 @@ import (
 	"originwarden/store"
 	"originwarden/store/etcd/connection"
 	"originwarden/store/etcd/identity"
+	"originwarden/store/etcd/inventory"
 	"originwarden/store/etcd/records"
 	"originwarden/store/etcd/schema"
 )
@@ -63,6 +64,7 @@ type Store struct {
 	locks     keyedMutex // of the tenants' writes, the quota, and writing back; by keys of etcd
 	quota     quota
 	late      records.Late
+	inventory *inventory.Inventory
 }
 
 // Open returns a store in the cluster, which may be unreachable: calls retry until
@@ -79,14 +81,16 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Store{
+	s := &Store{
 		cluster:   cluster,
 		keys:      schema.NewKeys(o.Prefix),
 		limits:    o.Limits,
 		history:   o.History,
 		mustExist: o.MustExist,
 		guard:     identity.NewGuard(o.Known),
-	}, nil
+	}
+	s.inventory = s.newInventory()
+	return s, nil
 }
 
 func (o *Options) check() error {

@@ -18,6 +18,9 @@ const (
 	// maxPercentFile is for the file, which does not shrink with its data. etcd
 	// counts its size towards the quota, but uses free space in it again.
 	maxPercentFile = 98
+	// maxPercentRefusals is of the quota, like maxPercentInUse, for writes of refusals:
+	// the lists have the rest for themselves.
+	maxPercentRefusals = 60
 
 	statusLifetime = 10 * time.Second
 
@@ -53,6 +56,11 @@ func (q *quota) expireGrants(now time.Time) {
 // reserveSpace returns a *store.WriteError if a write of so many bytes would use
 // space that is left to removals.
 func (s *Store) reserveSpace(ctx context.Context, bytes int) error {
+	return s.reserveSpaceWithin(ctx, bytes, maxPercentInUse)
+}
+
+// reserveSpaceWithin is reserveSpace for writes that may use less of the quota.
+func (s *Store) reserveSpaceWithin(ctx context.Context, bytes int, percentInUse int64) error {
 	q, began := &s.quota, time.Now()
 	unlock, err := s.locks.lock(ctx, s.keys.Head())
 	if err != nil {
@@ -69,9 +77,13 @@ func (s *Store) reserveSpace(ctx context.Context, bytes int) error {
 		}
 		q.status, q.asked, q.left = status, time.Now(), bytesLeft(status)-q.granted-q.grantedBefore
 	}
-	if q.left <= 0 {
-		return notMade(fmt.Errorf("etcd: of its quota of %d bytes, the file has %d and %d are in use; the rest is reserved for writes that only remove origins: %w",
-			q.status.DbSizeQuota, q.status.DbSize, q.status.DbSizeInUse, rpctypes.ErrNoSpace))
+	if q.left-(maxPercentInUse-percentInUse)*(q.status.DbSizeQuota/100) <= 0 {
+		reserved := "writes that only remove origins"
+		if percentInUse < maxPercentInUse {
+			reserved = "the lists"
+		}
+		return notMade(fmt.Errorf("etcd: of its quota of %d bytes, the file has %d and %d are in use; the rest is reserved for %s: %w",
+			q.status.DbSizeQuota, q.status.DbSize, q.status.DbSizeInUse, reserved, rpctypes.ErrNoSpace))
 	}
 	q.left -= need
 	q.granted += need

@@ -19,7 +19,7 @@ func (s *Store) Watch(ctx context.Context, after uint64, changed func([]origins.
 	w := watch{Store: s, changed: changed}
 	return s.cluster.Call(func() error {
 		start := func(ctx context.Context) (from int64, err error) { return w.start(ctx, after) }
-		return s.cluster.Watch(ctx, string(s.keys), start, w.handle)
+		return s.cluster.Watch(ctx, string(s.keys), s.keys.WatchEnd(), start, w.handle)
 	})
 }
 

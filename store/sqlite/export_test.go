@@ -9,6 +9,7 @@ import (
 
 	"originwarden/origins"
 	"originwarden/store"
+	"originwarden/store/sqlite/inventory"
 	"originwarden/store/sqlite/records"
 )
 
@@ -21,6 +22,7 @@ func ReadQueries() map[string]string {
 		"integration": queryIntegration,
 		"tenant":      queryTenant,
 		"position":    queryPosition,
+		"refusals":    inventory.QueryTenant,
 		"cursor":      queryCursor,
 		"many":        queryMany,
 	}

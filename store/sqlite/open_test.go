@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -125,7 +126,7 @@ func TestOpen_RefusesInvalidFiles(t *testing.T) {
 		{"application id of another application", databaseWith(t, "PRAGMA application_id = 7"), "it is the database of another application"},
 		{"user version of another application", databaseWith(t, "PRAGMA user_version = 1"), "it is the database of another application"},
 		{"newer schema", databaseWith(t, "PRAGMA application_id = 0x4f57646e; PRAGMA user_version = 99"),
-			"its schema is version 99, written by a newer originwarden; this one knows 3"},
+			"its schema is version 99, written by a newer originwarden; this one knows " + newestSchema(t)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "file.db")
@@ -300,4 +301,14 @@ func create(t testing.TB, s store.Store, w store.WebIntegration) store.WebIntegr
 		t.Fatal(err)
 	}
 	return w
+}
+
+// newestSchema returns the version of the newest schema.
+func newestSchema(t *testing.T) string {
+	t.Helper()
+	files, err := filepath.Glob("migrations/*.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strconv.Itoa(len(files))
 }

@@ -208,9 +208,9 @@ func TestOpenReader_RefusesInvalidFiles(t *testing.T) {
 		{"database with a corrupt page", withCorruptPage(valid, 4096), "it is damaged"},
 		{"tables of another application", databaseWith(t, "CREATE TABLE notes (text)"), "it is the database of another application"},
 		{"older schema", databaseWith(t, "PRAGMA application_id = 0x4f57646e; PRAGMA user_version = 1"),
-			"its schema is version 1, written by an older originwarden; the next start of serve brings it to version 3"},
+			"its schema is version 1, written by an older originwarden; the next start of serve brings it to version " + newestSchema(t)},
 		{"newer schema", databaseWith(t, "PRAGMA application_id = 0x4f57646e; PRAGMA user_version = 99"),
-			"its schema is version 99, written by a newer originwarden; this one knows 3"},
+			"its schema is version 99, written by a newer originwarden; this one knows " + newestSchema(t)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "file.db")

@@ -27,12 +27,12 @@ var (
 	errEnded   = errors.New("etcd: the watch ended")
 )
 
-// Watch watches the keys with a prefix from the revision that start returns, until
+// Watch watches the keys from one up to another from the revision that start returns, until
 // ctx ends, start or handle fails, or the member is silent or has no leader. handle
 // takes every response: events, progress, or a failure. Watch requests progress every
 // second, so that an idle watch can resume at a recent revision, which is not
 // compacted.
-func (c *Cluster) Watch(ctx context.Context, prefix string, start func(context.Context) (from int64, err error), handle func(context.Context, clientv3.WatchResponse) error) error {
+func (c *Cluster) Watch(ctx context.Context, key, end string, start func(context.Context) (from int64, err error), handle func(context.Context, clientv3.WatchResponse) error) error {
 	m := c.hold()
 	defer m.users.Done()
 	watching, stop := context.WithCancelCause(clientv3.WithRequireLeader(ctx))
@@ -48,7 +48,7 @@ func (c *Cluster) Watch(ctx context.Context, prefix string, start func(context.C
 		case <-watching.Done():
 		}
 	})
-	stream, err := m.startWatch(watching, prefix, start)
+	stream, err := m.startWatch(watching, key, end, start)
 	if err == nil {
 		defer stream.close()
 		tasks.Go(func() { stream.requestProgress(watching) })
@@ -70,7 +70,7 @@ func (s *stream) close() { _ = s.Close() }
 
 // startWatch returns a stream that lasts until ctx ends. Every member that is
 // asked has a connection stream of its own, so that no other watch waits for it.
-func (m *members) startWatch(ctx context.Context, prefix string, start func(context.Context) (from int64, err error)) (*stream, error) {
+func (m *members) startWatch(ctx context.Context, key, end string, start func(context.Context) (from int64, err error)) (*stream, error) {
 	starting, cancel := context.WithTimeout(ctx, WatchTimeout)
 	defer cancel()
 	from, err := start(starting)
@@ -81,7 +81,7 @@ func (m *members) startWatch(ctx context.Context, prefix string, start func(cont
 	open.ask = func(attempt context.Context, client *clientv3.Client) (*stream, error) {
 		s := &stream{Watcher: clientv3.NewWatcher(client)}
 		stop := context.AfterFunc(attempt, s.close)
-		s.responses = s.Watch(ctx, prefix, clientv3.WithPrefix(), clientv3.WithRev(from),
+		s.responses = s.Watch(ctx, key, clientv3.WithRange(end), clientv3.WithRev(from),
 			clientv3.WithProgressNotify(), clientv3.WithFragment())
 		if !stop() { // the attempt has ended, and s is closed
 			return nil, attempt.Err()

@@ -11,6 +11,7 @@
 //	a/TENANT/NAME…  ids in the order of the names; d/TENANT/NAME… has the reverse order
 //	h/TENANT/…      what each write changed, see RecordKey
 //	w/…             removals, see Removals
+//	x/refusals/TENANT  the tenant's refusals, see package inventory; no watch has the keys below x/
 //
 // TENANT is escaped as a path segment of a URL, so that no tenant's keys are among
 // another's. NAME is encoded so that etcd's order is the order of the names.

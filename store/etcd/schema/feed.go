@@ -14,7 +14,7 @@ import (
 // ErrForeign reports a write under the prefix that no originwarden made.
 var ErrForeign = errors.New("etcd: a program other than originwarden has written to the store")
 
-// Feed reads changes from the events of a watch of all keys. It needs all of them,
+// Feed reads changes from the events of a watch of all keys up to WatchEnd. It needs all of them,
 // since only deletions that the store made count: a deleted prefix does not empty
 // the lists.
 type Feed struct {

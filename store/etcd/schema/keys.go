@@ -72,6 +72,15 @@ func (k Keys) ParseIntegration(key string) (tenant, id string, ok bool) {
 	return tenant, id, found && complete && ok
 }
 
+// WatchEnd returns the end of the keys that a watch for changes needs. The feed is not
+// burdened with what is above: all keys that begin with x/.
+func (k Keys) WatchEnd() string { return string(k) + "x/" }
+
+// Refusals returns the key of a tenant's refusals.
+func (k Keys) Refusals(tenant string) string {
+	return k.WatchEnd() + "refusals/" + url.PathEscape(tenant)
+}
+
 // unescape accepts only what url.PathEscape returns.
 func unescape(segment string) (string, bool) {
 	s, err := url.PathUnescape(segment)
