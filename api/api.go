@@ -25,7 +25,7 @@ type Config struct {
 	// one, the response is 503.
 	Lists Lists
 	// Refusals are what /api/v1/refused-origins reports; nil means none.
-	Refusals *refusals.Recent
+	Refusals *refusals.Inventory
 	// Log receives errors of the store, of Lists.Keep and of the OIDC issuer,
 	// with a context that holds the trace id of the response. Clients only learn
 	// which of these failed. Log may be nil, and is called concurrently.

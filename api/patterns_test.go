@@ -89,7 +89,7 @@ func TestWrites_LeavePatternsThatAreNoLongerPermitted(t *testing.T) {
 
 func TestRefusedOrigins_NamesPatternThatIsNotPermitted(t *testing.T) {
 	g := newTestAPI(t)
-	g.config.Refusals = &refusals.Recent{}
+	g.config.Refusals = refusals.New(g.store, time.Minute, nil)
 	g.permit(origins.OwnPatterns)
 	g.create("n", "https://*.example.com")
 	g.config.Refusals.Record("acme", refusals.Request{Origin: "https://pr-1.example.com", Reason: origins.OriginNotListed, Path: "/", Time: time.Now()})

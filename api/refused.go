@@ -1,27 +1,41 @@
 package api
 
 import (
+	"context"
+	"errors"
 	"net/http"
+	"net/url"
+	"strings"
 	"time"
 
-	"originwarden/api/refusals"
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"originwarden/envelope"
 	"originwarden/origins"
+	"originwarden/store"
 )
 
 // refusedDocument lists the tenant's refused origins.
 type refusedDocument struct {
 	Data []refusedOrigin `json:"data"`
+	// Partial says that the store could not be read.
+	Partial bool `json:"partial,omitzero"`
 }
 
 type refusedOrigin struct {
-	Origin  string        `json:"origin"`
-	Reason  string        `json:"reason"`
-	Count   uint64        `json:"count"`
-	First   time.Time     `json:"first"`
-	Last    time.Time     `json:"last"`
-	Path    string        `json:"path"`
-	OwnHost bool          `json:"ownHost,omitzero"`
-	Nearest *nearestEntry `json:"nearest,omitempty"`
+	Origin    string        `json:"origin"`
+	Reason    string        `json:"reason"`
+	Count     uint64        `json:"count"`
+	First     time.Time     `json:"first"`
+	Last      time.Time     `json:"last"`
+	Path      string        `json:"path"`
+	Method    string        `json:"method,omitzero"`
+	Agent     string        `json:"agent,omitzero"`
+	OwnHost   bool          `json:"ownHost,omitzero"`
+	Listed    bool          `json:"listed,omitzero"`
+	Nearest   *nearestEntry `json:"nearest,omitempty"`
+	Dismissed time.Time     `json:"dismissed,omitzero"`
 }
 
 // nearestEntry is the entry of the tenant that is nearest to a refused origin.
@@ -30,32 +44,139 @@ type nearestEntry struct {
 	Relation origins.Relation `json:"relation"`
 }
 
-// listRefused sends the origins that were refused recently, and the entries of
-// the list in force that are nearest to them.
-func (t *tenantRequest) listRefused(w *responseWriter, r *http.Request) error {
-	document := refusedDocument{Data: []refusedOrigin{}}
-	if t.Refusals != nil {
-		list, err := t.Lists.List(r.Context(), t.tenant)
-		if err != nil {
-			list = origins.NewList(0, nil) // the refusals are of use without it
+// refusedQuery selects refused origins.
+type refusedQuery struct {
+	since     time.Time // of the last request
+	reason    string    // "" means all
+	dismissed string    // true, false or all
+}
+
+// parseRefusedQuery parses a raw query. Of a repeated parameter the first value counts.
+// Unknown parameters are ignored.
+func parseRefusedQuery(rawQuery string) (q refusedQuery, err error) {
+	given, err := url.ParseQuery(rawQuery)
+	if err != nil {
+		return q, requestError(http.StatusBadRequest, "The query cannot be parsed.")
+	}
+	var problems []envelope.Error
+	if given.Has("since") {
+		text := strings.ReplaceAll(given.Get("since"), " ", "+") // a plus that was not escaped
+		if q.since, err = time.Parse(time.RFC3339, text); err != nil {
+			problems = append(problems, invalidParameter("since", "The time has to be in the form 2026-01-02T15:04:05Z."))
 		}
-		for _, refused := range t.Refusals.List(t.tenant) {
-			document.Data = append(document.Data, newRefusedOrigin(refused, list, t.permittedPatterns()))
+	}
+	q.reason, q.dismissed = given.Get("reason"), "false"
+	if given.Has("reason") && !isRefusal(origins.Reason(q.reason)) {
+		problems = append(problems, invalidParameter("reason", "It is not the reason of a refusal."))
+	}
+	if given.Has("dismissed") {
+		q.dismissed = given.Get("dismissed")
+	}
+	if q.dismissed != "true" && q.dismissed != "false" && q.dismissed != "all" {
+		problems = append(problems, invalidParameter("dismissed", "It has to be true, false or all."))
+	}
+	if problems != nil {
+		return q, newErrorResponse(http.StatusBadRequest, problems...)
+	}
+	return q, nil
+}
+
+func isRefusal(reason origins.Reason) bool {
+	for _, known := range origins.Reasons() {
+		if known == reason {
+			return known.Verdict() == origins.Refused
+		}
+	}
+	return false
+}
+
+func (q *refusedQuery) selects(r *store.Refusal) bool {
+	return !r.Last.Before(q.since) && (q.reason == "" || q.reason == string(r.Reason)) &&
+		(q.dismissed == "all" || (q.dismissed == "true") == !r.Dismissed.IsZero())
+}
+
+// listRefused sends the origins that were refused, and the entries of the list in force
+// that are nearest to them.
+func (t *tenantRequest) listRefused(w *responseWriter, r *http.Request) error {
+	q, err := parseRefusedQuery(r.URL.RawQuery)
+	if err != nil {
+		return err
+	}
+	document := refusedDocument{Data: []refusedOrigin{}}
+	if t.Refusals == nil {
+		return w.sendJSON(http.StatusOK, document)
+	}
+	list, err := t.Lists.List(r.Context(), t.tenant)
+	if err != nil {
+		list = origins.NewList(0, nil) // the refusals are of use without it
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), t.Timeout)
+	defer cancel()
+	all, err := t.Refusals.Refusals(ctx, t.tenant)
+	if err != nil {
+		document.Partial = true
+		if t.Log != nil && r.Context().Err() == nil {
+			t.Log(r.Context(), err)
+		}
+	}
+	patterns := t.permittedPatterns()
+	for i := range all {
+		if q.selects(&all[i]) {
+			document.Data = append(document.Data, newRefusedOrigin(&all[i], list, patterns))
 		}
 	}
 	return w.sendJSON(http.StatusOK, document)
 }
 
-func newRefusedOrigin(r refusals.Refusal, list *origins.List, patterns origins.Patterns) refusedOrigin {
+func newRefusedOrigin(r *store.Refusal, list *origins.List, patterns origins.Patterns) refusedOrigin {
 	d := refusedOrigin{
-		Origin: r.Origin, Reason: string(r.Reason), Count: r.Count, Path: r.Path, OwnHost: r.OwnHost,
-		First: r.First.UTC().Truncate(time.Second), Last: r.Last.UTC().Truncate(time.Second),
+		Origin: r.Origin, Reason: string(r.Reason), Count: r.Count, First: r.First, Last: r.Last,
+		Path: r.Path, Method: r.Method, Agent: r.Agent, OwnHost: r.OwnHost, Dismissed: r.Dismissed,
 	}
 	if !origins.WellFormed(r.Origin) || r.Reason == origins.MethodNotAllowed || r.Reason == origins.HeaderNotAllowed {
 		return d // with the last two the origin is listed
 	}
+	listed, _ := list.Match(r.Origin, patterns)
+	d.Listed = listed && r.Reason == origins.OriginNotListed
 	if miss := list.Nearest(r.Origin, patterns); miss.Relation != "" {
 		d.Nearest = &nearestEntry{miss.Entry, miss.Relation}
 	}
 	return d
+}
+
+// dismissRefused marks the refusals of an origin as right.
+func (t *tenantRequest) dismissRefused(w *responseWriter, r *http.Request) error {
+	return t.setDismissed(w, r, time.Now().UTC().Truncate(time.Second))
+}
+
+// restoreRefused undoes dismissRefused.
+func (t *tenantRequest) restoreRefused(w *responseWriter, r *http.Request) error {
+	return t.setDismissed(w, r, time.Time{})
+}
+
+func (t *tenantRequest) setDismissed(w *responseWriter, r *http.Request, at time.Time) error {
+	body, err := t.readBody(w, r, "application/json")
+	if err != nil {
+		return err
+	}
+	var given struct {
+		Origin *string `json:"origin"`
+	}
+	if jsontext.Value(body).Kind() != '{' || json.Unmarshal(body, &given, json.RejectUnknownMembers(true)) != nil || given.Origin == nil {
+		return invalidBody()
+	}
+	err = store.ErrNotFound
+	if t.Refusals != nil {
+		ctx, cancel := context.WithTimeout(r.Context(), t.Timeout)
+		defer cancel()
+		err = t.Refusals.Dismiss(ctx, t.tenant, *given.Origin, at)
+	}
+	if errors.Is(err, store.ErrNotFound) {
+		return newErrorResponse(http.StatusNotFound, envelope.Error{Code: "REFUSED_ORIGIN_NOT_FOUND", Title: "Not found", Detail: "The origin was not refused."})
+	}
+	if err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
 }

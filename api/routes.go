@@ -30,11 +30,16 @@ type route struct {
 // resourceAt returns the resource at a raw path. Ids need no escaping; a path with
 // anything else in place of one does not exist.
 func resourceAt(path string) resource {
-	if path == refusedOrigins {
-		return resource{pattern: refusedOrigins, routes: []route{
+	switch path {
+	case refusedOrigins:
+		return resource{pattern: path, routes: []route{
 			{http.MethodGet, true, (*tenantRequest).listRefused},
 			{http.MethodHead, true, (*tenantRequest).listRefused},
 		}}
+	case refusedOrigins + "/dismiss":
+		return resource{pattern: path, routes: []route{{http.MethodPost, true, (*tenantRequest).dismissRefused}}}
+	case refusedOrigins + "/restore":
+		return resource{pattern: path, routes: []route{{http.MethodPost, true, (*tenantRequest).restoreRefused}}}
 	}
 	if path == integrationChanges {
 		return resource{pattern: integrationChanges, routes: []route{

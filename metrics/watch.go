@@ -60,6 +60,22 @@ func (m *Metrics) WatchSnapshot(err func() error) {
 		func(err error) float64 { return oneIf(err == nil) }))
 }
 
+// Inventory is how well the inventory of refused origins is kept.
+type Inventory struct {
+	// Dropped is the number of refused requests that were forgotten.
+	Dropped uint64
+	// Failing says that the last write to the store failed.
+	Failing bool
+}
+
+// WatchInventory shows how well the inventory of refused origins is kept. It is called
+// once, before the metrics are served.
+func (m *Metrics) WatchInventory(inventory func() Inventory) {
+	watch(m, inventory, counter("refusals_dropped_total", "Refused requests that the inventory of refused origins left out: there were too many origins.",
+		func(i Inventory) uint64 { return i.Dropped }),
+		gauge("refusals_up", "Whether the inventory of refused origins was written to the store the last time.", func(i Inventory) float64 { return oneIf(!i.Failing) }))
+}
+
 // WatchCertificate shows when a certificate expires: the first of several and of
 // their chains, or the zero time without one. The certificate is server,
 // upstream or etcd. It is called once for each, before the metrics are served.

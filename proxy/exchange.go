@@ -63,6 +63,9 @@ type Exchange struct {
 	// sent to. It may be one of the tenant's own pages, missing from its public
 	// origins.
 	OwnHost bool
+	// Agent is the family of the user agent, as request.AgentOf returns it, if Verdict
+	// is Refused by a decision.
+	Agent string
 	// Limit is the limit that the request exceeded: one of Limits, or "".
 	Limit string
 	// API reports whether the path belongs to the API, if there was a decision.
@@ -119,6 +122,9 @@ func (x *exchange) begin(g *Gateway) {
 func (x *exchange) applyDecision(reason origins.Reason) {
 	x.Reason, x.Decision, x.Verdict = string(reason), reason, reason.Verdict()
 	x.Mode = x.mode()
+	if x.Verdict == origins.Refused {
+		x.Agent = request.AgentOf(x.in.Fields)
+	}
 	switch {
 	case x.Mode == Report:
 		x.cors = cors.Kept

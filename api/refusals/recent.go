@@ -1,125 +1,317 @@
-// Package refusals remembers which origins were refused recently, so that
-// administrators find out whose pages broke.
 package refusals
 
 import (
 	"cmp"
+	"container/heap"
+	"hash/maphash"
+	"math/bits"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"originwarden/origins"
+	"originwarden/store"
 )
 
-// Recent has the recent refusals of every tenant, in bounded memory. If a tenant
-// has more than there is room for, the most frequent ones stay (the Space-Saving
-// algorithm of Metwally, Agrawal and El Abbadi). The zero value is empty. It may
-// be used concurrently.
-type Recent struct {
-	mu      sync.Mutex
-	tenants map[string][]*counter // at most maxRefusals of each
-}
-
-// Request is a request that was refused.
-type Request struct {
-	Origin  string // the value of its Origin header, or empty
-	Reason  origins.Reason
-	Path    string // without the query
-	OwnHost bool   // whether it was sent to the origin's own host
-	Time    time.Time
-}
-
-// Refusal is an origin that was refused for one reason.
-type Refusal struct {
-	// Origin is the origin of the requests, in valid UTF-8 and truncated to
-	// origins.MaxLength.
-	Origin string
-	Reason origins.Reason
-	// Count is the number of requests since First. Earlier ones may have been
-	// forgotten.
-	Count       uint64
-	First, Last time.Time
-	// Path is the path of the last request, truncated and in valid UTF-8.
-	Path string
-	// OwnHost says whether the last request was sent to the origin's own host.
-	OwnHost bool
-}
-
+// A stranger chooses the origins, the paths, and among the tenants. With these bounds,
+// everything takes at most 4 MB.
 const (
-	maxRefusals   = 128 // of a tenant
-	maxPathLength = 256 // bytes
+	maxOfTenant = store.MaxRefusals
+	maxEntries  = 10_000  // of all tenants
+	maxText     = 1 << 20 // bytes of their origins and paths
+	maxPath     = 128     // bytes; longer ones are truncated
 )
 
-// counter is a refusal with its weight: its count plus the weight of the one
-// that it replaced.
-type counter struct {
-	Refusal
-	weight uint64
+// recent has the refusals that were not written to the store yet. Those that were
+// written stay as long as there is room, so that a known origin costs no allocation.
+//
+// If a tenant has more than there is room for, the most frequent since the last write
+// stay (the Space-Saving algorithm of Metwally, Agrawal and El Abbadi). If all tenants
+// together have more, those of the tenant with the most make room.
+type recent struct {
+	seed    maphash.Seed
+	dropped atomic.Uint64 // requests
+
+	mu      sync.Mutex
+	entries map[uint64]*entry // by their hash
+	tenants map[string]*tenant
+	bySize  tenantHeap // all tenants that have entries
+	text    int        // bytes of origins and paths
+	turns   uint64     // how often a tenant began to wait
 }
 
-// Record counts a refused request of a tenant that exists.
-func (r *Recent) Record(tenant string, request Request) {
-	origin, path := truncate(request.Origin, origins.MaxLength), truncate(request.Path, maxPathLength)
+// tenant is a tenant with entries.
+type tenant struct {
+	id      string
+	entries entryHeap
+	index   int // in bySize
+	// turn orders the tenants that wait to be written. 0 is not waiting.
+	turn uint64
+}
+
+// entry is an origin that was refused for one reason. Its count is 0 after it was
+// written.
+type entry struct {
+	hash   uint64
+	tenant *tenant
+	index  int // in the heap of the tenant
+	origin string
+	reason origins.Reason
+	count  uint64
+	// weight is the count, plus the weight of the entry that this one replaced.
+	weight      uint64
+	first, last int64 // in seconds since 1970
+	method      string
+	path        []byte
+	agent       string
+	ownHost     bool
+}
+
+func newRecent() *recent {
+	return &recent{seed: maphash.MakeSeed(), entries: map[uint64]*entry{}, tenants: map[string]*tenant{}}
+}
+
+// hashOf returns the hash of an entry. Nobody can provoke that two are the same.
+func (r *recent) hashOf(tenant, origin string, reason origins.Reason) uint64 {
+	hash := maphash.String(r.seed, origin)
+	hash = bits.RotateLeft64(hash, 21) ^ maphash.String(r.seed, tenant)
+	return bits.RotateLeft64(hash, 21) ^ maphash.String(r.seed, string(reason))
+}
+
+func (e *entry) is(tenant, origin string, reason origins.Reason) bool {
+	return e.origin == origin && e.tenant.id == tenant && e.reason == reason
+}
+
+// record counts a request.
+func (r *recent) record(tenant string, request *Request) {
+	origin, path := request.Origin[:min(len(request.Origin), origins.MaxLength)], request.Path[:min(len(request.Path), maxPath)]
+	hash := r.hashOf(tenant, origin, request.Reason)
+	now := request.Time.Unix()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	c := r.find(tenant, origin, request.Reason)
-	if c == nil {
-		c = r.add(tenant)
-		// The origin is copied, since it would keep the whole header in memory.
-		c.Refusal = Refusal{Origin: strings.Clone(origin), Reason: request.Reason, First: request.Time}
+	e := r.entries[hash]
+	if e == nil {
+		e = r.add(hash, tenant, origin, request.Reason, len(path))
+	} else if !e.is(tenant, origin, request.Reason) {
+		return
 	}
-	c.Count++
-	c.weight++
-	c.Last, c.OwnHost = request.Time, request.OwnHost
-	if c.Path != path {
-		c.Path = strings.Clone(path)
+	if e.count == 0 {
+		e.first = now
+	}
+	e.count++
+	e.weight++
+	e.last, e.ownHost, e.method, e.agent = now, request.OwnHost, boundedMethod(request.Method), request.Agent
+	heap.Fix(&e.tenant.entries, e.index)
+	r.wait(e.tenant)
+	setPath(r, e, path)
+}
+
+// setPath sets the path of an entry. If there is no room for it, entries are evicted,
+// perhaps this one.
+func setPath[text string | []byte](r *recent, e *entry, path text) {
+	r.text -= cap(e.path)
+	e.path = append(e.path[:0], path...)
+	r.text += cap(e.path)
+	for r.text > maxText {
+		r.evict(r.bySize[0].entries[0])
 	}
 }
 
-// List returns the refusals of a tenant, the latest first.
-func (r *Recent) List(tenant string) []Refusal {
-	var all []Refusal
+// wait makes a tenant wait to be written.
+func (r *recent) wait(t *tenant) {
+	if t.turn == 0 {
+		r.turns++
+		t.turn = r.turns
+	}
+}
+
+// add adds an entry, and makes room for it and a path of that length.
+func (r *recent) add(hash uint64, id, origin string, reason origins.Reason, path int) *entry {
+	var e *entry
+	weight := uint64(0)
+	for {
+		t := r.tenants[id]
+		if full := t != nil && len(t.entries) >= maxOfTenant; !full {
+			if len(r.entries) < maxEntries && r.text+len(origin)+path <= maxText {
+				break
+			}
+			t = r.bySize[0]
+		}
+		e = t.entries[0]
+		if r.evict(e); t.id == id {
+			weight = e.weight
+		}
+	}
+	t := r.tenants[id]
+	if t == nil {
+		t = &tenant{id: strings.Clone(id)}
+		r.tenants[t.id] = t
+		heap.Push(&r.bySize, t)
+	}
+	if e == nil {
+		e = new(entry)
+	}
+	// The origin is copied, since it would keep the whole header in memory.
+	*e = entry{hash: hash, tenant: t, origin: strings.Clone(origin), reason: reason, weight: weight, path: e.path[:0]}
+	r.entries[hash] = e
+	heap.Push(&t.entries, e)
+	heap.Fix(&r.bySize, t.index)
+	r.text += len(e.origin) + cap(e.path)
+	return e
+}
+
+// evict removes an entry, and its tenant if that has no other.
+func (r *recent) evict(e *entry) {
+	t := e.tenant
+	r.dropped.Add(e.count)
+	r.text -= len(e.origin) + cap(e.path)
+	delete(r.entries, e.hash)
+	heap.Remove(&t.entries, e.index)
+	if len(t.entries) > 0 {
+		heap.Fix(&r.bySize, t.index)
+		return
+	}
+	heap.Remove(&r.bySize, t.index)
+	delete(r.tenants, t.id)
+}
+
+// waiting returns the tenants that have something new, in the order of their turns.
+func (r *recent) waiting() []string {
+	type turn struct {
+		number uint64
+		id     string
+	}
+	var turns []turn
 	r.mu.Lock()
-	for _, c := range r.tenants[tenant] {
-		all = append(all, c.Refusal)
+	for _, t := range r.bySize {
+		if t.turn != 0 {
+			turns = append(turns, turn{t.turn, t.id})
+		}
 	}
 	r.mu.Unlock()
-	slices.SortFunc(all, func(a, b Refusal) int {
-		return cmp.Or(b.Last.Compare(a.Last), cmp.Compare(a.Origin, b.Origin), cmp.Compare(a.Reason, b.Reason))
-	})
+	slices.SortFunc(turns, func(a, b turn) int { return cmp.Compare(a.number, b.number) })
+	ids := make([]string, len(turns))
+	for i := range turns {
+		ids[i] = turns[i].id
+	}
+	return ids
+}
+
+// take takes the new refusals of the first tenants, until there are so many. It returns
+// of how many tenants, some of which may have none.
+func (r *recent) take(tenants []string, enough int) (batch []store.TenantRefusals, taken int) {
+	total := 0
+	for taken < len(tenants) && total < enough {
+		if of := r.takeTenant(tenants[taken]); len(of) > 0 {
+			batch = append(batch, store.TenantRefusals{Tenant: tenants[taken], Refusals: of})
+			total += len(of)
+		}
+		taken++
+	}
+	return batch, taken
+}
+
+func (r *recent) takeTenant(id string) []store.Refusal {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	t := r.tenants[id]
+	if t == nil {
+		return nil
+	}
+	all := t.pending()
+	for _, e := range t.entries {
+		e.count, e.weight = 0, 0
+	}
+	heap.Init(&t.entries)
+	t.turn = 0
 	return all
 }
 
-// find returns the counter of an origin and a reason, or nil.
-func (r *Recent) find(tenant, origin string, reason origins.Reason) *counter {
-	for _, c := range r.tenants[tenant] {
-		if c.Reason == reason && c.Origin == origin {
-			return c
-		}
+// pending returns the new refusals of a tenant.
+func (r *recent) pending(id string) []store.Refusal {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if t := r.tenants[id]; t != nil {
+		return t.pending()
 	}
 	return nil
 }
 
-// add returns a counter for a new refusal. If the tenant has maxRefusals, it reuses the
-// one of least weight, the oldest if there are several; the weight is kept.
-func (r *Recent) add(tenant string) *counter {
-	if r.tenants == nil {
-		r.tenants = map[string][]*counter{}
-	}
-	all := r.tenants[tenant]
-	if len(all) < maxRefusals {
-		r.tenants[tenant] = append(all, new(counter))
-		return r.tenants[tenant][len(all)]
-	}
-	lightest := all[0]
-	for _, c := range all {
-		if c.weight < lightest.weight || c.weight == lightest.weight && c.Last.Before(lightest.Last) {
-			lightest = c
+func (t *tenant) pending() (all []store.Refusal) {
+	for _, e := range t.entries {
+		if e.count > 0 {
+			all = append(all, e.refusal())
 		}
 	}
-	return lightest
+	return all
 }
 
-// truncate returns at most n bytes of s, in valid UTF-8.
-func truncate(s string, n int) string { return strings.ToValidUTF8(s[:min(n, len(s))], "\uFFFD") }
+// putBack adds refusals that were taken, and could not be written. Those of the first
+// tenant, which may be the reason, get the last turn.
+func (r *recent) putBack(batch []store.TenantRefusals) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range batch {
+		of := &batch[(i+1)%len(batch)]
+		for j := range of.Refusals {
+			r.restore(of.Tenant, &of.Refusals[j])
+		}
+	}
+}
+
+// restore adds a refusal, unless only more frequent ones could make room.
+func (r *recent) restore(id string, refusal *store.Refusal) {
+	hash := r.hashOf(id, refusal.Origin, refusal.Reason)
+	e, t := r.entries[hash], r.tenants[id]
+	full := len(r.entries) >= maxEntries || t != nil && len(t.entries) >= maxOfTenant
+	switch {
+	case e == nil && full && (t == nil || t.entries[0].weight >= refusal.Count):
+		r.dropped.Add(refusal.Count)
+		return
+	case e == nil:
+		e = r.add(hash, id, refusal.Origin, refusal.Reason, len(refusal.Path))
+		e.weight = 0
+	case !e.is(id, refusal.Origin, refusal.Reason):
+		return
+	}
+	isNewer := e.count > 0
+	if e.first = refusal.First.Unix(); !isNewer {
+		e.last, e.method, e.agent, e.ownHost = refusal.Last.Unix(), refusal.Method, refusal.Agent, refusal.OwnHost
+	}
+	e.count += refusal.Count
+	e.weight += refusal.Count
+	heap.Fix(&e.tenant.entries, e.index)
+	r.wait(e.tenant)
+	if !isNewer {
+		setPath(r, e, refusal.Path)
+	}
+}
+
+// refusal returns the refusal of an entry.
+func (e *entry) refusal() store.Refusal {
+	return store.Refusal{
+		Origin: validText(e.origin, origins.MaxLength), Reason: e.reason, Count: e.count,
+		First: time.Unix(e.first, 0).UTC(), Last: time.Unix(e.last, 0).UTC(),
+		Method: e.method, Path: validText(string(e.path), maxPath), Agent: e.agent, OwnHost: e.ownHost,
+	}
+}
+
+// validText returns s in valid UTF-8, and at most n bytes of it.
+func validText(s string, n int) string {
+	if s = strings.ToValidUTF8(s, "\uFFFD"); len(s) > n {
+		s = strings.ToValidUTF8(s[:n], "")
+	}
+	return s
+}
+
+// boundedMethod returns the method if it is a standard one, or other.
+func boundedMethod(method string) string {
+	for _, known := range [...]string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} {
+		if method == known {
+			return known
+		}
+	}
+	return "other"
+}

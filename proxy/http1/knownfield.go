@@ -22,6 +22,7 @@ const (
 	fieldTraceparent
 	fieldLoop
 	fieldAuthorization
+	fieldUserAgent
 	knownFields = iota
 )
 
@@ -44,7 +45,9 @@ func knownField(name string) knownFieldID {
 	case 8:
 		id, candidate = fieldLoop, "Cdn-Loop"
 	case 10:
-		id, candidate = fieldConnection, "Connection"
+		if id, candidate = fieldConnection, "Connection"; name[0]|0x20 == 'u' {
+			id, candidate = fieldUserAgent, "User-Agent"
+		}
 	case 11:
 		id, candidate = fieldTraceparent, "Traceparent"
 	case 13:

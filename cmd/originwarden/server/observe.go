@@ -32,7 +32,9 @@ func (s *Server) recordRefusal(x *proxy.Exchange) {
 	if x.Verdict != origins.Refused || x.Decision == "" {
 		return
 	}
-	s.refusals.Record(x.Tenant, refusals.Request{Origin: x.Origin, Reason: x.Decision, Path: x.Path, OwnHost: x.OwnHost, Time: x.Start})
+	s.refusals.Record(x.Tenant, refusals.Request{
+		Origin: x.Origin, Reason: x.Decision, Method: x.Method, Path: x.Path, Agent: x.Agent, OwnHost: x.OwnHost, Time: x.Start,
+	})
 }
 
 // newMetrics returns the metrics of everything that is open.
@@ -42,6 +44,7 @@ func (s *Server) newMetrics() *metrics.Metrics {
 	m.WatchFeed(s.feed)
 	m.WatchSnapshot(func() error { return s.lists.State().NotKept })
 	m.WatchWrites(writeCauses(), s.writes)
+	m.WatchInventory(func() metrics.Inventory { return metrics.Inventory(s.refusals.Status()) })
 	m.WatchLog(s.log.Dropped)
 	m.WatchUpstreams(s.upstreams.Up)
 	m.WatchCertificate("upstream", func() time.Time { return s.current.Load().upstreamTLS.NotAfter() })
@@ -90,6 +93,14 @@ func (s *Server) logWrites(err *store.WriteError) {
 		return
 	}
 	s.log.Error("writes to the store fail", zap.String("cause", string(err.Cause)), zap.String("error", logs.Escape(err.Error(), logs.MaxError)))
+}
+
+func (s *Server) logRefusals(err error) {
+	if err == nil {
+		s.log.Info("refused origins are written to the store again")
+		return
+	}
+	s.log.Warn("refused origins cannot be written to the store; they are kept in memory", zap.String("error", logs.Escape(err.Error(), logs.MaxError)))
 }
 
 // logRefusedToken logs why an access token was refused, which its sender does not

@@ -145,6 +145,7 @@ func (s *Server) startBackground(ctx context.Context) {
 	s.background.Go(func() { s.gateway.Tunnels().ReviewPeriodically(ctx) })
 	s.background.Go(func() { s.lists.Run(ctx) })
 	s.background.Go(func() { s.store.Monitor(ctx) })
+	s.background.Go(func() { s.refusals.Run(ctx) })
 	s.background.Go(func() { notifyWatchdog(ctx) })
 	s.background.Go(func() { s.reloadOnRequest(ctx) })
 	if remote, ok := s.store.Store.(*stores.Etcd); ok {

@@ -61,7 +61,7 @@ type Server struct {
 	store      *store.Monitored
 	lists      *lists.Cache
 	disk       *disk.Disk // nil: lists are not kept on disk
-	refusals   refusals.Recent
+	refusals   *refusals.Inventory
 	adminToken []auth.Token // from its file; nil until it is needed
 	readiness  readiness.State
 	upstreams  upstreams.Tracker
@@ -115,6 +115,7 @@ func (s *Server) open(ctx context.Context) error {
 		return err
 	}
 	s.store = &store.Monitored{Store: opened, Timeout: time.Duration(s.started.Store.Timeout), Report: s.logWrites}
+	s.refusals = refusals.New(opened, s.store.Timeout, s.logRefusals)
 	s.lists = s.newLists()
 	s.readiness.Lists, s.readiness.Writes, s.readiness.Upstreams = s.lists.State, s.store.WriteStatus, s.upstreams.Statuses
 	s.upstreams.SetTenants(s.started)

@@ -87,7 +87,7 @@ func (s *Server) newAPI() (*api.API, error) {
 		Settings: settings,
 		Store:    s.store,
 		Lists:    s.lists,
-		Refusals: &s.refusals,
+		Refusals: s.refusals,
 		Log:      s.logAPIFailure,
 		Observe: func(ctx context.Context, o api.Outcome) {
 			proxy.Attach(ctx, &o)
