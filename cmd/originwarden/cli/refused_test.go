@@ -59,8 +59,8 @@ func TestRefused_ListsRefusedOrigins(t *testing.T) {
 	}{
 		{[]string{"refused"}, "https://app.example (other scheme)"},
 		{[]string{"refused"}, "the tenant's host (public_origins)"},
-		{[]string{"refused", "-q"}, "https://own.example\nnull\nhttp://app.example\n"},
-		{[]string{"refused", "--raw"}, `"path":"/own.js","ownHost":true}`},
+		{[]string{"refused", "-q"}, "https://own.example\n"},
+		{[]string{"refused", "--raw"}, `"path":"/own.js","method":"GET","agent":"go","ownHost":true}`},
 	} {
 		status, stdout, _ := runCommand(t, clientEnvironment(r.tenants, token), c.args...)
 		if status != exitDone || !strings.Contains(stdout, c.want) || strings.ContainsAny(stdout, "\x1b") || strings.Contains(stdout, "secret") {
