@@ -268,6 +268,7 @@ func newPopulatedMetrics(t *testing.T) *metrics.Metrics {
 	m.WatchCertificate("server", func() time.Time { return time.Now() })
 	m.WatchFeed(func() metrics.Feed { return metrics.Feed{Confirmed: time.Now()} })
 	m.WatchSnapshot(func() error { return nil })
+	m.WatchInventory(func() metrics.Inventory { return metrics.Inventory{} })
 	m.WatchWrites([]string{"other"}, func() metrics.Writes { return metrics.Writes{} })
 	return m
 }
