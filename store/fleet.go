@@ -1,7 +1,9 @@
 package store
 
 import (
+	"cmp"
 	"context"
+	"strings"
 	"time"
 )
 
@@ -12,25 +14,59 @@ type Heartbeat struct {
 	Host    string    `json:"host"` // the name of its machine
 	Version string    `json:"version"`
 	Started time.Time `json:"started"`
-	// Beat is when it was written, by the clock of the gateway.
+	// Beat is when the gateway was last heard of. It is exact to a few seconds.
 	Beat time.Time `json:"beat"`
 	// InForce is the revision in force, and Confirmed when that was last known to be
-	// the store's newest.
+	// the store's newest, or zero if it never was. If it was confirmed recently, a
+	// store may keep only that, so that Confirmed is exact to 15 seconds.
 	InForce   uint64    `json:"inForce"`
-	Confirmed time.Time `json:"confirmed"`
+	Confirmed time.Time `json:"confirmed,omitzero"`
 	// Problems are those of its readiness, in plain English.
 	Problems []string `json:"problems,omitempty"`
 }
 
-// HeartbeatLifetime is how long a heartbeat is kept.
-const HeartbeatLifetime = time.Minute
+// RecentlyConfirmed reports whether the revision in force was confirmed less than 15
+// seconds before the heartbeat.
+func (h *Heartbeat) RecentlyConfirmed() bool {
+	return !h.Confirmed.IsZero() && h.Beat.Sub(h.Confirmed) < recentlyConfirmed
+}
 
-// Fleet is a Store that keeps the heartbeats of its gateways.
+// CompareHeartbeats orders heartbeats by their hosts, then by the gateways' names.
+func CompareHeartbeats(a, b Heartbeat) int {
+	return cmp.Or(strings.Compare(a.Host, b.Host), strings.Compare(a.Gateway, b.Gateway))
+}
+
+const (
+	// BeatInterval is how often a gateway beats.
+	BeatInterval = 10 * time.Second
+	// HeartbeatLifetime is how long a heartbeat is kept.
+	HeartbeatLifetime = time.Minute
+	recentlyConfirmed = 15 * time.Second
+	// MaxGateways is the maximum number of heartbeats that Gateways returns.
+	MaxGateways = 1000
+)
+
+// Fleet is a Store that keeps the heartbeats of its gateways. Its writes change
+// nothing that any call of Store returns, and Watch does not report them.
 type Fleet interface {
-	// Beat replaces the gateway's heartbeat. It does not change the revision.
+	// Beat replaces the gateway's heartbeat. It fails with a *WriteError where a write
+	// that adds an origin would.
 	Beat(ctx context.Context, h Heartbeat) error
 
 	// Gateways reads the heartbeats of the last HeartbeatLifetime, in the order of
 	// their hosts, then names.
 	Gateways(ctx context.Context) ([]Heartbeat, error)
+
+	// Leave removes the gateway's heartbeat, if there is one.
+	Leave(ctx context.Context, gateway string) error
+}
+
+// AsFleet returns s, or the Store that it monitors, if that is a Fleet; otherwise nil.
+// A failed heartbeat is no failed write of a Monitored.
+func AsFleet(s any) Fleet {
+	if m, ok := s.(*Monitored); ok {
+		s = m.Store
+	}
+	fleet, _ := s.(Fleet)
+	return fleet
 }

@@ -24,8 +24,8 @@ func allowedImports() map[string][]string {
 		"envelope/clientaddr": {},
 		"store":               {"origins"},
 		"store/history":       {"store", "origins"},
-		"store/sqlite":        {"store", "store/sqlite/inventory", "store/sqlite/records", "store/sqlite/sqlitefile", "store/history", "origins", "modernc.org/sqlite", "github.com/gofrs/flock"},
-		"store/etcd":          {"store", "origins", "store/etcd/connection", "store/etcd/identity", "store/etcd/inventory", "store/etcd/records", "store/etcd/schema", "go.etcd.io/etcd/api/v3", "go.etcd.io/etcd/client/v3", "google.golang.org/grpc"},
+		"store/sqlite":        {"store", "store/sqlite/heartbeats", "store/sqlite/inventory", "store/sqlite/records", "store/sqlite/sqlitefile", "store/history", "origins", "modernc.org/sqlite", "github.com/gofrs/flock"},
+		"store/etcd":          {"store", "origins", "store/etcd/connection", "store/etcd/heartbeats", "store/etcd/identity", "store/etcd/inventory", "store/etcd/records", "store/etcd/schema", "go.etcd.io/etcd/api/v3", "go.etcd.io/etcd/client/v3", "google.golang.org/grpc"},
 		"store/storetest":     {"store", "origins"},
 		"store/transfer":      {"envelope/escape", "store", "origins", "github.com/go-json-experiment/json"},
 		"lists":               {"store", "origins", "github.com/hashicorp/golang-lru/v2", "golang.org/x/sync"},
@@ -65,14 +65,18 @@ func allowedImports() map[string][]string {
 		"store/etcd/connection": {"go.etcd.io/etcd/api/v3", "go.etcd.io/etcd/client/v3", "google.golang.org/grpc", "go.uber.org/zap"},
 		"store/etcd/schema":     {"store", "origins", "go.etcd.io/etcd/api/v3", "go.etcd.io/etcd/client/v3"},
 
-		"store/etcd/identity": {"store"},
-		"store/etcd/records":  {"store", "store/history", "store/etcd/schema", "go.etcd.io/etcd/api/v3", "go.etcd.io/etcd/client/v3"},
+		"store/etcd/heartbeats": {"store", "store/etcd/connection", "go.etcd.io/etcd/api/v3", "go.etcd.io/etcd/client/v3"},
+		"store/etcd/identity":   {"store"},
+		"store/etcd/records":    {"store", "store/history", "store/etcd/schema", "go.etcd.io/etcd/api/v3", "go.etcd.io/etcd/client/v3"},
 
-		"store/sqlite/records": {"store", "store/history"},
 		"store/etcd/inventory": {"store", "origins", "store/etcd/connection", "store/etcd/schema", "go.etcd.io/etcd/api/v3", "go.etcd.io/etcd/client/v3"},
 
+		"store/sqlite/heartbeats": {"store"},
 		"store/sqlite/inventory":  {"store", "origins"},
+		"store/sqlite/records":    {"store", "store/history"},
 		"store/sqlite/sqlitefile": {"modernc.org/sqlite", "github.com/gofrs/flock"},
+
+		"store/storetest/fleettest": {"store", "store/storetest", "origins"},
 
 		"proxy/upstream/dial": {},
 
@@ -93,8 +97,9 @@ func allowedImports() map[string][]string {
 		"cmd/originwarden/stores":      {"cmd/originwarden/config", "cmd/originwarden/credentials", "store", "store/etcd", "store/sqlite", "go.uber.org/zap"},
 		"cmd/originwarden/server": {"cmd/originwarden/atomicfile", "api", "api/auth", "api/refusals", "envelope", "envelope/escape", "lists", "lists/disk", "metrics", "origins", "proxy", "proxy/downstream", "proxy/fastlane", "proxy/request", "store", "store/etcd", "store/sqlite",
 			"cmd/originwarden/config", "cmd/originwarden/credentials", "cmd/originwarden/logs", "cmd/originwarden/stores", "cmd/originwarden/tracing",
-			"cmd/originwarden/server/readiness", "cmd/originwarden/server/upstreams", "cmd/originwarden/server/workers",
+			"cmd/originwarden/server/heartbeat", "cmd/originwarden/server/readiness", "cmd/originwarden/server/upstreams", "cmd/originwarden/server/workers",
 			"github.com/coreos/go-systemd/v22", "go.uber.org/zap"},
+		"cmd/originwarden/server/heartbeat": {"store", "cmd/originwarden/logs", "cmd/originwarden/server/readiness"},
 		"cmd/originwarden/server/readiness": {"lists", "store", "cmd/originwarden/logs", "cmd/originwarden/server/upstreams"},
 		"cmd/originwarden/server/upstreams": {"proxy", "proxy/upstream", "cmd/originwarden/config"},
 

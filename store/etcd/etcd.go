@@ -12,6 +12,7 @@ import (
 
 	"originwarden/store"
 	"originwarden/store/etcd/connection"
+	"originwarden/store/etcd/heartbeats"
 	"originwarden/store/etcd/identity"
 	"originwarden/store/etcd/inventory"
 	"originwarden/store/etcd/records"
@@ -65,6 +66,7 @@ type Store struct {
 	quota     quota
 	late      records.Late
 	inventory *inventory.Inventory
+	beats     heartbeats.Writer
 }
 
 // Open returns a store in the cluster, which may be unreachable: calls retry until

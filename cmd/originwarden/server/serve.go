@@ -6,18 +6,21 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
 	"go.uber.org/zap"
 
 	"originwarden/cmd/originwarden/credentials"
 	"originwarden/cmd/originwarden/logs"
+	"originwarden/cmd/originwarden/server/heartbeat"
 	"originwarden/cmd/originwarden/server/workers"
 	"originwarden/cmd/originwarden/stores"
 	"originwarden/cmd/originwarden/tracing"
 	"originwarden/metrics"
 	"originwarden/proxy/downstream"
 	"originwarden/proxy/fastlane"
+	"originwarden/store"
 )
 
 // serve listens and serves until stop ends or a listener fails. When it returns,
@@ -53,6 +56,7 @@ func (s *Server) serveOn(stop, stopNow context.Context, tenants, admin net.Liste
 	}
 	s.startBackground(base)
 	s.reportReady()
+	s.startHeartbeats(base)
 	var err error
 	select {
 	case <-stop.Done():
@@ -150,5 +154,13 @@ func (s *Server) startBackground(ctx context.Context) {
 	s.background.Go(func() { s.reloadOnRequest(ctx) })
 	if remote, ok := s.store.Store.(*stores.Etcd); ok {
 		s.background.Go(func() { credentials.Follow(ctx, remote.Credentials(s.log.Logger)) })
+	}
+}
+
+// startHeartbeats tells the other gateways that this one serves, until ctx ends.
+func (s *Server) startHeartbeats(ctx context.Context) {
+	if fleet := store.AsFleet(s.store); fleet != nil {
+		beater := heartbeat.Beater{Fleet: fleet, State: &s.readiness, Version: s.options.Version, Timeout: time.Duration(s.started.Store.Timeout)}
+		s.background.Go(func() { beater.Run(ctx) })
 	}
 }

@@ -38,6 +38,7 @@ func TestStore(t *testing.T) {
 		"WritesRefusalsSparingly":          writesRefusalsSparingly,
 		"RefusesRefusalsOfAnotherStore":    refusesRefusalsOfAnotherStore,
 		"AddsRefusalsOnceIfResponseIsLost": addsRefusalsOnceWhenResponseIsLost,
+		"ImplementsFleetContract":          implementsFleetContract,
 		"RefusesNestedPrefix":              refusesNestedPrefix,
 		"IsolatesUnusualTenants":           isolatesUnusualTenants,
 		"LoadsManyPages":                   loadsManyPages,

@@ -57,6 +57,12 @@ func (k Keys) Name(tenant string, descending bool, name, id string) string {
 	return k.Names(tenant, descending) + sortable(descending, name, id)
 }
 
+// Gateways returns the prefix of the keys of the gateways' heartbeats.
+func (k Keys) Gateways() string { return string(k) + "g/" }
+
+// Gateway returns the key of a gateway's heartbeat.
+func (k Keys) Gateway(name string) string { return k.Gateways() + url.PathEscape(name) }
+
 // ParseTenant is the reverse of Tenant.
 func (k Keys) ParseTenant(key string) (tenant string, ok bool) {
 	segment, found := strings.CutPrefix(key, k.Tenants())

@@ -144,6 +144,15 @@ func (s *State) Document() Document {
 	return d
 }
 
+// Problems returns why the gateway is not ready, or else what is wrong although it
+// serves.
+func (s *State) Problems() []string {
+	if problem := s.Problem(); problem != "" {
+		return []string{problem}
+	}
+	return s.warnings(s.Lists(), s.Writes().Problem)
+}
+
 // warnings returns what is wrong although the gateway serves.
 func (s *State) warnings(held lists.State, write *store.WriteError) (all []string) {
 	if problem := storeProblem(held, write); problem != "" {
