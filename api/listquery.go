@@ -1,21 +1,27 @@
 package api
 
 import (
+	"context"
+	"errors"
 	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"originwarden/envelope"
+	"originwarden/origins"
 	"originwarden/store"
+	"originwarden/store/search"
 )
 
 // listQuery is the query of a request for a page of web integrations.
 type listQuery struct {
-	store.Query
+	search.Query
+	origin string // in canonical form, or ""
 	// parameters are the known ones of the request. Every link repeats them.
 	parameters url.Values
 }
@@ -26,6 +32,7 @@ const (
 	// maxPageBytes ends a page of long entries early, to bound the memory of a
 	// request.
 	maxPageBytes = 256 << 10
+	maxText      = 256 // characters of the parameter q
 )
 
 // parseListQuery parses a raw query. If a parameter is repeated, its first value
@@ -36,9 +43,10 @@ func parseListQuery(rawQuery string) (*listQuery, error) {
 	if err != nil {
 		return nil, requestError(http.StatusBadRequest, "The query cannot be parsed.")
 	}
-	q := &listQuery{store.Query{Limit: defaultLimit, Bytes: maxPageBytes}, url.Values{}}
+	q := &listQuery{parameters: url.Values{}}
+	q.Limit, q.Bytes = defaultLimit, maxPageBytes
 	var problems []envelope.Error
-	for _, name := range []string{"limit", "sort", "startingAfter", "endingBefore", "tenantId"} {
+	for _, name := range []string{"limit", "sort", "startingAfter", "endingBefore", "tenantId", "origin", "q"} {
 		if !given.Has(name) {
 			continue
 		}
@@ -79,6 +87,17 @@ func (q *listQuery) setParameter(name, value string) (problem string) {
 		q.After = value
 	case "endingBefore":
 		q.Before = value
+	case "origin":
+		canonical, err := origins.HostedPatterns.ParseEntry(value)
+		if err != nil {
+			return err.Error()
+		}
+		q.origin = canonical
+	case "q":
+		if !utf8.ValidString(value) || utf8.RuneCountInString(value) > maxText {
+			return "The text has to have at most 256 characters."
+		}
+		q.Text = value
 	}
 	if (name == "startingAfter" || name == "endingBefore") && !store.IsID(value) {
 		return unknownCursor
@@ -93,6 +112,26 @@ func (q *listQuery) unknownCursorError() *errorResponse {
 		parameter = "startingAfter"
 	}
 	return newErrorResponse(http.StatusBadRequest, invalidParameter(parameter, unknownCursor))
+}
+
+// selectListing selects the web integrations that list the query's origin, if it has
+// one, by the tenant's list in force.
+func (t *tenantRequest) selectListing(ctx context.Context, q *listQuery) error {
+	if q.origin == "" {
+		return nil
+	}
+	list, err := t.Lists.List(ctx, t.tenant)
+	if err == nil && list.IsStale() {
+		err = errors.New("api: searching for an origin: the list was not confirmed in time")
+	}
+	if err != nil {
+		return err
+	}
+	q.Among = map[string]bool{}
+	for id := range list.Listing(q.origin, t.permittedPatterns()) {
+		q.Among[id] = true
+	}
+	return nil
 }
 
 // includes reports whether the query selects the tenant's web integrations.
@@ -128,13 +167,13 @@ func (d pageData) MarshalJSONTo(to *jsontext.Encoder) error {
 }
 
 // pageLinks returns the links of a page of the collection at base.
-func (q *listQuery) pageLinks(page store.Page, base string) links {
+func (q *listQuery) pageLinks(page search.Page, base string) links {
 	all := links{Self: newLink(base, q.parameters)}
-	if page.HasNext {
-		all.Next = q.cursorLink(base, "startingAfter", page.Integrations[len(page.Integrations)-1].ID)
+	if page.Next != "" {
+		all.Next = q.cursorLink(base, "startingAfter", page.Next)
 	}
-	if page.HasPrev {
-		all.Prev = q.cursorLink(base, "endingBefore", page.Integrations[0].ID)
+	if page.Prev != "" {
+		all.Prev = q.cursorLink(base, "endingBefore", page.Prev)
 	}
 	return all
 }

@@ -9,6 +9,7 @@ import (
 
 	"originwarden/origins"
 	"originwarden/store"
+	"originwarden/store/search"
 )
 
 // listIntegrations sends a page of the tenant's web integrations.
@@ -17,11 +18,14 @@ func (t *tenantRequest) listIntegrations(w *responseWriter, r *http.Request) err
 	if err != nil {
 		return err
 	}
-	var page store.Page
+	var page search.Page
 	if q.includes(t.tenant) {
 		ctx, cancel := context.WithTimeout(r.Context(), t.Timeout)
 		defer cancel()
-		page, err = t.Store.Page(ctx, t.tenant, q.Query)
+		if err := t.selectListing(ctx, q); err != nil {
+			return err
+		}
+		page, err = search.Find(ctx, t.Store, t.tenant, q.Query)
 	}
 	if errors.Is(err, store.ErrUnknownCursor) {
 		return q.unknownCursorError()

@@ -24,6 +24,11 @@ type ListOptions struct {
 	StartingAfter, EndingBefore string
 	// TenantID selects the web integrations of one tenant.
 	TenantID string
+	// Origin selects those that list an origin, in any form of an entry, by name or by
+	// a pattern. Text selects those that have a text in their name or in an entry, in
+	// any case. Only originwarden has these two; other servers ignore them. A page may
+	// then have fewer web integrations than the limit, or none, and lead to the next.
+	Origin, Text string
 }
 
 // query returns o as the query of a URL, with a question mark, or "".
@@ -31,6 +36,7 @@ func (o *ListOptions) query() string {
 	values := url.Values{}
 	for name, value := range map[string]string{
 		"sort": o.Sort, "startingAfter": o.StartingAfter, "endingBefore": o.EndingBefore, "tenantId": o.TenantID,
+		"origin": o.Origin, "q": o.Text,
 	} {
 		if value != "" {
 			values.Set(name, value)
@@ -54,7 +60,8 @@ type Page struct {
 	// Raw is the unchanged body.
 	Raw []byte
 
-	url string
+	url   string
+	empty int // how many pages before this one were empty, up to the last that was not
 }
 
 // Page reads one page.
@@ -76,7 +83,7 @@ func (c *Client) Pages(ctx context.Context, o ListOptions) iter.Seq2[*Page, erro
 	return func(yield func(*Page, error) bool) {
 		page, err := c.Page(ctx, o)
 		for yield(page, err) && err == nil && page.Next != "" && o.EndingBefore == "" {
-			page, err = c.nextPage(ctx, page)
+			page, err = c.nextPage(ctx, page, o.Origin+o.Text != "")
 		}
 	}
 }
@@ -102,14 +109,26 @@ func (c *Client) All(ctx context.Context, o ListOptions) iter.Seq2[WebIntegratio
 	}
 }
 
-func (c *Client) nextPage(ctx context.Context, p *Page) (*Page, error) {
-	if len(p.WebIntegrations) == 0 || p.Next == p.url { // such pages might never end
+// maxEmptyPages bounds how many pages without a web integration are read one after
+// another. A server searches hundreds for each.
+const maxEmptyPages = 10_000
+
+func (c *Client) nextPage(ctx context.Context, p *Page, searching bool) (*Page, error) {
+	empty := 0
+	if len(p.WebIntegrations) == 0 {
+		empty = p.empty + 1
+	}
+	if empty > 0 && !searching || empty > maxEmptyPages || p.Next == p.url { // such pages might never end
 		return nil, fmt.Errorf("GET %s: the page is empty or links to itself as the next", p.url)
 	}
 	if !c.isOnServer(p.Next) {
 		return nil, fmt.Errorf("GET %s: the next page is at %.200q: %w", p.url, p.Next, ErrOtherServer)
 	}
-	return c.readPage(ctx, p.Next)
+	next, err := c.readPage(ctx, p.Next)
+	if err == nil {
+		next.empty = empty
+	}
+	return next, err
 }
 
 const maxLink = 16 << 10 // bytes

@@ -33,7 +33,7 @@ func allowedImports() map[string][]string {
 		"lists/disk":          {"lists", "store", "origins", "store/sqlite/sqlitefile", "github.com/gofrs/flock"},
 		"api/changes":         {"store"},
 		"api/refusals":        {"store", "origins", "golang.org/x/sync"},
-		"api":                 {"api/auth", "api/changes", "api/refusals", "store", "origins", "envelope", "github.com/go-json-experiment/json"},
+		"api":                 {"api/auth", "api/changes", "api/refusals", "store", "store/search", "origins", "envelope", "github.com/go-json-experiment/json"},
 		"api/auth": {"envelope/clientaddr", "origins", "envelope", "github.com/coreos/go-oidc/v3", "github.com/go-jose/go-jose/v4",
 			"github.com/go-json-experiment/json", "github.com/hashicorp/golang-lru/v2", "golang.org/x/time/rate"},
 		"api/client":       {"envelope/escape"},
@@ -76,7 +76,9 @@ func allowedImports() map[string][]string {
 		"store/sqlite/records":    {"store", "store/history"},
 		"store/sqlite/sqlitefile": {"modernc.org/sqlite", "github.com/gofrs/flock"},
 
-		"store/storetest/fleettest": {"store", "store/storetest", "origins"},
+		"store/search":               {"store"},
+		"store/storetest/fleettest":  {"store", "store/storetest", "origins"},
+		"store/storetest/searchtest": {"store", "store/search", "store/storetest"},
 
 		"proxy/upstream/dial": {},
 

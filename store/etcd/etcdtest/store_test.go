@@ -39,6 +39,7 @@ func TestStore(t *testing.T) {
 		"RefusesRefusalsOfAnotherStore":    refusesRefusalsOfAnotherStore,
 		"AddsRefusalsOnceIfResponseIsLost": addsRefusalsOnceWhenResponseIsLost,
 		"ImplementsFleetContract":          implementsFleetContract,
+		"FindsIntegrations":                findsIntegrations,
 		"RefusesNestedPrefix":              refusesNestedPrefix,
 		"IsolatesUnusualTenants":           isolatesUnusualTenants,
 		"LoadsManyPages":                   loadsManyPages,

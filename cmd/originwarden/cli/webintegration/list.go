@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net/url"
 
 	"github.com/spf13/cobra"
 
@@ -21,7 +22,10 @@ func (s *shared) newList() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "ls",
 		Short: "Print the tenant's web integrations",
-		Args:  command.NoArguments,
+		Example: "  originwarden web-integration ls --limit 10\n" +
+			"  originwarden web-integration ls --origin https://shop.example\n" +
+			"  originwarden web-integration ls --q localhost",
+		Args: command.NoArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if cmd.Flags().Changed("limit") && wanted.Limit < 1 {
 				return errors.New("--limit must be at least 1")
@@ -39,6 +43,8 @@ func (s *shared) newList() *cobra.Command {
 	flags.StringVar(&wanted.Sort, "sort", "", "the order: name, +name or -name")
 	flags.StringVar(&wanted.StartingAfter, "startingAfter", "", "begin after the web integration of this id")
 	flags.StringVar(&wanted.EndingBefore, "endingBefore", "", "end before the web integration of this id")
+	flags.StringVar(&wanted.Origin, "origin", "", "only those that list this origin, by name or by a pattern")
+	flags.StringVar(&wanted.Text, "q", "", "only those with this text in their name or in an origin, in any case")
 	flags.StringVar(&wanted.TenantID, "tenantId", "", "only those of the tenant of this id")
 	return cmd
 }
@@ -106,10 +112,31 @@ func readLast(ctx context.Context, c *client.Client, wanted client.ListOptions, 
 			return nil, false, err
 		}
 		all = append(page.WebIntegrations, all...)
-		if page.Prev == "" || len(page.WebIntegrations) == 0 || len(all) >= limit {
+		cursor := previousCursor(page, wanted)
+		if cursor == "" || len(all) >= limit {
 			surplus := max(0, len(all)-limit)
 			return all[surplus:], surplus > 0 || page.Prev != "", nil
 		}
-		wanted.EndingBefore = all[0].ID
+		wanted.EndingBefore = cursor
 	}
+}
+
+// previousCursor returns the cursor of the page before, or "" if there is none or it
+// would be the same again. A page of a search may be empty and have one nevertheless.
+func previousCursor(page *client.Page, wanted client.ListOptions) string {
+	link, err := url.Parse(page.Prev)
+	if err != nil || page.Prev == "" {
+		return ""
+	}
+	cursor := ""
+	if len(page.WebIntegrations) > 0 {
+		cursor = page.WebIntegrations[0].ID
+	}
+	if wanted.Origin+wanted.Text != "" {
+		cursor = link.Query().Get("endingBefore")
+	}
+	if cursor == wanted.EndingBefore {
+		return ""
+	}
+	return cursor
 }
