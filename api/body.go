@@ -75,7 +75,7 @@ func decodeCreation(body []byte, rules entryRules) (store.WebIntegration, error)
 		w.Name, problems = decodeName(given.Name)
 	}
 	if given.ValidOrigins != nil {
-		w.ValidOrigins, more = decodeOrigins(given.ValidOrigins, rules)
+		w.ValidOrigins, more = decodeOrigins("/validOrigins", given.ValidOrigins, rules)
 		problems = append(problems, more...)
 	}
 	if problems != nil {
@@ -114,31 +114,40 @@ func (t *tenantRequest) permittedPatterns() origins.Patterns {
 	return t.Patterns(t.tenant)
 }
 
-// decodeOrigins decodes v as a list of valid origins, or returns all problems with them.
-// Too many are one problem. v is valid JSON.
-func decodeOrigins(v jsontext.Value, rules entryRules) ([]string, []envelope.Error) {
+// decodeOrigins decodes v, which is at pointer, as a list of valid origins, or returns
+// all problems with them. Too many are one problem. v is valid JSON.
+func decodeOrigins(pointer string, v jsontext.Value, rules entryRules) ([]string, []envelope.Error) {
+	return decodeEntries(pointer, v, rules, func(entries []string) map[int]error { return store.OriginProblems(entries, rules.patterns) })
+}
+
+// decodeEntries is like decodeOrigins, with other rules for the entries.
+func decodeEntries(pointer string, v jsontext.Value, rules entryRules, check func(entries []string) map[int]error) ([]string, []envelope.Error) {
 	var elements []jsontext.Value
 	if v.Kind() != '[' || json.Unmarshal(v, &elements) != nil {
-		return nil, []envelope.Error{invalidProperty("/validOrigins", "the valid origins are not an array of strings")}
+		return nil, []envelope.Error{invalidProperty(pointer, "the valid origins are not an array of strings")}
 	}
 	if len(elements) > rules.max {
-		return nil, []envelope.Error{invalidProperty("/validOrigins", fmt.Sprintf("a web integration may have at most %d valid origins", rules.max))}
+		return nil, []envelope.Error{rules.tooMany(pointer)}
 	}
 	entries := make([]string, len(elements))
 	for i, element := range elements {
 		entries[i], _ = decodeString(element)
 	}
 	var problems []envelope.Error
-	wrong := store.OriginProblems(entries, rules.patterns)
+	wrong := check(entries)
 	for i, element := range elements {
-		pointer := "/validOrigins/" + strconv.Itoa(i)
+		at := pointer + "/" + strconv.Itoa(i)
 		if element.Kind() != '"' {
-			problems = append(problems, invalidProperty(pointer, "the entry is not a string"))
+			problems = append(problems, invalidProperty(at, "the entry is not a string"))
 		} else if wrong[i] != nil {
-			problems = append(problems, invalidProperty(pointer, wrong[i].Error()))
+			problems = append(problems, invalidProperty(at, wrong[i].Error()))
 		}
 	}
 	return entries, problems
+}
+
+func (r entryRules) tooMany(pointer string) envelope.Error {
+	return invalidProperty(pointer, fmt.Sprintf("a web integration may have at most %d valid origins", r.max))
 }
 
 // decodeString decodes v if it is a string. v is valid JSON.

@@ -46,7 +46,7 @@ func TestOpenAPI_DescribesExactlyTheRoutes(t *testing.T) {
 	g := newTestAPI(t)
 	id := g.create("n").ID
 	paths := openAPIDocument(t).Paths.Map()
-	if want := []string{refusedOrigins, refusedOrigins + "/dismiss", refusedOrigins + "/restore", changesPath, collection, collection + "/{id}"}; !slices.Equal(slices.Sorted(maps.Keys(paths)), want) {
+	if want := []string{refusedOrigins, refusedOrigins + "/dismiss", refusedOrigins + "/restore", changesPath, collection, collection + "/{id}", collection + "/{id}/valid-origins"}; !slices.Equal(slices.Sorted(maps.Keys(paths)), want) {
 		t.Errorf("paths %v, want %v", slices.Sorted(maps.Keys(paths)), want)
 	}
 	for template, item := range paths {
@@ -163,9 +163,10 @@ func checkHeaders(response *openapi3.ResponseRef, header http.Header) error {
 func findRoute(document *openapi3.T, r *http.Request) (*routers.Route, map[string]string) {
 	path := r.URL.EscapedPath()
 	for template, item := range document.Paths.Map() {
-		prefix, _, isItem := strings.Cut(template, "{id}")
+		prefix, suffix, isItem := strings.Cut(template, "{id}")
 		id, below := strings.CutPrefix(path, prefix)
-		if path != template && (!isItem || !below || strings.Contains(id, "/")) {
+		id, above := strings.CutSuffix(id, suffix)
+		if path != template && (!isItem || !below || !above || strings.Contains(id, "/")) {
 			continue
 		}
 		method := strings.Replace(r.Method, http.MethodHead, http.MethodGet, 1)

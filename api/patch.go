@@ -69,7 +69,7 @@ func (p *patch) addOperation(pointer string, operation jsontext.Value, rules ent
 		p.name = &name
 		return problems
 	}
-	entries, problems := decodeOrigins(unquoteOrigins(given.Value), rules)
+	entries, problems := decodeOrigins("/validOrigins", unquoteOrigins(given.Value), rules)
 	p.validOrigins = &entries
 	return problems
 }

@@ -11,6 +11,7 @@ const (
 	collection         = "/api/v1/web-integrations"
 	integrationChanges = "/api/v1/web-integration-changes"
 	refusedOrigins     = "/api/v1/refused-origins"
+	validOrigins       = "/valid-origins" // below a web integration
 )
 
 // resource is what a path addresses. Without routes it does not exist.
@@ -56,6 +57,11 @@ func resourceAt(path string) resource {
 		}}
 	}
 	id, below := strings.CutPrefix(rest, "/")
+	if of, isOrigins := strings.CutSuffix(id, validOrigins); ok && below && isOrigins && store.IsID(of) {
+		return resource{collection + "/{id}" + validOrigins, []route{
+			{http.MethodPatch, true, (*tenantRequest).editOrigins},
+		}, of}
+	}
 	if !ok || !below || !store.IsID(id) {
 		return resource{pattern: "none"}
 	}

@@ -17,6 +17,7 @@ import (
 type apiCall struct {
 	method  string
 	id      *string // of the web integration; nil means the collection
+	below   string  // what follows the id in the path
 	url     string  // if not "", instead of that of the collection
 	body    any     // nil means none
 	ifMatch string
@@ -56,6 +57,7 @@ func (c *Client) call(ctx context.Context, call apiCall) (callResult, error) {
 		if call.url, err = elementURL(collection, *call.id); err != nil {
 			return callResult{}, err
 		}
+		call.url += call.below
 	}
 	var body []byte
 	if call.body != nil {

@@ -36,7 +36,7 @@ func allowedImports() map[string][]string {
 		"api":                 {"api/auth", "api/changes", "api/refusals", "store", "store/search", "origins", "envelope", "github.com/go-json-experiment/json"},
 		"api/auth": {"envelope/clientaddr", "origins", "envelope", "github.com/coreos/go-oidc/v3", "github.com/go-jose/go-jose/v4",
 			"github.com/go-json-experiment/json", "github.com/hashicorp/golang-lru/v2", "golang.org/x/time/rate"},
-		"api/client":       {"envelope/escape"},
+		"api/client":       {"origins", "envelope/escape"},
 		"proxy":            {"golang.org/x/net/http/httpguts", "envelope/clientaddr", "origins", "envelope", "proxy/cors", "proxy/downstream", "proxy/fastlane", "proxy/fields", "proxy/hosts", "proxy/http1", "proxy/problem", "proxy/request", "proxy/tunnel", "proxy/upstream"},
 		"proxy/cors":       {"origins", "proxy/fields"},
 		"proxy/downstream": {"envelope/clientaddr", "proxy/http1", "proxy/socket", "golang.org/x/sys"},

@@ -88,6 +88,7 @@ func TestBinary(t *testing.T) {
 		}
 	})
 	t.Run("locks its store", func(t *testing.T) { testLock(t, binary) })
+	t.Run("loses no concurrent edit", func(t *testing.T) { testConcurrentEdits(t, binary) })
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
 		t.Run("stops cleanly on "+signal.String(), func(t *testing.T) { testSignal(t, binary, signal) })
 	}

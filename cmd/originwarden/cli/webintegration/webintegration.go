@@ -38,7 +38,7 @@ func New(env command.Environment) *cobra.Command {
 	}
 	s.flags.Define(cmd)
 	s.output.defineFlags(cmd, "print ids only")
-	cmd.AddCommand(s.newList(), s.newGet(), s.newCreate(), s.newPatch(), s.newRemove(), s.newHistory(), s.newUndo())
+	cmd.AddCommand(s.newList(), s.newGet(), s.newCreate(), s.newPatch(), s.newAddOrigin(), s.newRemoveOrigin(), s.newRemove(), s.newHistory(), s.newUndo())
 	return cmd
 }
 
