@@ -11,7 +11,8 @@ import (
 )
 
 // StartList is a web integration of the first tenant. When the server starts, the
-// one of its name lists its origins and no others. It is made if it is missing.
+// one of its name lists its origins and no others. It is made if it is missing. Name is
+// also the author in the history.
 type StartList struct {
 	Name    string
 	Origins []string // none: there is no such web integration
@@ -23,7 +24,7 @@ func (s *Server) writeStartList(ctx context.Context) error {
 		return nil
 	}
 	tenant := s.started.Tenants[0].ID // it is no group: see cli
-	ctx = store.WithAuthor(ctx, "start list")
+	ctx = store.WithAuthor(ctx, list.Name)
 	err := s.lists.Write(ctx, tenant, func(ctx context.Context) (origins.Change, error) {
 		written, err := s.commitStartList(ctx, tenant, list)
 		return written.Change(), err
