@@ -141,7 +141,8 @@ type Store interface {
 	Batch(ctx context.Context, writes []Write) (refused []error, err error)
 
 	// CheckWrites returns the *WriteError that a write would fail with now, as far as
-	// that can be known without a write. It changes nothing that any call returns.
+	// that can be known without a write. It changes nothing that any call but History
+	// returns.
 	CheckWrites(ctx context.Context) error
 
 	// Load reads all web integrations of the tenant at one revision of the store, in

@@ -225,6 +225,9 @@ func storeCalls(s store.Store, w store.WebIntegration) map[string]func(context.C
 		"Batch": func(ctx context.Context) error {
 			return errorOf(s.Batch(ctx, []store.Write{createWrite(newIntegration(w.TenantID, "created by a batch"))}))
 		},
+		"History": func(ctx context.Context) error {
+			return errorOf(s.History(ctx, w.TenantID, store.HistoryQuery{Limit: 1}))
+		},
 		"Load": func(ctx context.Context) error {
 			_, _, err := s.Load(ctx, w.TenantID)
 			return err
