@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -138,6 +139,9 @@ func stored(t testing.TB, s *testStore, tenant string) (count uint64) {
 	return countOf(all)
 }
 
+// pageOf returns one of many origins.
+func pageOf(i int) string { return "https://" + strconv.Itoa(i) + ".example" }
+
 func countOf(all []store.Refusal) (count uint64) {
 	for _, r := range all {
 		count += r.Count
@@ -249,7 +253,7 @@ func TestInventory_WritesOtherTenantsBesideBrokenAndFlooded(t *testing.T) {
 		s.set(func() { s.broken = "broken" })
 		v.Record("broken", request("https://a.example", 1))
 		for i := range 5000 {
-			v.Record("flooded", request(fmt.Sprintf("https://%d.example", i), i))
+			v.Record("flooded", request(pageOf(i), i))
 		}
 		for _, tenant := range []string{"one", "two", "three"} {
 			v.Record(tenant, request("https://a.example", 1))
@@ -292,7 +296,7 @@ func TestInventory_KeepsFrequentOriginInFlood(t *testing.T) {
 	runInventory(t, func(t *testing.T, v *refusals.Inventory, s *testStore) {
 		ours := uint64(0)
 		for i := range flood {
-			v.Record("acme", request(fmt.Sprintf("https://%d.example", i), i/1000))
+			v.Record("acme", request(pageOf(i), i/1000))
 			if i%500 == 0 {
 				v.Record("acme", request("https://ours.example", i/1000))
 				ours++
@@ -327,8 +331,8 @@ func TestInventory_BoundsAllTenants(t *testing.T) {
 	v, s := newInventory(t)
 	s.set(func() { s.err = errDown })
 	v.Record("quiet", request("https://a.example", 0))
-	for i := range 200_000 {
-		v.Record(fmt.Sprint("flooded", i%15), request(fmt.Sprintf("https://%d.example", i), i))
+	for i := range 60_000 {
+		v.Record(fmt.Sprint("flooded", i%15), request(pageOf(i), i))
 	}
 	total := 0
 	for i := range 15 {
@@ -339,19 +343,19 @@ func TestInventory_BoundsAllTenants(t *testing.T) {
 	if total > 10_000 || total < 9_000 || len(quiet) != 1 {
 		t.Errorf("%d refusals of tenants in a flood, %d of another; want at most 10000, and 1", total, len(quiet))
 	}
-	if dropped := v.Status().Dropped; dropped != 200_000-uint64(total) {
-		t.Errorf("%d requests dropped, %d refusals kept, of 200000", dropped, total)
+	if dropped := v.Status().Dropped; dropped != 60_000-uint64(total) {
+		t.Errorf("%d requests dropped, %d refusals kept, of 60000", dropped, total)
 	}
-	for i := range 200_000 { // a stranger who knows the hosts of many tenants
-		v.Record(fmt.Sprint("many", i%50_000), request("https://a.example", i))
+	for i := range 60_000 { // a stranger who knows the hosts of many tenants
+		v.Record(fmt.Sprint("many", i%20_000), request("https://a.example", i))
 	}
 	kept := 0
-	for i := range 50_000 {
+	for i := range 20_000 {
 		all, _ := v.Refusals(t.Context(), fmt.Sprint("many", i))
 		kept += len(all)
 	}
 	if kept > 10_000 || kept < 9_000 {
-		t.Errorf("%d refusals are kept of 50000 tenants, want at most 10000", kept)
+		t.Errorf("%d refusals are kept of 20000 tenants, want at most 10000", kept)
 	}
 }
 
