@@ -62,8 +62,13 @@ func (a *Authenticator) newVerifier(o OIDC, before *oidcVerifier) *oidcVerifier 
 	default:
 		return before
 	}
+	return (&oidcVerifier{keys: keys, verifying: a.verifying}).withSettings(o)
+}
+
+// withSettings returns a verifier with other settings for tokens of the same issuer.
+func (v *oidcVerifier) withSettings(o OIDC) *oidcVerifier {
 	checks := &oidc.Config{ClientID: o.Audience, SupportedSigningAlgs: algorithms(), Now: verificationTime}
-	return &oidcVerifier{o, keys, oidc.NewVerifier(o.Issuer, keys, checks), a.verifying}
+	return &oidcVerifier{o, v.keys, oidc.NewVerifier(o.Issuer, v.keys, checks), v.verifying}
 }
 
 // algorithms returns the supported signature algorithms. Symmetric ones are not
@@ -95,30 +100,40 @@ func (v *oidcVerifier) knownPrincipal(ctx context.Context, hash [sha256.Size]byt
 // limit, few tokens are verified at once, and none waits for keys that another
 // request fetches.
 func (v *oidcVerifier) verify(ctx context.Context, token string, hash [sha256.Size]byte, aboveLimit bool) (principal, error) {
-	header, err := parseTokenHeader(token)
+	verified, signers, err := v.verifySignature(ctx, token, aboveLimit)
 	if err != nil {
 		return principal{}, err
-	}
-	held, err := v.keysFor(ctx, header, !aboveLimit)
-	if err != nil {
-		return principal{}, err
-	}
-	if aboveLimit {
-		if err := v.beginVerifying(ctx); err != nil {
-			return principal{}, err
-		}
-		defer func() { <-v.verifying }()
-	}
-	verified, err := v.tokens.Verify(ctx, token)
-	if err != nil {
-		return principal{}, trimToken(err)
 	}
 	granted, err := v.grantOf(verified)
 	if err != nil {
 		return principal{}, err
 	}
-	held.granted.Add(hash, granted)
+	signers.granted.Add(hash, granted)
 	return granted.principal, nil
+}
+
+// verifySignature returns a token that the issuer has signed for the audience and that
+// has not expired, and the keys by which it was verified. See verify.
+func (v *oidcVerifier) verifySignature(ctx context.Context, token string, aboveLimit bool) (*oidc.IDToken, *keys, error) {
+	header, err := parseTokenHeader(token)
+	if err != nil {
+		return nil, nil, err
+	}
+	held, err := v.keysFor(ctx, header, !aboveLimit)
+	if err != nil {
+		return nil, nil, err
+	}
+	if aboveLimit {
+		if err := v.beginVerifying(ctx); err != nil {
+			return nil, nil, err
+		}
+		defer func() { <-v.verifying }()
+	}
+	verified, err := v.tokens.Verify(ctx, token)
+	if err != nil {
+		return nil, nil, trimToken(err)
+	}
+	return verified, held, nil
 }
 
 const (

@@ -36,7 +36,14 @@ func allowedImports() map[string][]string {
 		"api":                 {"api/auth", "api/changes", "api/refusals", "store", "store/search", "origins", "envelope", "github.com/go-json-experiment/json"},
 		"api/auth": {"envelope/clientaddr", "origins", "envelope", "github.com/coreos/go-oidc/v3", "github.com/go-jose/go-jose/v4",
 			"github.com/go-json-experiment/json", "github.com/hashicorp/golang-lru/v2", "golang.org/x/time/rate"},
-		"api/client":       {"origins", "envelope/escape"},
+		"api/client":      {"origins", "envelope/escape"},
+		"console":         {"api/auth", "console/session", "console/signin", "console/traffic", "lists", "store", "origins", "envelope", "envelope/clientaddr"},
+		"console/session": {"api/auth", "github.com/hashicorp/golang-lru/v2"},
+		"console/signin":  {"origins", "github.com/coreos/go-oidc/v3", "golang.org/x/oauth2"},
+		"console/traffic": {},
+
+		"console/gatewaytest": {"cmd/originwarden/config", "cmd/originwarden/logs", "cmd/originwarden/server"},
+
 		"proxy":            {"golang.org/x/net/http/httpguts", "envelope/clientaddr", "origins", "envelope", "proxy/cors", "proxy/downstream", "proxy/fastlane", "proxy/fields", "proxy/hosts", "proxy/http1", "proxy/problem", "proxy/request", "proxy/tunnel", "proxy/upstream"},
 		"proxy/cors":       {"origins", "proxy/fields"},
 		"proxy/downstream": {"envelope/clientaddr", "proxy/http1", "proxy/socket", "golang.org/x/sys"},
@@ -86,6 +93,8 @@ func allowedImports() map[string][]string {
 
 		"cmd/originwarden/atomicfile": {},
 
+		"cmd/originwarden/config/consolesignin": {"origins"},
+
 		"cmd/originwarden/config/filecheck":  {},
 		"cmd/originwarden/config/ownaddress": {},
 		"cmd/originwarden/config/strictyaml": {"go.yaml.in/yaml/v3"},
@@ -94,10 +103,10 @@ func allowedImports() map[string][]string {
 
 		"cmd/originwarden/logs":        {"cmd/originwarden/config", "api", "origins", "proxy", "envelope", "go.uber.org/zap"},
 		"cmd/originwarden/tracing":     {"envelope/clientaddr", "cmd/originwarden/config", "cmd/originwarden/logs", "envelope", "metrics", "proxy", "proxy/request", "go.opentelemetry.io/otel", "go.uber.org/zap"},
-		"cmd/originwarden/config":      {"cmd/originwarden/config/filecheck", "cmd/originwarden/config/ownaddress", "cmd/originwarden/config/strictyaml", "cmd/originwarden/config/tenantids", "cmd/originwarden/config/urls", "cmd/originwarden/config/values", "origins", "go.uber.org/zap"},
+		"cmd/originwarden/config":      {"cmd/originwarden/config/consolesignin", "cmd/originwarden/config/filecheck", "cmd/originwarden/config/ownaddress", "cmd/originwarden/config/strictyaml", "cmd/originwarden/config/tenantids", "cmd/originwarden/config/urls", "cmd/originwarden/config/values", "origins", "go.uber.org/zap"},
 		"cmd/originwarden/credentials": {"cmd/originwarden/config", "cmd/originwarden/logs", "go.uber.org/zap"},
 		"cmd/originwarden/stores":      {"cmd/originwarden/config", "cmd/originwarden/credentials", "store", "store/etcd", "store/sqlite", "go.uber.org/zap"},
-		"cmd/originwarden/server": {"cmd/originwarden/atomicfile", "api", "api/auth", "api/refusals", "envelope", "envelope/escape", "lists", "lists/disk", "metrics", "origins", "proxy", "proxy/downstream", "proxy/fastlane", "proxy/request", "store", "store/etcd", "store/sqlite",
+		"cmd/originwarden/server": {"cmd/originwarden/atomicfile", "api", "api/auth", "api/refusals", "console", "console/signin", "console/traffic", "envelope", "envelope/clientaddr", "envelope/escape", "lists", "lists/disk", "metrics", "origins", "proxy", "proxy/downstream", "proxy/fastlane", "proxy/request", "store", "store/etcd", "store/sqlite",
 			"cmd/originwarden/config", "cmd/originwarden/credentials", "cmd/originwarden/logs", "cmd/originwarden/stores", "cmd/originwarden/tracing",
 			"cmd/originwarden/server/heartbeat", "cmd/originwarden/server/readiness", "cmd/originwarden/server/upstreams", "cmd/originwarden/server/workers",
 			"github.com/coreos/go-systemd/v22", "go.uber.org/zap"},

@@ -107,6 +107,9 @@ func (c *checker) checkTokens() {
 
 func (c *checker) checkOIDC() {
 	o := c.API.OIDC
+	c.Admin.SignIn.Check(o.Issuer != "", func(key, problem string) {
+		c.reportAt("admin.sign_in."+key, "admin.sign_in.%s %s", key, problem)
+	})
 	if o.Issuer == "" {
 		if o.Audience != "" {
 			c.reportAt("api.oidc.audience", "api.oidc has an audience but no issuer")

@@ -1,6 +1,9 @@
 package config
 
-import "originwarden/cmd/originwarden/config/tenantids"
+import (
+	"originwarden/cmd/originwarden/config/consolesignin"
+	"originwarden/cmd/originwarden/config/tenantids"
+)
 
 // Config is the whole configuration, checked and in canonical form. It does not
 // change after Load.
@@ -33,7 +36,9 @@ type Admin struct {
 	// "*" means every host. If the address is not loopback, it also serves IP
 	// addresses, and every host if Hosts is empty. They are in lower case and have no
 	// ports.
-	Hosts []string `yaml:"hosts"`
+	Hosts   []string             `yaml:"hosts"`
+	Console bool                 `yaml:"console"` // serve its pages
+	SignIn  consolesignin.SignIn `yaml:"sign_in"` // to the console, by API.OIDC.Issuer
 }
 
 // Tenant is an HTTP API behind the gateway, or, with an IDsFile, many that differ only

@@ -98,15 +98,17 @@ func (e *Example) configure(dir string, tenant net.Addr) (*config.Config, error)
 func (e *Example) runGateway(stop, stopNow context.Context) error {
 	log := logs.NewNonblocking(e.cfg.Log, e.Stderr)
 	defer log.Close()
-	return server.New(e.cfg, server.Options{
+	var gateway *server.Server
+	gateway = server.New(e.cfg, server.Options{
 		Log:    log,
 		Listen: e.Listen,
 		Ready: func(tenants, admin net.Addr) {
 			e.servePages(stop, portOf(tenants))
-			e.printGuide(tenants, admin)
+			e.printGuide(tenants, admin, gateway.SignInLink(e.token))
 		},
 		StartList: server.StartList{Name: "demo", Origins: pageOrigins(e.listed.Addr())},
-	}).Run(stop, stopNow)
+	})
+	return gateway.Run(stop, stopNow)
 }
 
 func (e *Example) servePages(ctx context.Context, gateway int) {

@@ -14,8 +14,9 @@ import (
 //go:embed guide.txt
 var guideText string
 
-// printGuide ignores errors: the example runs without a reader.
-func (e *Example) printGuide(tenants, admin net.Addr) {
+// printGuide ignores errors: the example runs without a reader. signIn is the path of
+// a link to the console.
+func (e *Example) printGuide(tenants, admin net.Addr, signIn string) {
 	listed, other := pageOrigins(e.listed.Addr()), pageOrigins(e.other.Addr())
 	template.Must(template.New("guide").Parse(guideText)).Execute(e.Stdout, map[string]string{
 		"Gateway": "http://" + server.LocalAddress(tenants),
@@ -23,6 +24,7 @@ func (e *Example) printGuide(tenants, admin net.Addr) {
 		"Listed":  listed[0],
 		"Other":   other[0], "OtherAlias": other[1],
 		"Token":   e.token,
+		"SignIn":  signIn,
 		"Program": e.Program,
 	})
 }

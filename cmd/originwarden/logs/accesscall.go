@@ -37,6 +37,14 @@ func addCall(into zapcore.ObjectEncoder, c *api.Call) {
 	}
 }
 
+// Call returns the fields of a call that did not come through the gateway.
+func Call(c *api.Call) zap.Field {
+	return zap.Inline(zapcore.ObjectMarshalerFunc(func(into zapcore.ObjectEncoder) error {
+		addCall(into, c)
+		return nil
+	}))
+}
+
 // changeLine is a change as a line has it.
 type changeLine api.Diff
 

@@ -10,17 +10,20 @@ import (
 	"strings"
 
 	"originwarden/api"
+	"originwarden/console"
 	"originwarden/envelope"
 	"originwarden/origins"
 	"originwarden/proxy"
 	"originwarden/proxy/request"
 )
 
-// adminMux serves the admin address. It answers GET to everybody who reaches it,
-// and nothing to web pages, which could otherwise get there by DNS rebinding.
+// adminMux serves the admin address. Besides the console, which has a sign-in, it
+// answers GET to everybody who reaches it, and nothing to web pages, which could
+// otherwise get there by DNS rebinding.
 type adminMux struct {
 	answers func(host string) bool
-	routes  map[string]methods // by path
+	console func() *console.Console // nil: there is none
+	routes  map[string]methods      // by path
 }
 
 type methods map[string]http.Handler
@@ -31,6 +34,12 @@ func (s *Server) adminHandler(address net.Addr) http.Handler {
 	level[http.MethodPut] = s.forOperators(s.log.Level.ServePut)
 	return &adminMux{
 		answers: func(host string) bool { return answersHost(local, s.current.Load().cfg.Admin.Hosts, host) },
+		console: func() *console.Console {
+			if !s.current.Load().cfg.Admin.Console {
+				return nil
+			}
+			return s.console
+		},
 		routes: map[string]methods{
 			"/metrics":      get(s.metrics.Handler()),
 			"/healthz":      get(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, map[string]bool{"healthy": true}) })),
@@ -50,10 +59,12 @@ func (a *adminMux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	r = r.WithContext(envelope.WithTraceID(r.Context(), envelope.NewTraceID()))
-	route := a.routes[r.URL.EscapedPath()]
+	route, pages := a.routes[r.URL.EscapedPath()], a.console()
 	switch {
 	case !a.answers(r.Host):
 		refuse(w, r, http.StatusMisdirectedRequest, "HOST_UNKNOWN", "Host unknown", "")
+	case pages != nil && pages.Owns(r.URL.EscapedPath()):
+		pages.ServeHTTP(w, r) // it checks the Origin itself
 	case r.Header["Origin"] != nil:
 		refuse(w, r, http.StatusForbidden, "ORIGIN_REFUSED", "Origin refused", "")
 	case route == nil:

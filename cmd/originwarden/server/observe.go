@@ -24,6 +24,7 @@ func (s *Server) observe(x *proxy.Exchange) {
 	tracing.Observe(x)
 	s.metrics.Observe(x)
 	s.recordRefusal(x)
+	s.countTraffic(x)
 	s.upstreams.Observe(x)
 	s.access.Observe(x)
 }
@@ -35,6 +36,12 @@ func (s *Server) recordRefusal(x *proxy.Exchange) {
 	s.refusals.Record(x.Tenant, refusals.Request{
 		Origin: x.Origin, Reason: x.Decision, Method: x.Method, Path: x.Path, Agent: x.Agent, OwnHost: x.OwnHost, Time: x.Start,
 	})
+}
+
+func (s *Server) countTraffic(x *proxy.Exchange) {
+	if x.Tenant != "" && x.Decision != "" {
+		s.traffic.Add(x.Tenant, x.Verdict == origins.Allowed, x.Start)
+	}
 }
 
 // newMetrics returns the metrics of everything that is open.

@@ -95,6 +95,10 @@ func (s *Server) reconfigure(ctx context.Context) (needRestart []string, err err
 	if err != nil {
 		return nil, err
 	}
+	consoleSettings, err := consoleSettings(cfg)
+	if err != nil {
+		return nil, err
+	}
 	previous := s.current.Load().cfg
 	if err := s.apply(cfg); err != nil {
 		return nil, err
@@ -105,6 +109,7 @@ func (s *Server) reconfigure(ctx context.Context) (needRestart []string, err err
 	s.upstreams.SetTenants(cfg)
 	s.tenantListener.SetLimits(cfg.Limits.ConnectionsPerClient, trustedProxies(cfg))
 	s.api.Reconfigure(apiSettings)
+	s.console.Reconfigure(consoleSettings)
 	for _, f := range []*frontend{s.tenants, s.admin} {
 		if old := f.replaceServer(httpSettingsOf(cfg)); old != nil {
 			s.background.Go(func() { f.retire(ctx, old) })

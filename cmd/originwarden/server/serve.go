@@ -75,6 +75,9 @@ func (s *Server) build(at net.Addr) (err error) {
 		return err
 	}
 	if s.api, err = s.newAPI(); err == nil {
+		s.console, err = s.newConsole()
+	}
+	if err == nil {
 		err = s.apply(s.started)
 	}
 	if err != nil {

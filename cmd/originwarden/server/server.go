@@ -22,6 +22,8 @@ import (
 	"originwarden/cmd/originwarden/server/workers"
 	"originwarden/cmd/originwarden/stores"
 	"originwarden/cmd/originwarden/tracing"
+	"originwarden/console"
+	"originwarden/console/traffic"
 	"originwarden/lists"
 	"originwarden/lists/disk"
 	"originwarden/metrics"
@@ -62,6 +64,7 @@ type Server struct {
 	lists      *lists.Cache
 	disk       *disk.Disk // nil: lists are not kept on disk
 	refusals   *refusals.Inventory
+	traffic    *traffic.Counts
 	adminToken []auth.Token // from its file; nil until it is needed
 	readiness  readiness.State
 	upstreams  upstreams.Tracker
@@ -70,6 +73,7 @@ type Server struct {
 	gateway        *proxy.Gateway
 	handlers       *workers.Handler // of the gateway
 	api            *api.API
+	console        *console.Console
 	metrics        *metrics.Metrics
 	access         *logs.AccessLog
 	tracer         *tracing.Tracer // nil: spans are not exported
@@ -84,7 +88,7 @@ type Server struct {
 
 // New returns a Server that has not been started.
 func New(cfg *config.Config, options Options) *Server {
-	s := &Server{options: options, log: options.Log, started: cfg, reloads: make(chan chan<- reloadResult)}
+	s := &Server{options: options, log: options.Log, started: cfg, traffic: traffic.New(), reloads: make(chan chan<- reloadResult)}
 	s.current.Store(&settings{cfg: cfg, tenants: cfg.TenantIDs()})
 	return s
 }

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"net/netip"
 	"time"
 
@@ -89,11 +88,7 @@ func (s *Server) newAPI() (*api.API, error) {
 		Lists:    s.lists,
 		Refusals: s.refusals,
 		Log:      s.logAPIFailure,
-		Observe: func(ctx context.Context, o api.Outcome) {
-			proxy.Attach(ctx, &o)
-			s.metrics.ObserveAPI(o)
-			s.logRefusedToken(o)
-		},
+		Observe:  s.observeAPI,
 	}), nil
 }
 

@@ -1,0 +1,154 @@
+package console
+
+import (
+	"context"
+	"html/template"
+	"net/http"
+	"strings"
+	"sync/atomic"
+
+	"originwarden/api/auth"
+	"originwarden/console/session"
+	"originwarden/console/signin"
+	"originwarden/console/traffic"
+	"originwarden/envelope/clientaddr"
+	"originwarden/origins"
+	"originwarden/store"
+)
+
+// Config configures a Console. Fields without a remark are required. Its functions
+// are called concurrently.
+type Config struct {
+	Settings
+	Auth *auth.Authenticator
+	// Tenants returns the ids of all tenants, and Tenant the one with an id.
+	Tenants func() []string
+	Tenant  func(id string) (Tenant, bool)
+	// API returns the API of a tenant. It gets requests that have a caller of
+	// auth.WithCaller.
+	API   func(tenant string) http.Handler
+	Lists Lists
+	Store store.Store
+	// Traffic are the requests of the last hour.
+	Traffic *traffic.Counts
+	// Health returns what is wrong with the gateway, in plain English, for pages of
+	// all tenants.
+	Health func() []string
+	// Log receives errors whose cause a page does not tell, with the context of the
+	// request, whose trace id the page has. It may be nil.
+	Log func(context.Context, error)
+	// SignedIn is called after each sign-in. It may be nil.
+	SignedIn func(ctx context.Context, caller auth.Caller, client string)
+	// Version is that of the gateway. It may be empty.
+	Version string
+}
+
+// Settings are the part of Config that can change while the Console is in use.
+type Settings struct {
+	// TrustedProxies are the peers whose X-Forwarded-For and -Proto count.
+	TrustedProxies clientaddr.Proxies
+	// SignIn is the sign-in by an issuer. Its zero value offers none.
+	SignIn signin.Settings
+}
+
+// Lists are the lists in force.
+type Lists interface {
+	List(ctx context.Context, tenant string) (*origins.List, error)
+}
+
+// Tenant is a tenant as it is configured.
+type Tenant struct {
+	ID       string
+	Mode     Mode
+	Hosts    []string // empty: every host
+	Upstream string
+	Patterns origins.Patterns
+}
+
+// Mode is what the gateway does with refused requests of a tenant.
+type Mode string
+
+// The modes.
+const (
+	Enforce Mode = "enforce"
+	Headers Mode = "headers"
+	Report  Mode = "report"
+)
+
+// Console serves the pages. It may be used concurrently.
+type Console struct {
+	Config
+	settings   atomic.Pointer[Settings]
+	sessions   *session.Sessions
+	issuer     *signin.Issuer
+	links      oneTimeLinks
+	protection *http.CrossOriginProtection
+	pages      map[string]*template.Template
+	static     staticFiles
+	mux        *http.ServeMux
+	owned      map[string]bool // first segments of paths
+	// forms and strangersForms have an element for each form that is read.
+	forms, strangersForms chan struct{}
+}
+
+// New returns a Console.
+func New(c Config) *Console {
+	made := &Console{
+		Config: c, sessions: session.New(), issuer: signin.New(), protection: http.NewCrossOriginProtection(),
+		static: readStaticFiles(), mux: http.NewServeMux(), owned: map[string]bool{}, forms: make(chan struct{}, maxForms), strangersForms: make(chan struct{}, maxForms),
+	}
+	made.settings.Store(&c.Settings)
+	made.pages = parsePages(made.static)
+	for _, r := range made.routes() {
+		made.addRoute(r)
+	}
+	return made
+}
+
+// Reconfigure replaces the settings. Requests under way keep the old ones.
+func (c *Console) Reconfigure(s Settings) { c.settings.Store(&s) }
+
+// Owns reports whether the console serves a raw path.
+func (c *Console) Owns(rawPath string) bool {
+	first, _, _ := strings.Cut(strings.TrimPrefix(rawPath, "/"), "/")
+	return rawPath == "/" || first != "" && c.owned[first]
+}
+
+// ServeHTTP implements http.Handler, for the paths that the console owns. The caller
+// has checked the request's Host.
+func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	setHeaders(w.Header())
+	if !c.isSameOrigin(r) {
+		c.newRequest(w, r).fail(http.StatusForbidden, "Refused", "A page of another origin has sent this request. Nothing was changed.")
+		return
+	}
+	c.mux.ServeHTTP(w, r)
+}
+
+// setHeaders sets the headers of every response. With the referrer policy
+// no-referrer, browsers would send "Origin: null" with the console's own forms.
+func setHeaders(h http.Header) {
+	h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "+
+		"form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
+	h.Set("Referrer-Policy", "same-origin")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+	h.Set("Cache-Control", "no-store")
+}
+
+// isSameOrigin reports whether no page of another origin has sent the request. Links
+// of other sites are permitted: they change nothing, and the session's cookie is not
+// sent with them.
+func (c *Console) isSameOrigin(r *http.Request) bool {
+	lines := r.Header.Values("Origin")
+	if len(lines) > 1 {
+		return false
+	}
+	checked := *r
+	if len(lines) == 1 {
+		checked.Method = http.MethodPost // the protection permits every GET
+	}
+	return c.protection.Check(&checked) == nil
+}

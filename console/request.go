@@ -1,0 +1,141 @@
+package console
+
+import (
+	"bytes"
+	"errors"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"originwarden/api/auth"
+	"originwarden/envelope"
+	"originwarden/envelope/clientaddr"
+)
+
+// request is one request to the console. After a sign-in it has the caller, and on a
+// path with a tenant that tenant.
+type request struct {
+	*Console
+	*http.Request
+	w       http.ResponseWriter
+	current *Settings
+	caller  auth.Caller
+	session string  // its name, or ""
+	tenant  *Tenant // nil: the page is not that of a tenant
+}
+
+func (c *Console) newRequest(w http.ResponseWriter, r *http.Request) *request {
+	if envelope.TraceID(r.Context()) == "" {
+		r = r.WithContext(envelope.WithTraceID(r.Context(), envelope.NewTraceID()))
+	}
+	return &request{Console: c, Request: r, w: w, current: c.settings.Load()}
+}
+
+const (
+	// maxForm is the maximum length of a form in bytes: an integration of 1,000 long
+	// origins as it was and as it is to be, kept for after a sign-in.
+	maxForm = 2 << 20
+	// maxForms is how many forms are read at once, of those who have signed in, and
+	// of strangers.
+	maxForms = 16
+	// maxFormTime is how long a client may take to send a form.
+	maxFormTime = 30 * time.Second
+)
+
+// readForm reads the form of a POST. If it reports false, it has responded.
+func (r *request) readForm() bool {
+	if r.Method != http.MethodPost {
+		return true
+	}
+	reading := r.strangersForms
+	if r.session != "" {
+		reading = r.forms
+	}
+	select {
+	case reading <- struct{}{}:
+		defer func() { <-reading }()
+	case <-r.Context().Done():
+		return false
+	}
+	connection := http.NewResponseController(r.w)
+	connection.SetReadDeadline(time.Now().Add(maxFormTime))
+	defer connection.SetReadDeadline(time.Time{})
+	r.Body = http.MaxBytesReader(r.w, r.Body, maxForm)
+	err := r.ParseForm()
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+		r.fail(http.StatusRequestEntityTooLarge, "Too large", "The form is larger than 2 MiB. Nothing was changed.")
+		return false
+	}
+	if err != nil {
+		r.fail(http.StatusBadRequest, "Not understood", "The form could not be read. Nothing was changed.")
+		return false
+	}
+	return true
+}
+
+// clientAddress returns the address of the client, also behind trusted proxies.
+func (r *request) clientAddress() netip.Addr {
+	peer := clientaddr.Parse(r.RemoteAddr)
+	return r.current.TrustedProxies.Client(peer, r.Header.Values("X-Forwarded-For"))
+}
+
+// isSecure reports whether the client uses https.
+func (r *request) isSecure() bool {
+	if r.TLS != nil {
+		return true
+	}
+	if !r.current.TrustedProxies.Contains(clientaddr.Parse(r.RemoteAddr)) {
+		return false
+	}
+	forwarded := strings.Join(r.Header.Values("X-Forwarded-Proto"), ",")
+	rightmost := strings.TrimSpace(forwarded[strings.LastIndexByte(forwarded, ',')+1:])
+	return strings.EqualFold(rightmost, "https")
+}
+
+// page is what the layout shows. Data is that of the page itself.
+type page struct {
+	Title   string
+	Section string // the path of the one that is shown
+	Data    any
+
+	Notice   string // that something was done
+	Problems []string
+	Subject  string // "": nobody has signed in
+	CanWrite bool
+	Tenant   *Tenant
+	Several  bool // the caller sees several tenants
+	Sections []section
+	Version  string
+}
+
+// show sends a page, by the name of its template.
+func (r *request) show(status int, name string, p page) error {
+	p.Version, p.Tenant = r.Version, r.tenant
+	if r.session != "" {
+		p.Subject, p.CanWrite = r.caller.Subject(), canWrite(r.caller)
+		p.Problems = r.Health()
+		p.Several = r.caller.Tenant() == "*" && len(r.Tenants()) > 1
+		p.Sections = r.visibleSections()
+	}
+	return r.execute(status, name, "layout", p)
+}
+
+// execute sends what a template of a page makes of data.
+func (r *request) execute(status int, name, part string, data any) error {
+	var body bytes.Buffer
+	if err := r.pages[name].ExecuteTemplate(&body, part, data); err != nil {
+		return err
+	}
+	r.w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	r.w.WriteHeader(status)
+	r.w.Write(body.Bytes())
+	return nil
+}
+
+// redirect sends the browser to a path of the console, with GET.
+func (r *request) redirect(path string) error {
+	r.w.Header().Set("Location", path)
+	r.w.WriteHeader(http.StatusSeeOther)
+	return nil
+}
