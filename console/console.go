@@ -81,7 +81,7 @@ type Console struct {
 	settings   atomic.Pointer[Settings]
 	sessions   *session.Sessions
 	issuer     *signin.Issuer
-	links      oneTimeLinks
+	links      session.Links
 	protection *http.CrossOriginProtection
 	pages      map[string]*template.Template
 	static     staticFiles

@@ -24,7 +24,10 @@ func (r *request) failWith(err error) {
 		return
 	}
 	if refused, ok := errors.AsType[*apiError](err); ok {
-		r.fail(refused.status, refused.errs[0].Title, refused.text())
+		for _, line := range refused.Header.Values("Retry-After") {
+			r.w.Header().Set("Retry-After", line)
+		}
+		r.fail(refused.Status, refused.Errors[0].Title, refused.Text())
 		return
 	}
 	if errors.Is(err, errNotFound) || errors.Is(err, store.ErrNotFound) {

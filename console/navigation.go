@@ -1,5 +1,7 @@
 package console
 
+import "slices"
+
 // section is a page of a tenant that the navigation shows.
 type section struct {
 	// Path is appended to that of the tenant. It begins with a slash, or is "".
@@ -28,6 +30,10 @@ func (r *request) visibleSections() (visible []section) {
 		}
 	}
 	return visible
+}
+
+func (r *request) hasSection(path string) bool {
+	return slices.ContainsFunc(r.visibleSections(), func(s section) bool { return s.Path == path })
 }
 
 // tenantPath returns the path of a page of the request's tenant. Ids of tenants need

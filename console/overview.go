@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"originwarden/console/traffic"
 	"originwarden/lists"
 )
 
@@ -131,7 +132,7 @@ func (r *request) listSize(ctx context.Context, tenant string) (size listSize) {
 // overview is the data of the overview of one tenant.
 type overview struct {
 	List      listSize
-	Chart     chart
+	Chart     traffic.Chart
 	Attention []attention
 }
 
@@ -144,7 +145,7 @@ func (r *request) showOverview() error {
 	ctx, cancel := context.WithTimeout(r.Context(), listsTimeout)
 	defer cancel()
 	hour := r.Traffic.Hour(r.tenant.ID, time.Now())
-	data := overview{List: r.listSize(ctx, r.tenant.ID), Chart: newChart(&hour)}
+	data := overview{List: r.listSize(ctx, r.tenant.ID), Chart: hour.Chart()}
 	data.Attention = r.attention(data)
 	return r.show(http.StatusOK, "overview.html", page{Title: "Overview", Data: data})
 }
@@ -154,10 +155,11 @@ func (r *request) attention(o overview) (all []attention) {
 		all = append(all, attention{Text: o.List.Problem})
 	}
 	if near := r.countNearMisses(); near > 0 {
-		all = append(all, attention{
-			Text: "Refused origins that almost match an entry: " + strconv.Itoa(near) + ". One of them may be a mistake in the list.",
-			Link: r.tenantPath("/refused"), LinkText: "Look at refused origins",
-		})
+		a := attention{Text: "Refused origins that almost match an entry: " + strconv.Itoa(near) + ". One of them may be a mistake in the list."}
+		if r.hasSection("/refused") {
+			a.Link, a.LinkText = r.tenantPath("/refused"), "Look at refused origins"
+		}
+		all = append(all, a)
 	}
 	return all
 }

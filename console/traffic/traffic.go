@@ -34,8 +34,8 @@ type tenant struct {
 // count is a number of requests, and the minute that it is of.
 type count struct{ atomic.Uint64 }
 
-// countBits is for the number; the bits above it are for the minute.
-const countBits = 40
+// countBits is for the number; the 28 bits above it are for the minute since 1970.
+const countBits = 36
 
 // New returns Counts that are all zero.
 func New() *Counts { return &Counts{seed: maphash.MakeSeed()} }
