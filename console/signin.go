@@ -54,7 +54,7 @@ func (r *request) askToSignIn() {
 func (r *request) safePath(to string) string {
 	u, err := url.Parse(to)
 	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || strings.HasPrefix(to, "//") || strings.Contains(to, `\`) ||
-		!r.Owns(u.EscapedPath()) || strings.HasPrefix(to, "/sign-") {
+		strings.Contains(u.Path, "/.") || !r.Owns(u.EscapedPath()) || strings.HasPrefix(to, "/sign-") {
 		return "/"
 	}
 	return to

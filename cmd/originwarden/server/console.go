@@ -144,6 +144,6 @@ func (s *Server) observeAPI(ctx context.Context, o api.Outcome) {
 }
 
 func (s *Server) logSignIn(ctx context.Context, caller auth.Caller, client string) {
-	s.log.Info("a user signed in to the console", zap.String("subject", logs.Escape(caller.Subject(), logs.MaxName)),
+	s.log.Info("a user signed in to the console", zap.String("issuer", caller.Issuer()), zap.String("subject", logs.Escape(caller.Subject(), logs.MaxName)),
 		zap.String("client", client), zap.String("trace_id", envelope.TraceID(ctx)))
 }
