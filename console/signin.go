@@ -22,6 +22,9 @@ type signInForm struct {
 	Problem   string
 	Kept      *keptForm // a form that arrived without a session, or nil
 	SignedOut bool
+	// ReadableByOthers says that the token would be sent without encryption over a
+	// network.
+	ReadableByOthers bool
 }
 
 func (r *request) showSignIn() error {
@@ -29,6 +32,7 @@ func (r *request) showSignIn() error {
 }
 
 func (r *request) sendSignIn(status int, f signInForm) error {
+	f.ReadableByOthers = !r.isSecure() && !r.clientAddress().IsLoopback()
 	if r.current.SignIn.ClientID != "" {
 		f.ByIssuer = "/sign-in/issuer?to=" + url.QueryEscape(f.To)
 	}

@@ -31,7 +31,7 @@ func newDemo(env Environment) *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&e.Tenants, "listen", "127.0.0.1:8080", "where the gateway listens")
-	flags.StringVar(&e.Admin, "admin-listen", "127.0.0.1:9090", "where operators get /metrics, /healthz and /readyz")
+	flags.StringVar(&e.Admin, "admin-listen", "127.0.0.1:9090", "where administrators get the console, and operators /metrics, /healthz and /readyz")
 	flags.StringVar(&e.ListedPage, "listed-page", "127.0.0.1:8081", "the address of the page whose origin is listed")
 	flags.StringVar(&e.OtherPage, "other-page", "127.0.0.1:8082", "the address of the page whose origin is not listed")
 	return cmd

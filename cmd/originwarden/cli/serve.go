@@ -49,7 +49,7 @@ func newServe(env Environment) *cobra.Command {
 	flags.StringVar(&s.file, "config", "", "the configuration file (default: what ORIGINWARDEN_CONFIG names)")
 	flags.BoolVar(&s.check, "check", false, "check the configuration and start nothing")
 	flags.String("listen", "", "where tenants' traffic arrives, as host:port")
-	flags.String("admin-listen", "", "where operators get /metrics, /healthz and /readyz, as host:port")
+	flags.String("admin-listen", "", "where administrators get the console, and operators /metrics, /healthz and /readyz, as host:port")
 	flags.String("upstream", "", "the URL of the only tenant")
 	flags.StringArrayVar(&s.origins, "origin", nil, "an origin to list for the only tenant at the start, such as http://localhost:5173; may be repeated or comma-separated")
 	flags.String("store", "", "where lists are kept, as sqlite:FILE or etcd://HOST:PORT,HOST:PORT/PREFIX")
@@ -142,7 +142,7 @@ func (s *serveCommand) serve(cfg *config.Config, sockets passedSockets) error {
 func (s *serveCommand) printReady(cfg *config.Config, tenants, admin net.Addr) {
 	fmt.Fprintf(s.env.Stdout, "originwarden ready listen=%s admin=%s\n", tenants, admin)
 	if s.env.StderrIsTerminal && s.file == "" {
-		newStartGuide(s.env.Program, cfg, tenants, len(s.origins) > 0).print(s.env.Stderr)
+		newStartGuide(s.env.Program, cfg, tenants, admin, len(s.origins) > 0).print(s.env.Stderr)
 	}
 }
 

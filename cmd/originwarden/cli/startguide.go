@@ -20,6 +20,7 @@ type startGuide struct {
 	Program           string // quoted for a shell
 	Upstream, Gateway string // URLs
 	Access            string // the flags for the server and the token
+	Console           string // the URL of the console, or ""
 	Listed            bool   // --origin has origins
 	Directory         string // of the lists and the token
 	Token             string // the file
@@ -30,23 +31,28 @@ const startGuideText = `
   {{.Program}} web-integration create --name "my page" --validOrigins {{if .Listed}}https://more.example{{else}}http://localhost:5173{{end}} {{.Access}}
 See which origins were refused:
   {{.Program}} refused {{.Access}}
-The lists are in {{.Directory}}, and an administrator's token in {{.Token}}.
+{{with .Console}}Or open {{.}} and sign in with the token.
+{{end}}The lists are in {{.Directory}}, and an administrator's token in {{.Token}}.
 {{if not .Listed}}To list an origin at the start: --origin http://localhost:5173. {{end}}Ctrl-C stops.
 
 `
 
-func newStartGuide(program string, cfg *config.Config, tenants net.Addr, listed bool) startGuide {
+func newStartGuide(program string, cfg *config.Config, tenants, admin net.Addr, listed bool) startGuide {
 	directory := filepath.Dir(cfg.Store.URL.Path)
 	if absolute, err := filepath.Abs(directory); err == nil {
 		directory = absolute
 	}
 	token := filepath.Join(directory, server.AdminTokenName)
-	gateway := "http://" + server.LocalAddress(tenants)
+	gateway, console := "http://"+server.LocalAddress(tenants), ""
+	if cfg.Admin.Console {
+		console = "http://" + server.LocalAddress(admin)
+	}
 	return startGuide{
 		Program:   program,
 		Upstream:  cfg.Tenants[0].Upstream.String(),
 		Gateway:   gateway,
 		Access:    "--server " + gateway + " --token-file " + quoteForShell(token),
+		Console:   console,
 		Listed:    listed,
 		Directory: escape.Text(directory),
 		Token:     escape.Text(token),

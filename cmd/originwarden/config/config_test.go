@@ -13,6 +13,7 @@ import (
 
 	"originwarden/api"
 	"originwarden/cmd/originwarden/config"
+	"originwarden/cmd/originwarden/config/consolesignin"
 	"originwarden/origins"
 )
 
@@ -42,7 +43,7 @@ func TestParse_ReadsEveryKey(t *testing.T) {
 listen: :8443
 fast_lane: false
 trusted_proxies: [10.0.0.0/8, "2001:db8::/32"]
-admin: {listen: "[::1]:9091"}
+admin: {listen: "[::1]:9091", console: false, sign_in: {client_id: c, redirect_url: "https://console.example/sign-in/callback"}}
 tenants:
   - id: acme
     hosts: [ACME.example.com, bücher.example., "[::1]"]
@@ -75,7 +76,7 @@ tracing: {otlp: 'https://collector:4318/', sample: 0.25}
 `)
 	hash, yes, none := config.Hash{31: 0x12}, true, config.Duration(0)
 	want := &config.Config{
-		Listen: ":8443", Admin: config.Admin{Listen: "[::1]:9091"},
+		Listen: ":8443", Admin: config.Admin{Listen: "[::1]:9091", SignIn: consolesignin.SignIn{ClientID: "c", RedirectURL: "https://console.example/sign-in/callback"}},
 		TrustedProxies: cfg.TrustedProxies,
 		Defaults:       config.Default().Defaults,
 		Tenants: []config.Tenant{{
