@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"originwarden/api/auth"
+	"originwarden/console/assets"
 	"originwarden/console/session"
 	"originwarden/console/signin"
 	"originwarden/console/traffic"
@@ -84,7 +85,7 @@ type Console struct {
 	links      session.Links
 	protection *http.CrossOriginProtection
 	pages      map[string]*template.Template
-	static     staticFiles
+	static     assets.Static
 	mux        *http.ServeMux
 	owned      map[string]bool // first segments of paths
 	// forms and strangersForms have an element for each form that is read.
@@ -95,10 +96,10 @@ type Console struct {
 func New(c Config) *Console {
 	made := &Console{
 		Config: c, sessions: session.New(), issuer: signin.New(), protection: http.NewCrossOriginProtection(),
-		static: readStaticFiles(), mux: http.NewServeMux(), owned: map[string]bool{}, forms: make(chan struct{}, maxForms), strangersForms: make(chan struct{}, maxForms),
+		mux: http.NewServeMux(), owned: map[string]bool{}, forms: make(chan struct{}, maxForms), strangersForms: make(chan struct{}, maxForms),
 	}
 	made.settings.Store(&c.Settings)
-	made.pages = parsePages(made.static)
+	made.static, made.pages = readFiles()
 	for _, r := range made.routes() {
 		made.addRoute(r)
 	}

@@ -2,9 +2,6 @@ package console
 
 import (
 	"context"
-	"crypto/subtle"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -12,6 +9,7 @@ import (
 	"strings"
 
 	"originwarden/api/auth"
+	"originwarden/console/keptform"
 	"originwarden/console/signin"
 )
 
@@ -20,7 +18,7 @@ type signInForm struct {
 	To        string // the path to go to afterwards
 	ByIssuer  string // the link for that; "": it is not offered
 	Problem   string
-	Kept      *keptForm // a form that arrived without a session, or nil
+	Kept      *keptform.Form // a form that arrived without a session, or nil
 	SignedOut bool
 	// ReadableByOthers says that the token would be sent without encryption over a
 	// network.
@@ -55,14 +53,7 @@ func (r *request) askToSignIn() {
 
 // safePath returns a path of the console, or "/" for anything else that a client may
 // have put in its place.
-func (r *request) safePath(to string) string {
-	u, err := url.Parse(to)
-	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || strings.HasPrefix(to, "//") || strings.Contains(to, `\`) ||
-		strings.Contains(u.Path, "/.") || !r.Owns(u.EscapedPath()) || strings.HasPrefix(to, "/sign-") {
-		return "/"
-	}
-	return to
-}
+func (r *request) safePath(to string) string { return signin.SafePath(to, r.Owns) }
 
 // moveOn sends a page that goes on to a path by itself.
 func (r *request) moveOn(to string) error {
@@ -71,7 +62,8 @@ func (r *request) moveOn(to string) error {
 
 // signIn signs in by a token.
 func (r *request) signIn() error {
-	f := signInForm{To: r.safePath(r.PostForm.Get("to")), Kept: readKept(r.PostForm)}
+	to := r.safePath(r.PostForm.Get("to"))
+	f := signInForm{To: to, Kept: keptform.Parse(to, r.PostForm.Get("kept"))}
 	identity, caller, err := r.Auth.Identify(r.withToken(r.PostForm.Get("token")))
 	if err != nil {
 		refused, _ := auth.ResponseTo(err) // every error of auth has one
@@ -83,7 +75,7 @@ func (r *request) signIn() error {
 	}
 	r.beginSession(identity, caller)
 	if f.Kept != nil {
-		return r.showKept(*f.Kept)
+		return r.showKept(f.Kept)
 	}
 	return r.redirect(f.To)
 }
@@ -139,17 +131,17 @@ func (r *request) signInByIssuer() error {
 	if err != nil {
 		return r.issuerFailed(err, attempt.To)
 	}
-	text, _ := json.Marshal(attempt) // strings cannot fail
-	r.setCookie(stateCookie, base64.RawURLEncoding.EncodeToString(text), http.SameSiteLaxMode)
+	r.setCookie(stateCookie, attempt.Encode(), http.SameSiteLaxMode)
 	return r.redirect(to)
 }
 
 // signInCallback signs in the browser that comes back from the issuer.
 func (r *request) signInCallback() error {
-	attempt, ok := r.signInAttempt()
+	begun, _ := r.cookie(stateCookie)
 	r.setCookie(stateCookie, "", http.SameSiteLaxMode)
 	query := r.URL.Query()
-	if !ok || subtle.ConstantTimeCompare([]byte(query.Get("state")), []byte(attempt.State)) != 1 {
+	attempt, ok := signin.DecodeAttempt(begun, query.Get("state"))
+	if !ok {
 		return r.sendSignIn(http.StatusBadRequest, signInForm{To: "/", Problem: "This is not the answer to a sign-in of this browser, or that was too long ago. Try again."})
 	}
 	to := r.safePath(attempt.To)
@@ -172,23 +164,13 @@ func (r *request) signInCallback() error {
 	return r.moveOn(to) // the new cookie is not sent with a redirect of the issuer's
 }
 
-func (r *request) signInAttempt() (a signin.Attempt, ok bool) {
-	value, ok := r.cookie(stateCookie)
-	text, err := base64.RawURLEncoding.DecodeString(value)
-	ok = ok && err == nil && json.Unmarshal(text, &a) == nil && a.State != "" && a.Nonce != "" && a.Verifier != ""
-	return a, ok
-}
-
 // redeem exchanges the code of the query, and returns whom the issuer has signed in.
 func (r *request) redeem(ctx context.Context, a signin.Attempt, query url.Values) (auth.Identity, error) {
 	settings := r.current.SignIn
 	if settings.ClientID == "" {
 		return auth.Identity{}, auth.ErrTokenMissing
 	}
-	if by := query.Get("iss"); by != "" && by != settings.Issuer { // RFC 9207
-		return auth.Identity{}, &auth.InvalidTokenError{Err: errors.New("the answer is that of another issuer")}
-	}
-	token, err := r.issuer.Redeem(ctx, settings, a, query.Get("code"))
+	token, err := r.issuer.Redeem(ctx, settings, a, query)
 	if err != nil {
 		return auth.Identity{}, err
 	}

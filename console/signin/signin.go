@@ -5,10 +5,10 @@ package signin
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"sync"
 	"time"
 
@@ -26,21 +26,6 @@ type Settings struct {
 	Secret string
 	// RedirectURL is where the issuer sends the browser back to.
 	RedirectURL string
-}
-
-// Attempt is one attempt to sign in. Its values are secrets of the browser that makes
-// it.
-type Attempt struct {
-	State    string `json:"state"`
-	Nonce    string `json:"nonce"`
-	Verifier string `json:"verifier"`
-	// To is the path to go to afterwards.
-	To string `json:"to"`
-}
-
-// NewAttempt returns an Attempt with random values.
-func NewAttempt(to string) Attempt {
-	return Attempt{rand.Text(), rand.Text(), oauth2.GenerateVerifier(), to}
 }
 
 const (
@@ -82,15 +67,19 @@ func (i *Issuer) AuthorizationURL(ctx context.Context, s Settings, a Attempt) (s
 	return s.client(endpoint).AuthCodeURL(a.State, oidc.Nonce(a.Nonce), oauth2.S256ChallengeOption(a.Verifier)), nil
 }
 
-// Redeem exchanges the code that the browser came back with for the ID token.
-func (i *Issuer) Redeem(ctx context.Context, s Settings, a Attempt, code string) (idToken string, err error) {
+// Redeem exchanges the code that the browser came back with, in the query, for the ID
+// token.
+func (i *Issuer) Redeem(ctx context.Context, s Settings, a Attempt, query url.Values) (idToken string, err error) {
+	if by := query.Get("iss"); by != "" && by != s.Issuer { // RFC 9207
+		return "", errors.New("the answer is that of another issuer")
+	}
 	endpoint, err := i.endpoint(ctx, s.Issuer)
 	if err != nil {
 		return "", err
 	}
 	ctx, cancel := context.WithTimeout(oidc.ClientContext(ctx, i.client), timeout)
 	defer cancel()
-	tokens, err := s.client(endpoint).Exchange(ctx, code, oauth2.VerifierOption(a.Verifier))
+	tokens, err := s.client(endpoint).Exchange(ctx, query.Get("code"), oauth2.VerifierOption(a.Verifier))
 	if err != nil {
 		return "", fmt.Errorf("exchanging the code: %w", trimResponse(err))
 	}
