@@ -97,7 +97,7 @@ func TestDecide_CasesAtEverySize(t *testing.T) {
 			if !ok {
 				t.Fatalf("unknown verdict %q", c.verdict)
 			}
-			got := (&origins.Policy{}).Decide(&origins.Request{Method: "GET", Origin: []string{c.value}}, list)
+			got := decide(t, &origins.Policy{}, &origins.Request{Method: "GET", Origin: []string{c.value}}, list)
 			if got != want {
 				t.Errorf("%d origins, %q: %v, want %v (%s)", size, c.value, got, want, c.why)
 			}

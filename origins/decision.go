@@ -100,6 +100,9 @@ func (i *IntegrationID) Add(id string) {
 	i.id, i.present = id, true
 }
 
+// ID returns the ID, the last one if there are several, and whether there is one.
+func (i IntegrationID) ID() (id string, named bool) { return i.id, i.present }
+
 // Decide decides about r by the tenant's list. A nil list is an unavailable one.
 // The order is: Screen, the list's availability, the web integration, the list,
 // and a preflight's method and headers.

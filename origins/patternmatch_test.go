@@ -84,7 +84,7 @@ func TestDecide_PatternCasesAtEverySize(t *testing.T) {
 				t.Fatalf("unknown verdict %q", c.verdict)
 			}
 			request := origins.Request{Method: "GET", Origin: []string{c.value}}
-			if got := policy.Decide(&request, list); got != want {
+			if got := decide(t, &policy, &request, list); got != want {
 				t.Errorf("%d origins, %q: %v, want %v (%s)", size, c.value, got, want, c.why)
 			}
 			if want != origins.Listed {
@@ -137,7 +137,7 @@ func TestDecide_PermitsConfiguredPatterns(t *testing.T) {
 			request.Integration.Add(row.integration)
 		}
 		got, pattern := policy.DecideByList(&request, list)
-		if got != row.want || pattern != row.pattern || policy.Decide(&request, list) != row.want {
+		if got != row.want || pattern != row.pattern || decide(t, &policy, &request, list) != row.want {
 			t.Errorf("%s: %v by %q, want %v by %q", row.rule, got, pattern, row.want, row.pattern)
 		}
 	}

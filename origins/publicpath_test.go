@@ -47,7 +47,7 @@ func TestPolicy_PublicPaths(t *testing.T) {
 		{"overlong dots", readFrom("/assets/\xc0\xae\xc0\xae/admin", unlistedOrigin), origins.ListUnavailable},
 		{"other path, null", readFrom("/assets", "null"), origins.OriginOpaque},
 	} {
-		if got := policy.Decide(&row.request, nil); got != row.want {
+		if got := decide(t, &policy, &row.request, nil); got != row.want {
 			t.Errorf("%s: got %v, want %v", row.rule, got, row.want)
 		}
 	}

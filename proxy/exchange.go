@@ -106,6 +106,12 @@ type exchange struct {
 
 // begin starts the exchange of the request in x, which has nothing else.
 func (x *exchange) begin(g *Gateway) {
+	x.read(g)
+	x.setTrace()
+}
+
+// read is begin without a trace.
+func (x *exchange) read(g *Gateway) {
 	x.Start, x.Verdict, x.Cut = time.Now(), origins.Refused, true
 	x.gateway, x.changes = g, g.tunnels.Changes()
 	settings := g.settings.Load()
@@ -115,7 +121,6 @@ func (x *exchange) begin(g *Gateway) {
 	if len(x.origin) == 1 {
 		x.Origin = x.origin[0]
 	}
-	x.setTrace()
 }
 
 // applyDecision records the decision and chooses the CORS headers.

@@ -19,6 +19,7 @@ import (
 func allowedImports() map[string][]string {
 	return map[string][]string{
 		"origins":             {"golang.org/x/net/idna", "golang.org/x/net/publicsuffix"},
+		"origins/explain":     {"origins"},
 		"envelope":            {},
 		"envelope/escape":     {},
 		"envelope/clientaddr": {},
@@ -48,7 +49,7 @@ func allowedImports() map[string][]string {
 
 		"console/gatewaytest": {"cmd/originwarden/config", "cmd/originwarden/logs", "cmd/originwarden/server"},
 
-		"proxy":            {"golang.org/x/net/http/httpguts", "envelope/clientaddr", "origins", "envelope", "proxy/cors", "proxy/downstream", "proxy/fastlane", "proxy/fields", "proxy/hosts", "proxy/http1", "proxy/problem", "proxy/request", "proxy/tunnel", "proxy/upstream"},
+		"proxy":            {"golang.org/x/net/http/httpguts", "envelope/clientaddr", "origins", "origins/explain", "envelope", "proxy/cors", "proxy/downstream", "proxy/fastlane", "proxy/fields", "proxy/hosts", "proxy/http1", "proxy/problem", "proxy/request", "proxy/tunnel", "proxy/upstream"},
 		"proxy/cors":       {"origins", "proxy/fields"},
 		"proxy/downstream": {"envelope/clientaddr", "proxy/http1", "proxy/socket", "golang.org/x/sys"},
 		"proxy/fastlane":   {"envelope/clientaddr", "proxy/downstream", "proxy/http1", "proxy/socket"},
