@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"originwarden/api/auth"
+	"originwarden/console/ask"
 	"originwarden/console/assets"
 	"originwarden/console/session"
 	"originwarden/console/signin"
@@ -30,6 +31,8 @@ type Config struct {
 	API   func(tenant string) http.Handler
 	Lists Lists
 	Store store.Store
+	// Ask answers what the gateway would do with a request to a tenant.
+	Ask func(ctx context.Context, tenant string, q ask.Question) ask.Answer
 	// Traffic are the requests of the last hour.
 	Traffic *traffic.Counts
 	// Health returns what is wrong with the gateway, in plain English, for pages of

@@ -17,6 +17,9 @@ func sections() []section {
 	return []section{
 		{Path: "", Title: "Overview"},
 		{Path: "/web-integrations", Title: "Web integrations"},
+		{Path: "/refused", Title: "Refused", shown: mayWrite},
+		{Path: "/ready", Title: "Ready to enforce", shown: mayEnforce},
+		{Path: "/ask", Title: "Ask"},
 	}
 }
 

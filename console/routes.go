@@ -124,5 +124,12 @@ func (c *Console) routes() []route {
 		{"POST /tenants/{tenant}/web-integrations/{id}", administrator, (*request).editIntegration},
 		{"GET /tenants/{tenant}/web-integrations/{id}/delete", administrator, (*request).showDeletion},
 		{"POST /tenants/{tenant}/web-integrations/{id}/delete", administrator, (*request).deleteIntegration},
+
+		{"GET /tenants/{tenant}/refused", administrator, (*request).showRefused},
+		{"POST /tenants/{tenant}/refused", administrator, (*request).decideRefused},
+		{"GET /tenants/{tenant}/ready", administrator, (*request).showRefused},
+		{"POST /tenants/{tenant}/ready", administrator, (*request).decideRefused},
+		{"GET /tenants/{tenant}/ask", member, (*request).showAsk},
+		{"POST /tenants/{tenant}/ask", administrator, (*request).listAsked},
 	}
 }

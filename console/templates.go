@@ -17,7 +17,7 @@ func readFiles() (assets.Static, map[string]*template.Template) {
 	templates, _ := fs.Sub(files, "templates") // which cannot fail
 	named, _ := fs.Sub(files, "static")
 	static := assets.ReadStatic(named)
-	return static, assets.ParsePages(templates, static, nil)
+	return static, assets.ParsePages(templates, static, pageFunctions())
 }
 
 func (r *request) serveStatic() error {

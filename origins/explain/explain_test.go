@@ -50,7 +50,7 @@ func TestDecision_Steps(t *testing.T) {
 	const (
 		unlisted = "https://other.example"
 		notOwn   = "no; its public origins are https://tenant.example"
-		force    = "revision 42, with 4 entries"
+		force    = "revision 42, entries: 4"
 		anyOf    = "none: every web integration of the tenant counts"
 	)
 	toCallback := origins.Request{Method: "POST", Path: "/callback", Origin: []string{unlisted}}

@@ -99,7 +99,7 @@ func (d *decision) askListInForce() (question, answer string, decides []origins.
 	case origins.ListStale:
 		answer = "stale: it was last confirmed too long ago (max_staleness)"
 	default:
-		answer = fmt.Sprintf("revision %d, with %d entries", d.list.Revision(), d.list.Len())
+		answer = fmt.Sprintf("revision %d, entries: %d", d.list.Revision(), d.list.Len())
 	}
 	return "List in force", answer, []origins.Reason{origins.ListUnavailable, origins.ListStale}
 }

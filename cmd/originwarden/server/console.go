@@ -32,6 +32,7 @@ func (s *Server) newConsole() (*console.Console, error) {
 		API:      s.consoleAPI,
 		Lists:    s.lists,
 		Store:    s.store,
+		Ask:      s.ask,
 		Traffic:  s.traffic,
 		Health:   s.problems,
 		Log:      s.logAPIFailure,
