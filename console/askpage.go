@@ -16,7 +16,7 @@ import (
 // askPage is the data of the page that explains what the gateway does with a request.
 type askPage struct {
 	Form     url.Values
-	Kept     []keptform.Field       // of the Form
+	Kept     []keptform.Field  // of the Form
 	Mistakes map[string]string // by field
 	Answer   *ask.Answer       // nil: nothing was asked, or the question has mistakes
 	// Names are those of the web integrations that list the origin, by id.

@@ -20,6 +20,7 @@ func sections() []section {
 		{Path: "/refused", Title: "Refused", shown: mayWrite},
 		{Path: "/ready", Title: "Ready to enforce", shown: mayEnforce},
 		{Path: "/ask", Title: "Ask"},
+		{Path: "/history", Title: "History"},
 	}
 }
 

@@ -106,6 +106,7 @@ type page struct {
 	Tenant   *Tenant
 	Several  bool // the caller sees several tenants
 	Sections []section
+	Fleet    bool // there is a page of all gateways, and the caller may see it
 	Version  string
 }
 
@@ -117,6 +118,7 @@ func (r *request) show(status int, name string, p page) error {
 		p.Problems = r.Health()
 		p.Several = r.caller.Tenant() == "*" && len(r.Tenants()) > 1
 		p.Sections = r.visibleSections()
+		p.Fleet = r.hasFleet()
 	}
 	return r.execute(status, name, "layout", p)
 }

@@ -131,5 +131,9 @@ func (c *Console) routes() []route {
 		{"POST /tenants/{tenant}/ready", administrator, (*request).decideRefused},
 		{"GET /tenants/{tenant}/ask", member, (*request).showAsk},
 		{"POST /tenants/{tenant}/ask", administrator, (*request).listAsked},
+		{"GET /tenants/{tenant}/history", member, (*request).showHistory},
+		{"GET /tenants/{tenant}/history/{record}/undo", administrator, (*request).showUndo},
+		{"POST /tenants/{tenant}/history/{record}/undo", administrator, (*request).undo},
+		{"GET /fleet", member, (*request).showFleet},
 	}
 }

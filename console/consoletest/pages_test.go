@@ -50,6 +50,10 @@ func pages(g *gateway) []page {
 		{"ask-mistakes", "/tenants/acme/ask?origin=x&method=A+B&path=y"},
 		{"ask-allowed", "/tenants/acme/ask?origin=" + app + "&method=PUT&path=/orders/17&headers=content-type"},
 		{"ask-refused", "/tenants/acme/ask?origin=http%3A%2F%2Fapp.example.com&method=GET&path=/orders/17"},
+		{"history", "/tenants/acme/history"},
+		{"history-undo", "/tenants/acme/history/3/undo"},
+		{"history-conflict", "/tenants/acme/history/1/undo"},
+		{"fleet", "/fleet"},
 		{"not-found", "/tenants/acme/web-integrations/none"},
 	}
 }
