@@ -62,7 +62,7 @@ func wantGateways(t *testing.T, s *etcd.Store, names ...string) {
 // gatewayKey reads the key of the only gateway of the store.
 func gatewayKey(t *testing.T, client *clientv3.Client, o etcd.Options) (lease clientv3.LeaseID, etcdRevision, modRevision int64) {
 	t.Helper()
-	found, err := client.Get(t.Context(), "/"+o.Prefix+"/g/", clientv3.WithPrefix())
+	found, err := client.Get(t.Context(), "/"+o.Prefix+"/x/gateways/", clientv3.WithPrefix())
 	if err != nil || len(found.Kvs) != 1 {
 		t.Fatalf("%+v, %v; want the key of one gateway", found, err)
 	}
@@ -113,7 +113,7 @@ func TestFleet_OutlivesItsLease(t *testing.T) {
 	wantGateways(t, s)
 	beat(t, s, h)
 	wantGateways(t, s, "a")
-	if _, err := client.Delete(t.Context(), "/"+o.Prefix+"/g/a"); err != nil {
+	if _, err := client.Delete(t.Context(), "/"+o.Prefix+"/x/gateways/a"); err != nil {
 		t.Fatal(err)
 	}
 	beat(t, s, h)

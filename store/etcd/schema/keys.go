@@ -58,7 +58,7 @@ func (k Keys) Name(tenant string, descending bool, name, id string) string {
 }
 
 // Gateways returns the prefix of the keys of the gateways' heartbeats.
-func (k Keys) Gateways() string { return string(k) + "g/" }
+func (k Keys) Gateways() string { return k.WatchEnd() + "gateways/" }
 
 // Gateway returns the key of a gateway's heartbeat.
 func (k Keys) Gateway(name string) string { return k.Gateways() + url.PathEscape(name) }

@@ -40,7 +40,7 @@ func prefixesOf(key string, start int) (prefixes []string) {
 // this store's keys and one of its keys.
 func (k Keys) Spans() (spans []Span) {
 	from := string(k)
-	for _, own := range []string{"a/", "d/", "g/", "h/", "head", "i/", "identity", "t/", "u/", "w/", "x/"} {
+	for _, own := range []string{"a/", "d/", "h/", "head", "i/", "identity", "t/", "u/", "w/", "x/"} {
 		span := SpanOf(string(k)+own, clientv3.WithKeysOnly())
 		spans = append(spans, Span{From: from, to: span.From, options: span.options}, span)
 		from = span.to
