@@ -29,7 +29,7 @@ func TestCompletion_CompletesCommandsFlagsAndValues(t *testing.T) {
 		want  string // the completions, without descriptions
 		files bool   // whether file names are completed too
 	}{
-		{"web-integration _", "create get ls patch rm", false},
+		{"web-integration _", "add-origin create get history ls patch remove-origin rm undo", false},
 		{"web-integration l", "ls", false},
 		{"completion _", "bash fish powershell zsh", false},
 		{"web-integration ls --star", "--startingAfter", false},
