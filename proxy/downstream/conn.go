@@ -149,7 +149,13 @@ func (c *Conn) noteDeadline(t time.Time) {
 // setWriteBy sets the deadline of a write that begins now, if there is a limit.
 func (c *Conn) setWriteBy(now time.Time) {
 	limit := time.Duration(c.limit.Load())
-	if limit == 0 || c.other.Load() {
+	switch {
+	case c.other.Load():
+		return
+	case limit == 0:
+		if c.writeBy.Swap(0) != 0 { // from before the limit was removed
+			c.TCPConn.SetWriteDeadline(time.Time{})
+		}
 		return
 	}
 	due, slack := now.Add(limit), min(limit/8, time.Second)
