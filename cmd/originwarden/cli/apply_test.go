@@ -205,7 +205,7 @@ func TestApply_TellsWhatWasDoneBeforeFailure(t *testing.T) {
 	const done = "+ c\n    + https://c.example\n~ a\n    - https://gone.example\n- d\n    - https://y.example\n- e\n    - https://z.example\n" +
 		"1 created, 1 changed, 2 deleted, 0 unchanged; in force from revision 7\n"
 	if status != exitFailed || stdout != done || !strings.HasPrefix(stderr, "originwarden: b: 400 Bad Request\n  Invalid property value at /validOrigins: a web integration may have at most 100 valid origins") ||
-		!strings.HasSuffix(stderr, "\na: it still lists https://x.example and 0 more, because an addition failed that was to list them elsewhere\n") {
+		!strings.HasSuffix(stderr, "\na: it still lists https://x.example and 0 more, because an addition failed that was to list the same elsewhere\n") {
 		t.Errorf("exit status %d\n%s%s", status, stdout, stderr)
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"originwarden/api/auth"
 	"originwarden/api/client"
 	"originwarden/lists"
+	"originwarden/origins"
 	"originwarden/store"
 	"originwarden/store/sqlite"
 )
@@ -30,6 +31,8 @@ type testAPI struct {
 	store   store.Store
 	handler http.Handler
 	url     string
+
+	patterns origins.Patterns
 }
 
 const apiToken = "ow_of_acme"
@@ -53,6 +56,8 @@ func startAPI(t *testing.T) *testAPI {
 			Auth:    auth.Settings{Tokens: []auth.Token{{Subject: "ops", Tenant: "acme", Role: auth.Admin, SHA256: sha256.Sum256([]byte(apiToken))}}},
 			Limits:  api.Limits{Origins: 100, Body: 1 << 20},
 			Timeout: testTimeout,
+
+			Patterns: func(string) origins.Patterns { return a.patterns },
 		},
 	}).Tenant("acme")
 	a.url = startServer(t, a.handler.ServeHTTP)

@@ -22,6 +22,14 @@ type change struct {
 	delete bool
 }
 
+// adds reports whether the change adds an origin or creates a web integration.
+func (c *change) adds() bool { return c.id == "" || len(c.additions()) > 0 }
+
+// compareChanges orders changes by name.
+func compareChanges(a, b change) int {
+	return cmp.Or(cmp.Compare(a.name, b.name), cmp.Compare(a.id, b.id))
+}
+
 // plan is the difference between a server and the files.
 type plan struct {
 	changes   []change // by name
@@ -60,7 +68,7 @@ func newPlan(existing []client.WebIntegration, wanted []listfile.WebIntegration,
 			}
 		}
 	}
-	slices.SortFunc(p.changes, func(a, b change) int { return cmp.Or(cmp.Compare(a.name, b.name), cmp.Compare(a.id, b.id)) })
+	slices.SortFunc(p.changes, compareChanges)
 	return p, nil
 }
 
@@ -120,6 +128,11 @@ func (c *change) after(before []string, kept *originSet) []string {
 	return merge(before, c.wanted, kept)
 }
 
+// mustWait reports whether the change removes entries that missing origins may need.
+func (c *change) mustWait(missing *originSet) bool {
+	return slices.ContainsFunc(unwanted(c.before, c.wanted), func(entry string) bool { return missing.mayNeed(canonicalForm(entry)) })
+}
+
 // additions returns the origins that the change adds, in canonical form.
 func (c *change) additions() []string {
 	has := canonicalSet(c.before)
@@ -134,7 +147,7 @@ func merge(existing, wanted []string, kept *originSet) []string {
 	merged := make([]string, 0, len(wanted))
 	for _, entry := range existing {
 		canonical := canonicalForm(entry)
-		if isWanted[canonical] || kept.contains(canonical) {
+		if isWanted[canonical] || kept.mayNeed(canonical) {
 			merged = append(merged, entry)
 			has[canonical] = true
 		}
@@ -172,22 +185,49 @@ func canonicalForm(entry string) string {
 	return canonical
 }
 
-// originSet is a set of origins in canonical form. Nil is empty.
+// originSet has the origins, in canonical form, that changes have yet to add. Its zero
+// value is empty; nil is too, and cannot be changed.
 type originSet struct {
-	origins map[string]bool
-	all     bool // a pattern was added, which may list any origin
+	origins  map[string]int // by how many changes
+	patterns int            // how many additions are patterns, which may list any origin
 }
 
-func (s *originSet) add(canonical []string) {
+func (s *originSet) add(canonical []string)    { s.count(canonical, 1) }
+func (s *originSet) remove(canonical []string) { s.count(canonical, -1) }
+
+func (s *originSet) count(canonical []string, n int) {
 	if s.origins == nil {
-		s.origins = map[string]bool{}
+		s.origins = map[string]int{}
 	}
 	for _, origin := range canonical {
-		s.origins[origin] = true
-		s.all = s.all || strings.Contains(origin, "*")
+		if s.origins[origin] += n; s.origins[origin] == 0 {
+			delete(s.origins, origin)
+		}
+		if strings.Contains(origin, "*") {
+			s.patterns += n
+		}
 	}
 }
 
-func (s *originSet) contains(canonical string) bool {
-	return s != nil && (s.all || s.origins[canonical])
+// mayNeed reports whether an entry may list one of the origins now.
+func (s *originSet) mayNeed(canonical string) bool {
+	switch {
+	case s == nil || len(s.origins) == 0:
+		return false
+	case s.patterns > 0 || s.origins[canonical] > 0:
+		return true
+	}
+	before, after, isPattern := strings.Cut(canonical, "*")
+	if !isPattern {
+		return false
+	}
+	if _, err := origins.HostedPatterns.ParseEntry(canonical); err != nil {
+		return true // only the server knows what it lists
+	}
+	for origin := range s.origins {
+		if strings.HasPrefix(origin, before) && strings.HasSuffix(origin, after) {
+			return true
+		}
+	}
+	return false
 }

@@ -22,30 +22,28 @@ type writer struct {
 	tally    tally
 	changed  map[string]bool // ids of web integrations that were changed
 	revision uint64          // of the last write, or 0 if the server sends none
-	failed   originSet       // what could not be added
+	missing  originSet       // what is yet to be added, or could not be
 	failures []error
 	ended    bool // because of a failure that concerns more than one web integration
 }
 
 // run makes all changes, until one ends it.
 func (w *writer) run(ctx context.Context, p *plan) {
-	var moving originSet
-	for i := range p.changes {
-		moving.add(p.changes[i].additions())
-	}
 	var removals []change
-	for _, c := range p.changes {
+	for _, c := range w.orderAdditions(p) {
 		if w.ended {
 			return
 		}
-		hasRemovals := true
-		if c.id == "" || len(c.additions()) > 0 {
-			hasRemovals = w.add(ctx, c, &moving)
-		}
-		if hasRemovals {
+		if w.add(ctx, c) {
 			removals = append(removals, c)
 		}
 	}
+	for i := range p.changes {
+		if c := &p.changes[i]; !c.adds() {
+			removals = append(removals, *c)
+		}
+	}
+	slices.SortFunc(removals, compareChanges)
 	for _, c := range removals {
 		if w.ended {
 			return
@@ -54,17 +52,44 @@ func (w *writer) run(ctx context.Context, p *plan) {
 	}
 }
 
-// add makes a change that adds origins. It leaves moving ones where they are, and
-// reports whether there are any left.
-func (w *writer) add(ctx context.Context, c change, moving *originSet) (hasRemovals bool) {
+// orderAdditions returns the changes that add something, and notes what is missing
+// until then. Those come last that also remove what may be needed until others are
+// made: then one write is enough for most of them. A server may refuse a pattern that
+// it has, so a write that keeps one could fail.
+func (w *writer) orderAdditions(p *plan) []change {
+	for i := range p.changes {
+		w.missing.add(p.changes[i].additions())
+	}
+	var first, last []change
+	for _, c := range p.changes {
+		if !c.adds() {
+			continue
+		}
+		own := c.additions()
+		w.missing.remove(own)
+		if c.mustWait(&w.missing) {
+			last = append(last, c)
+		} else {
+			first = append(first, c)
+		}
+		w.missing.add(own)
+	}
+	return append(first, last...)
+}
+
+// add makes a change that adds origins. It keeps what others that are missing may
+// need, and reports whether anything is left to be removed.
+func (w *writer) add(ctx context.Context, c change) (hasRemovals bool) {
+	own := c.additions()
+	w.missing.remove(own)
 	after, err := c.wanted, error(nil)
 	if c.id == "" {
 		err = w.create(ctx, c)
 	} else {
-		after, err = w.edit(ctx, c, moving)
+		after, err = w.edit(ctx, c)
 	}
 	if err != nil {
-		w.failed.add(c.additions())
+		w.missing.add(own)
 		w.fail(c.name, err)
 		return false
 	}
@@ -79,7 +104,7 @@ func (w *writer) remove(ctx context.Context, c change) {
 		err = w.delete(ctx, c)
 	} else {
 		var after []string
-		if after, err = w.edit(ctx, c, &w.failed); err == nil {
+		if after, err = w.edit(ctx, c); err == nil {
 			err = w.keptError(unwanted(after, c.wanted))
 		}
 	}
@@ -98,11 +123,11 @@ func (w *writer) create(ctx context.Context, c change) error {
 	return nil
 }
 
-// edit changes the valid origins to what is wanted, besides those of kept, and returns
-// them. It writes nothing if the server has them already.
-func (w *writer) edit(ctx context.Context, c change, kept *originSet) (after []string, err error) {
+// edit changes the valid origins to what is wanted, besides what missing origins may
+// need, and returns them. It writes nothing if the server has them already.
+func (w *writer) edit(ctx context.Context, c change) (after []string, err error) {
 	err = w.withCurrent(ctx, c, func(found client.WebIntegration, ifMatch string) error {
-		after = c.after(found.ValidOrigins, kept)
+		after = c.after(found.ValidOrigins, &w.missing)
 		if slices.Equal(found.ValidOrigins, after) {
 			return nil
 		}
@@ -122,7 +147,7 @@ func (w *writer) edit(ctx context.Context, c change, kept *originSet) (after []s
 // One that is already gone is no error.
 func (w *writer) delete(ctx context.Context, c change) error {
 	err := w.withCurrent(ctx, c, func(found client.WebIntegration, ifMatch string) error {
-		if err := w.keptError(merge(found.ValidOrigins, nil, &w.failed)); err != nil {
+		if err := w.keptError(merge(found.ValidOrigins, nil, &w.missing)); err != nil {
 			return err
 		}
 		r, err := w.server.Delete(ctx, c.id, ifMatch)
@@ -181,7 +206,7 @@ func (w *writer) keptError(kept []string) error {
 	if len(kept) == 0 {
 		return nil
 	}
-	return &conflictError{fmt.Sprintf("it still lists %s and %d more, because an addition failed that was to list them elsewhere", kept[0], len(kept)-1)}
+	return &conflictError{fmt.Sprintf("it still lists %s and %d more, because an addition failed that was to list the same elsewhere", kept[0], len(kept)-1)}
 }
 
 // report prints what a write did.
