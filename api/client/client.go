@@ -86,6 +86,15 @@ type Response struct {
 	Raw []byte
 }
 
+// IfMatch returns the ETag as Patch and Delete take it, or "" if there is none or it is
+// weak: a weak one never matches (RFC 9110, section 13.1.1).
+func (r *Response) IfMatch() string {
+	if strings.HasPrefix(r.ETag, "W/") {
+		return ""
+	}
+	return r.ETag
+}
+
 // Operation is one operation of a JSON Patch (RFC 6902). Servers support only
 // replace, of /name and /validOrigins.
 type Operation struct {

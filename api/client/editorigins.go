@@ -16,8 +16,9 @@ import (
 var (
 	// ErrInvalidOrigin: an origin to add is not a valid entry. Nothing was written.
 	ErrInvalidOrigin = errors.New("invalid origin")
-	// ErrNoETag: the server sends no ETag, so that a change could undo another one.
-	ErrNoETag = errors.New("the server sends no ETag")
+	// ErrNoETag: the server sends no ETag, or a weak one, so that a change could undo
+	// another one.
+	ErrNoETag = errors.New("the server sends no strong ETag")
 )
 
 // OriginsEdit is what EditOrigins did.
@@ -116,10 +117,10 @@ func (c *Client) tryEdit(ctx context.Context, id string, add, remove []string) (
 	switch {
 	case !edit.Changes():
 		made.ETag = found.ETag
-	case found.ETag == "":
+	case found.IfMatch() == "":
 		return OriginsEdit{}, fmt.Errorf("changing %.200q: %w", id, ErrNoETag)
 	default:
-		made.Response, err = c.Patch(ctx, id, []Operation{ReplaceValidOrigins(after...)}, found.ETag)
+		made.Response, err = c.Patch(ctx, id, []Operation{ReplaceValidOrigins(after...)}, found.IfMatch())
 	}
 	return made, err
 }

@@ -88,6 +88,9 @@ func TestEditOrigins_ReportsErrors(t *testing.T) {
 	withoutETag := newClient(t, asOlder(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		handler.ServeHTTP(headerRemover{w}, r)
 	})))
+	weakly := newClient(t, asOlder(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		handler.ServeHTTP(tagWeakener{w}, r)
+	})))
 	var requests atomic.Int64
 	counting := newClient(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { requests.Add(1) }))
 	many := make([]string, 1000)
@@ -110,6 +113,7 @@ func TestEditOrigins_ReportsErrors(t *testing.T) {
 		{"empty id", c, "", b, unknown},
 		{"reader", &reader, w.ID, b, func(err error) bool { return errors.Is(err, client.ErrForbidden) }},
 		{"server without ETags", withoutETag, w.ID, b, func(err error) bool { return errors.Is(err, client.ErrNoETag) }},
+		{"server with weak ETags", weakly, w.ID, b, func(err error) bool { return errors.Is(err, client.ErrNoETag) }},
 		{"invalid origin", counting, w.ID, []string{"https://b.example", "b.example\x1b"}, func(err error) bool {
 			return errors.Is(err, client.ErrInvalidOrigin) && strings.Contains(err.Error(), `"b.example\x1b": the entry has`)
 		}},
@@ -141,6 +145,16 @@ func (r headerRemover) Write(p []byte) (int, error) {
 func (r headerRemover) WriteHeader(status int) {
 	r.Header().Del("ETag")
 	r.ResponseWriter.WriteHeader(status)
+}
+
+// tagWeakener sends weak ETags, as proxies that compress do.
+type tagWeakener struct{ http.ResponseWriter }
+
+func (w tagWeakener) WriteHeader(status int) {
+	if tag := w.Header().Get("ETag"); tag != "" {
+		w.Header().Set("ETag", "W/"+tag)
+	}
+	w.ResponseWriter.WriteHeader(status)
 }
 
 // Clients add an origin each, and remove another one, at the same time: a hundred, and

@@ -48,7 +48,8 @@ func New(env command.Environment) *cobra.Command {
 			"differ; the order of origins, and how they are written, make no difference. What is not in the\n" +
 			"files stays, unless --prune deletes it. Origins are added first and removed last, so an origin that\n" +
 			"moves is listed all the time. A change by others meanwhile is never overwritten unseen: the web\n" +
-			"integration is read and compared again. A second run writes nothing.\n\n" +
+			"integration is read and compared again. That needs a server that sends strong ETags, as\n" +
+			"originwarden does; with another one, apply warns. A second run writes nothing.\n\n" +
 			"--dry-run prints what would change and writes nothing: + would be created or added, ~ would be\n" +
 			"changed, - would be deleted or removed.\n\n" +
 			"The exit status is 0 if all is done, or if a dry run found no differences; 1 if something failed;\n" +
@@ -118,7 +119,7 @@ func (a *application) printPlan(p *plan) error {
 
 // apply makes the changes and prints a summary.
 func (a *application) apply(ctx context.Context, server *client.Client, p *plan, wanted []listfile.WebIntegration) error {
-	w := &writer{server: server, print: a.env.Print, changed: map[string]bool{}, tally: tally{unchanged: p.unchanged, others: p.others}}
+	w := &writer{server: server, print: a.env.Print, warnings: a.env.Stderr, changed: map[string]bool{}, tally: tally{unchanged: p.unchanged, others: p.others}}
 	w.run(ctx, p)
 	if w.tally.created > 0 && !w.ended {
 		w.checkCreated(ctx, wanted)

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
-	"strings"
 
 	"originwarden/api/client"
 	"originwarden/cmd/originwarden/cli/command"
@@ -19,6 +19,8 @@ import (
 type writer struct {
 	server   *client.Client
 	print    func(text []byte) error
+	warnings io.Writer
+	warned   bool // that changes by others may be overwritten
 	tally    tally
 	changed  map[string]bool // ids of web integrations that were changed
 	revision uint64          // of the last write, or 0 if the server sends none
@@ -126,12 +128,12 @@ func (w *writer) create(ctx context.Context, c change) error {
 // edit changes the valid origins to what is wanted, besides what missing origins may
 // need, and returns them. It writes nothing if the server has them already.
 func (w *writer) edit(ctx context.Context, c change) (after []string, err error) {
-	err = w.withCurrent(ctx, c, func(found client.WebIntegration, ifMatch string) error {
+	err = w.withCurrent(ctx, c, func(found client.WebIntegration) error {
 		after = c.after(found.ValidOrigins, &w.missing)
 		if slices.Equal(found.ValidOrigins, after) {
 			return nil
 		}
-		r, err := w.server.Patch(ctx, c.id, []client.Operation{client.ReplaceValidOrigins(after...)}, ifMatch)
+		r, err := w.server.Patch(ctx, c.id, []client.Operation{client.ReplaceValidOrigins(after...)}, w.ifMatch(&found))
 		if err != nil {
 			return err
 		}
@@ -146,11 +148,11 @@ func (w *writer) edit(ctx context.Context, c change) (after []string, err error)
 // delete deletes a web integration, unless it lists what could not be added elsewhere.
 // One that is already gone is no error.
 func (w *writer) delete(ctx context.Context, c change) error {
-	err := w.withCurrent(ctx, c, func(found client.WebIntegration, ifMatch string) error {
+	err := w.withCurrent(ctx, c, func(found client.WebIntegration) error {
 		if err := w.keptError(merge(found.ValidOrigins, nil, &w.missing)); err != nil {
 			return err
 		}
-		r, err := w.server.Delete(ctx, c.id, ifMatch)
+		r, err := w.server.Delete(ctx, c.id, w.ifMatch(&found))
 		if err != nil {
 			return err
 		}
@@ -168,16 +170,16 @@ func (w *writer) delete(ctx context.Context, c change) error {
 // changed the web integration meanwhile.
 const maxAttempts = 5
 
-// withCurrent calls write with the web integration as it is now, and the If-Match with
-// which a later change of it by others is not overwritten.
-func (w *writer) withCurrent(ctx context.Context, c change, write func(found client.WebIntegration, ifMatch string) error) error {
+// withCurrent calls write with the web integration as it is now, and again if another
+// client has changed it before the write.
+func (w *writer) withCurrent(ctx context.Context, c change, write func(found client.WebIntegration) error) error {
 	for range maxAttempts {
 		found, err := w.server.Get(ctx, c.id)
 		if err == nil && found.Name != c.name {
 			return &conflictError{"it was renamed to " + listfile.Quote(found.Name) + " meanwhile"}
 		}
 		if err == nil {
-			err = write(found, strongTag(found.ETag))
+			err = write(found)
 		}
 		if !errors.Is(err, client.ErrPreconditionFailed) {
 			return err
@@ -186,11 +188,13 @@ func (w *writer) withCurrent(ctx context.Context, c change, write func(found cli
 	return &conflictError{"others keep changing it"}
 }
 
-// strongTag returns an entity tag for If-Match, for which a weak one never matches
-// (RFC 9110, section 13.1.1).
-func strongTag(tag string) string {
-	if strings.HasPrefix(tag, "W/") {
-		return ""
+// ifMatch returns the If-Match with which a later change by others is not overwritten,
+// or "" if the server sends no ETag for it; then it warns, once.
+func (w *writer) ifMatch(found *client.WebIntegration) string {
+	tag := found.IfMatch()
+	if tag == "" && !w.warned {
+		w.warned = true
+		fmt.Fprintln(w.warnings, "originwarden: the server sends no strong ETag: changes that others make at the same time may be overwritten")
 	}
 	return tag
 }
