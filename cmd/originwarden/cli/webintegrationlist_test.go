@@ -139,11 +139,16 @@ func TestWebIntegrationLs_ReportsOmittedIntegrations(t *testing.T) {
 		ids = append(ids, api.create(fmt.Sprintf("name %02d", i)).ID)
 	}
 	const these, page = "originwarden: there are more web integrations than these %d; without --limit all are printed\n", "originwarden: there are more web integrations than the %d of this page\n"
+	maybe := func(text string) string { return strings.Replace(text, "there are more", "there may be more", 1) }
 	for _, row := range []struct {
 		args   []string
 		stderr string
 	}{
 		{nil, ""},
+		{[]string{"--q", "name"}, ""},
+		{[]string{"--q", "name", "--limit", "10"}, fmt.Sprintf(maybe(these), 10)},
+		{[]string{"--q", "name", "--limit", "10", "--endingBefore=" + ids[11]}, fmt.Sprintf(maybe(these), 10)},
+		{[]string{"--q", "name", "--raw"}, fmt.Sprintf(maybe(page), 10)},
 		{[]string{"--json"}, ""},
 		{[]string{"--limit", "73"}, ""},
 		{[]string{"--limit", "72"}, fmt.Sprintf(these, 72)},

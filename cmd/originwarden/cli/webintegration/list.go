@@ -60,7 +60,7 @@ func (s *shared) readList(ctx context.Context, c *client.Client, wanted client.L
 	}
 	all, more, err := read(ctx, c, wanted, limit)
 	if more {
-		s.warnOfMore("there are more web integrations than these %d; without --limit all are printed", len(all))
+		s.warnOfMore(thereMayBeMore(wanted)+" web integrations than these %d; without --limit all are printed", len(all))
 	}
 	return s.output.formatList(all), err
 }
@@ -77,9 +77,17 @@ func (s *shared) readPage(ctx context.Context, c *client.Client, wanted client.L
 		further = page.Prev
 	}
 	if further != "" {
-		s.warnOfMore("there are more web integrations than the %d of this page", len(page.WebIntegrations))
+		s.warnOfMore(thereMayBeMore(wanted)+" web integrations than the %d of this page", len(page.WebIntegrations))
 	}
 	return page.Raw, nil
+}
+
+// thereMayBeMore returns what a further page means: that of a search can be empty.
+func thereMayBeMore(wanted client.ListOptions) string {
+	if wanted.Origin+wanted.Text != "" {
+		return "there may be more"
+	}
+	return "there are more"
 }
 
 func (s *shared) warnOfMore(format string, shown int) {
