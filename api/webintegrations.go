@@ -86,7 +86,7 @@ func (t *tenantRequest) readIntegration(w *responseWriter, r *http.Request) erro
 
 // patchIntegration changes one web integration, wholly or not at all. A patch
 // without operations writes nothing; one that replaces values by equal ones is a
-// write like any other.
+// write with a revision of its own, but not in the history.
 func (t *tenantRequest) patchIntegration(w *responseWriter, r *http.Request) error {
 	body, err := t.readBody(w, r, "application/json", "application/json-patch+json")
 	if err != nil {

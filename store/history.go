@@ -9,7 +9,8 @@ import (
 )
 
 // Record is what one write changed in a web integration. Every commit writes its
-// records together with what they record.
+// records together with what they record. A write that replaces values by equal ones
+// has a revision but no record.
 type Record struct {
 	// ID is what RecordID returns for the revision and the place of the record among
 	// the tenant's records of that revision.
@@ -23,7 +24,8 @@ type Record struct {
 	// access token, or "".
 	Subject, Issuer string
 	Operation       Operation
-	// Updates are empty after a write that replaced values by equal ones.
+	// Updates are empty if a store of an older version recorded a write that replaced
+	// values by equal ones.
 	Updates []Update
 	// Omitted is not nil if the entries were too long to be kept. Then the Updates
 	// have none of them.

@@ -42,6 +42,12 @@ func NewRecord(ctx context.Context, before, after *store.WebIntegration) store.R
 	return r
 }
 
+// ChangesNothing reports whether the record is that of a write which replaced values by
+// equal ones. The stores keep no such record; those of older versions do.
+func ChangesNothing(r *store.Record) bool {
+	return r.Operation == store.Updated && len(r.Updates) == 0 && r.Omitted == nil
+}
+
 // compare returns the updates of an edit.
 func compare(before, after *store.WebIntegration) (updates []store.Update) {
 	if before.Name != after.Name {

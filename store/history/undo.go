@@ -99,7 +99,7 @@ func readLater(of *store.Record, later []store.Record) laterChanges {
 		if r.Operation == store.Created && r.Name == of.Name {
 			l.recreated = r
 		}
-		if r.Integration != of.Integration {
+		if r.Integration != of.Integration || ChangesNothing(r) {
 			continue
 		}
 		l.any = r
@@ -129,7 +129,7 @@ func (u *undoing) plan() (Undo, error) {
 	case u.current == nil:
 		return Undo{}, ErrDeleted
 	case u.record.Operation == store.Created:
-		if u.later.any != nil || u.current.Revision > u.record.Revision {
+		if u.later.any != nil || u.changedUnrecorded() {
 			u.reportConflict("the web integration", u.later.any)
 		}
 		return Undo{Operation: store.Deleted}, nil
@@ -148,6 +148,15 @@ func (u *undoing) reportConflict(what string, by *store.Record) {
 		e.By = *by
 	}
 	u.conflict = e
+}
+
+// changedUnrecorded reports whether a created web integration may have been changed by
+// a write that the history does not have. Writes that changed nothing are among those.
+func (u *undoing) changedUnrecorded() bool {
+	if u.record.Omitted != nil {
+		return u.current.Revision > u.record.Revision
+	}
+	return u.current.Name != u.values.NewName || !slices.Equal(u.current.ValidOrigins, texts(u.values.Added))
 }
 
 func (u *undoing) restoreName() string {

@@ -66,6 +66,9 @@ func TestNewUndo_UndoesOneChangeAlone(t *testing.T) {
 		"removal that an older version undid":   {[]string{"a b", "a", "!a b"}, 1, "there is nothing to undo", ""},
 		"rename before one of an older version": {[]string{"a", "Store:a", "!Mall:a"}, 1, "the name was changed again later", "Shop:a"},
 		"creation before an older version":      {[]string{"a", "!a b"}, 0, "the web integration was changed again later", "-"},
+		"creation before a change of nothing":   {[]string{"a", "a"}, 0, "-", ""},
+		"creation before one without a record":  {[]string{"a", "!a"}, 0, "-", ""},
+		"creation before a rename without one":  {[]string{"a", "!Store:a"}, 0, "the web integration was changed again later", "-"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var p past

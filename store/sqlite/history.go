@@ -18,9 +18,13 @@ func (s *Store) History(ctx context.Context, tenant string, q store.HistoryQuery
 	return page, err
 }
 
-// addRecord records that a write has replaced before by after at a revision.
+// addRecord records that a write has replaced before by after at a revision, unless
+// they are equal.
 func (s *Store) addRecord(ctx context.Context, conn *sql.Conn, before, after *store.WebIntegration, revision uint64) error {
 	r := history.NewRecord(ctx, before, after)
+	if history.ChangesNothing(&r) {
+		return nil
+	}
 	r.Revision = revision
 	return records.Add(ctx, conn, s.history, r)
 }

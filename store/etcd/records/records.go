@@ -43,12 +43,16 @@ type Record struct {
 	Encoded []byte
 }
 
-// New returns the record of a write: see history.NewRecord.
+// New returns the record of a write: see history.NewRecord. A write that changes nothing
+// has none.
 func New(ctx context.Context, keep store.Retention, before, after *store.WebIntegration, d Detail) Record {
 	if keep.Records <= 0 || d == None {
 		return Record{}
 	}
 	r := history.NewRecord(ctx, before, after)
+	if history.ChangesNothing(&r) {
+		return Record{}
+	}
 	if d == Counts {
 		r = history.Omit(r)
 	}

@@ -18,8 +18,9 @@ type Open func(t *testing.T, keep store.Retention) (s store.Store, reopen func(*
 // Run runs the suite.
 func Run(t *testing.T, open Open) {
 	for name, test := range map[string]func(*subject){
-		"RecordsEveryWrite":            recordsEveryWrite,
+		"RecordsEveryChange":           recordsEveryChange,
 		"RecordsNoRefusedWrite":        recordsNoRefusedWrite,
+		"RecordsNoWriteOfEqualValues":  recordsNoWriteOfEqualValues,
 		"RecordsBatches":               recordsBatches,
 		"RecordsAuthors":               recordsAuthors,
 		"RecordsLargeLists":            recordsLargeLists,

@@ -10,7 +10,7 @@ import (
 	"originwarden/store"
 )
 
-func recordsEveryWrite(s *subject) {
+func recordsEveryChange(s *subject) {
 	began := time.Now().Truncate(time.Millisecond)
 	w := s.create(s.Context(), newIntegration("acme", "Shop", "https://a.example", "https://b.example"))
 	edited := s.setOrigins(s.Context(), w, "https://b.example", "https://c.example")
@@ -18,7 +18,6 @@ func recordsEveryWrite(s *subject) {
 	if err != nil {
 		s.Fatal(err)
 	}
-	same := s.setOrigins(s.Context(), w, "https://b.example", "https://c.example")
 	deleted := s.delete(s.Context(), w)
 	got := s.records("acme", store.HistoryQuery{})
 	want := []struct {
@@ -30,7 +29,6 @@ func recordsEveryWrite(s *subject) {
 		{w.Revision, store.Created, "Shop", `/name  "Shop", /validOrigins  ["https://a.example","https://b.example"]`},
 		{edited.Revision, store.Updated, "Shop", `/validOrigins/0 "https://a.example" , /validOrigins/1  "https://c.example"`},
 		{renamed.Revision, store.Updated, "Store", `/name "Shop" "Store"`},
-		{same.Revision, store.Updated, "Store", ``},
 		{deleted, store.Deleted, "Store", `/name "Store" , /validOrigins ["https://b.example","https://c.example"] `},
 	}
 	if len(got) != len(want) {
@@ -61,6 +59,27 @@ func recordsNoRefusedWrite(s *subject) {
 	_, _ = s.Delete(s.Context(), "acme", w.ID, func(store.WebIntegration) error { return refusal })
 	_, _ = s.Batch(s.Context(), []store.Write{{Tenant: "acme", ID: w.ID, Make: func(*store.WebIntegration) (*store.WebIntegration, error) { return nil, refusal }}})
 	s.wantIDs("after refused writes", s.records("acme", store.HistoryQuery{}), []string{store.RecordID(w.Revision, 0)})
+}
+
+// They have a revision like any other write.
+func recordsNoWriteOfEqualValues(s *subject) {
+	s.reopen(store.Retention{Records: 2})
+	w := s.create(s.Context(), newIntegration("acme", "Shop", "https://a.example"))
+	edited := s.setOrigins(s.Context(), w, "https://b.example")
+	last := edited.Revision
+	for range 3 {
+		same := s.setOrigins(s.Context(), w, "https://b.example")
+		if same.Revision <= last {
+			s.Errorf("revision %d after %d", same.Revision, last)
+		}
+		last = same.Revision
+	}
+	_, err := s.Batch(s.Context(), []store.Write{{Tenant: "acme", ID: w.ID, Make: func(before *store.WebIntegration) (*store.WebIntegration, error) { return before, nil }}})
+	if err != nil {
+		s.Fatal(err)
+	}
+	want := []string{store.RecordID(w.Revision, 0), store.RecordID(edited.Revision, 0)}
+	s.wantIDs("after writes of equal values", s.records("acme", store.HistoryQuery{}), want)
 }
 
 func recordsBatches(s *subject) {
