@@ -19,8 +19,8 @@ type Plan struct {
 	Change Change
 	// Undo is what would be done, also if there is a Conflict.
 	Undo history.Undo
-	// Conflict is a later change that would be undone too, and Impossible why nothing
-	// can be undone; or "".
+	// Conflict names the later changes that would be undone too, and Impossible says
+	// why nothing can be undone; or "".
 	Conflict, Impossible string
 	// Removes and Adds are the first entries that the write would remove and add, and
 	// More is the number of the others.

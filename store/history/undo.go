@@ -2,7 +2,6 @@ package history
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 
 	"originwarden/store"
@@ -17,25 +16,6 @@ var (
 	// ErrDeleted: the web integration was deleted later.
 	ErrDeleted = errors.New("the web integration was deleted later; undo its deletion first")
 )
-
-// ConflictError says that a later change would be undone too.
-type ConflictError struct {
-	What string // the origin, or "the name" or "the web integration"
-	// By is the last change that conflicts. Its zero value is one that the history
-	// does not have.
-	By store.Record
-}
-
-func (e *ConflictError) Error() string {
-	text := e.What + " was changed again later"
-	if e.By.ID != "" {
-		text += ", at revision " + e.By.ID
-	}
-	if e.By.Subject != "" {
-		text += fmt.Sprintf(" by %q", e.By.Subject)
-	}
-	return text
-}
 
 // Undo is the write that undoes a change.
 type Undo struct {
@@ -56,18 +36,19 @@ type Undo struct {
 // anything in it. Nor is a deleted web integration created again if a later one got its
 // name. With force, later changes are undone too.
 //
-// An entry that is gone already, or listed again, stays so. A restored entry gets its
-// old place if the list still has one.
+// Entries are the same if their canonical forms are. An entry that is gone already, or
+// was listed again, stays so. A restored entry gets its old place if the list still has
+// one.
 func NewUndo(r store.Record, current *store.WebIntegration, later []store.Record, force bool) (Undo, error) {
-	u := undoing{record: &r, values: Read(&r), current: current, later: readLater(&r, later)}
+	u := undoing{record: &r, values: Read(&r), current: current, later: readLater(&r, later), reported: map[string]bool{}}
 	undo, err := u.plan()
 	switch {
 	case err != nil:
 		return Undo{}, err
 	case r.Omitted != nil && undo.Operation != store.Deleted:
 		return Undo{}, ErrOmitted
-	case u.conflict != nil && !force:
-		return Undo{}, u.conflict
+	case u.conflicts != nil && !force:
+		return Undo{}, &ConflictError{u.conflicts}
 	case undo.Operation == store.Updated && undo.Name == current.Name && slices.Equal(undo.ValidOrigins, current.ValidOrigins):
 		return Undo{}, ErrNothingToUndo
 	}
@@ -76,24 +57,26 @@ func NewUndo(r store.Record, current *store.WebIntegration, later []store.Record
 
 // undoing is one call of NewUndo.
 type undoing struct {
-	record   *store.Record
-	values   Values
-	current  *store.WebIntegration
-	later    laterChanges
-	conflict error // the first *ConflictError, or nil
+	record    *store.Record
+	values    Values
+	current   *store.WebIntegration
+	later     laterChanges
+	conflicts []Conflict
+	reported  map[string]bool // by reportConflict
 }
 
 // laterChanges are the last records that changed something, or nil.
 type laterChanges struct {
 	any       *store.Record // in the web integration
 	name      *store.Record
-	entries   map[string]*store.Record
-	omitted   *store.Record // whose entries are unknown
-	recreated *store.Record // another web integration of the same name
+	entries   map[string]*store.Record // by canonical form
+	more      map[string]int           // entries added less those removed, by canonical form
+	omitted   *store.Record            // whose entries are unknown
+	recreated *store.Record            // another web integration of the same name
 }
 
 func readLater(of *store.Record, later []store.Record) laterChanges {
-	l := laterChanges{entries: map[string]*store.Record{}}
+	l := laterChanges{entries: map[string]*store.Record{}, more: map[string]int{}}
 	for i := range later {
 		r := &later[i]
 		if r.Operation == store.Created && r.Name == of.Name {
@@ -110,11 +93,20 @@ func readLater(of *store.Record, later []store.Record) laterChanges {
 		if v.OldName != "" {
 			l.name = r
 		}
-		for _, entry := range append(v.Removed, v.Added...) {
-			l.entries[entry.Text] = r
+		for _, entry := range v.Removed {
+			l.noteEntry(r, entry, -1)
+		}
+		for _, entry := range v.Added {
+			l.noteEntry(r, entry, 1)
 		}
 	}
 	return l
+}
+
+func (l *laterChanges) noteEntry(r *store.Record, entry Entry, more int) {
+	form := canonical(entry.Text)
+	l.entries[form] = r
+	l.more[form] += more
 }
 
 func (u *undoing) plan() (Undo, error) {
@@ -140,14 +132,15 @@ func (u *undoing) plan() (Undo, error) {
 // reportConflict reports that something was changed by a later record; nil is one that
 // the history does not have.
 func (u *undoing) reportConflict(what string, by *store.Record) {
-	if u.conflict != nil {
+	if u.reported[what] {
 		return
 	}
-	e := &ConflictError{What: what}
+	u.reported[what] = true
+	c := Conflict{What: what}
 	if by != nil {
-		e.By = *by
+		c.By = *by
 	}
-	u.conflict = e
+	u.conflicts = append(u.conflicts, c)
 }
 
 // changedUnrecorded reports whether a created web integration may have been changed by
@@ -168,39 +161,6 @@ func (u *undoing) restoreName() string {
 		u.reportConflict("the name", u.later.name)
 	}
 	return before
-}
-
-// restoreOrigins returns the current origins without those that the change added, and
-// with those that it removed.
-func (u *undoing) restoreOrigins() []string {
-	entries := slices.Clone(u.current.ValidOrigins)
-	for _, added := range slices.Backward(u.values.Added) {
-		u.checkEntry(added.Text)
-		i := added.Index
-		if i >= len(entries) || entries[i] != added.Text {
-			i = slices.Index(entries, added.Text)
-		}
-		if i >= 0 {
-			entries = slices.Delete(entries, i, i+1)
-		}
-	}
-	for _, removed := range u.values.Removed {
-		u.checkEntry(removed.Text)
-		if !slices.Contains(entries, removed.Text) {
-			entries = slices.Insert(entries, min(removed.Index, len(entries)), removed.Text)
-		}
-	}
-	return entries
-}
-
-func (u *undoing) checkEntry(text string) {
-	by := u.later.entries[text]
-	if by == nil {
-		by = u.later.omitted
-	}
-	if by != nil {
-		u.reportConflict(text, by)
-	}
 }
 
 func texts(entries []Entry) []string {

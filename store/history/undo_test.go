@@ -3,6 +3,7 @@ package history_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -114,7 +115,7 @@ func TestNewUndo_DoesNotCreateAgainTwice(t *testing.T) {
 	recreated := history.NewRecord(t.Context(), nil, &again)
 	recreated.ID = "9"
 	_, err := history.NewUndo(p.records[1], nil, []store.Record{recreated}, false)
-	if conflict, ok := errors.AsType[*history.ConflictError](err); !ok || conflict.By.ID != "9" {
+	if conflict, ok := errors.AsType[*history.ConflictError](err); !ok || conflict.Conflicts[0].By.ID != "9" {
 		t.Errorf("error %v, want a conflict with 9", err)
 	}
 	if u, err := history.NewUndo(p.records[1], nil, []store.Record{recreated}, true); err != nil || u.Operation != store.Created {
@@ -142,5 +143,78 @@ func TestNewUndo_NeedsEntries(t *testing.T) {
 	_, err := history.NewUndo(p.records[1], &before, []store.Record{history.Omit(p.records[1])}, false)
 	if _, ok := errors.AsType[*history.ConflictError](err); !ok {
 		t.Errorf("error %v, want a conflict", err)
+	}
+}
+
+func TestNewUndo_ComparesCanonicalForms(t *testing.T) {
+	const (
+		again  = `https://a.example was changed again later, at revision %d by "ann"`
+		nought = "there is nothing to undo"
+	)
+	for name, row := range map[string]struct {
+		writes       []string // of which the second is undone; ! marks one that has no record
+		want, forced string
+	}{
+		"addition that was listed again otherwise": {[]string{"x", "x a", "x a A"}, fmt.Sprintf(again, 3), "Shop:x"},
+		"addition that was listed twice":           {[]string{"x", "x a", "x a A", "A x a A:"}, fmt.Sprintf(again, 4), "Shop:x"},
+		"addition that was spelled otherwise":      {[]string{"x", "x a", "A x"}, fmt.Sprintf(again, 3), "Shop:x"},
+		"addition that was removed otherwise":      {[]string{"x", "x a", "x A", "x"}, fmt.Sprintf(again, 4), nought},
+		"addition of what was listed otherwise":    {[]string{"A", "A a"}, "Shop:A", "Shop:A"},
+		"... and was removed by an older version":  {[]string{"A", "A a", "!A"}, nought, nought},
+		"removal that was listed again otherwise":  {[]string{"a x", "x", "x A"}, fmt.Sprintf(again, 3), nought},
+		"removal of one of two spellings":          {[]string{"A a", "A"}, "Shop:A a", "Shop:A a"},
+		"other spelling":                           {[]string{"a", "A"}, "Shop:a", "Shop:a"},
+		"move of one of two spellings":             {[]string{"a x A", "x A a"}, "Shop:a x A", "Shop:a x A"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			spell := strings.NewReplacer("A:", "https://a.example:443/", "A", "https://A.example", "a", "https://a.example")
+			var p past
+			for _, text := range row.writes {
+				text, unrecorded := strings.CutPrefix(text, "!")
+				p.write("Shop:" + spell.Replace(text))
+				if unrecorded {
+					p.records = p.records[:len(p.records)-1]
+				}
+			}
+			for force, want := range map[bool]string{false: row.want, true: row.forced} {
+				if name, entries, isList := strings.Cut(want, "Shop:"); isList {
+					want = name + "Shop:" + spell.Replace(entries)
+				}
+				u, err := history.NewUndo(p.records[1], p.current, p.records[2:], force)
+				if got := formatUndo(u, err); got != want {
+					t.Errorf("with force %t: %s, want %s", force, got, want)
+				}
+			}
+		})
+	}
+}
+
+func TestNewUndo_NamesAllConflicts(t *testing.T) {
+	var p past
+	p.write("a b")
+	p.write("Store:b c d")
+	p.write("Store:b c")
+	p.write("Mall:a b c")
+	_, err := history.NewUndo(p.records[1], p.current, p.records[2:], false)
+	want := `the name was changed again later, at revision 4 by "ann"; ` +
+		`d was changed again later, at revision 3 by "ann"; a was changed again later, at revision 4 by "ann"`
+	if err == nil || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
+	}
+}
+
+func TestConflictError_IsShort(t *testing.T) {
+	many := strings.Fields(strings.Repeat("x ", 5000))
+	for i := range many {
+		many[i] += fmt.Sprint(i)
+	}
+	var p past
+	p.write("a")
+	p.write("a " + strings.Join(many, " "))
+	p.write("a " + strings.Join(many[20:], " "))
+	p.write("a")
+	_, err := history.NewUndo(p.records[1], p.current, p.records[2:], false)
+	if err == nil || len(err.Error()) > 1000 || !strings.HasSuffix(err.Error(), "; and 4990 others, the last at revision 4") {
+		t.Errorf("error %.2000v", err)
 	}
 }
