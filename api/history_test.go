@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -157,6 +158,16 @@ func TestChanges_SelectByOrigin(t *testing.T) {
 	}
 }
 
+func TestChanges_SayWhatIsWrongWithAnOrigin(t *testing.T) {
+	g := newTestAPI(t)
+	const query = "?origin=shop.example"
+	want := g.send(request{path: collection + query}).document(t).Errors
+	got := g.send(request{path: changesPath + query}).document(t).Errors
+	if !reflect.DeepEqual(got, want) || len(got) != 1 {
+		t.Errorf("errors %+v, want those of the web integrations: %+v", got, want)
+	}
+}
+
 func TestChanges_RefuseInvalidQueries(t *testing.T) {
 	g := newTestAPI(t)
 	for query, want := range map[string]string{
@@ -169,6 +180,11 @@ func TestChanges_RefuseInvalidQueries(t *testing.T) {
 		"since=":                              "since",
 		"integration=x":                       "integration",
 		"origin=":                             "origin",
+		"origin=shop.example":                 "origin",
+		"origin=https://shop.example/path":    "origin",
+		"origin=null":                         "origin",
+		"origin=*":                            "origin",
+		"origin=%ff":                          "origin",
 		"startingAfter=x":                     "startingAfter",
 		"startingAfter=1-0":                   "startingAfter",
 		"startingAfter=":                      "startingAfter",

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"originwarden/origins"
 	"originwarden/store"
 )
 
@@ -59,8 +60,8 @@ func (q *Query) set(name, value string) (problem string) {
 			return "It has to be the id of a web integration."
 		}
 	case "origin":
-		if q.Origin = value; value == "" || len(value) > maxOrigin {
-			return "It has to be an origin."
+		if q.Origin, err = origins.HostedPatterns.ParseEntry(value); err != nil {
+			return err.Error()
 		}
 	case "since":
 		q.Newest = false
@@ -75,9 +76,6 @@ func (q *Query) set(name, value string) (problem string) {
 	}
 	return ""
 }
-
-// maxOrigin is more than the length of any origin or entry, in bytes.
-const maxOrigin = 1024
 
 // links returns the links of a page of the collection at base.
 func (q *Query) links(next, base string) Links {

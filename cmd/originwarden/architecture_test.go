@@ -32,7 +32,7 @@ func allowedImports() map[string][]string {
 		"lists":               {"store", "origins", "github.com/hashicorp/golang-lru/v2", "golang.org/x/sync"},
 		"lists/liststest":     {"lists", "store", "origins"},
 		"lists/disk":          {"lists", "store", "origins", "store/sqlite/sqlitefile", "github.com/gofrs/flock"},
-		"api/changes":         {"store"},
+		"api/changes":         {"store", "origins"},
 		"api/refusals":        {"store", "origins", "golang.org/x/sync"},
 		"api":                 {"api/auth", "api/changes", "api/refusals", "store", "store/search", "origins", "envelope", "github.com/go-json-experiment/json"},
 		"api/auth": {"envelope/clientaddr", "origins", "envelope", "github.com/coreos/go-oidc/v3", "github.com/go-jose/go-jose/v4",
