@@ -57,7 +57,9 @@ func (r *request) sendRefused(notice, problem string) error {
 	if strings.HasSuffix(r.URL.Path, "/ready") {
 		hour := r.Traffic.Hour(r.tenant.ID, time.Now())
 		sum := hour.Sum()
-		readiness := refused.Assess(all, sum.Allowed+sum.Refused > 0, time.Now())
+		seen := refused.Observation{Partial: partial, Recent: sum.Allowed+sum.Refused > 0, Since: r.Traffic.Since(r.tenant.ID)}
+		readiness := refused.Assess(all, seen, time.Now())
+		all = readiness.Breaks
 		data.Readiness, p.Title, p.Section = &readiness, "Ready to enforce", "/ready"
 		query = url.Values{"from": query["from"], "sort": {"count"}}
 	}

@@ -105,21 +105,54 @@ func TestAssess(t *testing.T) {
 	of := func(all ...refused.Refusal) []refused.Origin { return refused.Of(all, newList(), origins.NoPatterns) }
 	recent := refusal("https://d.example", origins.OriginNotListed, 9, 6*day, day)
 	recent.Dismissed = now
+	long, short := refused.Observation{Recent: true, Since: ago(8 * day)}, refused.Observation{Recent: true, Since: ago(7*day - time.Minute)}
 	for _, row := range []struct {
 		rule string
 		all  []refused.Origin
-		seen bool
+		seen refused.Observation
 		want refused.Advice
 	}{
-		{"an open origin", of(refusal("https://a.example", origins.OriginNotListed, 1, 30*day, day)), true, refused.Decide},
-		{"a new origin, dismissed", of(recent), true, refused.Ready},
-		{"a new origin, listed since", of(refusal("https://listed.example.com", origins.OriginNotListed, 1, day, day)), true, refused.Wait},
-		{"an old origin, listed since", of(refusal("https://listed.example.com", origins.OriginNotListed, 1, 8*day, day)), true, refused.Ready},
-		{"nothing", nil, true, refused.Ready},
-		{"nothing, and no requests", nil, false, refused.SeeTraffic},
+		{"an open origin", of(refusal("https://a.example", origins.OriginNotListed, 1, 30*day, day)), long, refused.Decide},
+		{"a new origin, dismissed", of(recent), long, refused.Ready},
+		{"a new origin, dismissed, within a week", of(recent), short, refused.Observe},
+		{"a new origin, listed since", of(refusal("https://listed.example.com", origins.OriginNotListed, 1, day, day)), long, refused.Wait},
+		{"an old origin, listed since", of(refusal("https://listed.example.com", origins.OriginNotListed, 1, 8*day, day)), long, refused.Ready},
+		{"an old origin, listed since, and a restart", of(refusal("https://listed.example.com", origins.OriginNotListed, 1, 8*day, day)), short, refused.Ready},
+		{"nothing", nil, long, refused.Ready},
+		{"nothing, within a week", nil, short, refused.Observe},
+		{"nothing, and no requests", nil, refused.Observation{}, refused.SeeTraffic},
+		{"nothing, and no requests for an hour", nil, refused.Observation{Since: ago(8 * day)}, refused.SeeTraffic},
+		{"nothing that is known, without the store", nil, refused.Observation{Partial: true, Recent: true, Since: ago(8 * day)}, refused.SeeStore},
+		{"an open origin, without the store", of(refusal("https://a.example", origins.OriginNotListed, 1, day, day)), refused.Observation{Partial: true, Recent: true, Since: ago(8 * day)}, refused.SeeStore},
 	} {
 		if got := refused.Assess(row.all, row.seen, now); got.Advice != row.want {
 			t.Errorf("%s: %s", row.rule, got.Advice)
+		}
+	}
+}
+
+func TestAssess_LeavesOutRequestsWithoutOneOrigin(t *testing.T) {
+	all := refused.Of([]refused.Refusal{refusal("", origins.OriginMalformed, 3, day, day)}, newList(), origins.NoPatterns)
+	got := refused.Assess(all, refused.Observation{Recent: true, Since: ago(8 * day)}, now)
+	if got.Advice != refused.Ready || len(got.Breaks) != 0 || !got.Newest.IsZero() || got.NoOrigin == nil || got.NoOrigin.Count != 3 {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestAssess_SaysSinceWhen(t *testing.T) {
+	all := refused.Of([]refused.Refusal{refusal("https://listed.example.com", origins.OriginNotListed, 1, 8*day, day)}, newList(), origins.NoPatterns)
+	for _, row := range []struct {
+		rule  string
+		all   []refused.Origin
+		since time.Duration
+		want  time.Duration
+	}{
+		{"the first request", nil, 2 * day, 2 * day},
+		{"a stored refusal before a restart", all, 2 * day, 8 * day},
+		{"the first request, before a refusal", all, 9 * day, 9 * day},
+	} {
+		if got := refused.Assess(row.all, refused.Observation{Recent: true, Since: ago(row.since)}, now); !got.Since.Equal(ago(row.want)) {
+			t.Errorf("%s: %v", row.rule, got.Since)
 		}
 	}
 }

@@ -24,9 +24,10 @@ type Counts struct {
 	tenants [maxTenants]atomic.Pointer[tenant]
 }
 
-// tenant has the counts of one tenant. Its id is immutable.
+// tenant has the counts of one tenant. Its id and first are immutable.
 type tenant struct {
 	id      string
+	first   int64        // the minute of the first request
 	last    atomic.Int64 // the minute of the last request
 	minutes [Minutes]struct{ allowed, refused count }
 }
@@ -73,7 +74,7 @@ func (c *Counts) find(id string, minute int64) *tenant {
 			return held
 		}
 		if held == nil || minute-held.last.Load() >= Minutes {
-			made := &tenant{id: id}
+			made := &tenant{id: id, first: minute}
 			made.last.Store(minute)
 			if place.CompareAndSwap(held, made) {
 				return made
@@ -139,4 +140,18 @@ func (t *tenant) addTo(hour *Hour, last int64) {
 		hour[i].Allowed += m.allowed.in(uint64(minute))
 		hour[i].Refused += m.refused.in(uint64(minute))
 	}
+}
+
+// Since returns the minute from which on a tenant's requests were counted, or the zero
+// time if none was. It is too late for a tenant that has lost its place to another one.
+func (c *Counts) Since(id string) (first time.Time) {
+	start := maphash.String(c.seed, id)
+	for i := range uint64(maxProbes) {
+		if t := c.tenants[(start+i)%maxTenants].Load(); t != nil && t.id == id {
+			if at := time.Unix(t.first*60, 0); first.IsZero() || at.Before(first) {
+				first = at
+			}
+		}
+	}
+	return first
 }

@@ -46,6 +46,18 @@ func TestHour_HasTheLastSixtyMinutes(t *testing.T) {
 	}
 }
 
+func TestSince_IsTheFirstRequest(t *testing.T) {
+	c := traffic.New()
+	c.Add("acme", true, at(0).Add(30*time.Second))
+	c.Add("acme", false, at(500))
+	c.Add("other", true, at(7))
+	for id, want := range map[string]time.Time{"acme": at(0), "other": at(7), "none": {}} {
+		if since := c.Since(id); !since.Equal(want) {
+			t.Errorf("%s: since %v, want %v", id, since, want)
+		}
+	}
+}
+
 func TestAdd_ForgetsTheHourBefore(t *testing.T) {
 	c := traffic.New()
 	c.Add("acme", true, at(0))
