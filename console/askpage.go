@@ -2,7 +2,6 @@ package console
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -27,21 +26,12 @@ type askPage struct {
 	Problem string // why the last form changed nothing
 }
 
-func (r *request) showAsk() error { return r.sendAnswer("", "") }
+func (r *request) showAsk() error { return r.sendAnswer("") }
 
-// listAsked lists the origin of the question, and answers it again.
-func (r *request) listAsked() error {
-	notice, err := r.api().List(r.PostForm.Get("origin"), r.PostForm.Get(fieldInto))
-	if refusal, ok := errors.AsType[*apiError](err); ok {
-		return r.sendAnswer("", refusal.Text())
-	}
-	if err != nil {
-		return err
-	}
-	return r.sendAnswer(notice, "")
-}
+// listAsked lists the origin of the question, which is then answered again.
+func (r *request) listAsked() error { return r.decide(r.sendAnswer) }
 
-func (r *request) sendAnswer(notice, problem string) error {
+func (r *request) sendAnswer(problem string) error {
 	data := askPage{Form: r.view(), Problem: problem}
 	if data.Form.Get("path") == "" {
 		data.Form.Set("path", "/")
@@ -56,7 +46,7 @@ func (r *request) sendAnswer(notice, problem string) error {
 	if problem != "" {
 		status = http.StatusConflict
 	}
-	return r.show(status, "ask.html", page{Title: "Ask", Section: "/ask", Data: data, Notice: notice})
+	return r.show(status, "ask.html", page{Title: "Ask", Section: "/ask", Data: data, Notice: r.api().Notice(r.URL.Query())})
 }
 
 // answer answers the question of the form, or says what is wrong with it.
@@ -84,7 +74,7 @@ func (r *request) answer(data *askPage) error {
 	}
 	data.MayList = true
 	var err error
-	data.Targets, err = r.api().ReadTargets(r.PostForm.Get(fieldInto))
+	data.Targets, err = r.api().ReadTargets(r.FormValue(listing.FieldInto))
 	return err
 }
 

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"errors"
 	"html/template"
 	"net/url"
 
@@ -75,3 +76,16 @@ func mayEnforce(r *request) bool { return canWrite(r.caller) && r.tenant.Mode !=
 
 // api returns the API of the request's tenant.
 func (r *request) api() listing.API { return r.callAPI }
+
+// decide does what a button for an origin says, and sends the browser to the page that
+// tells what was done. If the API refuses that, it shows the page with the problem.
+func (r *request) decide(show func(problem string) error) error {
+	next, err := r.api().Decide(r.PostForm)
+	if refusal, ok := errors.AsType[*apiError](err); ok {
+		return show(refusal.Text())
+	}
+	if err != nil {
+		return err
+	}
+	return r.redirect(r.URL.Path + "?" + next.Encode())
+}

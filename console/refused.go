@@ -2,8 +2,6 @@ package console
 
 import (
 	"context"
-	"errors"
-	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -35,24 +33,16 @@ type refusedPage struct {
 	Problem        string // why the last form changed nothing
 }
 
-// Names of the fields of the form in which each row has buttons.
-const (
-	fieldList    = "list"
-	fieldDismiss = "dismiss"
-	fieldRestore = "restore"
-	fieldInto    = "into"
-)
+func (r *request) showRefused() error { return r.sendRefused("") }
 
-func (r *request) showRefused() error { return r.sendRefused("", "") }
-
-// sendRefused sends the page of refused origins, or that of readiness, with what a form
-// has done.
-func (r *request) sendRefused(notice, problem string) error {
+// sendRefused sends the page of refused origins, or that of readiness, with the problem
+// of a form.
+func (r *request) sendRefused(problem string) error {
 	all, partial, err := r.readRefused()
 	if err != nil {
 		return err
 	}
-	data, p := refusedPage{Problem: problem, Partial: partial, Reasons: origins.Reasons()}, page{Title: "Refused origins", Section: "/refused", Notice: notice}
+	data, p := refusedPage{Problem: problem, Partial: partial, Reasons: origins.Reasons()}, page{Title: "Refused origins", Section: "/refused", Notice: r.api().Notice(r.URL.Query())}
 	query := r.view()
 	if strings.HasSuffix(r.URL.Path, "/ready") {
 		hour := r.Traffic.Hour(r.tenant.ID, time.Now())
@@ -66,7 +56,7 @@ func (r *request) sendRefused(notice, problem string) error {
 	data.View = refused.View{Show: query.Get("show"), Query: query.Get("q"), Reason: query.Get("reason"), ByCount: query.Get("sort") == "count"}
 	data.show(data.View.Select(all), query)
 	if canWrite(r.caller) {
-		if data.Targets, err = r.api().ReadTargets(r.FormValue(fieldInto)); err != nil {
+		if data.Targets, err = r.api().ReadTargets(r.FormValue(listing.FieldInto)); err != nil {
 			return err
 		}
 	}
@@ -102,12 +92,9 @@ func (p *refusedPage) show(selected []refused.Origin, query url.Values) {
 func (r *request) view() url.Values {
 	view := r.URL.Query()
 	if r.Method == http.MethodPost {
-		view = maps.Clone(r.PostForm)
+		view = r.PostForm
 	}
-	for _, field := range []string{fieldList, fieldDismiss, fieldRestore, fieldInto} {
-		view.Del(field)
-	}
-	return view
+	return listing.View(view)
 }
 
 // readRefused returns all refused origins of the tenant, the latest first. If they are
@@ -129,26 +116,4 @@ func (r *request) readRefused() (all []refused.Origin, partial bool, err error) 
 	return refused.Of(document.Data, list, r.tenant.Patterns), document.Partial, nil
 }
 
-// decideRefused does what a button of a row says: it lists an origin, dismisses it, or
-// restores a dismissed one.
-func (r *request) decideRefused() error {
-	var notice string
-	var err error
-	switch form := r.PostForm; {
-	case form.Get(fieldList) != "":
-		notice, err = r.api().List(form.Get(fieldList), form.Get(fieldInto))
-	case form.Get(fieldDismiss) != "":
-		notice = form.Get(fieldDismiss) + " was dismissed: it stays refused, and is no longer shown here."
-		err = r.api().Dismiss(form.Get(fieldDismiss), true)
-	case form.Get(fieldRestore) != "":
-		notice = form.Get(fieldRestore) + " is shown again."
-		err = r.api().Dismiss(form.Get(fieldRestore), false)
-	}
-	if refusal, ok := errors.AsType[*apiError](err); ok {
-		return r.sendRefused("", refusal.Text())
-	}
-	if err != nil {
-		return err
-	}
-	return r.sendRefused(notice, "")
-}
+func (r *request) decideRefused() error { return r.decide(r.sendRefused) }

@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -49,5 +50,87 @@ func TestReady_IsNotKnownWithoutTheStore(t *testing.T) {
 	}
 	if response, page := b.Get(readyPath); response.StatusCode != 200 || !strings.Contains(page, "Not known: the store does not answer") {
 		t.Errorf("%d %s", response.StatusCode, page)
+	}
+}
+
+func TestRefused_ListsOnceIntoANewOne(t *testing.T) {
+	const app = "https://app.example"
+	for path, form := range map[string][]string{
+		refusedPath:         {"list", app, "into", "new", "sort", "count"},
+		"/tenants/acme/ask": {"list", app, "into", "new", "origin", app, "path", "/"},
+	} {
+		t.Run(path, func(t *testing.T) {
+			g := start(t)
+			b := g.SignIn(t, "admin")
+			b.Send(request(t, "GET", g.Tenants+"/", "", "Host: acme.localhost", "Origin: "+app))
+			for range 2 {
+				response, page := b.Post(path, form...)
+				shown := response.Request
+				if shown.Method != "GET" || shown.URL.Path != path || shown.URL.Query().Get(form[4]) != form[5] || !strings.Contains(page, app+" is listed in app.example.") {
+					t.Errorf("shown is %s %s: %s", shown.Method, shown.URL, page)
+				}
+			}
+			if n := countIntegrations(t, g); n != 1 {
+				t.Errorf("%d web integrations, want 1", n)
+			}
+		})
+	}
+}
+
+func TestRefused_SaysOnlyWhatIsSo(t *testing.T) {
+	g := start(t)
+	made := create(t, g, "production", "https://App.example:443/")
+	b := g.SignIn(t, "admin")
+	b.Send(request(t, "GET", g.Tenants+"/", "", "Host: acme.localhost", "Origin: https://open.example"))
+	b.Post(refusedPath, "dismiss", "https://open.example")
+	for _, row := range []struct{ done, of, in, notice string }{
+		{"list", "https://app.example", made.ID, "https://app.example is listed in production."},
+		{"list", "https://other.example", made.ID, ""},
+		{"list", "https://app.example", "none", ""},
+		{"list", "Send your token to eve", "", ""},
+		{"dismiss", "https://open.example", "", "https://open.example was dismissed"},
+		{"restore", "https://open.example", "", ""},
+		{"dismiss", "https://app.example", "", ""},
+	} {
+		_, page := b.Get(refusedPath + "?" + url.Values{"done": {row.done}, "of": {row.of}, "in": {row.in}}.Encode())
+		if strings.Contains(page, `role="status"`) != (row.notice != "") || !strings.Contains(page, row.notice) {
+			t.Errorf("%+v: %s", row, page)
+		}
+	}
+}
+
+func TestRefused_KeepsTheViewAndTheChoice(t *testing.T) {
+	g := start(t)
+	create(t, g, "a", "https://a.example")
+	chosen := create(t, g, "b", "https://b.example")
+	b := g.SignIn(t, "admin")
+	for _, origin := range []string{"https://one.example", "https://two.example"} {
+		b.Send(request(t, "GET", g.Tenants+"/", "", "Host: acme.localhost", "Origin: "+origin))
+	}
+	response, page := b.Post(refusedPath, "dismiss", "https://one.example", "into", chosen.ID, "show", "all", "sort", "count")
+	if query := response.Request.URL.Query(); query.Get("show") != "all" || query.Get("sort") != "count" {
+		t.Errorf("shown is %s", response.Request.URL)
+	}
+	for _, part := range []string{"https://one.example was dismissed", `value="` + chosen.ID + `" selected`, `name="show" value="all"`} {
+		if !strings.Contains(page, part) {
+			t.Errorf("the page has no %q: %s", part, page)
+		}
+	}
+	for _, field := range []string{"done", "of", "in"} {
+		if inputs(page).Has(field) {
+			t.Errorf("the form has %s", field)
+		}
+	}
+}
+
+func TestRefused_ShowsWhyNothingWasListed(t *testing.T) {
+	g := start(t)
+	b := g.SignIn(t, "admin")
+	b.Send(request(t, "GET", g.Tenants+"/", "", "Host: acme.localhost", "Origin: https://app.example"))
+	for _, into := range []string{"new", "00000000-0000-4000-8000-000000000000"} {
+		response, page := b.Post(refusedPath, "list", "https://app.example/path", "into", into)
+		if response.StatusCode != 409 || !strings.Contains(page, "Nothing was changed.") {
+			t.Errorf("into %s: %d %s", into, response.StatusCode, page)
+		}
 	}
 }

@@ -52,10 +52,9 @@ func (call API) ReadTargets(wanted string) (Targets, error) {
 		return Targets{}, err
 	}
 	t := Targets{All: document.Data[:min(len(document.Data), maxTargets)], Chosen: New, More: document.Links.Next != nil}
-	isWanted := func(one Target) bool { return one.ID == wanted }
 	switch {
 	case wanted == New:
-	case slices.ContainsFunc(t.All, isWanted):
+	case indexOf(t.All, wanted) >= 0:
 		t.Chosen = wanted
 	case len(t.All) > 0:
 		t.Chosen = t.All[0].ID
@@ -63,20 +62,38 @@ func (call API) ReadTargets(wanted string) (Targets, error) {
 	return t, nil
 }
 
-// List adds an origin to a web integration, or to a new one, and returns what to
-// tell the user.
-func (call API) List(origin, into string) (notice string, err error) {
-	var made Target
-	if into == New || into == "" {
-		body := map[string]any{"name": nameFor(origin), "validOrigins": []string{origin}}
-		_, err = call(http.MethodPost, "/web-integrations", nil, body, &made)
-	} else {
-		made, err = call.add(into, origin)
+// list adds an origin to a web integration, and returns that. It makes a new one only if
+// none lists the origin: the form may have been sent twice.
+func (call API) list(origin, into string) (in Target, err error) {
+	if into != New && into != "" {
+		return call.add(into, origin)
 	}
+	listing, err := call.listing(origin)
 	if err != nil {
-		return "", err
+		return in, err
 	}
-	return origin + " is listed in " + made.Name + ". It may talk to the tenant from now on.", nil
+	if len(listing) > 0 {
+		return listing[0], nil
+	}
+	body := map[string]any{"name": nameFor(origin), "validOrigins": []string{origin}}
+	_, err = call(http.MethodPost, "/web-integrations", nil, body, &in)
+	return in, err
+}
+
+// listing returns the first web integrations that list an origin.
+func (call API) listing(origin string) ([]Target, error) {
+	var document struct {
+		Data []Target `json:"data"`
+	}
+	_, err := call(http.MethodGet, "/web-integrations?"+url.Values{"limit": {"100"}, "origin": {origin}}.Encode(), nil, nil, &document)
+	if isStatus(err, http.StatusBadRequest) { // no list can hold it
+		return nil, nil
+	}
+	return document.Data, err
+}
+
+func indexOf(all []Target, id string) int {
+	return slices.IndexFunc(all, func(one Target) bool { return one.ID == id })
 }
 
 // maxAttempts is how often a change is made again after somebody else's.
@@ -112,8 +129,8 @@ func nameFor(origin string) string {
 	return host
 }
 
-// Dismiss marks an origin of the inventory as dismissed, or as not dismissed.
-func (call API) Dismiss(origin string, dismissed bool) error {
+// dismiss marks an origin of the inventory as dismissed, or as not dismissed.
+func (call API) dismiss(origin string, dismissed bool) error {
 	path := "/refused-origins/dismiss"
 	if !dismissed {
 		path = "/refused-origins/restore"
