@@ -6,10 +6,12 @@ import (
 	"net/http"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"originwarden/api/auth"
 	"originwarden/console/ask"
 	"originwarden/console/assets"
+	"originwarden/console/forms"
 	"originwarden/console/session"
 	"originwarden/console/signin"
 	"originwarden/console/traffic"
@@ -91,15 +93,14 @@ type Console struct {
 	static     assets.Static
 	mux        *http.ServeMux
 	owned      map[string]bool // first segments of paths
-	// forms and strangersForms have an element for each form that is read.
-	forms, strangersForms chan struct{}
+	forms      *forms.Reader
 }
 
 // New returns a Console.
 func New(c Config) *Console {
 	made := &Console{
 		Config: c, sessions: session.New(), issuer: signin.New(), protection: http.NewCrossOriginProtection(),
-		mux: http.NewServeMux(), owned: map[string]bool{}, forms: make(chan struct{}, maxForms), strangersForms: make(chan struct{}, maxForms),
+		mux: http.NewServeMux(), owned: map[string]bool{}, forms: forms.NewReader(),
 	}
 	made.settings.Store(&c.Settings)
 	made.static, made.pages = readFiles()
@@ -119,8 +120,10 @@ func (c *Console) Owns(rawPath string) bool {
 }
 
 // ServeHTTP implements http.Handler, for the paths that the console owns. The caller
-// has checked the request's Host.
+// has checked the request's Host. The connection keeps the write deadline that it sets,
+// so that it also bounds what the server still has to send afterwards.
 func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	http.NewResponseController(w).SetWriteDeadline(time.Now().Add(maxResponseTime))
 	setHeaders(w.Header())
 	if !c.isSameOrigin(r) {
 		c.newRequest(w, r).fail(http.StatusForbidden, "Refused", "A page of another origin has sent this request. Nothing was changed.")

@@ -39,3 +39,10 @@ func (r *request) cookie(name string) (value string, ok bool) {
 }
 
 func (r *request) sessionCookie() (name string, ok bool) { return r.cookie(sessionCookie) }
+
+// sendsSessionCookie reports whether the client has, or has had, a session, as far as it
+// says.
+func (r *request) sendsSessionCookie() bool {
+	_, ok := r.sessionCookie()
+	return ok
+}

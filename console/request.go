@@ -2,13 +2,13 @@ package console
 
 import (
 	"bytes"
-	"errors"
 	"net/http"
 	"net/netip"
 	"strings"
 	"time"
 
 	"originwarden/api/auth"
+	"originwarden/console/forms"
 	"originwarden/envelope"
 	"originwarden/envelope/clientaddr"
 )
@@ -32,46 +32,26 @@ func (c *Console) newRequest(w http.ResponseWriter, r *http.Request) *request {
 	return &request{Console: c, Request: r, w: w, current: c.settings.Load()}
 }
 
-const (
-	// maxForm is the maximum length of a form in bytes: an integration of 1,000 long
-	// origins as it was and as it is to be, kept for after a sign-in.
-	maxForm = 2 << 20
-	// maxForms is how many forms are read at once, of those who have signed in, and
-	// of strangers.
-	maxForms = 16
-	// maxFormTime is how long a client may take to send a form.
-	maxFormTime = 30 * time.Second
-)
+// maxResponseTime is how long a request may take, until its response is sent.
+const maxResponseTime = time.Minute
 
-// readForm reads the form of a POST. If it reports false, it has responded.
-func (r *request) readForm() bool {
+// readForm reads the form of a POST. The caller calls release when the response was
+// sent. If ok is false, it has responded.
+func (r *request) readForm() (release func(), ok bool) {
 	if r.Method != http.MethodPost {
-		return true
+		return func() {}, true
 	}
-	reading := r.strangersForms
+	from := forms.Stranger
 	if r.session != "" {
-		reading = r.forms
+		from = forms.SignedIn
+	} else if r.sendsSessionCookie() {
+		from = forms.Returning
 	}
-	select {
-	case reading <- struct{}{}:
-		defer func() { <-reading }()
-	case <-r.Context().Done():
-		return false
+	release, refused := r.forms.Read(r.w, r.Request, from, r.clientAddress())
+	if refused != nil {
+		r.fail(refused.Status, refused.Title, refused.Detail)
 	}
-	connection := http.NewResponseController(r.w)
-	connection.SetReadDeadline(time.Now().Add(maxFormTime))
-	defer connection.SetReadDeadline(time.Time{})
-	r.Body = http.MaxBytesReader(r.w, r.Body, maxForm)
-	err := r.ParseForm()
-	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-		r.fail(http.StatusRequestEntityTooLarge, "Too large", "The form is larger than 2 MiB. Nothing was changed.")
-		return false
-	}
-	if err != nil {
-		r.fail(http.StatusBadRequest, "Not understood", "The form could not be read. Nothing was changed.")
-		return false
-	}
-	return true
+	return release, refused == nil
 }
 
 // clientAddress returns the address of the client, also behind trusted proxies.

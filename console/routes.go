@@ -39,9 +39,15 @@ func (c *Console) addRoute(r route) {
 
 func (c *Console) serveRoute(to route, r *request) {
 	signedIn := to.right > anybody && r.isSignedIn()
-	if !r.readForm() {
+	if to.right > anybody && !signedIn && !r.sendsSessionCookie() {
+		r.askToSignIn() // the form of a stranger is not read
 		return
 	}
+	release, ok := r.readForm()
+	if !ok {
+		return
+	}
+	defer release()
 	if to.right > anybody && !signedIn {
 		r.askToSignIn()
 		return

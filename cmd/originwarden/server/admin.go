@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"originwarden/api"
 	"originwarden/console"
@@ -56,6 +57,7 @@ func get(h http.Handler) methods { return methods{http.MethodGet: h, http.Method
 
 // ServeHTTP implements http.Handler.
 func (a *adminMux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	http.NewResponseController(w).SetWriteDeadline(time.Time{}) // the console may have set one
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	r = r.WithContext(envelope.WithTraceID(r.Context(), envelope.NewTraceID()))
