@@ -57,6 +57,10 @@ type Settings struct {
 	SignIn signin.Settings
 }
 
+func (s *Settings) client() auth.Client {
+	return auth.Client{ID: s.SignIn.ClientID, RedirectURL: s.SignIn.RedirectURL}
+}
+
 // Lists are the lists in force.
 type Lists interface {
 	List(ctx context.Context, tenant string) (*origins.List, error)

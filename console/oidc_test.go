@@ -172,6 +172,31 @@ func TestIssuer_SignsIn(t *testing.T) {
 	}
 }
 
+// Whoever turns the sign-in off wants nobody to be signed in by it.
+func TestIssuer_SessionsEndWithTheSettingsOfTheClient(t *testing.T) {
+	for _, row := range []struct {
+		rule, old, new string
+		path           string // where the browser gets to
+	}{
+		{"as before", "", "", "/tenants/acme"},
+		{"turned off", "admin: {sign_in: {", "admin: {}\n#", "/sign-in"},
+		{"another client", "client_id: " + clientID, "client_id: another", "/sign-in"},
+		{"another URL", "http://127.0.0.1:", "http://localhost:", "/sign-in"},
+	} {
+		t.Run(row.rule, func(t *testing.T) {
+			i := newIssuer(t)
+			g := startWithIssuer(t, i)
+			b := g.NewBrowser(t)
+			b.Get("/sign-in/issuer")
+			g.Configure(t, strings.Replace(withIssuer(t, g, i, "lists"), row.old, row.new, 1))
+			g.Reload(t)
+			if response, _ := b.Get("/"); response.Request.URL.Path != row.path {
+				t.Errorf("the browser is at %s, want %s", response.Request.URL, row.path)
+			}
+		})
+	}
+}
+
 func TestIssuer_GrantsWhatItsClaimsSay(t *testing.T) {
 	for _, row := range []struct {
 		rule   string

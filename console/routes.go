@@ -96,7 +96,7 @@ func (r *request) isSignedIn() bool {
 	if !ok {
 		return false
 	}
-	caller, err := r.Auth.Caller(r.Context(), identity)
+	caller, err := r.Auth.Caller(r.Context(), identity, r.current.client())
 	if err != nil { // the token is gone, or has expired
 		r.sessions.End(name)
 		return false

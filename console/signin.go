@@ -156,7 +156,7 @@ func (r *request) signInCallback() error {
 	if err != nil {
 		return r.issuerFailed(err, to)
 	}
-	caller, err := r.Auth.Caller(r.Context(), identity)
+	caller, err := r.Auth.Caller(r.Context(), identity, r.current.client())
 	if err != nil {
 		return r.issuerFailed(err, to)
 	}
@@ -174,7 +174,7 @@ func (r *request) redeem(ctx context.Context, a signin.Attempt, query url.Values
 	if err != nil {
 		return auth.Identity{}, err
 	}
-	return r.Auth.SignIn(ctx, token, settings.ClientID, a.Nonce)
+	return r.Auth.SignIn(ctx, token, r.current.client(), a.Nonce)
 }
 
 // issuerFailed sends the page to sign in at, and logs the cause, which it does not

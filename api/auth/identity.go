@@ -25,7 +25,12 @@ type Identity struct {
 type signIn struct {
 	principal
 	by OIDC
+	at Client
 }
+
+// Client is what the issuer knows of the client that its users sign in to. It is
+// comparable. Its zero value is none.
+type Client struct{ ID, RedirectURL string }
 
 // Identify authenticates the request, and returns who sent it for a session.
 func (a *Authenticator) Identify(r *http.Request) (Identity, Caller, error) {
@@ -37,12 +42,12 @@ func (a *Authenticator) Identify(r *http.Request) (Identity, Caller, error) {
 	return Identity{token: sha256.Sum256([]byte(token))}, caller, nil
 }
 
-// Caller returns what the identity permits now. The error is ErrTokenMissing if its
-// token is no longer configured, or has expired, or if the settings of the issuer
-// have changed.
-func (a *Authenticator) Caller(ctx context.Context, i Identity) (Caller, error) {
+// Caller returns what the identity permits now, when users sign in to a client. The
+// error is ErrTokenMissing if its token is no longer configured, or has expired, or if
+// the settings of the issuer or the client have changed.
+func (a *Authenticator) Caller(ctx context.Context, i Identity, c Client) (Caller, error) {
 	s := a.current.Load()
-	p, known := i.signIn.principal, s.oidc != nil && s.oidc.OIDC == i.signIn.by
+	p, known := i.signIn.principal, s.oidc != nil && s.oidc.OIDC == i.signIn.by && c.ID != "" && c == i.signIn.at
 	if i.token != ([sha256.Size]byte{}) {
 		p, known = s.knownPrincipal(ctx, i.token)
 	}
@@ -53,22 +58,22 @@ func (a *Authenticator) Caller(ctx context.Context, i Identity) (Caller, error) 
 }
 
 // SignIn verifies an ID token (OpenID Connect Core, section 3.1.3.7) that the issuer
-// gave to the client with an id, for the sign-in with a nonce. Its claims grant what
+// gave to a client, for the sign-in with a nonce. Its claims grant what
 // those of an access token would. The Identity outlives the token: the issuer has
 // signed the user in once. The error is one of this package.
-func (a *Authenticator) SignIn(ctx context.Context, idToken, clientID, nonce string) (Identity, error) {
+func (a *Authenticator) SignIn(ctx context.Context, idToken string, c Client, nonce string) (Identity, error) {
 	v := a.current.Load().oidc
-	if v == nil || clientID == "" || len(idToken) > maxTokenLength {
+	if v == nil || c.ID == "" || len(idToken) > maxTokenLength {
 		return Identity{}, ErrTokenMissing
 	}
-	p, err := v.forClient(clientID).verifyIDToken(ctx, idToken, nonce)
+	p, err := v.forClient(c.ID).verifyIDToken(ctx, idToken, nonce)
 	if err != nil && !errors.Is(err, ErrIssuerUnavailable) {
 		err = &InvalidTokenError{err}
 	}
 	if err != nil {
 		return Identity{}, err
 	}
-	return Identity{signIn: signIn{p, v.OIDC}}, nil
+	return Identity{signIn: signIn{p, v.OIDC, c}}, nil
 }
 
 // forClient returns a verifier of the ID tokens for a client.
