@@ -68,7 +68,7 @@ func (r *request) undo() error {
 		if err != nil {
 			return err
 		}
-		if plan.Impossible != "" || plan.Conflict != "" && r.PostForm.Get("conflict") != plan.Conflict {
+		if plan.Impossible != "" || plan.Conflict != "" && !r.wasToldOf(plan) {
 			return r.sendPlan(http.StatusConflict, plan)
 		}
 		err = plan.Write(r.callAPI)
@@ -80,4 +80,10 @@ func (r *request) undo() error {
 		}
 		return r.redirect(r.tenantPath("/history?done=undo"))
 	}
+}
+
+// wasToldOf reports whether the form is that of a page that showed the plan, and nothing
+// was changed since.
+func (r *request) wasToldOf(plan *changes.Plan) bool {
+	return r.PostForm.Get("conflict") == plan.Conflict && r.PostForm.Get("state") == plan.State
 }

@@ -3,6 +3,7 @@ package changes
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -22,6 +23,9 @@ type Plan struct {
 	// Conflict names the later changes that would be undone too, and Impossible says
 	// why nothing can be undone; or "".
 	Conflict, Impossible string
+	// State differs between two plans if a change was made between them that a write
+	// in spite of the Conflict could undo.
+	State string
 	// Removes and Adds are the first entries that the write would remove and add, and
 	// More is the number of the others.
 	Removes, Adds []string
@@ -54,6 +58,7 @@ func NewPlan(ctx context.Context, s store.Store, tenant, id string) (*Plan, erro
 	if err != nil {
 		return nil, err
 	}
+	p.State = state(record, p.current, later)
 	p.Undo, err = history.NewUndo(record, p.current, later, false)
 	if conflict, ok := errors.AsType[*history.ConflictError](err); ok {
 		p.Conflict = conflict.Error()
@@ -64,6 +69,21 @@ func NewPlan(ctx context.Context, s store.Store, tenant, id string) (*Plan, erro
 	}
 	p.compare()
 	return p, nil
+}
+
+// state returns the State of a plan: the revision of the web integration as it is now,
+// and the last record of it or of one with its name.
+func state(of store.Record, current *store.WebIntegration, later []store.Record) string {
+	revision, last := uint64(0), of.ID
+	if current != nil {
+		revision = current.Revision
+	}
+	for _, record := range later {
+		if record.Integration == of.Integration || record.Name == of.Name {
+			last = record.ID
+		}
+	}
+	return fmt.Sprint(revision, " ", last)
 }
 
 // findRecord returns the record of an id.
