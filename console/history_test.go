@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"originwarden/console/gatewaytest"
 )
 
 // An undo that the user has agreed to undoes no change that was made after the page was
@@ -29,5 +31,32 @@ func TestUndo_AsksAgainAfterEveryLaterChange(t *testing.T) {
 	}
 	if response, _ := submit(b, undo, again); response.Request.URL.Query().Get("done") != "undo" {
 		t.Errorf("after the page was shown again: %d at %s", response.StatusCode, response.Request.URL)
+	}
+}
+
+func TestPages_CountAsReads(t *testing.T) {
+	const undo = "/tenants/acme/history/1-0/undo"
+	for _, row := range []struct{ method, path string }{
+		{"GET", "/tenants/acme/history"},
+		{"GET", undo},
+		{"POST", undo},
+		{"GET", "/tenants/acme/ask"},
+		{"POST", "/tenants/acme/check-origins"},
+	} {
+		t.Run(row.method+" "+row.path, func(t *testing.T) {
+			g := gatewaytest.Start(t, strings.Replace(configuration(t, gatewaytest.Token("admin", "*", "admin")), "api: {", "api: {rate_limits: {tier1: 4}, ", 1))
+			b := noRedirects(g.SignIn(t, "admin"))
+			var last *http.Response
+			for range 5 {
+				if row.method == "POST" {
+					last, _ = b.Post(row.path)
+				} else {
+					last, _ = b.Get(row.path)
+				}
+			}
+			if last.StatusCode != http.StatusTooManyRequests || last.Header.Get("Retry-After") == "" {
+				t.Errorf("the last one: %d %v", last.StatusCode, last.Header)
+			}
+		})
 	}
 }

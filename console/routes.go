@@ -86,6 +86,17 @@ func (r *request) checkRights(to route) error {
 	return nil
 }
 
+// counted makes a page of a tenant that reads without the API count as a read of the
+// caller.
+func counted(serve func(*request) error) func(*request) error {
+	return func(r *request) error {
+		if err := r.caller.CountRead(r.tenant.ID); err != nil {
+			return err
+		}
+		return serve(r)
+	}
+}
+
 // isSignedIn finds the caller by the session.
 func (r *request) isSignedIn() bool {
 	name, ok := r.sessionCookie()
@@ -124,7 +135,7 @@ func (c *Console) routes() []route {
 		{"GET /tenants/{tenant}", member, (*request).showOverview},
 		{"GET /tenants/{tenant}/web-integrations", member, (*request).listIntegrations},
 		{"POST /tenants/{tenant}/web-integrations", administrator, (*request).createIntegration},
-		{"POST /tenants/{tenant}/check-origins", member, (*request).checkEntries},
+		{"POST /tenants/{tenant}/check-origins", member, counted((*request).checkEntries)},
 		{"GET /tenants/{tenant}/web-integrations/new", administrator, (*request).showCreation},
 		{"GET /tenants/{tenant}/web-integrations/{id}", member, (*request).showIntegration},
 		{"POST /tenants/{tenant}/web-integrations/{id}", administrator, (*request).editIntegration},
@@ -135,11 +146,11 @@ func (c *Console) routes() []route {
 		{"POST /tenants/{tenant}/refused", administrator, (*request).decideRefused},
 		{"GET /tenants/{tenant}/ready", administrator, (*request).showRefused},
 		{"POST /tenants/{tenant}/ready", administrator, (*request).decideRefused},
-		{"GET /tenants/{tenant}/ask", member, (*request).showAsk},
+		{"GET /tenants/{tenant}/ask", member, counted((*request).showAsk)},
 		{"POST /tenants/{tenant}/ask", administrator, (*request).listAsked},
-		{"GET /tenants/{tenant}/history", member, (*request).showHistory},
-		{"GET /tenants/{tenant}/history/{record}/undo", administrator, (*request).showUndo},
-		{"POST /tenants/{tenant}/history/{record}/undo", administrator, (*request).undo},
+		{"GET /tenants/{tenant}/history", member, counted((*request).showHistory)},
+		{"GET /tenants/{tenant}/history/{record}/undo", administrator, counted((*request).showUndo)},
+		{"POST /tenants/{tenant}/history/{record}/undo", administrator, counted((*request).undo)},
 		{"GET /fleet", member, (*request).showFleet},
 	}
 }
