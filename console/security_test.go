@@ -60,6 +60,7 @@ func TestConsole_RefusesRequestsOfOtherOrigins(t *testing.T) {
 		{"script of another site that reads", "GET", []string{"Origin: https://evil.example", "Sec-Fetch-Site: cross-site"}, 403},
 		{"script of another site that reads, without Sec-Fetch-Site", "GET", []string{"Origin: https://evil.example"}, 403},
 		{"link of another site", "GET", []string{"Sec-Fetch-Site: cross-site"}, 200},
+		{"name of its own on this machine", "GET", []string{"Host: console.localhost"}, 200},
 		{"rebound name", "GET", []string{"Host: evil.example"}, 421},
 		{"rebound name that sends a form", "POST", []string{"Host: evil.example", "Origin: http://evil.example", "Sec-Fetch-Site: same-origin"}, 421},
 	} {
