@@ -34,8 +34,9 @@ func (b *Beater) Run(ctx context.Context) {
 	}
 	tick := time.NewTicker(store.BeatInterval)
 	defer tick.Stop()
+	beaten := false
 	for {
-		beaten := b.beat(ctx, first)
+		beaten = b.beat(ctx, first) || beaten // a later failure leaves the heartbeat there
 		select {
 		case <-tick.C:
 		case <-ctx.Done():

@@ -109,3 +109,28 @@ func TestBeater_DoesNotLeaveWithoutHeartbeat(t *testing.T) {
 		}
 	})
 }
+
+// A heartbeat that was written is removed at the end, also if later ones failed.
+func TestBeater_LeavesAfterFailedHeartbeats(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		full := store.WriteStatus{Problem: &store.WriteError{Cause: store.CauseNoSpace, NotMade: true, Err: errors.New("12345 bytes are in use")}}
+		ready := &readiness.State{
+			Lists:  func() lists.State { return lists.State{Loaded: true, Up: true} },
+			Writes: func() store.WriteStatus { return full },
+		}
+		ready.SetServing()
+		f := &fleet{}
+		ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
+		defer cancel()
+		time.AfterFunc(5*time.Second, func() { f.err = full.Problem })
+		b := heartbeat.Beater{Fleet: f, State: ready, Timeout: time.Second}
+		b.Run(ctx)
+		if len(f.beats) != 2 || !slices.Equal(f.left, []string{f.beats[0].Gateway}) {
+			t.Errorf("%d heartbeats, %q left; want 2 attempts, and the gateway's name", len(f.beats), f.left)
+		}
+		// Sizes change at every try, and each change of a heartbeat takes up space.
+		if got, want := f.beats[1].Problems, []string{"no writes: the store has no space left"}; !slices.Equal(got, want) {
+			t.Errorf("problems %q, want %q", got, want)
+		}
+	})
+}

@@ -139,23 +139,23 @@ func (s *State) Document() Document {
 		d.Store.WriteProblem = writes.Problem.Cause
 	}
 	if d.Problem == "" {
-		d.Problem = strings.Join(s.warnings(held, writes.Problem), "; ")
+		d.Problem = strings.Join(s.warnings(held, writes.Problem, (*store.WriteError).Error), "; ")
 	}
 	return d
 }
 
 // Problems returns why the gateway is not ready, or else what is wrong although it
-// serves.
+// serves. A failed write has no details: sizes in them would change at every try.
 func (s *State) Problems() []string {
 	if problem := s.Problem(); problem != "" {
 		return []string{problem}
 	}
-	return s.warnings(s.Lists(), s.Writes().Problem)
+	return s.warnings(s.Lists(), s.Writes().Problem, func(e *store.WriteError) string { return e.Cause.Text() })
 }
 
 // warnings returns what is wrong although the gateway serves.
-func (s *State) warnings(held lists.State, write *store.WriteError) (all []string) {
-	if problem := storeProblem(held, write); problem != "" {
+func (s *State) warnings(held lists.State, write *store.WriteError, describe func(*store.WriteError) string) (all []string) {
+	if problem := storeProblem(held, write, describe); problem != "" {
 		all = append(all, problem)
 	} else if s.Earlier != "" && held.InForce.Store != "" && held.InForce.Revision == 0 {
 		all = append(all, "the store is new and empty, but there was another one: "+s.Earlier)
@@ -168,12 +168,12 @@ func (s *State) warnings(held lists.State, write *store.WriteError) (all []strin
 
 // storeProblem returns what is wrong with the store, or "". Writes that fail
 // because it is unreachable add nothing to that.
-func storeProblem(held lists.State, write *store.WriteError) string {
+func storeProblem(held lists.State, write *store.WriteError, describe func(*store.WriteError) string) string {
 	switch {
 	case held.Reset != nil:
 		return held.Reset.Error()
 	case write != nil && (held.Up || write.Cause != store.CauseUnreachable):
-		return "no writes: " + logs.Escape(write.Error(), logs.MaxError)
+		return "no writes: " + logs.Escape(describe(write), logs.MaxError)
 	case !held.Up:
 		return "the store is unreachable"
 	}
