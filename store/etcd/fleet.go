@@ -2,7 +2,9 @@ package etcd
 
 import (
 	"context"
+	"errors"
 
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"originwarden/store"
@@ -11,30 +13,39 @@ import (
 	"originwarden/store/etcd/schema"
 )
 
-// Beat implements store.Fleet. A heartbeat without news changes no key.
+// Beat implements store.Fleet. A heartbeat without news changes no key. One that the
+// cluster has no space for keeps the last one that it had space for.
 func (s *Store) Beat(ctx context.Context, h store.Heartbeat) error {
 	return s.cluster.Call(func() error {
-		key := s.keys.Gateway(h.Gateway)
-		view, found, err := s.read(ctx, clientv3.OpGet(key))
+		view, found, err := s.read(ctx, clientv3.OpGet(s.keys.Gateway(h.Gateway)))
 		if err != nil {
 			return err
 		}
-		if renewed, err := s.beats.Renew(ctx, s.cluster, found.first(0), h); err != nil || renewed {
+		kept := found.first(0)
+		if renewed, err := s.beats.Renew(ctx, s.cluster, kept, h); err != nil || renewed {
 			return err
 		}
-		value, err := heartbeats.Encode(h)
-		if err == nil {
-			err = s.reserveSpace(ctx, len(value))
+		err = s.putHeartbeat(ctx, &view, h)
+		if errors.Is(err, rpctypes.ErrNoSpace) {
+			err = errors.Join(err, s.beats.Keep(ctx, s.cluster, kept, h))
 		}
-		if err != nil {
-			return err
-		}
-		sameStore := clientv3.Compare(clientv3.Value(s.keys.Identity()), "=", view.identityValue)
-		if err := s.beats.Put(ctx, s.cluster, sameStore, key, value, h); err != nil {
-			return maybeMade(err)
-		}
-		return nil
+		return err
 	})
+}
+
+func (s *Store) putHeartbeat(ctx context.Context, view *readView, h store.Heartbeat) error {
+	value, err := heartbeats.Encode(h)
+	if err == nil {
+		err = s.reserveSpace(ctx, len(value))
+	}
+	if err != nil {
+		return err
+	}
+	sameStore := clientv3.Compare(clientv3.Value(s.keys.Identity()), "=", view.identityValue)
+	if err := s.beats.Put(ctx, s.cluster, sameStore, s.keys.Gateway(h.Gateway), value, h); err != nil {
+		return maybeMade(err)
+	}
+	return nil
 }
 
 // Leave implements store.Fleet.

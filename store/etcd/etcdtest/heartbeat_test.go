@@ -69,6 +69,20 @@ func gatewayKey(t *testing.T, client *clientv3.Client, o etcd.Options) (lease cl
 	return clientv3.LeaseID(found.Kvs[0].Lease), found.Header.Revision, found.Kvs[0].ModRevision
 }
 
+// waitForLease waits until what is left of the lease, in seconds, is as wanted.
+func waitForLease(t *testing.T, client *clientv3.Client, lease clientv3.LeaseID, isWanted func(left int64) bool) {
+	t.Helper()
+	for ctx := withTimeout(t, 10*time.Second); ; time.Sleep(100 * time.Millisecond) {
+		left, err := client.TimeToLive(ctx, lease)
+		if err != nil {
+			t.Fatalf("the lease did not become as wanted: %v", err)
+		}
+		if isWanted(left.TTL) {
+			return
+		}
+	}
+}
+
 // TestFleet_UsesNoSpaceWithoutNews counts etcd's revisions: each takes up space until the
 // cluster is compacted.
 func TestFleet_UsesNoSpaceWithoutNews(t *testing.T) {
@@ -120,22 +134,39 @@ func TestFleet_OutlivesItsLease(t *testing.T) {
 	wantGateways(t, s, "a")
 }
 
-// TestFleet_BeatsInFullCluster beats in a cluster whose space is left to removals.
+// TestFleet_BeatsInFullCluster beats in a cluster whose space is left to removals, also
+// with news. The lease must be renewed, so that the gateway stays in the fleet.
 func TestFleet_BeatsInFullCluster(t *testing.T) {
 	t.Parallel()
 	c := etcdtest.StartCluster(t, 1, func(m *etcdtest.Member) {
 		m.Adjust = func(c *embed.Config) { c.QuotaBackendBytes = 24 << 20 }
 	})
-	s := openStore(t, newOptions(c))
+	o, client := newOptions(c), newClient(t, c)
+	s := openStore(t, o)
 	h := newHeartbeat("a")
 	beat(t, s, h)
 	fillStore(t, s)
 	beat(t, s, h)
 	wantGateways(t, s, "a")
+	fillCluster(t, c)
+	lease, _, _ := gatewayKey(t, client, o)
+	waitForLease(t, client, lease, func(left int64) bool { return left < 57 })
 	h.InForce++
+	h.Problems = []string{"no writes: the store has no space left"}
 	err := s.Beat(t.Context(), h)
 	if failed, ok := errors.AsType[*store.WriteError](err); !ok || failed.Cause != store.CauseNoSpace || !errors.Is(err, rpctypes.ErrNoSpace) {
 		t.Errorf("a heartbeat with news in a full cluster: error %v, want no space", err)
+	}
+	wantGateways(t, s, "a")
+	waitForLease(t, client, lease, func(left int64) bool { return left >= 57 })
+	waitForLease(t, client, lease, func(left int64) bool { return left < 57 })
+	stale := h
+	stale.Confirmed = h.Beat.Add(-time.Hour)
+	if err := s.Beat(t.Context(), stale); err == nil {
+		t.Error("a heartbeat with news in a full cluster: no error")
+	}
+	if left, err := client.TimeToLive(t.Context(), lease); err != nil || left.TTL >= 57 {
+		t.Errorf("a heartbeat that confirms its revision was renewed by one that does not: %d seconds left, %v", left.TTL, err)
 	}
 	if err := s.Leave(t.Context(), "a"); err != nil {
 		t.Errorf("Leave in a full cluster: %v", err)

@@ -36,10 +36,8 @@ type written struct {
 // Renew renews the lease of the gateway's key, as it was read or nil, and reports
 // whether that is all that there is to do: h has no news.
 func (w *Writer) Renew(ctx context.Context, cluster *connection.Cluster, found *mvccpb.KeyValue, h store.Heartbeat) (renewed bool, err error) {
-	w.mu.Lock()
-	last := w.last
-	w.mu.Unlock()
-	if found == nil || found.Lease != int64(last.lease) || hasNews(last.Heartbeat, h) {
+	last, ok := w.lastPut(found)
+	if !ok || hasNews(last.Heartbeat, h) {
 		return false, nil
 	}
 	err = cluster.KeepAlive(ctx, last.lease)
@@ -47,6 +45,24 @@ func (w *Writer) Renew(ctx context.Context, cluster *connection.Cluster, found *
 		return false, nil
 	}
 	return err == nil, err
+}
+
+// Keep renews the lease of the gateway's key, as it was read or nil, although h has news
+// that could not be put. It lets the key expire if that would hide that the revision in
+// force is no longer confirmed: see renewedAt.
+func (w *Writer) Keep(ctx context.Context, cluster *connection.Cluster, found *mvccpb.KeyValue, h store.Heartbeat) error {
+	last, ok := w.lastPut(found)
+	if !ok || last.RecentlyConfirmed() && !h.RecentlyConfirmed() {
+		return nil
+	}
+	return cluster.KeepAlive(ctx, last.lease)
+}
+
+// lastPut returns the last heartbeat that was put, and whether the gateway's key has it.
+func (w *Writer) lastPut(found *mvccpb.KeyValue) (last written, ok bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.last, found != nil && found.Lease == int64(w.last.lease)
 }
 
 // hasNews reports whether more than the time of the heartbeat differs.
