@@ -71,10 +71,14 @@ func (s *Store) addLateRecords(ctx context.Context) error {
 		}
 		key := schema.RecordKey{Tenant: r.Tenant, After: found.first(0).GetModRevision(), Place: place, Time: r.Time, Integration: r.Integration}
 		late := s.keys.LateRecord(key)
-		_, err = s.send(ctx, connection.Request{
+		response, err := s.send(ctx, connection.Request{
 			If:   append(s.ifSameStore(&view), clientv3.Compare(clientv3.CreateRevision(late), "=", 0)),
 			Then: []clientv3.Op{clientv3.OpPut(late, string(r.Encoded))},
+			Else: []clientv3.Op{clientv3.OpGet(late)},
 		})
+		if err == nil && !r.IsAdded(response) {
+			err = errConflict // the next call tries again
+		}
 		return err
 	})
 }

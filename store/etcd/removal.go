@@ -97,22 +97,29 @@ func (p *preconditions) lacks(hash uint64) bool {
 var errOvertaken = errors.New("etcd: another write came between the removals")
 
 // commitRemovals makes the one change of a transaction by removals, one after
-// another, so that some may be made when it fails. It returns refusal if removals
-// cannot make the change.
-func (s *Store) commitRemovals(ctx context.Context, t *transaction, refusal error) (err error) {
+// another, so that some may be made when it fails: those are recorded too. It returns
+// refusal if removals cannot make the change.
+func (s *Store) commitRemovals(ctx context.Context, t *transaction, refusal error) error {
 	c := t.changes[0]
 	at, hashes := c.before, c.removals()
 	if len(hashes) == 0 || len(hashes) > at.freeSlots() {
 		return refusal
 	}
-	record := records.New(ctx, s.history, c.before.integration, c.after, records.Whole)
+	record := func(after *store.WebIntegration) {
+		s.late.Add(records.New(ctx, s.history, c.before.integration, after, records.Whole))
+	}
 	for i, hash := range hashes {
-		if at, err = s.makeRemoval(ctx, at, hash, i > 0); err != nil {
+		after, err := s.makeRemoval(ctx, at, hash, i > 0)
+		if err != nil {
+			if i > 0 {
+				record(at.integration)
+			}
 			return err
 		}
+		at = after
 	}
 	t.revision = at.Revision
-	s.late.Add(record)
+	record(c.after)
 	if c.after != nil {
 		if at.integration == nil {
 			return &store.WriteError{Cause: store.CauseOther, Err: errOvertaken}
@@ -126,6 +133,9 @@ func (s *Store) commitRemovals(ctx context.Context, t *transaction, refusal erro
 // part of the change may be made: then the rest is completed, not planned again.
 func (s *Store) makeRemoval(ctx context.Context, at *preconditions, hash uint64, started bool) (*preconditions, error) {
 	for round := 0; ; round++ {
+		if at.freeSlots() == 0 { // others have used those that commitRemovals has counted
+			return nil, maybeMade(fmt.Errorf("etcd: after a part of the write: %w", rpctypes.ErrNoSpace))
+		}
 		known, _ := s.guard.Position()
 		response, attempts, err := s.cluster.Send(ctx, s.removalRequest(at, hash))
 		started = started || attempts > 1
@@ -150,8 +160,6 @@ func (s *Store) makeRemoval(ctx context.Context, at *preconditions, hash uint64,
 			return now, nil
 		case now.integrationRevision != at.integrationRevision:
 			return nil, &store.WriteError{Cause: store.CauseOther, Err: errOvertaken}
-		case now.freeSlots() == 0:
-			return nil, maybeMade(fmt.Errorf("etcd: after a part of the write: %w", rpctypes.ErrNoSpace))
 		}
 		at = now
 		if err := connection.WaitRetry(ctx, round); err != nil {

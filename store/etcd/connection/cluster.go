@@ -70,6 +70,7 @@ func (c *Cluster) Close() error {
 type Request struct {
 	If   []clientv3.Cmp
 	Then []clientv3.Op
+	Else []clientv3.Op
 }
 
 // Send commits a request. It returns how often the request was sent: if more than
@@ -82,7 +83,7 @@ func (c *Cluster) Send(ctx context.Context, r Request) (response *clientv3.TxnRe
 
 func (m *members) send(ctx context.Context, r Request) (*clientv3.TxnResponse, int, error) {
 	commit := hedgedCall[*clientv3.TxnResponse]{members: m, ask: func(ctx context.Context, client *clientv3.Client) (*clientv3.TxnResponse, error) {
-		return client.Txn(ctx).If(r.If...).Then(r.Then...).Commit()
+		return client.Txn(ctx).If(r.If...).Then(r.Then...).Else(r.Else...).Commit()
 	}}
 	response, err := commit.run(ctx)
 	return response, commit.attempts, err

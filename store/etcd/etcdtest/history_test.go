@@ -79,6 +79,57 @@ func TestStore_RecordsRemovalsWhenThereIsSpace(t *testing.T) {
 	wantConsistent(t, c, o)
 }
 
+// TestStore_RecordsPartOfRemovals makes removals during those of another gateway, which
+// leave too few for the rest of its edit.
+func TestStore_RecordsPartOfRemovals(t *testing.T) {
+	t.Parallel()
+	c := startSmallCluster(t)
+	s, o, r := openThroughRelay(t, c)
+	direct := o
+	direct.Endpoints = c.Endpoints()
+	other := openStoreWithPool(t, direct)
+	var many []string
+	for i := range maxRemovals {
+		many = append(many, fmt.Sprintf("https://%d.example", i))
+	}
+	a := create(t, other, newIntegration("acme", "a", append(many, "https://stays.example")...))
+	g := create(t, other, newIntegration("globex", "g", many...))
+	fillCluster(t, c)
+	ctx := withTimeout(t, time.Minute)
+	news := newClient(t, c).Watch(ctx, key(o, "w/"), clientv3.WithPrefix(), clientv3.WithCreatedNotify())
+	<-news
+	r.delay.Store(int64(50 * time.Millisecond))
+	ended := make(chan error)
+	go func() {
+		_, err := s.Edit(ctx, "acme", a.ID, removeOrigins(many...))
+		ended <- err
+	}()
+	<-news
+	r.hold.Lock()
+	_, err := other.Edit(ctx, "globex", g.ID, removeOrigins(many[:3]...))
+	r.hold.Unlock()
+	r.delay.Store(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ended; err == nil || store.CauseOf(err) != store.CauseNoSpace {
+		t.Fatalf("Edit with too few removals: error %v, want no space", err)
+	}
+	makeSpace(t, c, otherPrefix)
+	if err := s.CheckWrites(ctx); err != nil {
+		t.Fatal(err)
+	}
+	left, err := s.Integration(ctx, "acme", a.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	removed := len(a.ValidOrigins) - len(left.ValidOrigins)
+	got := records(t, s, store.HistoryQuery{})
+	if len(got) != 2 || removed == 0 || len(got[1].Updates) != removed {
+		t.Errorf("%d entries were removed, recorded is %+v", removed, got)
+	}
+}
+
 // A late record may stand behind the next one in the order of the keys.
 func TestStore_DropsOldRecordsAroundLateOnes(t *testing.T) {
 	t.Parallel()

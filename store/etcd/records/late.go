@@ -1,7 +1,10 @@
 package records
 
 import (
+	"bytes"
 	"sync"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"originwarden/store/etcd/schema"
 )
@@ -21,6 +24,17 @@ func (l *Late) Add(r Record) {
 	if r.Encoded != nil && len(l.all) < schema.Slots {
 		l.all = append(l.all, r)
 	}
+}
+
+// IsAdded reports whether a late record is in the history, given the response to a
+// transaction that puts its key, or else reads it: then an earlier copy of the request
+// may have put it.
+func (r *Record) IsAdded(response *clientv3.TxnResponse) bool {
+	if response.Succeeded {
+		return true
+	}
+	found := response.Responses[0].GetResponseRange().Kvs
+	return len(found) > 0 && bytes.Equal(found[0].Value, r.Encoded)
 }
 
 // Flush calls write with each record, and forgets it. It ends with the first error.
