@@ -41,6 +41,7 @@ type integrationsPage struct {
 	Query          string
 	ByOrigin       bool // the query is an origin
 	Descending     bool
+	Listing        string // the origin for which one is chosen, or ""
 	SortLink       string
 	Rows           []integration
 	Previous, Next string
@@ -59,6 +60,9 @@ type apiPage struct {
 func (r *request) listIntegrations() error {
 	given := r.URL.Query()
 	data := integrationsPage{Query: strings.TrimSpace(given.Get("q")), Descending: given.Get("sort") == "-name"}
+	if canWrite(r.caller) {
+		data.Listing = given.Get("origin")
+	}
 	_, err := origins.HostedPatterns.ParseEntry(data.Query)
 	data.ByOrigin = err == nil
 	asked := url.Values{"limit": {strconv.Itoa(integrationsPerPage)}, "sort": {"+name"}}
@@ -109,6 +113,9 @@ func (p *integrationsPage) link(href string, descending bool) string {
 	}
 	if descending {
 		query.Set("sort", "-name")
+	}
+	if p.Listing != "" {
+		query.Set("origin", p.Listing)
 	}
 	if to, err := url.Parse(href); err == nil {
 		copyCursor(query, to.Query())

@@ -1,11 +1,17 @@
 package console_test
 
 import (
+	"fmt"
+	"html"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+
+	"originwarden/console/gatewaytest"
 )
 
 const (
@@ -133,4 +139,54 @@ func TestRefused_ShowsWhyNothingWasListed(t *testing.T) {
 			t.Errorf("into %s: %d %s", into, response.StatusCode, page)
 		}
 	}
+}
+
+// From Refused into a web integration that is not among the first 100 by name.
+func TestRefused_ListsIntoAnyOfMany(t *testing.T) {
+	const app = "https://app.example"
+	g := start(t)
+	b := g.SignIn(t, "admin")
+	writers := []*gatewaytest.Browser{b, g.SignIn(t, "acme-admin")} // because of the rate limits
+	for i := range 101 {
+		writers[i%2].Post(integrations, "name", fmt.Sprintf("n%03d", i), "origins", "https://a.example")
+	}
+	b.Send(request(t, "GET", g.Tenants+"/", "", "Host: acme.localhost", "Origin: "+app))
+	for _, path := range []string{refusedPath, "/tenants/acme/ask?path=/&origin=" + app} {
+		response, page := b.Get(path)
+		page = follow(t, b, response, page, "Search for another one")
+		for _, part := range []string{"<bdi class=\"mono\">" + app, `rel="next"`} {
+			if !strings.Contains(page, part) {
+				t.Errorf("%s: the list has no %q", path, part)
+			}
+		}
+		for _, found := range regexp.MustCompile(`href="((?:/tenants/acme/web-integrations/|\?)[^"]*)"`).FindAllStringSubmatch(page, -1) {
+			if to, err := url.Parse(html.UnescapeString(found[1])); err != nil || to.Query().Get("origin") != app {
+				t.Errorf("%s: the link to %s has no origin", path, found[1])
+			}
+		}
+		query := inputs(page)
+		query.Set("q", "n100")
+		response, page = b.Get(integrations + "?" + query.Encode())
+		if page = follow(t, b, response, page, "<bdi>n100</bdi>"); inputs(page).Get("name") != "n100" || inputs(page).Get("origins") != "https://a.example\n"+app {
+			t.Errorf("%s: the form has %v", path, inputs(page))
+		}
+	}
+	if _, page := g.SignIn(t, "reader").Get(integrations + "?origin=" + app); strings.Contains(page, "Choose the web integration") {
+		t.Error("a reader is asked to choose a web integration")
+	}
+}
+
+// follow follows the link of a page that has a text.
+func follow(t *testing.T, b *gatewaytest.Browser, from *http.Response, page, text string) string {
+	t.Helper()
+	found := regexp.MustCompile(`<a href="([^"]*)"[^>]*>` + regexp.QuoteMeta(text)).FindStringSubmatch(page)
+	if found == nil {
+		t.Fatalf("%s has no link %q: %s", from.Request.URL, text, page)
+	}
+	to, err := from.Request.URL.Parse(html.UnescapeString(found[1]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, page = b.Get(to.RequestURI())
+	return page
 }
