@@ -14,7 +14,8 @@ type Heartbeat struct {
 	Host    string    `json:"host"` // the name of its machine
 	Version string    `json:"version"`
 	Started time.Time `json:"started"`
-	// Beat is when the gateway was last heard of. It is exact to a few seconds.
+	// Beat is when the gateway was last heard of. It is exact to a few seconds, but may be
+	// that of the last election in the cluster of the store, if that was later.
 	Beat time.Time `json:"beat"`
 	// InForce is the revision in force, and Confirmed when that was last known to be
 	// the store's newest, or zero if it never was. If it was confirmed recently, a

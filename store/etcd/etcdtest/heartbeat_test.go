@@ -191,3 +191,28 @@ func TestFleet_IsNotWrittenToResetStore(t *testing.T) {
 		t.Errorf("the reset store has %+v, %v", found, err)
 	}
 }
+
+// TestFleet_CountsSilenceFromElection kills the leader after a gateway's last heartbeat.
+// The new leader renews the lease once: then the silence grows again.
+func TestFleet_CountsSilenceFromElection(t *testing.T) {
+	t.Parallel()
+	p := startProcessCluster(t)
+	o, client := newOptions(p.Cluster), newClient(t, p.Cluster)
+	s := openStore(t, o)
+	beat(t, s, newHeartbeat("a"))
+	lease, _, _ := gatewayKey(t, client, o)
+	waitForLease(t, client, lease, func(left int64) bool { return left < 57 })
+	p.kill(p.leader(t.Context()))
+	lastBeat := func() time.Time {
+		all, err := s.Gateways(withTimeout(t, 20*time.Second))
+		if err != nil || len(all) != 1 {
+			t.Fatalf("%+v, %v; want one gateway", all, err)
+		}
+		return all[0].Beat
+	}
+	elected := lastBeat()
+	waitForLease(t, client, lease, func(left int64) bool { return left < 56 })
+	if moved := lastBeat().Sub(elected); moved.Abs() > 2*time.Second {
+		t.Errorf("the last heartbeat moved by %v without one", moved)
+	}
+}

@@ -1,6 +1,9 @@
 // Package heartbeats keeps the heartbeats of gateways in an etcd cluster: a key for
 // each, with a lease. A gateway without news only renews its lease, because every put
-// takes up space until the cluster is compacted.
+// takes up space until the cluster is compacted, and fails while it is full.
+//
+// So only the lease tells when a gateway was last heard of. A new leader of etcd renews
+// all leases: the silence of a gateway that died before counts from the election.
 package heartbeats
 
 import (

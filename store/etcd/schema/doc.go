@@ -11,8 +11,9 @@
 //	a/TENANT/NAME…  ids in the order of the names; d/TENANT/NAME… has the reverse order
 //	h/TENANT/…      what each write changed, see RecordKey
 //	w/…             removals, see Removals
-//	x/refusals/TENANT  the tenant's refusals, see package inventory; no watch has the keys below x/
+//	x/refusals/TENANT  the tenant's refusals, see package inventory
+//	x/gateways/NAME    the gateway's heartbeat, with a lease, see package heartbeats
 //
-// TENANT is escaped as a path segment of a URL, so that no tenant's keys are among
-// another's. NAME is encoded so that etcd's order is the order of the names.
+// No watch has the keys below x/. TENANT is escaped as a path segment of a URL, so that
+// no tenant's keys are among another's. NAME is encoded so that etcd's order is the order of the names.
 package schema
