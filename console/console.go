@@ -45,6 +45,9 @@ type Config struct {
 	Log func(context.Context, error)
 	// SignedIn is called after each sign-in. It may be nil.
 	SignedIn func(ctx context.Context, caller auth.Caller, client string)
+	// SignInFailed is called after each sign-in by a token or link that was refused with
+	// a status. It may be nil.
+	SignInFailed func(ctx context.Context, client string, status int)
 	// Version is that of the gateway. It may be empty.
 	Version string
 }

@@ -295,6 +295,21 @@ func TestSignIn_LimitsFailures(t *testing.T) {
 	}
 }
 
+func TestSignIn_LogsFailuresWithoutTheToken(t *testing.T) {
+	g := start(t)
+	b := g.NewBrowser(t)
+	for _, attempt := range []func(){
+		func() { b.Post("/sign-in", "token", "mistyped-secret") },
+		func() { b.Get("/sign-in/link?key=mistyped-secret") },
+	} {
+		attempt()
+		line := g.AwaitLog(t, "a sign-in to the console failed")
+		if !strings.Contains(line, "127.0.0.1") || !strings.Contains(line, "401") || strings.Contains(line, "mistyped-secret") {
+			t.Errorf("logged was %s", line)
+		}
+	}
+}
+
 func TestSignInLink_WorksOnce(t *testing.T) {
 	g := start(t)
 	link := g.Server.SignInLink(gatewaytest.TokenOf("acme-admin"))

@@ -70,7 +70,8 @@ func (r *request) signIn() error {
 		for _, line := range refused.Header.Values("Retry-After") {
 			r.w.Header().Set("Retry-After", line)
 		}
-		f.Problem = signInProblem(refused)
+		f.Problem = signin.Problem(refused.Status, refused.Error.Detail)
+		r.reportFailure(refused.Status)
 		return r.sendSignIn(refused.Status, f)
 	}
 	r.beginSession(identity, caller)
@@ -80,14 +81,11 @@ func (r *request) signIn() error {
 	return r.redirect(f.To)
 }
 
-func signInProblem(refused auth.Response) string {
-	if refused.Status == http.StatusUnauthorized {
-		return "This token is not valid here. It may be mistyped, expired, or no longer configured."
+// reportFailure reports a sign-in by a token or link that was refused.
+func (r *request) reportFailure(status int) {
+	if r.SignInFailed != nil {
+		r.SignInFailed(r.Context(), r.clientAddress().String(), status)
 	}
-	if refused.Status == http.StatusTooManyRequests {
-		return "There were too many failed attempts from your address. " + refused.Error.Detail
-	}
-	return refused.Error.Detail
 }
 
 // withToken returns a request of the client with a bearer token.
@@ -183,7 +181,7 @@ func (r *request) issuerFailed(err error, to string) error {
 	if limit, ok := errors.AsType[*auth.RateLimitError](err); ok {
 		refused, _ := auth.ResponseTo(limit)
 		r.w.Header().Set("Retry-After", refused.Header.Get("Retry-After"))
-		return r.sendSignIn(refused.Status, signInForm{To: to, Problem: signInProblem(refused)})
+		return r.sendSignIn(refused.Status, signInForm{To: to, Problem: signin.Problem(refused.Status, refused.Error.Detail)})
 	}
 	if r.Log != nil && !errors.Is(err, context.Canceled) {
 		r.Log(r.Context(), fmt.Errorf("signing in by the issuer: %w", err))

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"originwarden/api/auth"
+	"originwarden/console/signin"
 )
 
 // OneTimeLink returns a path of the console that signs in once, as the bearer of a
@@ -27,7 +28,8 @@ func (r *request) signInByLink() error {
 		return err
 	})
 	if refused, ok := auth.ResponseTo(err); ok {
-		problem := signInProblem(refused)
+		r.reportFailure(refused.Status)
+		problem := signin.Problem(refused.Status, refused.Error.Detail)
 		if refused.Status == http.StatusUnauthorized {
 			problem = "This link is not valid, or was used already. Sign in with the token."
 		}

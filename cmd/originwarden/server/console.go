@@ -37,7 +37,9 @@ func (s *Server) newConsole() (*console.Console, error) {
 		Health:   s.problems,
 		Log:      s.logAPIFailure,
 		SignedIn: s.logSignIn,
-		Version:  s.options.Version,
+
+		SignInFailed: s.logFailedSignIn,
+		Version:      s.options.Version,
 	}), nil
 }
 
@@ -147,4 +149,14 @@ func (s *Server) observeAPI(ctx context.Context, o api.Outcome) {
 func (s *Server) logSignIn(ctx context.Context, caller auth.Caller, client string) {
 	s.log.Info("a user signed in to the console", zap.String("issuer", caller.Issuer()), zap.String("subject", logs.Escape(caller.Subject(), logs.MaxName)),
 		zap.String("client", client), zap.String("trace_id", envelope.TraceID(ctx)))
+}
+
+// maxFailedSignIns is how many failed sign-ins in a second get a line each.
+const maxFailedSignIns = 5
+
+func (s *Server) logFailedSignIn(ctx context.Context, client string, status int) {
+	const sampled = "failed sign-ins to the console"
+	if s.log.Sampler(sampled, maxFailedSignIns).Passes(sampled) {
+		s.log.Warn("a sign-in to the console failed", zap.String("client", client), zap.Int("status", status), zap.String("trace_id", envelope.TraceID(ctx)))
+	}
 }
