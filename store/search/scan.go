@@ -2,6 +2,7 @@ package search
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"originwarden/store"
@@ -20,25 +21,33 @@ const (
 type scanner struct {
 	Query
 	matches func(*store.WebIntegration) bool
-	found   []store.WebIntegration
-	bytes   int // of the origins of found
+	reached
+	steps        []reached // before each step
+	scanned      int
+	scannedBytes int
+}
+
+// reached is how far a scan is.
+type reached struct {
+	found []store.WebIntegration
+	bytes int // of the origins of found
 	// first and last are the ids of those that were scanned: the page has all that the
 	// query selects between them.
 	first, last     string
-	scanned         int
-	scannedBytes    int
 	before, further bool // whether there are others before first and after last
 }
 
 func scan(ctx context.Context, s Store, tenant string, q Query) (Page, error) {
 	scan := scanner{Query: q, matches: q.matcher()}
-	step := q.Query
-	step.Limit, step.Bytes = stepLimit, stepBytes
 	for more := true; more; {
-		read, err := s.Page(ctx, tenant, step)
+		read, err := s.Page(ctx, tenant, scan.nextStep())
+		if errors.Is(err, store.ErrUnknownCursor) && scan.stepBack() {
+			continue
+		}
 		if err != nil {
 			return Page{}, err
 		}
+		scan.steps = append(scan.steps, scan.reached)
 		near := read.HasPrev
 		if scan.further = read.HasNext; q.Before != "" {
 			near, scan.further = read.HasNext, read.HasPrev
@@ -48,11 +57,33 @@ func scan(ctx context.Context, s Store, tenant string, q Query) (Page, error) {
 			scan.first, scan.before = read.Integrations[0].ID, near
 		}
 		more = scan.take(read.Integrations) && scan.further
-		if step.After, step.Before = scan.last, ""; q.Before != "" {
-			step.After, step.Before = "", scan.last
-		}
 	}
 	return scan.page(), nil
+}
+
+// nextStep returns the query that continues after last.
+func (s *scanner) nextStep() store.Query {
+	step := s.Query.Query
+	step.Limit, step.Bytes = stepLimit, stepBytes
+	if s.last == "" {
+		return step
+	}
+	if step.After, step.Before = s.last, ""; s.Query.Before != "" {
+		step.After, step.Before = "", s.last
+	}
+	return step
+}
+
+// stepBack returns to where the last step began, because last was deleted meanwhile. It
+// reports false if that is where the scan began: then the cursor is the caller's. What
+// was scanned counts, so that the scan ends however often it steps back.
+func (s *scanner) stepBack() bool {
+	n := len(s.steps)
+	if n == 0 {
+		return false
+	}
+	s.reached, s.steps = s.steps[n-1], s.steps[:n-1]
+	return true
 }
 
 // take takes more web integrations, and reports whether the scan goes on: until the one

@@ -25,6 +25,7 @@ func Run(t *testing.T, open storetest.Open) {
 	t.Run("ReadsBoundedPart", func(t *testing.T) { readsBoundedPart(t, s, all) })
 	t.Run("RefusesUnknownCursor", func(t *testing.T) { refusesUnknownCursor(t, s, all) })
 	t.Run("SkipsMissingCandidates", func(t *testing.T) { skipsMissingCandidates(t, s, all) })
+	t.Run("SurvivesDeletions", func(t *testing.T) { survivesDeletions(t, s) })
 }
 
 const integrations = 1500
@@ -33,29 +34,39 @@ const integrations = 1500
 // some have long lists. It returns them in the order of pages.
 func fill(t *testing.T, s store.Store) (all []store.WebIntegration) {
 	t.Helper()
-	now := time.Unix(1_700_000_000, 0).UTC()
-	var writes []store.Write
 	for i := range integrations {
-		w := store.WebIntegration{
-			ID: store.NewID(), TenantID: "acme", Name: fmt.Sprintf("Shop %04d", i/2), CreatedBy: "ops", Created: now, LastUpdated: now,
-			ValidOrigins: []string{fmt.Sprintf("https://app-%d.example", i), "http://localhost:3000"},
-		}
+		w := newIntegration("acme", fmt.Sprintf("Shop %04d", i/2), fmt.Sprintf("https://app-%d.example", i), "http://localhost:3000")
 		if i%500 == 0 {
 			for j := range 1000 {
 				w.ValidOrigins = append(w.ValidOrigins, fmt.Sprintf("https://a-host-that-has-a-rather-long-name-%d-%d.shop.example", i, j))
 			}
 		}
 		all = append(all, w)
-		writes = append(writes, store.Write{Tenant: "acme", ID: w.ID, Make: func(*store.WebIntegration) (*store.WebIntegration, error) { return w.Clone(), nil }})
+	}
+	create(t, s, all)
+	slices.SortFunc(all, func(a, b store.WebIntegration) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.ID, b.ID))
+	})
+	return all
+}
+
+func newIntegration(tenant, name string, entries ...string) store.WebIntegration {
+	now := time.Unix(1_700_000_000, 0).UTC()
+	return store.WebIntegration{
+		ID: store.NewID(), TenantID: tenant, Name: name, CreatedBy: "ops", Created: now, LastUpdated: now, ValidOrigins: entries,
+	}
+}
+
+func create(t *testing.T, s store.Store, all []store.WebIntegration) {
+	t.Helper()
+	var writes []store.Write
+	for _, w := range all {
+		writes = append(writes, store.Write{Tenant: w.TenantID, ID: w.ID, Make: func(*store.WebIntegration) (*store.WebIntegration, error) { return w.Clone(), nil }})
 	}
 	refused, err := s.Batch(t.Context(), writes)
 	if err := errors.Join(append(refused, err)...); err != nil {
 		t.Fatal(err)
 	}
-	slices.SortFunc(all, func(a, b store.WebIntegration) int {
-		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.ID, b.ID))
-	})
-	return all
 }
 
 func findsEveryMatchOnce(t *testing.T, s store.Store, all []store.WebIntegration) {
