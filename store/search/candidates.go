@@ -10,9 +10,12 @@ import (
 	"originwarden/store"
 )
 
-// maxCandidates is how many web integrations are read one by one. More of them are not
-// rare, so that a scan finds some soon.
-const maxCandidates = 100
+// The bounds of what is read one by one, and held at once. If there are more web
+// integrations, or their lists are long, they are found by a scan.
+const (
+	maxCandidates     = 32
+	maxCandidateBytes = 512 << 10 // of their origins
+)
 
 // place is the place of a web integration in the order of pages.
 type place struct{ name, id string }
@@ -21,38 +24,36 @@ func (a place) compare(b place) int {
 	return cmp.Or(strings.Compare(a.name, b.name), strings.Compare(a.id, b.id))
 }
 
-// sortCandidates reads all of q.Among, but keeps only their places, and reads those of
-// the page again.
-func sortCandidates(ctx context.Context, s Store, tenant string, q Query) (Page, error) {
-	compare := place.compare
-	if q.Descending {
-		compare = func(a, b place) int { return b.compare(a) }
+// sortCandidates reads all of q.Among, and returns the page that the query selects of
+// them. It reports false if there is too much to read.
+func sortCandidates(ctx context.Context, s Store, tenant string, q Query) (page Page, ok bool, err error) {
+	if len(q.Among) > maxCandidates {
+		return Page{}, false, nil
 	}
 	cursor, err := findCursor(ctx, s, tenant, q.Query)
 	if err != nil {
-		return Page{}, err
+		return Page{}, false, err
 	}
-	all, err := findPlaces(ctx, s, tenant, q)
-	if err != nil {
-		return Page{}, err
+	all, ok, err := readCandidates(ctx, s, tenant, q)
+	if err != nil || !ok {
+		return Page{}, false, err
 	}
-	slices.SortFunc(all, compare)
-	from, to := 0, len(all)
+	compare := func(w store.WebIntegration, b place) int {
+		a := place{w.Name, w.ID}
+		if q.Descending {
+			a, b = b, a
+		}
+		return a.compare(b)
+	}
+	slices.SortFunc(all, func(a, b store.WebIntegration) int { return compare(a, place{b.Name, b.ID}) })
+	at := 0
 	if cursor != (place{}) {
-		at, found := slices.BinarySearchFunc(all, cursor, compare)
-		if to = at; q.Before == "" {
-			from, to = at, len(all)
-			if found {
-				from++
-			}
+		var found bool
+		if at, found = slices.BinarySearchFunc(all, cursor, compare); found && q.Before == "" {
+			at++
 		}
 	}
-	if q.Before != "" {
-		from = max(from, to-q.Limit)
-	} else {
-		to = min(to, from+q.Limit)
-	}
-	return readPlaces(ctx, s, tenant, q, all, from, to)
+	return cutPage(all, at, q.Query), true, nil
 }
 
 // findCursor returns the place of the query's cursor, or none.
@@ -68,52 +69,49 @@ func findCursor(ctx context.Context, s Store, tenant string, q store.Query) (pla
 	return place{w.Name, id}, err
 }
 
-// findPlaces returns the places of those of q.Among that have the text.
-func findPlaces(ctx context.Context, s Store, tenant string, q Query) (all []place, err error) {
-	matches := q.matcher()
+// readCandidates returns those of q.Among that have the text, in no order. It reports
+// false if their lists are too long.
+func readCandidates(ctx context.Context, s Store, tenant string, q Query) (all []store.WebIntegration, ok bool, err error) {
+	matches, bytes := q.matcher(), 0
 	for id := range q.Among {
 		w, err := s.Integration(ctx, tenant, id)
-		switch {
-		case errors.Is(err, store.ErrNotFound): // deleted meanwhile
-		case err != nil:
-			return nil, err
-		case matches(&w):
-			all = append(all, place{w.Name, id})
+		if errors.Is(err, store.ErrNotFound) {
+			continue // deleted meanwhile
+		}
+		if err != nil {
+			return nil, false, err
+		}
+		if bytes += w.OriginBytes(); bytes > maxCandidateBytes {
+			return nil, false, nil
+		}
+		if matches(&w) {
+			all = append(all, w)
 		}
 	}
-	return all, nil
+	return all, true, nil
 }
 
-// readPlaces reads the page of all[from:to]. If it is full early, it ends early, or
-// begins late.
-func readPlaces(ctx context.Context, s Store, tenant string, q Query, all []place, from, to int) (page Page, err error) {
-	first, end, step := from, to, 1
-	if q.Before != "" {
-		first, end, step = to-1, from-1, -1
-	}
-	at, bytes := first, 0
-	for ; at != end && !q.Full(bytes); at += step {
-		w, err := s.Integration(ctx, tenant, all[at].id)
-		switch {
-		case errors.Is(err, store.ErrNotFound):
-		case err != nil:
-			return Page{}, err
-		default:
-			bytes += w.OriginBytes()
-			page.Integrations = append(page.Integrations, w)
+// cutPage returns the page of all that begins, or with Before ends, at an index. If it
+// is full early, it ends early, or begins late.
+func cutPage(all []store.WebIntegration, at int, q store.Query) (page Page) {
+	from, to, bytes := at, at, 0
+	for to-from < q.Limit && !q.Full(bytes) {
+		if q.Before != "" && from > 0 {
+			from--
+			bytes += all[from].OriginBytes()
+		} else if q.Before == "" && to < len(all) {
+			bytes += all[to].OriginBytes()
+			to++
+		} else {
+			break
 		}
 	}
-	if step < 0 {
-		slices.Reverse(page.Integrations)
-		from = at + 1
-	} else {
-		to = at
-	}
+	page.Integrations = all[from:to]
 	if from < to && to < len(all) {
-		page.Next = all[to-1].id
+		page.Next = all[to-1].ID
 	}
 	if from < to && from > 0 {
-		page.Prev = all[from].id
+		page.Prev = all[from].ID
 	}
-	return page, nil
+	return page
 }

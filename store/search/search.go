@@ -40,11 +40,13 @@ type Page struct {
 
 // Find reads a page. It fails with store.ErrUnknownCursor as Store.Page does.
 func Find(ctx context.Context, s Store, tenant string, q Query) (Page, error) {
-	switch {
-	case q.Limit <= 0 || q.Text == "" && q.Among == nil:
+	if q.Limit <= 0 || q.Text == "" && q.Among == nil {
 		return readPage(ctx, s, tenant, q.Query)
-	case q.Among != nil && len(q.Among) <= maxCandidates:
-		return sortCandidates(ctx, s, tenant, q)
+	}
+	if q.Among != nil {
+		if page, ok, err := sortCandidates(ctx, s, tenant, q); ok || err != nil {
+			return page, err
+		}
 	}
 	return scan(ctx, s, tenant, q)
 }

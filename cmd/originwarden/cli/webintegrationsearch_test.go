@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// A request searches at most 4 MiB of origins, so that pages can be empty.
+// A request ends its search after 4 MiB of origins, so that pages can be empty.
 func TestWebIntegrationLs_Searches(t *testing.T) {
 	api := startAPI(t)
 	first := api.create("a", "https://Shop.example/", "http://localhost:3000")
