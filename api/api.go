@@ -151,7 +151,7 @@ func (t *tenantRequest) serveHTTP(w http.ResponseWriter, r *http.Request) {
 		outcome.Code = t.sendError(response, r, err)
 		outcome.Limit, outcome.Refused = limitOf(err), tokenError(err)
 		if errorResponseFor(err) != nil || isNotMade(err) { // nothing was changed
-			response.call.Integration, response.call.Diff = t.id, nil
+			response.call = Call{Issuer: response.call.Issuer, Subject: response.call.Subject, Integration: t.id}
 		}
 	}
 	outcome.Call, outcome.Status = response.call, response.status

@@ -71,7 +71,13 @@ type Call struct {
 	// to have been made. With status 503 the change was made and is not kept, or
 	// it is unknown whether it was made.
 	Diff *Diff
+	// Dismissed and Restored are the refused origin that was dismissed, or whose
+	// dismissal was undone, or "", as Diff. It is what a client once sent.
+	Dismissed, Restored string
 }
+
+// HasChanged reports whether the request changed something, as far as is known.
+func (c *Call) HasChanged() bool { return c.Diff != nil || c.Dismissed != "" || c.Restored != "" }
 
 // Diff is what a write changed in a web integration, for the log.
 type Diff struct {

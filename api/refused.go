@@ -165,6 +165,11 @@ func (t *tenantRequest) setDismissed(w *responseWriter, r *http.Request, at time
 	if jsontext.Value(body).Kind() != '{' || json.Unmarshal(body, &given, json.RejectUnknownMembers(true)) != nil || given.Origin == nil {
 		return invalidBody()
 	}
+	if at.IsZero() {
+		w.call.Restored = *given.Origin
+	} else {
+		w.call.Dismissed = *given.Origin
+	}
 	err = store.ErrNotFound
 	if t.Refusals != nil {
 		ctx, cancel := context.WithTimeout(r.Context(), t.Timeout)

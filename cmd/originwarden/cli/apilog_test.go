@@ -92,3 +92,48 @@ func TestServe_LogsRefusedAPIRequestsAsRefused(t *testing.T) {
 		expectFields(t, row.method, got[i], map[string]any{"level": "info", "status": float64(row.status), "verdict": "refused", "reason": row.reason, "subject": subject, "added": nil})
 	}
 }
+
+// An origin that is dismissed is out of sight, also after further requests, so the log
+// says who dismissed it.
+func TestServe_LogsWhoDismissedWhat(t *testing.T) {
+	for rule, more := range map[string]string{"access log": "", "no access log": "log: {access: false}"} {
+		dir := t.TempDir()
+		r := launchGateway(t, Environment{}, dir, tenantConfig("http://127.0.0.1:1", more))
+		bearer := "Authorization: Bearer " + readAdminToken(t, dir)
+		change := func(action, body string) {
+			send(t, "POST", r.tenants+"/api/v1/refused-origins/"+action, body, bearer, "Content-Type: application/json")
+		}
+		send(t, "PUT", r.tenants+"/", "", "Origin: https://evil.example")
+		send(t, "PUT", r.tenants+"/", "", "Origin: evil\xff\"")
+		change("dismiss", `{"origin":"https://evil.example"}`)
+		change("restore", `{"origin":"https://evil.example"}`)
+		change("dismiss", `{"origin":"evil\ufffd\""}`)
+		if status := r.stop(t); status != exitDone {
+			t.Fatalf("exit status %d", status)
+		}
+		got := parseAPILines(t, r.stderr.String())
+		if len(got) != 3 {
+			t.Fatalf("%s: %d lines, want 3", rule, len(got))
+		}
+		for i, want := range []map[string]any{
+			{"dismissed_origin": "https://evil.example", "restored_origin": nil},
+			{"dismissed_origin": nil, "restored_origin": "https://evil.example"},
+			{"dismissed_origin": `evil\ufffd\"`, "restored_origin": nil},
+		} {
+			expectFields(t, rule, got[i], want)
+			expectFields(t, rule, got[i], map[string]any{"level": "info", "tenant": "acme", "subject": "admin", "method": "POST", "status": 204.0, "added": nil})
+		}
+	}
+}
+
+func TestServe_LogsNoDismissalThatWasNotMade(t *testing.T) {
+	dir := t.TempDir()
+	r := launchGateway(t, Environment{}, dir, tenantConfig("http://127.0.0.1:1"))
+	send(t, "POST", r.tenants+"/api/v1/refused-origins/dismiss", `{"origin":"https://unknown.example"}`, "Authorization: Bearer "+readAdminToken(t, dir), "Content-Type: application/json")
+	r.stop(t)
+	got := parseAPILines(t, r.stderr.String())
+	if len(got) != 1 {
+		t.Fatalf("%d lines, want 1", len(got))
+	}
+	expectFields(t, "unknown origin", got[0], map[string]any{"status": 404.0, "reason": "refused_origin_not_found", "dismissed_origin": nil})
+}

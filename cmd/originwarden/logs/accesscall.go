@@ -31,7 +31,8 @@ func verdictOf(x *proxy.Exchange) (verdict origins.Verdict, reason string) {
 
 // addCall adds who asked the API for what, and what that has changed.
 func addCall(into zapcore.ObjectEncoder, c *api.Call) {
-	addTexts(into, "issuer", Escape(c.Issuer, MaxName), "subject", Escape(c.Subject, MaxName), "integration", Escape(c.Integration, MaxName))
+	addTexts(into, "issuer", Escape(c.Issuer, MaxName), "subject", Escape(c.Subject, MaxName), "integration", Escape(c.Integration, MaxName),
+		"dismissed_origin", Escape(c.Dismissed, origins.MaxLength), "restored_origin", Escape(c.Restored, origins.MaxLength))
 	if c.Diff != nil {
 		zap.Inline((*changeLine)(c.Diff)).AddTo(into)
 	}

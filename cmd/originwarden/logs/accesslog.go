@@ -55,10 +55,10 @@ func (l *AccessLog) Observe(x *proxy.Exchange) {
 	}
 }
 
-// hasChanged reports whether x has changed a list.
+// hasChanged reports whether x has changed a list, or which refused origins are shown.
 func hasChanged(x *proxy.Exchange) bool {
 	o := apiOutcome(x)
-	return o != nil && o.Call.Diff != nil
+	return o != nil && o.Call.HasChanged()
 }
 
 // HasFailed reports whether x went wrong for a reason other than the client.
