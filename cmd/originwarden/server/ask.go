@@ -16,10 +16,11 @@ import (
 
 // ask answers a question about a tenant, as the gateway would.
 func (s *Server) ask(ctx context.Context, tenant string, q ask.Question) ask.Answer {
-	base := s.baseOf(tenant)
+	base := s.baseOf(tenant, q.Origin)
 	_, host, _ := strings.Cut(base, "://")
 	answer := ask.Answer{Request: s.explain(ctx, tenant, base, q.Request(host))}
-	if q.NeedsPreflight() {
+	ownPage := answer.Request.Reason == string(origins.SameOrigin)
+	if q.NeedsPreflight() && !ownPage {
 		preflight := s.explain(ctx, tenant, base, q.Preflight(host))
 		answer.Preflight = &preflight
 	}
@@ -44,8 +45,9 @@ func (s *Server) explain(ctx context.Context, tenant, base string, r *http.Reque
 }
 
 // baseOf returns the scheme and the host of a tenant's URLs: a public origin that has
-// one of its hosts, or else its first host at the listener.
-func (s *Server) baseOf(tenant string) string {
+// one of its hosts, or else its first host at the listener. The public origin is that of
+// the page, if it can be: the tenant's pages make requests to their own address.
+func (s *Server) baseOf(tenant, page string) string {
 	cfg, scheme := s.current.Load().cfg, "http"
 	if cfg.TLS.Enabled() {
 		scheme = "https"
@@ -54,10 +56,17 @@ func (s *Server) baseOf(tenant string) string {
 	if !ok || len(t.NamedHosts()) == 0 {
 		return scheme + "://" + LocalAddress(s.address)
 	}
+	var own []string
 	for _, origin := range t.PublicOrigins {
 		if u, err := url.Parse(origin); err == nil && slices.Contains(t.NamedHosts(), request.HostName(u.Host)) {
-			return origin
+			own = append(own, origin)
 		}
+	}
+	switch {
+	case slices.Contains(own, page):
+		return page
+	case own != nil:
+		return own[0]
 	}
 	local := *t
 	local.PublicOrigins = nil
