@@ -12,6 +12,7 @@ import (
 
 	"originwarden/store"
 	"originwarden/store/etcd/connection"
+	"originwarden/store/etcd/quota"
 	"originwarden/store/etcd/schema"
 )
 
@@ -129,6 +130,15 @@ func (s *Store) CheckWrites(ctx context.Context) error {
 		_ = s.addLateRecords(ctx)
 		return nil
 	})
+}
+
+// reserveSpace returns a *store.WriteError if a write of so many bytes would use
+// space that is left to removals.
+func (s *Store) reserveSpace(ctx context.Context, bytes int) error {
+	if err := s.quota.Reserve(ctx, s.cluster, bytes, quota.Lists); err != nil {
+		return notMade(err)
+	}
+	return nil
 }
 
 // tryPut fails as a put would.

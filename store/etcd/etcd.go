@@ -15,6 +15,8 @@ import (
 	"originwarden/store/etcd/heartbeats"
 	"originwarden/store/etcd/identity"
 	"originwarden/store/etcd/inventory"
+	"originwarden/store/etcd/keyedmutex"
+	"originwarden/store/etcd/quota"
 	"originwarden/store/etcd/records"
 	"originwarden/store/etcd/schema"
 )
@@ -62,8 +64,8 @@ type Store struct {
 	mustExist bool
 	guard     *identity.Guard
 	seen      atomic.Pointer[seenWrite]
-	locks     keyedMutex // of the tenants' writes, the quota, and writing back; by keys of etcd
-	quota     quota
+	locks     keyedmutex.Mutex // of the tenants' writes, and writing back; by keys of etcd
+	quota     quota.Quota
 	late      records.Late
 	inventory *inventory.Inventory
 	beats     heartbeats.Writer

@@ -10,6 +10,7 @@ import (
 
 	"originwarden/store"
 	"originwarden/store/etcd/inventory"
+	"originwarden/store/etcd/quota"
 )
 
 // newInventory returns the part of s that implements store.Inventory.
@@ -25,7 +26,10 @@ func (s *Store) newInventory() *inventory.Inventory {
 			return view.identityValue, found.first(0), nil
 		},
 		Reserve: func(ctx context.Context, bytes int) error {
-			return s.reserveSpaceWithin(ctx, bytes, maxPercentRefusals)
+			if err := s.quota.Reserve(ctx, s.cluster, bytes, quota.Refusals); err != nil {
+				return notMade(err)
+			}
+			return nil
 		},
 	}
 }

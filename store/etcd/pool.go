@@ -55,12 +55,7 @@ func (s *Store) putPool(ctx context.Context, view readView) error {
 		clientv3.Compare(clientv3.Value(s.keys.Identity()), "=", view.identityValue),
 		clientv3.Compare(clientv3.CreateRevision(s.keys.Pool()), "=", 0),
 	}
-	var puts []clientv3.Op
-	for slot := range schema.Slots {
-		puts = append(puts, clientv3.OpPut(s.keys.FreeSlot(slot), ""))
-		puts = append(puts, s.keys.PutBits(slot, ^uint64(0))...)
-	}
-	for some := range slices.Chunk(puts, maxOps) {
+	for some := range slices.Chunk(s.keys.PutSlots(), maxOps) {
 		if done, err := s.send(ctx, connection.Request{If: missing, Then: some}); err != nil || !done.Succeeded {
 			return err
 		}
@@ -81,7 +76,7 @@ func (s *Store) writeBack(ctx context.Context, view readView) error {
 	if view.removals == nil {
 		return nil
 	}
-	unlock, err := s.locks.lock(ctx, s.keys.Pool())
+	unlock, err := s.locks.Lock(ctx, s.keys.Pool())
 	if err != nil {
 		return notMade(fmt.Errorf("etcd: waiting for removals to be written back: %w", err))
 	}

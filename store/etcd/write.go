@@ -113,7 +113,7 @@ func (s *Store) write(ctx context.Context, writes []store.Write, byRemovals bool
 		tenants = append(tenants, s.keys.Tenant(w.Tenant))
 	}
 	slices.Sort(tenants)
-	unlock, err := s.locks.lock(ctx, slices.Compact(tenants)...)
+	unlock, err := s.locks.Lock(ctx, slices.Compact(tenants)...)
 	if err != nil {
 		return nil, notMade(fmt.Errorf("etcd: waiting for other writes of the tenants: %w", err))
 	}

@@ -103,6 +103,15 @@ func (k Keys) FreeSlot(slot int) string { return fmt.Sprintf("%s%02d/free", k.Re
 
 func (k Keys) bit(slot, bit int) string { return fmt.Sprintf("%s%02d/%02d", k.Removals(), slot, bit) }
 
+// PutSlots puts all slots of the pool.
+func (k Keys) PutSlots() (puts []clientv3.Op) {
+	for slot := range Slots {
+		puts = append(puts, clientv3.OpPut(k.FreeSlot(slot), ""))
+		puts = append(puts, k.PutBits(slot, ^uint64(0))...)
+	}
+	return puts
+}
+
 // ParseRemovals reads the removals from the keys of the pool that are present.
 func (k Keys) ParseRemovals(kvs []*mvccpb.KeyValue) *Removals {
 	present := make(map[string]bool, len(kvs))

@@ -1,19 +1,21 @@
-package etcd
+// Package keyedmutex has mutexes for keys, which can be waited for as long as a context
+// lasts.
+package keyedmutex
 
 import (
 	"context"
 	"sync"
 )
 
-// keyedMutex has a mutex for every key. The zero value is ready. It keeps every key
+// Mutex has a mutex for every key. The zero value is ready. It keeps every key
 // that was locked, so their number must be bounded.
-type keyedMutex struct {
+type Mutex struct {
 	mutexes sync.Map // of chan struct{}, which has one element while it is locked
 }
 
-// lock locks keys, or fails when ctx ends. All callers pass keys in the same order,
+// Lock locks keys, or fails when ctx ends. All callers pass keys in the same order,
 // so that no two of them wait for each other.
-func (m *keyedMutex) lock(ctx context.Context, keys ...string) (unlock func(), err error) {
+func (m *Mutex) Lock(ctx context.Context, keys ...string) (unlock func(), err error) {
 	var locked []chan struct{}
 	unlock = func() {
 		for _, mutex := range locked {

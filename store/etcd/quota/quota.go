@@ -1,4 +1,5 @@
-package etcd
+// Package quota keeps some of an etcd cluster's space for writes that take origins away.
+package quota
 
 import (
 	"context"
@@ -8,19 +9,25 @@ import (
 
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+
+	"originwarden/store/etcd/keyedmutex"
 )
+
+// Share is how much of the quota data may use, in percent.
+type Share int64
 
 // A cluster that reaches its quota refuses all writes but some removals. So writes
 // that need space stop earlier, and leave some of it to those that take origins
-// away.
+// away. Writes of refusals stop even earlier: the lists have the rest for themselves.
 const (
-	maxPercentInUse = 90 // of the quota, for the data
+	Lists    Share = 90
+	Refusals Share = 60
+)
+
+const (
 	// maxPercentFile is for the file, which does not shrink with its data. etcd
 	// counts its size towards the quota, but uses free space in it again.
 	maxPercentFile = 98
-	// maxPercentRefusals is of the quota, like maxPercentInUse, for writes of refusals:
-	// the lists have the rest for themselves.
-	maxPercentRefusals = 60
 
 	statusLifetime = 10 * time.Second
 
@@ -32,8 +39,15 @@ const (
 	writeOverhead = 4 << 10
 )
 
-// quota is what is known of the cluster's space. The zero value is ready.
-type quota struct {
+// Cluster is the part of a connection that a Quota needs.
+type Cluster interface {
+	Status(ctx context.Context) (*etcdserverpb.StatusResponse, error)
+}
+
+// Quota is what is known of a cluster's space. It may be used concurrently. The zero
+// value is ready.
+type Quota struct {
+	lock   keyedmutex.Mutex // of one key
 	status *etcdserverpb.StatusResponse
 	asked  time.Time // when status arrived
 	left   int64     // bytes, not counting what others have written since
@@ -44,7 +58,7 @@ type quota struct {
 }
 
 // expireGrants drops grants that every status includes from now on.
-func (q *quota) expireGrants(now time.Time) {
+func (q *Quota) expireGrants(now time.Time) {
 	switch age := now.Sub(q.rotated); {
 	case age >= 2*statusDelay:
 		q.grantedBefore, q.granted, q.rotated = 0, 0, now
@@ -53,37 +67,33 @@ func (q *quota) expireGrants(now time.Time) {
 	}
 }
 
-// reserveSpace returns a *store.WriteError if a write of so many bytes would use
-// space that is left to removals.
-func (s *Store) reserveSpace(ctx context.Context, bytes int) error {
-	return s.reserveSpaceWithin(ctx, bytes, maxPercentInUse)
-}
-
-// reserveSpaceWithin is reserveSpace for writes that may use less of the quota.
-func (s *Store) reserveSpaceWithin(ctx context.Context, bytes int, percentInUse int64) error {
-	q, began := &s.quota, time.Now()
-	unlock, err := s.locks.lock(ctx, s.keys.Head())
+// Reserve returns an error if a write of so many bytes would use space that is left to
+// other writes: those that remove origins, or with Refusals also those of the lists. It
+// wraps rpctypes.ErrNoSpace unless ctx has ended.
+func (q *Quota) Reserve(ctx context.Context, cluster Cluster, bytes int, share Share) error {
+	began := time.Now()
+	unlock, err := q.lock.Lock(ctx, "")
 	if err != nil {
-		return notMade(fmt.Errorf("etcd: waiting for the cluster's quota: %w", err))
+		return fmt.Errorf("etcd: waiting for the cluster's quota: %w", err)
 	}
 	defer unlock()
 	q.expireGrants(time.Now())
 	need := int64(bytes) + writeOverhead
 	outdated := q.left < need || time.Since(q.asked) >= statusLifetime
 	if outdated && q.asked.Before(began) { // otherwise the status arrived while this call waited
-		status, err := s.cluster.Status(ctx)
+		status, err := cluster.Status(ctx)
 		if err != nil {
 			return nil // the write will fail with the reason
 		}
 		q.status, q.asked, q.left = status, time.Now(), bytesLeft(status)-q.granted-q.grantedBefore
 	}
-	if q.left-(maxPercentInUse-percentInUse)*(q.status.DbSizeQuota/100) <= 0 {
+	if q.left-int64(Lists-share)*(q.status.DbSizeQuota/100) <= 0 {
 		reserved := "writes that only remove origins"
-		if percentInUse < maxPercentInUse {
+		if share < Lists {
 			reserved = "the lists"
 		}
-		return notMade(fmt.Errorf("etcd: of its quota of %d bytes, the file has %d and %d are in use; the rest is reserved for %s: %w",
-			q.status.DbSizeQuota, q.status.DbSize, q.status.DbSizeInUse, reserved, rpctypes.ErrNoSpace))
+		return fmt.Errorf("etcd: of its quota of %d bytes, the file has %d and %d are in use; the rest is reserved for %s: %w",
+			q.status.DbSizeQuota, q.status.DbSize, q.status.DbSizeInUse, reserved, rpctypes.ErrNoSpace)
 	}
 	q.left -= need
 	q.granted += need
@@ -99,5 +109,5 @@ func bytesLeft(status *etcdserverpb.StatusResponse) int64 {
 	if status.DbSize >= maxPercentFile*percent {
 		return 0
 	}
-	return maxPercentInUse*percent - status.DbSizeInUse
+	return int64(Lists)*percent - status.DbSizeInUse
 }
