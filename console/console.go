@@ -58,6 +58,8 @@ type Settings struct {
 	TrustedProxies clientaddr.Proxies
 	// SignIn is the sign-in by an issuer. Its zero value offers none.
 	SignIn signin.Settings
+	// Timeout bounds a page's reads of the Store.
+	Timeout time.Duration
 }
 
 func (s *Settings) client() auth.Client {
@@ -135,6 +137,11 @@ func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !c.isSameOrigin(r) {
 		c.newRequest(w, r).fail(http.StatusForbidden, "Refused", "A page of another origin has sent this request. Nothing was changed.")
 		return
+	}
+	if r.Method == http.MethodGet { // what changes something has limits of its own
+		ctx, cancel := context.WithTimeout(r.Context(), c.settings.Load().Timeout)
+		defer cancel()
+		r = r.WithContext(ctx)
 	}
 	c.mux.ServeHTTP(w, r)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -56,6 +57,7 @@ func consoleSettings(cfg *config.Config) (console.Settings, error) {
 	secret, err := cfg.Admin.SignIn.Secret()
 	return console.Settings{
 		TrustedProxies: clientaddr.Proxies(trustedProxies(cfg)),
+		Timeout:        time.Duration(cfg.Store.Timeout),
 		SignIn: signin.Settings{
 			Issuer:      cfg.API.OIDC.Issuer,
 			ClientID:    cfg.Admin.SignIn.ClientID,
