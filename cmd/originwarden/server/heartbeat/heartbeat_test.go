@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,6 +19,7 @@ import (
 
 // fleet keeps what a gateway writes.
 type fleet struct {
+	mu    sync.Mutex // held to change what a Beater uses while it runs
 	beats []store.Heartbeat
 	left  []string
 	err   error
@@ -27,6 +29,8 @@ func (f *fleet) Beat(ctx context.Context, h store.Heartbeat) error {
 	if _, limited := ctx.Deadline(); !limited {
 		return errors.New("the call is not limited")
 	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.beats = append(f.beats, h)
 	return f.err
 }
@@ -34,6 +38,8 @@ func (f *fleet) Beat(ctx context.Context, h store.Heartbeat) error {
 func (f *fleet) Gateways(context.Context) ([]store.Heartbeat, error) { return f.beats, nil }
 
 func (f *fleet) Leave(ctx context.Context, gateway string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if ctx.Err() == nil {
 		f.left = append(f.left, gateway)
 	}
@@ -42,14 +48,18 @@ func (f *fleet) Leave(ctx context.Context, gateway string) error {
 
 func TestBeater_ReportsWhatReadinessKnows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		f := &fleet{}
 		state := lists.State{Loaded: true, Up: true, InForce: store.Position{Store: "one", Revision: 7}, Confirmed: time.Now()}
 		ready := &readiness.State{
-			Lists:     func() lists.State { return state },
+			Lists: func() lists.State {
+				f.mu.Lock()
+				defer f.mu.Unlock()
+				return state
+			},
 			Writes:    func() store.WriteStatus { return store.WriteStatus{} },
 			Upstreams: func() []upstreams.Status { return nil },
 		}
 		ready.SetServing()
-		f := &fleet{}
 		began := time.Now()
 		ctx, stop := context.WithCancel(t.Context())
 		b := heartbeat.Beater{Fleet: f, State: ready, Version: "1.2.3", Timeout: time.Second}
@@ -58,6 +68,8 @@ func TestBeater_ReportsWhatReadinessKnows(t *testing.T) {
 		want := func(rule string, beats int, after time.Duration, revision uint64, problems ...string) {
 			t.Helper()
 			time.Sleep(time.Until(began.Add(after + time.Second)))
+			f.mu.Lock()
+			defer f.mu.Unlock()
 			if len(f.beats) != beats {
 				t.Fatalf("%s: %d heartbeats, want %d", rule, len(f.beats), beats)
 			}
@@ -67,9 +79,14 @@ func TestBeater_ReportsWhatReadinessKnows(t *testing.T) {
 			}
 		}
 		want("at once", 1, 0, 7)
-		state.InForce.Revision, state.Confirmed = 8, time.Now()
+		change := func(change func()) {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			change()
+		}
+		change(func() { state.InForce.Revision, state.Confirmed = 8, time.Now() })
 		want("another revision", 2, store.BeatInterval, 8)
-		state.Up = false
+		change(func() { state.Up = false })
 		want("store unreachable", 3, 2*store.BeatInterval, 8, "the store is unreachable")
 		ready.SetStopping()
 		want("stopping", 4, 3*store.BeatInterval, 8, "stopping")
@@ -122,7 +139,11 @@ func TestBeater_LeavesAfterFailedHeartbeats(t *testing.T) {
 		f := &fleet{}
 		ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
 		defer cancel()
-		time.AfterFunc(5*time.Second, func() { f.err = full.Problem })
+		time.AfterFunc(5*time.Second, func() {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			f.err = full.Problem
+		})
 		b := heartbeat.Beater{Fleet: f, State: ready, Timeout: time.Second}
 		b.Run(ctx)
 		if len(f.beats) != 2 || !slices.Equal(f.left, []string{f.beats[0].Gateway}) {
