@@ -24,17 +24,10 @@ type gatewayRow struct {
 }
 
 // silentAfter is when a gateway has missed a heartbeat.
-const silentAfter = store.HeartbeatLifetime / 3
+const silentAfter = 2 * store.BeatInterval
 
 // fleet returns the store of heartbeats, or nil.
-func (r *request) fleet() store.Fleet {
-	var s any = r.Store
-	if monitored, ok := s.(*store.Monitored); ok {
-		s = monitored.Store
-	}
-	fleet, _ := s.(store.Fleet)
-	return fleet
-}
+func (r *request) fleet() store.Fleet { return store.AsFleet(r.Store) }
 
 // hasFleet reports whether there is a page of all gateways that the caller may see.
 func (r *request) hasFleet() bool { return r.caller.Tenant() == "*" && r.fleet() != nil }
