@@ -74,6 +74,8 @@ type Exchange struct {
 	Attached any
 	// Spans is Trace.Spans of what Config.Trace has returned, or nil.
 	Spans any
+	// Asked says that another proxy has the request, and sends the response.
+	Asked bool
 	// Cut says that the response was not sent to its end.
 	Cut bool
 	// Err is an internal error, for the operator, or nil.

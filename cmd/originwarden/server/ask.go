@@ -30,7 +30,8 @@ func (s *Server) ask(ctx context.Context, tenant string, q ask.Question) ask.Ans
 func (s *Server) explain(ctx context.Context, tenant, base string, r *http.Request) ask.Response {
 	e := s.gateway.Explain(ctx, r)
 	if e.Tenant != tenant { // it is none, or its hosts have just changed
-		e = proxy.Explanation{Exchange: proxy.Exchange{Kind: e.Kind, Verdict: origins.Refused, Reason: "tenant_unknown"}, Status: http.StatusMisdirectedRequest}
+		x := proxy.Exchange{Kind: e.Kind, Verdict: origins.Refused, Reason: "tenant_unknown"}
+		e = proxy.Explanation{Answer: proxy.Answer{Exchange: x, Status: http.StatusMisdirectedRequest}}
 	}
 	response := ask.Response{
 		Kind: e.Kind, Mode: e.Mode.String(), Verdict: e.Verdict, Reason: e.Reason, Explanation: e.Explained,
