@@ -147,6 +147,7 @@ func (h *harness) start(l net.Listener) {
 	defer certified.Close()
 	config := certified.TLS.Clone()
 	h.gateway.Config.TLSConfig = config.Clone() // net/http changes it
+	h.gateway.Config.Protocols = fastlane.Protocols(true)
 	h.gateway.Listener = fastlane.NewListener(h.t.Context(), l, config, lane, fastlane.Settings{ErrorLog: h.gateway.Config.ErrorLog})
 	h.gateway.Start()
 	h.gateway.URL = "https" + strings.TrimPrefix(h.gateway.URL, "http")

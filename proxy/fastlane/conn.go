@@ -62,8 +62,12 @@ func (c *conn) serve() {
 	if c.raw != nil {
 		c.raw.SetAborted(c.listener.aborted)
 	}
-	if c.raw == nil || !c.handshake() {
+	switch {
+	case c.raw == nil || !c.handshake():
 		c.listener.handOver(c.rw)
+		return
+	case c.isHTTP2():
+		c.listener.handOver(downstream.NewHTTP2Conn(c.tls, c.raw, &c.listener.buffers))
 		return
 	}
 	for c.await() {
@@ -95,8 +99,9 @@ func (c *conn) containPanic() {
 	}
 }
 
-// handshake completes that of TLS, and reports whether the connection speaks
-// HTTP/1.1. net/http knows what to say about one that failed.
+// handshake completes that of TLS, and reports whether net/http need not know the
+// connection as one with TLS: it knows what to say about a handshake that failed, and
+// about HTTP/2 over TLS 1.2.
 func (c *conn) handshake() bool {
 	if c.tls == nil {
 		return true
@@ -110,7 +115,12 @@ func (c *conn) handshake() bool {
 	}
 	state := c.tls.ConnectionState()
 	c.raw.SetTLS(&state)
-	return state.NegotiatedProtocol != "h2"
+	return state.NegotiatedProtocol != "h2" || state.Version >= tls.VersionTLS13
+}
+
+func (c *conn) isHTTP2() bool {
+	state := c.raw.TLS()
+	return state != nil && state.NegotiatedProtocol == "h2"
 }
 
 // take returns the connection's buffer, a new one if it has none.

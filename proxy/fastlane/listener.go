@@ -5,9 +5,12 @@ import (
 	"crypto/tls"
 	"log"
 	"net"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"originwarden/proxy/downstream"
 )
 
 // Handler serves the requests of the fast lane, on the goroutine of their
@@ -58,6 +61,7 @@ type Listener struct {
 	handler Handler
 
 	settings atomic.Pointer[Settings]
+	buffers  downstream.Buffers // of HTTP/2
 	others   chan net.Conn
 	failed   chan struct{} // closed when inner accepts no more, because of err
 	err      error
@@ -80,6 +84,16 @@ func NewListener(ctx context.Context, inner net.Listener, config *tls.Config, ha
 	context.AfterFunc(ctx, l.abort)
 	go l.accept()
 	return l
+}
+
+// Protocols returns the protocols of an http.Server that serves what a Listener accepts,
+// with TLS or without. Over TLS, they have UnencryptedHTTP2 for downstream.HTTP2Conn.
+func Protocols(tls bool) *http.Protocols {
+	p := new(http.Protocols)
+	p.SetHTTP1(true)
+	p.SetHTTP2(tls)
+	p.SetUnencryptedHTTP2(tls)
+	return p
 }
 
 // SetSettings changes the limits of all connections, from the next time that they

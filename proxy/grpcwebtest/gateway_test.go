@@ -71,6 +71,7 @@ func startGateway(t *testing.T, s setting, tenant http.Handler) (string, *pageCl
 	certified.StartTLS()
 	t.Cleanup(certified.Close)
 	front.Config.TLSConfig = certified.TLS.Clone()
+	front.Config.Protocols = fastlane.Protocols(true)
 	front.Listener = fastlane.NewListener(t.Context(), downstream.NewListener(front.Listener, 0, nil, false, nil), certified.TLS.Clone(), lane, fastlane.Settings{})
 	front.Start()
 	t.Cleanup(front.Close)

@@ -49,15 +49,12 @@ func (s httpSettings) ofFastLane(errorLog *log.Logger) fastlane.Settings {
 	return fastlane.Settings{ErrorLog: errorLog, HeadBytes: s.headerBytes, ReadHead: s.readHeader, Idle: s.idle}
 }
 
-// newHTTPServer returns an HTTP/1.1 server. It sets no time limit for a response,
-// which may be a stream. Requests have the context base.
+// newHTTPServer returns a server that has no protocols yet. It sets no time limit for a
+// response, which may be a stream. Requests have the context base.
 func (s *Server) newHTTPServer(base context.Context, handler http.Handler, settings httpSettings) *http.Server {
 	const slop = 4 << 10 // that net/http reads beyond MaxHeaderBytes
-	protocols := new(http.Protocols)
-	protocols.SetHTTP1(true)
 	return &http.Server{
 		Handler:                      handler,
-		Protocols:                    protocols,
 		ReadHeaderTimeout:            settings.readHeader,
 		IdleTimeout:                  settings.idle,
 		MaxHeaderBytes:               settings.headerBytes - slop,
@@ -83,9 +80,9 @@ func newFrontend(ctx context.Context, l net.Listener, config *tls.Config, fast f
 // concurrent use.
 func (f *frontend) start(settings httpSettings) {
 	server, lease, ended := f.newServer(settings), f.listener.Lease(), make(chan struct{})
+	server.Protocols = fastlane.Protocols(f.http2 != nil)
 	if f.http2 != nil {
 		server.TLSConfig = f.http2.Clone() // net/http changes it
-		server.Protocols.SetHTTP2(true)
 		server.HTTP2 = &http.HTTP2Config{
 			MaxReadFrameSize: 16 << 10, // the minimum: net/http buffers a whole frame
 		}
