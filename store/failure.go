@@ -10,6 +10,10 @@ import (
 // while it was open.
 var ErrReplaced = errors.New("the store's file was removed or replaced")
 
+// ErrNewer is wrapped by the errors of a store that has a newer schema than this version
+// knows.
+var ErrNewer = errors.New("written by a newer originwarden")
+
 // Cause is why a write fails. It is one of Causes.
 type Cause string
 

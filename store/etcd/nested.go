@@ -8,6 +8,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"google.golang.org/grpc/codes"
 
+	"originwarden/store"
 	"originwarden/store/etcd/connection"
 	"originwarden/store/etcd/schema"
 )
@@ -68,7 +69,7 @@ func (s *Store) findStore(ctx context.Context, prefixes []string) (prefix string
 	found := rangesOf(response)
 	for i, p := range prefixes {
 		if kv := found.first(i); kv != nil {
-			if _, err := schema.DecodeIdentity(kv.Value); err == nil {
+			if _, err := schema.DecodeIdentity(kv.Value); err == nil || errors.Is(err, store.ErrNewer) {
 				return p, nil
 			}
 		}

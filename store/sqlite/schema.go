@@ -11,6 +11,8 @@ import (
 
 	driver "modernc.org/sqlite"
 	result "modernc.org/sqlite/lib"
+
+	"originwarden/store"
 )
 
 // applicationID marks the file as ours, at offset 68 of its header: "OWdn".
@@ -78,7 +80,7 @@ func schemaVersion(ctx context.Context, conn *sql.Conn) (version int, pending []
 	case check != "ok":
 		return 0, nil, errors.New("it is damaged: " + strings.Join(strings.Fields(check), " "))
 	case version > len(files):
-		return 0, nil, fmt.Errorf("its schema is version %d, written by a newer originwarden; this one knows %d", version, len(files))
+		return 0, nil, fmt.Errorf("its schema is version %d, %w; this one knows %d", version, store.ErrNewer, len(files))
 	}
 	return version, files[version:], nil
 }

@@ -58,7 +58,8 @@ func (s *Server) logLists(event lists.Event, err error) {
 const startTimeout = 5 * time.Second
 
 // loadLists loads the lists. If a remote store is unreachable, the gateway starts
-// without it and keeps trying.
+// without it and keeps trying. It does not start with lists on disk if the store cannot
+// be used by this version: they would never follow it again.
 func (s *Server) loadLists(ctx context.Context) error {
 	if !s.started.Store.URL.Remote() {
 		if err := s.lists.CatchUp(ctx); err != nil {
@@ -75,7 +76,7 @@ func (s *Server) loadLists(ctx context.Context) error {
 			last = err
 		}
 		switch {
-		case err == nil, errors.Is(err, etcd.ErrNested):
+		case err == nil, errors.Is(err, etcd.ErrNested), errors.Is(err, store.ErrNewer):
 			return err
 		case ctx.Err() != nil, errors.Is(err, store.ErrReset), errors.Is(err, store.ErrMissing):
 			last = stores.WithHint(last)

@@ -40,6 +40,16 @@ func refusesNestedPrefix(t *testing.T, c *etcdtest.Cluster) {
 			}
 		})
 	}
+	t.Run("in a store of a newer layout", func(t *testing.T) {
+		o := newOptions(c)
+		if _, err := newClient(t, c).Put(t.Context(), "/"+o.Prefix+"/identity", `{"store":"x","layout":2}`); err != nil {
+			t.Fatal(err)
+		}
+		o.Prefix += "/fleet"
+		if _, err := openStore(t, o).Position(withTimeout(t, 5*time.Second)); !errors.Is(err, etcd.ErrNested) {
+			t.Errorf("Position: %v, want ErrNested", err)
+		}
+	})
 	t.Run("keys of another program", func(t *testing.T) {
 		o := newOptions(c)
 		if _, err := newClient(t, c).Put(t.Context(), "/"+o.Prefix+"/identity", "of something else"); err != nil {

@@ -46,6 +46,7 @@ func TestStore(t *testing.T) {
 		"RefusesTooLargeWrite":             refusesTooLargeWrite,
 		"FailsOnInvalidValues":             failsOnInvalidValues,
 		"RefusesNewerLayout":               refusesNewerLayout,
+		"KeepsEarlierStores":               keepsEarlierStores,
 		"RefusesInvalidUTF8":               refusesInvalidUTF8,
 		"LetsTenantOverLimitShrink":        letsTenantOverLimitShrink,
 		"LosesNoConcurrentEdit":            losesNoConcurrentEdit,

@@ -146,7 +146,7 @@ func refusesNewerLayout(t *testing.T, c *etcdtest.Cluster) {
 	_, acceptErr := s.Accept(t.Context())
 	_, createErr := s.Create(t.Context(), newIntegration("acme", "one"))
 	for _, err := range []error{acceptErr, createErr} {
-		if err == nil || !strings.Contains(err.Error(), "newer originwarden") {
+		if !errors.Is(err, store.ErrNewer) || !strings.Contains(err.Error(), "newer originwarden") {
 			t.Errorf("error %v, want newer originwarden", err)
 		}
 	}

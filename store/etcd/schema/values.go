@@ -28,14 +28,15 @@ func EncodeIdentity(id string) string {
 	return string(text)
 }
 
-// DecodeIdentity is the reverse of EncodeIdentity. It fails for a newer layout.
+// DecodeIdentity is the reverse of EncodeIdentity. It fails with store.ErrNewer
+// for a newer layout.
 func DecodeIdentity(text []byte) (id string, err error) {
 	var v identityValue
 	switch err := json.Unmarshal(text, &v); {
 	case err != nil || v.Store == "" || v.Layout < 1:
 		return "", errors.New("etcd: the data under the prefix is not a store of originwarden")
 	case v.Layout > version:
-		return "", fmt.Errorf("etcd: the layout is version %d, written by a newer originwarden; this one supports %d", v.Layout, version)
+		return "", fmt.Errorf("etcd: the layout is version %d, %w; this one supports %d", v.Layout, store.ErrNewer, version)
 	}
 	return v.Store, nil
 }
