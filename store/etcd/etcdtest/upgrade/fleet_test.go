@@ -123,6 +123,8 @@ func connect(t *testing.T, c *etcdtest.Cluster) *clientv3.Client {
 // refusesNewerLayout checks what a gateway does when a later build changes the layout of
 // its store: one that runs keeps its lists and takes no writes, and none starts.
 func refusesNewerLayout(t *testing.T, b builds, c *etcdtest.Cluster, config string, running *gateway) {
+	lists := filepath.Join(t.TempDir(), "lists.jsonl")
+	command(t, 0, b.current, "export", "--config", config, "--output", lists)
 	if _, err := connect(t, c).Put(t.Context(), prefix+"identity", `{"store":"newer","layout":2}`); err != nil {
 		t.Fatal(err)
 	}
@@ -136,8 +138,14 @@ func refusesNewerLayout(t *testing.T, b builds, c *etcdtest.Cluster, config stri
 	if text := command(t, 1, b.current, "serve", "--config", config); !strings.Contains(text, want) {
 		t.Errorf("serve: %s\nwant %s", text, want)
 	}
-	if text := command(t, 1, b.current, "export", "--config", config); !strings.Contains(text, want) {
-		t.Errorf("export: %s\nwant %s", text, want)
+	for _, args := range [][]string{{"export"}, {"import", lists}, {"import", "--dry-run", lists}} {
+		if text := command(t, 1, b.current, append(args, "--config", config)...); !strings.Contains(text, want) {
+			t.Errorf("%q: %s\nwant %s", args, text, want)
+		}
+	}
+	earlier := start(t, b.earlier, config)
+	if r := earlier.readiness(); r.Ready || !strings.Contains(earlier.logged(), "the layout is version 2") {
+		t.Errorf("the earlier build, without lists on disk: %+v\n%s", r, earlier.logged())
 	}
 }
 
