@@ -42,7 +42,7 @@ ignored=nothing
 [ "${version%%[!0-9]*}" -ge 253 ] || ignored='Failed to parse service type, ignoring: notify-reload'
 verify "$ignored"
 
-step 'manifests, compose.yaml and Dockerfile'
+step 'chart, compose.yaml and Dockerfile'
 cd check
 go mod tidy -diff
 go vet ./...

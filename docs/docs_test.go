@@ -55,7 +55,7 @@ func documents(t *testing.T) map[string]string {
 		t.Fatalf("no documents: %v", err)
 	}
 	all := map[string]string{}
-	for _, name := range append(names, "../README.md", "../deploy/README.md") {
+	for _, name := range append(names, "../README.md", "../deploy/README.md", "../deploy/helm/originwarden/README.md") {
 		all[name] = readFile(t, name)
 	}
 	return all

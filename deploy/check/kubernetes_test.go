@@ -1,7 +1,6 @@
-// Package check tests the manifests, the compose file and the Dockerfile with
-// kustomize, the validation of the Kubernetes API, the loader of Compose and the
-// parser of BuildKit. It is a separate module, so that the product does not depend on
-// any of them.
+// Package check tests the chart, the compose file and the Dockerfile with Helm, the
+// validation of the Kubernetes API, the loader of Compose and the parser of BuildKit. It
+// is a separate module, so that the product does not depend on any of them.
 package check
 
 import (
@@ -10,163 +9,16 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
-	monitoringv1 "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
-	v1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	networkingv1 "k8s.io/api/networking/v1"
-	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/apimachinery/pkg/util/intstr"
-	"k8s.io/apimachinery/pkg/util/validation/field"
-	"k8s.io/kubernetes/pkg/api/legacyscheme"
-	"k8s.io/kubernetes/pkg/api/pod"
-	"k8s.io/kubernetes/pkg/apis/apps"
-	_ "k8s.io/kubernetes/pkg/apis/apps/install"
-	appsvalidation "k8s.io/kubernetes/pkg/apis/apps/validation"
-	"k8s.io/kubernetes/pkg/apis/core"
-	_ "k8s.io/kubernetes/pkg/apis/core/install"
-	corevalidation "k8s.io/kubernetes/pkg/apis/core/validation"
-	"k8s.io/kubernetes/pkg/apis/networking"
-	_ "k8s.io/kubernetes/pkg/apis/networking/install"
-	networkingvalidation "k8s.io/kubernetes/pkg/apis/networking/validation"
-	"k8s.io/kubernetes/pkg/apis/policy"
-	_ "k8s.io/kubernetes/pkg/apis/policy/install"
-	policyvalidation "k8s.io/kubernetes/pkg/apis/policy/validation"
 	admission "k8s.io/pod-security-admission/api"
 	podsecurity "k8s.io/pod-security-admission/policy"
-	"sigs.k8s.io/kustomize/api/krusty"
-	"sigs.k8s.io/kustomize/kyaml/filesys"
-	"sigs.k8s.io/kustomize/kyaml/yaml"
+	"sigs.k8s.io/yaml"
 )
-
-// manifests are the objects of a kustomization.
-type manifests struct {
-	workloads  []workload
-	services   []*corev1.Service
-	budgets    []*policyv1.PodDisruptionBudget
-	policies   []*networkingv1.NetworkPolicy
-	monitors   []*monitoringv1.ServiceMonitor
-	configs    map[string]*corev1.ConfigMap
-	namespaces map[string]bool
-}
-
-// workload is a Deployment or a StatefulSet.
-type workload struct {
-	selector *metav1.LabelSelector
-	template *corev1.PodTemplateSpec
-	claims   []corev1.PersistentVolumeClaim
-	strategy v1.DeploymentStrategy
-}
-
-// buildManifests builds a kustomization, and decodes and validates every object. An
-// unknown or repeated field is an error.
-func buildManifests(t *testing.T, dir string) *manifests {
-	t.Helper()
-	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	decoder := newDecoder(t)
-	m := &manifests{configs: map[string]*corev1.ConfigMap{}, namespaces: map[string]bool{}}
-	for _, resource := range built.Resources() {
-		text, err := resource.AsYAML()
-		if err != nil {
-			t.Fatal(err)
-		}
-		object, _, err := decoder.Decode(text, nil, nil)
-		if err != nil {
-			t.Errorf("%s: %v\n%s", dir, err, text)
-			continue
-		}
-		m.add(object)
-		for _, problem := range validate(t, object) {
-			t.Errorf("%s: %s: %v", dir, resource.GetName(), problem)
-		}
-	}
-	return m
-}
-
-// newDecoder returns a decoder for the types of Kubernetes and of the Prometheus
-// operator.
-func newDecoder(t *testing.T) runtime.Decoder {
-	t.Helper()
-	if err := monitoringv1.AddToScheme(legacyscheme.Scheme); err != nil {
-		t.Fatal(err)
-	}
-	return serializer.NewCodecFactory(legacyscheme.Scheme, serializer.EnableStrict).UniversalDeserializer()
-}
-
-// validate validates an object as the Kubernetes API does when it is created.
-func validate(t *testing.T, object runtime.Object) field.ErrorList {
-	t.Helper()
-	if _, custom := object.(*monitoringv1.ServiceMonitor); custom {
-		return nil
-	}
-	object = object.DeepCopyObject()
-	legacyscheme.Scheme.Default(object)
-	internal, err := legacyscheme.Scheme.ConvertToVersion(object, runtime.InternalGroupVersioner)
-	if err != nil {
-		t.Fatal(err)
-	}
-	switch o := internal.(type) {
-	case *apps.Deployment:
-		return appsvalidation.ValidateDeployment(o, pod.GetValidationOptionsFromPodTemplate(&o.Spec.Template, nil))
-	case *apps.StatefulSet:
-		return appsvalidation.ValidateStatefulSet(o, pod.GetValidationOptionsFromPodTemplate(&o.Spec.Template, nil))
-	case *core.Service:
-		if o.Spec.ExternalTrafficPolicy == core.ServiceExternalTrafficPolicyLocal {
-			o.Spec.HealthCheckNodePort = 30000 // the cluster assigns one
-		}
-		if o.Spec.ClusterIP == core.ClusterIPNone {
-			o.Spec.ClusterIPs = []string{core.ClusterIPNone} // as the cluster sets it
-		}
-		return corevalidation.ValidateServiceCreate(o)
-	case *core.ConfigMap:
-		return corevalidation.ValidateConfigMap(o)
-	case *core.Namespace:
-		return corevalidation.ValidateNamespace(o)
-	case *policy.PodDisruptionBudget:
-		return policyvalidation.ValidatePodDisruptionBudget(o, policyvalidation.PodDisruptionBudgetValidationOptions{})
-	case *networking.NetworkPolicy:
-		return networkingvalidation.ValidateNetworkPolicy(o, networkingvalidation.NetworkPolicyValidationOptions{})
-	}
-	t.Errorf("cannot validate a %T", object)
-	return nil
-}
-
-func (m *manifests) add(object runtime.Object) {
-	switch o := object.(type) {
-	case *v1.Deployment:
-		m.workloads = append(m.workloads, workload{selector: o.Spec.Selector, template: &o.Spec.Template, strategy: o.Spec.Strategy})
-	case *v1.StatefulSet:
-		m.workloads = append(m.workloads, workload{selector: o.Spec.Selector, template: &o.Spec.Template, claims: o.Spec.VolumeClaimTemplates})
-	case *corev1.Service:
-		m.services = append(m.services, o)
-	case *policyv1.PodDisruptionBudget:
-		m.budgets = append(m.budgets, o)
-	case *networkingv1.NetworkPolicy:
-		m.policies = append(m.policies, o)
-	case *corev1.ConfigMap:
-		m.configs[o.Name] = o
-	case *monitoringv1.ServiceMonitor:
-		m.monitors = append(m.monitors, o)
-	case *corev1.Namespace:
-	}
-	if o, ok := object.(metav1.Object); ok {
-		m.namespaces[o.GetNamespace()] = true
-	}
-}
-
-// forEach runs f as a subtest with the manifests of every kustomization.
-func forEach(t *testing.T, f func(t *testing.T, m *manifests)) {
-	for _, name := range []string{"edge", "single", "example"} {
-		t.Run(name, func(t *testing.T) { f(t, buildManifests(t, "../kubernetes/"+name)) })
-	}
-}
 
 func TestManifests_SelectTheirPods(t *testing.T) {
 	forEach(t, func(t *testing.T, m *manifests) {
@@ -189,8 +41,27 @@ func TestManifests_SelectTheirPods(t *testing.T) {
 		for _, spread := range m.workloads[0].template.Spec.TopologySpreadConstraints {
 			expectSelected("spread over "+spread.TopologyKey, spread.LabelSelector)
 		}
-		delete(m.namespaces, "")
-		if len(m.namespaces) != 1 {
+		for _, route := range m.routes {
+			backend := route.Spec.Rules[0].BackendRefs[0]
+			if string(backend.Name) != m.services[0].Name || *backend.Port != m.services[0].Spec.Ports[0].Port {
+				t.Errorf("HTTPRoute: backend %s:%d, want the Service %s", backend.Name, *backend.Port, m.services[0].Name)
+			}
+		}
+		for _, ingress := range m.ingresses {
+			backend := ingress.Spec.Rules[0].HTTP.Paths[0].Backend.Service
+			if backend.Name != m.services[0].Name || backend.Port.Name != m.services[0].Spec.Ports[0].Name {
+				t.Errorf("Ingress: backend %+v, want the Service %s", backend, m.services[0].Name)
+			}
+		}
+		for _, scaler := range m.scalers {
+			if scaler.Spec.ScaleTargetRef.Name != m.workloads[0].name || m.workloads[0].replicas != nil {
+				t.Errorf("the autoscaler scales %s, or the Deployment has replicas too", scaler.Spec.ScaleTargetRef.Name)
+			}
+		}
+		if name := m.workloads[0].template.Spec.ServiceAccountName; name != "" && name != "default" && m.accounts[name] == nil {
+			t.Errorf("no ServiceAccount %s", name)
+		}
+		if len(m.namespaces) != 1 || m.namespaces[""] {
 			t.Errorf("namespaces %v, want one", m.namespaces)
 		}
 	})
@@ -209,21 +80,23 @@ func gatewayContainer(t *testing.T, pod *corev1.PodSpec) *corev1.Container {
 }
 
 func TestManifests_UseExistingVolumesAndConfigMaps(t *testing.T) {
-	secrets := []string{"originwarden-tls", "originwarden-etcd"} // created by the operator, see deploy/README.md
+	// Created by the operator, see deploy/README.md and the values.
+	secrets := []string{"originwarden-tls", "originwarden-etcd", "example-tls", "console"}
+	configMaps := []string{"tenants"}
 	forEach(t, func(t *testing.T, m *manifests) {
 		pod := &m.workloads[0].template.Spec
 		volumes := map[string]bool{}
 		for _, v := range pod.Volumes {
 			volumes[v.Name] = true
-			if v.ConfigMap != nil && (m.configs[v.ConfigMap.Name] == nil || m.configs[v.ConfigMap.Name].Data["originwarden.yaml"] == "") {
+			if v.ConfigMap != nil && !slices.Contains(configMaps, v.ConfigMap.Name) && (m.configs[v.ConfigMap.Name] == nil || m.configs[v.ConfigMap.Name].Data["originwarden.yaml"] == "") {
 				t.Errorf("volume %s: the ConfigMap %s has no originwarden.yaml", v.Name, v.ConfigMap.Name)
+			}
+			if v.PersistentVolumeClaim != nil && m.claims[v.PersistentVolumeClaim.ClaimName] == nil {
+				t.Errorf("no claim %s", v.PersistentVolumeClaim.ClaimName)
 			}
 			if v.Secret != nil && !slices.Contains(secrets, v.Secret.SecretName) {
 				t.Errorf("unexpected Secret %s", v.Secret.SecretName)
 			}
-		}
-		for _, claim := range m.workloads[0].claims {
-			volumes[claim.Name] = true
 		}
 		container := gatewayContainer(t, pod)
 		for _, mount := range container.VolumeMounts {
@@ -265,12 +138,14 @@ func TestManifests_UseConfiguredPorts(t *testing.T) {
 		for name, probe := range map[string]*corev1.Probe{"startup": container.StartupProbe, "liveness": container.LivenessProbe, "readiness": container.ReadinessProbe} {
 			expectPort(name+" probe", containerPort(container, probe.HTTPGet.Port), admin)
 		}
-		for _, rule := range m.policies[0].Spec.Ingress {
+		for i, rule := range m.policies[0].Spec.Ingress {
 			switch port := containerPort(container, *rule.Ports[0].Port); {
+			case i == 0:
+				expectPort("NetworkPolicy rule for clients", port, tenants)
 			case len(rule.From) == 0:
-				expectPort("NetworkPolicy rule without from", port, tenants)
+				t.Errorf("NetworkPolicy: everyone may connect to port %d", port)
 			default:
-				expectPort("NetworkPolicy rule with from", port, admin)
+				expectPort("NetworkPolicy rule for Prometheus", port, admin)
 			}
 		}
 	})
@@ -283,10 +158,9 @@ func configuredPorts(t *testing.T, m *manifests) (tenants, admin int32) {
 		Listen string
 		Admin  struct{ Listen string }
 	}
-	for _, config := range m.configs {
-		if err := yaml.Unmarshal([]byte(config.Data["originwarden.yaml"]), &cfg); err != nil {
-			t.Fatal(err)
-		}
+	_, text := m.config(t)
+	if err := yaml.Unmarshal([]byte(text), &cfg); err != nil {
+		t.Fatal(err)
 	}
 	parsePort := func(address string) int32 {
 		host, port, _ := net.SplitHostPort(address)
@@ -328,8 +202,23 @@ func TestManifests_RunWithoutPrivileges(t *testing.T) {
 	})
 }
 
-// drainSeconds is the default of timeouts.drain.
-const drainSeconds = 10
+// drain returns timeouts.drain of the configuration.
+func drain(t *testing.T, m *manifests) time.Duration {
+	t.Helper()
+	var cfg struct{ Timeouts struct{ Drain string } }
+	_, text := m.config(t)
+	if err := yaml.Unmarshal([]byte(text), &cfg); err != nil {
+		t.Fatal(err)
+	}
+	if cfg.Timeouts.Drain == "" {
+		return 10 * time.Second // the default
+	}
+	parsed, err := time.ParseDuration(cfg.Timeouts.Drain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parsed
+}
 
 func TestManifests_LeaveTimeToDrain(t *testing.T) {
 	forEach(t, func(t *testing.T, m *manifests) {
@@ -343,6 +232,7 @@ func TestManifests_LeaveTimeToDrain(t *testing.T) {
 				preStop = max(preStop, c.Lifecycle.PreStop.Sleep.Seconds)
 			}
 		}
+		drainSeconds := int64(drain(t, m) / time.Second)
 		if grace <= preStop+drainSeconds {
 			t.Errorf("termination grace period %d s, want more than a preStop of %d s and a drain of %d s", grace, preStop, drainSeconds)
 		}
@@ -351,4 +241,25 @@ func TestManifests_LeaveTimeToDrain(t *testing.T) {
 			t.Errorf("GOMEMLIMIT (the requested memory) is %s, want less than the limit of %s", r.Requests.Memory(), r.Limits.Memory())
 		}
 	})
+}
+
+// The policy of a fleet opens each port of the members of etcd once.
+func TestNetworkPolicy_AllowsMembersOfEtcd(t *testing.T) {
+	for url, want := range map[string][]int32{
+		"etcd://a:2379,b:2379,c:2379/originwarden": {2379},
+		"etcd://a:2379,b:2381":                     {2379, 2381},
+		"etcd://[2001:db8::1]:2390/originwarden":   {2390},
+	} {
+		var ports []int32
+		for _, rule := range buildManifests(t, "fleet", "config: {store: {url: '"+url+"'}}").policies[0].Spec.Egress {
+			for _, port := range rule.Ports {
+				if port.Port.IntVal != 53 {
+					ports = append(ports, port.Port.IntVal)
+				}
+			}
+		}
+		if !slices.Equal(ports, want) {
+			t.Errorf("%s: ports %v, want %v", url, ports, want)
+		}
+	}
 }

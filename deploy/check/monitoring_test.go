@@ -1,47 +1,24 @@
 package check
 
 import (
+	"encoding/json"
+	"os"
 	"os/exec"
-	"path/filepath"
+	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
-	monitoringv1 "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/intstr"
-	"sigs.k8s.io/kustomize/kyaml/filesys"
 )
 
-// buildMonitored builds a kustomization with the component for the Prometheus operator.
-func buildMonitored(t *testing.T, name string) *manifests {
-	t.Helper()
-	return buildManifests(t, writeOverlay(t, "namespace: originwarden\nresources: [../"+name+"]\ncomponents: [../monitoring]\n"))
-}
-
-// writeOverlay writes a kustomization to a directory next to a copy of those of
-// deploy/kubernetes, and returns the directory.
-func writeOverlay(t *testing.T, kustomization string) string {
-	t.Helper()
-	root := filepath.Join(t.TempDir(), "kubernetes")
-	if out, err := exec.Command("cp", "-r", "../kubernetes", root).CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	disk := filesys.MakeFsOnDisk()
-	if err := disk.MkdirAll(filepath.Join(root, "overlay")); err != nil {
-		t.Fatal(err)
-	}
-	if err := disk.WriteFile(filepath.Join(root, "overlay", "kustomization.yaml"), []byte(kustomization)); err != nil {
-		t.Fatal(err)
-	}
-	return filepath.Join(root, "overlay")
-}
-
 func TestMonitor_ScrapesEveryGateway(t *testing.T) {
-	for _, name := range []string{"edge", "single"} {
-		t.Run(name, func(t *testing.T) {
-			m := buildMonitored(t, name)
+	for _, variant := range []string{"fleet", "single", "fleet-all"} {
+		t.Run(variant, func(t *testing.T) {
+			m := buildManifests(t, variant, "monitoring: {enabled: true}")
 			if len(m.monitors) != 1 {
 				t.Fatalf("want one ServiceMonitor: %+v", m)
 			}
@@ -51,7 +28,7 @@ func TestMonitor_ScrapesEveryGateway(t *testing.T) {
 				t.Fatal(err)
 			}
 			selected := 0
-			for _, service := range m.services {
+			for _, service := range slices.Concat(m.services, m.admins) {
 				if !selector.Matches(labels.Set(service.Labels)) {
 					continue
 				}
@@ -79,14 +56,95 @@ func TestMonitor_ScrapesEveryGateway(t *testing.T) {
 	}
 }
 
+func TestMonitor_ScrapesSidecars(t *testing.T) {
+	rendered, err := render(loadChart(t, exampleChart(t)), "shop", values{"originwarden": values{"monitoring": values{"enabled": true}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := manifestsOf(t, "example", rendered)
+	if len(m.podMonitors) != 1 || len(m.monitors) != 0 {
+		t.Fatalf("want one PodMonitor: %+v", m)
+	}
+	monitor, pods := m.podMonitors[0], m.workloads[0].template
+	selector, err := metav1.LabelSelectorAsSelector(&monitor.Spec.Selector)
+	if err != nil || !selector.Matches(labels.Set(pods.Labels)) {
+		t.Errorf("selector %v (%v) does not match the pods' labels %v", selector, err, pods.Labels)
+	}
+	endpoint := monitor.Spec.PodMetricsEndpoints[0]
+	_, admin := configuredPorts(t, m)
+	if got := containerPort(gatewayContainer(t, &pods.Spec), intstr.FromString(*endpoint.Port)); got != admin {
+		t.Errorf("port %s is %d, want the admin port %d", *endpoint.Port, got, admin)
+	}
+	if relabeling := endpoint.RelabelConfigs[0]; relabeling.TargetLabel != "job" || *relabeling.Replacement != "originwarden" {
+		t.Errorf("relabeling %+v, want the job originwarden", relabeling)
+	}
+}
+
+// One job is one store, and the alerts select its name.
+func TestMonitor_NamesJobOfEachRelease(t *testing.T) {
+	alerts := regexp.MustCompile("^(?:originwarden(-.+)?)$") // anchored, as Prometheus does
+	if rules, err := os.ReadFile("../prometheus/rules/originwarden.yml"); err != nil || !strings.Contains(string(rules), `job=~"originwarden(-.+)?"`) {
+		t.Fatalf("the alerts select other jobs (%v)", err)
+	}
+	jobs := map[string]bool{}
+	for _, row := range []struct{ release, patch, want string }{
+		{"originwarden", "", "originwarden"},
+		{"originwarden-east", "", "originwarden-east"},
+		{"my-originwarden", "", "originwarden-my-originwarden"},
+		{"east", "", "originwarden-east-2"},
+	} {
+		patch := "monitoring: {enabled: true}"
+		if row.release == "east" {
+			patch = "monitoring: {enabled: true, job: originwarden-east-2}"
+		}
+		rendered, err := render(loadChart(t, chartDir), row.release, readValues(t, "fleet", patch))
+		if err != nil {
+			t.Fatal(err)
+		}
+		job := manifestsOf(t, row.release, rendered).admins[0].Labels["prometheus-job"]
+		if job != row.want || !alerts.MatchString(job) || jobs[job] {
+			t.Errorf("release %s: job %s, want %s", row.release, job, row.want)
+		}
+		jobs[job] = true
+	}
+}
+
 // A new gateway is not ready before it has loaded the lists. The old ones serve until then.
-func TestEdge_KeepsOldGatewaysUntilNewOnesAreReady(t *testing.T) {
-	m := buildManifests(t, "../kubernetes/edge")
+func TestFleet_KeepsOldGatewaysUntilNewOnesAreReady(t *testing.T) {
+	m := buildManifests(t, "fleet")
 	if unavailable := m.workloads[0].strategy.RollingUpdate.MaxUnavailable; unavailable.IntValue() != 0 || unavailable.Type != intstr.Int {
 		t.Errorf("maxUnavailable is %s, want 0", unavailable)
 	}
 	if path := gatewayContainer(t, &m.workloads[0].template.Spec).ReadinessProbe.HTTPGet.Path; path != "/readyz" {
 		t.Errorf("readiness probe %s, want /readyz", path)
+	}
+}
+
+func TestSingle_IsOneGateway(t *testing.T) {
+	m := buildManifests(t, "single", "replicas: 5", "autoscaling: {enabled: true}")
+	if replicas := m.workloads[0].replicas; replicas == nil || *replicas != 1 || len(m.scalers)+len(m.budgets) > 0 {
+		t.Errorf("replicas %v, %d autoscalers and %d disruption budgets, want one gateway", replicas, len(m.scalers), len(m.budgets))
+	}
+	if len(m.claims) != 1 || m.claims["originwarden"].Annotations["helm.sh/resource-policy"] != "keep" {
+		t.Errorf("claims %v, want one that remains when the release is uninstalled", m.claims)
+	}
+}
+
+func TestDashboard_IsThatOfDeploy(t *testing.T) {
+	m := buildManifests(t, "fleet-all")
+	if len(m.dashboards) != 1 || m.dashboards[0].Labels["grafana_dashboard"] != "1" {
+		t.Fatalf("want one dashboard with the label grafana_dashboard: %+v", m.dashboards)
+	}
+	var rendered, want any
+	file, err := os.ReadFile("../grafana/originwarden.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(file, &want); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal([]byte(m.dashboards[0].Data["originwarden.json"]), &rendered); err != nil || !reflect.DeepEqual(rendered, want) {
+		t.Errorf("the dashboard is not that of deploy/grafana (%v)", err)
 	}
 }
 
@@ -102,18 +160,20 @@ func printRules(t *testing.T, args ...string) string {
 	return string(out)
 }
 
-func TestRules_ConvertToPrometheusRule(t *testing.T) {
-	object, _, err := newDecoder(t).Decode([]byte(printRules(t, "--kubernetes", runbooks)), nil, nil)
-	if err != nil {
-		t.Fatal(err)
+func TestRules_RenderAsPrometheusRule(t *testing.T) {
+	m := buildManifests(t, "fleet-all")
+	if len(m.rules) != 1 || m.rules[0].Labels["release"] != "prometheus" {
+		t.Fatalf("want one PrometheusRule with the labels of the values: %+v", m.rules)
 	}
-	rule := object.(*monitoringv1.PrometheusRule)
 	alerts := 0
-	for _, group := range rule.Spec.Groups {
+	for _, group := range m.rules[0].Spec.Groups {
 		for _, r := range group.Rules {
 			alerts++
 			if url := r.Annotations["runbook_url"]; !strings.HasPrefix(url, runbooks+"/operate.md#") {
 				t.Errorf("the runbook of %s is %s", r.Alert, url)
+			}
+			if !strings.Contains(printRules(t, runbooks), r.Annotations["summary"]) {
+				t.Errorf("the summary of %s is %q, unlike that in deploy/prometheus", r.Alert, r.Annotations["summary"])
 			}
 		}
 	}
@@ -134,7 +194,7 @@ func TestRules_LinkToPublishedRunbooks(t *testing.T) {
 			t.Error("no alert has a runbook")
 		}
 	}
-	for _, args := range [][]string{nil, {"--kubernetes"}, {"docs"}, {"https://x.example/a|b"}, {runbooks, "more"}} {
+	for _, args := range [][]string{nil, {"--kubernetes", runbooks}, {"docs"}, {"https://x.example/a|b"}, {runbooks, "more"}} {
 		if out, err := exec.Command("../rules.sh", args...).Output(); err == nil || len(out) > 0 {
 			t.Errorf("%q: error %v, output %q, want an error without output", args, err, out)
 		}

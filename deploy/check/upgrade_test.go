@@ -1,0 +1,141 @@
+package check
+
+import (
+	"fmt"
+	"maps"
+	"testing"
+
+	v1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+)
+
+// objects returns what the chart renders, by kind and name.
+func objects(t *testing.T, rendered map[string]string) map[string]runtime.Object {
+	t.Helper()
+	all := map[string]runtime.Object{}
+	for _, object := range decode(t, rendered) {
+		all[fmt.Sprintf("%T %s", object, object.(metav1.Object).GetName())] = object
+	}
+	return all
+}
+
+// podTemplate returns the template of the one workload.
+func podTemplate(t *testing.T, all map[string]runtime.Object) *corev1.PodTemplateSpec {
+	t.Helper()
+	for _, object := range all {
+		switch o := object.(type) {
+		case *v1.Deployment:
+			return &o.Spec.Template
+		case *v1.StatefulSet:
+			return &o.Spec.Template
+		}
+	}
+	t.Fatal("no workload")
+	return nil
+}
+
+func TestUpgrade_ChangesEveryValueInPlace(t *testing.T) {
+	rows := []struct {
+		name    string
+		variant string
+		patch   string
+		rolls   bool // whether the pods are replaced
+	}{
+		{name: "nothing", variant: "fleet", patch: ""},
+		{name: "another tenant", variant: "fleet", patch: "config: {tenants: [{id: b, hosts: [b.example], upstream: 'http://b:1'}]}", rolls: true},
+		{name: "another image", variant: "fleet", patch: "image: {tag: v1.1.0}", rolls: true},
+		{name: "more gateways", variant: "fleet", patch: "replicas: 5"},
+		{name: "autoscaling", variant: "fleet", patch: "autoscaling: {enabled: true}"},
+		{name: "another certificate", variant: "fleet", patch: "tls: {secretNames: [a, b]}", rolls: true},
+		{name: "TLS ends elsewhere", variant: "fleet", patch: "tls: {secretNames: []}", rolls: true},
+		{name: "labels of the pods", variant: "fleet", patch: "podLabels: {team: edge}", rolls: true},
+		{name: "another Service", variant: "fleet", patch: "service: {type: ClusterIP}"},
+		{name: "monitoring", variant: "fleet", patch: "monitoring: {enabled: true}"},
+		{name: "another policy", variant: "fleet", patch: "networkPolicy: {clients: [{podSelector: {}}]}"},
+		{name: "a larger volume", variant: "single", patch: "persistence: {size: 2Gi}"},
+		{name: "another tenant of a single gateway", variant: "single", patch: "config: {tenants: [{id: b, hosts: [b.example], upstream: 'http://b:1'}]}", rolls: true},
+		{name: "resources of a single gateway", variant: "single", patch: "resources: {limits: {memory: 1Gi}}", rolls: true},
+		{name: "an Ingress for a single gateway", variant: "single", patch: "ingress: {enabled: true, hosts: [acme.example.com]}"},
+	}
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			before := objects(t, renderVariant(t, row.variant))
+			after := objects(t, renderVariant(t, row.variant, row.patch))
+			compared := 0
+			for name, object := range after {
+				if old := before[name]; old != nil {
+					compared++
+					for _, problem := range validateUpdate(t, object, old) {
+						t.Errorf("%s: %v", name, problem)
+					}
+				}
+			}
+			if compared < 4 {
+				t.Errorf("%d objects have the same names as before", compared)
+			}
+			old, updated := podTemplate(t, before), podTemplate(t, after)
+			if rolls := !equality.Semantic.DeepEqual(old, updated); rolls != row.rolls {
+				t.Errorf("the pods are replaced: %v, want %v", rolls, row.rolls)
+			}
+		})
+	}
+}
+
+// A newer chart and gateway keep the names and what selects the pods.
+func TestUpgrade_KeepsSelectorsOfAnOlderChart(t *testing.T) {
+	for _, variant := range variants(t) {
+		older, newer := loadChart(t, chartDir), loadChart(t, chartDir)
+		newer.Metadata.Version, newer.Metadata.AppVersion = "7.8.9", "v7.8.9"
+		given := readValues(t, variant)
+		renderedBefore, err := render(older, "originwarden", given)
+		if err != nil {
+			t.Fatal(err)
+		}
+		renderedAfter, err := render(newer, "originwarden", given)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before, after := objects(t, renderedBefore), objects(t, renderedAfter)
+		for name, object := range after {
+			if before[name] == nil {
+				t.Errorf("%s: %s has another name", variant, name)
+				continue
+			}
+			for _, problem := range validateUpdate(t, object, before[name]) {
+				t.Errorf("%s: %s: %v", variant, name, problem)
+			}
+		}
+		if !maps.Equal(podTemplate(t, before).Labels, podTemplate(t, after).Labels) {
+			t.Errorf("%s: the version is among the labels of the pods", variant)
+		}
+	}
+}
+
+// Two releases in one namespace have nothing in common.
+func TestReleases_ShareNoObject(t *testing.T) {
+	rendered := map[string]map[string]runtime.Object{}
+	selectors := map[string]map[string]string{}
+	for _, release := range []string{"east", "west"} {
+		all, err := render(loadChart(t, chartDir), release, readValues(t, "fleet-all"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		rendered[release] = objects(t, all)
+		for _, object := range rendered[release] {
+			if o, ok := object.(*v1.Deployment); ok {
+				selectors[release] = o.Spec.Selector.MatchLabels
+			}
+		}
+	}
+	for name := range rendered["east"] {
+		if rendered["west"][name] != nil {
+			t.Errorf("both have %s", name)
+		}
+	}
+	if maps.Equal(selectors["east"], selectors["west"]) {
+		t.Errorf("both select %v", selectors["east"])
+	}
+}
