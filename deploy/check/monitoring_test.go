@@ -91,13 +91,9 @@ func TestMonitor_NamesJobOfEachRelease(t *testing.T) {
 		{"originwarden", "", "originwarden"},
 		{"originwarden-east", "", "originwarden-east"},
 		{"my-originwarden", "", "originwarden-my-originwarden"},
-		{"east", "", "originwarden-east-2"},
+		{"east", "monitoring: {job: originwarden-east-2}", "originwarden-east-2"},
 	} {
-		patch := "monitoring: {enabled: true}"
-		if row.release == "east" {
-			patch = "monitoring: {enabled: true, job: originwarden-east-2}"
-		}
-		rendered, err := render(loadChart(t, chartDir), row.release, readValues(t, "fleet", patch))
+		rendered, err := render(loadChart(t, chartDir), row.release, readValues(t, "fleet", "monitoring: {enabled: true}", row.patch))
 		if err != nil {
 			t.Fatal(err)
 		}
