@@ -53,6 +53,10 @@ type Writes struct {
 	Failures map[string]uint64
 	// Problem is the cause for which writes fail now, or "".
 	Problem string
+	// RecordsWaiting is the number of records that will be added to the history, and
+	// RecordsLost that of those that will not.
+	RecordsWaiting int
+	RecordsLost    uint64
 }
 
 // WatchWrites shows whether writes to the store succeed, for each of the causes.
@@ -73,7 +77,9 @@ func (m *Metrics) WatchWrites(causes []string, state func() Writes) {
 		metric[Writes]{
 			newDesc("store_write_problem", "Whether writes fail now for this cause.", "cause"), prometheus.GaugeValue,
 			byCause(func(w Writes, cause string) float64 { return oneIf(w.Problem == cause) }),
-		})
+		},
+		gauge("history_records_waiting", "Changes that will be added to the history when the store has space.", func(w Writes) float64 { return float64(w.RecordsWaiting) }),
+		counter("history_records_lost_total", "Changes that are missing in the history.", func(w Writes) uint64 { return w.RecordsLost }))
 }
 
 // watchCache shows the cache's sizes and counts.

@@ -9,8 +9,8 @@ import (
 )
 
 // Record is what one write changed in a web integration. Every commit writes its
-// records together with what they record. A write that replaces values by equal ones
-// has a revision but no record.
+// records together with what they record, unless the store has no space for them: see
+// RecordStatus. A write that replaces values by equal ones has a revision but no record.
 type Record struct {
 	// ID is what RecordID returns for the revision and the place of the record among
 	// the tenant's records of that revision.
@@ -131,6 +131,19 @@ func ParseRecordID(id string) (revision uint64, n int, ok bool) {
 	place, _ := strconv.ParseUint(rest, 10, 31)
 	n = int(place)
 	return revision, n, RecordID(revision, n) == id
+}
+
+// RecordStatus says which records of writes the history lacks.
+type RecordStatus struct {
+	// Waiting is the number of records that will be added when the store has space.
+	Waiting int
+	// Lost is the number of records that will never be added.
+	Lost uint64
+}
+
+// RecordKeeper is a Store whose history may lack records.
+type RecordKeeper interface {
+	RecordStatus() RecordStatus
 }
 
 type authorKey struct{}

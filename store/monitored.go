@@ -19,6 +19,10 @@ type Monitored struct {
 	// or the cause changes, and with nil when they succeed again. It may be called
 	// concurrently.
 	Report func(*WriteError)
+	// ReportLost, if it is not nil, is called with the number of records that the
+	// history will never have, when there are more: see RecordStatus. Those that are
+	// still waiting when Monitor ends are lost, too.
+	ReportLost func(n uint64)
 
 	mu       sync.Mutex
 	failures map[Cause]uint64
@@ -32,6 +36,8 @@ type WriteStatus struct {
 	Failures map[Cause]uint64
 	// Problem is why writes fail now, or nil.
 	Problem *WriteError
+	// Records says which records the history lacks.
+	Records RecordStatus
 }
 
 const (
@@ -46,7 +52,14 @@ const (
 func (m *Monitored) WriteStatus() WriteStatus {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return WriteStatus{maps.Clone(m.failures), m.problem}
+	return WriteStatus{maps.Clone(m.failures), m.problem, m.recordStatus()}
+}
+
+func (m *Monitored) recordStatus() (status RecordStatus) {
+	if keeper, ok := m.Store.(RecordKeeper); ok {
+		status = keeper.RecordStatus()
+	}
+	return status
 }
 
 // Monitor checks writes until ctx ends: every minute, and every five seconds while
@@ -55,17 +68,29 @@ func (m *Monitored) Monitor(ctx context.Context) {
 	tick := time.NewTicker(checkFailing)
 	defer tick.Stop()
 	var checked time.Time
+	var lost uint64
 	for {
 		if m.WriteStatus().Problem != nil || time.Since(checked) >= checkIdle {
 			checked = time.Now()
 			m.checkWrites(ctx)
 		}
+		lost = m.reportLost(lost, m.recordStatus().Lost)
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
+			status := m.recordStatus()
+			m.reportLost(lost, status.Lost+uint64(status.Waiting))
 			return
 		}
 	}
+}
+
+// reportLost reports that more records are lost than before, and returns how many.
+func (m *Monitored) reportLost(before, now uint64) uint64 {
+	if now > before && m.ReportLost != nil {
+		m.ReportLost(now - before)
+	}
+	return now
 }
 
 func (m *Monitored) checkWrites(ctx context.Context) {

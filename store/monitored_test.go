@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -17,6 +18,14 @@ type failingStore struct {
 	store.Store
 	write, check, position atomic.Pointer[error]
 	checks                 atomic.Int64
+	records                atomic.Pointer[store.RecordStatus]
+}
+
+func (f *failingStore) RecordStatus() (status store.RecordStatus) {
+	if now := f.records.Load(); now != nil {
+		status = *now
+	}
+	return status
 }
 
 func (f *failingStore) fail(call *atomic.Pointer[error], err error) { call.Store(&err) }
@@ -166,6 +175,30 @@ func TestMonitored_ReportsFailedBatch(t *testing.T) {
 		wantProblem(t, m, store.CauseNoSpace)
 		if n := m.WriteStatus().Failures[store.CauseNoSpace]; n != 1 {
 			t.Errorf("%d failures counted, want 1", n)
+		}
+	})
+}
+
+// Records that are lost are reported, once, and at the end also those that wait.
+func TestMonitored_ReportsLostRecords(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &failingStore{}
+		var reported []uint64
+		m := &store.Monitored{Store: f, Timeout: time.Second, ReportLost: func(n uint64) { reported = append(reported, n) }}
+		ctx, stop := context.WithCancel(t.Context())
+		go m.Monitor(ctx)
+		for _, status := range []store.RecordStatus{{Waiting: 1}, {Waiting: 2, Lost: 1}, {Waiting: 2, Lost: 1}, {Waiting: 2, Lost: 4}} {
+			f.records.Store(&status)
+			time.Sleep(6 * time.Second)
+			synctest.Wait()
+			if got := m.WriteStatus().Records; got != status {
+				t.Errorf("%+v, want %+v", got, status)
+			}
+		}
+		stop()
+		synctest.Wait()
+		if !slices.Equal(reported, []uint64{1, 3, 2}) {
+			t.Errorf("reported: %d", reported)
 		}
 	})
 }

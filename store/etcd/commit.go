@@ -31,6 +31,7 @@ func (s *Store) commit(ctx context.Context, t *transaction) (err error) {
 	if err := s.writeBack(ctx, t.changes[0].before.readView); err != nil {
 		return err
 	}
+	_ = s.addLateRecords(ctx) // before later changes are recorded, if possible
 	t.revision, err = s.commitOnce(ctx, t)
 	return err
 }

@@ -58,23 +58,25 @@ func (s *Store) hasSpaceForRecords(ctx context.Context, t *transaction) bool {
 	return t.growth > 0 || t.recorded == 0 || s.reserveSpace(ctx, t.recorded) == nil
 }
 
+// RecordStatus implements store.RecordKeeper.
+func (s *Store) RecordStatus() store.RecordStatus { return s.late.Status() }
+
 // addLateRecords adds the late records to the history, each by a transaction of its
-// own, which does not change the revision of the store: that of such a record is etcd's.
+// own, which does not change the revision of the store.
 func (s *Store) addLateRecords(ctx context.Context) error {
-	return s.late.Flush(func(r records.Record, place int) error {
+	return s.late.Flush(func(r records.Record) error {
 		if err := s.reserveSpace(ctx, len(r.Encoded)); err != nil {
 			return err
 		}
-		view, found, err := s.read(ctx, clientv3.OpGet(s.keys.Tenant(r.Tenant), clientv3.WithKeysOnly()))
+		view, _, err := s.read(ctx)
 		if err != nil {
 			return err
 		}
-		key := schema.RecordKey{Tenant: r.Tenant, After: found.first(0).GetModRevision(), Place: place, Time: r.Time, Integration: r.Integration}
-		late := s.keys.LateRecord(key)
+		key, put, read := r.Ops(s.keys)
 		response, err := s.send(ctx, connection.Request{
-			If:   append(s.ifSameStore(&view), clientv3.Compare(clientv3.CreateRevision(late), "=", 0)),
-			Then: []clientv3.Op{clientv3.OpPut(late, string(r.Encoded))},
-			Else: []clientv3.Op{clientv3.OpGet(late)},
+			If:   append(s.ifSameStore(&view), clientv3.Compare(clientv3.CreateRevision(key), "=", 0)),
+			Then: []clientv3.Op{put},
+			Else: []clientv3.Op{read},
 		})
 		if err == nil && !r.IsAdded(response) {
 			err = errConflict // the next call tries again

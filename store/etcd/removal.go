@@ -105,21 +105,23 @@ func (s *Store) commitRemovals(ctx context.Context, t *transaction, refusal erro
 	if len(hashes) == 0 || len(hashes) > at.freeSlots() {
 		return refusal
 	}
-	record := func(after *store.WebIntegration) {
-		s.late.Add(records.New(ctx, s.history, c.before.integration, after, records.Whole))
+	record := func(after *store.WebIntegration, revision uint64) {
+		r := records.New(ctx, s.history, c.before.integration, after, records.Whole)
+		r.Revision = revision
+		s.late.Add(r)
 	}
 	for i, hash := range hashes {
 		after, err := s.makeRemoval(ctx, at, hash, i > 0)
 		if err != nil {
 			if i > 0 {
-				record(at.integration)
+				record(at.integration, at.Revision)
 			}
 			return err
 		}
 		at = after
 	}
 	t.revision = at.Revision
-	record(c.after)
+	record(c.after, at.Revision)
 	if c.after != nil {
 		if at.integration == nil {
 			return &store.WriteError{Cause: store.CauseOther, Err: errOvertaken}

@@ -136,6 +136,9 @@ func (s *Store) write(ctx context.Context, writes []store.Write, byRemovals bool
 		if failed, ok := errors.AsType[*store.WriteError](err); ok && byRemovals && failed.NotMade && failed.Cause == store.CauseNoSpace {
 			err = s.commitRemovals(ctx, t, err)
 		}
+		if err == nil && recorded == records.None && s.history.Records > 0 {
+			s.late.Lose()
+		}
 		switch {
 		case connection.IsTooLarge(err) && len(writes) == 1 && recorded < records.None:
 			recorded++ // the write is more important than its record

@@ -76,7 +76,7 @@ func (s *Server) feed() metrics.Feed {
 // writes returns whether writes to the store succeed.
 func (s *Server) writes() metrics.Writes {
 	state := s.store.WriteStatus()
-	shown := metrics.Writes{Failures: map[string]uint64{}}
+	shown := metrics.Writes{Failures: map[string]uint64{}, RecordsWaiting: state.Records.Waiting, RecordsLost: state.Records.Lost}
 	for cause, n := range state.Failures {
 		shown.Failures[string(cause)] = n
 	}
@@ -100,6 +100,10 @@ func (s *Server) logWrites(err *store.WriteError) {
 		return
 	}
 	s.log.Error("writes to the store fail", zap.String("cause", string(err.Cause)), zap.String("error", logs.Escape(err.Error(), logs.MaxError)))
+}
+
+func (s *Server) logLostRecords(n uint64) {
+	s.log.Error("changes are missing in the history, since the store had no space for them", zap.Uint64("changes", n))
 }
 
 func (s *Server) logRefusals(err error) {

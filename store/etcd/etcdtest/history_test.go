@@ -27,7 +27,8 @@ func records(t *testing.T, s store.Store, q store.HistoryQuery) []store.Record {
 }
 
 // TestStore_RecordsRemovalsWhenThereIsSpace revokes origins while the cluster takes no
-// records. They are recorded later, by the gateway that has revoked them.
+// records. They are recorded later, by the gateway that has revoked them, in the order
+// of the changes and with their revisions.
 func TestStore_RecordsRemovalsWhenThereIsSpace(t *testing.T) {
 	t.Parallel()
 	c := startSmallCluster(t)
@@ -37,15 +38,16 @@ func TestStore_RecordsRemovalsWhenThereIsSpace(t *testing.T) {
 	b := create(t, s, newIntegration("acme", "b", "https://c.example"))
 	fillCluster(t, c)
 	ctx := store.WithAuthor(withTimeout(t, time.Minute), "ann")
-	if _, err := s.Edit(ctx, "acme", a.ID, removeOrigins("https://a.example")); err != nil {
+	edited, err := s.Edit(ctx, "acme", a.ID, removeOrigins("https://a.example"))
+	if err != nil {
 		t.Fatal(err)
 	}
 	deleted, err := s.Delete(ctx, "acme", b.ID, allowed)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := records(t, other, store.HistoryQuery{}); len(got) != 2 {
-		t.Errorf("%d records under the alarm, want 2", len(got))
+	if got := records(t, other, store.HistoryQuery{}); len(got) != 2 || s.RecordStatus() != (store.RecordStatus{Waiting: 2}) {
+		t.Errorf("%d records under the alarm, want 2; %+v", len(got), s.RecordStatus())
 	}
 	_ = s.CheckWrites(ctx)
 	makeSpace(t, c, otherPrefix)
@@ -60,9 +62,9 @@ func TestStore_RecordsRemovalsWhenThereIsSpace(t *testing.T) {
 	if len(got) != 6 {
 		t.Fatalf("%d records, want 6: %+v", len(got), got)
 	}
-	edit, deletion := got[3], got[4]
-	if got[2].Revision != made.Revision || got[5].Revision != last.Revision {
-		t.Errorf("records at revisions %d and %d, want %d and %d", got[2].Revision, got[5].Revision, made.Revision, last.Revision)
+	edit, deletion := got[2], got[3]
+	if got[4].Revision != made.Revision || got[5].Revision != last.Revision {
+		t.Errorf("records at revisions %d and %d, want %d and %d", got[4].Revision, got[5].Revision, made.Revision, last.Revision)
 	}
 	if edit.Subject != "ann" || edit.Integration != a.ID || edit.Operation != store.Updated || fmt.Sprintf("%s", edit.Updates) != `[{/validOrigins/0 "https://a.example" }]` {
 		t.Errorf("the removal is recorded as %+v", edit)
@@ -70,11 +72,14 @@ func TestStore_RecordsRemovalsWhenThereIsSpace(t *testing.T) {
 	if deletion.Subject != "ann" || deletion.Integration != b.ID || deletion.Operation != store.Deleted || deletion.Name != "b" {
 		t.Errorf("the deletion is recorded as %+v", deletion)
 	}
-	if edit.Revision <= deleted || edit.ID == deletion.ID {
-		t.Errorf("records %s and %s, want later ones than %d", edit.ID, deletion.ID, deleted)
+	if edit.Revision != edited.Revision || deletion.Revision != deleted || deletion.ID != fmt.Sprint(deleted) {
+		t.Errorf("records %s and %s, want %d and %d", edit.ID, deletion.ID, edited.Revision, deleted)
 	}
-	if later := records(t, other, store.HistoryQuery{After: made.Revision}); len(later) != 3 || later[0].ID != edit.ID {
-		t.Errorf("after revision %d: %+v", made.Revision, later)
+	if later := records(t, other, store.HistoryQuery{After: edited.Revision}); len(later) != 3 || later[0].ID != deletion.ID {
+		t.Errorf("after revision %d: %+v", edited.Revision, later)
+	}
+	if status := s.RecordStatus(); status != (store.RecordStatus{}) {
+		t.Errorf("after the records were added: %+v", status)
 	}
 	wantConsistent(t, c, o)
 }

@@ -1,13 +1,18 @@
 package records_test
 
 import (
+	"errors"
+	"strings"
 	"testing"
+	"time"
 
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
+	"originwarden/store"
 	"originwarden/store/etcd/records"
+	"originwarden/store/etcd/schema"
 )
 
 // A transaction that was not carried out has added the record only if the key has it.
@@ -25,6 +30,75 @@ func TestRecord_IsAdded(t *testing.T) {
 		if got := r.IsAdded(row.response); got != row.want {
 			t.Errorf("%s: %t, want %t", name, got, row.want)
 		}
+	}
+}
+
+// A record is never lost without being counted.
+func TestLate_CountsLostRecords(t *testing.T) {
+	var l records.Late
+	for range 3 { // of which two fit
+		l.Add(records.Record{Encoded: make([]byte, 3<<20)})
+	}
+	l.Add(records.Record{}) // none
+	want(t, &l, store.RecordStatus{Waiting: 2, Lost: 1})
+	flushed := 0
+	if err := l.Flush(func(records.Record) error { flushed++; return errFull }); err != errFull || flushed != 1 {
+		t.Errorf("Flush: %v after %d records, want the error of the first", err, flushed)
+	}
+	want(t, &l, store.RecordStatus{Waiting: 2, Lost: 1})
+	l.Forget()
+	l.Lose()
+	want(t, &l, store.RecordStatus{Lost: 4})
+}
+
+var errFull = errors.New("no space")
+
+func want(t *testing.T, l *records.Late, status store.RecordStatus) {
+	t.Helper()
+	if got := l.Status(); got != status {
+		t.Errorf("%+v, want %+v", got, status)
+	}
+}
+
+// A late record has the revision of its write. One of an older version has that of its
+// own commit, and one with the revision of another record follows it.
+func TestReading_OrdersLateRecords(t *testing.T) {
+	keys := schema.NewKeys("p")
+	at := time.UnixMilli(5).UTC()
+	var found []*mvccpb.KeyValue
+	put := func(revision int64, key string) {
+		found = append(found, &mvccpb.KeyValue{Key: []byte(key), ModRevision: revision})
+	}
+	key := schema.RecordKey{Tenant: "acme", After: 10, Time: at, Integration: "a"}
+	put(11, keys.Record(key))
+	key.Place = 128 // the older version
+	put(40, keys.Record(key))
+	late := records.Record{Record: store.Record{Tenant: "acme", Revision: 12, Time: at, Integration: "b"}, Encoded: []byte("{}")}
+	for _, integration := range []string{"b", "c"} {
+		late.Integration = integration
+		key, _, _ := late.Ops(keys)
+		put(50, key)
+	}
+	put(20, keys.Record(schema.RecordKey{Tenant: "acme", After: 15, Time: at, Integration: "a"}))
+	reading := records.Reading{Keys: keys, Keep: store.Retention{Records: 10}, Tenant: "acme", Query: store.HistoryQuery{Limit: 10}}
+	page, err := reading.Page(func(yield func(*mvccpb.KeyValue, error) bool) {
+		for _, kv := range found {
+			if !yield(kv, nil) {
+				return
+			}
+		}
+	}, func(keys []string) (values [][]byte, err error) {
+		for range keys {
+			values = append(values, []byte(`{"operation":"updated"}`))
+		}
+		return values, nil
+	})
+	var ids []string
+	for _, r := range page.Records {
+		ids = append(ids, r.ID)
+	}
+	if got := strings.Join(ids, " "); err != nil || got != "11 12 12-1 20 40" {
+		t.Errorf("records %s, %v", got, err)
 	}
 }
 

@@ -55,7 +55,8 @@ func (r *Reading) Page(keys iter.Seq2[*mvccpb.KeyValue, error], read func(keys [
 }
 
 // index returns all records in the order of their revisions. Those that were added late
-// have other places in the order of the keys.
+// may have other places in the order of the keys, and the revision of another record:
+// then they follow it.
 func (r *Reading) index(keys iter.Seq2[*mvccpb.KeyValue, error]) (all []found, err error) {
 	for kv, err := range keys {
 		if err != nil {
@@ -68,8 +69,14 @@ func (r *Reading) index(keys iter.Seq2[*mvccpb.KeyValue, error]) (all []found, e
 		all = append(all, found{record, string(kv.Key), key.Place})
 	}
 	slices.SortFunc(all, func(a, b found) int {
-		return cmp.Or(cmp.Compare(a.Revision, b.Revision), cmp.Compare(a.place, b.place))
+		return cmp.Or(cmp.Compare(a.Revision, b.Revision), cmp.Compare(a.place, b.place), cmp.Compare(a.key, b.key))
 	})
+	for i := range all {
+		if i > 0 && all[i].Revision == all[i-1].Revision && all[i].place <= all[i-1].place {
+			all[i].place = all[i-1].place + 1
+			all[i].ID = store.RecordID(all[i].Revision, all[i].place)
+		}
+	}
 	return all, nil
 }
 

@@ -17,17 +17,23 @@ type RecordKey struct {
 	Tenant string
 	// After is the mod revision of the tenant's key before the write, so that the
 	// order of the keys is that of the commits. No key is put twice, since a write
-	// is made on the condition that this is still the tenant's revision.
+	// is made on the condition that this is still the tenant's revision. In the key of
+	// a late record, which is added after its write, it is the revision of the write:
+	// the tenant's key is put after all removals that the write is one of.
 	After int64
-	// Place is that of the record among the tenant's of one revision. A record that
-	// was added after its write, on its own, has lateRecord more.
+	// Place is that of the record among the tenant's of one revision. That of a late
+	// record has lateRecord more, or formerly lateWhenAdded.
 	Place       int
 	Time        time.Time // in milliseconds
 	Integration string
 }
 
-// lateRecord is more than the number of writes in a transaction.
-const lateRecord = 128
+// lateWhenAdded is more than the number of writes in a transaction. Stores of older
+// versions have such late records, whose revision is when they were added.
+const (
+	lateWhenAdded = 128
+	lateRecord    = 2 * lateWhenAdded
+)
 
 // History returns the prefix of the keys of a tenant's records.
 func (k Keys) History(tenant string) string {
@@ -59,7 +65,10 @@ func (k Keys) ParseRecord(tenant string, kv *mvccpb.KeyValue) (key RecordKey, r 
 	if err1 != nil || err2 != nil || err3 != nil {
 		return key, r, fmt.Errorf("etcd: invalid key %q of a record", kv.Key)
 	}
-	key = RecordKey{tenant, after, int(place) % lateRecord, time.UnixMilli(at).UTC(), parts[3]}
+	key = RecordKey{tenant, after, int(place) % lateWhenAdded, time.UnixMilli(at).UTC(), parts[3]}
 	revision := uint64(kv.ModRevision)
+	if place >= lateRecord {
+		revision = uint64(after)
+	}
 	return key, store.Record{ID: store.RecordID(revision, key.Place), Revision: revision, Time: key.Time, Tenant: tenant, Integration: key.Integration}, nil
 }
