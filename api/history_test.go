@@ -228,7 +228,7 @@ func TestChanges_AreForReadersOfTheTenant(t *testing.T) {
 
 func TestOwns_ChangesButNotSimilarPaths(t *testing.T) {
 	for path, want := range map[string]bool{
-		changesPath: true, changesPath + "/x": true, changesPath + "s": false, "/api/v1/web-integration": false,
+		changesPath: true, changesPath + "/x": true, changesPath + "/57-2/undo": true, changesPath + "%2F57/undo": false, changesPath + "s": false, "/api/v1/web-integration": false,
 	} {
 		if got := api.Owns(path); got != want {
 			t.Errorf("%s: %t, want %t", path, got, want)

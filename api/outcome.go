@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"originwarden/api/auth"
+	"originwarden/api/undo"
 	"originwarden/store"
 )
 
@@ -43,7 +44,7 @@ type Outcome struct {
 func Codes() []string {
 	return []string{
 		"AUTH-1", "BAD_REQUEST", "HTTP-429", "ISSUER_UNAVAILABLE", "METHOD_NOT_ALLOWED",
-		"REFUSED_ORIGIN_NOT_FOUND", "STORE_UNAVAILABLE",
+		"REFUSED_ORIGIN_NOT_FOUND", "STORE_UNAVAILABLE", undo.CodeConflict, undo.CodeImpossible,
 		"WEBINTEGRATIONS-4", "WEBINTEGRATIONS-5", "WEBINTEGRATIONS-6",
 		"WEBINTEGRATIONS_CONFLICT", "WEBINTEGRATIONS_FORBIDDEN", "WEBINTEGRATIONS_NOT_FOUND",
 	}

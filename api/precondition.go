@@ -25,9 +25,12 @@ func checkIfMatch(header http.Header, revision uint64) error {
 	if ifMatchPermits(header, revision) {
 		return nil
 	}
+	return preconditionFailed("The web integration's current ETag does not match If-Match.")
+}
+
+func preconditionFailed(detail string) *errorResponse {
 	return newErrorResponse(http.StatusPreconditionFailed, envelope.Error{
-		Code: "WEBINTEGRATIONS_CONFLICT", Title: "Precondition failed",
-		Detail: "The web integration's current ETag does not match If-Match.",
+		Code: "WEBINTEGRATIONS_CONFLICT", Title: "Precondition failed", Detail: detail,
 	})
 }
 

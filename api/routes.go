@@ -19,6 +19,7 @@ type resource struct {
 	pattern string // as in OpenAPI, or "none"
 	routes  []route
 	id      string // of the web integration, or ""
+	record  string // the id of a record of the history, or ""
 }
 
 // route is one method of a resource.
@@ -48,6 +49,9 @@ func resourceAt(path string) resource {
 			{http.MethodHead, false, (*tenantRequest).listChanges},
 		}}
 	}
+	if record, ok := recordToUndo(path); ok {
+		return resource{pattern: integrationChanges + "/{id}/undo", record: record, routes: []route{{http.MethodPost, true, (*tenantRequest).undoChange}}}
+	}
 	rest, ok := strings.CutPrefix(path, collection)
 	if ok && rest == "" {
 		return resource{pattern: collection, routes: []route{
@@ -58,17 +62,23 @@ func resourceAt(path string) resource {
 	}
 	id, below := strings.CutPrefix(rest, "/")
 	if of, isOrigins := strings.CutSuffix(id, validOrigins); ok && below && isOrigins && store.IsID(of) {
-		return resource{collection + "/{id}" + validOrigins, []route{
-			{http.MethodPatch, true, (*tenantRequest).editOrigins},
-		}, of}
+		return resource{pattern: collection + "/{id}" + validOrigins, id: of, routes: []route{{http.MethodPatch, true, (*tenantRequest).editOrigins}}}
 	}
 	if !ok || !below || !store.IsID(id) {
 		return resource{pattern: "none"}
 	}
-	return resource{collection + "/{id}", []route{
+	return resource{pattern: collection + "/{id}", id: id, routes: []route{
 		{http.MethodGet, false, (*tenantRequest).readIntegration},
 		{http.MethodHead, false, (*tenantRequest).readIntegration},
 		{http.MethodPatch, true, (*tenantRequest).patchIntegration},
 		{http.MethodDelete, true, (*tenantRequest).deleteIntegration},
-	}, id}
+	}}
+}
+
+// recordToUndo returns the id of the record that a path asks to undo.
+func recordToUndo(path string) (id string, ok bool) {
+	rest, below := strings.CutPrefix(path, integrationChanges+"/")
+	id, isUndo := strings.CutSuffix(rest, "/undo")
+	_, _, isID := store.ParseRecordID(id)
+	return id, below && isUndo && isID
 }

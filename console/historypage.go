@@ -3,6 +3,8 @@ package console
 import (
 	"errors"
 	"net/http"
+	"net/url"
+	"strconv"
 	"strings"
 
 	"originwarden/console/changes"
@@ -58,32 +60,24 @@ func (r *request) sendPlan(status int, plan *changes.Plan) error {
 	return r.show(status, "undo.html", page{Title: "Undo a change", Section: "/history", Data: plan})
 }
 
-// maxAttempts is how often a change is undone again after somebody else's.
-const maxAttempts = 10
-
 // undo undoes a change, unless that would undo a later one that the user was not told of.
 func (r *request) undo() error {
-	for attempt := 1; ; attempt++ {
-		plan, err := changes.NewPlan(r.Context(), r.Store, r.tenant.ID, r.PathValue("record"))
-		if err != nil {
-			return err
-		}
-		if plan.Impossible != "" || plan.Conflict != "" && !r.wasToldOf(plan) {
-			return r.sendPlan(http.StatusConflict, plan)
-		}
-		err = plan.Write(r.callAPI)
-		if isStatus(err, http.StatusPreconditionFailed) && attempt < maxAttempts {
-			continue
-		}
+	id := r.PathValue("record")
+	header := http.Header{"If-Match": {strconv.Quote(r.PostForm.Get("state"))}}
+	told := r.PostForm.Get("conflict") != ""
+	if !told {
+		header = nil
+	}
+	_, err := r.callAPI(http.MethodPost, "/web-integration-changes/"+url.PathEscape(id)+"/undo", header, map[string]any{"force": told}, nil)
+	if !isStatus(err, http.StatusConflict) && !(told && isStatus(err, http.StatusPreconditionFailed)) {
 		if err != nil {
 			return err
 		}
 		return r.redirect(r.tenantPath("/history?done=undo"))
 	}
-}
-
-// wasToldOf reports whether the form is that of a page that showed the plan, and nothing
-// was changed since.
-func (r *request) wasToldOf(plan *changes.Plan) bool {
-	return r.PostForm.Get("conflict") == plan.Conflict && r.PostForm.Get("state") == plan.State
+	plan, err := changes.NewPlan(r.Context(), r.Store, r.tenant.ID, id)
+	if err != nil {
+		return err
+	}
+	return r.sendPlan(http.StatusConflict, plan)
 }

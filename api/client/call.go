@@ -129,7 +129,7 @@ const maxErrorDocument = 1 << 20
 // newError returns the error for a response with an unexpected status. A body that is
 // not an error document is ignored.
 func newError(r *http.Response) error {
-	e := &Error{Status: r.StatusCode, RetryAfter: retryAfter(r.Header.Get("Retry-After"), time.Now())}
+	e := &Error{Status: r.StatusCode, ETag: r.Header.Get("ETag"), RetryAfter: retryAfter(r.Header.Get("Retry-After"), time.Now())}
 	var document struct {
 		Errors  []Problem `json:"errors"`
 		TraceID string    `json:"traceId"`

@@ -19,6 +19,8 @@ var (
 	ErrForbidden = errors.New("forbidden")
 	// ErrNotFound: 404, the tenant has no web integration with the id.
 	ErrNotFound = errors.New("not found")
+	// ErrConflict: 409, later changes would be undone, or nothing can be.
+	ErrConflict = errors.New("conflict")
 	// ErrPreconditionFailed: 412, the web integration's ETag is another.
 	ErrPreconditionFailed = errors.New("precondition failed")
 	// ErrRateLimited: 429, the rate limit is reached, also after waiting.
@@ -31,6 +33,8 @@ type Error struct {
 	// Errors are what the server says is wrong. It is empty if the body is not an
 	// error document, as that of a proxy.
 	Errors []Problem
+	// ETag is that of the response, or "": see Undo.
+	ETag string
 	// TraceID identifies the request in the server's log. It may be empty.
 	TraceID string
 	// RetryAfter is the time to wait before the next request (RFC 9110, section
@@ -60,6 +64,7 @@ func (e *Error) Is(target error) bool {
 		http.StatusUnauthorized:       ErrUnauthorized,
 		http.StatusForbidden:          ErrForbidden,
 		http.StatusNotFound:           ErrNotFound,
+		http.StatusConflict:           ErrConflict,
 		http.StatusPreconditionFailed: ErrPreconditionFailed,
 		http.StatusTooManyRequests:    ErrRateLimited,
 	}

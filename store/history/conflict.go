@@ -30,7 +30,7 @@ func (e *ConflictError) Error() string {
 	others := e.Conflicts[len(first):]
 	texts := make([]string, len(first))
 	for i := range first {
-		texts[i] = first[i].text()
+		texts[i] = first[i].Text()
 	}
 	if len(others) > 0 {
 		var last store.Record
@@ -44,7 +44,8 @@ func (e *ConflictError) Error() string {
 	return strings.Join(texts, "; ")
 }
 
-func (c *Conflict) text() string {
+// Text says what was changed again, by whom, and at which revision.
+func (c *Conflict) Text() string {
 	text := c.What + " was changed again later"
 	if c.By.ID != "" {
 		text += ", at revision " + c.By.ID

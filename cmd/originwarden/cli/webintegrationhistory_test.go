@@ -3,7 +3,6 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"strings"
 	"testing"
 
@@ -86,6 +85,9 @@ func TestUndo_UndoesOneChange(t *testing.T) {
 	}
 	added := set("https://a.example", "https://b.example")
 	set("https://a.example", "https://b.example", "https://c.example")
+	if got := api.run("undo", added, "--dry-run"); !strings.HasPrefix(got, "would be changed:  Shop") || !strings.Contains(got, " -https://b.example\n") {
+		t.Errorf("undo --dry-run prints %s", got)
+	}
 	if got := api.run("undo", added); !strings.HasPrefix(got, "changed "+w.ID+", in force from revision ") {
 		t.Errorf("undo prints %s", got)
 	}
@@ -138,36 +140,5 @@ func TestUndo_RefusesInvalidRevisions(t *testing.T) {
 		if status != exitUsage || !strings.Contains(stderr, "is not a revision that history prints") {
 			t.Errorf("%s: exit status %d, %s", revision, status, stderr)
 		}
-	}
-}
-
-// A change that comes between the reading and the write is not overwritten.
-func TestUndo_OverwritesNoConcurrentChange(t *testing.T) {
-	api := startAPI(t)
-	w := api.create("Shop", "https://a.example")
-	concurrent := func(path string, change func()) {
-		url := startServer(t, func(rw http.ResponseWriter, r *http.Request) {
-			api.handler.ServeHTTP(rw, r)
-			if r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, path) {
-				change()
-			}
-		})
-		status, _, stderr := runCommand(t, clientEnvironment(url, apiToken), "web-integration", "undo", fmt.Sprint(w.Revision))
-		if status != exitFailed || !strings.Contains(stderr, "412") && !strings.Contains(stderr, "changed again later") {
-			t.Errorf("a change after the GET of %s: exit status %d, %s", path, status, stderr)
-		}
-	}
-	edit := func() {
-		if _, err := api.store.Edit(t.Context(), "acme", w.ID, func(w *store.WebIntegration) error { w.Name += "!"; return nil }); err != nil {
-			t.Error(err)
-		}
-	}
-	concurrent(w.ID, edit)
-	if now, err := api.store.Integration(t.Context(), "acme", w.ID); err != nil || now.Name != "Shop!" {
-		t.Errorf("%+v, %v", now, err)
-	}
-	concurrent("-changes", edit)
-	if _, err := api.store.Integration(t.Context(), "acme", w.ID); err != nil {
-		t.Errorf("%v", err)
 	}
 }

@@ -197,3 +197,31 @@ func (h *historian) checkReplay(all []client.Change) {
 		h.Errorf("not listed, but not deleted in the history: %v", replayed)
 	}
 }
+
+// undoElsewhere undoes a change through another gateway than the one that made it.
+func (h *historian) undoElsewhere() {
+	h.Helper()
+	apis := []*client.Client{h.gateways[0].api(registers), h.gateways[1].api(registers), h.gateways[2].api(registers)}
+	made, err := apis[0].Create(h.Context(), "undone", []string{"https://stays.example"})
+	if err != nil {
+		h.Fatal(err)
+	}
+	added, err := apis[0].EditOrigins(h.Context(), made.ID, []string{"https://goes.example"}, nil)
+	if err != nil {
+		h.Fatal(err)
+	}
+	undone, err := apis[1].UndoChange(h.Context(), fmt.Sprint(added.Revision), client.Undo{})
+	if err != nil {
+		h.Fatal(err)
+	}
+	now, err := apis[2].Get(h.Context(), made.ID)
+	if err != nil || fmt.Sprint(now.ValidOrigins) != "[https://stays.example]" {
+		h.Errorf("after the undo: %v, %v", now.ValidOrigins, err)
+	}
+	for i := range apis {
+		last := h.readBackward(i)[0]
+		if last.Data.Revision != undone.Revision || last.Data.ID != made.ID || last.UserID != "fleet" {
+			h.Errorf("gateway %d: the last change is %+v, want the undo at %d", i, last, undone.Revision)
+		}
+	}
+}

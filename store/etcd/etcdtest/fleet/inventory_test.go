@@ -39,6 +39,7 @@ func TestFleet_SharesRefusedOriginsAndHistory(t *testing.T) {
 	f.awaitRefused(client.RefusedQuery{}, 5, 0, 1, 2)
 	history.finish()
 	records, unknown := history.check()
+	history.undoElsewhere()
 	f.logf("%d records at all gateways; the outcome of %d writes is unknown", records, unknown)
 
 	if err := f.gateways[1].api(lists).DismissRefused(t.Context(), strangeOrigin); err != nil {
