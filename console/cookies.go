@@ -10,6 +10,11 @@ const (
 	hostPrefix = "__Host-"
 )
 
+// CookieNames returns the names of all cookies of a Console.
+func CookieNames() []string {
+	return []string{sessionCookie, stateCookie, hostPrefix + sessionCookie, hostPrefix + stateCookie}
+}
+
 // cookieName returns the name of a cookie for the client's scheme. A cookie that was
 // set over http is never read over https.
 func (r *request) cookieName(name string) string {

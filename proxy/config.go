@@ -8,6 +8,7 @@ import (
 
 	"originwarden/origins"
 	"originwarden/proxy/cors"
+	"originwarden/proxy/fields"
 	"originwarden/proxy/request"
 )
 
@@ -31,6 +32,9 @@ type Config struct {
 	OnLoopback bool
 	// TrustedProxies are the peers whose X-Forwarded-For and -Proto count.
 	TrustedProxies []netip.Prefix
+	// PrivateCookies are names of cookies of the gateway's own pages, which no tenant
+	// gets.
+	PrivateCookies fields.PrivateCookies
 	// URLBytes is the longest request target that is answered; 0 is no limit.
 	URLBytes int
 	// BodyBytes is the largest body of a request; 0 is no limit.

@@ -59,8 +59,12 @@ func (x *fastExchange) appendRequest(out []byte) []byte {
 	out = fastlane.AppendField(out, "Host", x.hostForTenant())
 	trusted := x.settings.trusted.Contains(x.in.Peer)
 	for _, f := range head.Fields {
-		if !x.isReplaced(http.CanonicalHeaderKey(f.Name), trusted) {
-			out = fastlane.AppendField(out, f.Name, f.Value)
+		name, value, ok := http.CanonicalHeaderKey(f.Name), f.Value, true
+		if name == "Cookie" {
+			value, ok = x.settings.PrivateCookies.Strip(value)
+		}
+		if ok && !x.isReplaced(name, trusted) {
+			out = fastlane.AppendField(out, f.Name, value)
 		}
 	}
 	var room [5]field

@@ -69,6 +69,7 @@ func rewriteRequest(p *httputil.ProxyRequest) {
 	if origin := p.In.Header["Origin"]; origin != nil {
 		header["Origin"] = origin
 	}
+	x.settings.PrivateCookies.StripHeader(header)
 	fields.DropUntrusted(header, x.settings.trusted.Contains(x.in.Peer))
 	if x.dropsCredentials() {
 		delete(header, "Cookie")

@@ -49,6 +49,7 @@ func (s *Server) proxyConfig(cfg *config.Config, upstreamTLS credentials.Upstrea
 		CORS:              corsOf(cfg.CORS),
 		OnLoopback:        isLoopback(s.address),
 		TrustedProxies:    trustedProxies(cfg),
+		PrivateCookies:    console.CookieNames(),
 		URLBytes:          int(cfg.Limits.URLBytes),
 		BodyBytes:         int64(cfg.Limits.BodyBytes),
 		InFlightPerTenant: cfg.Limits.InFlightPerTenant,
