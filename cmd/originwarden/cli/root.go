@@ -103,7 +103,7 @@ func newRoot(env Environment) *cobra.Command {
 	root.SetOut(env.Stdout)
 	root.SetErr(env.Stderr)
 	root.AddCommand(newServe(env), newDemo(env), newToken(env), webintegration.New(env), webintegration.NewRefused(env), admin.NewReload(env),
-		apply.New(env), importexport.NewExport(env), importexport.NewImport(env), admin.NewWait(env), admin.NewResync(env), admin.NewHealth(), newVersion(env))
+		apply.New(env), importexport.NewExport(env), importexport.NewImport(env), admin.NewWait(env), admin.NewResync(env), admin.NewFleet(env), admin.NewHealth(), newVersion(env))
 	rejectUnknownNames(root)
 	setCompletions(root)
 	return root

@@ -18,8 +18,8 @@ import (
 	"originwarden/proxy/request"
 )
 
-// adminMux serves the admin address. Besides the console, which has a sign-in, it
-// answers GET to everybody who reaches it, and nothing to web pages, which could
+// adminMux serves the admin address. Besides the console, which has a sign-in, and
+// /gateways, it answers GET to everybody who reaches it, and nothing to web pages, which could
 // otherwise get there by DNS rebinding.
 type adminMux struct {
 	answers func(host string) bool
@@ -47,6 +47,7 @@ func (s *Server) adminHandler(address net.Addr) http.Handler {
 			"/readyz":       get(&s.readiness),
 			"/openapi.yaml": get(http.HandlerFunc(serveOpenAPI)),
 			"/log-level":    level,
+			"/gateways":     get(s.gateways()),
 			"/resync":       {http.MethodPost: s.forOperators(s.serveResync)},
 			"/reload":       {http.MethodPost: s.forOperators(s.serveReload)},
 		},

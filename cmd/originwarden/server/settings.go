@@ -10,6 +10,7 @@ import (
 	"originwarden/cmd/originwarden/credentials"
 	"originwarden/cmd/originwarden/logs"
 	"originwarden/cmd/originwarden/tracing"
+	"originwarden/console"
 	"originwarden/origins"
 	"originwarden/proxy"
 )
