@@ -12,6 +12,7 @@ import (
 	"originwarden/console/listing"
 	"originwarden/console/refused"
 	"originwarden/origins"
+	"originwarden/store"
 )
 
 // refusedPerPage is how many refused origins a page shows.
@@ -33,6 +34,21 @@ type refusedPage struct {
 	Problem        string // why the last form changed nothing
 }
 
+// observedSince returns since when the tenant is observed, as far as that is known: as
+// the store has it, or since the start of this gateway.
+func (r *request) observedSince() time.Time {
+	since := r.Traffic.Since(r.tenant.ID)
+	observer := store.AsObserver(r.Store)
+	if observer == nil {
+		return since
+	}
+	kept, err := observer.Observe(r.Context(), r.tenant.ID, time.Time{})
+	if err == nil && !kept.IsZero() && (since.IsZero() || kept.Before(since)) {
+		return kept
+	}
+	return since
+}
+
 func (r *request) showRefused() error { return r.sendRefused("") }
 
 // sendRefused sends the page of refused origins, or that of readiness, with the problem
@@ -47,7 +63,7 @@ func (r *request) sendRefused(problem string) error {
 	if strings.HasSuffix(r.URL.Path, "/ready") {
 		hour := r.Traffic.Hour(r.tenant.ID, time.Now())
 		sum := hour.Sum()
-		seen := refused.Observation{Partial: partial, Recent: sum.Allowed+sum.Refused > 0, Since: r.Traffic.Since(r.tenant.ID)}
+		seen := refused.Observation{Partial: partial, Recent: sum.Allowed+sum.Refused > 0, Since: r.observedSince()}
 		readiness := refused.Assess(all, seen, time.Now())
 		all = readiness.Breaks
 		data.Readiness, p.Title, p.Section = &readiness, "Ready to enforce", "/ready"

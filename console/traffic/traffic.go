@@ -142,6 +142,16 @@ func (t *tenant) addTo(hour *Hour, last int64) {
 	}
 }
 
+// Tenants returns the ids of the tenants that have counts.
+func (c *Counts) Tenants() (ids []string) {
+	for i := range c.tenants {
+		if t := c.tenants[i].Load(); t != nil {
+			ids = append(ids, t.id)
+		}
+	}
+	return ids
+}
+
 // Since returns the minute from which on a tenant's requests were counted, or the zero
 // time if none was. It is too late for a tenant that has lost its place to another one.
 func (c *Counts) Since(id string) (first time.Time) {

@@ -65,3 +65,12 @@ func refusalError(err error) error {
 	}
 	return maybeMade(err)
 }
+
+// Observe implements store.Observer.
+func (s *Store) Observe(ctx context.Context, tenant string, since time.Time) (earliest time.Time, err error) {
+	err = s.cluster.Call(func() error {
+		earliest, err = s.inventory.Observe(ctx, tenant, since)
+		return refusalError(err)
+	})
+	return earliest, err
+}

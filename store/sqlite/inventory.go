@@ -41,3 +41,17 @@ func (s *Store) Dismiss(ctx context.Context, tenant, origin string, at time.Time
 		return nil, inventory.Dismiss(ctx, conn, tenant, origin, at)
 	})
 }
+
+// Observe implements store.Observer.
+func (s *Store) Observe(ctx context.Context, tenant string, since time.Time) (earliest time.Time, err error) {
+	err = s.read(ctx, func(conn *sql.Conn) error {
+		earliest, err = inventory.Observed(ctx, conn, tenant)
+		return err
+	})
+	if err != nil || since.IsZero() || !earliest.IsZero() && !since.Before(earliest) {
+		return earliest, err
+	}
+	return since, s.writeAll(ctx, func(conn *sql.Conn) ([]origins.Change, error) {
+		return nil, inventory.Observe(ctx, conn, tenant, since)
+	})
+}

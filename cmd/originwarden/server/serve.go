@@ -14,6 +14,7 @@ import (
 	"originwarden/cmd/originwarden/credentials"
 	"originwarden/cmd/originwarden/logs"
 	"originwarden/cmd/originwarden/server/heartbeat"
+	"originwarden/cmd/originwarden/server/observation"
 	"originwarden/cmd/originwarden/server/workers"
 	"originwarden/cmd/originwarden/stores"
 	"originwarden/cmd/originwarden/tracing"
@@ -153,6 +154,10 @@ func (s *Server) startBackground(ctx context.Context) {
 	s.background.Go(func() { s.lists.Run(ctx) })
 	s.background.Go(func() { s.store.Monitor(ctx) })
 	s.background.Go(func() { s.refusals.Run(ctx) })
+	if observer := store.AsObserver(s.store); observer != nil {
+		keeper := observation.Keeper{Store: observer, Traffic: s.traffic, Timeout: time.Duration(s.started.Store.Timeout)}
+		s.background.Go(func() { keeper.Run(ctx) })
+	}
 	s.background.Go(func() { notifyWatchdog(ctx) })
 	s.background.Go(func() { s.reloadOnRequest(ctx) })
 	if remote, ok := s.store.Store.(*stores.Etcd); ok {

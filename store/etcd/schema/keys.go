@@ -87,6 +87,11 @@ func (k Keys) Refusals(tenant string) string {
 	return k.WatchEnd() + "refusals/" + url.PathEscape(tenant)
 }
 
+// Observed returns the key that has since when a tenant is observed.
+func (k Keys) Observed(tenant string) string {
+	return k.WatchEnd() + "observed/" + url.PathEscape(tenant)
+}
+
 // unescape accepts only what url.PathEscape returns.
 func unescape(segment string) (string, bool) {
 	s, err := url.PathUnescape(segment)
