@@ -46,9 +46,9 @@ func (s *shared) newHistory() *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.IntVar(&wanted.Limit, "limit", 0, "how many changes to print at most (default: all); with --raw it is one page")
+	flags.IntVar(&wanted.Limit, "limit", 0, "how many changes to print at most (default: all); --raw prints one page, of at most 100 and by default 10")
 	flags.StringVar(&wanted.Integration, "integration", "", "only changes of the web integration of this id")
-	flags.StringVar(&wanted.Origin, "origin", "", "only changes that added or removed an entry that lists this origin")
+	flags.StringVar(&wanted.Origin, "origin", "", "only changes that added or removed an entry that lists this origin, and those whose entries were too long to be kept")
 	flags.Uint64Var(&since, "since", 0, "only changes after this revision, the oldest first")
 	return cmd
 }
