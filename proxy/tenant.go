@@ -11,6 +11,7 @@ import (
 	"originwarden/proxy/cors"
 	"originwarden/proxy/fields"
 	"originwarden/proxy/hosts"
+	"originwarden/proxy/observed"
 	"originwarden/proxy/upstream"
 )
 
@@ -61,27 +62,14 @@ type Directory interface {
 }
 
 // Mode is what the gateway does about a decision.
-type Mode uint8
+type Mode = observed.Mode
 
+// The modes.
 const (
-	// Enforce answers refused requests itself.
-	Enforce Mode = iota
-	// Headers forwards refused requests and leaves out the CORS headers.
-	Headers
-	// Report forwards everything untouched and only records the decision.
-	Report
+	Enforce = observed.Enforce
+	Headers = observed.Headers
+	Report  = observed.Report
 )
-
-// String returns the mode as the configuration has it.
-func (m Mode) String() string {
-	switch m {
-	case Headers:
-		return "headers"
-	case Report:
-		return "report"
-	}
-	return "enforce"
-}
 
 // tenant is a Tenant with what is derived from it once.
 type tenant struct {

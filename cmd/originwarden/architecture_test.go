@@ -56,12 +56,13 @@ func allowedImports() map[string][]string {
 
 		"console/gatewaytest": {"cmd/originwarden/config", "cmd/originwarden/logs", "cmd/originwarden/server"},
 
-		"proxy":            {"golang.org/x/net/http/httpguts", "envelope/clientaddr", "origins", "origins/explain", "envelope", "proxy/cors", "proxy/downstream", "proxy/fastlane", "proxy/fields", "proxy/hosts", "proxy/http1", "proxy/problem", "proxy/request", "proxy/tunnel", "proxy/upstream"},
+		"proxy":            {"golang.org/x/net/http/httpguts", "envelope/clientaddr", "origins", "origins/explain", "envelope", "proxy/cors", "proxy/downstream", "proxy/fastlane", "proxy/fields", "proxy/hosts", "proxy/http1", "proxy/observed", "proxy/problem", "proxy/request", "proxy/tunnel", "proxy/upstream"},
 		"proxy/cors":       {"origins", "proxy/fields"},
 		"proxy/downstream": {"envelope/clientaddr", "proxy/http1", "proxy/socket", "golang.org/x/sys"},
 		"proxy/fastlane":   {"envelope/clientaddr", "proxy/downstream", "proxy/http1", "proxy/socket"},
 		"proxy/fields":     {"golang.org/x/net/http/httpguts"},
 		"proxy/hosts":      {"origins", "proxy/request"},
+		"proxy/observed":   {"origins"},
 		"proxy/problem":    {"envelope", "origins"},
 		"proxy/request":    {"envelope/clientaddr", "origins", "golang.org/x/net/http/httpguts"},
 		"proxy/upstream":   {"proxy/fields", "proxy/http1", "proxy/upstream/dial"},
