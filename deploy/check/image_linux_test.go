@@ -174,7 +174,7 @@ func (b *builder) context() string {
 	}
 	dir := b.t.TempDir()
 	b.stages["context"] = dir
-	list := exec.CommandContext(b.t.Context(), "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", ":!deploy/check")
+	list := exec.CommandContext(b.t.Context(), "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
 	list.Dir = "../.."
 	names, err := list.Output()
 	if err != nil {

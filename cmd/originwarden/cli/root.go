@@ -68,7 +68,7 @@ const (
 
 // Execute runs the command that args name and returns the exit status.
 func Execute(env Environment, args ...string) int {
-	root := newRoot(env)
+	root := NewRoot(env)
 	root.SetArgs(append([]string{}, args...)) // nil would mean os.Args
 	called, err := root.ExecuteC()
 	_, mistakes := errors.AsType[config.Mistakes](err)
@@ -88,7 +88,8 @@ func Execute(env Environment, args ...string) int {
 	return exitUsage
 }
 
-func newRoot(env Environment) *cobra.Command {
+// NewRoot returns the command with all its subcommands, for Execute and for the manual.
+func NewRoot(env Environment) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "originwarden",
 		Short:         "A reverse proxy that lets only listed web origins talk to a tenant",

@@ -59,7 +59,7 @@ func TestWebIntegrationCreate_PrintsIntegration(t *testing.T) {
 func TestWebIntegrationCreate_ReadsStandardInput(t *testing.T) {
 	api := startAPI(t)
 	api.env.Stdout, api.env.Stderr = newOutput(), newOutput()
-	root := newRoot(api.env)
+	root := NewRoot(api.env)
 	root.SetIn(strings.NewReader(`{"name":"of stdin"}`))
 	root.SetArgs([]string{"web-integration", "create", "-f", "-"})
 	if err := root.Execute(); err != nil || api.onlyIntegration().Name != "of stdin" {
