@@ -114,7 +114,7 @@ func checkModesAfterRemoval(t *testing.T) {
 func traces(t *testing.T) string {
 	t.Helper()
 	var found []string
-	for _, root := range []string{"/etc", "/usr", "/var/lib", "/run"} {
+	for _, root := range []string{"/etc", "/usr/bin", "/usr/lib/systemd", "/usr/lib/sysusers.d", "/usr/share/doc", "/usr/share/man/man1", "/var/lib", "/run/systemd"} {
 		filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
 			if err == nil && strings.Contains(filepath.Base(path), "originwarden") && !strings.HasPrefix(path, "/var/lib/docker/") {
 				found = append(found, path)
@@ -176,7 +176,7 @@ func startByHand(t *testing.T, page document) *byHand {
 // succeed.
 func (g *byHand) run(t *testing.T, line string) string {
 	t.Helper()
-	fmt.Fprintf(g.input, "{ %s\n} </dev/null; echo \"status $?\"\n", line)
+	fmt.Fprintf(g.input, "{ %s\n} </dev/null; printf '\\nstatus %%s\\n' $?\n", line)
 	var out strings.Builder
 	for g.output.Scan() {
 		if status, done := strings.CutPrefix(g.output.Text(), "status "); done {
