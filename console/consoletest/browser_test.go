@@ -2,98 +2,57 @@ package consoletest_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/audits"
-	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
 )
 
-// browser is a tab of Chromium with cookies of its own.
+// browser is a tab with which a test uses the console of a gateway.
 type browser struct {
+	*tab
 	t       *testing.T
-	tab     context.Context
 	gateway *gateway
-
-	mu       sync.Mutex
-	clicks   int      // since the last sign-in
-	failures []string // what the browser reports: violations of the CSP, errors of scripts
+	tenant
+	scripts bool
+	clicks  int // since the last sign-in
 }
 
-// withAndWithoutScripts runs a flow in a browser with scripts, and in one without.
+// withAndWithoutScripts runs a flow in a browser with scripts, and in one without, each
+// with a tenant of its own.
 func withAndWithoutScripts(t *testing.T, flow func(t *testing.T, b *browser)) {
 	t.Helper()
-	for name, scripts := range map[string]bool{"with scripts": true, "without scripts": false} {
-		t.Run(name, func(t *testing.T) {
-			b := openBrowser(t, startGateway(t))
-			if !scripts {
-				b.call(func(tab context.Context) error {
-					_, err := chromedp.Call(tab, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
-					return err
-				})
-			}
-			flow(t, b)
+	t.Parallel()
+	for _, scripts := range []bool{true, false} {
+		t.Run(map[bool]string{true: "with scripts", false: "without scripts"}[scripts], func(t *testing.T) {
+			t.Parallel()
+			flow(t, openBrowser(t, shared.of(t), nextTenant(t), scripts))
 		})
 	}
 }
 
-func openBrowser(t *testing.T, g *gateway) *browser {
+func openBrowser(t *testing.T, g *gateway, of tenant, scripts bool) *browser {
 	t.Helper()
-	tab, cancel := chromedp.NewContext(chromium, chromedp.WithNewBrowserContext())
-	t.Cleanup(cancel)
-	b := &browser{t: t, tab: tab, gateway: g}
-	if err := chromedp.Listen(tab, b.record); err != nil {
-		t.Fatal(err)
-	}
+	b := &browser{tab: takeTab(t), t: t, gateway: g, tenant: of, scripts: scripts}
 	b.call(func(tab context.Context) error {
-		_, err := chromedp.Call(tab, audits.Enable, cdp.Empty{})
+		_, err := chromedp.Call(tab, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !scripts})
 		return err
-	})
-	messages := chromedp.Console(tab)
-	go func() {
-		for m, err := range messages {
-			if err != nil {
-				return
-			}
-			// A page of an error status is one that a test wants to see.
-			if (m.IsException() || m.Type == "error") && !strings.Contains(m.Text, "the server responded with a status") {
-				b.fail(m.String())
-			}
-		}
-	}()
-	t.Cleanup(func() {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		for _, failure := range b.failures {
-			t.Errorf("the browser reports: %s", failure)
-		}
 	})
 	b.do(chromedp.EmulateViewport(1200, 900))
 	return b
 }
 
-func (b *browser) fail(text string) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.failures = append(b.failures, text)
-}
-
-// record records what the browser reports.
-func (b *browser) record(event any) {
-	added, ok := event.(*audits.EventIssueAdded)
-	if ok && added.Issue.Details != nil && added.Issue.Details.ContentSecurityPolicyIssueDetails != nil {
-		b.fail(fmt.Sprintf("the Content-Security-Policy was violated: %+v", *added.Issue.Details.ContentSecurityPolicyIssueDetails))
-	}
-}
+// another opens another browser on the same tenant.
+func (b *browser) another() *browser { return openBrowser(b.t, b.gateway, b.tenant, b.scripts) }
 
 func (b *browser) call(f func(tab context.Context) error) {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.tab, 30*time.Second)
+	ctx, cancel := context.WithTimeout(b.tab, time.Minute)
 	defer cancel()
 	if err := f(ctx); err != nil {
 		b.t.Fatal(err)
@@ -111,19 +70,35 @@ func (b *browser) open(path string) {
 	b.do(chromedp.Navigate("http://" + b.gateway.admin + path))
 }
 
+// openTenant opens a page of the tenant.
+func (b *browser) openTenant(path string) {
+	b.t.Helper()
+	b.open("/tenants/" + b.id + path)
+}
+
 // signIn signs in by a token.
 func (b *browser) signIn(token string) {
 	b.t.Helper()
 	b.open("/sign-in")
+	b.enterToken(token)
+	b.clicks = 0
+}
+
+func (b *browser) enterToken(token string) {
+	b.t.Helper()
 	b.enter("#token", token)
 	b.click("form.stack button")
-	b.clicks = 0
 }
 
 // enter replaces the text of a field.
 func (b *browser) enter(selector, text string) {
 	b.t.Helper()
-	b.do(chromedp.Clear(chromedp.CSS(selector)), chromedp.SendKeys(chromedp.CSS(selector), text))
+	b.do(chromedp.Click(chromedp.CSS(selector)))
+	evaluate[bool](b, "document.activeElement.select(), true")
+	b.call(func(tab context.Context) error {
+		_, err := chromedp.Call(tab, input.InsertText, input.InsertTextParams{Text: text})
+		return err
+	})
 }
 
 // click clicks a link or a button that leads to another page, and waits for it.
@@ -140,13 +115,15 @@ func (b *browser) click(selector string) {
 }
 
 // text returns the text of the page.
-func (b *browser) text() (text string) {
+func (b *browser) text() string {
 	b.t.Helper()
-	b.call(func(tab context.Context) (err error) {
-		text, err = chromedp.Run(tab, chromedp.Evaluate[string]("document.body.innerText"))
-		return err
-	})
-	return text
+	return evaluate[string](b, "document.body.innerText")
+}
+
+// valueOf returns what a field has.
+func (b *browser) valueOf(selector string) string {
+	b.t.Helper()
+	return evaluate[string](b, "document.querySelector("+quote(selector)+").value")
 }
 
 // wants checks that the page has texts.
@@ -169,4 +146,28 @@ func (b *browser) lacks(texts ...string) {
 			b.t.Fatalf("the page has %q:\n%s", text, page)
 		}
 	}
+}
+
+// awaits waits until a script has put a text into the page.
+func (b *browser) awaits(text string) {
+	b.t.Helper()
+	evaluate[bool](b, `new Promise(done => {
+		const look = () => document.body.innerText.includes(`+quote(text)+`) && (done(true), true);
+		if (!look()) new MutationObserver((_, watch) => look() && watch.disconnect()).observe(document.body, {childList: true, subtree: true, characterData: true});
+	})`)
+}
+
+func quote(text string) string {
+	quoted, _ := json.Marshal(text) // which cannot fail
+	return string(quoted)
+}
+
+// evaluate returns the value of an expression in the page, or of its promise.
+func evaluate[T any](b *browser, expression string) (value T) {
+	b.t.Helper()
+	b.call(func(tab context.Context) (err error) {
+		value, err = chromedp.Run(tab, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+		return err
+	})
+	return value
 }

@@ -13,16 +13,16 @@ func TestRefused_ListedInTwoClicks(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			withAndWithoutScripts(t, func(t *testing.T, b *browser) {
 				if existing {
-					b.gateway.create(acmeHost, "production", "https://www.example.com")
+					b.gateway.create(b.host, "production", "https://www.example.com")
 				}
-				if status := b.gateway.request(acmeHost, http.MethodGet, "/orders", app); status != http.StatusForbidden {
+				if status := b.gateway.request(b.host, http.MethodGet, "/orders", app); status != http.StatusForbidden {
 					t.Fatalf("status %d before", status)
 				}
-				b.signIn(acmeToken)
+				b.signIn(b.administrator)
 				b.click("nav a[href$='/refused']")
 				b.wants(app, "origin_not_listed", "/orders")
 				b.click("button[name=list][value='" + app + "']")
-				if status := b.gateway.request(acmeHost, http.MethodGet, "/orders", app); status != http.StatusOK || b.clicks != 2 {
+				if status := b.gateway.request(b.host, http.MethodGet, "/orders", app); status != http.StatusOK || b.clicks != 2 {
 					t.Errorf("status %d after %d clicks", status, b.clicks)
 				}
 				if existing {
@@ -39,14 +39,14 @@ func TestRefused_FindsAndPages(t *testing.T) {
 	withAndWithoutScripts(t, func(t *testing.T, b *browser) {
 		for _, host := range []string{"a", "b", "c"} {
 			for range 10 {
-				b.gateway.request(acmeHost, http.MethodGet, "/", "https://"+host+".example.org")
+				b.gateway.request(b.host, http.MethodGet, "/", "https://"+host+".example.org")
 			}
 		}
 		for i := range 30 {
-			b.gateway.request(acmeHost, http.MethodGet, "/", "https://n"+string(rune('a'+i%26))+string(rune('a'+i/26))+".example.net")
+			b.gateway.request(b.host, http.MethodGet, "/", "https://n"+string(rune('a'+i%26))+string(rune('a'+i/26))+".example.net")
 		}
-		b.signIn(acmeToken)
-		b.open("/tenants/acme/refused?sort=count")
+		b.signIn(b.administrator)
+		b.openTenant("/refused?sort=count")
 		b.wants("https://a.example.org", "10 ×")
 		b.lacks("https://nad.example.net")
 		b.click("a[rel=next]")
@@ -60,8 +60,8 @@ func TestRefused_FindsAndPages(t *testing.T) {
 
 func TestAsk_ExplainsAndLists(t *testing.T) {
 	withAndWithoutScripts(t, func(t *testing.T, b *browser) {
-		b.gateway.create(acmeHost, "production", "http://app.example.com")
-		b.signIn(acmeToken)
+		b.gateway.create(b.host, "production", "http://app.example.com")
+		b.signIn(b.administrator)
 		b.click("nav a[href$='/ask']")
 		b.enter("#origin", app)
 		b.enter("#method", "PUT")
@@ -73,7 +73,7 @@ func TestAsk_ExplainsAndLists(t *testing.T) {
 		b.click("form.into button")
 		b.wants("is listed in production", "Allowed: listed", app+" in production", "The gateway answers with 204",
 			"Access-Control-Allow-Headers: content-type", "The gateway forwards it to the tenant", "Access-Control-Allow-Origin: "+app)
-		if status := b.gateway.request(acmeHost, http.MethodPut, "/orders/1", app); status != http.StatusOK {
+		if status := b.gateway.request(b.host, http.MethodPut, "/orders/1", app); status != http.StatusOK {
 			t.Errorf("status %d", status)
 		}
 	})
@@ -81,8 +81,8 @@ func TestAsk_ExplainsAndLists(t *testing.T) {
 
 func TestAsk_SaysWhatIsWrongWithAQuestion(t *testing.T) {
 	withAndWithoutScripts(t, func(t *testing.T, b *browser) {
-		b.signIn(readerToken)
-		b.open("/tenants/acme/ask?origin=https%3A%2F%2Fa.example&method=A+B&path=x&headers=%22")
+		b.signIn(b.reader)
+		b.openTenant("/ask?origin=https%3A%2F%2Fa.example&method=A+B&path=x&headers=%22")
 		b.wants("does not begin with a slash", "is not a method", "is not the name of a header")
 		b.lacks("Allowed", "Refused")
 	})
@@ -90,12 +90,12 @@ func TestAsk_SaysWhatIsWrongWithAQuestion(t *testing.T) {
 
 func TestAsk_WebSocketAndWebIntegration(t *testing.T) {
 	withAndWithoutScripts(t, func(t *testing.T, b *browser) {
-		id := b.gateway.create(acmeHost, "production", app)
-		other := b.gateway.create(acmeHost, "other", "https://other.example.com")
-		b.signIn(readerToken)
-		b.open("/tenants/acme/ask?origin=" + app + "&websocket=yes&path=/app/1&integration=" + id)
+		id := b.gateway.create(b.host, "production", app)
+		other := b.gateway.create(b.host, "other", "https://other.example.com")
+		b.signIn(b.reader)
+		b.openTenant("/ask?origin=" + app + "&websocket=yes&path=/app/1&integration=" + id)
 		b.wants("Allowed: listed", "WebSocket handshake", "only that one counts", "qlik-web-integration-id="+id)
-		b.open("/tenants/acme/ask?origin=" + app + "&websocket=yes&path=/app/1&integration=" + other)
+		b.openTenant("/ask?origin=" + app + "&websocket=yes&path=/app/1&integration=" + other)
 		b.wants("Refused: origin_not_in_web_integration", app+" in production")
 	})
 }
@@ -103,32 +103,32 @@ func TestAsk_WebSocketAndWebIntegration(t *testing.T) {
 func TestReady_SaysWhatWouldBreak(t *testing.T) {
 	withAndWithoutScripts(t, func(t *testing.T, b *browser) {
 		b.signIn(operatorToken)
-		b.open("/tenants/beta/ready")
+		b.open("/tenants/" + b.reporting().id + "/ready")
 		b.wants("Not yet: there was no request to judge by")
-		if status := b.gateway.request(betaHost, http.MethodGet, "/orders", app); status != http.StatusOK {
+		if status := b.gateway.request(b.reporting().host, http.MethodGet, "/orders", app); status != http.StatusOK {
 			t.Fatalf("status %d in mode report", status)
 		}
-		b.open("/tenants/beta/ready")
+		b.open("/tenants/" + b.reporting().id + "/ready")
 		b.wants("Not yet: decide about 1 origin", app)
 		b.click("button[name=list]")
 		b.wants("is listed in", "Not yet: wait for new origins")
-		b.open("/tenants/acme")
+		b.openTenant("")
 		b.lacks("Ready to enforce")
 	})
 }
 
 func TestReader_ChangesNothing(t *testing.T) {
 	withAndWithoutScripts(t, func(t *testing.T, b *browser) {
-		b.gateway.create(acmeHost, "production", "https://www.example.com")
-		b.gateway.request(acmeHost, http.MethodGet, "/", app)
-		b.signIn(readerToken)
+		b.gateway.create(b.host, "production", "https://www.example.com")
+		b.gateway.request(b.host, http.MethodGet, "/", app)
+		b.signIn(b.reader)
 		b.lacks("Refused origins", "Create")
-		b.open("/tenants/acme/refused")
+		b.openTenant("/refused")
 		b.wants("read-only")
-		b.open("/tenants/acme/ask?origin=" + app)
+		b.openTenant("/ask?origin=" + app)
 		b.wants("Refused: origin_not_listed")
 		b.lacks("List it")
-		b.open("/tenants/beta")
+		b.open("/tenants/other")
 		b.wants("not for this tenant")
 	})
 }

@@ -14,85 +14,153 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 )
 
-// Tokens of the configuration.
-const (
-	operatorToken = "operator-0123456789abcdef0123456789abcdef"
-	readerToken   = "reader-0123456789abcdef0123456789abcdef"
-	acmeToken     = "acme-0123456789abcdef0123456789abcdef"
-)
+// operatorToken is the token of an administrator of all tenants.
+const operatorToken = "operator-0123456789abcdef0123456789abcdef"
 
-// Hosts of the tenants: acme enforces its lists, and beta only reports.
-const (
-	acmeHost = "acme.example.com"
-	betaHost = "beta.example.com"
-)
+// tenant is a tenant of the gateway, with the tokens of its administrator and of its
+// reader. It enforces its lists.
+type tenant struct {
+	id, host              string
+	administrator, reader string
+}
 
-// gateway is a running gateway with the tenants acme and beta.
+func newTenant(id string) tenant {
+	return tenant{id, id + ".example.com", "administrator-of-" + id + "-0123456789abcdef", "reader-of-" + id + "-0123456789abcdef"}
+}
+
+// reporting returns the tenant beside this one that only reports, without tokens.
+func (t tenant) reporting() tenant { return newTenant(t.id + "-report") }
+
+// maxFlows is how many flows the shared gateway has tenants for.
+const maxFlows = 120
+
+var flows atomic.Int64
+
+func flowName(n int64) string { return fmt.Sprintf("flow-%d", n) }
+
+// nextTenant returns a tenant of the shared gateway that no other flow uses.
+func nextTenant(t *testing.T) tenant {
+	t.Helper()
+	n := flows.Add(1)
+	if n > maxFlows {
+		t.Fatal("the shared gateway has no more tenants")
+	}
+	return newTenant(flowName(n))
+}
+
+// flowTenants is the configuration of the shared gateway.
+func flowTenants(upstream string) string {
+	var all []tenant
+	for n := range int64(maxFlows) {
+		all = append(all, newTenant(flowName(n+1)))
+	}
+	return configuration(upstream, "", all...)
+}
+
+// configuration is that of tenants, each with another one beside it that only reports.
+// The part api may have more keys.
+func configuration(upstream, api string, all ...tenant) string {
+	var tenants, tokens strings.Builder
+	for _, t := range all {
+		fmt.Fprintf(&tenants, "  - {id: %s, hosts: [%s], upstream: %q}\n", t.id, t.host, upstream)
+		fmt.Fprintf(&tenants, "  - {id: %s, hosts: [%s], upstream: %q, mode: report}\n", t.reporting().id, t.reporting().host, upstream)
+		fmt.Fprintf(&tokens, "    - {subject: rita, tenant: %s, role: reader, sha256: %q}\n", t.id, hash(t.reader))
+		fmt.Fprintf(&tokens, "    - {subject: anton, tenant: %s, role: admin, sha256: %q}\n", t.id, hash(t.administrator))
+	}
+	return fmt.Sprintf("tenants:\n%sapi:\n%s  tokens:\n    - {subject: olga, tenant: \"*\", role: admin, sha256: %q}\n%s", tenants.String(), api, hash(operatorToken), tokens.String())
+}
+
+func hash(token string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(token))) }
+
+// gateway is a running gateway, as a test uses it.
 type gateway struct {
 	t              *testing.T
 	address, admin string
+	dir            string // with the store
 }
 
-// startGateway starts a gateway. It is stopped when the test ends.
-func startGateway(t *testing.T) *gateway {
+// of returns the gateway for a test.
+func (g *gateway) of(t *testing.T) *gateway {
+	return &gateway{t, g.address, g.admin, g.dir}
+}
+
+func startUpstream() *httptest.Server {
+	return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "the tenant") }))
+}
+
+// startGateway starts a gateway with the tenants acme and acme-report, and more keys of
+// the parts admin and api. It is stopped when the test ends.
+func startGateway(t *testing.T, api string) (*gateway, tenant) {
 	t.Helper()
-	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "the tenant") }))
+	upstream, acme := startUpstream(), newTenant("acme")
 	t.Cleanup(upstream.Close)
-	dir := t.TempDir()
-	config := fmt.Sprintf(`listen: 127.0.0.1:0
-admin: {listen: "127.0.0.1:0"}
-store: {url: "sqlite:%s"}
-tenants:
-  - {id: acme, hosts: [%s], upstream: "%s"}
-  - {id: beta, hosts: [%s], upstream: "%s", mode: report}
-api:
-  tokens:
-    - {subject: olga, tenant: "*", role: admin, sha256: "%x"}
-    - {subject: rita, tenant: acme, role: reader, sha256: "%x"}
-    - {subject: anton, tenant: acme, role: admin, sha256: "%x"}
-`, filepath.Join(dir, "lists.db"), acmeHost, upstream.URL, betaHost, upstream.URL,
-		sha256.Sum256([]byte(operatorToken)), sha256.Sum256([]byte(readerToken)), sha256.Sum256([]byte(acmeToken)))
-	file := filepath.Join(dir, "originwarden.yaml")
-	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+	started, stop, err := runGateway(t.TempDir(), configuration(upstream.URL, api, acme))
+	if err != nil {
 		t.Fatal(err)
 	}
-	line := startCommand(t, exec.Command(binary, "serve", "--config", file))
-	found := regexp.MustCompile(`^originwarden ready listen=(\S+) admin=(\S+)`).FindStringSubmatch(line)
-	if found == nil {
-		t.Fatalf("the gateway printed %q", line)
-	}
-	return &gateway{t, found[1], strings.TrimSpace(found[2])}
+	t.Cleanup(stop)
+	return started.of(t), acme
 }
 
-// startCommand starts a command and returns the first line that it prints. The command
-// is stopped when the test ends.
-func startCommand(t *testing.T, command *exec.Cmd) string {
-	t.Helper()
+// runGateway runs a gateway whose store is in a folder, until it is stopped.
+func runGateway(dir, config string) (g *gateway, stop func(), err error) {
+	g = &gateway{dir: dir}
+	if err := g.configure(config); err != nil {
+		return nil, nil, err
+	}
 	var log bytes.Buffer
+	command := exec.Command(binary, "serve", "--config", g.file())
 	command.Stderr = &log
 	out, err := command.StdoutPipe()
 	if err != nil {
-		t.Fatal(err)
+		return nil, nil, err
 	}
 	if err := command.Start(); err != nil {
-		t.Fatal(err)
+		return nil, nil, err
 	}
-	t.Cleanup(func() {
+	stop = func() {
 		command.Process.Signal(syscall.SIGTERM)
 		command.Wait()
-		if t.Failed() {
-			t.Logf("%s:\n%s", command, &log)
-		}
-	})
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		t.Fatalf("%s printed %q: %v\n%s", command, line, err, &log)
 	}
-	return line
+	line, _ := bufio.NewReader(out).ReadString('\n')
+	found := regexp.MustCompile(`^originwarden ready listen=(\S+) admin=(\S+)`).FindStringSubmatch(line)
+	if found == nil {
+		stop()
+		return nil, nil, fmt.Errorf("the gateway printed %q\n%s", line, &log)
+	}
+	g.address, g.admin = found[1], strings.TrimSpace(found[2])
+	return g, stop, nil
+}
+
+func (g *gateway) file() string { return filepath.Join(g.dir, "originwarden.yaml") }
+
+func (g *gateway) store() string { return filepath.Join(g.dir, "lists.db") }
+
+// configure writes the file of the configuration.
+func (g *gateway) configure(config string) error {
+	if !strings.Contains(config, "\nadmin:") {
+		config += "admin: {listen: \"127.0.0.1:0\"}\n"
+	}
+	config += fmt.Sprintf("listen: 127.0.0.1:0\nstore: {url: \"sqlite:%s\"}\n", g.store())
+	return os.WriteFile(g.file(), []byte(config), 0o600)
+}
+
+// reload replaces the configuration.
+func (g *gateway) reload(config string) {
+	g.t.Helper()
+	if err := g.configure(config); err != nil {
+		g.t.Fatal(err)
+	}
+	command := exec.Command(binary, "reload", "--admin", "http://"+g.admin)
+	command.Env = append(os.Environ(), "ORIGINWARDEN_TOKEN="+operatorToken)
+	if out, err := command.CombinedOutput(); err != nil {
+		g.t.Fatalf("reloading: %v\n%s", err, out)
+	}
 }
 
 // request sends a request of an origin to a tenant, and returns the status of the

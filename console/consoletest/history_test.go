@@ -7,34 +7,34 @@ import (
 
 func TestRefused_DismissedAndRestored(t *testing.T) {
 	withAndWithoutScripts(t, func(t *testing.T, b *browser) {
-		b.gateway.request(acmeHost, http.MethodGet, "/", app)
-		b.signIn(acmeToken)
+		b.gateway.request(b.host, http.MethodGet, "/", app)
+		b.signIn(b.administrator)
 		b.click("nav a[href$='/refused']")
 		b.click("button[name=dismiss]")
 		b.wants(app+" was dismissed", "No refused origin is waiting")
-		b.gateway.request(acmeHost, http.MethodGet, "/", app)
-		b.open("/tenants/acme/refused")
+		b.gateway.request(b.host, http.MethodGet, "/", app)
+		b.openTenant("/refused")
 		b.wants("No refused origin is waiting")
-		b.open("/tenants/acme/refused?show=dismissed")
+		b.openTenant("/refused?show=dismissed")
 		b.click("button[name=restore]")
 		b.wants(app+" is shown again", "Nothing was dismissed")
-		b.open("/tenants/acme/refused")
+		b.openTenant("/refused")
 		b.wants(app, "2 ×")
 	})
 }
 
 func TestHistory_ShowsAndUndoes(t *testing.T) {
 	withAndWithoutScripts(t, func(t *testing.T, b *browser) {
-		id := b.gateway.create(acmeHost, "production", "https://www.example.com")
-		b.gateway.edit(acmeHost, id, "https://www.example.com", app)
-		b.signIn(acmeToken)
+		id := b.gateway.create(b.host, "production", "https://www.example.com")
+		b.gateway.edit(b.host, id, "https://www.example.com", app)
+		b.signIn(b.administrator)
 		b.click("nav a[href$='/history']")
 		b.wants("production was updated", "production was created", "by olga", app)
 		b.click("ol.rows li:first-child .do a")
 		b.wants("Undo a change?", "This will change production", app)
 		b.click("main form button")
 		b.wants("The change was undone", "by anton")
-		if status := b.gateway.request(acmeHost, http.MethodGet, "/", app); status != http.StatusForbidden {
+		if status := b.gateway.request(b.host, http.MethodGet, "/", app); status != http.StatusForbidden {
 			t.Errorf("status %d", status)
 		}
 		b.enter("#origin", app)
@@ -47,21 +47,21 @@ func TestHistory_ShowsAndUndoes(t *testing.T) {
 // Nobody undoes what somebody else did later without being told.
 func TestHistory_WarnsOfALaterChange(t *testing.T) {
 	withAndWithoutScripts(t, func(t *testing.T, b *browser) {
-		id := b.gateway.create(acmeHost, "production", "https://www.example.com")
-		b.signIn(acmeToken)
-		b.open("/tenants/acme/history")
+		id := b.gateway.create(b.host, "production", "https://www.example.com")
+		b.signIn(b.administrator)
+		b.openTenant("/history")
 		b.click("ol.rows .do a")
 		b.wants("This will delete the web integration")
 		b.lacks("Later changes")
-		b.gateway.edit(acmeHost, id, "https://www.example.com", app)
+		b.gateway.edit(b.host, id, "https://www.example.com", app)
 		b.click("main form button")
 		b.wants("Later changes would be undone too", "olga")
-		if status := b.gateway.request(acmeHost, http.MethodGet, "/", app); status != http.StatusOK {
+		if status := b.gateway.request(b.host, http.MethodGet, "/", app); status != http.StatusOK {
 			t.Errorf("status %d after the warning", status)
 		}
 		b.click("main form button")
 		b.wants("The change was undone")
-		if status := b.gateway.request(acmeHost, http.MethodGet, "/", app); status != http.StatusForbidden {
+		if status := b.gateway.request(b.host, http.MethodGet, "/", app); status != http.StatusForbidden {
 			t.Errorf("status %d after both were undone", status)
 		}
 	})
@@ -72,7 +72,7 @@ func TestFleet_IsForOperators(t *testing.T) {
 		b.signIn(operatorToken)
 		b.click("a[href='/fleet']")
 		b.wants("1 gateway uses this store", "ready")
-		b.signIn(acmeToken)
+		b.signIn(b.administrator)
 		b.lacks("Fleet")
 		b.open("/fleet")
 		b.wants("Not found")

@@ -16,10 +16,13 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// What TestMain makes: the path of the originwarden command, and a running Chromium.
+// What TestMain makes: the path of the originwarden command, a running Chromium, the
+// gateway of the flows, and the script of axe.
 var (
+	axe      string
 	binary   string
 	chromium context.Context
+	shared   *gateway
 )
 
 func TestMain(m *testing.M) {
@@ -45,6 +48,21 @@ func TestMain(m *testing.M) {
 			return 1
 		}
 		chromium = running
+		script, err := os.ReadFile(filepath.Join("scripts", "node_modules", "axe-core", "axe.min.js"))
+		if err != nil {
+			fmt.Fprintf(os.Stderr, "%v (after npm ci in the folder scripts?)\n", err)
+			return 1
+		}
+		axe = string(script)
+		upstream := startUpstream()
+		defer upstream.Close()
+		started, stop, err := runGateway(dir, flowTenants(upstream.URL))
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "starting the gateway:", err)
+			return 1
+		}
+		defer stop()
+		shared = started
 		return m.Run()
 	}())
 }
