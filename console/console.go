@@ -40,6 +40,9 @@ type Config struct {
 	// Health returns what is wrong with the gateway, in plain English, for pages of
 	// all tenants.
 	Health func() []string
+	// Certificates returns the gateway's certificates, of whose end operators are told.
+	// It may be nil.
+	Certificates func() []Certificate
 	// Log receives errors whose cause a page does not tell, with the context of the
 	// request, whose trace id the page has. It may be nil.
 	Log func(context.Context, error)
@@ -50,6 +53,12 @@ type Config struct {
 	SignInFailed func(ctx context.Context, client string, status int)
 	// Version is that of the gateway. It may be empty.
 	Version string
+}
+
+// Certificate is one of the gateway, or the first of several to expire.
+type Certificate struct {
+	Name     string // in plain English, to begin a sentence with
+	NotAfter time.Time
 }
 
 // Settings are the part of Config that can change while the Console is in use.

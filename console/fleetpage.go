@@ -2,29 +2,14 @@ package console
 
 import (
 	"net/http"
-	"strconv"
 	"time"
 
+	"originwarden/console/fleet"
 	"originwarden/store"
 )
 
 // fleetPage is the data of the page of all gateways of the store.
-type fleetPage struct {
-	Gateways []gatewayRow
-	// Newest is the newest revision that one of them has in force.
-	Newest uint64
-}
-
-type gatewayRow struct {
-	store.Heartbeat
-	Behind    uint64 // revisions
-	Confirmed string // how long ago, or "never"
-	Silent    string // how long it has not been heard of, or ""
-	Up        string // how long it has been running
-}
-
-// silentAfter is when a gateway has missed a heartbeat.
-const silentAfter = 2 * store.BeatInterval
+type fleetPage struct{ Gateways []fleet.Gateway }
 
 // fleet returns the store of heartbeats, or nil.
 func (r *request) fleet() store.Fleet { return store.AsFleet(r.Store) }
@@ -40,43 +25,5 @@ func (r *request) showFleet() error {
 	if err != nil {
 		return err
 	}
-	data, now := fleetPage{}, time.Now()
-	for _, beat := range beats {
-		data.Newest = max(data.Newest, beat.InForce)
-	}
-	for _, beat := range beats {
-		data.Gateways = append(data.Gateways, newGatewayRow(beat, data.Newest, now))
-	}
-	return r.show(http.StatusOK, "fleet.html", page{Title: "Fleet", Section: "/fleet", Data: data})
-}
-
-func newGatewayRow(beat store.Heartbeat, newest uint64, now time.Time) gatewayRow {
-	row := gatewayRow{Heartbeat: beat, Behind: newest - beat.InForce, Confirmed: "never", Up: duration(now.Sub(beat.Started))}
-	if !beat.Confirmed.IsZero() {
-		row.Confirmed = duration(now.Sub(beat.Confirmed)) + " ago"
-	}
-	if silent := now.Sub(beat.Beat); silent > silentAfter {
-		row.Silent = duration(silent)
-	}
-	return row
-}
-
-// duration writes a duration with one unit, rounded down.
-func duration(d time.Duration) string {
-	for _, unit := range []struct {
-		length    time.Duration
-		one, many string
-	}{{24 * time.Hour, "day", "days"}, {time.Hour, "hour", "hours"}, {time.Minute, "minute", "minutes"}} {
-		if n := int(d / unit.length); n > 0 {
-			return count(n, unit.one, unit.many)
-		}
-	}
-	return count(max(0, int(d/time.Second)), "second", "seconds")
-}
-
-func count(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return strconv.Itoa(n) + " " + many
+	return r.show(http.StatusOK, "fleet.html", page{Title: "Fleet", Section: "/fleet", Data: fleetPage{fleet.Of(beats, time.Now())}})
 }

@@ -76,13 +76,36 @@ func (r *request) listIntegrations() error {
 		asked.Set("q", data.Query)
 	}
 	copyCursor(asked, given)
-	var found apiPage
-	if _, err := r.callAPI(http.MethodGet, integrationsPath+"?"+asked.Encode(), nil, nil, &found); err != nil {
+	found, err := r.findIntegrations(asked)
+	if err != nil {
 		return err
 	}
 	data.Rows = found.Data
 	data.addLinks(found)
 	return r.show(http.StatusOK, "integrations.html", page{Title: "Web integrations", Section: integrationsPath, Notice: r.notice(), Data: data})
+}
+
+// maxSearches is how many times the API is asked for one page. It looks at 1,000 web
+// integrations each time, and a tenant has 10,000 unless it is configured to have more.
+const maxSearches = 10
+
+// findIntegrations returns the page of the API for a query. It goes on while nothing was
+// found and there is more to look at.
+func (r *request) findIntegrations(query url.Values) (found apiPage, err error) {
+	for range maxSearches {
+		found = apiPage{}
+		_, err = r.callAPI(http.MethodGet, integrationsPath+"?"+query.Encode(), nil, nil, &found)
+		if err != nil || len(found.Data) > 0 || found.Links.Next == nil || query.Has("endingBefore") {
+			return found, err
+		}
+		next, err := url.Parse(found.Links.Next.Href)
+		if err != nil {
+			return found, err
+		}
+		query.Del("startingAfter")
+		copyCursor(query, next.Query())
+	}
+	return found, nil
 }
 
 // copyCursor copies the parameter with the place where a page begins or ends.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"originwarden/console/fleet"
 	"originwarden/console/traffic"
 	"originwarden/lists"
 )
@@ -154,12 +155,33 @@ func (r *request) attention(o overview) (all []attention) {
 	if o.List.Problem != "" {
 		all = append(all, attention{Text: o.List.Problem})
 	}
+	all = append(all, r.expiringCertificates(time.Now())...)
 	if near := r.countNearMisses(); near > 0 {
 		a := attention{Text: "Refused origins that almost match an entry: " + strconv.Itoa(near) + ". One of them may be a mistake in the list."}
 		if r.hasSection("/refused") {
 			a.Link, a.LinkText = r.tenantPath("/refused"), "Look at refused origins"
 		}
 		all = append(all, a)
+	}
+	return all
+}
+
+// expiresSoon is how long before its end a certificate needs attention.
+const expiresSoon = 14 * 24 * time.Hour
+
+// expiringCertificates is for callers of all tenants, who run the gateway.
+func (r *request) expiringCertificates(now time.Time) (all []attention) {
+	if r.Certificates == nil || r.caller.Tenant() != "*" {
+		return nil
+	}
+	for _, c := range r.Certificates() {
+		left := c.NotAfter.Sub(now)
+		switch {
+		case left <= 0:
+			all = append(all, attention{Text: c.Name + " has expired."})
+		case left < expiresSoon:
+			all = append(all, attention{Text: c.Name + " expires in " + fleet.Duration(left) + "."})
+		}
 	}
 	return all
 }

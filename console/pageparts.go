@@ -3,12 +3,10 @@ package console
 import (
 	"errors"
 	"html/template"
-	"net/url"
 
 	"originwarden/console/ask"
 	"originwarden/console/listing"
 	"originwarden/console/wording"
-	"originwarden/origins"
 )
 
 // pageFunctions are what the templates of some pages call.
@@ -18,55 +16,11 @@ func pageFunctions() template.FuncMap {
 		"sentence":     wording.Sentence,
 		"relation":     wording.Relation,
 		"agent":        wording.Agent,
-		"field":        newField,
-		"response":     newShownResponse,
-		"requestTitle": requestTitle,
-		"requestNote":  requestNote,
+		"field":        ask.NewInput,
+		"response":     ask.NewSection,
+		"requestTitle": ask.Title,
+		"requestNote":  ask.Note,
 	}
-}
-
-// field is an input of the form of the page Ask.
-type field struct{ Name, Label, Value, Mistake, Hint string }
-
-func newField(name, label string, form url.Values, mistakes map[string]string, hint string) field {
-	return field{name, label, form.Get(name), mistakes[name], hint}
-}
-
-// shownResponse is a response on the page Ask.
-type shownResponse struct {
-	ID, Title, Note string
-	Response        *ask.Response
-	Open            bool // its steps are shown at once
-}
-
-func newShownResponse(id, title, note string, of any, open bool) shownResponse {
-	s := shownResponse{ID: id, Title: title, Note: note, Open: open}
-	switch r := of.(type) {
-	case *ask.Response:
-		s.Response = r
-	case ask.Response:
-		s.Response = &r
-	}
-	return s
-}
-
-func requestTitle(r ask.Response) string {
-	if r.Kind == origins.WebSocket {
-		return "WebSocket handshake"
-	}
-	return "Request"
-}
-
-func requestNote(a *ask.Answer) string {
-	switch {
-	case a.Preflight != nil && a.Preflight.Verdict == origins.Refused:
-		return "A browser does not send it, because the preflight is refused. A program could."
-	case a.Request.Kind == origins.WebSocket:
-		return "A browser sends no preflight before it."
-	case a.Preflight == nil:
-		return "A browser sends it without a preflight."
-	}
-	return "The request that follows the preflight."
 }
 
 // mayWrite and mayEnforce report whether the navigation has a page.

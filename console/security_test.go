@@ -3,7 +3,6 @@ package console_test
 import (
 	"encoding/json"
 	"net/http"
-	"net/url"
 	"regexp"
 	"strings"
 	"testing"
@@ -137,95 +136,6 @@ func TestConsole_SendsSecurityHeaders(t *testing.T) {
 	}
 }
 
-func TestSession_CookieFollowsTheClientsScheme(t *testing.T) {
-	for _, row := range []struct {
-		rule, proxies, forwarded, cookie string
-		secure                           bool
-	}{
-		{"http", "", "", "originwarden-session", false},
-		{"https at a proxy that is trusted", "trusted_proxies: [127.0.0.0/8]\n", "https", "__Host-originwarden-session", true},
-		{"the rightmost value counts", "trusted_proxies: [127.0.0.0/8]\n", "https, http", "originwarden-session", false},
-		{"https at a proxy that is not trusted", "", "https", "originwarden-session", false},
-	} {
-		t.Run(row.rule, func(t *testing.T) {
-			g := gatewaytest.Start(t, row.proxies+configuration(t, gatewaytest.Token("admin", "*", "admin")))
-			b := noRedirects(g.NewBrowser(t))
-			var headers []string
-			if row.forwarded != "" {
-				headers = append(headers, "X-Forwarded-Proto: "+row.forwarded)
-			}
-			response, _ := b.Send(request(t, "POST", g.Admin+"/sign-in", "token="+gatewaytest.TokenOf("admin"), headers...))
-			set := response.Cookies()
-			if len(set) != 1 {
-				t.Fatalf("got the cookies %v", set)
-			}
-			if c := set[0]; c.Name != row.cookie || c.Secure != row.secure || !c.HttpOnly || c.SameSite != http.SameSiteStrictMode || c.Path != "/" || c.Domain != "" || len(c.Value) < 26 {
-				t.Errorf("got %+v", c)
-			}
-		})
-	}
-}
-
-func TestSession_IsNewAtEachSignIn(t *testing.T) {
-	g := start(t)
-	b := noRedirects(g.NewBrowser(t))
-	at, _ := url.Parse(g.Admin)
-	b.Jar.SetCookies(at, []*http.Cookie{{Name: "originwarden-session", Value: "chosen-by-somebody-else", Path: "/"}})
-	b.Post("/sign-in", "token", gatewaytest.TokenOf("admin"))
-	first := b.Jar.Cookies(at)[0].Value
-	b.Post("/sign-in", "token", gatewaytest.TokenOf("admin"))
-	if second := b.Jar.Cookies(at)[0].Value; first == "chosen-by-somebody-else" || first == second {
-		t.Errorf("the sessions were %q and %q", first, second)
-	}
-	other := noRedirects(g.NewBrowser(t))
-	other.Jar.SetCookies(at, []*http.Cookie{{Name: "originwarden-session", Value: first, Path: "/"}})
-	if response, _ := other.Get("/"); response.StatusCode != 303 {
-		t.Errorf("the first session is valid after the second sign-in: %d", response.StatusCode)
-	}
-}
-
-func TestSession_EndsAtSignOut(t *testing.T) {
-	g := start(t)
-	b := noRedirects(g.SignIn(t, "admin"))
-	at, _ := url.Parse(g.Admin)
-	kept := b.Jar.Cookies(at)
-	b.Post("/sign-out")
-	if left := b.Jar.Cookies(at); len(left) != 0 {
-		t.Errorf("the browser still has %v", left)
-	}
-	b.Jar.SetCookies(at, kept)
-	if response, _ := b.Get("/"); response.StatusCode != 303 {
-		t.Errorf("the session is valid after the sign-out: %d", response.StatusCode)
-	}
-}
-
-func TestSession_FollowsTheConfiguration(t *testing.T) {
-	g := start(t)
-	b := noRedirects(g.SignIn(t, "acme-admin"))
-	form := []string{"name", "made", "origins", "https://app.example"}
-	for _, row := range []struct {
-		rule, token  string
-		page, create int // statuses
-	}{
-		{"as before", gatewaytest.Token("acme-admin", "acme", "admin"), 200, 303},
-		{"only a reader", gatewaytest.Token("acme-admin", "acme", "reader"), 200, 403},
-		{"of another tenant", gatewaytest.Token("acme-admin", "other", "admin"), 403, 403},
-		{"removed", gatewaytest.Token("admin", "*", "admin"), 303, 401},
-		{"added again, after the session has ended", gatewaytest.Token("acme-admin", "acme", "admin"), 303, 401},
-	} {
-		t.Run(row.rule, func(t *testing.T) {
-			g.Configure(t, configuration(t, row.token))
-			g.Reload(t)
-			if response, _ := b.Get("/tenants/acme"); response.StatusCode != row.page {
-				t.Errorf("a page: %d, want %d", response.StatusCode, row.page)
-			}
-			if response, _ := b.Post("/tenants/acme/web-integrations", form...); response.StatusCode != row.create {
-				t.Errorf("a form: %d, want %d", response.StatusCode, row.create)
-			}
-		})
-	}
-}
-
 func TestReader_ChangesNothing(t *testing.T) {
 	g := start(t)
 	g.SignIn(t, "admin").Post("/tenants/acme/web-integrations", "name", "n", "origins", "https://a.example")
@@ -249,88 +159,6 @@ func TestReader_ChangesNothing(t *testing.T) {
 	}
 	if all := integrationsOf(t, g); len(all) != 1 || all[0].Name != "n" {
 		t.Errorf("left are %v", all)
-	}
-}
-
-func TestSignIn_GoesOnlyToPagesOfTheConsole(t *testing.T) {
-	g := start(t)
-	for to, want := range map[string]string{
-		"/tenants/acme":              "/tenants/acme",
-		"/tenants/acme?x=1":          "/tenants/acme?x=1",
-		"":                           "/",
-		"https://evil.example":       "/",
-		"//evil.example":             "/",
-		"//evil.example/tenants":     "/",
-		`/\evil.example`:             "/",
-		`/tenants\@evil.example`:     "/",
-		"/\t/evil.example":           "/",
-		"javascript:alert(1)":        "/",
-		"/metrics":                   "/",
-		"/sign-in":                   "/",
-		"/sign-out":                  "/",
-		"/tenants/../metrics":        "/",
-		"/tenants/%2e%2e/metrics":    "/",
-		"http:/tenants/acme":         "/",
-		"/tenants/acme\r\nX-Evil: 1": "/",
-	} {
-		b := noRedirects(g.NewBrowser(t))
-		response, _ := b.Post("/sign-in", "token", gatewaytest.TokenOf("admin"), "to", to)
-		if got := response.Header.Get("Location"); response.StatusCode != 303 || got != want {
-			t.Errorf("%q: %d to %q, want %q", to, response.StatusCode, got, want)
-		}
-	}
-}
-
-func TestSignIn_LimitsFailures(t *testing.T) {
-	upstream := gatewaytest.StartUpstream(t)
-	g := gatewaytest.Start(t, "tenants: [{id: acme, upstream: \""+upstream+"\"}]\n"+
-		"api: {rate_limits: {failed: 2}, tokens: ["+gatewaytest.Token("admin", "*", "admin")+"]}\n")
-	b := noRedirects(g.NewBrowser(t))
-	statuses := []int{401, 401, 429, 429}
-	for i, want := range statuses {
-		response, text := b.Post("/sign-in", "token", "wrong")
-		if response.StatusCode != want || (response.Header.Get("Retry-After") != "") != (want == 429) || response.Header.Get("WWW-Authenticate") != "" || strings.Contains(text, "wrong") {
-			t.Errorf("attempt %d: %d %v, want %d", i, response.StatusCode, response.Header, want)
-		}
-	}
-	if response, _ := b.Get("/sign-in/link?key=wrong"); response.StatusCode != 429 {
-		t.Errorf("a link: %d, want 429", response.StatusCode)
-	}
-	if response, _ := b.Post("/sign-in", "token", gatewaytest.TokenOf("admin")); response.StatusCode != 303 {
-		t.Errorf("a valid token: %d, want 303", response.StatusCode)
-	}
-}
-
-func TestSignIn_LogsFailuresWithoutTheToken(t *testing.T) {
-	g := start(t)
-	b := g.NewBrowser(t)
-	for _, attempt := range []func(){
-		func() { b.Post("/sign-in", "token", "mistyped-secret") },
-		func() { b.Get("/sign-in/link?key=mistyped-secret") },
-	} {
-		attempt()
-		line := g.AwaitLog(t, "a sign-in to the console failed")
-		if !strings.Contains(line, "127.0.0.1") || !strings.Contains(line, "401") || strings.Contains(line, "mistyped-secret") {
-			t.Errorf("logged was %s", line)
-		}
-	}
-}
-
-func TestSignInLink_WorksOnce(t *testing.T) {
-	g := start(t)
-	link := g.Server.SignInLink(gatewaytest.TokenOf("acme-admin"))
-	b := g.NewBrowser(t)
-	if response, text := b.Get(link); response.StatusCode != 200 || !strings.Contains(text, `content="0; url=/"`) {
-		t.Errorf("the first time: %d %s", response.StatusCode, text)
-	}
-	if response, _ := b.Get("/"); response.Request.URL.Path != "/tenants/acme" {
-		t.Errorf("then: %s", response.Request.URL)
-	}
-	if response, text := g.NewBrowser(t).Get(link); response.StatusCode != 401 || !strings.Contains(text, "was used already") {
-		t.Errorf("the second time: %d %s", response.StatusCode, text)
-	}
-	if response, _ := b.Get(link); response.Request.URL.Path != "/tenants/acme" {
-		t.Errorf("again in the same browser: %s", response.Request.URL)
 	}
 }
 

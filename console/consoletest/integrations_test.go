@@ -96,7 +96,7 @@ func TestIntegration_ConcurrentChangeIsShownAndKept(t *testing.T) {
 		}
 		b.serves(app, http.StatusForbidden)
 		b.serves(theirs, http.StatusOK)
-		b.checkLooks("integration-conflict")
+		b.checkState("integration-conflict")
 		b.click(save)
 		b.wants("was saved", "renamed")
 		b.serves(app, http.StatusOK)

@@ -3,6 +3,7 @@ package consoletest_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/chromedp/chromedp"
 	"github.com/zitadel/oidc/v3/example/server/exampleop"
 	"github.com/zitadel/oidc/v3/example/server/storage"
 	"github.com/zitadel/oidc/v3/pkg/oidc"
@@ -96,7 +98,7 @@ func startWithIssuer(t *testing.T) (*gateway, tenant, *issuer) {
 	redirect := "http://" + started.admin + "/sign-in/callback"
 	client := storage.WebClient(clientID, clientSecret, redirect)
 	i.Storage = storage.NewStorageWithClients(i, map[string]*storage.Client{clientID: client})
-	provider = exampleop.SetupServer(i.url, i, nil, false)
+	provider = exampleop.SetupServer(i.url, i, slog.New(slog.DiscardHandler), false)
 
 	secret := filepath.Join(dir, "secret")
 	if err := os.WriteFile(secret, []byte(clientSecret), 0o600); err != nil {
@@ -109,10 +111,11 @@ func startWithIssuer(t *testing.T) (*gateway, tenant, *issuer) {
 	return g, acme, i
 }
 
-// signInAt signs in at the page of the issuer.
+// signInAt signs in at the page of the issuer, and waits for the console.
 func (b *browser) signInAt(name string) {
 	b.t.Helper()
 	b.enter("#username", name)
 	b.enter("#password", password)
 	b.click("button[type=submit]")
+	b.do(chromedp.WaitReady(chromedp.CSS("footer"))) // after the page that moves on
 }

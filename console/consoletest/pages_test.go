@@ -108,12 +108,30 @@ func TestPages(t *testing.T) {
 	}
 }
 
-// checkLooks checks the page in each look, without loading it again: it may be the answer
-// to a form.
+// checkLooks checks the page in each look, without loading it again.
 func (b *browser) checkLooks(name string) {
 	b.t.Helper()
+	b.checkIn(looks(), name)
+}
+
+// checkState checks a page to which a flow has led, such as the answer to a form. One look
+// is enough, because all pages share their style sheet; pictures are taken of each.
+func (b *browser) checkState(name string) {
+	b.t.Helper()
+	if os.Getenv("SCREENSHOTS") != "" {
+		b.checkLooks(name)
+	} else {
+		b.checkIn([]look{{"dark and narrow", true, 390}}, name)
+	}
+}
+
+func (b *browser) checkIn(all []look, name string) {
+	b.t.Helper()
+	if !b.scripts {
+		return // axe is a script
+	}
 	evaluate[bool](b, axe+";true")
-	for _, l := range looks() {
+	for _, l := range all {
 		b.look(l)
 		b.check(l, name)
 	}

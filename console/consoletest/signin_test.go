@@ -39,7 +39,7 @@ func TestSignIn_ByTokenAndOut(t *testing.T) {
 		b.wants("Sign in")
 		b.enterToken("mistyped-" + b.administrator)
 		b.wants("This token is not valid here")
-		b.checkLooks("sign-in-wrong")
+		b.checkState("sign-in-wrong")
 		b.enterToken(b.administrator)
 		b.wants("No list of this tenant was changed yet", "anton", "administrator")
 		b.click("form.user button")
@@ -75,13 +75,13 @@ func TestSession_ThatEndsKeepsTheForm(t *testing.T) {
 		b.endSession()
 		b.click(save)
 		b.wants("Your session has ended. Nothing was changed, and what you entered is kept")
-		b.checkLooks("session-ended")
+		b.checkState("session-ended")
 		b.enterToken("wrong")
 		b.wants("This token is not valid here")
 		b.enterToken(b.administrator)
 		b.wants("You are signed in again", "It has not been saved yet")
 		b.serves(app, http.StatusForbidden)
-		b.checkLooks("signed-in-again")
+		b.checkState("signed-in-again")
 		b.click("main form .primary")
 		b.wants("was created", `kept "<b>&amp;`)
 		b.serves(app, http.StatusOK)
@@ -100,7 +100,7 @@ func TestAdministrator_SeesOneTenant(t *testing.T) {
 			b.wants("not for this tenant")
 			b.lacks("secret-name")
 		}
-		b.checkLooks("forbidden")
+		b.checkState("forbidden")
 	})
 }
 
@@ -113,7 +113,7 @@ func TestSignIn_ByIssuer(t *testing.T) {
 			i.addUser("rob", "rob", "Viewer")
 			b := openBrowser(t, g, acme, scripts)
 			b.openTenant("/web-integrations/new")
-			b.checkLooks("sign-in-issuer")
+			b.checkState("sign-in-issuer")
 			b.click("main a.button")
 			b.signInAt("alice")
 			b.wants("New web integration", "alice", "administrator")
@@ -122,7 +122,7 @@ func TestSignIn_ByIssuer(t *testing.T) {
 			b.endSession()
 			b.click(save)
 			b.wants("Your session has ended", "in a new tab")
-			b.checkLooks("session-ended-issuer")
+			b.checkState("session-ended-issuer")
 			b.enterToken(b.administrator)
 			b.wants("You are signed in again")
 			b.click("main form .primary")
@@ -157,7 +157,7 @@ func TestSubject_IsNeverMarkup(t *testing.T) {
 		for _, path := range []string{"", "/web-integrations", "/history"} {
 			b.openTenant(path)
 			b.wants(subject)
-			b.checkLooks("subject-" + name + strings.ReplaceAll(path, "/", "-"))
+			b.checkState("subject-" + name + strings.ReplaceAll(path, "/", "-"))
 		}
 	}
 }

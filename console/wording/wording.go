@@ -1,7 +1,11 @@
 // Package wording says in plain English what the pages show as codes.
 package wording
 
-import "originwarden/origins"
+import (
+	"strings"
+
+	"originwarden/origins"
+)
 
 // Sentence says what a reason means.
 func Sentence(reason string) string {
@@ -60,8 +64,14 @@ func Agent(family string) string {
 		return "a client without a User-Agent"
 	case "other":
 		return "another client"
+	case "go", "java", "python":
+		return "a program in " + strings.ToUpper(family[:1]) + family[1:]
+	case "", "curl":
+		return family
+	case "node":
+		return "Node.js"
 	}
-	return family
+	return strings.ToUpper(family[:1]) + family[1:]
 }
 
 // Relation says how an entry differs from an origin.

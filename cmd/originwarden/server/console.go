@@ -36,8 +36,10 @@ func (s *Server) newConsole() (*console.Console, error) {
 		Ask:      s.ask,
 		Traffic:  s.traffic,
 		Health:   s.problems,
-		Log:      s.logAPIFailure,
-		SignedIn: s.logSignIn,
+
+		Certificates: s.certificates,
+		Log:          s.logAPIFailure,
+		SignedIn:     s.logSignIn,
 
 		SignInFailed: s.logFailedSignIn,
 		Version:      s.options.Version,

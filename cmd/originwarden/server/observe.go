@@ -8,9 +8,7 @@ import (
 
 	"originwarden/api"
 	"originwarden/api/refusals"
-	"originwarden/cmd/originwarden/credentials"
 	"originwarden/cmd/originwarden/logs"
-	"originwarden/cmd/originwarden/stores"
 	"originwarden/cmd/originwarden/tracing"
 	"originwarden/envelope"
 	"originwarden/metrics"
@@ -55,12 +53,7 @@ func (s *Server) newMetrics() *metrics.Metrics {
 	m.WatchLog(s.log.Dropped)
 	m.WatchUpstreams(s.upstreams.Up)
 	m.WatchCertificate("upstream", func() time.Time { return s.current.Load().upstreamTLS.NotAfter() })
-	m.WatchCertificate("etcd", func() time.Time {
-		if remote, ok := s.store.Store.(*stores.Etcd); ok {
-			return credentials.NotAfter(remote.TLS())
-		}
-		return time.Time{}
-	})
+	m.WatchCertificate("etcd", s.storeNotAfter)
 	return m
 }
 

@@ -132,6 +132,7 @@ func (s *Server) loadCertificates(ctx context.Context) (*tls.Config, error) {
 		return nil, err
 	}
 	s.metrics.WatchCertificate("server", certificates.NotAfter)
+	s.serverNotAfter = certificates.NotAfter
 	s.background.Go(func() { credentials.Follow(ctx, certificates.Files()...) })
 	return certificates.TLS(), nil
 }

@@ -79,6 +79,7 @@ type Server struct {
 	tracer         *tracing.Tracer // nil: spans are not exported
 	tenantListener *downstream.Listener
 	tenants        *frontend
+	serverNotAfter func() time.Time // of its certificates; nil: it has none
 	admin          *frontend
 	// background runs until the frontends are closed.
 	background sync.WaitGroup
