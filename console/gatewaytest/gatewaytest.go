@@ -84,7 +84,7 @@ func Start(t testing.TB, configuration string) *Gateway {
 	g.Server = server.New(cfg, server.Options{
 		Log:    logs.NewNonblocking(cfg.Log, g.log),
 		Listen: func(_, address string) (net.Listener, error) { return net.Listen("tcp", address) },
-		Ready:  func(tenants, admin net.Addr) { ready <- addresses{tenants, admin} },
+		Ready:  func(tenants, admin, _ net.Addr) { ready <- addresses{tenants, admin} },
 		Load:   g.load,
 		Reload: g.reload,
 	})

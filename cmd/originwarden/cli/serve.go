@@ -127,7 +127,7 @@ func (s *serveCommand) serve(cfg *config.Config, sockets passedSockets) error {
 		Version:   build.version,
 		Commit:    build.commit,
 		Listen:    openListenerFunc(env.Listen, sockets),
-		Ready:     func(tenants, admin net.Addr) { s.printReady(cfg, tenants, admin) },
+		Ready:     func(tenants, admin, decide net.Addr) { s.printReady(cfg, tenants, admin, decide) },
 		Load:      s.load,
 		Reload:    hangups,
 		StartList: server.StartList{Name: startListName, Origins: s.origins},
@@ -139,8 +139,12 @@ func (s *serveCommand) serve(cfg *config.Config, sockets passedSockets) error {
 
 // printReady prints the line that programs wait for, and, if a user started serve
 // in a terminal without a file, the start guide.
-func (s *serveCommand) printReady(cfg *config.Config, tenants, admin net.Addr) {
-	fmt.Fprintf(s.env.Stdout, "originwarden ready listen=%s admin=%s\n", tenants, admin)
+func (s *serveCommand) printReady(cfg *config.Config, tenants, admin, decide net.Addr) {
+	line := fmt.Sprintf("originwarden ready listen=%s admin=%s", tenants, admin)
+	if decide != nil {
+		line += fmt.Sprintf(" decide=%s", decide)
+	}
+	fmt.Fprintln(s.env.Stdout, line)
 	if s.env.StderrIsTerminal && s.file == "" {
 		newStartGuide(s.env.Program, cfg, tenants, admin, len(s.origins) > 0).print(s.env.Stderr)
 	}

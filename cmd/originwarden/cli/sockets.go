@@ -66,10 +66,11 @@ func (p passedSockets) flags() (all []config.Flag) {
 // key. A socket that was passed is used in place of an address.
 func openListenerFunc(listen command.ListenFunc, passed passedSockets) func(key, address string) (net.Listener, error) {
 	names := map[string]struct{ socket, flag string }{
-		"listen":       {socketTenants, "--listen"},
-		"admin.listen": {socketAdmin, "--admin-listen"},
-		"listed-page":  {"", "--listed-page"},
-		"other-page":   {"", "--other-page"},
+		"listen":        {socketTenants, "--listen"},
+		"admin.listen":  {socketAdmin, "--admin-listen"},
+		"decide.listen": {"", "decide.listen"},
+		"listed-page":   {"", "--listed-page"},
+		"other-page":    {"", "--other-page"},
 	}
 	return func(key, address string) (net.Listener, error) {
 		if sockets := passed[names[key].socket]; len(sockets) == 1 {

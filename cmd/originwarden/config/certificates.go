@@ -31,7 +31,10 @@ func (c *Config) checkCertificates(now time.Time, warn warnFunc) {
 	if len(served) > 0 && len(served) == len(listeners) { // an unreadable one may be for any host
 		c.checkHostsCovered(served, warn)
 	}
-	own := []keyPairAt{{"store.etcd.cert", KeyPair{c.Store.Etcd.Cert, c.Store.Etcd.Key}}}
+	own := []keyPairAt{
+		{"store.etcd.cert", KeyPair{c.Store.Etcd.Cert, c.Store.Etcd.Key}},
+		{"decide.tls", KeyPair{c.Decide.TLS.Cert, c.Decide.TLS.Key}},
+	}
 	for i, t := range c.Tenants {
 		own = append(own, keyPairAt{elementPath("tenants", i) + ".upstream_tls.cert", KeyPair{t.UpstreamTLS.Cert, t.UpstreamTLS.Key}})
 	}
@@ -39,7 +42,8 @@ func (c *Config) checkCertificates(now time.Time, warn warnFunc) {
 }
 
 // loadPairs returns the certificates that can be read, and warns of those that are
-// not valid now. checkTLS, checkUpstreamTLS and the check of store.etcd report the unreadable ones.
+// not valid now. checkTLS, checkDecide, checkUpstreamTLS and the check of store.etcd
+// report the unreadable ones.
 func loadPairs(pairs []keyPairAt, now time.Time, warn warnFunc) []*tls.Certificate {
 	var read []*tls.Certificate
 	for _, pair := range pairs {

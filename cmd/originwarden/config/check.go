@@ -22,6 +22,7 @@ type checker struct {
 func (c *checker) check() {
 	c.checkAddresses()
 	c.checkTLS()
+	c.checkDecide()
 	c.checkTenants()
 	c.checkLoops()
 	c.checkCORS()
@@ -64,8 +65,13 @@ func (c *checker) checkAddresses() {
 	c.checkAddress("listen", c.Listen)
 	c.checkAddress("admin.listen", c.Admin.Listen)
 	c.checkHosts("admin.hosts", c.Admin.Hosts, pathsByName{})
-	if c.Listen == c.Admin.Listen && !strings.HasSuffix(c.Listen, ":0") {
-		c.reportAt("admin.listen", "admin.listen is the same address as listen")
+	c.checkDistinct("admin.listen", c.Admin.Listen, "listen", c.Listen)
+}
+
+// checkDistinct reports the address at path if it is the one of another key.
+func (c *checker) checkDistinct(path, address, otherPath, other string) {
+	if address == other && !strings.HasSuffix(address, ":0") {
+		c.reportAt(path, "%s is the same address as %s", path, otherPath)
 	}
 }
 

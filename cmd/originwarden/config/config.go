@@ -15,6 +15,7 @@ type Config struct {
 	// TrustedProxies are the peers whose X-Forwarded-For and -Proto count.
 	TrustedProxies []Network `yaml:"trusted_proxies"`
 	Admin          Admin     `yaml:"admin"`
+	Decide         Decide    `yaml:"decide"`
 	Defaults       Tenant    `yaml:"defaults"` // each tenant begins as a copy
 	Tenants        []Tenant  `yaml:"tenants"`
 	CORS           CORS      `yaml:"cors"`

@@ -44,6 +44,7 @@ listen: :8443
 fast_lane: false
 trusted_proxies: [10.0.0.0/8, "2001:db8::/32"]
 admin: {listen: "[::1]:9091", console: false, sign_in: {client_id: c, redirect_url: "https://console.example/sign-in/callback"}}
+decide: {listen: ":9191", dialect: caddy}
 tenants:
   - id: acme
     hosts: [ACME.example.com, bücher.example., "[::1]"]
@@ -78,6 +79,7 @@ tracing: {otlp: 'https://collector:4318/', sample: 0.25}
 	want := &config.Config{
 		Listen: ":8443", Admin: config.Admin{Listen: "[::1]:9091", SignIn: consolesignin.SignIn{ClientID: "c", RedirectURL: "https://console.example/sign-in/callback"}},
 		TrustedProxies: cfg.TrustedProxies,
+		Decide:         config.Decide{Listen: ":9191", Dialect: config.Caddy},
 		Defaults:       config.Default().Defaults,
 		Tenants: []config.Tenant{{
 			ID: "acme", Hosts: []string{"acme.example.com", "xn--bcher-kva.example", "::1"},

@@ -13,6 +13,7 @@ func Default() *Config {
 		Listen:   "127.0.0.1:8080",
 		FastLane: true,
 		Admin:    Admin{Listen: "127.0.0.1:9090", Console: true},
+		Decide:   Decide{Dialect: Envoy},
 		Defaults: Tenant{API: true, UpstreamCheck: UpstreamCheck{Interval: Duration(10 * time.Second), Timeout: Duration(2 * time.Second)}},
 		CORS: CORS{
 			Credentials:    true,

@@ -30,7 +30,7 @@ func (c *checker) checkLoop(path string, u UpstreamURL) {
 // loopProblem says that u is the gateway itself, or returns "".
 func (c *checker) loopProblem(u UpstreamURL) string {
 	port := cmp.Or(u.Port(), map[string]string{"http": "80", "h2c": "80", "https": "443"}[u.Scheme])
-	for _, own := range []struct{ key, address string }{{"listen", c.Listen}, {"admin.listen", c.Admin.Listen}} {
+	for _, own := range []struct{ key, address string }{{"listen", c.Listen}, {"admin.listen", c.Admin.Listen}, {"decide.listen", c.Decide.Listen}} {
 		host, ownPort, err := net.SplitHostPort(own.address)
 		if err == nil && port == ownPort && ownaddress.Reaches(u.Hostname(), host) {
 			return fmt.Sprintf("%.80q is the gateway itself: %s is %.80q", u.String(), own.key, own.address)

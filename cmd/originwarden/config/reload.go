@@ -14,6 +14,8 @@ func (c *Config) Merge(next *Config) (merged *Config, needRestart []string) {
 		{"tls", &c.TLS, &kept.TLS},
 		{"fast_lane", &c.FastLane, &kept.FastLane},
 		{"admin.listen", &c.Admin.Listen, &kept.Admin.Listen},
+		{"decide.listen", &c.Decide.Listen, &kept.Decide.Listen},
+		{"decide.tls", &c.Decide.TLS, &kept.Decide.TLS},
 		{"store", &c.Store, &kept.Store},
 		{"history", &c.History, &kept.History},
 		{"cache", &c.Cache, &kept.Cache},

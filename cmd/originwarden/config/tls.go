@@ -2,11 +2,9 @@ package config
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 )
 
 // TLS names the certificates of the listener.
@@ -83,14 +81,11 @@ func (u UpstreamTLS) Load() (*tls.Config, error) {
 	}
 	config := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: u.ServerName}
 	if u.CA != "" {
-		text, err := os.ReadFile(u.CA)
+		authorities, err := loadAuthorities(u.CA)
 		if err != nil {
 			return nil, err
 		}
-		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM(text) {
-			return nil, fmt.Errorf("%s has no certificate in PEM", u.CA)
-		}
+		config.RootCAs = authorities
 	}
 	if own := (KeyPair{u.Cert, u.Key}); own != (KeyPair{}) {
 		pair, err := own.Load()

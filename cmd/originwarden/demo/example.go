@@ -102,7 +102,7 @@ func (e *Example) runGateway(stop, stopNow context.Context) error {
 	gateway = server.New(e.cfg, server.Options{
 		Log:    log,
 		Listen: e.Listen,
-		Ready: func(tenants, admin net.Addr) {
+		Ready: func(tenants, admin, _ net.Addr) {
 			e.servePages(stop, portOf(tenants))
 			e.printGuide(tenants, admin, gateway.SignInLink(e.token))
 		},

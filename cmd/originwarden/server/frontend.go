@@ -49,12 +49,13 @@ func (s httpSettings) ofFastLane(errorLog *log.Logger) fastlane.Settings {
 	return fastlane.Settings{ErrorLog: errorLog, HeadBytes: s.headerBytes, ReadHead: s.readHeader, Idle: s.idle}
 }
 
-// newHTTPServer returns a server that has no protocols yet. It sets no time limit for a
-// response, which may be a stream. Requests have the context base.
+// newHTTPServer returns an HTTP/1.1 server. It sets no time limit for a response,
+// which may be a stream. Requests have the context base.
 func (s *Server) newHTTPServer(base context.Context, handler http.Handler, settings httpSettings) *http.Server {
 	const slop = 4 << 10 // that net/http reads beyond MaxHeaderBytes
 	return &http.Server{
 		Handler:                      handler,
+		Protocols:                    fastlane.Protocols(false),
 		ReadHeaderTimeout:            settings.readHeader,
 		IdleTimeout:                  settings.idle,
 		MaxHeaderBytes:               settings.headerBytes - slop,
@@ -64,13 +65,22 @@ func (s *Server) newHTTPServer(base context.Context, handler http.Handler, setti
 	}
 }
 
+// http2Protocols are those that a listener with TLS offers.
+func http2Protocols() []string { return []string{"h2", "http/1.1"} }
+
+func http2Config() *http.HTTP2Config {
+	return &http.HTTP2Config{
+		MaxReadFrameSize: 16 << 10, // the minimum: net/http buffers a whole frame
+	}
+}
+
 // newFrontend returns a frontend that has not been started, with TLS if config is not
 // nil, and a fast lane if fast is not nil, whose requests ctx aborts.
 func newFrontend(ctx context.Context, l net.Listener, config *tls.Config, fast fastlane.Handler, settings httpSettings, failed chan<- error) *frontend {
 	f := &frontend{failed: failed}
 	if config != nil {
 		f.http2 = config.Clone()
-		f.http2.NextProtos = []string{"h2", "http/1.1"}
+		f.http2.NextProtos = http2Protocols()
 	}
 	f.listener = fastlane.NewListener(ctx, l, f.http2, fast, settings.ofFastLane(nil))
 	return f
@@ -80,12 +90,10 @@ func newFrontend(ctx context.Context, l net.Listener, config *tls.Config, fast f
 // concurrent use.
 func (f *frontend) start(settings httpSettings) {
 	server, lease, ended := f.newServer(settings), f.listener.Lease(), make(chan struct{})
-	server.Protocols = fastlane.Protocols(f.http2 != nil)
 	if f.http2 != nil {
+		server.Protocols = fastlane.Protocols(true)
 		server.TLSConfig = f.http2.Clone() // net/http changes it
-		server.HTTP2 = &http.HTTP2Config{
-			MaxReadFrameSize: 16 << 10, // the minimum: net/http buffers a whole frame
-		}
+		server.HTTP2 = http2Config()
 	}
 	f.listener.SetSettings(settings.ofFastLane(server.ErrorLog))
 	f.settings, f.lease, f.ended, f.servers = settings, lease, ended, append(f.servers, server)

@@ -110,7 +110,10 @@ func (s *Server) reconfigure(ctx context.Context) (needRestart []string, err err
 	s.tenantListener.SetLimits(cfg.Limits.ConnectionsPerClient, trustedProxies(cfg))
 	s.api.Reconfigure(apiSettings)
 	s.console.Reconfigure(consoleSettings)
-	for _, f := range []*frontend{s.tenants, s.admin} {
+	if s.decide != nil {
+		s.decisions.SetDialect(dialectOf(cfg))
+	}
+	for _, f := range s.frontends() {
 		if old := f.replaceServer(httpSettingsOf(cfg)); old != nil {
 			s.background.Go(func() { f.retire(ctx, old) })
 		}

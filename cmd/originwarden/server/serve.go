@@ -37,11 +37,21 @@ func (s *Server) serve(stop, stopNow context.Context) error {
 		return err
 	}
 	defer admin.Close()
-	return s.serveOn(stop, stopNow, tenants, admin)
+	questions, err := s.listenForQuestions()
+	if err != nil {
+		return err
+	}
+	if questions != nil {
+		defer questions.Close()
+	}
+	return s.serveOn(stop, stopNow, listeners{tenants, admin, questions})
 }
 
-func (s *Server) serveOn(stop, stopNow context.Context, tenants, admin net.Listener) error {
-	if err := s.build(tenants.Addr()); err != nil {
+// listeners are those of a gateway. There may be none for questions.
+type listeners struct{ tenants, admin, questions net.Listener }
+
+func (s *Server) serveOn(stop, stopNow context.Context, l listeners) error {
+	if err := s.build(l.tenants.Addr()); err != nil {
 		return err
 	}
 	defer s.gateway.Close()
@@ -51,8 +61,8 @@ func (s *Server) serveOn(stop, stopNow context.Context, tenants, admin net.Liste
 	base, abort := context.WithCancel(context.Background())
 	defer s.background.Wait()
 	defer abort()
-	failed := make(chan error, 2)
-	if err := s.startFrontends(base, tenants, admin, failed); err != nil {
+	failed := make(chan error, 3)
+	if err := s.startFrontends(base, l, failed); err != nil {
 		return err
 	}
 	s.startBackground(base)
@@ -87,14 +97,17 @@ func (s *Server) build(at net.Addr) (err error) {
 	return err
 }
 
-// startFrontends serves both listeners. The contexts of requests are derived from
+// startFrontends serves all listeners. The contexts of requests are derived from
 // base.
-func (s *Server) startFrontends(base context.Context, tenants, admin net.Listener, failed chan<- error) error {
-	s.tenantListener = downstream.NewListener(tenants, s.started.Limits.ConnectionsPerClient, trustedProxies(s.started), !s.started.TLS.Enabled(),
+func (s *Server) startFrontends(base context.Context, l listeners, failed chan<- error) error {
+	s.tenantListener = downstream.NewListener(l.tenants, s.started.Limits.ConnectionsPerClient, trustedProxies(s.started), !s.started.TLS.Enabled(),
 		func() { s.metrics.CountLimited(metrics.LimitConnections) })
 	settings := httpSettingsOf(s.started)
 	tlsConfig, err := s.loadCertificates(base)
 	if err != nil {
+		return err
+	}
+	if s.decide, err = s.newDecide(base, l.questions, settings, failed); err != nil {
 		return err
 	}
 	s.tenants = newFrontend(base, s.tenantListener, tlsConfig, s.fastHandler(), settings, failed)
@@ -104,12 +117,21 @@ func (s *Server) startFrontends(base context.Context, tenants, admin net.Listene
 		server.ConnContext = downstream.ConnContext
 		return server
 	}
-	handler := s.adminHandler(admin.Addr())
-	s.admin = newFrontend(base, admin, nil, nil, settings, failed)
+	handler := s.adminHandler(l.admin.Addr())
+	s.admin = newFrontend(base, l.admin, nil, nil, settings, failed)
 	s.admin.newServer = func(settings httpSettings) *http.Server { return s.newHTTPServer(base, handler, settings) }
-	s.tenants.start(settings)
-	s.admin.start(settings)
+	for _, f := range s.frontends() {
+		f.start(settings)
+	}
 	return nil
+}
+
+// frontends returns those that there are.
+func (s *Server) frontends() []*frontend {
+	if s.decide == nil {
+		return []*frontend{s.tenants, s.admin}
+	}
+	return []*frontend{s.tenants, s.admin, s.decide}
 }
 
 // fastHandler returns the handler of the fast lane, or nil if net/http is to serve
@@ -140,10 +162,16 @@ func (s *Server) loadCertificates(ctx context.Context) (*tls.Config, error) {
 func (s *Server) reportReady() {
 	s.readiness.SetServing()
 	tenants, admin := s.tenants.listener.Addr(), s.admin.listener.Addr()
-	s.log.Info("ready", zap.Stringer("listen", tenants), zap.Stringer("admin", admin))
+	fields := []zap.Field{zap.Stringer("listen", tenants), zap.Stringer("admin", admin)}
+	var questions net.Addr
+	if s.decide != nil {
+		questions = s.decide.listener.Addr()
+		fields = append(fields, zap.Stringer("decide", questions))
+	}
+	s.log.Info("ready", fields...)
 	notify(daemon.SdNotifyReady)
 	if s.options.Ready != nil {
-		s.options.Ready(tenants, admin)
+		s.options.Ready(tenants, admin, questions)
 	}
 }
 

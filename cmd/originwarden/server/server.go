@@ -28,6 +28,7 @@ import (
 	"originwarden/lists/disk"
 	"originwarden/metrics"
 	"originwarden/proxy"
+	"originwarden/proxy/decide"
 	"originwarden/proxy/downstream"
 	"originwarden/store"
 )
@@ -38,11 +39,12 @@ type Options struct {
 	Log *logs.Logger
 	// Version and Commit identify this build.
 	Version, Commit string
-	// Listen opens the listener that a configuration key names: "listen" or
-	// "admin.listen".
+	// Listen opens the listener that a configuration key names: "listen",
+	// "admin.listen" or "decide.listen".
 	Listen func(key, address string) (net.Listener, error)
-	// Ready is called with both addresses when requests are served. It may be nil.
-	Ready func(tenants, admin net.Addr)
+	// Ready is called with the addresses when requests are served; decide is nil if
+	// decide.listen is not set. It may be nil.
+	Ready func(tenants, admin, decide net.Addr)
 	// Load reads the configuration again; nil if there is none.
 	Load func() (*config.Config, error)
 	// Reload receives a value whenever the configuration is to be read again.
@@ -81,6 +83,8 @@ type Server struct {
 	tenants        *frontend
 	serverNotAfter func() time.Time // of its certificates; nil: it has none
 	admin          *frontend
+	decide         *frontend       // nil: there is none
+	decisions      *decide.Handler // of decide
 	// background runs until the frontends are closed.
 	background sync.WaitGroup
 	reloads    chan chan<- reloadResult

@@ -29,18 +29,24 @@ func (s *Server) drain(stopNow context.Context, abort context.CancelFunc) error 
 	ctx, cancel := context.WithDeadline(stopNow, deadline)
 	defer cancel()
 	s.awaitShutdownDelay(ctx, time.Duration(timeouts.ShutdownDelay))
-	var tunnels sync.WaitGroup
-	tunnels.Go(func() { s.gateway.Tunnels().Close(ctx) }) // those opened meanwhile too
+	var others sync.WaitGroup
+	others.Go(func() { s.gateway.Tunnels().Close(ctx) }) // those opened meanwhile too
+	if s.decide != nil {
+		others.Go(func() { s.decide.shutdown(ctx, deadline.Add(-grace)) })
+	}
 	if !s.tenants.shutdown(ctx, deadline.Add(-grace)) {
 		s.log.Warn("requests were cut off", zap.Duration("drain", limit))
 		abort()
 		s.tenants.shutdown(ctx, deadline)
 	}
-	tunnels.Wait()
+	others.Wait()
 	s.gateway.Wait(ctx)
 	s.tracer.Close(ctx)
 	s.admin.shutdown(ctx, deadline)
-	err := errors.Join(s.tenants.close(), s.admin.close())
+	var err error
+	for _, f := range s.frontends() {
+		err = errors.Join(err, f.close())
+	}
 	s.handlers.Close()
 	if stopNow.Err() != nil {
 		return errCutShort
@@ -55,6 +61,9 @@ func (s *Server) awaitShutdownDelay(ctx context.Context, delay time.Duration) {
 		return
 	}
 	s.gateway.CloseConnections()
+	if s.decide != nil {
+		s.decisions.CloseConnections()
+	}
 	select {
 	case <-time.After(delay):
 	case <-ctx.Done():

@@ -61,7 +61,7 @@ func startServer(t *testing.T, configuration string, wrap func(url *string, s st
 	s := server.New(cfg, server.Options{
 		Log:    logs.New(cfg.Log, io.Discard),
 		Listen: func(_, address string) (net.Listener, error) { return net.Listen("tcp", address) },
-		Ready:  func(tenants, _ net.Addr) { ready <- "http://" + tenants.String() },
+		Ready:  func(tenants, _, _ net.Addr) { ready <- "http://" + tenants.String() },
 	})
 	var url string
 	stop, end := context.WithCancel(context.Background())
