@@ -108,7 +108,7 @@ func (x *accessLine) addExceptional(into zapcore.ObjectEncoder) {
 	for _, flag := range []struct {
 		name string
 		is   bool
-	}{{"api", x.API}, {"cut", x.Cut}, {"own_host", x.OwnHost}} {
+	}{{"api", x.API}, {"cut", x.Cut}, {"own_host", x.OwnHost}, {"asked", x.Asked}} {
 		if flag.is {
 			into.AddBool(flag.name, true)
 		}

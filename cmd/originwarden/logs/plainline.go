@@ -93,11 +93,16 @@ func (l *plainLines) append(line []byte, x *proxy.Exchange) []byte {
 	line = x.Client.AppendTo(line)
 	line = append(line, `","trace_id":"`...)
 	line = append(line, x.TraceID...)
-	if x.Origin != "" {
-		line = append(line, `","origin":"`...)
-		line = append(line, x.Origin...)
+	line = append(line, '"')
+	if x.Asked {
+		line = append(line, `,"asked":true`...)
 	}
-	return append(line, "\"}\n"...)
+	if x.Origin != "" {
+		line = append(line, `,"origin":"`...)
+		line = append(line, x.Origin...)
+		line = append(line, '"')
+	}
+	return append(line, "}\n"...)
 }
 
 // appendTime appends t as encodeTime does.
