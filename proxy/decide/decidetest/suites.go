@@ -99,6 +99,8 @@ func Decisions(mode proxy.Mode) Suite {
 			newRequest("unknown host", "tenant_unknown", "GET /", o, "Host: unknown.example"),
 			newRequest("host with a port", "listed", "GET /", o, "Host: ACME.example.:8443"),
 			newRequest("tenant without lists", "origin_not_listed", "GET /", o, "Host: empty.example"),
+			newRequest("OPTIONS *", "options_asterisk", "OPTIONS *", o),
+			newRequest("* of another method", "bad_request", "GET *", o),
 			newRequest("TRACE", "method_not_allowed", "TRACE /", o),
 			newRequest("long target", "url_too_long", "GET /"+strings.Repeat("u", MaxURL), o),
 		},
