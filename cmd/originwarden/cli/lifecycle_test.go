@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -122,8 +123,10 @@ func TestServe_ReportsPortInUse(t *testing.T) {
 	for _, flags := range [][]string{
 		{"--listen", address, "--admin-listen", "127.0.0.1:0"},
 		{"--admin-listen", address, "--listen", "127.0.0.1:0"},
+		{"decide.listen", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--config", writeConfig(t, "decide: {listen: '"+address+"'}\n")},
 	} {
 		args := append([]string{"serve", "--upstream", "http://127.0.0.1:1", "--store", "sqlite:" + filepath.Join(t.TempDir(), "lists.db")}, flags...)
+		args = slices.DeleteFunc(args, func(arg string) bool { return arg == "decide.listen" }) // a key, not a flag
 		status, stdout, stderr := runCommand(t, Environment{}, args...)
 		last := lastLine(stderr)
 		if status != exitFailed || stdout != "" || !strings.HasPrefix(last, "originwarden: ") || !strings.Contains(last, address) ||

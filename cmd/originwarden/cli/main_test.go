@@ -66,6 +66,7 @@ type runningCommand struct {
 	signals        chan os.Signal
 	exited         chan int
 	tenants, admin string // URLs, of serve
+	decide         string // its address for questions, or ""
 }
 
 // startCommand runs a command in the background.
@@ -128,7 +129,7 @@ func runCommand(t *testing.T, env Environment, args ...string) (status int, stdo
 	return status, r.stdout.String(), r.stderr.String()
 }
 
-const readyLine = `(?m)^originwarden ready listen=(\S+) admin=(\S+)$`
+const readyLine = `(?m)^originwarden ready listen=(\S+) admin=(\S+)(?: decide=(\S+))?$`
 
 // startGateway runs serve on free ports with the configuration and a store in
 // dir, and stops it at the end of the test.
@@ -149,7 +150,7 @@ func launchGateway(t *testing.T, env Environment, dir, configuration string) *ru
 	r := startCommand(t, env, "serve", "--config", writeConfig(t, configuration),
 		"--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--store", "sqlite:"+filepath.Join(dir, "lists.db"))
 	found := r.await(t, r.stdout, readyLine)
-	r.tenants, r.admin = "http://"+found[1], "http://"+found[2]
+	r.tenants, r.admin, r.decide = "http://"+found[1], "http://"+found[2], found[3]
 	return r
 }
 

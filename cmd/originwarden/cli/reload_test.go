@@ -35,7 +35,7 @@ func startReloadable(t *testing.T, configuration string) *reloadableGateway {
 		}
 	})
 	found := r.await(t, r.stdout, readyLine)
-	r.tenants, r.admin = "http://"+found[1], "http://"+found[2]
+	r.tenants, r.admin, r.decide = "http://"+found[1], "http://"+found[2], found[3]
 	token, err := os.ReadFile(filepath.Join(dir, adminTokenName))
 	if err != nil {
 		t.Fatal(err)

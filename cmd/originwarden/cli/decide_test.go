@@ -1,0 +1,217 @@
+package cli
+
+import (
+	"crypto/tls"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"originwarden/api/client"
+)
+
+// nginxFields are what nginx says of a GET of /orders from 192.0.2.7.
+func nginxFields(more ...string) []string {
+	return append([]string{"X-Original-Method: GET", "X-Original-Host: acme.example", "X-Original-URI: /orders?secret=1", "X-Original-Proto: https", "X-Original-Address: 192.0.2.7"}, more...)
+}
+
+const decideNginx = "decide: {listen: '127.0.0.1:0', dialect: nginx}\n"
+
+// dialDecide opens a connection to the address for questions.
+func dialDecide(t *testing.T, r *runningCommand) net.Conn {
+	t.Helper()
+	conn, err := net.Dial("tcp", r.decide)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.SetDeadline(time.Now().Add(testTimeout))
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+// A question is logged and counted, and a refused origin is in the inventory, as in the
+// path; a list that has changed decides at once.
+func TestDecide_IsObservedAsInThePath(t *testing.T) {
+	dir := t.TempDir()
+	r := startGateway(t, dir, tenantConfig(startServer(t, hello), decideNginx))
+	url := "http://" + r.decide + "/decide"
+	response, text := send(t, "GET", url, "", nginxFields("Origin: https://app.example")...)
+	if response.StatusCode != 403 || !strings.Contains(text, `"code":"origin_not_listed"`) || response.Header.Get("Originwarden-Status") != "403" {
+		t.Errorf("before it is listed: %s %s", response.Status, text)
+	}
+	listOrigin(t, dir, r, "https://app.example")
+	response, _ = send(t, "GET", url, "", nginxFields("Origin: https://app.example")...)
+	if response.StatusCode != 200 || response.Header.Get("Access-Control-Allow-Origin") != "https://app.example" || response.Header.Get("Originwarden-Reason") != "listed" {
+		t.Errorf("afterwards: %s %v", response.Status, response.Header)
+	}
+	send(t, "GET", url, "", "Origin: https://app.example")
+	for _, line := range []string{
+		`"verdict":"refused","reason":"origin_not_listed".*"method":"GET","path":"/orders","status":403.*"client":"192.0.2.7".*"asked":true,"origin":"https://app.example"`,
+		`"verdict":"allowed","reason":"listed".*"path":"/orders","status":200.*"asked":true`,
+		`"level":"warn".*"reason":"question_invalid".*"status":400.*"asked":true.*"error":"reading the proxy's question: X-Original-Method is missing"`,
+	} {
+		r.await(t, r.stderr, line)
+	}
+	_, metrics := send(t, "GET", r.admin+"/metrics", "")
+	for _, series := range []string{
+		`originwarden_requests_total{kind="actual",reason="origin_not_listed",tenant="acme",verdict="refused"} 1`,
+		`originwarden_requests_total{kind="actual",reason="question_invalid",tenant="_none",verdict="refused"} 1`,
+	} {
+		if !strings.Contains(metrics, series) {
+			t.Errorf("metrics lack %s", series)
+		}
+	}
+	token, err := os.ReadFile(filepath.Join(dir, adminTokenName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, stdout, _ := runCommand(t, clientEnvironment(r.tenants, strings.TrimSpace(string(token))), "refused", "--json")
+	var refused []client.RefusedOrigin
+	if err := json.Unmarshal([]byte(stdout), &refused); err != nil || len(refused) != 1 || refused[0].Origin != "https://app.example" || refused[0].Path != "/orders" {
+		t.Errorf("refused origins: %s, %v", stdout, err)
+	}
+}
+
+func TestDecide_SpeaksHTTP2WithoutTLS(t *testing.T) {
+	r := startGateway(t, t.TempDir(), tenantConfig("http://127.0.0.1:1", decideNginx))
+	transport := &http.Transport{Protocols: new(http.Protocols)}
+	transport.Protocols.SetUnencryptedHTTP2(true)
+	defer transport.CloseIdleConnections()
+	request, err := http.NewRequest("GET", "http://"+r.decide+"/decide", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, field := range nginxFields() {
+		name, value, _ := strings.Cut(field, ": ")
+		request.Header.Set(name, value)
+	}
+	response, err := transport.RoundTrip(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if response.ProtoMajor != 2 || response.StatusCode != 200 || response.Header.Get("Originwarden-Reason") != "no_origin" {
+		t.Errorf("%s %s %v", response.Proto, response.Status, response.Header)
+	}
+}
+
+func TestReload_AppliesDialect(t *testing.T) {
+	tenants := tenantConfig("http://127.0.0.1:1")
+	r := startReloadable(t, tenants+decideNginx)
+	if response, _ := send(t, "GET", "http://"+r.decide+"/decide/orders", ""); response.StatusCode != 404 {
+		t.Errorf("dialect nginx: %s", response.Status)
+	}
+	r.replaceConfig(t, tenants+"decide: {listen: '127.0.0.1:2', dialect: envoy}\nlimits: {header_bytes: 9KiB}\n")
+	if _, text := r.reload(t); !strings.Contains(text, `"waitForRestart":["decide.listen"]`) {
+		t.Errorf("reload: %s", text)
+	}
+	if response, _ := send(t, "GET", "http://"+r.decide+"/decide/orders", ""); response.StatusCode != 200 || response.Header.Get("Originwarden-Reason") != "no_origin" {
+		t.Errorf("dialect envoy: %s", response.Status)
+	}
+	if response, _ := send(t, "GET", "http://"+r.decide+"/decide/orders", "", "X-A: "+strings.Repeat("a", 9<<10)); response.StatusCode != 431 {
+		t.Errorf("long header after the reload: %s", response.Status)
+	}
+}
+
+func TestDecide_LimitsQuestions(t *testing.T) {
+	question := "POST /decide HTTP/1.1\r\nHost: a\r\n" + strings.Join(nginxFields(), "\r\n") + "\r\n"
+	for _, row := range []struct{ rule, timeouts, sent, want string }{
+		{"nothing is sent", "read_header: 50ms, idle: 1h", "", ""},
+		{"half a header", "read_header: 50ms, idle: 1h", "GET / HTTP/1.1\r\nHost: a\r\nX-", ""},
+		{"header beyond limits.header_bytes", "read_header: 1h", "GET / HTTP/1.1\r\nHost: a\r\nX-A: " + strings.Repeat("a", 40<<10) + "\r\n\r\n", "HTTP/1.1 431 "},
+		{"body that never ends", "read_header: 50ms, idle: 1h", question + "Content-Length: 10\r\n\r\nb", "HTTP/1.1 200 "},
+		{"connection after a question", "read_header: 1h, idle: 50ms", question + "\r\n", "HTTP/1.1 200 "},
+	} {
+		r := startGateway(t, t.TempDir(), tenantConfig("http://127.0.0.1:1", decideNginx, "timeouts: {"+row.timeouts+"}"))
+		conn := dialDecide(t, r)
+		io.WriteString(conn, row.sent)
+		if text, err := io.ReadAll(conn); err != nil || !strings.HasPrefix(string(text), row.want) || strings.Count(string(text), "HTTP/1.1 ") > 1 {
+			t.Errorf("%s: %q, %v", row.rule, text, err)
+		}
+	}
+}
+
+func TestDecide_StopsWithTheGateway(t *testing.T) {
+	r := launchGateway(t, Environment{}, t.TempDir(), tenantConfig("http://127.0.0.1:1", decideNginx, "timeouts: {shutdown_delay: 2s}"))
+	r.signals <- os.Interrupt
+	r.await(t, r.stderr, `"msg":"stopping"`)
+	response, _ := send(t, "GET", "http://"+r.decide+"/decide", "", nginxFields()...)
+	if response.StatusCode != 200 || !response.Close {
+		t.Errorf("while it stops: %s, closed %v", response.Status, response.Close)
+	}
+	if status := r.wait(t); status != exitDone {
+		t.Errorf("exit status %d:\n%s", status, r.stderr)
+	}
+	if conn, err := net.Dial("tcp", r.decide); err == nil {
+		conn.Close()
+		t.Error("the address still accepts connections")
+	}
+}
+
+// decideClient returns a client of the address for questions, with a certificate of an
+// authority, or without one if that is nil.
+func decideClient(t *testing.T, server, own *authority) *http.Client {
+	t.Helper()
+	client := server.client(t, tls.VersionTLS13)
+	if own != nil {
+		pair, err := own.issue(t, t.TempDir(), "proxy").Load()
+		if err != nil {
+			t.Fatal(err)
+		}
+		client.Transport.(*http.Transport).TLSClientConfig.Certificates = []tls.Certificate{*pair}
+	}
+	return client
+}
+
+func TestDecide_AnswersProxiesWithCertificates(t *testing.T) {
+	dir := t.TempDir()
+	server, trusted, stranger := newAuthority(t, dir), newAuthority(t, t.TempDir()), newAuthority(t, t.TempDir())
+	files := server.issue(t, dir, "decide.internal")
+	r := startGateway(t, t.TempDir(), tenantConfig("http://127.0.0.1:1",
+		fmt.Sprintf("decide: {listen: '127.0.0.1:0', tls: {cert: %q, key: %q, client_ca: %q}}\n", files.Cert, files.Key, trusted.file)))
+	ask := func(client *http.Client) string {
+		response, err := client.Get("https://" + r.decide + "/decide/orders")
+		if err != nil {
+			return "no answer"
+		}
+		defer response.Body.Close()
+		return response.Proto + " " + response.Header.Get("Originwarden-Reason")
+	}
+	for _, row := range []struct {
+		rule string
+		own  *authority
+		want string
+	}{{"no certificate", nil, "no answer"}, {"of another authority", stranger, "no answer"}, {"of the authority", trusted, "HTTP/2.0 no_origin"}} {
+		if got := ask(decideClient(t, server, row.own)); got != row.want {
+			t.Errorf("%s: %s, want %s", row.rule, got, row.want)
+		}
+	}
+	if _, metrics := send(t, "GET", r.admin+"/metrics", ""); !strings.Contains(metrics, certificateMetric+`{certificate="decide"}`) {
+		t.Error("metrics lack the expiry of the certificate")
+	}
+	replaced, err := os.ReadFile(stranger.file)
+	if err == nil {
+		err = os.WriteFile(trusted.file, replaced, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.await(t, r.stderr, "the authorities of clients have changed")
+	if got := ask(decideClient(t, server, trusted)); got != "no answer" {
+		t.Errorf("of the authority that was replaced: %s", got)
+	}
+	if got := ask(decideClient(t, server, stranger)); got != "HTTP/2.0 no_origin" {
+		t.Errorf("of the new authority: %s", got)
+	}
+	os.WriteFile(trusted.file, []byte("broken"), 0o600)
+	r.await(t, r.stderr, "reloading the authorities of clients failed; the old ones are used")
+	if got := ask(decideClient(t, server, stranger)); got != "HTTP/2.0 no_origin" {
+		t.Errorf("while the file is broken: %s", got)
+	}
+}
