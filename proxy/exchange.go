@@ -117,6 +117,9 @@ var errLoop = errors.New("the request has come back to the gateway: the upstream
 // enterTenant counts the request as in flight at the tenant, or returns why it is
 // not sent.
 func (x *exchange) enterTenant() *problem.Problem {
+	if x.tenant.Upstream == nil {
+		return problem.NotForwarded
+	}
 	if x.tenant.mark.IsIn(x.in.Fields.Values(fields.Loop)) {
 		x.UpstreamCause, x.Err = CauseLoop, errLoop
 		return problem.LoopDetected

@@ -48,7 +48,7 @@ func (s *settings) corsOf(t *Tenant) *cors.Policy {
 // setUpstream sets where a tenant's requests go. Tenants with the same route share an
 // upstream, and a route keeps that of the previous settings, which may be nil.
 func (s *settings) setUpstream(t *tenant, previous *settings) {
-	to := cmp.Or(t.Upstream, new(url.URL)) // a tenant without an upstream is unreachable
+	to := cmp.Or(t.Upstream, new(url.URL)) // a tenant without an upstream gets nothing
 	route := upstream.RouteTo(to)
 	route.TLS = t.UpstreamTLS
 	route.Connect, route.Response, route.Idle = s.Timeouts.Connect, s.Timeouts.Response, s.Timeouts.Idle

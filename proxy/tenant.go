@@ -25,7 +25,8 @@ type Tenant struct {
 	Hosts []string
 	// Upstream is where requests are forwarded to: a URL of http, https, or h2c (HTTP/2
 	// without TLS), whose path precedes that of each request; or of unix, whose path is
-	// that of a Unix socket.
+	// that of a Unix socket. Nil says that another proxy has the requests, and only asks
+	// for decisions: what comes here is not forwarded, except to the API.
 	Upstream *url.URL
 	// HostOfUpstream says that the tenant gets the host of Upstream as Host, not the
 	// client's.

@@ -113,6 +113,9 @@ var (
 	// Timeouts.Connect or Timeouts.Response passed.
 	UpstreamTimeout = &Problem{Status: http.StatusGatewayTimeout, Code: "UPSTREAM_TIMEOUT", Title: "Tenant timed out",
 		Detail: "The tenant did not answer in time."}
+	// The tenant has no upstream.
+	NotForwarded = &Problem{Status: http.StatusMisdirectedRequest, Code: "NOT_FORWARDED", Title: "Not forwarded",
+		Detail: "This gateway only decides on the requests of this host: the proxy that asks it has them. The tenant has no upstream here."}
 	// The request has the mark of its tenant in CDN-Loop (RFC 8586).
 	LoopDetected = &Problem{Status: http.StatusLoopDetected, Code: "LOOP_DETECTED", Title: "Loop detected",
 		Detail: "The request has come back to this gateway: the tenant's upstream leads to the gateway itself."}

@@ -78,6 +78,29 @@ func TestDecide_IsObservedAsInThePath(t *testing.T) {
 	}
 }
 
+// With an address for questions, a tenant may belong to a proxy that asks there.
+func TestDecide_NeedsNoUpstream(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "ids.txt"), []byte("one\ntwo\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	collector := startServer(t, func(http.ResponseWriter, *http.Request) {})
+	r := startReloadable(t, fmt.Sprintf("tenants: [{id: acme, hosts: [acme.example]}, {ids_file: %q, hosts: ['{id}.example']}]\ntracing: {otlp: %q}\n", filepath.Join(dir, "ids.txt"), collector)+decideNginx)
+	if response, text := send(t, "GET", r.tenants+"/orders", "", "Host: two.example"); response.StatusCode != 421 || !strings.Contains(text, "NOT_FORWARDED") {
+		t.Errorf("request: %s %s", response.Status, text)
+	}
+	if response, text := send(t, "GET", r.tenants+collection, "", "Host: acme.example", r.bearer); response.StatusCode != 200 {
+		t.Errorf("API: %s %s", response.Status, text)
+	}
+	if response, _ := send(t, "GET", "http://"+r.decide+"/decide", "", nginxFields()...); response.StatusCode != 200 {
+		t.Errorf("question: %s", response.Status)
+	}
+	if response, text := send(t, "GET", r.admin+"/readyz", ""); response.StatusCode != 200 || strings.Contains(text, `"tenant":"acme"`) {
+		t.Errorf("readyz: %s %s", response.Status, text)
+	}
+	r.reload(t)
+}
+
 func TestDecide_SpeaksHTTP2WithoutTLS(t *testing.T) {
 	r := startGateway(t, t.TempDir(), tenantConfig("http://127.0.0.1:1", decideNginx))
 	transport := &http.Transport{Protocols: new(http.Protocols)}

@@ -114,6 +114,7 @@ func TestParse_RefusesMistakes(t *testing.T) {
 		{"unknown dialect", oneTenant + "decide: {dialect: Nginx}\n", `c.yaml:2: decide.dialect: "Nginx" is not one of nginx, traefik, caddy, envoy`},
 		{"certificate for decisions without their address", oneTenant + "decide: {tls: {cert: a.pem, key: a.key}}\n", "c.yaml:2: decide.tls is set without decide.listen"},
 		{"authorities without a certificate", oneTenant + "decide: {listen: ':9', tls: {client_ca: a.pem}}\n", "c.yaml:2: decide.tls: client_ca needs a certificate of the listener: cert and key\nc.yaml:2: decide.tls.client_ca: open a.pem: no such file or directory"},
+		{"decisions, and no upstream, which is checked", "decide: {listen: ':9'}\ntenants: [{id: a, hosts: [a.example], upstream_check: {path: /up}}]\n", "c.yaml:2: tenants[0].upstream_check needs an upstream"},
 		{"same address for listen and admin", oneTenant + "listen: :9\nadmin: {listen: ':9'}\n", "c.yaml:3: admin.listen is the same address as listen"},
 		{"address instead of a network", oneTenant + "trusted_proxies: [10.0.0.1]\n", `c.yaml:2: trusted_proxies[0]: "10.0.0.1" is not a network such as 10.0.0.0/8 or 192.0.2.7/32`},
 		{"IPv4-mapped network", oneTenant + "trusted_proxies: ['::ffff:10.0.0.0/104']\n", `c.yaml:2: trusted_proxies[0]: "::ffff:10.0.0.0/104" is an IPv4 network in IPv6 form, which matches no peer`},

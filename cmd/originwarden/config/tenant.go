@@ -21,7 +21,7 @@ func (c *checker) checkTenants() {
 	ids, hosts := pathsByName{}, pathsByName{}
 	for i := range c.Tenants {
 		t, at := &c.Tenants[i], elementPath("tenants", i)
-		c.checkPresent(at, "upstream")
+		c.checkForwarding(at, t)
 		if t.IsGroup() {
 			c.checkTenant(at, t.For(tenantids.Any))
 			continue
@@ -35,6 +35,17 @@ func (c *checker) checkTenants() {
 		c.checkTenant(at, t)
 	}
 	c.checkGroups(ids, hosts)
+}
+
+// checkForwarding reports a tenant without an upstream. If other proxies ask for
+// decisions, they may have its requests.
+func (c *checker) checkForwarding(path string, t *Tenant) {
+	switch {
+	case c.Decide.Listen == "":
+		c.checkPresent(path, "upstream")
+	case t.UpstreamCheck.Path != "" && !c.isSet(path+".upstream"):
+		c.reportAt(path+".upstream_check", "%s.upstream_check needs an upstream", path)
+	}
 }
 
 // setID replaces {id} in the tenant with an index.

@@ -11,7 +11,8 @@ import (
 	"originwarden/cmd/originwarden/config/urls"
 )
 
-// UpstreamURL says where a tenant's requests go; see urls.ParseUpstream.
+// UpstreamURL says where a tenant's requests go; see urls.ParseUpstream. The zero
+// UpstreamURL means that the gateway does not forward them.
 type UpstreamURL struct {
 	*url.URL
 	template string // the text, if it has {id}; then URL is that of no tenant
@@ -29,6 +30,14 @@ func (u *UpstreamURL) UnmarshalText(text []byte) error {
 	}
 	u.URL = parsed
 	return nil
+}
+
+// String returns the URL, or "".
+func (u UpstreamURL) String() string {
+	if u.URL == nil {
+		return ""
+	}
+	return u.URL.String()
 }
 
 // For returns the upstream of the tenant with an id.

@@ -31,7 +31,7 @@ type upstreamAddresses struct {
 func newUpstreamAddresses(cfg *config.Config) upstreamAddresses {
 	all := upstreamAddresses{make(map[string]upstreamAddress, len(cfg.Tenants)), cfg.Groups()}
 	for i := range cfg.Tenants {
-		if t := &cfg.Tenants[i]; !t.IsGroup() {
+		if t := &cfg.Tenants[i]; !t.IsGroup() && t.Upstream.URL != nil {
 			all.single[t.ID] = addressOf(*t.Upstream.URL)
 		}
 	}

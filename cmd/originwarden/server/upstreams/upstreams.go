@@ -62,7 +62,7 @@ func (t *Tracker) SetTenants(cfg *config.Config) {
 	groups := cfg.Groups()
 	next := &tenants{single: map[string]*state{}, groups: groups, members: make([]atomic.Pointer[state], groups.Len())}
 	for i := range cfg.Tenants {
-		if tenant := &cfg.Tenants[i]; !tenant.IsGroup() {
+		if tenant := &cfg.Tenants[i]; !tenant.IsGroup() && tenant.Upstream.URL != nil {
 			next.single[tenant.ID] = newState(tenant)
 		}
 	}
