@@ -58,7 +58,7 @@ func allowedImports() map[string][]string {
 		"console/gatewaytest": {"cmd/originwarden/config", "cmd/originwarden/logs", "cmd/originwarden/server"},
 
 		"proxy":                   {"golang.org/x/net/http/httpguts", "envelope/clientaddr", "origins", "origins/explain", "envelope", "proxy/cors", "proxy/downstream", "proxy/fastlane", "proxy/fields", "proxy/hosts", "proxy/http1", "proxy/observed", "proxy/problem", "proxy/request", "proxy/tunnel", "proxy/upstream"},
-		"proxy/decide":            {"envelope", "envelope/clientaddr", "origins", "proxy", "proxy/cors", "proxy/request"},
+		"proxy/decide":            {"envelope", "envelope/clientaddr", "origins", "proxy", "proxy/cors", "proxy/fastlane", "proxy/request"},
 		"proxy/decide/decidetest": {"lists", "lists/liststest", "origins", "proxy"},
 
 		"proxy/cors":       {"origins", "proxy/fields"},

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"originwarden/proxy"
+	"originwarden/proxy/fastlane"
 	"originwarden/proxy/request"
 )
 
@@ -31,11 +32,13 @@ type Config struct {
 // Path is where questions are asked. In the dialect Envoy, the client's target follows.
 const Path = "/decide"
 
-// Handler answers questions. It may be used concurrently.
+// Handler answers questions, as an http.Handler and as a fastlane.Handler. It may be used
+// concurrently.
 type Handler struct {
 	config  Config
 	dialect atomic.Uint32
 	closing atomic.Bool
+	date    fastlane.Clock
 }
 
 // New returns a Handler for questions in a dialect.
@@ -61,12 +64,13 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Connection", "close")
 	}
 	start, dialect := time.Now(), Dialect(h.dialect.Load())
-	asked, p := dialect.read(r)
+	asked, p := dialect.read(receivedBy(r))
 	if p != nil {
 		h.reject(w, r, start, p)
 		return
 	}
-	write(w, dialect, &asked, h.config.Decider.Decide(r.Context(), asked))
+	answer := dialect.answer(&asked, h.config.Decider.Decide(r.Context(), asked))
+	answer.write(w)
 }
 
 // isGRPC reports whether r is a call of gRPC. The path says so too, because in the

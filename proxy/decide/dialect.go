@@ -24,11 +24,23 @@ const (
 	Envoy
 )
 
+// received is a request to this package, whichever lane has read it.
+type received struct {
+	header               request.Fields
+	method, target, host string
+	peer                 netip.Addr
+}
+
+// receivedBy returns what net/http has read.
+func receivedBy(r *http.Request) *received {
+	return &received{r.Header, r.Method, r.RequestURI, r.Host, clientaddr.Parse(r.RemoteAddr)}
+}
+
 // read returns the client's request, or why there is none.
-func (d Dialect) read(r *http.Request) (asked request.Request, p *problem) {
-	target, isQuestion := r.RequestURI, false
+func (d Dialect) read(r *received) (asked request.Request, p *problem) {
+	target, isQuestion := r.target, false
 	if d == Envoy {
-		target, isQuestion = clientTarget(r.RequestURI)
+		target, isQuestion = clientTarget(r.target)
 	} else {
 		isQuestion = target == Path
 	}
@@ -39,11 +51,11 @@ func (d Dialect) read(r *http.Request) (asked request.Request, p *problem) {
 	var err error
 	switch d {
 	case Nginx:
-		q, err = readOriginal(r.Header)
+		q, err = readOriginal(r.header)
 	case Envoy:
 		q = readOwn(r, target)
 	default:
-		q, err = readForwarded(r.Header)
+		q, err = readForwarded(r.header)
 	}
 	if err == nil {
 		asked, err = q.Request()
@@ -111,13 +123,10 @@ func readForwarded(header request.Fields) (Question, error) {
 
 // readOwn reads what Envoy sends. It has no field of its own: the client's address and
 // scheme are in X-Forwarded-For and -Proto, if Envoy is a trusted proxy.
-func readOwn(r *http.Request, target string) Question {
-	asked := Question{Fields: r.Header, Method: r.Method, Host: r.Host, Target: target, Client: peer(r)}
-	if claimsHandshake(r.Header) {
-		asked.Fields = &ownFields{r.Header}
+func readOwn(r *received, target string) Question {
+	asked := Question{Fields: r.header, Method: r.method, Host: r.host, Target: target, Client: r.peer}
+	if claimsHandshake(r.header) {
+		asked.Fields = &ownFields{r.header}
 	}
 	return asked
 }
-
-// peer returns who has sent r.
-func peer(r *http.Request) netip.Addr { return clientaddr.Parse(r.RemoteAddr) }

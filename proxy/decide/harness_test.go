@@ -2,6 +2,7 @@ package decide_test
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +19,8 @@ import (
 	"originwarden/proxy"
 	"originwarden/proxy/decide"
 	"originwarden/proxy/decide/decidetest"
+	"originwarden/proxy/downstream"
+	"originwarden/proxy/fastlane"
 )
 
 // client is who sends the requests of these tests to the asking proxy.
@@ -35,12 +39,25 @@ type door struct {
 	invalid chan proxy.Exchange // questions that were not read
 }
 
+// openDoor opens a door with the fast lane, unless the tests are run over the reference
+// lane alone.
 func openDoor(t testing.TB, g *decidetest.Gateway, dialect decide.Dialect) *door {
+	t.Helper()
+	return openDoorIn(t, g, dialect, os.Getenv("TEST_LANE"))
+}
+
+// openDoorIn opens a door with the fast lane, or without it in the lane "reference".
+func openDoorIn(t testing.TB, g *decidetest.Gateway, dialect decide.Dialect, lane string) *door {
 	t.Helper()
 	d := &door{Gateway: g, dialect: dialect, invalid: make(chan proxy.Exchange, 1000)}
 	d.Handler = decide.New(decide.Config{Decider: g, Observe: func(x *proxy.Exchange) { d.invalid <- *x }}, dialect)
 	server := httptest.NewUnstartedServer(d.Handler)
 	server.Config.DisableGeneralOptionsHandler = true
+	if lane != "reference" {
+		l := fastlane.NewListener(context.Background(), downstream.NewListener(server.Listener, 0, nil, true, nil), nil, d.Handler, fastlane.Settings{})
+		server.Listener = l
+		t.Cleanup(l.CloseAll)
+	}
 	server.Start()
 	t.Cleanup(server.Close)
 	d.sender = newSender(t, server.Listener.Addr().String())

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"originwarden/envelope"
+	"originwarden/envelope/clientaddr"
 	"originwarden/origins"
 	"originwarden/proxy"
 )
@@ -43,16 +44,16 @@ func (h *Handler) reject(w http.ResponseWriter, r *http.Request, start time.Time
 	}
 	reason := strings.ToLower(p.code)
 	body := envelope.Encode(id, p.status, envelope.Error{Code: p.code, Title: p.title, Detail: p.detail})
-	header := w.Header()
-	header["Cache-Control"], header["Content-Type"] = []string{"no-store"}, []string{"application/json"}
-	setVerdict(header, origins.Refused, reason)
-	writeBody(w, p.status, body)
+	rejection := answer{p.status, appendVerdict(nil, origins.Refused, reason), body}
+	rejection.add("Cache-Control", []string{"no-store"})
+	rejection.add("Content-Type", []string{"application/json"})
+	rejection.write(w)
 	if h.config.Observe == nil {
 		return
 	}
 	took := time.Since(start)
 	h.config.Observe(&proxy.Exchange{
-		Verdict: origins.Refused, Reason: reason, Method: r.Method, Path: r.URL.EscapedPath(), Client: peer(r), TraceID: id,
+		Verdict: origins.Refused, Reason: reason, Method: r.Method, Path: r.URL.EscapedPath(), Client: clientaddr.Parse(r.RemoteAddr), TraceID: id,
 		Status: p.status, Sent: int64(len(body)), Start: start, Duration: took, ResponseTime: took, GatewayTime: took, Asked: true, Err: p.err,
 	})
 }

@@ -6,6 +6,7 @@ import (
 
 	"originwarden/origins"
 	"originwarden/proxy"
+	"originwarden/proxy/cors"
 	"originwarden/proxy/request"
 )
 
@@ -16,28 +17,34 @@ var (
 	refused = []string{string(origins.Refused)}
 )
 
-// write writes the answer to a request.
-func write(w http.ResponseWriter, d Dialect, asked *request.Request, a proxy.Answer) {
-	header := w.Header()
-	for _, f := range a.Header {
-		header[f.Name] = f.Values
-	}
-	setVerdict(header, a.Verdict, a.Reason)
+// answer is the response to a question, in either lane. Each of the fields has one line.
+type answer struct {
+	status int
+	fields []cors.Field
+	body   []byte // nil: none
+}
+
+// answer returns the response to a question about a request.
+func (d Dialect) answer(asked *request.Request, a proxy.Answer) answer {
+	made := answer{a.Status, appendVerdict(a.Header, a.Verdict, a.Reason), a.Body}
 	if a.DropsCredentials {
-		header["Originwarden-Drop-Credentials"] = isTrue
+		made.add("Originwarden-Drop-Credentials", isTrue)
 	}
 	if a.KeepsCORS {
-		header["Originwarden-Keep-Cors"] = isTrue
+		made.add("Originwarden-Keep-Cors", isTrue)
 	}
-	status := a.Status
 	switch {
 	case a.Forwards:
-		status = http.StatusOK
-	case d == Nginx && status >= http.StatusBadRequest && !isPreflight(asked):
-		header["Originwarden-Status"] = []string{strconv.Itoa(status)}
-		status = http.StatusForbidden
+		made.status = http.StatusOK
+	case d == Nginx && a.Status >= http.StatusBadRequest && !isPreflight(asked):
+		made.add("Originwarden-Status", []string{strconv.Itoa(a.Status)})
+		made.status = http.StatusForbidden
 	}
-	writeBody(w, status, a.Body)
+	return made
+}
+
+func (a *answer) add(name string, values []string) {
+	a.fields = append(a.fields, cors.Field{Name: name, Values: values})
 }
 
 // isPreflight reports whether the request is a preflight. Nginx's auth_request knows only
@@ -48,21 +55,26 @@ func isPreflight(asked *request.Request) bool {
 	return kind == origins.Preflight
 }
 
-func setVerdict(header http.Header, verdict origins.Verdict, reason string) {
-	header["Originwarden-Verdict"] = refused
+// appendVerdict appends the fields that every answer has.
+func appendVerdict(all []cors.Field, verdict origins.Verdict, reason string) []cors.Field {
+	value := refused
 	if verdict == origins.Allowed {
-		header["Originwarden-Verdict"] = allowed
+		value = allowed
 	}
-	header["Originwarden-Reason"] = []string{reason}
+	return append(all, cors.Field{Name: "Originwarden-Verdict", Values: value}, cors.Field{Name: "Originwarden-Reason", Values: []string{reason}})
 }
 
-// writeBody writes a response, with a body if it is not nil.
-func writeBody(w http.ResponseWriter, status int, body []byte) {
-	if body != nil {
-		w.Header()["Content-Length"] = []string{strconv.Itoa(len(body))}
+// write sends the response by net/http.
+func (a *answer) write(w http.ResponseWriter) {
+	header := w.Header()
+	for _, f := range a.fields {
+		header[f.Name] = f.Values
 	}
-	w.WriteHeader(status)
-	if body != nil {
-		w.Write(body)
+	if a.body != nil {
+		header["Content-Length"] = []string{strconv.Itoa(len(a.body))}
+	}
+	w.WriteHeader(a.status)
+	if a.body != nil {
+		w.Write(a.body)
 	}
 }

@@ -24,7 +24,8 @@ func TestHandler_AnswersAsTheGatewayDoes(t *testing.T) {
 		path := newSender(t, g.Address)
 		doors := map[string]*door{}
 		for name, dialect := range dialects() {
-			doors[name] = openDoor(t, g, dialect)
+			doors[name] = openDoorIn(t, g, dialect, "fast")
+			doors[name+" in the reference lane"] = openDoorIn(t, g, dialect, "reference")
 		}
 		for _, r := range suite.Requests {
 			inPath := path.send(t, inPath(r))

@@ -10,6 +10,8 @@ import (
 	"originwarden/cmd/originwarden/config"
 	"originwarden/cmd/originwarden/credentials"
 	"originwarden/proxy/decide"
+	"originwarden/proxy/downstream"
+	"originwarden/proxy/fastlane"
 )
 
 // answerTimeout is how long a proxy may take to read an answer.
@@ -34,7 +36,11 @@ func (s *Server) newDecide(base context.Context, l net.Listener, settings httpSe
 		return nil, err
 	}
 	s.decisions = decide.New(decide.Config{Decider: s.gateway, Observe: s.observe}, dialectOf(s.started))
-	f := newFrontend(base, l, tlsConfig, nil, settings, failed)
+	var fast fastlane.Handler
+	if s.started.FastLane {
+		fast = s.decisions
+	}
+	f := newFrontend(base, downstream.NewListener(l, 0, nil, tlsConfig == nil, nil), tlsConfig, fast, settings, failed)
 	f.newServer = func(settings httpSettings) *http.Server { return s.newDecideServer(base, settings) }
 	return f, nil
 }
