@@ -198,6 +198,16 @@ func TestHandler_BelievesTrustedProxiesAboutTheClient(t *testing.T) {
 	}
 }
 
+// Nginx has settled who the client is.
+func TestHandler_BelievesNginxAboutTheClient(t *testing.T) {
+	d := startDoor(t, decide.Nginx, proxy.Enforce, trustLoopback)
+	raw := question(decide.Nginx, get("/", ""), "X-Forwarded-For: 203.0.113.1")
+	d.send(t, change(raw, "X-Original-Address", func(string) string { return "X-Original-Address: 127.0.0.1\r\n" }))
+	if x := d.Next(t); x.Client.String() != "127.0.0.1" {
+		t.Errorf("client %s, want that of X-Original-Address", x.Client)
+	}
+}
+
 var errNoDecision = errors.New("no decision is wanted")
 
 // recorder is a Decider that keeps what it was asked.
