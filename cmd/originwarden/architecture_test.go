@@ -57,8 +57,10 @@ func allowedImports() map[string][]string {
 
 		"console/gatewaytest": {"cmd/originwarden/config", "cmd/originwarden/logs", "cmd/originwarden/server"},
 
-		"proxy":                   {"golang.org/x/net/http/httpguts", "envelope/clientaddr", "origins", "origins/explain", "envelope", "proxy/cors", "proxy/downstream", "proxy/fastlane", "proxy/fields", "proxy/hosts", "proxy/http1", "proxy/observed", "proxy/problem", "proxy/request", "proxy/tunnel", "proxy/upstream"},
-		"proxy/decide":            {"envelope", "envelope/clientaddr", "origins", "proxy", "proxy/cors", "proxy/fastlane", "proxy/request"},
+		"proxy":        {"golang.org/x/net/http/httpguts", "envelope/clientaddr", "origins", "origins/explain", "envelope", "proxy/cors", "proxy/downstream", "proxy/fastlane", "proxy/fields", "proxy/hosts", "proxy/http1", "proxy/observed", "proxy/problem", "proxy/request", "proxy/tunnel", "proxy/upstream"},
+		"proxy/decide": {"envelope", "envelope/clientaddr", "origins", "proxy", "proxy/cors", "proxy/fastlane", "proxy/request"},
+		"proxy/decide/extauthz": {"envelope", "envelope/clientaddr", "origins", "proxy", "proxy/cors", "proxy/decide", "proxy/request",
+			"github.com/envoyproxy/go-control-plane/envoy", "google.golang.org/genproto/googleapis/rpc", "google.golang.org/grpc", "google.golang.org/protobuf"},
 		"proxy/decide/decidetest": {"lists", "lists/liststest", "origins", "proxy"},
 
 		"proxy/cors":       {"origins", "proxy/fields"},
@@ -125,7 +127,7 @@ func allowedImports() map[string][]string {
 		"cmd/originwarden/config":      {"cmd/originwarden/config/consolesignin", "cmd/originwarden/config/filecheck", "cmd/originwarden/config/ownaddress", "cmd/originwarden/config/strictyaml", "cmd/originwarden/config/tenantids", "cmd/originwarden/config/urls", "cmd/originwarden/config/values", "origins", "go.uber.org/zap"},
 		"cmd/originwarden/credentials": {"cmd/originwarden/config", "cmd/originwarden/logs", "go.uber.org/zap"},
 		"cmd/originwarden/stores":      {"cmd/originwarden/config", "cmd/originwarden/credentials", "store", "store/etcd", "store/sqlite", "go.uber.org/zap"},
-		"cmd/originwarden/server": {"cmd/originwarden/atomicfile", "api", "api/auth", "api/refusals", "console", "console/ask", "console/signin", "console/traffic", "envelope", "envelope/clientaddr", "envelope/escape", "lists", "lists/disk", "metrics", "origins", "proxy", "proxy/decide", "proxy/downstream", "proxy/fastlane", "proxy/request", "store", "store/etcd", "store/sqlite",
+		"cmd/originwarden/server": {"cmd/originwarden/atomicfile", "api", "api/auth", "api/refusals", "console", "console/ask", "console/signin", "console/traffic", "envelope", "envelope/clientaddr", "envelope/escape", "lists", "lists/disk", "metrics", "origins", "proxy", "proxy/decide", "proxy/decide/extauthz", "proxy/downstream", "proxy/fastlane", "proxy/request", "store", "store/etcd", "store/sqlite",
 			"cmd/originwarden/config", "cmd/originwarden/credentials", "cmd/originwarden/logs", "cmd/originwarden/stores", "cmd/originwarden/tracing",
 			"cmd/originwarden/server/heartbeat", "cmd/originwarden/server/observation", "cmd/originwarden/server/readiness", "cmd/originwarden/server/upstreams", "cmd/originwarden/server/workers",
 			"github.com/coreos/go-systemd/v22", "go.uber.org/zap"},

@@ -56,12 +56,12 @@ func (h *Handler) CloseConnections() { h.closing.Store(true) }
 
 // ServeHTTP answers a question. It ignores the body.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if h.closing.Load() {
+		w.Header().Set("Connection", "close")
+	}
 	if h.config.GRPC != nil && isGRPC(r) {
 		h.config.GRPC.ServeHTTP(w, r)
 		return
-	}
-	if h.closing.Load() {
-		w.Header().Set("Connection", "close")
 	}
 	start, dialect := time.Now(), Dialect(h.dialect.Load())
 	asked, p := dialect.read(receivedBy(r))

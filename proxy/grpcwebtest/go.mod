@@ -4,7 +4,7 @@ go 1.26.0
 
 require (
 	connectrpc.com/connect v1.21.1
-	google.golang.org/grpc v1.83.2
+	google.golang.org/grpc v1.84.0
 	originwarden v0.0.0
 )
 

@@ -10,6 +10,7 @@ import (
 	"originwarden/cmd/originwarden/config"
 	"originwarden/cmd/originwarden/credentials"
 	"originwarden/proxy/decide"
+	"originwarden/proxy/decide/extauthz"
 	"originwarden/proxy/downstream"
 	"originwarden/proxy/fastlane"
 )
@@ -35,7 +36,8 @@ func (s *Server) newDecide(base context.Context, l net.Listener, settings httpSe
 	if err != nil {
 		return nil, err
 	}
-	s.decisions = decide.New(decide.Config{Decider: s.gateway, Observe: s.observe}, dialectOf(s.started))
+	calls := extauthz.New(extauthz.Config{Decider: s.gateway, IsReady: func() bool { return s.readiness.Problem() == "" }, Observe: s.observe})
+	s.decisions = decide.New(decide.Config{Decider: s.gateway, Observe: s.observe, GRPC: calls}, dialectOf(s.started))
 	var fast fastlane.Handler
 	if s.started.FastLane {
 		fast = s.decisions

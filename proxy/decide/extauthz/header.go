@@ -1,0 +1,105 @@
+package extauthz
+
+import (
+	"strings"
+
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+)
+
+// header is the header in a question, with the pseudo-header fields of HTTP/2. It
+// implements request.Fields.
+type header struct {
+	names  []string // of each line, in any case
+	values []string
+	// extended says that a WebSocket is asked for by an extended CONNECT (RFC 8441), if
+	// one is. Envoy shows that as an upgrade of HTTP/1.1, but without a key. No client of
+	// HTTP/2 can send Upgrade itself (RFC 9113, section 8.2.2).
+	extended bool
+}
+
+// extendedKey stands for the key that an extended CONNECT has not.
+var extendedKey = []string{"AAAAAAAAAAAAAAAAAAAAAA=="}
+
+// Values implements request.Fields.
+func (h *header) Values(name string) []string {
+	var found []string
+	for i, have := range h.names {
+		switch {
+		case !isName(have, name):
+		case found == nil:
+			found = h.values[i : i+1 : i+1]
+		default:
+			found = append(found, h.values[i])
+		}
+	}
+	if found == nil && h.extended && name == "Sec-Websocket-Key" {
+		return extendedKey
+	}
+	return found
+}
+
+// isName reports whether have is the name, in any case.
+func isName(have, name string) bool {
+	return len(have) == len(name) && strings.EqualFold(have, name)
+}
+
+// readHeader reads the header of a question. Envoy sends header_map, which keeps the
+// lines, if it is configured with encode_raw_headers, and otherwise headers.
+func readHeader(from *authv3.AttributeContext_HttpRequest) (*header, error) {
+	lines, merged := from.GetHeaderMap().GetHeaders(), from.GetHeaders()
+	n := len(lines)
+	if n == 0 {
+		n = len(merged)
+	}
+	if n > maxHeaders {
+		return nil, errHeaders
+	}
+	room := make([]string, 2*n)
+	h := &header{names: room[:0:n], values: room[n:n], extended: isMultiplexed(from.GetProtocol())}
+	for _, line := range lines {
+		value := line.GetValue()
+		if raw := line.GetRawValue(); len(raw) > 0 {
+			if value != "" {
+				return nil, errValues
+			}
+			value = string(raw)
+		}
+		h.add(line.GetKey(), value)
+	}
+	if len(lines) == 0 {
+		h.addMerged(merged)
+	}
+	return h, h.checkMethod(from.GetMethod())
+}
+
+func (h *header) add(name, value string) {
+	h.names, h.values = append(h.names, name), append(h.values, value)
+}
+
+// addMerged adds headers in which lines of one name are joined by commas. An origin has
+// none, so that an Origin with a comma is several lines.
+func (h *header) addMerged(headers map[string]string) {
+	for name, value := range headers {
+		if line, more, found := strings.Cut(value, ","); found && isName(name, "Origin") {
+			h.add(name, line)
+			value = more
+		}
+		h.add(name, value)
+	}
+}
+
+// checkMethod returns an error if the header lacks :method. Envoy sends that with all
+// headers, unless it is configured to send some only: then Origin may be missing, and
+// every request would pass as one without an origin.
+func (h *header) checkMethod(method string) error {
+	switch lines := h.Values(":method"); {
+	case len(lines) == 0:
+		return errFiltered
+	case len(lines) > 1, lines[0] != method:
+		return errMethod
+	}
+	return nil
+}
+
+// isMultiplexed reports whether a protocol, as Envoy names it, has extended CONNECT.
+func isMultiplexed(protocol string) bool { return protocol == "HTTP/2" || protocol == "HTTP/3" }
