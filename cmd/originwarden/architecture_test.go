@@ -59,7 +59,7 @@ func allowedImports() map[string][]string {
 
 		"proxy":        {"golang.org/x/net/http/httpguts", "envelope/clientaddr", "origins", "origins/explain", "envelope", "proxy/cors", "proxy/downstream", "proxy/fastlane", "proxy/fields", "proxy/hosts", "proxy/http1", "proxy/observed", "proxy/problem", "proxy/request", "proxy/tunnel", "proxy/upstream"},
 		"proxy/decide": {"envelope", "envelope/clientaddr", "origins", "proxy", "proxy/cors", "proxy/fastlane", "proxy/request"},
-		"proxy/decide/extauthz": {"envelope", "envelope/clientaddr", "origins", "proxy", "proxy/cors", "proxy/decide", "proxy/request",
+		"proxy/decide/extauthz": {"envelope/clientaddr", "origins", "proxy", "proxy/cors", "proxy/decide", "proxy/request",
 			"github.com/envoyproxy/go-control-plane/envoy", "google.golang.org/genproto/googleapis/rpc", "google.golang.org/grpc", "google.golang.org/protobuf"},
 		"proxy/decide/decidetest": {"lists", "lists/liststest", "origins", "proxy"},
 

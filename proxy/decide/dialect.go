@@ -37,7 +37,7 @@ func receivedBy(r *http.Request) *received {
 }
 
 // read returns the client's request, or why there is none.
-func (d Dialect) read(r *received) (asked request.Request, p *problem) {
+func (d Dialect) read(r *received) (asked request.Request, p *Problem) {
 	target, isQuestion := r.target, false
 	if d == Envoy {
 		target, isQuestion = clientTarget(r.target)
@@ -61,7 +61,7 @@ func (d Dialect) read(r *received) (asked request.Request, p *problem) {
 		asked, err = q.Request()
 	}
 	if err != nil {
-		return asked, invalid(err)
+		return asked, Invalid(err)
 	}
 	return asked, nil
 }

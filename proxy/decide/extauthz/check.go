@@ -2,7 +2,6 @@ package extauthz
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"runtime/debug"
@@ -13,11 +12,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"originwarden/envelope"
-	"originwarden/envelope/clientaddr"
-	"originwarden/origins"
 	"originwarden/proxy"
-	"originwarden/proxy/cors"
+	"originwarden/proxy/decide"
 )
 
 var errUnknownService = status.Error(codes.NotFound, "unknown service")
@@ -41,7 +37,7 @@ func (s *authorization) Check(ctx context.Context, question *authv3.CheckRequest
 	}()
 	r, err := read(asked)
 	if err != nil {
-		return s.reject(asked, start, invalid(err)), nil
+		return s.reject(asked, start, decide.Invalid(err)), nil
 	}
 	a := s.config.Decider.Decide(ctx, r)
 	if err := ctx.Err(); err != nil {
@@ -50,46 +46,21 @@ func (s *authorization) Check(ctx context.Context, question *authv3.CheckRequest
 	return respond(&a), nil
 }
 
-// problem is why there is no decision.
-type problem struct {
-	status              int
-	code, title, detail string
-	err                 error // for the operator
-}
-
-func invalid(err error) *problem {
-	return &problem{
-		status: http.StatusBadRequest, code: "QUESTION_INVALID", title: "Question invalid",
-		detail: "The proxy's question cannot be read: " + err.Error() + ".",
-		err:    fmt.Errorf("reading Envoy's question: %w", err),
-	}
-}
-
-func panicked(why any) *problem {
-	return &problem{
-		status: http.StatusInternalServerError, code: "INTERNAL_ERROR", title: "Internal error",
-		detail: "The gateway failed to decide.",
-		err:    errors.New(fmt.Sprint("deciding: panic: ", why, "\n", string(debug.Stack()))),
+// panicked returns the problem of a decision that has panicked. Its stack is for the
+// operator.
+func panicked(why any) *decide.Problem {
+	return &decide.Problem{
+		Status: http.StatusInternalServerError, Code: "INTERNAL_ERROR", Title: "Internal error",
+		Detail: "The gateway failed to decide.",
+		Err:    fmt.Errorf("deciding: panic: %v\n%s", why, debug.Stack()),
 	}
 }
 
 // reject returns the answer to a question without a decision, and reports it.
-func (s *authorization) reject(asked *authv3.AttributeContext, start time.Time, p *problem) *authv3.CheckResponse {
-	http := asked.GetRequest().GetHttp()
-	id := envelope.NewTraceID()
-	took := time.Since(start)
-	path, _, _ := strings.Cut(http.GetPath(), "?")
-	a := proxy.Answer{
-		Status: p.status,
-		Header: []cors.Field{{Name: "Cache-Control", Values: []string{"no-store"}}, {Name: "Content-Type", Values: []string{"application/json"}}},
-		Body:   envelope.Encode(id, p.status, envelope.Error{Code: p.code, Title: p.title, Detail: p.detail}),
-	}
-	a.Exchange = proxy.Exchange{
-		Verdict: origins.Refused, Reason: strings.ToLower(p.code), Method: http.GetMethod(), Path: path,
-		Client: clientaddr.Parse(asked.GetSource().GetAddress().GetSocketAddress().GetAddress()), TraceID: id,
-		Status: p.status, Sent: int64(len(a.Body)), Start: start, Duration: took, ResponseTime: took, GatewayTime: took,
-		Asked: true, Err: p.err,
-	}
+func (s *authorization) reject(asked *authv3.AttributeContext, start time.Time, p *decide.Problem) *authv3.CheckResponse {
+	about := asked.GetRequest().GetHttp()
+	path, _, _ := strings.Cut(about.GetPath(), "?")
+	a := p.Answer(proxy.Exchange{Method: about.GetMethod(), Path: path, Client: clientOf(asked), Start: start})
 	if s.config.Observe != nil {
 		s.config.Observe(&a.Exchange)
 	}

@@ -3,6 +3,7 @@ package extauthz
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"strconv"
 
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
@@ -50,7 +51,7 @@ func read(asked *authv3.AttributeContext) (r request.Request, err error) {
 		Host:   from.GetHost(),
 		HTTPS:  from.GetScheme() == "https",
 		Length: length,
-		Client: clientaddr.Parse(asked.GetSource().GetAddress().GetSocketAddress().GetAddress()),
+		Client: clientOf(asked),
 	}
 	return question.Request()
 }
@@ -72,4 +73,10 @@ func (h *header) length(received int64) (int64, error) {
 		return -1, nil
 	}
 	return received, nil
+}
+
+// clientOf returns who has sent the request, as Envoy says. It is invalid if that is
+// not known by an IP address.
+func clientOf(asked *authv3.AttributeContext) netip.Addr {
+	return clientaddr.Parse(asked.GetSource().GetAddress().GetSocketAddress().GetAddress())
 }
