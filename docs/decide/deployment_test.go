@@ -1,0 +1,114 @@
+package decide_test
+
+import (
+	"crypto/tls"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+)
+
+// host is the one of the configurations.
+const host = "api.example.com"
+
+// A deployment is an edge, which asks a gateway and forwards to an application. The
+// gateway also stands in the path to the application.
+type deployment struct {
+	product
+	application *application
+	gateway     *gateway
+	edge        string // address
+}
+
+// startDeployment starts all of them. The tenant gets further keys.
+func startDeployment(t *testing.T, p product, keys ...string) *deployment {
+	t.Helper()
+	config := replaceOnce(t, readBlock(t, "Configuration", "yaml"), "dialect: nginx", "dialect: "+p.dialect)
+	for _, key := range keys {
+		config += "    " + key + "\n"
+	}
+	d := &deployment{product: p, application: startApplication(t)}
+	upstream := strings.NewReplacer("127.0.0.1:3000", d.application.address)
+	d.gateway = startGateway(t, upstream.Replace(config))
+	d.edge = startEdge(t, p, strings.NewReplacer("127.0.0.1:3000", d.application.address, "127.0.0.1:8090", d.gateway.decide))
+	waitForListener(t, d.edge)
+	return d
+}
+
+// forEachProduct runs a test for each product at the same time.
+func forEachProduct(t *testing.T, test func(*testing.T, product)) {
+	t.Parallel()
+	for _, p := range []product{nginx, caddy, haproxy} {
+		t.Run(p.name, func(t *testing.T) {
+			t.Parallel()
+			test(t, p)
+		})
+	}
+}
+
+func waitForListener(t *testing.T, address string) {
+	t.Helper()
+	var err error
+	for limit := time.Now().Add(20 * time.Second); time.Now().Before(limit); {
+		var connection net.Conn
+		if connection, err = net.Dial("tcp", address); err == nil {
+			connection.Close()
+			return
+		}
+	}
+	t.Fatal(err)
+}
+
+// A request is sent as it is written here.
+type request struct {
+	line    string // method and target
+	headers []string
+	body    string
+}
+
+// text returns the request for the host, with credentials unless it is a preflight.
+func (r request) text() string {
+	lines := append([]string{r.line + " HTTP/1.1", "Host: " + host}, r.headers...)
+	if !r.isPreflight() {
+		lines = append(lines, "Cookie: session=s1", "Authorization: Bearer token")
+	}
+	return strings.Join(lines, "\r\n") + "\r\n\r\n" + r.body
+}
+
+func (r request) isPreflight() bool {
+	return strings.HasPrefix(r.line, "OPTIONS ") && strings.Contains(strings.Join(r.headers, "\n"), "Access-Control-Request-Method:")
+}
+
+// throughEdge returns what becomes of a request at the edge.
+func (d *deployment) throughEdge(t *testing.T, r request) outcome {
+	t.Helper()
+	connection, err := tls.Dial("tcp", d.edge, &tls.Config{InsecureSkipVerify: true, ServerName: host}) // the certificate is for another name
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d.send(t, connection, r)
+}
+
+// inPath returns what becomes of a request at the gateway.
+func (d *deployment) inPath(t *testing.T, r request) outcome {
+	t.Helper()
+	connection, err := net.Dial("tcp", d.gateway.listen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d.send(t, connection, r)
+}
+
+func (d *deployment) send(t *testing.T, connection net.Conn, r request) outcome {
+	t.Helper()
+	defer connection.Close()
+	d.application.take()
+	connection.SetDeadline(time.Now().Add(20 * time.Second))
+	if _, err := io.WriteString(connection, r.text()); err != nil {
+		t.Fatal(err)
+	}
+	o := readOutcome(t, connection, r)
+	o.describeRequests(d.application.take())
+	return o
+}

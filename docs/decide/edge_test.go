@@ -1,0 +1,146 @@
+package decide_test
+
+import (
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"net"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// A product is a proxy that asks the gateway.
+type product struct {
+	name    string // the heading of its section in decide.md, and the language of its block
+	dialect string
+	command string
+	// files returns the files with the configuration, of which "config" is the one
+	// that start reads.
+	files func(t *testing.T, dir, port string) map[string]string
+	start func(dir string) *exec.Cmd
+
+	gone, stopped int // status while the gateway does not run, and while it does not respond
+}
+
+var nginx = product{
+	name: "nginx", dialect: "nginx", command: "nginx", gone: 503, stopped: 503,
+	files: func(t *testing.T, dir, port string) map[string]string {
+		config := replaceOnce(t, readBlock(t, "nginx", "nginx"), "listen 443", "listen 127.0.0.1:"+port)
+		return map[string]string{"config": fmt.Sprintf(`
+pid %[1]s/nginx.pid;
+error_log %[1]s/error.log;
+user root;
+events {}
+http {
+access_log off;
+client_body_temp_path %[1]s/body;
+proxy_temp_path %[1]s/proxy;
+fastcgi_temp_path %[1]s/fastcgi;
+uwsgi_temp_path %[1]s/uwsgi;
+scgi_temp_path %[1]s/scgi;
+%[2]s
+}`, dir, config)}
+	},
+	start: func(dir string) *exec.Cmd {
+		return exec.Command("nginx", "-e", dir+"/error.log", "-c", dir+"/config", "-g", "daemon off;")
+	},
+}
+
+var caddy = product{
+	name: "Caddy", dialect: "caddy", command: "caddy", gone: 502, stopped: 504,
+	files: func(t *testing.T, dir, port string) map[string]string {
+		return map[string]string{"config": fmt.Sprintf("{\n\tadmin off\n\thttps_port %s\n\tauto_https disable_redirects\n\tstorage file_system %s/storage\n}\n%s",
+			port, dir, readBlock(t, "Caddy", "caddyfile"))}
+	},
+	start: func(dir string) *exec.Cmd {
+		command := exec.Command("caddy", "run", "--config", dir+"/config", "--adapter", "caddyfile")
+		command.Env = append(os.Environ(), "XDG_CONFIG_HOME="+dir, "XDG_DATA_HOME="+dir)
+		return command
+	},
+}
+
+var haproxy = product{
+	name: "HAProxy", dialect: "caddy", command: "haproxy", gone: 503, stopped: 504,
+	files: func(t *testing.T, dir, port string) map[string]string {
+		return map[string]string{
+			"config":           replaceOnce(t, readBlock(t, "HAProxy", "haproxy"), "bind :443", "bind 127.0.0.1:"+port),
+			"originwarden.lua": readBlock(t, "HAProxy", "lua"),
+		}
+	},
+	start: func(dir string) *exec.Cmd { return exec.Command("haproxy", "-W", "-f", dir+"/config") },
+}
+
+// startEdge starts a product, which asks a gateway and forwards to an application. It is
+// stopped when the test ends. It returns its address.
+func startEdge(t *testing.T, p product, addresses *strings.Replacer) string {
+	t.Helper()
+	if _, err := exec.LookPath(p.command); err != nil {
+		t.Skipf("%s is not installed", p.command)
+	}
+	dir, port := t.TempDir(), freePort(t)
+	writeCertificate(t, dir)
+	folders := strings.NewReplacer("/etc/ssl/", dir+"/", "/etc/haproxy/", dir+"/")
+	for name, text := range p.files(t, dir, port) {
+		write(t, filepath.Join(dir, name), folders.Replace(addresses.Replace(text)))
+	}
+	command := p.start(dir)
+	log, err := os.Create(filepath.Join(dir, "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	command.Stdout, command.Stderr = log, log
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		command.Process.Signal(syscall.SIGTERM)
+		command.Wait()
+		if text, _ := os.ReadFile(log.Name()); t.Failed() {
+			t.Logf("%s:\n%s", p.name, lastLines(string(text)))
+		}
+	})
+	return net.JoinHostPort("127.0.0.1", port)
+}
+
+func write(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// writeCertificate writes a certificate to the files that the configurations name. It is
+// for another name, which the clients here do not check.
+func writeCertificate(t *testing.T, dir string) {
+	t.Helper()
+	server := httptest.NewTLSServer(nil)
+	defer server.Close()
+	pair := server.TLS.Certificates[0]
+	key, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	chain := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: pair.Certificate[0]}))
+	private := string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}))
+	write(t, filepath.Join(dir, "api.example.com.crt"), chain)
+	write(t, filepath.Join(dir, "api.example.com.key"), private)
+	write(t, filepath.Join(dir, "api.example.com.pem"), chain+private)
+}
+
+// freePort returns a port on which nothing listens. With port 0, these products would
+// not report the port that they use.
+func freePort(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	_, port, _ := net.SplitHostPort(listener.Addr().String())
+	return port
+}
