@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 )
@@ -21,7 +22,7 @@ type product struct {
 	command string
 	// files returns the files with the configuration, of which "config" is the one
 	// that start reads.
-	files func(t *testing.T, dir, port string) map[string]string
+	files func(t *testing.T, dir, address string) map[string]string
 	start func(dir string) *exec.Cmd
 
 	gone, stopped int // status while the gateway does not run, and while it does not respond
@@ -29,8 +30,8 @@ type product struct {
 
 var nginx = product{
 	name: "nginx", dialect: "nginx", command: "nginx", gone: 503, stopped: 503,
-	files: func(t *testing.T, dir, port string) map[string]string {
-		config := replaceOnce(t, readBlock(t, "nginx", "nginx"), "listen 443", "listen 127.0.0.1:"+port)
+	files: func(t *testing.T, dir, address string) map[string]string {
+		config := replaceOnce(t, readBlock(t, "nginx", "nginx"), "listen 443", "listen "+address)
 		return map[string]string{"config": fmt.Sprintf(`
 pid %[1]s/nginx.pid;
 error_log %[1]s/error.log;
@@ -53,9 +54,10 @@ scgi_temp_path %[1]s/scgi;
 
 var caddy = product{
 	name: "Caddy", dialect: "caddy", command: "caddy", gone: 502, stopped: 504,
-	files: func(t *testing.T, dir, port string) map[string]string {
-		return map[string]string{"config": fmt.Sprintf("{\n\tadmin off\n\thttps_port %s\n\tauto_https disable_redirects\n\tstorage file_system %s/storage\n}\n%s",
-			port, dir, readBlock(t, "Caddy", "caddyfile"))}
+	files: func(t *testing.T, dir, address string) map[string]string {
+		ip, port, _ := net.SplitHostPort(address)
+		return map[string]string{"config": fmt.Sprintf("{\n\tadmin off\n\tdefault_bind %s\n\thttps_port %s\n\tauto_https disable_redirects\n\tstorage file_system %s/storage\n}\n%s",
+			ip, port, dir, readBlock(t, "Caddy", "caddyfile"))}
 	},
 	start: func(dir string) *exec.Cmd {
 		command := exec.Command("caddy", "run", "--config", dir+"/config", "--adapter", "caddyfile")
@@ -66,9 +68,9 @@ var caddy = product{
 
 var haproxy = product{
 	name: "HAProxy", dialect: "caddy", command: "haproxy", gone: 503, stopped: 504,
-	files: func(t *testing.T, dir, port string) map[string]string {
+	files: func(t *testing.T, dir, address string) map[string]string {
 		return map[string]string{
-			"config":           replaceOnce(t, readBlock(t, "HAProxy", "haproxy"), "bind :443", "bind 127.0.0.1:"+port),
+			"config":           replaceOnce(t, readBlock(t, "HAProxy", "haproxy"), "bind :443", "bind "+address),
 			"originwarden.lua": readBlock(t, "HAProxy", "lua"),
 		}
 	},
@@ -82,10 +84,10 @@ func startEdge(t *testing.T, p product, addresses *strings.Replacer) string {
 	if _, err := exec.LookPath(p.command); err != nil {
 		t.Skipf("%s is not installed", p.command)
 	}
-	dir, port := t.TempDir(), freePort(t)
+	dir, address := t.TempDir(), freeAddress(t)
 	writeCertificate(t, dir)
 	folders := strings.NewReplacer("/etc/ssl/", dir+"/", "/etc/haproxy/", dir+"/")
-	for name, text := range p.files(t, dir, port) {
+	for name, text := range p.files(t, dir, address) {
 		write(t, filepath.Join(dir, name), folders.Replace(addresses.Replace(text)))
 	}
 	command := p.start(dir)
@@ -104,7 +106,7 @@ func startEdge(t *testing.T, p product, addresses *strings.Replacer) string {
 			t.Logf("%s:\n%s", p.name, lastLines(string(text)))
 		}
 	})
-	return net.JoinHostPort("127.0.0.1", port)
+	return address
 }
 
 func write(t *testing.T, name, text string) {
@@ -132,15 +134,20 @@ func writeCertificate(t *testing.T, dir string) {
 	write(t, filepath.Join(dir, "api.example.com.pem"), chain+private)
 }
 
-// freePort returns a port on which nothing listens. With port 0, these products would
-// not report the port that they use.
-func freePort(t *testing.T) string {
+// edges counts the edges that were started.
+var edges atomic.Uint32
+
+// freeAddress returns a loopback address on which nothing listens. With port 0, these
+// products would not report the port that they use. Only this test uses the IP address, so
+// that nothing else takes the port before the product does.
+func freeAddress(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	process := os.Getpid()
+	ip := net.IPv4(127, byte(edges.Add(1)), byte(process>>8), byte(process)|1)
+	listener, err := net.Listen("tcp4", net.JoinHostPort(ip.String(), "0"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer listener.Close()
-	_, port, _ := net.SplitHostPort(listener.Addr().String())
-	return port
+	return listener.Addr().String()
 }
