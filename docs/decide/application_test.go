@@ -15,6 +15,7 @@ import (
 // cookie, and has a WebSocket. It remembers its requests.
 type application struct {
 	address  string
+	server   *httptest.Server
 	mu       sync.Mutex
 	requests []received
 }
@@ -28,9 +29,9 @@ type received struct {
 func startApplication(t *testing.T) *application {
 	t.Helper()
 	a := new(application)
-	server := httptest.NewServer(a)
-	t.Cleanup(server.Close)
-	a.address = server.Listener.Addr().String()
+	a.server = httptest.NewServer(a)
+	t.Cleanup(a.server.Close)
+	a.address = a.server.Listener.Addr().String()
 	return a
 }
 

@@ -80,3 +80,18 @@ func (d *deployment) checkClosed(t *testing.T, r request, wantStatus int) {
 		t.Errorf("%s: %+v, want %d", r.line, got, wantStatus)
 	}
 }
+
+func TestDecide_NothingIsForwardedByScriptThatFails(t *testing.T) {
+	t.Parallel()
+	broken := haproxy
+	broken.files = func(t *testing.T, dir, address string) map[string]string {
+		files := haproxy.files(t, dir, address)
+		files["originwarden.lua"] = replaceOnce(t, files["originwarden.lua"], "local answer = core.", "local answer = no_such_variable.")
+		return files
+	}
+	d := startDeployment(t, broken)
+	d.gateway.list(t, "shop", shop)
+	for _, r := range []request{plain, withoutOrigin, asking, opening} {
+		d.checkClosed(t, r, 503)
+	}
+}

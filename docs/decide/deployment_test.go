@@ -31,7 +31,7 @@ func startDeployment(t *testing.T, p product, keys ...string) *deployment {
 	d := &deployment{product: p, application: startApplication(t)}
 	upstream := strings.NewReplacer("127.0.0.1:3000", d.application.address)
 	d.gateway = startGateway(t, upstream.Replace(config))
-	d.edge = startEdge(t, p, strings.NewReplacer("127.0.0.1:3000", d.application.address, "127.0.0.1:8090", d.gateway.decide))
+	d.edge = startEdge(t, p, strings.NewReplacer("127.0.0.1:3000", d.application.address, "127.0.0.1:9191", d.gateway.decide))
 	waitForListener(t, d.edge)
 	return d
 }

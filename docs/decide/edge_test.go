@@ -25,11 +25,13 @@ type product struct {
 	files func(t *testing.T, dir, address string) map[string]string
 	start func(dir string) *exec.Cmd
 
-	gone, stopped int // status while the gateway does not run, and while it does not respond
+	// Statuses while the gateway does not run, while it does not respond, and while the
+	// application does not run.
+	gone, stopped, unreachable int
 }
 
 var nginx = product{
-	name: "nginx", dialect: "nginx", command: "nginx", gone: 503, stopped: 503,
+	name: "nginx", dialect: "nginx", command: "nginx", gone: 503, stopped: 503, unreachable: 502,
 	files: func(t *testing.T, dir, address string) map[string]string {
 		config := replaceOnce(t, readBlock(t, "nginx", "nginx"), "listen 443", "listen "+address)
 		return map[string]string{"config": fmt.Sprintf(`
@@ -53,7 +55,7 @@ scgi_temp_path %[1]s/scgi;
 }
 
 var caddy = product{
-	name: "Caddy", dialect: "caddy", command: "caddy", gone: 502, stopped: 504,
+	name: "Caddy", dialect: "caddy", command: "caddy", gone: 502, stopped: 504, unreachable: 502,
 	files: func(t *testing.T, dir, address string) map[string]string {
 		ip, port, _ := net.SplitHostPort(address)
 		return map[string]string{"config": fmt.Sprintf("{\n\tadmin off\n\tdefault_bind %s\n\thttps_port %s\n\tauto_https disable_redirects\n\tstorage file_system %s/storage\n}\n%s",
@@ -67,7 +69,7 @@ var caddy = product{
 }
 
 var haproxy = product{
-	name: "HAProxy", dialect: "caddy", command: "haproxy", gone: 503, stopped: 504,
+	name: "HAProxy", dialect: "caddy", command: "haproxy", gone: 503, stopped: 504, unreachable: 503,
 	files: func(t *testing.T, dir, address string) map[string]string {
 		return map[string]string{
 			"config":           replaceOnce(t, readBlock(t, "HAProxy", "haproxy"), "bind :443", "bind "+address),

@@ -28,7 +28,7 @@ type gateway struct {
 func startGateway(t *testing.T, config string) *gateway {
 	t.Helper()
 	g := &gateway{dir: t.TempDir()}
-	g.config = strings.NewReplacer("127.0.0.1:8080", "127.0.0.1:0", "127.0.0.1:8090", "127.0.0.1:0").Replace(config)
+	g.config = strings.NewReplacer("127.0.0.1:8080", "127.0.0.1:0", "127.0.0.1:9191", "127.0.0.1:0").Replace(config)
 	g.write(t, g.config)
 	g.command = exec.Command(binary, "serve", "--config", g.path("originwarden.yaml"),
 		"--admin-listen", "127.0.0.1:0", "--store", "sqlite:"+g.path("lists.db"))
