@@ -58,7 +58,7 @@ var caddy = product{
 	name: "Caddy", dialect: "caddy", command: "caddy", gone: 502, stopped: 504, unreachable: 502,
 	files: func(t *testing.T, dir, address string) map[string]string {
 		ip, port, _ := net.SplitHostPort(address)
-		return map[string]string{"config": fmt.Sprintf("{\n\tadmin off\n\tdefault_bind %s\n\thttps_port %s\n\tauto_https disable_redirects\n\tstorage file_system %s/storage\n}\n%s",
+		return map[string]string{"config": fmt.Sprintf("{\n\tadmin off\n\tdefault_bind %s\n\thttps_port %s\n\tauto_https off\n\tstorage file_system %s/storage\n}\n%s",
 			ip, port, dir, readBlock(t, "Caddy", "caddyfile"))}
 	},
 	start: func(dir string) *exec.Cmd {
