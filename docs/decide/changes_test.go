@@ -35,7 +35,7 @@ func TestDecide_ChangeOfListIsInForceAtOnce(t *testing.T) {
 // In report, everything is forwarded, and the application's CORS headers stay.
 func TestDecide_ModesAreAsInThePath(t *testing.T) {
 	forEachProduct(t, func(t *testing.T, p product) {
-		d := startDeployment(t, p, publicPaths)
+		d := startDeployment(t, p, upstream, publicPaths)
 		d.gateway.list(t, "shop", shop)
 		for _, mode := range []string{"report", "headers"} {
 			d.gateway.setMode(t, mode)

@@ -70,12 +70,10 @@ var rows = []row{
 	{"another upgrade, which is removed", request{line: "GET /orders", headers: from(shop, "Connection: Upgrade", "Upgrade: h2c")}, 200, "", true},
 }
 
-const publicPaths = "public_paths: [/public/*]"
-
 // Each product does what the gateway does when it stands in the path.
 func TestDecide_RequestsAtTheEdgeAreAsInThePath(t *testing.T) {
 	forEachProduct(t, func(t *testing.T, p product) {
-		d := startDeployment(t, p, publicPaths)
+		d := startDeployment(t, p, upstream, publicPaths)
 		d.gateway.list(t, "shop", shop)
 		for _, row := range rows {
 			want := d.inPath(t, row.request)

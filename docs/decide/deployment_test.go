@@ -12,14 +12,20 @@ import (
 // host is the one of the configurations.
 const host = "api.example.com"
 
-// A deployment is an edge, which asks a gateway and forwards to an application. The
-// gateway also stands in the path to the application.
+// A deployment is an edge, which asks a gateway and forwards to an application.
 type deployment struct {
 	product
 	application *application
 	gateway     *gateway
 	edge        string // address
 }
+
+// Keys of the tenant.
+const (
+	// upstream puts the gateway into the path to the application too.
+	upstream    = "upstream: http://127.0.0.1:3000"
+	publicPaths = "public_paths: [/public/*]"
+)
 
 // startDeployment starts all of them. The tenant gets further keys.
 func startDeployment(t *testing.T, p product, keys ...string) *deployment {
@@ -29,8 +35,7 @@ func startDeployment(t *testing.T, p product, keys ...string) *deployment {
 		config += "    " + key + "\n"
 	}
 	d := &deployment{product: p, application: startApplication(t)}
-	upstream := strings.NewReplacer("127.0.0.1:3000", d.application.address)
-	d.gateway = startGateway(t, upstream.Replace(config))
+	d.gateway = startGateway(t, strings.Replace(config, "127.0.0.1:3000", d.application.address, 1))
 	d.edge = startEdge(t, p, strings.NewReplacer("127.0.0.1:3000", d.application.address, "127.0.0.1:9191", d.gateway.decide))
 	waitForListener(t, d.edge)
 	return d
@@ -49,15 +54,18 @@ func forEachProduct(t *testing.T, test func(*testing.T, product)) {
 
 func waitForListener(t *testing.T, address string) {
 	t.Helper()
-	var err error
-	for limit := time.Now().Add(20 * time.Second); time.Now().Before(limit); {
-		var connection net.Conn
-		if connection, err = net.Dial("tcp", address); err == nil {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for limit := time.Now().Add(20 * time.Second); ; <-tick.C {
+		connection, err := net.Dial("tcp", address)
+		if err == nil {
 			connection.Close()
 			return
 		}
+		if time.Now().After(limit) {
+			t.Fatal(err)
+		}
 	}
-	t.Fatal(err)
 }
 
 // A request is sent as it is written here.
@@ -90,7 +98,7 @@ func (d *deployment) throughEdge(t *testing.T, r request) outcome {
 	return d.send(t, connection, r)
 }
 
-// inPath returns what becomes of a request at the gateway.
+// inPath returns what becomes of a request at the gateway, which has an upstream.
 func (d *deployment) inPath(t *testing.T, r request) outcome {
 	t.Helper()
 	connection, err := net.Dial("tcp", d.gateway.listen)

@@ -19,7 +19,7 @@ var forged = []string{
 
 func TestDecide_ForgedFieldsDecideNothing(t *testing.T) {
 	forEachProduct(t, func(t *testing.T, p product) {
-		d := startDeployment(t, p, publicPaths)
+		d := startDeployment(t, p, upstream, publicPaths)
 		d.gateway.list(t, "shop", shop)
 		sent := map[string]bool{}
 		for _, row := range rows {

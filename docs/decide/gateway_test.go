@@ -14,8 +14,7 @@ import (
 	"testing"
 )
 
-// A gateway is a running originwarden with the configuration of decide.md. It forwards
-// to the application too, so that it shows what it does in the path.
+// A gateway is a running originwarden with the configuration of decide.md.
 type gateway struct {
 	config                string
 	dir                   string

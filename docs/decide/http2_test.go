@@ -9,7 +9,7 @@ import (
 // Browsers use HTTP/2. Its connections are shared by requests of several pages.
 func TestDecide_RequestsOverHTTP2AreAsInThePath(t *testing.T) {
 	forEachProduct(t, func(t *testing.T, p product) {
-		d := startDeployment(t, p, publicPaths)
+		d := startDeployment(t, p, upstream, publicPaths)
 		d.gateway.list(t, "shop", shop)
 		client := d.newClient(true)
 		for _, row := range rows {

@@ -42,7 +42,7 @@ func TestDecide_OriginsOfTheTable(t *testing.T) {
 	listed := lineAfter(t, comments, "The list they are held against:")
 	codes := map[string]string{"listed": "", "not_listed": "origin_not_listed", "malformed": "origin_malformed", "opaque": "origin_opaque"}
 	forEachProduct(t, func(t *testing.T, p product) {
-		d := startDeployment(t, p)
+		d := startDeployment(t, p, upstream)
 		d.gateway.list(t, "all", listed...)
 		for _, cells := range table {
 			r := request{line: "GET /orders", headers: from(cells[0])}
@@ -59,7 +59,7 @@ func TestDecide_PublicPathsOfTheTable(t *testing.T) {
 	table, comments := readTable(t, "../../proxy/testdata/public-paths.tsv")
 	paths := lineAfter(t, comments, "public_paths:")
 	forEachProduct(t, func(t *testing.T, p product) {
-		d := startDeployment(t, p, "public_paths: ['"+strings.Join(paths, "', '")+"']", "public_origins: [https://tenant.example]")
+		d := startDeployment(t, p, upstream, "public_paths: ['"+strings.Join(paths, "', '")+"']", "public_origins: [https://tenant.example]")
 		d.gateway.list(t, "first", "https://app.example.com")
 		for _, cells := range table {
 			r := request{line: strings.ReplaceAll(cells[1], "http://acme.example", "http://"+host), headers: strings.Split(cells[2], " | ")}
