@@ -75,9 +75,14 @@ type request struct {
 	body    string
 }
 
-// text returns the request for the host, with credentials unless it is a preflight.
+// text returns the request, for the host unless it has another, and with credentials
+// unless it is a preflight.
 func (r request) text() string {
-	lines := append([]string{r.line + " HTTP/1.1", "Host: " + host}, r.headers...)
+	lines := []string{r.line + " HTTP/1.1"}
+	if len(r.headers) == 0 || !strings.HasPrefix(r.headers[0], "Host: ") {
+		lines = append(lines, "Host: "+host)
+	}
+	lines = append(lines, r.headers...)
 	if !r.isPreflight() {
 		lines = append(lines, "Cookie: session=s1", "Authorization: Bearer token")
 	}

@@ -32,6 +32,9 @@ func TestDecide_OtherHostsAreNotForwarded(t *testing.T) {
 			{line: "GET http://other.example/events", headers: handshake(from(shop)...)},
 			{line: "OPTIONS http://other.example/orders", headers: preflight(shop, "PUT")},
 			{line: "GET /orders", headers: []string{"Host: other.example"}},
+			{line: "GET /orders", headers: append([]string{"Host: other.example"}, from(shop)...)},
+			{line: "GET /orders", headers: []string{"Host: " + host, "Host: other.example"}},
+			{line: "GET /orders", headers: []string{"Host: other.example", "Host: " + host}},
 			{line: "GET //other.example/orders", headers: from(partner)},
 		} {
 			if got := d.throughEdge(t, r); got.reached != "" || strings.Contains(got.header, "Access-Control-") {
