@@ -25,7 +25,7 @@ type HTTP2Conn struct {
 	mu      sync.Mutex
 	changed sync.Cond // of what follows
 	pending []byte    // what the writer is to write; nil: nothing
-	running bool      // the writer
+	running bool      // the writer, while something is pending
 	closing bool
 	err     error // of writing, for all later writes
 }
@@ -88,9 +88,6 @@ func (c *HTTP2Conn) failure() error {
 func (c *HTTP2Conn) append(p []byte) int {
 	if c.pending == nil {
 		c.pending = c.buffers.Get()[:0]
-		if c.running {
-			c.changed.Broadcast()
-		}
 	}
 	if !c.running {
 		c.running = true
@@ -101,19 +98,16 @@ func (c *HTTP2Conn) append(p []byte) int {
 	return n
 }
 
-// write writes what is pending until the connection is closed or a write has failed.
+// write writes what is pending, until nothing is or a write has failed. A goroutine that
+// stayed would be the most of what an idle connection needs.
 func (c *HTTP2Conn) write() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for c.err == nil {
-		for c.pending == nil && !c.closing {
-			c.changed.Wait()
-		}
-		if c.pending == nil {
-			break
-		}
+	for c.pending != nil && c.err == nil {
 		c.err = c.writePending()
-		c.changed.Broadcast()
+	}
+	if c.err != nil {
+		c.raw.TCPConn.Close() // net/http learns of it by reading
 	}
 	c.running = false
 	c.changed.Broadcast()
@@ -135,26 +129,49 @@ func (c *HTTP2Conn) writePending() error {
 	return err
 }
 
-// closeTime is how long Close waits for what is pending to be sent.
-const closeTime = 5 * time.Second
+// closeTime is how long Close waits for what is pending to be sent, if writes have no limit.
+const closeTime = 30 * time.Second
 
-// Close implements net.Conn. It sends what is pending, unless the client does not read or
-// the server aborts its requests.
+// Close implements net.Conn. It sends what is pending before, which net/http takes to be
+// sent: a client that reads slowly gets it, within the limit of writes. It does not wait
+// for a client that is gone, nor when the server aborts its requests.
 func (c *HTTP2Conn) Close() error {
 	c.mu.Lock()
 	c.closing = true
 	c.changed.Broadcast()
 	if c.running {
-		limit := closeTime
-		if c.raw.IsAborted() || c.raw.isStalled() {
-			limit = 0
-		}
-		cut := time.AfterFunc(limit, func() { c.raw.TCPConn.Close() })
+		cut := c.cutLater()
 		for c.running {
 			c.changed.Wait()
 		}
-		cut.Stop()
+		cut()
 	}
 	c.mu.Unlock()
 	return c.Conn.Close()
+}
+
+// cutLater cuts the connection when nothing more can be sent in time, unless the function
+// that it returns is called before.
+func (c *HTTP2Conn) cutLater() (stop func()) {
+	if c.raw.broken.Load() {
+		c.raw.TCPConn.Close()
+		return func() {}
+	}
+	limit := closeTime
+	if set := time.Duration(c.raw.limit.Load()); set > 0 {
+		limit = 2 * set // the deadline of each write comes first
+	}
+	sent := make(chan struct{})
+	go func() {
+		timer := time.NewTimer(limit)
+		defer timer.Stop()
+		select {
+		case <-sent:
+			return
+		case <-c.raw.aborted:
+		case <-timer.C:
+		}
+		c.raw.TCPConn.Close()
+	}()
+	return func() { close(sent) }
 }

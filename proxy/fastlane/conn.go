@@ -67,6 +67,7 @@ func (c *conn) serve() {
 		c.listener.handOver(c.rw)
 		return
 	case c.isHTTP2():
+		c.limitPreface()
 		c.listener.handOver(downstream.NewHTTP2Conn(c.tls, c.raw, &c.listener.buffers))
 		return
 	}
@@ -121,6 +122,13 @@ func (c *conn) handshake() bool {
 func (c *conn) isHTTP2() bool {
 	state := c.raw.TLS()
 	return state != nil && state.NegotiatedProtocol == "h2"
+}
+
+// limitPreface limits the time until the client has sent the preface of HTTP/2. net/http
+// removes the limit then, and has one of its own only if there is one for heads.
+func (c *conn) limitPreface() {
+	limit := cmp.Or(c.listener.settings.Load().ReadHead, 10*time.Second)
+	c.raw.SetReadDeadline(time.Now().Add(limit))
 }
 
 // take returns the connection's buffer, a new one if it has none.

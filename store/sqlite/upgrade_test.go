@@ -27,6 +27,7 @@ var earlierSchemas = []struct {
 	{version: 3, records: writtenRecords},
 	{version: 4, records: writtenRecords, refusals: writtenRefusals},
 	{version: 5, records: writtenRecords, refusals: writtenRefusals, gateways: 1},
+	{version: 6, records: writtenRecords, refusals: writtenRefusals, gateways: 1},
 }
 
 var (
