@@ -45,16 +45,19 @@ type integrationsPage struct {
 	SortLink       string
 	Rows           []integration
 	Previous, Next string
+	Further        string // where a search goes on that found nothing so far, or ""
 }
 
 // apiPage is a page of the API.
 type apiPage struct {
 	Data  []integration `json:"data"`
 	Links struct {
-		Next, Prev *struct {
-			Href string `json:"href"`
-		}
+		Next, Prev *apiLink
 	} `json:"links"`
+}
+
+type apiLink struct {
+	Href string `json:"href"`
 }
 
 func (r *request) listIntegrations() error {
@@ -65,7 +68,7 @@ func (r *request) listIntegrations() error {
 	}
 	_, err := origins.HostedPatterns.ParseEntry(data.Query)
 	data.ByOrigin = err == nil
-	asked := url.Values{"limit": {strconv.Itoa(integrationsPerPage)}, "sort": {"+name"}}
+	asked := url.Values{"sort": {"+name"}}
 	if data.Descending {
 		asked.Set("sort", "-name")
 	}
@@ -82,30 +85,83 @@ func (r *request) listIntegrations() error {
 	}
 	data.Rows = found.Data
 	data.addLinks(found)
+	if data.Further = data.Next; asked.Has("endingBefore") {
+		data.Further = data.Previous
+	}
 	return r.show(http.StatusOK, "integrations.html", page{Title: "Web integrations", Section: integrationsPath, Notice: r.notice(), Data: data})
 }
 
 // maxSearches is how many times the API is asked for one page. It looks at 1,000 web
-// integrations each time, and a tenant has 10,000 unless it is configured to have more.
+// integrations each time, or at fewer with long lists. So the page of a search in a large
+// tenant may not be full, and yet there are more.
 const maxSearches = 10
 
-// findIntegrations returns the page of the API for a query. It goes on while nothing was
-// found and there is more to look at.
-func (r *request) findIntegrations(query url.Values) (found apiPage, err error) {
-	for range maxSearches {
-		found = apiPage{}
-		_, err = r.callAPI(http.MethodGet, integrationsPath+"?"+query.Encode(), nil, nil, &found)
-		if err != nil || len(found.Data) > 0 || found.Links.Next == nil || query.Has("endingBefore") {
-			return found, err
+// findIntegrations returns the page of a query. It asks the API until the page is full
+// and it is known whether another one follows in the direction of the query. If nothing
+// is left before a page, it returns the first one.
+func (r *request) findIntegrations(query url.Values) (page apiPage, err error) {
+	backward := query.Has("endingBefore")
+	for n := range maxSearches {
+		var found apiPage
+		query.Set("limit", strconv.Itoa(integrationsPerPage+1-len(page.Data)))
+		if _, err := r.callAPI(http.MethodGet, integrationsPath+"?"+query.Encode(), nil, nil, &found); err != nil {
+			return apiPage{}, err
 		}
-		next, err := url.Parse(found.Links.Next.Href)
-		if err != nil {
-			return found, err
+		if n == 0 {
+			page.Links = found.Links
 		}
-		query.Del("startingAfter")
-		copyCursor(query, next.Query())
+		further := page.add(found, backward)
+		if further == nil || page.cut(backward) {
+			break
+		}
+		if err := further.follow(query); err != nil {
+			return apiPage{}, err
+		}
 	}
-	return found, nil
+	if backward && len(page.Data) == 0 && page.Links.Prev == nil {
+		query.Del("endingBefore")
+		return r.findIntegrations(query)
+	}
+	return page, nil
+}
+
+// add adds what was found after the page, or before it, and returns the link to more.
+func (p *apiPage) add(found apiPage, before bool) (further *apiLink) {
+	if before {
+		p.Data, p.Links.Prev = append(found.Data, p.Data...), found.Links.Prev
+		return p.Links.Prev
+	}
+	p.Data, p.Links.Next = append(p.Data, found.Data...), found.Links.Next
+	return p.Links.Next
+}
+
+// cut removes the web integration of the page that follows, and reports whether there is
+// one.
+func (p *apiPage) cut(before bool) bool {
+	extra := len(p.Data) - integrationsPerPage
+	switch {
+	case extra <= 0:
+		return false
+	case before:
+		p.Data = p.Data[extra:]
+		p.Links.Prev = &apiLink{"?endingBefore=" + p.Data[0].ID}
+	default:
+		p.Data = p.Data[:integrationsPerPage]
+		p.Links.Next = &apiLink{"?startingAfter=" + p.Data[integrationsPerPage-1].ID}
+	}
+	return true
+}
+
+// follow makes a query that of the link.
+func (l *apiLink) follow(query url.Values) error {
+	to, err := url.Parse(l.Href)
+	if err != nil {
+		return err
+	}
+	query.Del("startingAfter")
+	query.Del("endingBefore")
+	copyCursor(query, to.Query())
+	return nil
 }
 
 // copyCursor copies the parameter with the place where a page begins or ends.

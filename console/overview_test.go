@@ -45,20 +45,26 @@ func writeCertificate(t *testing.T, notAfter time.Time) (certFile, keyFile strin
 }
 
 func TestOverview_TellsOperatorsOfCertificates(t *testing.T) {
-	const day = 24 * time.Hour
+	const (
+		day    = 24 * time.Hour
+		decide = `decide: {listen: "127.0.0.1:0", tls: {`
+	)
 	for _, row := range []struct {
-		rule, subject string
-		left          time.Duration
-		want          string // "": nothing
+		rule, key, subject string
+		left               time.Duration
+		want               string // "": nothing
 	}{
-		{"it ends soon", "admin", 13*day + time.Hour, "The certificate for clients expires in 13 days."},
-		{"it has ended", "admin", -day, "The certificate for clients has expired."},
-		{"it ends later", "admin", 15 * day, ""},
-		{"whoever has one tenant cannot renew it", "acme-admin", day, ""},
+		{"it ends soon", "tls: {", "admin", 13*day + time.Hour, "The certificate for clients expires in 13 days."},
+		{"it has ended", "tls: {", "admin", -day, "The certificate for clients has expired."},
+		{"that for other proxies ends soon", decide, "admin", 13*day + time.Hour, "The certificate for proxies that ask expires in 13 days."},
+		{"that for other proxies has ended", decide, "admin", -day, "The certificate for proxies that ask has expired."},
+		{"that for other proxies ends later", decide, "admin", 15 * day, ""},
+		{"it ends later", "tls: {", "admin", 15 * day, ""},
+		{"whoever has one tenant cannot renew it", "tls: {", "acme-admin", day, ""},
 	} {
 		t.Run(row.rule, func(t *testing.T) {
 			cert, key := writeCertificate(t, time.Now().Add(row.left))
-			g := gatewaytest.Start(t, fmt.Sprintf("tls: {cert: %q, key: %q}\n", cert, key)+
+			g := gatewaytest.Start(t, fmt.Sprintf("%scert: %q, key: %q%s\n", row.key, cert, key, strings.Repeat("}", strings.Count(row.key, "{")))+
 				configuration(t, gatewaytest.Token("admin", "*", "admin"), gatewaytest.Token("acme-admin", "acme", "admin")))
 			_, page := g.SignIn(t, row.subject).Get("/tenants/acme")
 			if has := strings.Contains(page, "certificate"); has != (row.want != "") || !strings.Contains(page, row.want) {

@@ -74,6 +74,7 @@ func (s *Server) loadDecideTLS(ctx context.Context) (*tls.Config, error) {
 		return nil, err
 	}
 	s.metrics.WatchCertificate("decide", certificates.NotAfter)
+	s.decideNotAfter = certificates.NotAfter
 	s.background.Go(func() { credentials.Follow(ctx, append(certificates.Files(), authorities.Files()...)...) })
 	return server, nil
 }

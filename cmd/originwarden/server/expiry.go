@@ -18,6 +18,9 @@ func (s *Server) certificates() (all []console.Certificate) {
 	if s.serverNotAfter != nil {
 		add("The certificate for clients", s.serverNotAfter())
 	}
+	if s.decideNotAfter != nil {
+		add("The certificate for proxies that ask", s.decideNotAfter())
+	}
 	add("A certificate for upstreams", s.current.Load().upstreamTLS.NotAfter())
 	add("The certificate for etcd", s.storeNotAfter())
 	return all

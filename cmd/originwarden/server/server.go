@@ -83,8 +83,9 @@ type Server struct {
 	tenants        *frontend
 	serverNotAfter func() time.Time // of its certificates; nil: it has none
 	admin          *frontend
-	decide         *frontend       // nil: there is none
-	decisions      *decide.Handler // of decide
+	decide         *frontend        // nil: there is none
+	decisions      *decide.Handler  // of decide
+	decideNotAfter func() time.Time // as serverNotAfter, of decide
 	// background runs until the frontends are closed.
 	background sync.WaitGroup
 	reloads    chan chan<- reloadResult
