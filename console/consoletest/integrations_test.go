@@ -165,9 +165,15 @@ func TestIntegrations_SearchedAndSorted(t *testing.T) {
 // hasRows checks the names of the table.
 func (b *browser) hasRows(names ...string) {
 	b.t.Helper()
-	if got := evaluate[string](b, `Array.from(document.querySelectorAll("tbody th"), e => e.innerText).join()`); got != strings.Join(names, ",") {
+	if got := b.rows(); got != strings.Join(names, ",") {
 		b.t.Errorf("the table has %s, want %s", got, names)
 	}
+}
+
+// rows returns the names of the table, separated by commas.
+func (b *browser) rows() string {
+	b.t.Helper()
+	return evaluate[string](b, `Array.from(document.querySelectorAll("tbody th"), e => e.innerText).join()`)
 }
 
 func TestKeyboard_ReachesEverything(t *testing.T) {

@@ -63,7 +63,11 @@ func TestPages_OfALargeTenant(t *testing.T) {
 	t.Parallel()
 	all := make([]imported, 10_000)
 	for n := range all {
-		all[n] = newImported(fmt.Sprintf("integration %05d", n), "olga", fmt.Sprintf("https://n%05d.example.com", n))
+		name := fmt.Sprintf("integration %05d", n)
+		if n == 1 || n == 9998 || n%150 == 0 {
+			name += " marked"
+		}
+		all[n] = newImported(name, "olga", fmt.Sprintf("https://n%05d.example.com", n))
 	}
 	for n := range 999 {
 		all[7].ValidOrigins = append(all[7].ValidOrigins, fmt.Sprintf("https://of-the-large-one-%03d.example.com", n))
@@ -77,11 +81,11 @@ func TestPages_OfALargeTenant(t *testing.T) {
 		{"integrations-large-last", "/web-integrations?sort=-name", "integration 09999"},
 		{"integrations-large-search", "/web-integrations?q=N 09998", "integration 09998"},
 		{"integrations-large-origin", "/web-integrations?q=https://n09998.example.com", "integration 09998"},
-		{"integrations-large-nothing", "/web-integrations?q=nothing", "nothing"},
+		{"integrations-large-nothing", "/web-integrations?q=nothing", "No web integration has “nothing” in its name or origins"},
 		{"integration-large", "/web-integrations/" + idOf(7), "1,000 origins. 1,000 more are fine as written"},
 		{"integration-large-delete", "/web-integrations/" + idOf(7) + "/delete", "and 997 more"},
 		{"ask-large", "/ask?origin=https://n09998.example.com", "Allowed: listed"},
-		{"history-large", "/history", "History"},
+		{"history-large", "/history", "integration 09999 was created"},
 	} {
 		b.openTenant(row.path)
 		b.wants(row.text)
@@ -96,6 +100,18 @@ func TestPages_OfALargeTenant(t *testing.T) {
 			t.Logf("%s: %.0f ms", row.name, took)
 		}
 	}
+	b.openTenant("/web-integrations?q=marked")
+	first := b.rows()
+	b.click("a[rel=next]")
+	b.wants("integration 05400 marked")
+	b.click("a[rel=next]")
+	b.wants("integration 09998 marked")
+	b.lacks("Next")
+	b.click("a[rel=prev]")
+	b.wants("integration 05400 marked")
+	b.click("a[rel=prev]")
+	b.lacks("Previous")
+	b.hasRows(first)
 	b.openTenant("/web-integrations/" + idOf(7))
 	b.enter("#name", "the large one")
 	b.click(save)

@@ -22,6 +22,9 @@ import (
 	"originwarden/cmd/originwarden/server"
 )
 
+// StoreFile is the name of the SQLite file in a gateway's folder.
+const StoreFile = "originwarden.db"
+
 // Gateway is a running gateway with a SQLite file.
 type Gateway struct {
 	// Tenants and Admin are the URLs of its two addresses.
@@ -72,7 +75,13 @@ func StartUpstream(t testing.TB) (address string) {
 // admin.listen and store, and stops it at the end of the test.
 func Start(t testing.TB, configuration string) *Gateway {
 	t.Helper()
-	g := &Gateway{Dir: t.TempDir(), reload: make(chan os.Signal), log: &Log{make(chan string, 10_000)}}
+	return StartIn(t, t.TempDir(), configuration)
+}
+
+// StartIn is Start in a folder that may have the store already, as StoreFile.
+func StartIn(t testing.TB, dir, configuration string) *Gateway {
+	t.Helper()
+	g := &Gateway{Dir: dir, reload: make(chan os.Signal), log: &Log{make(chan string, 10_000)}}
 	g.Configure(t, configuration)
 	cfg, err := g.load()
 	if err != nil {
@@ -111,7 +120,7 @@ func (g *Gateway) load() (*config.Config, error) {
 	return config.Load(g.file(),
 		config.Flag{Name: "listen", Value: "127.0.0.1:0"},
 		config.Flag{Name: "admin-listen", Value: "127.0.0.1:0"},
-		config.Flag{Name: "store", Value: "sqlite:" + filepath.Join(g.Dir, "originwarden.db")})
+		config.Flag{Name: "store", Value: "sqlite:" + filepath.Join(g.Dir, StoreFile)})
 }
 
 // Configure replaces the configuration. It is in force after Reload.
