@@ -212,18 +212,28 @@ func (t *tenantRequest) checkCaller(route route) error {
 const shortBody = 1 << 10
 
 // acquireSlot waits for the memory that r needs: that of a read, whose response
-// may be long, or that of a long body. Uploads never delay reads. It returns r, or a
+// may be long, or of an undo, which reads the history, or that of a long body. Uploads never delay reads. It returns r, or a
 // copy of it whose body fails if the client is too slow while another request waits.
 func (t *tenantRequest) acquireSlot(w *responseWriter, r *http.Request) (_ *http.Request, err error) {
 	key := t.caller.Key(t.tenant)
 	switch {
 	case r.Method == http.MethodGet || r.Method == http.MethodHead:
 		w.slot, err = t.memory.reads.acquire(r.Context(), key)
+	case t.record != "":
+		if w.slot, err = t.memory.reads.acquire(r.Context(), key); err == nil {
+			r = withSlotBody(r, w)
+		}
 	case r.Method != http.MethodDelete && (r.ContentLength < 0 || r.ContentLength > shortBody):
 		if w.slot, err = t.memory.uploads.acquire(r.Context(), key); err == nil {
-			r = r.WithContext(r.Context()) // the caller's request keeps its body
-			r.Body = &uploadBody{ReadCloser: r.Body, response: w}
+			r = withSlotBody(r, w)
 		}
 	}
 	return r, err
+}
+
+// withSlotBody returns a copy of r whose body uses the slot of w.
+func withSlotBody(r *http.Request, w *responseWriter) *http.Request {
+	r = r.WithContext(r.Context()) // the caller's request keeps its body
+	r.Body = &uploadBody{ReadCloser: r.Body, response: w}
+	return r
 }

@@ -59,6 +59,7 @@ type hooks struct {
 	resets      atomic.Bool // Position reports a reset until Accept is called
 	page        func(context.Context, string, store.Query) (store.Page, error)
 	integration func(context.Context, string, string) (store.WebIntegration, error)
+	history     func(context.Context, string, store.HistoryQuery) (store.HistoryPage, error)
 	create      func(context.Context, store.WebIntegration) (store.WebIntegration, error)
 	edit        func(context.Context, string, string, func(*store.WebIntegration) error) (store.WebIntegration, error)
 	delete      func(context.Context, string, string, func(store.WebIntegration) error) (uint64, error)
@@ -97,6 +98,13 @@ func (h *hooks) Create(ctx context.Context, w store.WebIntegration) (store.WebIn
 		return h.create(ctx, w)
 	}
 	return h.Store.Create(ctx, w)
+}
+
+func (h *hooks) History(ctx context.Context, tenant string, q store.HistoryQuery) (store.HistoryPage, error) {
+	if h.history != nil {
+		return h.history(ctx, tenant, q)
+	}
+	return h.Store.History(ctx, tenant, q)
 }
 
 func (h *hooks) Edit(ctx context.Context, tenant, id string, edit func(*store.WebIntegration) error) (store.WebIntegration, error) {

@@ -266,6 +266,28 @@ func TestRead_WaitsForSlotThenReturns429(t *testing.T) {
 	})
 }
 
+// An undo reads long records, however short its own request is.
+func TestUndo_WaitsForSlot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, inStore := emptyStore(), concurrencyCounter{now: map[string]int{}, most: map[string]int{}}
+		h.history = func(_ context.Context, tenant string, _ store.HistoryQuery) (store.HistoryPage, error) {
+			inStore.add(tenant, 1)
+			time.Sleep(time.Second)
+			inStore.add(tenant, -1)
+			return store.HistoryPage{}, nil
+		}
+		acme := api.New(newConfig(h)).Tenant("acme")
+		var running sync.WaitGroup
+		for range 8 {
+			running.Go(func() { request{method: "POST", path: changesPath + "/1/undo", body: "{}"}.sendTo(t, acme) })
+		}
+		running.Wait()
+		if inStore.most["acme"] != 4 {
+			t.Errorf("%d undos read at once, want 4", inStore.most["acme"])
+		}
+	})
+}
+
 func TestUpload_StalledReleasesItsSlot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, acme, _ := newStalledClients(t, emptyStore())

@@ -32,6 +32,8 @@ type Plan struct {
 	State string
 	// Current is the web integration as it is now, or nil.
 	Current *store.WebIntegration
+
+	recreated string // see history.Later
 }
 
 // NewPlan plans to undo the change of a tenant that has an id. The error is
@@ -50,7 +52,7 @@ func NewPlan(ctx context.Context, s store.Store, tenant, id string) (*Plan, erro
 		return nil, err
 	}
 	// It is read last, so that it has every change that the web integration has.
-	later, err := readLater(ctx, s, tenant, id)
+	later, last, err := readLater(ctx, s, tenant, record)
 	switch {
 	case errors.Is(err, ErrTooManyLater):
 		p.Impossible = err
@@ -58,11 +60,12 @@ func NewPlan(ctx context.Context, s store.Store, tenant, id string) (*Plan, erro
 	case err != nil:
 		return nil, err
 	}
-	p.State = state(record, p.Current, later)
-	p.Undo, err = history.NewUndo(record, p.Current, later, false)
+	p.State = state(p.Current, last)
+	p.recreated = later.Recreated()
+	p.Undo, err = later.Undo(p.Current, false)
 	if conflict, ok := errors.AsType[*history.ConflictError](err); ok {
 		p.Conflict = conflict
-		p.Undo, err = history.NewUndo(record, p.Current, later, true)
+		p.Undo, err = later.Undo(p.Current, true)
 	}
 	p.Impossible = err
 	return p, nil
@@ -83,16 +86,11 @@ func (p *Plan) now() []string {
 }
 
 // state returns the State of a plan: the revision of the web integration as it is now,
-// and the last record of it or of one with its name.
-func state(of store.Record, current *store.WebIntegration, later []store.Record) string {
-	revision, last := uint64(0), of.ID
+// and the ID of the last record of it or of one with its name.
+func state(current *store.WebIntegration, last string) string {
+	revision := uint64(0)
 	if current != nil {
 		revision = current.Revision
-	}
-	for _, record := range later {
-		if record.Integration == of.Integration || record.Name == of.Name {
-			last = record.ID
-		}
 	}
 	return fmt.Sprintf("%d.%s", revision, last)
 }
@@ -117,19 +115,29 @@ func findRecord(ctx context.Context, s store.Store, tenant, id string) (store.Re
 	return page.Records[0], nil
 }
 
-// readLater returns the records after that of an id.
-func readLater(ctx context.Context, s store.Store, tenant, id string) (later []store.Record, err error) {
-	q := store.HistoryQuery{Cursor: id, Limit: 1000}
-	for {
+// readLater reads the records after one, and returns what an undo needs of them, and
+// the ID of the last of the web integration or of one with its name. It holds one page
+// of them at a time.
+func readLater(ctx context.Context, s store.Store, tenant string, of store.Record) (later *history.Later, last string, err error) {
+	later, last = history.NewLater(of), of.ID
+	q := store.HistoryQuery{Cursor: of.ID, Limit: 1000}
+	for n := 0; ; {
 		page, err := s.History(ctx, tenant, q)
 		if err != nil {
-			return nil, err
+			return nil, "", err
 		}
-		if later = append(later, page.Records...); page.Next == "" {
-			return later, nil
+		for i := range page.Records {
+			r := &page.Records[i]
+			later.Add(r)
+			if r.Integration == of.Integration || r.Name == of.Name {
+				last = r.ID
+			}
 		}
-		if len(later) > maxLater {
-			return nil, ErrTooManyLater
+		if page.Next == "" {
+			return later, last, nil
+		}
+		if n += len(page.Records); n > maxLater {
+			return nil, "", ErrTooManyLater
 		}
 		q.Cursor = page.Next
 	}

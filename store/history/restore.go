@@ -46,7 +46,7 @@ func (u *undoing) removeAdded(l *entryList, added Entry) {
 		i = l.lastIndex(form)
 	}
 	l.remove(i)
-	for ; u.later.more[form] > 0; u.later.more[form]-- {
+	for ; u.more[form] > 0; u.more[form]-- {
 		l.remove(l.lastIndex(form))
 	}
 }

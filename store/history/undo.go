@@ -2,6 +2,7 @@ package history
 
 import (
 	"errors"
+	"maps"
 	"slices"
 
 	"originwarden/store"
@@ -40,7 +41,17 @@ type Undo struct {
 // was listed again, stays so. A restored entry gets its old place if the list still has
 // one.
 func NewUndo(r store.Record, current *store.WebIntegration, later []store.Record, force bool) (Undo, error) {
-	u := undoing{record: &r, values: Read(&r), current: current, later: readLater(&r, later), reported: map[string]bool{}}
+	l := NewLater(r)
+	for i := range later {
+		l.Add(&later[i])
+	}
+	return l.Undo(current, force)
+}
+
+// Undo is NewUndo, given the later records that were added.
+func (l *Later) Undo(current *store.WebIntegration, force bool) (Undo, error) {
+	r := l.of
+	u := undoing{record: r, values: l.values, current: current, later: l, more: maps.Clone(l.more), reported: map[string]bool{}}
 	undo, err := u.plan()
 	switch {
 	case err != nil:
@@ -55,58 +66,15 @@ func NewUndo(r store.Record, current *store.WebIntegration, later []store.Record
 	return undo, nil
 }
 
-// undoing is one call of NewUndo.
+// undoing is one call of Later.Undo.
 type undoing struct {
 	record    *store.Record
 	values    Values
 	current   *store.WebIntegration
-	later     laterChanges
+	later     *Later
+	more      map[string]int // see Later; what is undone is subtracted
 	conflicts []Conflict
 	reported  map[string]bool // by reportConflict
-}
-
-// laterChanges are the last records that changed something, or nil.
-type laterChanges struct {
-	any       *store.Record // in the web integration
-	name      *store.Record
-	entries   map[string]*store.Record // by canonical form
-	more      map[string]int           // entries added less those removed, by canonical form
-	omitted   *store.Record            // whose entries are unknown
-	recreated *store.Record            // another web integration of the same name
-}
-
-func readLater(of *store.Record, later []store.Record) laterChanges {
-	l := laterChanges{entries: map[string]*store.Record{}, more: map[string]int{}}
-	for i := range later {
-		r := &later[i]
-		if r.Operation == store.Created && r.Name == of.Name {
-			l.recreated = r
-		}
-		if r.Integration != of.Integration || ChangesNothing(r) {
-			continue
-		}
-		l.any = r
-		if r.Omitted != nil {
-			l.omitted = r
-		}
-		v := Read(r)
-		if v.OldName != "" {
-			l.name = r
-		}
-		for _, entry := range v.Removed {
-			l.noteEntry(r, entry, -1)
-		}
-		for _, entry := range v.Added {
-			l.noteEntry(r, entry, 1)
-		}
-	}
-	return l
-}
-
-func (l *laterChanges) noteEntry(r *store.Record, entry Entry, more int) {
-	form := canonical(entry.Text)
-	l.entries[form] = r
-	l.more[form] += more
 }
 
 func (u *undoing) plan() (Undo, error) {
