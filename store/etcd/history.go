@@ -2,6 +2,7 @@ package etcd
 
 import (
 	"context"
+	"fmt"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
@@ -58,6 +59,13 @@ func (s *Store) hasSpaceForRecords(ctx context.Context, t *transaction) bool {
 	return t.growth > 0 || t.recorded == 0 || s.reserveSpace(ctx, t.recorded) == nil
 }
 
+// isRecordDue reports whether the first change of the transaction has a record, unless
+// that is too large.
+func (s *Store) isRecordDue(ctx context.Context, t *transaction) bool {
+	c := t.changes[0]
+	return records.New(ctx, s.history, c.before.integration, c.after, records.Counts).Encoded != nil
+}
+
 // RecordStatus implements store.RecordKeeper.
 func (s *Store) RecordStatus() store.RecordStatus { return s.late.Status() }
 
@@ -78,7 +86,14 @@ func (s *Store) addLateRecords(ctx context.Context) error {
 			Then: []clientv3.Op{put},
 			Else: []clientv3.Op{read},
 		})
-		if err == nil && !r.IsAdded(response) {
+		switch {
+		case connection.IsTooLarge(err):
+			return fmt.Errorf("%w: %w", records.ErrTooLarge, err)
+		case err != nil:
+			return err
+		}
+		added, err := r.IsAdded(response)
+		if err == nil && !added {
 			err = errConflict // the next call tries again
 		}
 		return err

@@ -133,10 +133,11 @@ func (s *Store) write(ctx context.Context, writes []store.Write, byRemovals bool
 			continue
 		}
 		err = s.commit(ctx, t)
+		removed := false
 		if failed, ok := errors.AsType[*store.WriteError](err); ok && byRemovals && failed.NotMade && failed.Cause == store.CauseNoSpace {
-			err = s.commitRemovals(ctx, t, err)
+			removed, err = true, s.commitRemovals(ctx, t, err) // which adds a late record
 		}
-		if err == nil && recorded == records.None && s.history.Records > 0 {
+		if err == nil && !removed && recorded == records.None && s.isRecordDue(ctx, t) {
 			s.late.Lose()
 		}
 		switch {

@@ -1,6 +1,8 @@
 package records_test
 
 import (
+	"bytes"
+	"crypto/rand"
 	"errors"
 	"strings"
 	"testing"
@@ -21,14 +23,15 @@ func TestRecord_IsAdded(t *testing.T) {
 	for name, row := range map[string]struct {
 		response *clientv3.TxnResponse
 		want     bool
+		err      error
 	}{
-		"put":                    {&clientv3.TxnResponse{Succeeded: true}, true},
-		"put by an earlier copy": {read("one"), true},
-		"removals written back":  {read(), false},
-		"key of another record":  {read("another"), false},
+		"put":                    {&clientv3.TxnResponse{Succeeded: true}, true, nil},
+		"put by an earlier copy": {read("one"), true, nil},
+		"removals written back":  {read(), false, nil},
+		"key of another record":  {read("another"), false, records.ErrTaken},
 	} {
-		if got := r.IsAdded(row.response); got != row.want {
-			t.Errorf("%s: %t, want %t", name, got, row.want)
+		if got, err := r.IsAdded(row.response); got != row.want || err != row.err {
+			t.Errorf("%s: %t, %v, want %t, %v", name, got, err, row.want, row.err)
 		}
 	}
 }
@@ -49,6 +52,60 @@ func TestLate_CountsLostRecords(t *testing.T) {
 	l.Forget()
 	l.Lose()
 	want(t, &l, store.RecordStatus{Lost: 4})
+}
+
+// A record that cannot be written keeps no other one from the history, and each is
+// counted as waiting until it is written.
+func TestLate_WritesOthersThanThoseThatCannotBe(t *testing.T) {
+	keep := store.Retention{Records: 10}
+	record := func(entries ...string) records.Record {
+		w := store.WebIntegration{ID: "a", TenantID: "acme", Name: "a", ValidOrigins: entries}
+		return records.New(t.Context(), keep, &w, nil, records.Whole)
+	}
+	long := record(rand.Text()+rand.Text(), rand.Text()+rand.Text())
+	for name, row := range map[string]struct {
+		write   func(r records.Record) error
+		written int
+		want    store.RecordStatus
+	}{
+		"all":                   {func(records.Record) error { return nil }, 3, store.RecordStatus{}},
+		"the key is taken":      {failFor(long, records.ErrTaken), 2, store.RecordStatus{Lost: 1}},
+		"only whole too large":  {failFor(long, records.ErrTooLarge), 3, store.RecordStatus{}},
+		"at all too large":      {func(records.Record) error { return records.ErrTooLarge }, 0, store.RecordStatus{Lost: 3}},
+		"the cluster is absent": {failFor(long, errFull), 1, store.RecordStatus{Waiting: 2}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var l records.Late
+			l.Add(record("x"))
+			l.Add(long)
+			l.Add(record("y"))
+			written := 0
+			err := l.Flush(func(r records.Record) error {
+				if before := l.Status(); before.Waiting+int(before.Lost)+written != 3 {
+					t.Errorf("before a record is written: %+v, %d written", before, written)
+				}
+				err := row.write(r)
+				if err == nil {
+					written++
+				}
+				return err
+			})
+			if want := row.want.Waiting > 0; written != row.written || (err != nil) != want {
+				t.Errorf("%d were written, %v, want %d", written, err, row.written)
+			}
+			want(t, &l, row.want)
+		})
+	}
+}
+
+// failFor returns a function that fails for one record.
+func failFor(one records.Record, err error) func(records.Record) error {
+	return func(r records.Record) error {
+		if bytes.Equal(r.Encoded, one.Encoded) {
+			return err
+		}
+		return nil
+	}
 }
 
 var errFull = errors.New("no space")
