@@ -84,7 +84,13 @@ func (t *tenantRequest) tryUndo(w *responseWriter, r *http.Request, wanted undoR
 func (t *tenantRequest) planUndo(ctx context.Context) (*undo.Plan, error) {
 	ctx, cancel := context.WithTimeout(ctx, t.Timeout)
 	defer cancel()
-	return undo.NewPlan(ctx, t.Store, t.tenant, t.record)
+	plan, err := undo.NewPlan(ctx, t.Store, t.tenant, t.record)
+	if errors.Is(err, store.ErrNotFound) {
+		missing := notFound()
+		missing.errs[0].Detail = "The history has no such change."
+		return nil, missing
+	}
+	return plan, err
 }
 
 // writeUndo makes the write of a plan, if the web integration is as it was then.
@@ -111,7 +117,7 @@ func (t *tenantRequest) afterUndo(plan *undo.Plan) store.WebIntegration {
 	if plan.Undo.Operation == store.Deleted {
 		return *plan.Current
 	}
-	after := store.WebIntegration{ID: store.NewID(), TenantID: t.tenant, CreatedBy: t.caller.Subject(), Created: now()}
+	after := store.WebIntegration{ID: plan.NewID(), TenantID: t.tenant, CreatedBy: t.caller.Subject(), Created: now()}
 	if plan.Undo.Operation == store.Updated {
 		after = *plan.Current
 	}
@@ -119,7 +125,17 @@ func (t *tenantRequest) afterUndo(plan *undo.Plan) store.WebIntegration {
 	return after
 }
 
+// commitUndo commits the write of a plan. It fails with errOvertaken if the plan does not
+// fit any more.
 func (t *tenantRequest) commitUndo(ctx context.Context, plan *undo.Plan, after store.WebIntegration) (origins.Change, error) {
+	change, err := t.commitPlan(ctx, plan, after)
+	if errors.Is(err, store.ErrExists) || errors.Is(err, store.ErrNotFound) {
+		err = errOvertaken
+	}
+	return change, err
+}
+
+func (t *tenantRequest) commitPlan(ctx context.Context, plan *undo.Plan, after store.WebIntegration) (origins.Change, error) {
 	unchanged := func(w store.WebIntegration) error {
 		if w.Revision != plan.Current.Revision {
 			return errOvertaken

@@ -181,3 +181,41 @@ func TestUndo_OverwritesNoConcurrentChange(t *testing.T) {
 		t.Errorf("stored is %+v", now)
 	}
 }
+
+// However many undos of a deletion are made at once, the web integration is created once.
+func TestUndo_CreatesAgainOnce(t *testing.T) {
+	g := newTestAPI(t)
+	w := g.create("Shop", "https://a.example")
+	g.send(request{method: "DELETE", path: collection + "/" + w.ID})
+	deletion := g.lastChange()
+	raced := 0
+	g.store.create = func(ctx context.Context, again store.WebIntegration) (store.WebIntegration, error) {
+		if raced++; raced == 1 {
+			g.undo(deletion, `{}`, nil).wantUndone(t, "created", "https://a.example", "")
+		}
+		return g.store.Store.Create(ctx, again)
+	}
+	if got := g.undo(deletion, `{}`, nil); got.status != http.StatusConflict || got.problems(t) != "UNDO_CONFLICT" {
+		t.Errorf("the second undo: %d %s", got.status, got.body)
+	}
+	if page, err := g.store.Page(t.Context(), "acme", store.Query{Limit: 10}); err != nil || len(page.Integrations) != 1 {
+		t.Errorf("stored is %+v, %v", page.Integrations, err)
+	}
+	g.undo(deletion, `{"force":true}`, nil).wantUndone(t, "created", "https://a.example", "")
+}
+
+// A web integration that is deleted after the undo was planned is none that never was.
+func TestUndo_SaysThatItWasDeletedMeanwhile(t *testing.T) {
+	g := newTestAPI(t)
+	w := g.create("Shop", "https://a.example")
+	change := g.setOrigins(w.ID, `["https://a.example","https://b.example"]`)
+	g.store.edit = func(ctx context.Context, tenant, id string, edit func(*store.WebIntegration) error) (store.WebIntegration, error) {
+		if _, err := g.store.Store.Delete(ctx, tenant, id, func(store.WebIntegration) error { return nil }); err != nil {
+			t.Error(err)
+		}
+		return g.store.Store.Edit(ctx, tenant, id, edit)
+	}
+	if got := g.undo(change, `{}`, nil); got.status != http.StatusConflict || got.problems(t) != "UNDO_IMPOSSIBLE" {
+		t.Errorf("status %d: %s", got.status, got.body)
+	}
+}

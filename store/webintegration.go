@@ -2,8 +2,10 @@ package store
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -38,6 +40,17 @@ func NewID() string {
 		var raw [24]byte
 		rand.Read(raw[:]) // never fails since Go 1.24
 		if id := base64.RawURLEncoding.EncodeToString(raw[:]); id[0] != '-' {
+			return id
+		}
+	}
+}
+
+// DerivedID returns the id for a seed, in the form of those of NewID: always the same
+// one, and another one for another seed.
+func DerivedID(seed string) string {
+	for n := 0; ; n++ {
+		sum := sha256.Sum256(fmt.Appendf(nil, "%d %s", n, seed))
+		if id := base64.RawURLEncoding.EncodeToString(sum[:24]); id[0] != '-' {
 			return id
 		}
 	}

@@ -71,6 +71,12 @@ func NewPlan(ctx context.Context, s store.Store, tenant, id string) (*Plan, erro
 	return p, nil
 }
 
+// NewID returns the id of the web integration that the plan creates again. It is the
+// same for all plans that know of no earlier one, so that only one of them is made.
+func (p *Plan) NewID() string {
+	return store.DerivedID(p.Record.Tenant + " " + p.Record.ID + " " + p.recreated)
+}
+
 // Added returns the entries that the write adds to the web integration as it is now,
 // and Removed those that it removes.
 func (p *Plan) Added() []string { return lacking(p.Undo.ValidOrigins, p.now()) }

@@ -3,6 +3,7 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -130,6 +131,23 @@ func (api *testAPI) wantFailure(reason string, args ...string) {
 	status, stdout, stderr := runCommand(api.t, api.env, append([]string{"web-integration"}, args...)...)
 	if status != exitFailed || stdout != "" || !strings.Contains(stderr, reason) {
 		api.t.Errorf("%q: exit status %d, %s%s, want %s", args, status, stdout, stderr, reason)
+	}
+}
+
+// A 404 of a server without the route says nothing about the history.
+func TestUndo_SaysWhatA404Means(t *testing.T) {
+	for name, answer := range map[string]http.HandlerFunc{
+		"of the API": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusNotFound)
+			fmt.Fprint(w, `{"errors":[{"code":"WEBINTEGRATIONS_NOT_FOUND","title":"Not found","status":"404"}],"traceId":""}`)
+		},
+		"of a tenant": http.NotFound,
+	} {
+		t.Run(name, func(t *testing.T) {
+			api := &testAPI{t: t, env: clientEnvironment(startServer(t, answer), apiToken)}
+			api.wantFailure("the server has no such change, or is an older one without undo", "undo", "57")
+		})
 	}
 }
 

@@ -50,8 +50,10 @@ func (s *shared) newUndo() *cobra.Command {
 func explainUndo(err error) error {
 	refused, ok := errors.AsType[*client.Error](err)
 	switch {
-	case ok && refused.Status == http.StatusNotFound:
+	case ok && refused.Status == http.StatusNotFound && knowsHistory(refused):
 		return errors.New("the history has no such change")
+	case ok && refused.Status == http.StatusNotFound:
+		return errors.New("the server has no such change, or is an older one without undo")
 	case !ok || refused.Status != http.StatusConflict || len(refused.Errors) == 0:
 		return err
 	}
@@ -64,6 +66,11 @@ func explainUndo(err error) error {
 		text += "; --force undoes that too"
 	}
 	return errors.New(text)
+}
+
+// knowsHistory reports whether a 404 is that of a change, not that of the path.
+func knowsHistory(refused *client.Error) bool {
+	return len(refused.Errors) > 0 && refused.Errors[0].Code == "WEBINTEGRATIONS_NOT_FOUND" && refused.Errors[0].Detail != ""
 }
 
 func (o output) formatUndone(u client.Undone, dryRun bool) []byte {
