@@ -34,6 +34,21 @@ func TestUndo_AsksAgainAfterEveryLaterChange(t *testing.T) {
 	}
 }
 
+// An undo that the tenant's rules forbid is not offered again.
+func TestUndo_SaysWhyTheRulesForbidIt(t *testing.T) {
+	g := gatewaytest.Start(t, strings.Replace(configuration(t, gatewaytest.Token("admin", "*", "admin")), "api: {", "api: {limits: {origins: 3}, ", 1))
+	made := create(t, g, "n", "https://a.example", "https://b.example", "https://c.example")
+	b := g.SignIn(t, "admin")
+	path := integrations + "/" + made.ID
+	submit(b, path, must(b.Get(path)), "origins", "https://a.example") // to be undone
+	undo := regexp.MustCompile(`/tenants/acme/history/[^"]*/undo`).FindString(must(b.Get("/tenants/acme/history")))
+	submit(b, path, must(b.Get(path)), "origins", "https://a.example\nhttps://x.example")
+	response, page := submit(b, undo, must(b.Get(undo)))
+	if response.StatusCode != http.StatusConflict || !strings.Contains(page, "Nothing can be undone: a web integration may have at most 3 valid origins.") || strings.Contains(page, "Undo this change</button>") {
+		t.Errorf("got %d: %s", response.StatusCode, page)
+	}
+}
+
 func TestPages_CountAsReads(t *testing.T) {
 	const undo = "/tenants/acme/history/1-0/undo"
 	for _, row := range []struct{ method, path string }{

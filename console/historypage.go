@@ -68,10 +68,10 @@ func (r *request) undo() error {
 	if !told {
 		header = nil
 	}
-	_, err := r.callAPI(http.MethodPost, "/web-integration-changes/"+url.PathEscape(id)+"/undo", header, map[string]any{"force": told}, nil)
-	if !isStatus(err, http.StatusConflict) && !(told && isStatus(err, http.StatusPreconditionFailed)) {
-		if err != nil {
-			return err
+	_, refusal := r.callAPI(http.MethodPost, "/web-integration-changes/"+url.PathEscape(id)+"/undo", header, map[string]any{"force": told}, nil)
+	if !isStatus(refusal, http.StatusConflict) && !(told && isStatus(refusal, http.StatusPreconditionFailed)) {
+		if refusal != nil {
+			return refusal
 		}
 		return r.redirect(r.tenantPath("/history?done=undo"))
 	}
@@ -79,5 +79,22 @@ func (r *request) undo() error {
 	if err != nil {
 		return err
 	}
+	if why := whyImpossible(refusal); why != "" {
+		plan.Impossible = why
+	}
 	return r.sendPlan(http.StatusConflict, plan)
+}
+
+// whyImpossible returns why the API can undo nothing, also what the plan does not know,
+// as the rules for a tenant's entries; or "".
+func whyImpossible(err error) string {
+	var all []string
+	if refused, ok := errors.AsType[*apiError](err); ok {
+		for _, one := range refused.Errors {
+			if one.Code == changes.CodeImpossible {
+				all = append(all, one.Detail)
+			}
+		}
+	}
+	return strings.Join(all, "; ")
 }

@@ -7,6 +7,9 @@ import (
 	"originwarden/store"
 )
 
+// CodeImpossible is the code of the API's errors that say why nothing can be undone.
+const CodeImpossible = undo.CodeImpossible
+
 // Plan is what undoes a change, as a page shows it.
 type Plan struct {
 	*undo.Plan
