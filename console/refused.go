@@ -34,19 +34,23 @@ type refusedPage struct {
 	Problem        string // why the last form changed nothing
 }
 
-// observedSince returns since when the tenant is observed, as far as that is known: as
-// the store has it, or since the start of this gateway.
+// observedSince returns since when the tenant is observed without a long gap: as the
+// store has it, or, if it does not say, by this gateway. It is zero if it is not known.
 func (r *request) observedSince() time.Time {
-	since := r.Traffic.Since(r.tenant.ID)
+	var seen store.Observation
+	now := time.Now()
+	if since := r.Traffic.Since(r.tenant.ID); !since.IsZero() {
+		seen = store.Observation{Since: since, Last: now}
+	}
 	observer := store.AsObserver(r.Store)
 	if observer == nil {
-		return since
+		return seen.Since
 	}
-	kept, err := observer.Observe(r.Context(), r.tenant.ID, time.Time{})
-	if err == nil && !kept.IsZero() && (since.IsZero() || kept.Before(since)) {
-		return kept
+	kept, err := observer.Observe(r.Context(), r.tenant.ID, store.Observation{})
+	if err != nil {
+		return seen.Since
 	}
-	return since
+	return kept.With(seen, now).Since
 }
 
 func (r *request) showRefused() error { return r.sendRefused("") }

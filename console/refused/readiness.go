@@ -34,7 +34,7 @@ type Observation struct {
 	Partial bool
 	// Recent says that there were requests in the last hour.
 	Recent bool
-	// Since is when the gateway counted the first request after its start; zero: none.
+	// Since is from when on the tenant was observed without a long gap; zero: it was not.
 	Since time.Time
 }
 
@@ -51,8 +51,7 @@ type Readiness struct {
 	// Newest is when an origin came last that was not known before, and was not
 	// dismissed; or zero.
 	Newest time.Time
-	// Since is from when on the tenant was observed, as far as that is known: since the
-	// first refusal that is stored, or the first request after the start; or zero.
+	// Since is that of the Observation. A stored refusal says nothing of the time since.
 	Since time.Time
 	// NoOrigin are the requests without an origin, or with several; nil: none.
 	NoOrigin *Origin
@@ -62,9 +61,6 @@ type Readiness struct {
 func Assess(all []Origin, seen Observation, now time.Time) Readiness {
 	r := Readiness{Since: seen.Since}
 	for i, o := range all {
-		if r.Since.IsZero() || o.First.Before(r.Since) {
-			r.Since = o.First
-		}
 		if o.Origin == "" {
 			r.NoOrigin = &all[i]
 			continue
@@ -95,7 +91,7 @@ func (r *Readiness) advise(seen Observation, now time.Time) Advice {
 		return Wait
 	case !seen.Recent:
 		return SeeTraffic
-	case now.Sub(r.Since) < Quiet:
+	case r.Since.IsZero() || now.Sub(r.Since) < Quiet:
 		return Observe
 	}
 	return Ready

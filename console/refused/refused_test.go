@@ -117,7 +117,8 @@ func TestAssess(t *testing.T) {
 		{"a new origin, dismissed, within a week", of(recent), short, refused.Observe},
 		{"a new origin, listed since", of(refusal("https://listed.example.com", origins.OriginNotListed, 1, day, day)), long, refused.Wait},
 		{"an old origin, listed since", of(refusal("https://listed.example.com", origins.OriginNotListed, 1, 8*day, day)), long, refused.Ready},
-		{"an old origin, listed since, and a restart", of(refusal("https://listed.example.com", origins.OriginNotListed, 1, 8*day, day)), short, refused.Ready},
+		{"an old origin, listed since, but not observed for a week", of(refusal("https://listed.example.com", origins.OriginNotListed, 1, 8*day, day)), short, refused.Observe},
+		{"an old origin, listed since, and no known beginning", of(refusal("https://listed.example.com", origins.OriginNotListed, 1, 8*day, day)), refused.Observation{Recent: true}, refused.Observe},
 		{"nothing", nil, long, refused.Ready},
 		{"nothing, within a week", nil, short, refused.Observe},
 		{"nothing, and no requests", nil, refused.Observation{}, refused.SeeTraffic},
@@ -147,9 +148,9 @@ func TestAssess_SaysSinceWhen(t *testing.T) {
 		since time.Duration
 		want  time.Duration
 	}{
-		{"the first request", nil, 2 * day, 2 * day},
-		{"a stored refusal before a restart", all, 2 * day, 8 * day},
-		{"the first request, before a refusal", all, 9 * day, 9 * day},
+		{"no refusal", nil, 2 * day, 2 * day},
+		{"a refusal before a gap", all, 2 * day, 2 * day},
+		{"a refusal after the beginning", all, 9 * day, 9 * day},
 	} {
 		if got := refused.Assess(row.all, refused.Observation{Recent: true, Since: ago(row.since)}, now); !got.Since.Equal(ago(row.want)) {
 			t.Errorf("%s: %v", row.rule, got.Since)

@@ -152,6 +152,15 @@ func (c *Counts) Tenants() (ids []string) {
 	return ids
 }
 
+// Remove forgets the counts of a tenant.
+func (c *Counts) Remove(id string) {
+	for i := range c.tenants {
+		if t := c.tenants[i].Load(); t != nil && t.id == id {
+			c.tenants[i].CompareAndSwap(t, nil)
+		}
+	}
+}
+
 // Since returns the minute from which on a tenant's requests were counted, or the zero
 // time if none was. It is too late for a tenant that has lost its place to another one.
 func (c *Counts) Since(id string) (first time.Time) {

@@ -67,10 +67,10 @@ func refusalError(err error) error {
 }
 
 // Observe implements store.Observer.
-func (s *Store) Observe(ctx context.Context, tenant string, since time.Time) (earliest time.Time, err error) {
+func (s *Store) Observe(ctx context.Context, tenant string, seen store.Observation) (observed store.Observation, err error) {
 	err = s.cluster.Call(func() error {
-		earliest, err = s.inventory.Observe(ctx, tenant, since)
+		observed, err = s.inventory.Observe(ctx, tenant, seen)
 		return refusalError(err)
 	})
-	return earliest, err
+	return observed, err
 }

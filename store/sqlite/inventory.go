@@ -43,15 +43,18 @@ func (s *Store) Dismiss(ctx context.Context, tenant, origin string, at time.Time
 }
 
 // Observe implements store.Observer.
-func (s *Store) Observe(ctx context.Context, tenant string, since time.Time) (earliest time.Time, err error) {
+func (s *Store) Observe(ctx context.Context, tenant string, seen store.Observation) (observed store.Observation, err error) {
+	var kept store.Observation
 	err = s.read(ctx, func(conn *sql.Conn) error {
-		earliest, err = inventory.Observed(ctx, conn, tenant)
+		kept, err = inventory.Observed(ctx, conn, tenant)
 		return err
 	})
-	if err != nil || since.IsZero() || !earliest.IsZero() && !since.Before(earliest) {
-		return earliest, err
+	if observed = kept.With(seen, time.Now()); err != nil || !observed.NeedsWrite(kept) {
+		return observed, err
 	}
-	return since, s.writeAll(ctx, func(conn *sql.Conn) ([]origins.Change, error) {
-		return nil, inventory.Observe(ctx, conn, tenant, since)
+	err = s.writeAll(ctx, func(conn *sql.Conn) (_ []origins.Change, err error) {
+		observed, err = inventory.Observe(ctx, conn, tenant, seen)
+		return nil, err
 	})
+	return observed, err
 }

@@ -69,6 +69,12 @@ func consoleSettings(cfg *config.Config) (console.Settings, error) {
 	}, err
 }
 
+// isTenant reports whether a tenant is configured.
+func (s *Server) isTenant(id string) bool {
+	_, ok := tenantWithID(s.current.Load().cfg, id)
+	return ok
+}
+
 func consoleTenant(cfg *config.Config, id string) (console.Tenant, bool) {
 	configured, ok := tenantWithID(cfg, id)
 	if !ok {

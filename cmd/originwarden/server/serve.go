@@ -184,7 +184,7 @@ func (s *Server) startBackground(ctx context.Context) {
 	s.background.Go(func() { s.store.Monitor(ctx) })
 	s.background.Go(func() { s.refusals.Run(ctx) })
 	if observer := store.AsObserver(s.store); observer != nil {
-		keeper := observation.Keeper{Store: observer, Traffic: s.traffic, Timeout: time.Duration(s.started.Store.Timeout)}
+		keeper := observation.Keeper{Store: observer, Traffic: s.traffic, IsTenant: s.isTenant, Timeout: time.Duration(s.started.Store.Timeout)}
 		s.background.Go(func() { keeper.Run(ctx) })
 	}
 	s.background.Go(func() { notifyWatchdog(ctx) })

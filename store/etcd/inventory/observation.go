@@ -3,35 +3,32 @@ package inventory
 import (
 	"context"
 	"errors"
-	"strconv"
+	"fmt"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
+	"originwarden/store"
 	"originwarden/store/etcd/connection"
 )
 
-var errConcurrent = errors.New("etcd: other gateways record at the same time since when the tenant is observed")
+var errConcurrent = errors.New("etcd: other gateways record at the same time when the tenant is observed")
 
 // Observe implements store.Observer.
-func (v *Inventory) Observe(ctx context.Context, tenant string, since time.Time) (time.Time, error) {
+func (v *Inventory) Observe(ctx context.Context, tenant string, seen store.Observation) (store.Observation, error) {
 	key := v.Keys.Observed(tenant)
 	identity, kv, err := v.Read(ctx, key)
 	if err != nil {
-		return time.Time{}, err
+		return store.Observation{}, err
 	}
-	var earliest time.Time
-	if kv != nil { // a damaged value is replaced
-		if seconds, err := strconv.ParseInt(string(kv.Value), 10, 64); err == nil {
-			earliest = time.Unix(seconds, 0).UTC()
-		}
+	kept := decodeObservation(kv.GetValue())
+	joined := kept.With(seen, time.Now())
+	if !joined.NeedsWrite(kept) {
+		return joined, nil
 	}
-	if since.IsZero() || !earliest.IsZero() && !since.Before(earliest) {
-		return earliest, nil
-	}
-	text := strconv.FormatInt(since.Unix(), 10)
+	text := fmt.Sprintf("%d %d", joined.Since.Unix(), joined.Last.Unix())
 	if err := v.Reserve(ctx, len(text)); err != nil {
-		return time.Time{}, err
+		return store.Observation{}, err
 	}
 	response, _, err := v.Cluster.Send(ctx, connection.Request{
 		If: []clientv3.Cmp{
@@ -43,5 +40,14 @@ func (v *Inventory) Observe(ctx context.Context, tenant string, since time.Time)
 	if err == nil && !response.Succeeded { // perhaps an earlier copy of this request has put it
 		err = errConcurrent
 	}
-	return since, err
+	return joined, err
+}
+
+// decodeObservation returns the zero value for one that is damaged, which is replaced.
+func decodeObservation(value []byte) store.Observation {
+	var since, last int64
+	if n, err := fmt.Sscanf(string(value), "%d %d", &since, &last); n != 2 || err != nil {
+		return store.Observation{}
+	}
+	return store.Observation{Since: time.Unix(since, 0).UTC(), Last: time.Unix(last, 0).UTC()}
 }

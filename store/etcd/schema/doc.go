@@ -12,7 +12,7 @@
 //	h/TENANT/…      what each write changed, see RecordKey
 //	w/…             removals, see Removals
 //	x/refusals/TENANT  the tenant's refusals, see package inventory
-//	x/observed/TENANT  since when the tenant is observed, in seconds since 1970
+//	x/observed/TENANT  from when to when the tenant is observed, in seconds since 1970
 //	x/gateways/NAME    the gateway's heartbeat, with a lease, see package heartbeats
 //
 // No watch has the keys below x/. TENANT is escaped as a path segment of a URL, so that

@@ -87,7 +87,7 @@ func (k Keys) Refusals(tenant string) string {
 	return k.WatchEnd() + "refusals/" + url.PathEscape(tenant)
 }
 
-// Observed returns the key that has since when a tenant is observed.
+// Observed returns the key that has when a tenant was observed.
 func (k Keys) Observed(tenant string) string {
 	return k.WatchEnd() + "observed/" + url.PathEscape(tenant)
 }

@@ -6,27 +6,37 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"originwarden/store"
 )
 
-// Observed returns since when a tenant is observed, or zero.
-func Observed(ctx context.Context, conn *sql.Conn, tenant string) (time.Time, error) {
-	var since int64
-	err := conn.QueryRowContext(ctx, "SELECT since FROM observations WHERE tenant = ?1", tenant).Scan(&since)
+// Observed returns when a tenant was observed.
+func Observed(ctx context.Context, conn *sql.Conn, tenant string) (store.Observation, error) {
+	var since, last int64
+	err := conn.QueryRowContext(ctx, "SELECT since, last FROM observations WHERE tenant = ?1", tenant).Scan(&since, &last)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
-		return time.Time{}, nil
+		return store.Observation{}, nil
 	case err != nil:
-		return time.Time{}, fmt.Errorf("sqlite: reading since when a tenant is observed: %w", err)
+		return store.Observation{}, fmt.Errorf("sqlite: reading when a tenant was observed: %w", err)
 	}
-	return time.Unix(since, 0).UTC(), nil
+	return store.Observation{Since: time.Unix(since, 0).UTC(), Last: time.Unix(last, 0).UTC()}, nil
 }
 
-// Observe records since when a tenant is observed, unless it is since an earlier time.
-func Observe(ctx context.Context, conn *sql.Conn, tenant string, since time.Time) error {
-	_, err := conn.ExecContext(ctx, `INSERT INTO observations (tenant, since) VALUES (?1, ?2)
-		ON CONFLICT (tenant) DO UPDATE SET since = min(since, excluded.since)`, tenant, since.Unix())
+// Observe adds to when a tenant was observed.
+func Observe(ctx context.Context, conn *sql.Conn, tenant string, seen store.Observation) (store.Observation, error) {
+	kept, err := Observed(ctx, conn, tenant)
 	if err != nil {
-		return fmt.Errorf("sqlite: recording since when a tenant is observed: %w", err)
+		return store.Observation{}, err
 	}
-	return nil
+	joined := kept.With(seen, time.Now())
+	if !joined.NeedsWrite(kept) {
+		return joined, nil
+	}
+	_, err = conn.ExecContext(ctx, `INSERT INTO observations (tenant, since, last) VALUES (?1, ?2, ?3)
+		ON CONFLICT (tenant) DO UPDATE SET since = excluded.since, last = excluded.last`, tenant, joined.Since.Unix(), joined.Last.Unix())
+	if err != nil {
+		return store.Observation{}, fmt.Errorf("sqlite: recording when a tenant was observed: %w", err)
+	}
+	return joined, nil
 }

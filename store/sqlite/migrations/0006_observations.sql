@@ -1,5 +1,7 @@
--- Since when the requests of each tenant are observed, in seconds since 1970-01-01, UTC.
+-- When the requests of each tenant were observed without a long gap, in seconds since
+-- 1970-01-01, UTC.
 CREATE TABLE observations (
     tenant TEXT PRIMARY KEY NOT NULL,
-    since  INTEGER NOT NULL
+    since  INTEGER NOT NULL,
+    last   INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;

@@ -39,7 +39,7 @@ func Run(t *testing.T, open Open) {
 		{"TakesLongestText", takesLongestText},
 		{"LosesNoConcurrentCount", losesNoConcurrentCount},
 		{"LeavesRevisionAndFeed", leavesRevisionAndFeed},
-		{"KeepsSinceWhenObserved", keepsSinceWhenObserved},
+		{"KeepsWhenObserved", keepsWhenObserved},
 		{"EndsWithContext", endsWithContext},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -1,5 +1,6 @@
-// Package observation keeps in the store since when the requests of each tenant are
-// observed, so that a restart does not begin a tenant's week of observation again.
+// Package observation keeps in the store when the requests of each tenant are observed,
+// so that a restart does not begin a tenant's week of observation again, but a long gap
+// does.
 package observation
 
 import (
@@ -17,6 +18,8 @@ const interval = time.Minute
 type Keeper struct {
 	Store   store.Observer
 	Traffic *traffic.Counts
+	// IsTenant reports whether a tenant is configured. The counts of others are removed.
+	IsTenant func(id string) bool
 	// Timeout bounds each call of the Store.
 	Timeout time.Duration
 }
@@ -26,7 +29,7 @@ type Keeper struct {
 func (k *Keeper) Run(ctx context.Context) {
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
-	kept := map[string]bool{} // tenants; at most as many as Traffic has
+	kept := map[string]store.Observation{} // by tenant; at most as many as Traffic has
 	for {
 		select {
 		case <-tick.C:
@@ -40,23 +43,29 @@ func (k *Keeper) Run(ctx context.Context) {
 	}
 }
 
-// write writes for the tenants that are not kept yet, and adds them. It ends with the
-// first error.
-func (k *Keeper) write(ctx context.Context, kept map[string]bool) {
-	tenants := k.Traffic.Tenants()
+// write writes for the tenants that had requests, and are still configured, as far as
+// the store needs to know. It ends with the first error.
+func (k *Keeper) write(ctx context.Context, kept map[string]store.Observation) {
+	tenants, now := k.Traffic.Tenants(), time.Now().Truncate(time.Second)
 	if len(kept) > 2*len(tenants)+1000 { // others have lost their places
 		clear(kept)
 	}
 	for _, tenant := range tenants {
-		if kept[tenant] {
+		if !k.IsTenant(tenant) {
+			k.Traffic.Remove(tenant)
+			delete(kept, tenant)
+			continue
+		}
+		seen := store.Observation{Since: k.Traffic.Since(tenant), Last: now}
+		if !kept[tenant].With(seen, now).NeedsWrite(kept[tenant]) {
 			continue
 		}
 		limited, cancel := context.WithTimeout(ctx, k.Timeout)
-		_, err := k.Store.Observe(limited, tenant, k.Traffic.Since(tenant))
+		observed, err := k.Store.Observe(limited, tenant, seen)
 		cancel()
 		if err != nil {
 			return
 		}
-		kept[tenant] = true
+		kept[tenant] = observed
 	}
 }
