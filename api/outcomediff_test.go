@@ -138,12 +138,12 @@ func TestCodes_ListsEveryCodeInUse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ofAuth, err := filepath.Glob("auth/*.go")
+	below, err := filepath.Glob("*/*.go")
 	if err != nil {
 		t.Fatal(err)
 	}
 	var used []string
-	for _, file := range append(files, ofAuth...) {
+	for _, file := range append(files, below...) {
 		if strings.HasSuffix(file, "_test.go") {
 			continue
 		}
@@ -151,7 +151,7 @@ func TestCodes_ListsEveryCodeInUse(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, found := range regexp.MustCompile(`Code: *"([^"]+)"`).FindAllStringSubmatch(string(source), -1) {
+		for _, found := range regexp.MustCompile(`Code(?:: *|[A-Z]\w* *= *)"([^"]+)"`).FindAllStringSubmatch(string(source), -1) {
 			used = append(used, found[1])
 		}
 	}

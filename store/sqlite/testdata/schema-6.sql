@@ -1,4 +1,4 @@
--- A store as the build of commit c467a6c has written it, by sqlite3 FILE .dump.
+-- A store as the build of commit bb56ed6 has written it, by sqlite3 FILE .dump.
 PRAGMA application_id = 0x4f57646e;
 PRAGMA user_version = 6;
 PRAGMA foreign_keys=OFF;
