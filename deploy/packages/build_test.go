@@ -19,6 +19,10 @@ import (
 	_ "github.com/goreleaser/nfpm/v2/rpm"
 )
 
+// conventionalName lets goreleaser name a package as its format does, and not as
+// goreleaser names archives.
+const conventionalName = "{{ .ConventionalFileName }}"
+
 // buildPackage builds a package of the section nfpms as goreleaser does, and returns
 // its file. A key that is not handled here fails the test.
 func (r *release) buildPackage(t *testing.T, format string) string {
@@ -85,6 +89,7 @@ func requireHandled(t *testing.T, section config.NFPM, override config.NFPMOverr
 		Overrides: section.Overrides, Formats: section.Formats, Section: section.Section, Maintainer: section.Maintainer,
 		Description: section.Description, License: section.License, Bindir: section.Bindir, MTime: section.MTime,
 	}
+	known.FileNameTemplate = conventionalName // that of buildPackage
 	known.Umask, known.Recommends, known.Contents = section.Umask, section.Recommends, section.Contents
 	known.RPM.BuildHost, known.Scripts = section.RPM.BuildHost, section.Scripts
 	if !reflect.DeepEqual(section, known) {

@@ -1,7 +1,9 @@
 package packages_test
 
 import (
+	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"runtime"
 	"strings"
@@ -32,6 +34,7 @@ func commonFiles() []packagedFile {
 func TestDeb_HasFiles(t *testing.T) {
 	requireCommand(t, "dpkg-deb")
 	file := sharedRelease(t).buildPackage(t, "deb")
+	requireDocumented(t, file)
 	listed := map[packagedFile]bool{}
 	for _, line := range regexp.MustCompile(`(?m)^(\S+) (\S+) +\d+ 2026-01-01 00:00 \.(/\S+)$`).FindAllStringSubmatch(output(t, "dpkg-deb", "-c", file), -1) {
 		listed[packagedFile{line[1], line[2], line[3]}] = true
@@ -55,6 +58,7 @@ func TestDeb_HasFiles(t *testing.T) {
 func TestRPM_HasFiles(t *testing.T) {
 	requireCommand(t, "rpm")
 	file := sharedRelease(t).buildPackage(t, "rpm")
+	requireDocumented(t, file)
 	listed := map[packagedFile]bool{}
 	const format = `[%{FILEMODES:perms} %{FILEUSERNAME}/%{FILEGROUPNAME} %{FILENAMES} %{FILEFLAGS:fflags}\n]`
 	lines := output(t, "rpm", "-qp", "--queryformat", format, file)
@@ -69,6 +73,20 @@ func TestRPM_HasFiles(t *testing.T) {
 	}
 	if host := output(t, "rpm", "-qp", "--queryformat", "%{BUILDHOST}", file); host != "originwarden" {
 		t.Errorf("build host: %q", host)
+	}
+}
+
+// requireDocumented checks that docs/install.md has the name of the file, in its
+// version and architecture.
+func requireDocumented(t *testing.T, file string) {
+	t.Helper()
+	page, err := os.ReadFile(filepath.Join(sharedRelease(t).dir, "docs/install.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := strings.NewReplacer(strings.TrimPrefix(tag, "v"), "1.0.0", "arm64", "amd64", "aarch64", "x86_64").Replace(filepath.Base(file))
+	if !strings.Contains(string(page), " ./"+name) {
+		t.Errorf("docs/install.md does not install %s", name)
 	}
 }
 

@@ -3,7 +3,6 @@ package packages_test
 import (
 	"bufio"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -80,11 +79,25 @@ func checkUpgrade(t *testing.T, file string) {
 	checkModes(t)
 }
 
-// checkRemoval removes and purges the package as the page says.
+// checkRemoval removes and purges the package as the page says, while a gateway runs
+// that was started by hand.
 func checkRemoval(t *testing.T, page document) {
 	t.Helper()
 	files := strings.Fields(output(t, "dpkg", "-L", "originwarden"))
+	present := traces(t)
+	for _, file := range files {
+		if strings.Contains(filepath.Base(file), "originwarden") && !strings.Contains(present, file+"\n") {
+			t.Errorf("the search for what is left would not find %s", file)
+		}
+	}
+	startByHand(t, page)
+	if len(running(t)) == 0 {
+		t.Fatal("no gateway runs before the removal")
+	}
 	shell(t, page.firstLine(t, "apt-get remove"))
+	if left := running(t); len(left) > 0 {
+		t.Errorf("the removal does not stop the gateway: %q", left)
+	}
 	checkModesAfterRemoval(t)
 	shell(t, page.firstLine(t, "apt-get purge"))
 	for _, file := range files {
@@ -113,15 +126,10 @@ func checkModesAfterRemoval(t *testing.T) {
 // traces returns the files, users and groups of this machine that belong to originwarden.
 func traces(t *testing.T) string {
 	t.Helper()
-	var found []string
-	for _, root := range []string{"/etc", "/usr/bin", "/usr/lib/systemd", "/usr/lib/sysusers.d", "/usr/share/doc", "/usr/share/man/man1", "/var/lib", "/run/systemd"} {
-		filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
-			if err == nil && strings.Contains(filepath.Base(path), "originwarden") && !strings.HasPrefix(path, "/var/lib/docker/") {
-				found = append(found, path)
-			}
-			return nil
-		})
-	}
+	// It fails if a file disappears while it runs, and finds the others.
+	names, _ := exec.Command("find", "/etc", "/home", "/opt", "/run", "/usr", "/var", "-xdev",
+		"-path", "/var/lib/docker", "-prune", "-o", "-name", "*originwarden*", "-print").Output()
+	found := strings.Fields(string(names))
 	for _, file := range []string{"/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow", "/var/lib/dpkg/status"} {
 		if text, err := os.ReadFile(file); err != nil {
 			t.Fatal(err)
@@ -130,6 +138,21 @@ func traces(t *testing.T) string {
 		}
 	}
 	return strings.Join(found, "\n")
+}
+
+// running returns the processes of the installed binary, in any namespace.
+func running(t *testing.T) (found []string) {
+	t.Helper()
+	links, err := filepath.Glob("/proc/[0-9]*/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, link := range links {
+		if binary, err := os.Readlink(link); err == nil && strings.HasPrefix(binary, "/usr/bin/originwarden") {
+			found = append(found, link)
+		}
+	}
+	return found
 }
 
 // byHand is a gateway that runs without systemd, in network and process namespaces of
