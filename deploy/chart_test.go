@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -63,6 +64,43 @@ func (s *schema) keys(root *schema, path string) (paths []string) {
 		paths = append(paths, s.Items.keys(root, path+"[]")...)
 	}
 	return paths
+}
+
+// One version is that of the changelog, the chart and the image. The workflow names the
+// image by the tag of the repository without its v, and the chart by appVersion.
+func TestChart_NamesTheImageThatIsReleased(t *testing.T) {
+	version, _ := readYAML(t, "helm/originwarden/Chart.yaml")["appVersion"].(string)
+	workflow := readText(t, "../.github/workflows/release.yml")
+	for _, row := range []struct{ file, text, want string }{
+		{"CHANGELOG.md", readText(t, "../CHANGELOG.md"), "\n## " + version + " - "},
+		{"Chart.yaml", readText(t, "helm/originwarden/Chart.yaml"), "\nversion: " + version + "\n"},
+		{"Chart.yaml of the example", readText(t, "helm/example/Chart.yaml"), "\n    version: " + version + "\n"},
+		{"release.yml", workflow, `echo "version=${GITHUB_REF_NAME#v}" >>"$GITHUB_OUTPUT"`},
+		{"release.yml", workflow, "tags: ${{ steps.names.outputs.image }}:${{ steps.names.outputs.version }}\n"},
+	} {
+		if !strings.Contains(row.text, row.want) {
+			t.Errorf("%s lacks %q", row.file, row.want)
+		}
+	}
+	files, err := filepath.Glob("helm/originwarden/ci/*-values.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no values: %v", err)
+	}
+	for _, file := range files {
+		image, _ := readYAML(t, file)["image"].(map[string]any)
+		if tag, ok := image["tag"]; ok && tag != version {
+			t.Errorf("%s has the tag %v, want %s", file, tag, version)
+		}
+	}
+}
+
+func readText(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 // chartSets are the keys of the configuration that the chart sets itself.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	ci "helm.sh/helm/v4/pkg/chart"
 	"helm.sh/helm/v4/pkg/chart/common"
 	"helm.sh/helm/v4/pkg/chart/common/util"
 	chart "helm.sh/helm/v4/pkg/chart/v2"
@@ -84,6 +85,11 @@ func exampleChart(t *testing.T) string {
 
 // render renders all templates of a chart as `helm template` does.
 func render(loaded *chart.Chart, release string, given values) (map[string]string, error) {
+	return renderWith(loaded, release, given, engine.Render)
+}
+
+// renderWith renders all templates of a chart with one of the functions of helm.
+func renderWith(loaded *chart.Chart, release string, given values, render func(ci.Charter, common.Values) (map[string]string, error)) (map[string]string, error) {
 	if err := chartutil.ProcessDependencies(loaded, given); err != nil {
 		return nil, err
 	}
@@ -92,7 +98,7 @@ func render(loaded *chart.Chart, release string, given values) (map[string]strin
 	if err != nil {
 		return nil, err
 	}
-	return engine.Render(loaded, all)
+	return render(loaded, all)
 }
 
 // renderVariant renders the chart with the values of a file in ci, or the example, as

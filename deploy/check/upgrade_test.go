@@ -2,14 +2,21 @@ package check
 
 import (
 	"fmt"
+	"io"
 	"maps"
+	"net/http"
+	"net/http/httptest"
 	"testing"
 
+	ci "helm.sh/helm/v4/pkg/chart"
+	"helm.sh/helm/v4/pkg/chart/common"
+	"helm.sh/helm/v4/pkg/engine"
 	v1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/rest"
 )
 
 // objects returns what the chart renders, by kind and name.
@@ -46,7 +53,7 @@ func TestUpgrade_ChangesEveryValueInPlace(t *testing.T) {
 	}{
 		{name: "nothing", variant: "fleet", patch: ""},
 		{name: "another tenant", variant: "fleet", patch: "config: {tenants: [{id: b, hosts: [b.example], upstream: 'http://b:1'}]}", rolls: true},
-		{name: "another image", variant: "fleet", patch: "image: {tag: v1.1.0}", rolls: true},
+		{name: "another image", variant: "fleet", patch: "image: {tag: 1.1.0}", rolls: true},
 		{name: "more gateways", variant: "fleet", patch: "replicas: 5"},
 		{name: "autoscaling", variant: "fleet", patch: "autoscaling: {enabled: true}"},
 		{name: "another certificate", variant: "fleet", patch: "tls: {secretNames: [a, b]}", rolls: true},
@@ -84,11 +91,44 @@ func TestUpgrade_ChangesEveryValueInPlace(t *testing.T) {
 	}
 }
 
+// Autoscaling begins with the gateways that run, and not with one.
+func TestUpgrade_KeepsGatewaysWhenAutoscalingBegins(t *testing.T) {
+	cluster := httptest.NewServer(clusterWith(`{"apiVersion": "apps/v1", "kind": "Deployment", "spec": {"replicas": 7}}`))
+	defer cluster.Close()
+	given := readValues(t, "fleet", "autoscaling: {enabled: true}")
+	rendered, err := renderWith(loadChart(t, chartDir), "originwarden", given, func(c ci.Charter, v common.Values) (map[string]string, error) {
+		return engine.RenderWithClient(c, v, &rest.Config{Host: cluster.URL})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	deployment := objects(t, rendered)["*v1.Deployment originwarden"].(*v1.Deployment)
+	if replicas := deployment.Spec.Replicas; replicas == nil || *replicas != 7 {
+		t.Errorf("the Deployment has the replicas %v, want the 7 that it had", replicas)
+	}
+}
+
+// clusterWith answers as the Kubernetes API of a cluster where the release has this
+// Deployment.
+func clusterWith(deployment string) http.Handler {
+	answers := http.NewServeMux()
+	for path, body := range map[string]string{
+		"GET /apis/apps/v1": `{"kind": "APIResourceList", "groupVersion": "apps/v1", "resources": [{"name": "deployments", "kind": "Deployment", "namespaced": true}]}`,
+		"GET /apis/apps/v1/namespaces/gateways/deployments/originwarden": deployment,
+	} {
+		answers.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			io.WriteString(w, body)
+		})
+	}
+	return answers
+}
+
 // A newer chart and gateway keep the names and what selects the pods.
 func TestUpgrade_KeepsSelectorsOfAnOlderChart(t *testing.T) {
 	for _, variant := range variants(t) {
 		older, newer := loadChart(t, chartDir), loadChart(t, chartDir)
-		newer.Metadata.Version, newer.Metadata.AppVersion = "7.8.9", "v7.8.9"
+		newer.Metadata.Version, newer.Metadata.AppVersion = "7.8.9", "7.8.9"
 		given := readValues(t, variant)
 		renderedBefore, err := render(older, "originwarden", given)
 		if err != nil {
