@@ -116,7 +116,7 @@ func readForwarded(header request.Fields) (Question, error) {
 		Client: q.address(forwardedFor, strings.Trim(line[comma+1:], " \t")),
 	}
 	if claimsHandshake(header) {
-		client.upgrade, client.connection = webSocketProtocol, upgradeToken
+		client.claimHandshake()
 	}
 	return asked, q.err
 }

@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+
+	"originwarden/proxy/decide"
 )
 
 // header is the header in a question, with the pseudo-header fields of HTTP/2. It
@@ -17,9 +19,6 @@ type header struct {
 	extended bool
 }
 
-// extendedKey stands for the key that an extended CONNECT has not.
-var extendedKey = []string{"AAAAAAAAAAAAAAAAAAAAAA=="}
-
 // Values implements request.Fields.
 func (h *header) Values(name string) []string {
 	var found []string
@@ -32,8 +31,8 @@ func (h *header) Values(name string) []string {
 			found = append(found, h.values[i])
 		}
 	}
-	if found == nil && h.extended && name == "Sec-Websocket-Key" {
-		return extendedKey
+	if h.extended && name == "Sec-Websocket-Key" {
+		return decide.WebSocketKey(found)
 	}
 	return found
 }
