@@ -30,9 +30,11 @@ type Answer struct {
 }
 
 // Decide answers another proxy, which has received the request r, and forwards it or
-// sends the Answer's response itself. The same lists, limits of size and modes hold as for
-// a request to the gateway. It is observed as such, as Asked; of a request that Forwards,
-// the status is 200, because the tenant's is not known.
+// sends the Answer's response itself. The same lists and modes and the same limit of the
+// URL hold as for a request to the gateway. That of bodies holds only if r has the length,
+// and those of time, rates and connections are the other proxy's. It is observed as a
+// request to the gateway is, as Asked; of a request that Forwards, the status is 200,
+// because the tenant's is not known.
 func (g *Gateway) Decide(ctx context.Context, r request.Request) Answer {
 	g.running.Add(1)
 	defer g.running.Add(-1)

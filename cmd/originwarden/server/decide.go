@@ -9,6 +9,7 @@ import (
 
 	"originwarden/cmd/originwarden/config"
 	"originwarden/cmd/originwarden/credentials"
+	"originwarden/cmd/originwarden/logs"
 	"originwarden/proxy/decide"
 	"originwarden/proxy/decide/extauthz"
 	"originwarden/proxy/downstream"
@@ -36,7 +37,10 @@ func (s *Server) newDecide(base context.Context, l net.Listener, settings httpSe
 	if err != nil {
 		return nil, err
 	}
-	calls := extauthz.New(extauthz.Config{Decider: s.gateway, IsReady: func() bool { return s.readiness.Problem() == "" }, Observe: s.observe})
+	calls := extauthz.New(extauthz.Config{
+		Decider: s.gateway, IsReady: func() bool { return s.readiness.Problem() == "" },
+		Observe: s.observe, ErrorLog: logs.NewStdLogger(s.log, "deciding"),
+	})
 	s.decisions = decide.New(decide.Config{Decider: s.gateway, Observe: s.observe, GRPC: calls}, dialectOf(s.started))
 	var fast fastlane.Handler
 	if s.started.FastLane {

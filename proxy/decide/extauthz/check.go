@@ -1,8 +1,10 @@
 package extauthz
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"log"
 	"net/http"
 	"runtime/debug"
 	"strings"
@@ -61,8 +63,20 @@ func (s *authorization) reject(asked *authv3.AttributeContext, start time.Time, 
 	about := asked.GetRequest().GetHttp()
 	path, _, _ := strings.Cut(about.GetPath(), "?")
 	a := p.Answer(proxy.Exchange{Method: about.GetMethod(), Path: path, Client: clientOf(asked), Start: start})
+	answer := respond(&a)
+	s.observe(&a.Exchange)
+	return answer
+}
+
+// observe reports what has been answered. It may be what has panicked when the decision
+// was observed, and the answer must not depend on it.
+func (s *authorization) observe(x *proxy.Exchange) {
+	defer func() {
+		if why := recover(); why != nil {
+			cmp.Or(s.config.ErrorLog, log.Default()).Printf("panic observing a question: %v, after %v\n%s", why, x.Err, debug.Stack())
+		}
+	}()
 	if s.config.Observe != nil {
-		s.config.Observe(&a.Exchange)
+		s.config.Observe(x)
 	}
-	return respond(&a)
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -13,11 +14,13 @@ import (
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"originwarden/proxy"
 	"originwarden/proxy/decide"
+	"originwarden/proxy/decide/extauthz"
 	"originwarden/proxy/request"
 )
 
@@ -197,6 +200,29 @@ func TestCheck_DeniesAfterPanic(t *testing.T) {
 	}
 	if got := h.check("afterwards", raw.question("GET /", "Origin: "+listed)); got.status() != 0 {
 		t.Errorf("status %d", got.status())
+	}
+}
+
+// What observes a decision may be what panics, once and again.
+func TestCheck_DeniesAfterPanicsOfWhatObserves(t *testing.T) {
+	h := newHarness(t, options{})
+	var logged bytes.Buffer
+	panics := func(*proxy.Exchange) { panic("cannot observe") }
+	h.serve(extauthz.New(extauthz.Config{
+		Decider: deciderFunc(func(context.Context, request.Request) proxy.Answer { panic("broken") }),
+		Observe: panics, ErrorLog: log.New(&logged, "", 0),
+	}))
+	for rule, row := range map[string]struct {
+		line   string
+		status int
+	}{"decision": {"GET /", 500}, "what is no question": {"GET a", 400}} {
+		got, err := h.envoy.Check(t.Context(), raw.question(row.line, "Origin: "+listed))
+		if err != nil || got.GetDeniedResponse().GetStatus().GetCode() != typev3.StatusCode(row.status) {
+			t.Errorf("%s: %v, %v; want status %d", rule, got, err, row.status)
+		}
+	}
+	if text := logged.String(); strings.Count(text, "panic observing a question: cannot observe") != 2 || !strings.Contains(text, "deciding: panic: broken") {
+		t.Errorf("logged %s", text)
 	}
 }
 

@@ -56,8 +56,9 @@ func read(asked *authv3.AttributeContext) (r request.Request, err error) {
 	return question.Request()
 }
 
-// length returns the length of the body in bytes; negative is unknown. Envoy's size is
+// length returns the length of the body in bytes, as far as it is known. Envoy's size is
 // what it has received when it asks, which is all of the body only if it waits for that.
+// Envoy removes Transfer-Encoding before it asks.
 func (h *header) length(received int64) (int64, error) {
 	received = max(received, 0)
 	switch lines := h.Values("Content-Length"); {
@@ -69,8 +70,6 @@ func (h *header) length(received int64) (int64, error) {
 		return max(int64(length), received), nil
 	case lines != nil:
 		return 0, errLength
-	case received == 0 && h.Values("Transfer-Encoding") != nil:
-		return -1, nil
 	}
 	return received, nil
 }

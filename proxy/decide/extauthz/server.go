@@ -2,6 +2,7 @@ package extauthz
 
 import (
 	"context"
+	"log"
 	"net/http"
 
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
@@ -22,6 +23,8 @@ type Config struct {
 	// one whose decision panicked, with Asked, the status of the answer, and why as
 	// Err. It must not keep the Exchange. It may be nil.
 	Observe func(*proxy.Exchange)
+	// ErrorLog gets the panics of Observe. If it is nil, they go to log.Default.
+	ErrorLog *log.Logger
 }
 
 // Limits of a question. Envoy accepts requests with 100 headers of 60 KiB in all, if it
