@@ -1,10 +1,13 @@
 package config
 
-import "reflect"
+import (
+	"fmt"
+	"reflect"
+)
 
 // Merge returns next with the keys that need a restart set as in c, and the names
-// of those that differ.
-func (c *Config) Merge(next *Config) (merged *Config, needRestart []string) {
+// of those that differ. The error is Mistakes: what next may have only after a restart.
+func (c *Config) Merge(next *Config) (merged *Config, needRestart []string, err error) {
 	kept := *next
 	for _, k := range []struct {
 		name            string
@@ -31,5 +34,22 @@ func (c *Config) Merge(next *Config) (merged *Config, needRestart []string) {
 			reflect.ValueOf(k.merged).Elem().Set(reflect.ValueOf(k.current).Elem())
 		}
 	}
-	return &kept, needRestart
+	if mistakes := kept.unforwarded(); mistakes != nil {
+		return nil, nil, mistakes
+	}
+	return &kept, needRestart, nil
+}
+
+// unforwarded reports the tenants without an upstream if no proxy can ask about their
+// requests. That is so until the restart that decide.listen needs.
+func (c *Config) unforwarded() (mistakes Mistakes) {
+	if c.Decide.Listen != "" {
+		return nil
+	}
+	for i := range c.Tenants {
+		if c.Tenants[i].Upstream.URL == nil {
+			mistakes = append(mistakes, Mistake{Message: fmt.Sprintf("%s has no upstream, and decide.listen needs a restart", elementPath("tenants", i))})
+		}
+	}
+	return mistakes
 }

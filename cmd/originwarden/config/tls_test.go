@@ -74,9 +74,9 @@ func TestMerge_KeepsCertificates(t *testing.T) {
 	pair := "{cert: " + own.Cert + ", key: " + own.Key + "}"
 	was := parse(t, oneTenant+"tls: {certs: ["+pair+"]}\n")
 	for _, tls := range []string{pair, "{certs: [" + pair + ", " + pair + "]}", "{}"} {
-		got, pending := was.Merge(parse(t, oneTenant+"tls: "+tls+"\n"))
-		if !slices.Equal(pending, []string{"tls"}) || len(got.TLS.KeyPairs()) != 1 {
-			t.Errorf("%s: %q need a restart, TLS %v", tls, pending, got.TLS)
+		got, pending, err := was.Merge(parse(t, oneTenant+"tls: "+tls+"\n"))
+		if err != nil || !slices.Equal(pending, []string{"tls"}) || len(got.TLS.KeyPairs()) != 1 {
+			t.Errorf("%s: %q need a restart, %v, TLS %v", tls, pending, err, got)
 		}
 	}
 }

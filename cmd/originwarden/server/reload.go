@@ -90,7 +90,10 @@ func (s *Server) reconfigure(ctx context.Context) (needRestart []string, err err
 	if err != nil {
 		return nil, err
 	}
-	cfg, needRestart := s.started.Merge(read)
+	cfg, needRestart, err := s.started.Merge(read)
+	if err != nil {
+		return nil, err
+	}
 	apiSettings, err := s.apiSettings(cfg)
 	if err != nil {
 		return nil, err
