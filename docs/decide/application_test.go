@@ -23,6 +23,7 @@ type application struct {
 // received is what the application got.
 type received struct {
 	line   string // method and target
+	host   string
 	header http.Header
 }
 
@@ -37,7 +38,7 @@ func startApplication(t *testing.T) *application {
 
 func (a *application) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.mu.Lock()
-	a.requests = append(a.requests, received{r.Method + " " + r.RequestURI, r.Header.Clone()})
+	a.requests = append(a.requests, received{r.Method + " " + r.RequestURI, r.Host, r.Header.Clone()})
 	a.mu.Unlock()
 	for _, f := range applicationCORS {
 		w.Header().Add(f[0], f[1])

@@ -33,17 +33,8 @@ func TestDecide_WebSocketsOverHTTP2AreDecided(t *testing.T) {
 // the payload of the echo.
 func (d *deployment) connectHTTP2(t *testing.T, origin string) string {
 	t.Helper()
-	connection, err := tls.Dial("tcp", d.edge, &tls.Config{InsecureSkipVerify: true, ServerName: host, NextProtos: []string{"h2"}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	connection, framer := d.startHTTP2(t, encodeConnect(origin), false)
 	defer connection.Close()
-	connection.SetDeadline(time.Now().Add(20 * time.Second))
-	io.WriteString(connection, http2.ClientPreface)
-	framer := http2.NewFramer(connection, connection)
-	framer.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
-	framer.WriteSettings()
-	framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: encodeConnect(origin), EndHeaders: true})
 	status := ""
 	for {
 		frame, err := framer.ReadFrame()
@@ -62,17 +53,35 @@ func (d *deployment) connectHTTP2(t *testing.T, origin string) string {
 	}
 }
 
+// startHTTP2 sends a header on a new connection, as stream 1.
+func (d *deployment) startHTTP2(t *testing.T, header []byte, endsStream bool) (*tls.Conn, *http2.Framer) {
+	t.Helper()
+	connection, err := tls.Dial("tcp", d.edge, &tls.Config{InsecureSkipVerify: true, ServerName: host, NextProtos: []string{"h2"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	connection.SetDeadline(time.Now().Add(20 * time.Second))
+	io.WriteString(connection, http2.ClientPreface)
+	framer := http2.NewFramer(connection, connection)
+	framer.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
+	framer.WriteSettings()
+	framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: header, EndHeaders: true, EndStream: endsStream})
+	return connection, framer
+}
+
 // encodeConnect returns the header of a handshake.
 func encodeConnect(origin string) []byte {
+	return encodeHeader(":method", "CONNECT", ":protocol", "websocket", ":scheme", "https", ":authority", host, ":path", "/public/events",
+		"sec-websocket-version", "13", "origin", origin)
+}
+
+// encodeHeader encodes names, each with its value, unless that is empty.
+func encodeHeader(fields ...string) []byte {
 	var block bytes.Buffer
 	encoder := hpack.NewEncoder(&block)
-	for _, f := range []hpack.HeaderField{
-		{Name: ":method", Value: "CONNECT"}, {Name: ":protocol", Value: "websocket"}, {Name: ":scheme", Value: "https"},
-		{Name: ":authority", Value: host}, {Name: ":path", Value: "/public/events"}, {Name: "sec-websocket-version", Value: "13"},
-		{Name: "origin", Value: origin},
-	} {
-		if f.Value != "" {
-			encoder.WriteField(f)
+	for i := 0; i < len(fields); i += 2 {
+		if fields[i+1] != "" {
+			encoder.WriteField(hpack.HeaderField{Name: fields[i], Value: fields[i+1]})
 		}
 	}
 	return block.Bytes()

@@ -28,10 +28,15 @@ type product struct {
 	// Statuses while the gateway does not run, while it does not respond, and while the
 	// application does not run.
 	gone, stopped, unreachable int
+
+	// rejects are lines of requests that the gateway in the path refuses by the list, and
+	// the product answers with 400.
+	rejects []string
 }
 
 var nginx = product{
 	name: "nginx", dialect: "nginx", command: "nginx", gone: 503, stopped: 503, unreachable: 502,
+	rejects: []string{"get /assets/app.js", "Get /assets/app.js", "GET /.well-known/jwks.json%00", "GET http://api.example.com?/assets/x", "GET /assets/%00"},
 	files: func(t *testing.T, dir, address string) map[string]string {
 		config := replaceOnce(t, readBlock(t, "nginx", "nginx"), "listen 443", "listen "+address)
 		return map[string]string{"config": fmt.Sprintf(`
@@ -70,6 +75,7 @@ var caddy = product{
 
 var haproxy = product{
 	name: "HAProxy", dialect: "caddy", command: "haproxy", gone: 503, stopped: 504, unreachable: 503,
+	rejects: []string{"GET /assets#/app.js", "GET http://api.example.com", "GET http://api.example.com?/assets/x"},
 	files: func(t *testing.T, dir, address string) map[string]string {
 		return map[string]string{
 			"config":           replaceOnce(t, readBlock(t, "HAProxy", "haproxy"), "bind :443", "bind "+address),
