@@ -166,7 +166,10 @@ func needsRestart(t *testing.T, key string) bool {
 	t.Helper()
 	before, after := defaults(t), defaults(t)
 	change(leaves(reflect.ValueOf(after).Elem(), "")[key])
-	_, waiting := before.Merge(after)
+	_, waiting, err := before.Merge(after)
+	if err != nil {
+		t.Fatal(err)
+	}
 	return len(waiting) > 0
 }
 
