@@ -19,8 +19,9 @@ import (
 type HTTP2Conn struct {
 	net.Conn
 	raw     *Conn
-	preface string // what is left of the client's preface
 	buffers *Buffers
+	bogus   func() // see NewHTTP2Conn
+	preface string // what is left of the client's preface
 
 	mu      sync.Mutex
 	changed sync.Cond // of what follows
@@ -35,9 +36,11 @@ const clientPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 // NewHTTP2Conn returns the connection of conn, whose handshake over raw has chosen HTTP/2
 // and TLS 1.3: net/http checks what HTTP/2 demands of earlier versions (RFC 9113, section
-// 9.2) only of connections that it knows to have TLS. It takes a buffer while it writes, and another one while more is written meanwhile.
-func NewHTTP2Conn(conn *tls.Conn, raw *Conn, buffers *Buffers) *HTTP2Conn {
-	c := &HTTP2Conn{Conn: conn, raw: raw, preface: clientPreface, buffers: buffers}
+// 9.2) only of connections that it knows to have TLS. It takes a buffer while it writes,
+// and another one for what is written meanwhile. bogus is called for a client that does
+// not begin with the preface.
+func NewHTTP2Conn(conn *tls.Conn, raw *Conn, buffers *Buffers, bogus func()) *HTTP2Conn {
+	c := &HTTP2Conn{Conn: conn, raw: raw, buffers: buffers, bogus: bogus, preface: clientPreface}
 	c.changed.L = &c.mu
 	return c
 }
@@ -52,6 +55,7 @@ func (c *HTTP2Conn) Read(p []byte) (int, error) {
 	if c.preface != "" {
 		begin := p[:min(n, len(c.preface))]
 		if !strings.HasPrefix(c.preface, string(begin)) {
+			c.bogus()
 			return 0, io.EOF
 		}
 		c.preface = c.preface[len(begin):]

@@ -32,7 +32,7 @@ func acceptHTTP2(t *testing.T) (conn *downstream.HTTP2Conn, raw *downstream.Conn
 		})
 	}
 	both.Wait()
-	conn = downstream.NewHTTP2Conn(server, raw, new(downstream.Buffers))
+	conn = downstream.NewHTTP2Conn(server, raw, new(downstream.Buffers), func() {})
 	t.Cleanup(func() { conn.Close() })
 	return conn, raw, client
 }

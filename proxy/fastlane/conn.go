@@ -68,7 +68,7 @@ func (c *conn) serve() {
 		return
 	case c.isHTTP2():
 		c.limitPreface()
-		c.listener.handOver(downstream.NewHTTP2Conn(c.tls, c.raw, &c.listener.buffers))
+		c.listener.handOver(downstream.NewHTTP2Conn(c.tls, c.raw, &c.listener.buffers, c.reportBogus))
 		return
 	}
 	for c.await() {
@@ -94,10 +94,18 @@ func (c *conn) serve() {
 // buffers are not used again.
 func (c *conn) containPanic() {
 	if cause := recover(); cause != nil {
-		errorLog := cmp.Or(c.listener.settings.Load().ErrorLog, log.Default())
-		errorLog.Printf("panic serving %v: %v\n%s", c.peer, cause, debug.Stack())
+		c.errorLog().Printf("panic serving %v: %v\n%s", c.peer, cause, debug.Stack())
 		c.rw.Close()
 	}
+}
+
+func (c *conn) errorLog() *log.Logger {
+	return cmp.Or(c.listener.settings.Load().ErrorLog, log.Default())
+}
+
+// reportBogus reports a client that has chosen HTTP/2 and sends something else.
+func (c *conn) reportBogus() {
+	c.errorLog().Printf("HTTP/2 with a bogus greeting from %v", c.peer)
 }
 
 // handshake completes that of TLS, and reports whether net/http need not know the
