@@ -11,6 +11,7 @@ import (
 
 	"originwarden/api/auth"
 	"originwarden/api/refusals"
+	"originwarden/api/slots"
 	"originwarden/envelope"
 	"originwarden/origins"
 	"originwarden/store"
@@ -74,7 +75,7 @@ type API struct {
 
 // memory bounds what requests hold in memory.
 type memory struct {
-	reads, uploads slots
+	reads, uploads slots.Slots
 	buffers        sync.Pool // of *bufio.Writer
 }
 
@@ -211,25 +212,32 @@ func (t *tenantRequest) checkCaller(route route) error {
 // with an error for every entry of such a body is short.
 const shortBody = 1 << 10
 
-// acquireSlot waits for the memory that r needs: that of a read, whose response
-// may be long, or of an undo, which reads the history, or that of a long body. Uploads never delay reads. It returns r, or a
-// copy of it whose body fails if the client is too slow while another request waits.
+// acquireSlot waits for the memory that r needs: that of a read, whose response may be
+// long, or of an undo, which reads the history, or that of a long body. Uploads never
+// delay reads. It returns r, or a copy of it whose body fails if the client is too slow
+// while another request waits.
 func (t *tenantRequest) acquireSlot(w *responseWriter, r *http.Request) (_ *http.Request, err error) {
 	key := t.caller.Key(t.tenant)
 	switch {
 	case r.Method == http.MethodGet || r.Method == http.MethodHead:
-		w.slot, err = t.memory.reads.acquire(r.Context(), key)
+		w.slot, err = t.memory.reads.Acquire(r.Context(), key)
 	case t.record != "":
-		if w.slot, err = t.memory.reads.acquire(r.Context(), key); err == nil {
+		if w.slot, err = t.memory.reads.Acquire(r.Context(), key); err == nil {
 			r = withSlotBody(r, w)
 		}
 	case r.Method != http.MethodDelete && (r.ContentLength < 0 || r.ContentLength > shortBody):
-		if w.slot, err = t.memory.uploads.acquire(r.Context(), key); err == nil {
+		if w.slot, err = t.memory.uploads.Acquire(r.Context(), key); err == nil {
 			r = withSlotBody(r, w)
 		}
 	}
+	if errors.Is(err, slots.ErrNone) {
+		err = tooManyInFlight()
+	}
 	return r, err
 }
+
+// tooManyInFlight is the error of a request that gets or keeps no slot.
+func tooManyInFlight() error { return &auth.RateLimitError{Limit: LimitInFlight, Wait: time.Second} }
 
 // withSlotBody returns a copy of r whose body uses the slot of w.
 func withSlotBody(r *http.Request, w *responseWriter) *http.Request {

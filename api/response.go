@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+
+	"originwarden/api/slots"
 )
 
 // pieceSize is how much of a body is buffered and written at once. A response of at
@@ -23,11 +25,11 @@ var errTooSlow = errors.New("the client is too slow")
 // responseWriter sends the response to one request.
 type responseWriter struct {
 	http.ResponseWriter
-	status         int        // 0 before anything is sent
-	implicitStatus int        // what Write sends if WriteHeader was not called
-	buffers        *sync.Pool // of *bufio.Writer
-	slot           *slot      // of the request, or nil
-	call           Call       // what is known of it so far
+	status         int         // 0 before anything is sent
+	implicitStatus int         // what Write sends if WriteHeader was not called
+	buffers        *sync.Pool  // of *bufio.Writer
+	slot           *slots.Slot // of the request, or nil
+	call           Call        // what is known of it so far
 }
 
 // WriteHeader implements http.ResponseWriter. A response that is sent at once
@@ -63,9 +65,9 @@ func (w *responseWriter) writePiece(p []byte) (int, error) {
 	if w.slot == nil {
 		return w.ResponseWriter.Write(p)
 	}
-	w.slot.beginWait(func() { w.controller().SetWriteDeadline(time.Unix(1, 0)) })
+	w.slot.BeginWait(func() { w.controller().SetWriteDeadline(time.Unix(1, 0)) })
 	n, err := w.ResponseWriter.Write(p)
-	if w.slot.endWait() {
+	if w.slot.EndWait() {
 		err = errTooSlow
 	}
 	return n, err
@@ -76,7 +78,7 @@ func (w *responseWriter) controller() *http.ResponseController {
 }
 
 func (w *responseWriter) releaseSlot() {
-	w.slot.release()
+	w.slot.Release()
 	w.slot = nil
 }
 
@@ -117,7 +119,7 @@ type uploadBody struct {
 // send.
 func (u *uploadBody) Read(p []byte) (int, error) {
 	if u.piece == 0 {
-		u.response.slot.beginWait(func() { u.response.controller().SetReadDeadline(time.Unix(1, 0)) })
+		u.response.slot.BeginWait(func() { u.response.controller().SetReadDeadline(time.Unix(1, 0)) })
 	}
 	n, err := u.ReadCloser.Read(p)
 	u.piece += n
@@ -125,7 +127,7 @@ func (u *uploadBody) Read(p []byte) (int, error) {
 		return n, nil
 	}
 	u.piece = 0
-	if u.response.slot.endWait() {
+	if u.response.slot.EndWait() {
 		return n, tooManyInFlight()
 	}
 	return n, err

@@ -1,7 +1,9 @@
-package api
+// Package slots bounds how many requests hold web integrations in memory at once.
+package slots
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -23,21 +25,21 @@ const (
 	checkInterval = maxClientWait / 4
 )
 
-// tooManyInFlight is the error of a request that gets or keeps no slot.
-func tooManyInFlight() error { return &auth.RateLimitError{Limit: LimitInFlight, Wait: time.Second} }
+// ErrNone is the error of a request for which no slot has become free in time.
+var ErrNone = errors.New("too many requests hold memory")
 
-// slots bounds the requests under way that need memory. A request holds a slot
+// Slots bounds the requests under way that need memory. A request holds a slot
 // until its response is sent. While others wait, a client that does not send or read
 // in time loses its slot. It may be used concurrently, and its zero value is ready.
-type slots struct {
+type Slots struct {
 	mu      sync.Mutex
-	held    []*slot
-	waiting []*slot // in the order of arrival
+	held    []*Slot
+	waiting []*Slot // in the order of arrival
 }
 
-// slot belongs to one request. The nil slot holds nothing.
-type slot struct {
-	slots    *slots
+// Slot belongs to one request. The nil Slot holds nothing.
+type Slot struct {
+	slots    *Slots
 	key      auth.CallerKey
 	acquired chan struct{} // closed when it is held
 
@@ -47,21 +49,21 @@ type slot struct {
 	lost      bool      // the wait was interrupted
 }
 
-// acquire returns a slot, or an error if none becomes free in time.
-func (s *slots) acquire(ctx context.Context, key auth.CallerKey) (*slot, error) {
-	mine := &slot{slots: s, key: key, acquired: make(chan struct{})}
+// Acquire returns a slot, or ErrNone if none becomes free in time.
+func (s *Slots) Acquire(ctx context.Context, key auth.CallerKey) (*Slot, error) {
+	mine := &Slot{slots: s, key: key, acquired: make(chan struct{})}
 	s.mu.Lock()
 	s.waiting = append(s.waiting, mine)
 	s.assignFree()
 	s.mu.Unlock()
 	if err := mine.waitAcquired(ctx); err != nil {
-		mine.release()
+		mine.Release()
 		return nil, err
 	}
 	return mine, nil
 }
 
-func (s *slot) waitAcquired(ctx context.Context) error {
+func (s *Slot) waitAcquired(ctx context.Context) error {
 	timeout, tick := time.After(maxSlotWait), time.Tick(checkInterval)
 	for {
 		select {
@@ -70,28 +72,28 @@ func (s *slot) waitAcquired(ctx context.Context) error {
 		case <-tick:
 			s.slots.interruptSlow(s.key.Tenant)
 		case <-timeout:
-			return tooManyInFlight()
+			return ErrNone
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
 }
 
-// release gives the slot to another request. Only the first call has an effect.
-func (s *slot) release() {
+// Release gives the slot to another request. Only the first call has an effect.
+func (s *Slot) Release() {
 	if s == nil {
 		return
 	}
 	s.slots.mu.Lock()
 	defer s.slots.mu.Unlock()
-	isMine := func(other *slot) bool { return other == s }
+	isMine := func(other *Slot) bool { return other == s }
 	s.slots.held = slices.DeleteFunc(s.slots.held, isMine)
 	s.slots.waiting = slices.DeleteFunc(s.slots.waiting, isMine)
 	s.slots.assignFree()
 }
 
 // assignFree assigns the free slots to waiting requests.
-func (s *slots) assignFree() {
+func (s *Slots) assignFree() {
 	for i := s.nextWaiting(); i >= 0; i = s.nextWaiting() {
 		next := s.waiting[i]
 		s.waiting = slices.Delete(s.waiting, i, i+1)
@@ -103,11 +105,11 @@ func (s *slots) assignFree() {
 // nextWaiting returns the index of the request that gets a slot next: one whose
 // caller holds the fewest, so that many requests of one caller do not delay
 // others. It returns -1 if there is none, or no free slot for any.
-func (s *slots) nextWaiting() int {
+func (s *Slots) nextWaiting() int {
 	next, fewest := -1, totalSlots
 	for i, w := range s.waiting {
-		ofTenant := s.countHeld(func(h *slot) bool { return h.key.Tenant == w.key.Tenant })
-		ofCaller := s.countHeld(func(h *slot) bool { return h.key == w.key })
+		ofTenant := s.countHeld(func(h *Slot) bool { return h.key.Tenant == w.key.Tenant })
+		ofCaller := s.countHeld(func(h *Slot) bool { return h.key == w.key })
 		if len(s.held) < totalSlots && ofTenant < tenantSlots && ofCaller < fewest {
 			next, fewest = i, ofCaller
 		}
@@ -115,7 +117,7 @@ func (s *slots) nextWaiting() int {
 	return next
 }
 
-func (s *slots) countHeld(counts func(*slot) bool) (n int) {
+func (s *Slots) countHeld(counts func(*Slot) bool) (n int) {
 	for _, h := range s.held {
 		if counts(h) {
 			n++
@@ -127,7 +129,7 @@ func (s *slots) countHeld(counts func(*slot) bool) (n int) {
 // interruptSlow ends the waits for clients that are too slow and keep the tenant
 // from a slot. A wait that has not ended by the next check is interrupted again:
 // the connection may have made progress just then.
-func (s *slots) interruptSlow(tenant string) {
+func (s *Slots) interruptSlow(tenant string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
@@ -140,15 +142,15 @@ func (s *slots) interruptSlow(tenant string) {
 	}
 }
 
-// beginWait begins a wait for the client, which interrupt can end.
-func (s *slot) beginWait(interrupt func()) {
+// BeginWait begins a wait for the client, which interrupt can end.
+func (s *Slot) BeginWait(interrupt func()) {
 	s.slots.mu.Lock()
 	defer s.slots.mu.Unlock()
 	s.deadline, s.interrupt = time.Now().Add(maxClientWait), interrupt
 }
 
-// endWait ends a wait for the client, and reports whether the slot was lost.
-func (s *slot) endWait() (lost bool) {
+// EndWait ends a wait for the client, and reports whether the slot was lost.
+func (s *Slot) EndWait() (lost bool) {
 	s.slots.mu.Lock()
 	defer s.slots.mu.Unlock()
 	s.deadline = time.Time{}
