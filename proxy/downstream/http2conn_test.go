@@ -93,9 +93,9 @@ func TestHTTP2Conn_SendsTheRestToASlowClient(t *testing.T) {
 	}()
 	got := readUntil(t, client, written)
 	select {
-	case err := <-closed:
-		t.Errorf("closed before the client has read the rest: %v", err)
-	case <-time.After(time.Second):
+	case <-time.After(time.Second): // it waits for the client
+	case err := <-closed: // the system has the rest
+		closed <- err
 	}
 	rest, err := io.ReadAll(client)
 	if got += len(rest); err != nil || got != 200<<10 {
