@@ -123,7 +123,7 @@ func TestLanes_AppendNothingToCutInformationalResponse(t *testing.T) {
 	})
 	for _, lane := range []string{"fast", "reference"} {
 		h := newHarness(t, options{lane: lane, config: func(c *proxy.Config) {
-			c.Tenants[0].Upstream, c.Timeouts.Progress, c.Timeouts.Response = tenant.url, 300*time.Millisecond, 2*time.Second
+			c.Tenants[0].Upstream, c.Timeouts.Progress, c.Timeouts.Response = tenant.url, 300*time.Millisecond, 6*time.Second
 		}})
 		conn := h.dial()
 		io.WriteString(conn, request("GET /", "Origin: "+listed))
