@@ -184,15 +184,12 @@ const stalledAfter = 500 * time.Millisecond
 
 // CutStalled closes the connection if its client does not read.
 func (c *Conn) CutStalled() {
-	if c != nil && c.isStalled() {
+	if c == nil {
+		return
+	}
+	if began := c.writing.Load(); began != 0 && time.Now().UnixNano()-began >= int64(stalledAfter) {
 		c.TCPConn.Close() // TLS would replace a deadline, for its last alert
 	}
-}
-
-// isStalled reports whether the client does not read what is being written.
-func (c *Conn) isStalled() bool {
-	began := c.writing.Load()
-	return began != 0 && time.Now().UnixNano()-began >= int64(stalledAfter)
 }
 
 // How long Close waits for a client that is still sending.

@@ -142,16 +142,15 @@ func TestHTTP2Conn_ClosesWhileClientDoesNotRead(t *testing.T) {
 		aborted chan struct{}
 		limit   time.Duration
 	}{
-		"limited": {nil, 10 * time.Second},
-		"aborted": {aborted, 4 * time.Second},
+		"limited": {nil, 15 * time.Second},
+		"aborted": {aborted, 2 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			conn, raw, _ := acceptHTTP2(t)
 			raw.SetAborted(row.aborted)
-			raw.LimitWrites(time.Second)
-			failed := make(chan error, 1)
-			go func() { failed <- writeUnread(conn) }()
+			raw.LimitWrites(3 * time.Second)
+			failed := writeUntilStuck(conn)
 			began := time.Now()
 			conn.Close()
 			if took := time.Since(began); took > row.limit {
@@ -161,6 +160,28 @@ func TestHTTP2Conn_ClosesWhileClientDoesNotRead(t *testing.T) {
 				t.Error("the write that waited returned no error")
 			}
 		})
+	}
+}
+
+// writeUntilStuck writes in the background. It returns when a write waits for the client,
+// with where the error of that comes.
+func writeUntilStuck(conn net.Conn) (failed <-chan error) {
+	written, end := make(chan struct{}), make(chan error, 1)
+	go func() {
+		for {
+			if _, err := conn.Write(make([]byte, 64<<10)); err != nil {
+				end <- err
+				return
+			}
+			written <- struct{}{}
+		}
+	}()
+	for {
+		select {
+		case <-written:
+		case <-time.After(200 * time.Millisecond):
+			return end
+		}
 	}
 }
 

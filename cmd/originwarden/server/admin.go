@@ -19,8 +19,8 @@ import (
 )
 
 // adminMux serves the admin address. Besides the console, which has a sign-in, and
-// /gateways, it answers GET to everybody who reaches it, and nothing to web pages, which could
-// otherwise get there by DNS rebinding.
+// /gateways, it answers GET to everybody who reaches it, and nothing to web pages, which
+// could otherwise get there by DNS rebinding.
 type adminMux struct {
 	answers func(host string) bool
 	console func() *console.Console // nil: there is none
