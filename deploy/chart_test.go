@@ -104,7 +104,7 @@ func readText(t *testing.T, file string) string {
 }
 
 // chartSets are the keys of the configuration that the chart sets itself.
-var chartSets = regexp.MustCompile(`^(listen|tls|admin\.listen|store\.etcd|cache\.snapshot_dir)($|\.)`)
+var chartSets = regexp.MustCompile(`^(listen|tls|admin\.listen|decide\.tls|store\.etcd|cache\.snapshot_dir)($|\.)`)
 
 // exampleOmits are keys that the example configuration has only in comments, or as
 // keys of another section.

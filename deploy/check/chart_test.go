@@ -194,6 +194,12 @@ func TestChart_NotesSayWhatToDoNext(t *testing.T) {
 		{variant: "fleet", patch: "config: {store: {create: never}}", want: "Next:", absent: "config.store.create"},
 		{variant: "fleet-all", want: "originwarden-tls, example-tls, originwarden-etcd, console."},
 		{variant: "single", want: "rollout status statefulset/originwarden"},
+		{variant: "decide", want: "originwarden-tls, originwarden-etcd, originwarden-decide, proxies-ca."},
+		{variant: "decide", want: "originwarden-decide.gateways.svc:9191", absent: "networkPolicy.decide"},
+		{variant: "fleet", patch: asked, want: "networkPolicy.decide is empty: nobody may ask"},
+		{variant: "fleet", patch: asked + "\nnetworkPolicy: {enabled: false}", want: "every pod of the cluster may ask", absent: "networkPolicy.decide"},
+		{variant: "decide", patch: "networkPolicy: {enabled: false}", want: "originwarden-decide.gateways.svc:9191", absent: "every pod"},
+		{variant: "fleet", want: "Next:", absent: "decide"},
 		{variant: "ingress", want: "Next:", absent: "config.trusted_proxies"},
 		{variant: "ingress", patch: "config: {trusted_proxies: []}", want: "config.trusted_proxies is empty"},
 	}

@@ -108,6 +108,8 @@ func newSecrets(t *testing.T) map[string]map[string]string {
 		"originwarden-etcd": {
 			"ca.crt": pair["tls.crt"], "password": "secret\n", "tls.crt": pair["tls.crt"], "tls.key": pair["tls.key"],
 		},
-		"console": {"secret": "secret\n"},
+		"console":             {"secret": "secret\n"},
+		"originwarden-decide": pair,
+		"proxies-ca":          {"ca.crt": pair["tls.crt"]},
 	}
 }

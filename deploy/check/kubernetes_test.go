@@ -81,7 +81,7 @@ func gatewayContainer(t *testing.T, pod *corev1.PodSpec) *corev1.Container {
 
 func TestManifests_UseExistingVolumesAndConfigMaps(t *testing.T) {
 	// Created by the operator, see deploy/README.md and the values.
-	secrets := []string{"originwarden-tls", "originwarden-etcd", "example-tls", "console"}
+	secrets := []string{"originwarden-tls", "originwarden-etcd", "example-tls", "console", "originwarden-decide", "proxies-ca"}
 	configMaps := []string{"tenants"}
 	forEach(t, func(t *testing.T, m *manifests) {
 		pod := &m.workloads[0].template.Spec
@@ -144,6 +144,8 @@ func TestManifests_UseConfiguredPorts(t *testing.T) {
 				expectPort("NetworkPolicy rule for clients", port, tenants)
 			case len(rule.From) == 0:
 				t.Errorf("NetworkPolicy: everyone may connect to port %d", port)
+			case port != 0 && port == containerPort(container, intstr.FromString("decide")):
+				// see TestDecide_IsReachableOnlyForPeersOfThePolicy
 			default:
 				expectPort("NetworkPolicy rule for Prometheus", port, admin)
 			}

@@ -29,6 +29,7 @@ type manifests struct {
 	workloads   []workload
 	services    []*corev1.Service // of the tenants' address
 	admins      []*corev1.Service // of the admin address
+	questions   []*corev1.Service // of decide.listen
 	budgets     []*policyv1.PodDisruptionBudget
 	policies    []*networkingv1.NetworkPolicy
 	ingresses   []*networkingv1.Ingress
@@ -127,9 +128,12 @@ func (m *manifests) add(t *testing.T, object runtime.Object) {
 	case *v1.StatefulSet:
 		m.workloads = append(m.workloads, workload{o.Name, o.Spec.Replicas, o.Spec.Selector, &o.Spec.Template, v1.DeploymentStrategy{}})
 	case *corev1.Service:
-		if o.Labels["app.kubernetes.io/component"] == "admin" {
+		switch o.Labels["app.kubernetes.io/component"] {
+		case "admin":
 			m.admins = append(m.admins, o)
-		} else {
+		case "decide":
+			m.questions = append(m.questions, o)
+		default:
 			m.services = append(m.services, o)
 		}
 	case *corev1.ConfigMap:

@@ -16,7 +16,7 @@ import (
 )
 
 func TestMonitor_ScrapesEveryGateway(t *testing.T) {
-	for _, variant := range []string{"fleet", "single", "fleet-all"} {
+	for _, variant := range []string{"fleet", "single", "fleet-all", "decide"} {
 		t.Run(variant, func(t *testing.T) {
 			m := buildManifests(t, variant, "monitoring: {enabled: true}")
 			if len(m.monitors) != 1 {
@@ -28,7 +28,7 @@ func TestMonitor_ScrapesEveryGateway(t *testing.T) {
 				t.Fatal(err)
 			}
 			selected := 0
-			for _, service := range slices.Concat(m.services, m.admins) {
+			for _, service := range slices.Concat(m.services, m.admins, m.questions) {
 				if !selector.Matches(labels.Set(service.Labels)) {
 					continue
 				}

@@ -51,6 +51,17 @@ var badValues = []struct {
 	{"HTTPRoute without a gateway", "fleet", "httpRoute: {enabled: true, hostnames: [a.example]}", "at '/httpRoute/parentRefs'"},
 	{"HTTPRoute without a host", "fleet", "httpRoute: {enabled: true, parentRefs: [{name: a}]}", "at '/httpRoute/hostnames'"},
 	{"peer with a misspelt key", "fleet", "networkPolicy: {clients: [{namespaceSelectors: {}}]}", "at '/networkPolicy/clients/0'"},
+	{"peer that may ask with a misspelt key", "decide", "networkPolicy: {decide: [{podSelectors: {}}]}", "at '/networkPolicy/decide/0'"},
+	{"address where proxies ask without a port", "fleet", "config: {decide: {listen: 0.0.0.0}}", "at '/config/decide/listen'"},
+	{"address where proxies ask with the name of a port", "fleet", "config: {decide: {listen: '0.0.0.0:decide'}}", "at '/config/decide/listen'"},
+	{"address where proxies ask at any port", "fleet", "config: {decide: {listen: '0.0.0.0:0'}}", "at '/config/decide/listen'"},
+	{"address where proxies ask at an impossible port", "fleet", "config: {decide: {listen: '0.0.0.0:65536'}}", "at '/config/decide/listen'"},
+	{"unknown dialect", "decide", "config: {decide: {dialect: haproxy}}", "at '/config/decide/dialect': value must be one of"},
+	{"certificate for proxies that the chart sets", "decide", "config: {decide: {tls: {cert: a}}}", "at '/config/decide': additional properties 'tls' not allowed"},
+	{"certificate for proxies that cannot ask", "fleet", "decide: {secretName: a}", "at '/decide/secretName': maxLength: got 1, want 0"},
+	{"authorities of proxies without a certificate", "decide", "decide: {secretName: ''}", "at '/decide/clientCASecretName': maxLength: got 10, want 0"},
+	{"authorities of proxies without a key of their Secret", "decide", "decide: {clientCAKey: ''}", "at '/decide/clientCAKey'"},
+	{"misspelt key for proxies", "decide", "decide: {secret: a}", "at '/decide': additional properties 'secret' not allowed"},
 	{"alerts without runbooks", "fleet", "monitoring: {rules: {enabled: true}}", "at '/monitoring/rules/runbooks'"},
 	{"runbooks that are no URL", "fleet", "monitoring: {rules: {enabled: true, runbooks: docs}}", "at '/monitoring/rules/runbooks'"},
 	{"runbooks that end a line", "fleet", `monitoring: {rules: {enabled: true, runbooks: "https://x.example/a\nb"}}`, "at '/monitoring/rules/runbooks'"},
@@ -86,6 +97,7 @@ func TestChart_AcceptsExampleConfiguration(t *testing.T) {
 		delete(config, key)
 	}
 	delete(config["admin"].(values), "listen")
+	delete(config["decide"].(values), "tls")
 	delete(config["cache"].(values), "snapshot_dir")
 	delete(config["store"].(values), "etcd")
 	delete(config["tenants"].([]any)[0].(values), "ids_file")
@@ -112,6 +124,17 @@ func TestChart_NamesRequiredValues(t *testing.T) {
 // What a schema cannot compare is an error of the templates.
 func TestChart_RejectsValuesThatContradict(t *testing.T) {
 	rows := []struct{ patch, message string }{
+		{loopback, "config.decide.listen: the Service does not reach 127.0.0.1:9191 in the pods: use 0.0.0.0:9191"},
+		{"mode: single\nconfig: {store: {url: ''}, decide: {listen: '[::1]:9191'}}", "the Service does not reach [::1]:9191"},
+		{"config: {decide: {listen: 'localhost:7000'}}", "the Service does not reach localhost:7000 in the pods: use 0.0.0.0:7000"},
+		{"config: {decide: {listen: '10.0.0.5:9191'}}", "the Service does not reach 10.0.0.5:9191"},
+		{"config: {decide: {listen: '0.0.0.0.example:9191'}}", "the Service does not reach 0.0.0.0.example:9191"},
+		{"mode: sidecar\n" + asked, "config.decide.listen: a sidecar is asked in its own pod: 0.0.0.0:9191 is not a loopback address"},
+		{"mode: sidecar\nconfig: {decide: {listen: ':9191'}}", "a sidecar is asked in its own pod: :9191"},
+		{"mode: sidecar\nconfig: {decide: {listen: '127.0.0.1.example:9191'}}", "a sidecar is asked in its own pod: 127.0.0.1.example:9191"},
+		{"config: {decide: {listen: '0.0.0.0:9090'}}", "config.decide.listen: 9090 is the port of the admin address"},
+		{"config: {decide: {listen: ':8443'}}", "config.decide.listen: 8443 is the port of the tenants"},
+		{"mode: sidecar\nsidecar: {port: 9191}\n" + loopback, "config.decide.listen: 9191 is the port of the tenants"},
 		{"resources: {limits: {memory: 448Mi}}", "the requested memory is GOMEMLIMIT, and must be less than the limit"},
 		{"autoscaling: {enabled: true, minReplicas: 5, maxReplicas: 4}", "minReplicas is greater than maxReplicas"},
 	}

@@ -1,9 +1,13 @@
 {{/* The configuration: the values of `config`, and what the chart knows itself. */}}
 {{- define "originwarden.config" -}}
+{{- include "originwarden.checkDecide" . -}}
 {{- $own := dict "listen" (printf "0.0.0.0:%s" (include "originwarden.port" .)) -}}
 {{- $_ := set $own "admin" (dict "listen" (printf "0.0.0.0:%s" (include "originwarden.adminPort" .))) -}}
 {{- with .Values.tls.secretNames -}}
 {{- $_ := set $own "tls" (include "originwarden.certificates" . | fromYaml) -}}
+{{- end -}}
+{{- if .Values.decide.secretName -}}
+{{- $_ := set $own "decide" (dict "tls" (include "originwarden.decideCertificates" .Values.decide | fromYaml)) -}}
 {{- end -}}
 {{- if include "originwarden.usesEtcd" . -}}
 {{- $_ := set $own "store" (dict "etcd" (include "originwarden.etcdUser" . | fromYaml)) -}}

@@ -20,6 +20,9 @@ env:
 ports:
   - {name: {{ include "originwarden.portName" . }}, containerPort: {{ include "originwarden.port" . }}}
   - {name: {{ include "originwarden.adminPortName" . }}, containerPort: {{ include "originwarden.adminPort" . }}}
+  {{- with include "originwarden.decideServicePort" . }}
+  - {name: decide, containerPort: {{ . }}}
+  {{- end }}
 startupProbe:
   httpGet: {path: /healthz, port: {{ include "originwarden.adminPortName" . }}}
   periodSeconds: 1
@@ -61,6 +64,12 @@ volumeMounts:
 {{- range .Values.tls.secretNames }}
 - {name: tls-{{ . }}, mountPath: /run/secrets/originwarden/tls/{{ . }}, readOnly: true}
 {{- end }}
+{{- if .Values.decide.secretName }}
+- {name: originwarden-decide, mountPath: /run/secrets/originwarden/decide/tls, readOnly: true}
+{{- end }}
+{{- if .Values.decide.clientCASecretName }}
+- {name: originwarden-decide-ca, mountPath: /run/secrets/originwarden/decide/ca, readOnly: true}
+{{- end }}
 {{- if include "originwarden.usesEtcdSecret" . }}
 - {name: originwarden-etcd, mountPath: /run/secrets/originwarden/etcd, readOnly: true}
 {{- end }}
@@ -80,6 +89,14 @@ a sidecar, secrets are readable by every user of the pod; no other container mou
   configMap: {name: {{ include "originwarden.fullname" . }}}
 {{- range .Values.tls.secretNames }}
 - name: tls-{{ . }}
+  secret: {secretName: {{ . }}, defaultMode: {{ $mode }}}
+{{- end }}
+{{- with .Values.decide.secretName }}
+- name: originwarden-decide
+  secret: {secretName: {{ . }}, defaultMode: {{ $mode }}}
+{{- end }}
+{{- with .Values.decide.clientCASecretName }}
+- name: originwarden-decide-ca
   secret: {secretName: {{ . }}, defaultMode: {{ $mode }}}
 {{- end }}
 {{- if include "originwarden.usesEtcdSecret" . }}
