@@ -21,7 +21,7 @@ import (
 // mount does not exist.
 func TestConfigurations_AreValid(t *testing.T) {
 	binary := filepath.Join(t.TempDir(), "originwarden")
-	build := exec.Command("go", "build", "-o", binary, "./cmd/originwarden")
+	build := exec.Command("go", "build", "-ldflags=-s -w", "-o", binary, "./cmd/originwarden")
 	build.Dir = "../.."
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
