@@ -70,6 +70,9 @@ func (c *conn) serve() {
 		c.limitPreface()
 		c.listener.handOver(downstream.NewHTTP2Conn(c.tls, c.raw, &c.listener.buffers, c.reportBogus))
 		return
+	case c.listener.handler == nil:
+		c.listener.handOver(c.tls)
+		return
 	}
 	for c.await() {
 		if c.partial {

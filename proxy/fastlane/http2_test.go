@@ -13,8 +13,9 @@ import (
 )
 
 // serveTLS returns the URL of a server that says what the connection of a request is, as
-// net/http and as the listener know it, and a client that offers the protocols.
-func serveTLS(t *testing.T, version uint16, offers string) (url string, client *http.Client) {
+// net/http and as the listener know it, and a client that offers the protocols. Without a
+// fast lane, net/http serves all requests.
+func serveTLS(t *testing.T, fast fastlane.Handler, version uint16, offers string) (url string, client *http.Client) {
 	t.Helper()
 	inner, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -26,7 +27,7 @@ func serveTLS(t *testing.T, version uint16, offers string) (url string, client *
 	t.Cleanup(certified.Close)
 	config := certified.TLS.Clone()
 	config.NextProtos = []string{"h2", "http/1.1"}
-	l := fastlane.NewListener(t.Context(), downstream.NewListener(inner, 0, nil, false, nil), config, handler(leaveToOther), fastlane.Settings{})
+	l := fastlane.NewListener(t.Context(), downstream.NewListener(inner, 0, nil, false, nil), config, fast, fastlane.Settings{})
 	t.Cleanup(l.CloseAll)
 	server := &http.Server{
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -35,7 +36,11 @@ func serveTLS(t *testing.T, version uint16, offers string) (url string, client *
 				return
 			}
 			state := downstream.ConnOf(r.Context()).TLS()
-			io.WriteString(w, r.Proto+" "+tls.VersionName(state.Version))
+			said := r.Proto + " " + tls.VersionName(state.Version)
+			if r.TLS == nil {
+				said += ", joined" // by downstream.HTTP2Conn, below which net/http sees no TLS
+			}
+			io.WriteString(w, said)
 		}),
 		ConnContext: downstream.ConnContext, TLSConfig: config.Clone(), Protocols: fastlane.Protocols(true),
 	}
@@ -50,6 +55,9 @@ func serveTLS(t *testing.T, version uint16, offers string) (url string, client *
 	return "https://" + inner.Addr().String(), client
 }
 
+// lanes are the ways in which a listener can leave requests to net/http.
+var lanes = map[string]fastlane.Handler{"no fast lane": nil, "a fast lane that leaves them": handler(leaveToOther)}
+
 func leaveToOther(*fastlane.Request) fastlane.Outcome { return fastlane.OtherLane }
 
 func TestListener_ServesWhatTheHandshakeHasChosen(t *testing.T) {
@@ -58,21 +66,23 @@ func TestListener_ServesWhatTheHandshakeHasChosen(t *testing.T) {
 		offers  string
 		want    string
 	}{
-		{tls.VersionTLS13, "h2", "HTTP/2.0 TLS 1.3"},
+		{tls.VersionTLS13, "h2", "HTTP/2.0 TLS 1.3, joined"},
 		{tls.VersionTLS12, "h2", "HTTP/2.0 TLS 1.2"},
 		{tls.VersionTLS13, "http/1.1", "HTTP/1.1 TLS 1.3"},
 		{tls.VersionTLS12, "http/1.1", "HTTP/1.1 TLS 1.2"},
 	} {
-		url, client := serveTLS(t, row.version, row.offers)
-		res, err := client.Get(url)
-		if err != nil {
-			t.Errorf("%s: %v", row.want, err)
-			continue
-		}
-		body, _ := io.ReadAll(res.Body)
-		res.Body.Close()
-		if string(body) != row.want {
-			t.Errorf("got %q, want %q", body, row.want)
+		for lane, fast := range lanes {
+			url, client := serveTLS(t, fast, row.version, row.offers)
+			res, err := client.Get(url)
+			if err != nil {
+				t.Errorf("%s, %s: %v", lane, row.want, err)
+				continue
+			}
+			body, _ := io.ReadAll(res.Body)
+			res.Body.Close()
+			if string(body) != row.want {
+				t.Errorf("%s: got %q, want %q", lane, body, row.want)
+			}
 		}
 	}
 }
@@ -88,23 +98,25 @@ func TestListener_RefusesWhatTheHandshakeHasNotChosen(t *testing.T) {
 		"HTTP/2 as HTTP/1.1":  {"http/1.1", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00", 0},
 		"a prohibited cipher": {"h2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00", tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA},
 	} {
-		url, client := serveTLS(t, 0, "h2")
-		config := client.Transport.(*http.Transport).TLSClientConfig.Clone()
-		config.NextProtos = []string{row.offers}
-		if row.suite != 0 {
-			config.MaxVersion, config.CipherSuites = tls.VersionTLS12, []uint16{row.suite}
-		}
-		config.ServerName = "example.com"
-		conn, err := tls.Dial("tcp", url[len("https://"):], config)
-		if err != nil {
-			t.Errorf("%s: %v", name, err)
-			continue
-		}
-		io.WriteString(conn, row.sent)
-		answer, _ := io.ReadAll(conn)
-		conn.Close()
-		if got := string(answer); isResponse(got) || isSettings(got) {
-			t.Errorf("%s: answered %q", name, got)
+		for lane, fast := range lanes {
+			url, client := serveTLS(t, fast, 0, "h2")
+			config := client.Transport.(*http.Transport).TLSClientConfig.Clone()
+			config.NextProtos = []string{row.offers}
+			if row.suite != 0 {
+				config.MaxVersion, config.CipherSuites = tls.VersionTLS12, []uint16{row.suite}
+			}
+			config.ServerName = "example.com"
+			conn, err := tls.Dial("tcp", url[len("https://"):], config)
+			if err != nil {
+				t.Errorf("%s, %s: %v", name, lane, err)
+				continue
+			}
+			io.WriteString(conn, row.sent)
+			answer, _ := io.ReadAll(conn)
+			conn.Close()
+			if got := string(answer); isResponse(got) || isSettings(got) {
+				t.Errorf("%s, %s: answered %q", name, lane, got)
+			}
 		}
 	}
 }

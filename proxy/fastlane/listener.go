@@ -75,8 +75,8 @@ type Listener struct {
 
 // NewListener returns a Listener over inner, whose connections speak TLS if config
 // is not nil. It accepts at once, until Close. If handler is nil, net/http serves all
-// connections. When ctx ends, the requests that run are aborted: their exchanges with
-// tenants end, and IsAborted of their connections is true.
+// connections, after the TLS handshake. When ctx ends, the requests that run are aborted:
+// their exchanges with tenants end, and IsAborted of their connections is true.
 func NewListener(ctx context.Context, inner net.Listener, config *tls.Config, handler Handler, settings Settings) *Listener {
 	l := &Listener{aborted: ctx.Done(), inner: inner, tls: config, handler: handler, others: make(chan net.Conn), failed: make(chan struct{}),
 		closing: make(chan struct{}), conns: map[*conn]struct{}{}, empty: make(chan struct{})}
@@ -123,8 +123,8 @@ func (l *Listener) accept() {
 func (l *Listener) serve(raw net.Conn) {
 	c := newConn(l, raw)
 	switch {
-	case l.handler == nil:
-		l.handOver(c.rw)
+	case l.handler == nil && l.tls == nil:
+		l.handOver(raw)
 	case l.track(c):
 		go c.serve()
 	default:

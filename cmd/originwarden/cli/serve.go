@@ -6,6 +6,7 @@ import (
 	"fmt"
 	stdlog "log"
 	"net"
+	"runtime"
 
 	"github.com/spf13/cobra"
 
@@ -103,6 +104,12 @@ func overrides(cmd *cobra.Command) []config.Flag {
 	return given
 }
 
+// heapReserve is memory in bytes that is counted as in use, and that the system never has
+// to give, because nothing is written there. The garbage collector runs when as much has
+// been allocated as is in use: with short lists that is so little that the collector took
+// a sixth of the time of requests over HTTP/2.
+const heapReserve = 8 << 20
+
 // serve runs the gateway of cfg until a signal stops it.
 func (s *serveCommand) serve(cfg *config.Config, sockets passedSockets) error {
 	env := s.env
@@ -121,13 +128,18 @@ func (s *serveCommand) serve(cfg *config.Config, sockets passedSockets) error {
 	if err := s.directory.prepare(log); err != nil {
 		return err
 	}
+	var reserve []byte
+	defer func() { runtime.KeepAlive(reserve) }()
 	build := thisBuild()
 	return addStoreHint(server.New(cfg, server.Options{
-		Log:       log,
-		Version:   build.version,
-		Commit:    build.commit,
-		Listen:    openListenerFunc(env.Listen, sockets),
-		Ready:     func(tenants, admin, decide net.Addr) { s.printReady(cfg, tenants, admin, decide) },
+		Log:     log,
+		Version: build.version,
+		Commit:  build.commit,
+		Listen:  openListenerFunc(env.Listen, sockets),
+		Ready: func(tenants, admin, decide net.Addr) {
+			reserve = make([]byte, heapReserve)
+			s.printReady(cfg, tenants, admin, decide)
+		},
 		Load:      s.load,
 		Reload:    hangups,
 		StartList: server.StartList{Name: startListName, Origins: s.origins},
