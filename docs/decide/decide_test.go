@@ -75,14 +75,20 @@ func TestDecide_RequestsAtTheEdgeAreAsInThePath(t *testing.T) {
 	forEachProduct(t, func(t *testing.T, p product) {
 		d := startDeployment(t, p, upstream, publicPaths)
 		d.gateway.list(t, "shop", shop)
-		for _, row := range rows {
-			want := d.inPath(t, row.request)
-			if want.status != row.status || want.code != row.code || (want.reached != "") != row.reaches {
-				t.Errorf("%s: in the path %+v, want %d %s", row.rule, want, row.status, row.code)
-			}
-			if got := d.throughEdge(t, row.request); got != want.atEdge(p) {
-				t.Errorf("%s:\nat the edge %+v\nin the path %+v", row.rule, got, want)
-			}
-		}
+		d.checkRows(t, rows)
 	})
+}
+
+// checkRows checks what becomes of requests in the path, and that it is the same at the edge.
+func (d *deployment) checkRows(t *testing.T, rows []row) {
+	t.Helper()
+	for _, row := range rows {
+		want := d.inPath(t, row.request)
+		if want.status != row.status || want.code != row.code || (want.reached != "") != row.reaches {
+			t.Errorf("%s: in the path %+v, want %d %s", row.rule, want, row.status, row.code)
+		}
+		if got := d.throughEdge(t, row.request); got != want.atEdge(d.product) {
+			t.Errorf("%s:\nat the edge %+v\nin the path %+v", row.rule, got, want)
+		}
+	}
 }

@@ -27,7 +27,7 @@ type gateway struct {
 func startGateway(t *testing.T, config string) *gateway {
 	t.Helper()
 	g := &gateway{dir: t.TempDir()}
-	g.config = strings.NewReplacer("127.0.0.1:8080", "127.0.0.1:0", "127.0.0.1:9191", "127.0.0.1:0").Replace(config)
+	g.config = strings.NewReplacer("127.0.0.1:8080", "127.0.0.1:0", "127.0.0.1:9191", "127.0.0.1:0", "10.0.0.5:9191", "127.0.0.1:0").Replace(config)
 	g.write(t, g.config)
 	g.command = exec.Command(binary, "serve", "--config", g.path("originwarden.yaml"),
 		"--admin-listen", "127.0.0.1:0", "--store", "sqlite:"+g.path("lists.db"))
@@ -98,7 +98,8 @@ func (g *gateway) write(t *testing.T, config string) {
 // setMode changes the gateway's mode by a reload, as an operator does.
 func (g *gateway) setMode(t *testing.T, mode string) {
 	t.Helper()
-	g.write(t, g.config+"    mode: "+mode+"\n")
+	const tenant = "  - id: acme\n"
+	g.write(t, replaceOnce(t, g.config, tenant, tenant+"    mode: "+mode+"\n"))
 	reload := exec.Command(binary, "reload", "--admin", "http://"+g.admin, "--token-file", g.path("admin-token"))
 	if out, err := reload.CombinedOutput(); err != nil {
 		t.Fatalf("reload: %v\n%s", err, out)

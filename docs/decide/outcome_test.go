@@ -16,7 +16,8 @@ import (
 type outcome struct {
 	status  int
 	code    string // of a refusal
-	header  string // the CORS headers, Vary and Set-Cookie, one line each
+	nearest string // entry, in the body of a refusal
+	header  string // the CORS headers, Vary, Set-Cookie, Retry-After and Cache-Control, one line each
 	reached string // the requests that the application got
 }
 
@@ -40,9 +41,17 @@ func newOutcome(t *testing.T, response *http.Response) outcome {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var refusal struct{ Errors []struct{ Code string } }
+	var refusal struct {
+		Errors []struct {
+			Code string
+			Meta struct {
+				Nearest struct{ Relation, Entry string }
+			}
+		}
+	}
 	if json.Unmarshal(body, &refusal) == nil && len(refusal.Errors) == 1 {
-		o.code = refusal.Errors[0].Code
+		first := refusal.Errors[0]
+		o.code, o.nearest = first.Code, strings.TrimSpace(first.Meta.Nearest.Relation+" "+first.Meta.Nearest.Entry)
 	}
 	return o
 }
@@ -54,7 +63,7 @@ func describeHeader(header http.Header) string {
 	for name, values := range header {
 		if name == "Vary" {
 			values = []string{strings.Join(values, ",")}
-		} else if !strings.HasPrefix(name, "Access-Control-") && name != "Set-Cookie" {
+		} else if !strings.HasPrefix(name, "Access-Control-") && name != "Set-Cookie" && name != "Retry-After" && name != "Cache-Control" {
 			continue
 		}
 		for _, value := range values {
@@ -85,7 +94,7 @@ func (o *outcome) describeRequests(requests []received) {
 // atEdge returns the outcome that the product's response shows, if o is that in the path.
 func (o outcome) atEdge(p product) outcome {
 	if p.dialect == "nginx" {
-		o.code = strings.ToLower(o.code) // it has the reason
+		o.code, o.nearest = strings.ToLower(o.code), "" // it has the reason
 		if o.status > 400 && o.status < 500 {
 			o.status = http.StatusForbidden
 		}

@@ -1,7 +1,9 @@
 package extauthz_test
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -109,6 +111,33 @@ func TestCheck_SendsTheErrorDocument(t *testing.T) {
 	}
 	if document.TraceID != "0af7651916cd43dd8448eb211c80319c" || document.Errors[0].Code != "origin_not_listed" || document.Errors[0].Meta.Nearest["entry"] != listed {
 		t.Errorf("got %s", got.GetDeniedResponse().GetBody())
+	}
+}
+
+// What needs a list that is not there is denied, also a preflight.
+func TestCheck_DeniesWithoutList(t *testing.T) {
+	h := newHarness(t, options{load: func(context.Context, string) (*origins.List, error) { return nil, errors.New("the store is down") }})
+	denied := refusedFields("set retry-after: 1")
+	for _, row := range []struct {
+		rule, line string
+		headers    []string
+		status     int // 0: forward
+		metadata   string
+		fields     []string
+	}{
+		{"listed origin", "GET /", []string{"Origin: " + listed}, 503, "refused list_unavailable", denied},
+		{"preflight", "OPTIONS /", preflight(), 503, "refused list_unavailable", denied},
+		{"WebSocket", "GET /ws", []string{"Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version: 13", "Origin: " + listed}, 503, "refused list_unavailable", denied},
+		{"opaque origin", "GET /", []string{"Origin: null"}, 403, "refused origin_opaque", refusedFields()},
+		{"no origin", "GET /", nil, 0, "allowed no_origin", emptied("add vary: Origin")},
+		{"preflight in mode headers", "OPTIONS /", append(preflight(), "Host: headers.example"), 503, "refused list_unavailable", denied},
+		{"mode headers", "GET /", []string{"Host: headers.example", "Origin: " + listed}, 0, "refused list_unavailable", emptied("add vary: Origin")},
+		{"mode report", "OPTIONS /", append(preflight(), "Host: report.example"), 0, "refused list_unavailable", nil},
+	} {
+		got := h.check(row.rule, raw.question(row.line, row.headers...))
+		if got.status() != row.status || got.metadata() != row.metadata || !slices.Equal(got.fields(), row.fields) {
+			t.Errorf("%s: status %d, %s, %q; want %d, %s, %q", row.rule, got.status(), got.metadata(), got.fields(), row.status, row.metadata, row.fields)
+		}
 	}
 }
 
