@@ -30,15 +30,27 @@ const (
 // startDeployment starts all of them. The tenant gets further keys.
 func startDeployment(t *testing.T, p product, keys ...string) *deployment {
 	t.Helper()
+	d := &deployment{product: p, application: startApplication(t)}
+	d.gateway = startGateway(t, p.config(t, d.application, keys...))
+	d.startEdge(t, d.gateway.decide)
+	return d
+}
+
+// config returns the configuration of a gateway that the product asks.
+func (p product) config(t *testing.T, a *application, keys ...string) string {
+	t.Helper()
 	config := replaceOnce(t, readBlock(t, "Configuration", "yaml"), "dialect: nginx", "dialect: "+p.dialect)
 	for _, key := range keys {
 		config += "    " + key + "\n"
 	}
-	d := &deployment{product: p, application: startApplication(t)}
-	d.gateway = startGateway(t, strings.Replace(config, "127.0.0.1:3000", d.application.address, 1))
-	d.edge = startEdge(t, p, strings.NewReplacer("127.0.0.1:3000", d.application.address, "127.0.0.1:9191", d.gateway.decide))
+	return strings.Replace(config, "127.0.0.1:3000", a.address, 1)
+}
+
+// startEdge starts the product, which asks at an address.
+func (d *deployment) startEdge(t *testing.T, decide string) {
+	t.Helper()
+	d.edge = startEdge(t, d.product, strings.NewReplacer("127.0.0.1:3000", d.application.address, "127.0.0.1:9191", decide, "10.0.0.5:9191", decide))
 	waitForListener(t, d.edge)
-	return d
 }
 
 // forEachProduct runs a test for each product at the same time.
@@ -96,7 +108,7 @@ func (r request) isPreflight() bool {
 // throughEdge returns what becomes of a request at the edge.
 func (d *deployment) throughEdge(t *testing.T, r request) outcome {
 	t.Helper()
-	connection, err := tls.Dial("tcp", d.edge, &tls.Config{InsecureSkipVerify: true, ServerName: host}) // the certificate is for another name
+	connection, err := tls.Dial("tcp", d.edge, &tls.Config{InsecureSkipVerify: true, ServerName: host}) // the authority is unknown
 	if err != nil {
 		t.Fatal(err)
 	}

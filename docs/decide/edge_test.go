@@ -1,11 +1,8 @@
 package decide_test
 
 import (
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"net"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +10,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // A product is a proxy that asks the gateway.
@@ -24,10 +22,16 @@ type product struct {
 	// that start reads.
 	files func(t *testing.T, dir, address string) map[string]string
 	start func(dir string) *exec.Cmd
+	// useTLS makes the changes of the section acrossNetwork. ownCertificate is what names
+	// the product's own certificate then, of which the files have the name of the command.
+	useTLS         func(t *testing.T, files map[string]string)
+	ownCertificate string
 
 	// Statuses while the gateway does not run, while it does not respond, and while the
 	// application does not run.
 	gone, stopped, unreachable int
+	// Statuses if the gateway and the product do not accept each other's certificates.
+	unasked []int
 
 	// rejects are lines of requests that the gateway in the path refuses by the list, and
 	// the product answers with 400.
@@ -35,7 +39,7 @@ type product struct {
 }
 
 var nginx = product{
-	name: "nginx", dialect: "nginx", command: "nginx", gone: 503, stopped: 503, unreachable: 502,
+	name: "nginx", dialect: "nginx", command: "nginx", gone: 503, stopped: 503, unreachable: 502, unasked: []int{503},
 	rejects: []string{"get /assets/app.js", "Get /assets/app.js", "GET /.well-known/jwks.json%00", "GET http://api.example.com?/assets/x", "GET /assets/%00"},
 	files: func(t *testing.T, dir, address string) map[string]string {
 		config := replaceOnce(t, readBlock(t, "nginx", "nginx"), "listen 443", "listen "+address)
@@ -57,10 +61,15 @@ scgi_temp_path %[1]s/scgi;
 	start: func(dir string) *exec.Cmd {
 		return exec.Command("nginx", "-e", dir+"/error.log", "-c", dir+"/config", "-g", "daemon off;")
 	},
+	useTLS: func(t *testing.T, files map[string]string) {
+		config := replaceOnce(t, files["config"], "server 127.0.0.1:9191;", "server 10.0.0.5:9191;")
+		files["config"] = replaceOnce(t, config, "        proxy_pass http://originwarden/decide;\n", readBlock(t, acrossNetwork, "nginx"))
+	},
+	ownCertificate: "proxy_ssl_certificate /etc/ssl/nginx.crt;\n        proxy_ssl_certificate_key /etc/ssl/nginx.key;",
 }
 
 var caddy = product{
-	name: "Caddy", dialect: "caddy", command: "caddy", gone: 502, stopped: 504, unreachable: 502,
+	name: "Caddy", dialect: "caddy", command: "caddy", gone: 502, stopped: 504, unreachable: 502, unasked: []int{502},
 	files: func(t *testing.T, dir, address string) map[string]string {
 		ip, port, _ := net.SplitHostPort(address)
 		return map[string]string{"config": fmt.Sprintf("{\n\tadmin off\n\tdefault_bind %s\n\thttps_port %s\n\tauto_https off\n\tstorage file_system %s/storage\n}\n%s",
@@ -71,10 +80,15 @@ var caddy = product{
 		command.Env = append(os.Environ(), "XDG_CONFIG_HOME="+dir, "XDG_DATA_HOME="+dir)
 		return command
 	},
+	useTLS: func(t *testing.T, files map[string]string) {
+		config := replaceOnce(t, files["config"], "reverse_proxy 127.0.0.1:9191", "reverse_proxy https://10.0.0.5:9191")
+		files["config"] = replaceOnce(t, config, "transport http {\n", "transport http {\n"+readBlock(t, acrossNetwork, "caddyfile"))
+	},
+	ownCertificate: "tls_client_auth /etc/ssl/caddy.crt /etc/ssl/caddy.key",
 }
 
 var haproxy = product{
-	name: "HAProxy", dialect: "caddy", command: "haproxy", gone: 503, stopped: 504, unreachable: 503,
+	name: "HAProxy", dialect: "caddy", command: "haproxy", gone: 503, stopped: 504, unreachable: 503, unasked: []int{502, 503}, // after or in the TLS handshake
 	rejects: []string{"GET /assets#/app.js", "GET http://api.example.com", "GET http://api.example.com?/assets/x"},
 	files: func(t *testing.T, dir, address string) map[string]string {
 		return map[string]string{
@@ -83,6 +97,12 @@ var haproxy = product{
 		}
 	},
 	start: func(dir string) *exec.Cmd { return exec.Command("haproxy", "-W", "-f", dir+"/config") },
+	useTLS: func(t *testing.T, files map[string]string) {
+		listen := strings.NewReplacer("127.0.0.1:9191", freeAddress(t))
+		files["config"] += listen.Replace(readBlock(t, acrossNetwork, "haproxy"))
+		files["originwarden.lua"] = listen.Replace(files["originwarden.lua"])
+	},
+	ownCertificate: "crt /etc/haproxy/haproxy.pem ",
 }
 
 // startEdge starts a product, which asks a gateway and forwards to an application. It is
@@ -93,7 +113,7 @@ func startEdge(t *testing.T, p product, addresses *strings.Replacer) string {
 		t.Skipf("%s is not installed", p.command)
 	}
 	dir, address := t.TempDir(), freeAddress(t)
-	writeCertificate(t, dir)
+	newAuthority(t).issue(t, host, time.Now().Add(time.Hour)).write(t, dir, host) // the clients here do not check it
 	folders := strings.NewReplacer("/etc/ssl/", dir+"/", "/etc/haproxy/", dir+"/")
 	for name, text := range p.files(t, dir, address) {
 		write(t, filepath.Join(dir, name), folders.Replace(addresses.Replace(text)))
@@ -122,24 +142,6 @@ func write(t *testing.T, name, text string) {
 	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// writeCertificate writes a certificate to the files that the configurations name. It is
-// for another name, which the clients here do not check.
-func writeCertificate(t *testing.T, dir string) {
-	t.Helper()
-	server := httptest.NewTLSServer(nil)
-	defer server.Close()
-	pair := server.TLS.Certificates[0]
-	key, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	chain := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: pair.Certificate[0]}))
-	private := string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}))
-	write(t, filepath.Join(dir, "api.example.com.crt"), chain)
-	write(t, filepath.Join(dir, "api.example.com.key"), private)
-	write(t, filepath.Join(dir, "api.example.com.pem"), chain+private)
 }
 
 // edges counts the edges that were started.

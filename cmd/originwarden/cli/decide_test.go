@@ -177,18 +177,25 @@ func TestDecide_StopsWithTheGateway(t *testing.T) {
 	}
 }
 
-// decideClient returns a client of the address for questions, with a certificate of an
-// authority, or without one if that is nil.
-func decideClient(t *testing.T, server, own *authority) *http.Client {
+// proxyCertificates returns a certificate of an authority for a proxy, which is valid for
+// some time from now, or none if there is no authority.
+func proxyCertificates(t *testing.T, own *authority, valid time.Duration) []tls.Certificate {
+	t.Helper()
+	if own == nil {
+		return nil
+	}
+	pair, err := own.issueUntil(t, t.TempDir(), "proxy", time.Now().Add(valid)).Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []tls.Certificate{*pair}
+}
+
+// decideClient returns a client of the address for questions.
+func decideClient(t *testing.T, server *authority, own []tls.Certificate) *http.Client {
 	t.Helper()
 	client := server.client(t, tls.VersionTLS13)
-	if own != nil {
-		pair, err := own.issue(t, t.TempDir(), "proxy").Load()
-		if err != nil {
-			t.Fatal(err)
-		}
-		client.Transport.(*http.Transport).TLSClientConfig.Certificates = []tls.Certificate{*pair}
-	}
+	client.Transport.(*http.Transport).TLSClientConfig.Certificates = own
 	return client
 }
 
@@ -207,11 +214,17 @@ func TestDecide_AnswersProxiesWithCertificates(t *testing.T) {
 		return response.Proto + " " + response.Header.Get("Originwarden-Reason")
 	}
 	for _, row := range []struct {
-		rule string
-		own  *authority
-		want string
-	}{{"no certificate", nil, "no answer"}, {"of another authority", stranger, "no answer"}, {"of the authority", trusted, "HTTP/2.0 no_origin"}} {
-		if got := ask(decideClient(t, server, row.own)); got != row.want {
+		rule  string
+		own   *authority
+		valid time.Duration
+		want  string
+	}{
+		{"no certificate", nil, 0, "no answer"},
+		{"of another authority", stranger, time.Hour, "no answer"},
+		{"of the authority, expired", trusted, -time.Minute, "no answer"},
+		{"of the authority", trusted, time.Hour, "HTTP/2.0 no_origin"},
+	} {
+		if got := ask(decideClient(t, server, proxyCertificates(t, row.own, row.valid))); got != row.want {
 			t.Errorf("%s: %s, want %s", row.rule, got, row.want)
 		}
 	}
@@ -226,15 +239,15 @@ func TestDecide_AnswersProxiesWithCertificates(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.await(t, r.stderr, "the authorities of clients have changed")
-	if got := ask(decideClient(t, server, trusted)); got != "no answer" {
+	if got := ask(decideClient(t, server, proxyCertificates(t, trusted, time.Hour))); got != "no answer" {
 		t.Errorf("of the authority that was replaced: %s", got)
 	}
-	if got := ask(decideClient(t, server, stranger)); got != "HTTP/2.0 no_origin" {
+	if got := ask(decideClient(t, server, proxyCertificates(t, stranger, time.Hour))); got != "HTTP/2.0 no_origin" {
 		t.Errorf("of the new authority: %s", got)
 	}
 	os.WriteFile(trusted.file, []byte("broken"), 0o600)
 	r.await(t, r.stderr, "reloading the authorities of clients failed; the old ones are used")
-	if got := ask(decideClient(t, server, stranger)); got != "HTTP/2.0 no_origin" {
+	if got := ask(decideClient(t, server, proxyCertificates(t, stranger, time.Hour))); got != "HTTP/2.0 no_origin" {
 		t.Errorf("while the file is broken: %s", got)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"testing"
+	"time"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
@@ -94,18 +95,17 @@ func TestDecide_AnswersEnvoyWithACertificate(t *testing.T) {
 	r := startGateway(t, t.TempDir(), tenantConfig("http://127.0.0.1:1",
 		fmt.Sprintf("decide: {listen: '127.0.0.1:0', tls: {cert: %q, key: %q, client_ca: %q}}\n", files.Cert, files.Key, trusted.file)))
 	for _, row := range []struct {
-		rule string
-		own  *authority
-		want string
-	}{{"no certificate", nil, "Unavailable"}, {"of another authority", stranger, "Unavailable"}, {"of the authority", trusted, "403"}} {
-		config := &tls.Config{RootCAs: server.pool()}
-		if row.own != nil {
-			pair, err := row.own.issue(t, t.TempDir(), "envoy").Load()
-			if err != nil {
-				t.Fatal(err)
-			}
-			config.Certificates = []tls.Certificate{*pair}
-		}
+		rule  string
+		own   *authority
+		valid time.Duration
+		want  string
+	}{
+		{"no certificate", nil, 0, "Unavailable"},
+		{"of another authority", stranger, time.Hour, "Unavailable"},
+		{"of the authority, expired", trusted, -time.Minute, "Unavailable"},
+		{"of the authority", trusted, time.Hour, "403"},
+	} {
+		config := &tls.Config{RootCAs: server.pool(), Certificates: proxyCertificates(t, row.own, row.valid)}
 		if got := askAsEnvoy(t, dialGRPC(t, r, credentials.NewTLS(config)), "https://app.example"); got != row.want {
 			t.Errorf("%s: %s, want %s", row.rule, got, row.want)
 		}

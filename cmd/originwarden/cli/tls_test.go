@@ -67,12 +67,18 @@ func newAuthorityUntil(t *testing.T, dir string, until time.Time) *authority {
 // issue writes a new certificate for name and its key to dir.
 func (a *authority) issue(t *testing.T, dir, name string) config.KeyPair {
 	t.Helper()
+	return a.issueUntil(t, dir, name, time.Now().Add(time.Hour))
+}
+
+// issueUntil is issue for a certificate that expires at some time, which may have passed.
+func (a *authority) issueUntil(t *testing.T, dir, name string, until time.Time) config.KeyPair {
+	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
 	a.serial++
-	a.notAfter = time.Now().Add(time.Hour)
+	a.notAfter = until
 	template := &x509.Certificate{SerialNumber: big.NewInt(a.serial), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name},
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, NotBefore: time.Now().Add(-time.Hour), NotAfter: a.notAfter}
 	der, err := x509.CreateCertificate(rand.Reader, template, a.certificate, &key.PublicKey, a.key)
