@@ -52,6 +52,7 @@ func (h *harness) sendOnConnection(conn net.Conn, headers ...string) (bodies []s
 }
 
 func TestGateway_DoesNotShareAuthenticatedConnection(t *testing.T) {
+	t.Parallel()
 	for _, scheme := range []string{"NTLM", "Negotiate"} {
 		for _, protocol := range []protocol{http1, http1TLS} {
 			h := newHarness(t, options{protocol: protocol, config: func(c *proxy.Config) {

@@ -190,6 +190,7 @@ func TestGateway_CancelsRequestWhenClientDisconnects(t *testing.T) {
 }
 
 func TestGateway_CancelsRequestToSilentTenantWhenClientResets(t *testing.T) {
+	t.Parallel()
 	received, ended := make(chan bool), make(chan error, 1)
 	h := newHarness(t, options{config: func(c *proxy.Config) {
 		c.Tenants[0].Upstream = newRawTenant(t, func(conn net.Conn, from *bufio.Reader) {

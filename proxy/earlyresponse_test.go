@@ -59,6 +59,7 @@ func (h *harness) uploadThenRead(size int, chunked bool) string {
 // A client, and so a proxy, monitors the connection for a response while it sends
 // the request (RFC 9112, section 9.5).
 func TestGateway_ForwardsResponseBeforeEndOfRequest(t *testing.T) {
+	t.Parallel()
 	const clients = 15
 	for _, protocol := range protocols() {
 		for _, chunked := range []bool{false, true} {
@@ -84,6 +85,7 @@ func TestGateway_ForwardsResponseBeforeEndOfRequest(t *testing.T) {
 // The gateway's own responses also reach a client that reads only after it has sent
 // its body.
 func TestGateway_RefusesBodyOfClientThatReadsLater(t *testing.T) {
+	t.Parallel()
 	h := newHarness(t, options{config: func(c *proxy.Config) { c.BodyBytes = 1 << 20 }})
 	for _, chunked := range []bool{false, true} {
 		if got := h.uploadThenRead(16<<20, chunked); !strings.HasPrefix(got, "413") || !strings.Contains(got, "BODY_TOO_LARGE") {

@@ -153,6 +153,7 @@ func TestGateway_RemovesCORSHeadersFromTrailers(t *testing.T) {
 }
 
 func TestGateway_ReportsUpstreamFailures(t *testing.T) {
+	t.Parallel()
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

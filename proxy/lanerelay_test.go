@@ -74,6 +74,7 @@ func relayedResponses() []relayed {
 
 // Both lanes relay a response alike, and end the body as the tenant did.
 func TestLanes_RelayResponsesAlike(t *testing.T) {
+	t.Parallel()
 	for _, mode := range []proxy.Mode{proxy.Enforce, proxy.Report} {
 		for _, row := range relayedResponses() {
 			fast, reference := row.relay(t, "fast", mode), row.relay(t, "reference", mode)
@@ -110,6 +111,7 @@ func (row relayed) relay(t *testing.T, lane string, mode proxy.Mode) outcome {
 // Nothing follows a piece of an informational response that could not be sent whole,
 // although the client reads again as soon as the gateway has given up.
 func TestLanes_AppendNothingToCutInformationalResponse(t *testing.T) {
+	t.Parallel()
 	cut := make(chan struct{})
 	tenant := newRawTenant(t, func(conn net.Conn, from *bufio.Reader) {
 		readHead(from)

@@ -50,6 +50,7 @@ func TestGateway_PanicEndsItsConnectionAlone(t *testing.T) {
 
 // The same holds for a WebSocket, whose goroutine is not net/http's.
 func TestGateway_PanicEndsItsTunnelAlone(t *testing.T) {
+	t.Parallel()
 	for _, row := range []struct {
 		rule  string
 		panic func(*proxy.Config)

@@ -116,6 +116,7 @@ func TestRenewTLS_IgnoresTenantsWithOtherConfig(t *testing.T) {
 }
 
 func TestRenewTLS_IsSafeDuringRequests(t *testing.T) {
+	t.Parallel()
 	for _, http2 := range []bool{false, true} {
 		tenant := newMTLSTenant(t, http2)
 		h, used := tenant.newHarness(t)

@@ -45,6 +45,7 @@ func (h *harness) awaitExchanges() {
 }
 
 func TestGateway_CountsTunnelsAsRunning(t *testing.T) {
+	t.Parallel()
 	h := newHarness(t, options{tenant: acceptUpgrade("Connection: Upgrade\r\nUpgrade: websocket\r\n")})
 	conn := h.dial()
 	io.WriteString(conn, handshake("/", "Origin: "+listed))

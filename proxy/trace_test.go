@@ -121,6 +121,7 @@ func TestGateway_CountsBodyBytes(t *testing.T) {
 }
 
 func TestGateway_ReportsTunnelWhileItIsOpen(t *testing.T) {
+	t.Parallel()
 	var received, sent atomic.Int64
 	opened := make(chan proxy.Exchange, 1)
 	h := newHarness(t, options{tenant: acceptUpgrade("Connection: Upgrade\r\nUpgrade: websocket\r\n"), config: func(c *proxy.Config) {

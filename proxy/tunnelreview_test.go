@@ -57,6 +57,7 @@ func TestGateway_ReviewsTunnelsAfterListLoadedWithChange(t *testing.T) {
 
 // The periodic review finds a changed list without a notification.
 func TestGateway_ReviewsTunnelsPeriodically(t *testing.T) {
+	t.Parallel()
 	for rule, between := range map[string]func(h *harness){
 		"list cached":   func(h *harness) { liststest.Apply(h.lists, emptyFirst()) },
 		"list evicted":  (*harness).evictList,
@@ -76,6 +77,7 @@ func TestGateway_ReviewsTunnelsPeriodically(t *testing.T) {
 
 // An unavailable list does not close tunnels unless it has changed.
 func TestGateway_KeepsTunnelsInPeriodicReviewWhileListIsUnavailable(t *testing.T) {
+	t.Parallel()
 	var down atomic.Bool
 	loads := make(chan bool, 100)
 	h := newHarness(t, options{tenant: echo, load: func(ctx context.Context, tenant string) (*origins.List, error) {
@@ -100,6 +102,7 @@ func TestGateway_KeepsTunnelsInPeriodicReviewWhileListIsUnavailable(t *testing.T
 
 // A review that waits for a list must not delay those of other tenants.
 func TestGateway_ReviewsOtherTenantsWhileListLoads(t *testing.T) {
+	t.Parallel()
 	var store revocableStore
 	var slow atomic.Bool
 	loads, release := make(chan bool, 100), make(chan bool)

@@ -164,6 +164,7 @@ func TestGateway_ClosesIdleAndOldTunnels(t *testing.T) {
 // The gateway sends its close frame only between frames. Within a frame it closes the
 // tunnel without one.
 func TestGateway_SendsNoCloseFrameWithinFrame(t *testing.T) {
+	t.Parallel()
 	long := strings.Repeat("x", 200)
 	rows := []struct {
 		rule, sent, want string

@@ -16,6 +16,7 @@ import (
 
 // A response that does not depend on the request body is sent without waiting for it.
 func TestGateway_RespondsWithoutWaitingForBody(t *testing.T) {
+	t.Parallel()
 	unauthorized := func(rw http.ResponseWriter, _ *http.Request) {
 		respondRaw("HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n")(rw, nil)
 	}

@@ -35,6 +35,7 @@ func respondAtRandom(rw http.ResponseWriter, r *http.Request) {
 // Nothing of an exchange may be used after its end, no matter which side ends it and
 // when.
 func TestGateway_SurvivesUploadsAbortedAtAnyPoint(t *testing.T) {
+	t.Parallel()
 	const clients, uploadsPerClient = 16, 20
 	body := make([]byte, 4<<20)
 	for _, protocol := range protocols() {

@@ -119,6 +119,7 @@ func TestGateway_ForwardsToEachKindOfUpstream(t *testing.T) {
 
 // A WebSocket is opened by HTTP/1.1, also if the server otherwise speaks HTTP/2.
 func TestGateway_OpensWebSocketsToEachKindOfUpstream(t *testing.T) {
+	t.Parallel()
 	for _, kind := range upstreamKinds() {
 		for _, prefix := range []string{"", "/base"} {
 			paths := make(chan string, 1)
@@ -156,6 +157,7 @@ func TestGateway_OpensWebSocketsToEachKindOfUpstream(t *testing.T) {
 
 // A stream is passed on piece by piece, with its trailer.
 func TestGateway_StreamsFromEachKindOfUpstream(t *testing.T) {
+	t.Parallel()
 	for _, kind := range upstreamKinds() {
 		for _, protocol := range protocols() {
 			next := make(chan bool)
