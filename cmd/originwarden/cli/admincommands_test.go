@@ -143,6 +143,7 @@ func containsInOrder(text, parts string) bool {
 }
 
 func TestWait_FailsEarlyOnDifferentStores(t *testing.T) {
+	t.Parallel()
 	start := time.Now()
 	status, _, stderr := runCommand(t, Environment{}, "wait", "--revision", "1", "--timeout", "10m",
 		"--admin", startFakeGateway(t, 200, readyDocument(1, "one")), "--admin", startFakeGateway(t, 200, readyDocument(1, "two")))

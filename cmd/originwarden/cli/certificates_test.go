@@ -67,6 +67,7 @@ func TestServe_NegotiatesHTTP2WithEveryCertificate(t *testing.T) {
 }
 
 func TestServe_ReloadsEveryCertificate(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	ca := newAuthority(t, dir)
 	var pairs []string

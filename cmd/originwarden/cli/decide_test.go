@@ -161,6 +161,7 @@ func TestDecide_LimitsQuestions(t *testing.T) {
 }
 
 func TestDecide_StopsWithTheGateway(t *testing.T) {
+	t.Parallel()
 	r := launchGateway(t, Environment{}, t.TempDir(), tenantConfig("http://127.0.0.1:1", decideNginx, "timeouts: {shutdown_delay: 2s}"))
 	r.signals <- os.Interrupt
 	r.await(t, r.stderr, `"msg":"stopping"`)
@@ -200,6 +201,7 @@ func decideClient(t *testing.T, server *authority, own []tls.Certificate) *http.
 }
 
 func TestDecide_AnswersProxiesWithCertificates(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	server, trusted, stranger := newAuthority(t, dir), newAuthority(t, t.TempDir()), newAuthority(t, t.TempDir())
 	files := server.issue(t, dir, "decide.internal")

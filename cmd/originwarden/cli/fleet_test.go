@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"originwarden/api/client"
 )
@@ -32,6 +33,7 @@ func TestFleet_IsForThoseWhoReadEveryTenant(t *testing.T) {
 		t.Errorf("POST /gateways: %s", response.Status)
 	}
 
+	awaitHeartbeat(t, r)
 	status, stdout, stderr := runCommand(t, clientEnvironment("", "reader"), "fleet", "--admin", r.admin, "--json")
 	var fleet client.Fleet
 	if err := json.Unmarshal([]byte(stdout), &fleet); err != nil || status != exitDone || len(fleet.Gateways) != 1 || fleet.Gateways[0].Gateway == "" || fleet.Gateways[0].Beat.IsZero() {
@@ -48,6 +50,19 @@ func TestFleet_IsForThoseWhoReadEveryTenant(t *testing.T) {
 	if status, _, stderr := runCommand(t, clientEnvironment("", "acme"), "fleet", "--admin", r.admin); status != exitFailed || !strings.Contains(stderr, "403") {
 		t.Errorf("with a tenant's token: exit status %d, %s", status, stderr)
 	}
+}
+
+// awaitHeartbeat waits until the gateway has written its first heartbeat, which may be
+// after it is ready.
+func awaitHeartbeat(t *testing.T, r *runningCommand) {
+	t.Helper()
+	reader := &client.Client{Server: r.admin, Token: "reader"}
+	for deadline := time.Now().Add(testTimeout); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		if read, err := reader.Fleet(t.Context()); err != nil || len(read.Gateways) > 0 {
+			return
+		}
+	}
+	t.Fatal("no heartbeat")
 }
 
 func TestFleet_EscapesWhatGatewaysSay(t *testing.T) {

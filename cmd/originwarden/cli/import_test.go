@@ -107,6 +107,7 @@ func TestImport_DryRunWritesNothing(t *testing.T) {
 }
 
 func TestImport_RefusesStoreInUse(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("waits for five seconds")
 	}

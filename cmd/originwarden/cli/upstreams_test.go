@@ -52,6 +52,7 @@ func TestReadiness_ReportsUpstreamFailuresOfRequests(t *testing.T) {
 }
 
 func TestReadiness_ReportsUpstreamChecks(t *testing.T) {
+	t.Parallel()
 	var status atomic.Int32
 	var last atomic.Pointer[http.Request]
 	status.Store(200)
@@ -113,6 +114,7 @@ func newKind(t *testing.T, kind string) (url string, stop func(), seen func(path
 }
 
 func TestServe_ForwardsToAndChecksEachKindOfUpstream(t *testing.T) {
+	t.Parallel()
 	for _, row := range []struct{ kind, prefix, protocol string }{
 		{"http", "", "HTTP/1.1"}, {"http", "/base", "HTTP/1.1"}, {"h2c", "", "HTTP/2.0"}, {"h2c", "/base", "HTTP/2.0"}, {"unix", "", "HTTP/1.1"},
 	} {
