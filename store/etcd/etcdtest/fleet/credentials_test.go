@@ -25,7 +25,6 @@ func TestGateway_ReloadsPasswordFile(t *testing.T) {
 	})
 	root := enableAuth(t, c.Endpoints())
 	f := &fleet{T: t, dir: workDir(t), start: time.Now(), host: loopbackHost(), ports: map[int]bool{}}
-	f.build("originwarden", "../../../..", "./cmd/originwarden")
 	password := f.path("password")
 	write := func(text string) {
 		if err := os.WriteFile(password, []byte(text+"\n"), 0o600); err != nil {
@@ -106,7 +105,7 @@ api: {tokens: [{subject: fleet, tenant: "*", role: admin, sha256: "%s"}], rate_l
 		f.Fatal(err)
 	}
 	g.process = &process{
-		starter: newStarter(f), path: f.path("originwarden"), args: []string{"serve", "--config", file},
+		starter: newStarter(f), path: program("originwarden"), args: []string{"serve", "--config", file},
 		ready: "originwarden ready", log: f.path("g.log"),
 	}
 	g.connect()

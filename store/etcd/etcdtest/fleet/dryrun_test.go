@@ -25,7 +25,6 @@ const exportedList = `{"originwarden":"export","version":1,"exported":"2026-01-0
 func TestReadOnlyCommands_WriteNothing(t *testing.T) {
 	c := etcdtest.StartCluster(t, 1, nil)
 	f := &fleet{T: t, dir: workDir(t)}
-	f.build("originwarden", "../../../..", "./cmd/originwarden")
 	etcd, err := clientv3.New(clientv3.Config{Endpoints: c.Endpoints(), Logger: zap.NewNop()})
 	if err != nil {
 		t.Fatal(err)
@@ -49,7 +48,7 @@ func TestReadOnlyCommands_WriteNothing(t *testing.T) {
 		{"dry run with store.create never", []string{"import", "--dry-run", "--config", never, file}, 1, "store.create is never"},
 		{"export", []string{"export", "--store", url}, 1, "there is no store"},
 	} {
-		command := exec.Command(f.path("originwarden"), row.args...)
+		command := exec.Command(program("originwarden"), row.args...)
 		text, _ := command.CombinedOutput()
 		if status := command.ProcessState.ExitCode(); status != row.status || !strings.Contains(string(text), row.output) {
 			t.Errorf("%s: exit status %d, want %d\n%s", row.name, status, row.status, text)
@@ -58,10 +57,10 @@ func TestReadOnlyCommands_WriteNothing(t *testing.T) {
 			t.Errorf("%s: the cluster has the keys %v, %v", row.name, got, err)
 		}
 	}
-	if text, err := exec.Command(f.path("originwarden"), "import", "--store", url, file).CombinedOutput(); err != nil {
+	if text, err := exec.Command(program("originwarden"), "import", "--store", url, file).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}
-	text, err := exec.Command(f.path("originwarden"), "import", "--dry-run", "--store", url, file).CombinedOutput()
+	text, err := exec.Command(program("originwarden"), "import", "--dry-run", "--store", url, file).CombinedOutput()
 	if err != nil || !strings.Contains(string(text), "0 created, 0 changed, 1 unchanged") {
 		t.Errorf("dry run after the import: %v\n%s", err, text)
 	}

@@ -15,7 +15,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -66,8 +65,6 @@ type setup struct {
 // newFleet starts a fleet, which is stopped when t ends.
 func newFleet(t *testing.T, s setup) *fleet {
 	f := &fleet{T: t, dir: workDir(t), start: time.Now(), host: loopbackHost(), ports: map[int]bool{}}
-	f.build("originwarden", "../../../..", "./cmd/originwarden")
-	f.build("member", "..", "./member")
 	starter := newStarter(t)
 	f.addMembers(starter, s.quota)
 	f.forEach(func(i int) error { return f.members[i].start() })
@@ -125,14 +122,6 @@ func (f *fleet) path(elements ...string) string {
 	return filepath.Join(append([]string{f.dir}, elements...)...)
 }
 
-func (f *fleet) build(name, module, what string) {
-	command := exec.Command("go", "build", "-o", f.path(name), what)
-	command.Dir = module
-	if text, err := command.CombinedOutput(); err != nil {
-		f.Fatalf("building %s: %v\n%s", what, err, text)
-	}
-}
-
 // address returns a free address. Each fleet uses its own loopback host, and ports below
 // the range of outgoing connections, so that an address stays free while the process
 // that uses it restarts.
@@ -174,7 +163,7 @@ func (f *fleet) addMembers(starter starter, quota int64) {
 	for i := range fleetSize {
 		name := fmt.Sprintf("m%d", i)
 		f.members = append(f.members, &process{
-			starter: starter, path: f.path("member"), ready: "ready", log: f.path(name + ".log"),
+			starter: starter, path: program("member"), ready: "ready", log: f.path(name + ".log"),
 			args: []string{"-name", name, "-dir", f.path(name), "-client", "http://" + f.clients[i], "-peer", "http://" + peers[i],
 				"-initial", strings.Join(initial, ","), "-token", f.dir, "-fsync=false", "-quota", fmt.Sprint(quota)}, // no power failure is tested
 		})
@@ -206,7 +195,7 @@ log: {access: false}
 		f.Fatal(err)
 	}
 	g.process = &process{
-		starter: starter, path: f.path("originwarden"), args: []string{"serve", "--config", file},
+		starter: starter, path: program("originwarden"), args: []string{"serve", "--config", file},
 		ready: "originwarden ready", log: f.path(g.name + ".log"),
 	}
 	g.connect()
