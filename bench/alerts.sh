@@ -6,9 +6,9 @@
 # times are shorter than in deploy/. Takes about three minutes.
 # Usage: bench/alerts.sh. Needs Debian's prometheus, wrk, curl and openssl.
 source "$(dirname "$0")/gateway.sh"
-go build -o "$work/originwarden" ./cmd/originwarden
-go build -o "$work/tenant" ./bench/tenant
-(cd store/etcd/etcdtest && go build -o "$work/member" ./member)
+build originwarden ./cmd/originwarden
+build tenant ./bench/tenant
+build member ./member store/etcd/etcdtest
 started_at=$(date +%s)
 say() { printf '%3ds  %s\n' "$(($(date +%s) - started_at))" "$*"; }
 fail() { say "$*"; tail -n 5 "$work"/*.log; exit 1; }

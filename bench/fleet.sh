@@ -8,10 +8,10 @@
 source "$(dirname "$0")/gateway.sh"
 tenants=${1:-10000} changes=${2:-1000} seconds=${3:-10}
 
-go build -o "$work/originwarden" ./cmd/originwarden
-go build -o "$work/tenant" ./bench/tenant
-go build -o "$work/fleet" ./bench/fleet
-(cd store/etcd/etcdtest && go build -o "$work/member" ./member)
+build originwarden ./cmd/originwarden
+build tenant ./bench/tenant
+build fleet ./bench/fleet
+build member ./member store/etcd/etcdtest
 
 # await_longer FILE PATTERN: like await, but waits longer, for a busy machine.
 await_longer() {

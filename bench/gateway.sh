@@ -25,14 +25,22 @@ await() {
   return 1
 }
 
+# build NAME PACKAGE [MODULE]: builds $work/NAME. If PROGRAMS names a directory, it keeps
+# the programs for other scripts, which then need not link them again.
+build() {
+  local kept=${PROGRAMS:-$work}
+  go build -C "${3:-.}" -o "$kept/$1" "$2"
+  [ "$kept" = "$work" ] || ln -sf "$kept/$1" "$work/$1"
+}
+
 # start_gateway CONFIGURATION: sets $listen, $admin, $gateway, $token and the
 # seconds $ready_after. $others
 # adds tenants, in which UPSTREAM is the address of the tenant's server; $hosts sets
 # the tenant's hosts, instead of all. FAST_LANE=false has everything served by
 # net/http.
 start_gateway() {
-  go build -o "$work/originwarden" ./cmd/originwarden
-  go build -o "$work/tenant" ./bench/tenant
+  build originwarden ./cmd/originwarden
+  build tenant ./bench/tenant
   "$work/tenant" >"$work/tenant.out" &
   started+=($!)
   tenant=$(await "$work/tenant.out" :)

@@ -4,7 +4,7 @@
 # It fails if the memory grows by more than $MAX_GROWTH MB, 64 by default, or if
 # another client gets no response.
 source "$(dirname "$0")/gateway.sh"
-go build -o "$work/readers" ./bench/readers
+build readers ./bench/readers
 tokens='api: {rate_limits: {tier1: 0, tier2: 0}, tokens: ['
 for role in admin reader; do
   tokens+="{subject: $role, tenant: bench, role: $role, sha256: $(printf %s "$role" | sha256sum | cut -d' ' -f1)},"

@@ -4,7 +4,7 @@
 # bench/retries. It fails if more than 10 of 20,000 GETs fail, or if any POST fails
 # or arrives twice.
 source "$(dirname "$0")/gateway.sh"
-go build -o "$work/retries" ./bench/retries
+build retries ./bench/retries
 start_gateway 'log: {level: error}'
 kill "${started[0]}" && wait "${started[0]}" || true # the first tenant; bench/retries starts others at its address
 "$work/retries" -gateway "$listen" -tenant "$tenant" -program "$work/tenant" "$@"

@@ -4,8 +4,8 @@
 # Usage: bench/rolling.sh [ROUNDS]. Needs haproxy and wrk.
 source "$(dirname "$0")/gateway.sh"
 rounds=${1:-2}
-go build -o "$work/originwarden" ./cmd/originwarden
-go build -o "$work/tenant" ./bench/tenant
+build originwarden ./cmd/originwarden
+build tenant ./bench/tenant
 "$work/tenant" >"$work/tenant.out" &
 started+=($!)
 tenant=$(await "$work/tenant.out" :)

@@ -8,7 +8,7 @@
 source "$(dirname "$0")/gateway.sh"
 seconds=${1:-10}
 start_gateway 'log: {access: false}'
-go build -o "$work/latency" ./bench/latency
+build latency ./bench/latency
 
 # p99 SECONDS: the 99th percentile, in microseconds, of four clients that send 400
 # requests per second.

@@ -3,6 +3,6 @@
 # WebSockets.
 # Usage: bench/soak.sh [DURATION], ten minutes by default.
 source "$(dirname "$0")/gateway.sh"
-go build -o "$work/soak" ./bench/soak
+build soak ./bench/soak
 start_gateway "$(printf 'log: {level: error}\napi: {rate_limits: {tier1: 0, tier2: 0}}')"
 ORIGINWARDEN_TOKEN=$token "$work/soak" -gateway "http://$listen" -admin "http://$admin" -duration "${1:-10m}"

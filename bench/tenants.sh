@@ -7,7 +7,7 @@
 source "$(dirname "$0")/gateway.sh"
 tenants=${1:-100000}
 lists=${LISTS:-$tenants}
-go build -o "$work/originwarden" ./cmd/originwarden
+build originwarden ./cmd/originwarden
 seq -f 't%.0f' "$tenants" >"$work/ids.txt"
 {
   at=2026-01-01T00:00:00Z
