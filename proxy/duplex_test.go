@@ -85,7 +85,7 @@ func TestGateway_ReportsLimitThatCutResponse(t *testing.T) {
 			{"client does not read and body stalls", endless},
 		} {
 			h := newHarness(t, options{protocol: protocol, config: func(c *proxy.Config) {
-				c.Timeouts.Progress = 100 * time.Millisecond
+				c.Timeouts.Progress = 400 * time.Millisecond
 				c.Tenants[0].Upstream = newRawTenant(t, row.tenant).url
 			}})
 			res, err := h.postOpenBody()
