@@ -37,6 +37,7 @@ func (r *release) buildPackage(t *testing.T, format string) string {
 		Overridables: nfpm.Overridables{
 			Umask: section.Umask, Recommends: section.Recommends, Depends: override.Dependencies,
 			Contents: r.packageContents(t, section), RPM: nfpm.RPM{BuildHost: section.RPM.BuildHost},
+			Deb:     nfpm.Deb{ArchVariant: r.archVariant()},
 			Scripts: nfpm.Scripts{PostInstall: section.Scripts.PostInstall, PreRemove: section.Scripts.PreRemove, PostRemove: section.Scripts.PostRemove},
 		},
 	}
@@ -55,6 +56,19 @@ func (r *release) buildPackage(t *testing.T, format string) string {
 		t.Fatalf("building the %s: %v", format, err)
 	}
 	return file.Name()
+}
+
+// archVariant returns the variant of the architecture that goreleaser passes to nfpm.
+func (r *release) archVariant() string {
+	if runtime.GOARCH != "amd64" {
+		return ""
+	}
+	for _, target := range r.config.Builds[0].Targets {
+		if variant, ok := strings.CutPrefix(target, "linux_amd64_"); ok {
+			return variant
+		}
+	}
+	return "v1" // the default
 }
 
 // packageContents returns the files of a package, in the order of goreleaser.

@@ -43,7 +43,7 @@ func TestDeb_HasFiles(t *testing.T) {
 		packagedFile{"-rw-r--r--", "root/root", "/usr/share/doc/originwarden/copyright"},
 		packagedFile{"-rw-r--r--", "root/root", "/usr/share/zsh/vendor-completions/_originwarden"}))
 	for field, want := range map[string]string{
-		"Package": "originwarden", "Version": strings.TrimPrefix(tag, "v"), "Architecture": runtime.GOARCH,
+		"Package": "originwarden", "Version": strings.TrimPrefix(tag, "v"), "Architecture": runtime.GOARCH, "Architecture-Variant": "",
 		"Depends": "systemd | systemd-standalone-sysusers | systemd-sysusers",
 	} {
 		if got := strings.TrimSpace(output(t, "dpkg-deb", "-f", file, field)); got != want {
