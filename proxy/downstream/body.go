@@ -29,6 +29,7 @@ type Body struct {
 	received atomic.Int64
 	due      atomic.Int64 // when the read that waits has to have ended, in Unix nanoseconds; 0 is none
 	whole    atomic.Bool
+	stalled  atomic.Bool // a read has failed because of that
 
 	reading sync.Mutex // held while a read is under way
 	timing  sync.Mutex // held while a deadline is set
@@ -75,6 +76,7 @@ func (b *Body) Read(p []byte) (int, error) {
 		b.whole.Store(true)
 		return n, io.EOF
 	case errors.Is(err, os.ErrDeadlineExceeded):
+		b.stalled.Store(true)
 		return n, ErrStalled
 	}
 	return n, fmt.Errorf("%w: %w", ErrBroken, err)
@@ -131,13 +133,13 @@ func (b *Body) Interrupt() {
 }
 
 // IsStalled reports whether a read has outlasted its time. net/http cancels the
-// request's context before that read returns.
+// request's context before that read returns, and Extend may come too late for it.
 func (b *Body) IsStalled() bool {
 	if b == nil {
 		return false
 	}
 	due := b.due.Load()
-	return due != 0 && time.Now().UnixNano() >= due
+	return b.stalled.Load() || due != 0 && time.Now().UnixNano() >= due
 }
 
 // IsWhole reports whether the body was read to its end.
