@@ -53,7 +53,6 @@ func TestGateway_TimesOutStalledBody(t *testing.T) {
 
 // The progress timeout of the request body must not end a longer response.
 func TestGateway_BodyTimeoutDoesNotEndResponse(t *testing.T) {
-	t.Parallel()
 	const progress = 300 * time.Millisecond
 	for _, protocol := range protocols() {
 		h := newHarness(t, options{protocol: protocol, config: func(c *proxy.Config) { c.Timeouts.Progress = progress }, tenant: func(rw http.ResponseWriter, r *http.Request) {

@@ -29,7 +29,7 @@ type Body struct {
 	received atomic.Int64
 	due      atomic.Int64 // when the read that waits has to have ended, in Unix nanoseconds; 0 is none
 	whole    atomic.Bool
-	stalled  atomic.Bool // a read has failed because of that
+	stalled  atomic.Bool // a read has outlasted its time
 
 	reading sync.Mutex // held while a read is under way
 	timing  sync.Mutex // held while a deadline is set
@@ -76,10 +76,17 @@ func (b *Body) Read(p []byte) (int, error) {
 		b.whole.Store(true)
 		return n, io.EOF
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		b.stalled.Store(true)
+		b.noteStall()
 		return n, ErrStalled
 	}
 	return n, fmt.Errorf("%w: %w", ErrBroken, err)
+}
+
+// noteStall notes that a read has outlasted its time, unless Interrupt has ended it.
+func (b *Body) noteStall() {
+	b.timing.Lock()
+	defer b.timing.Unlock()
+	b.stalled.Store(!b.ended)
 }
 
 // limitRead sets the deadline of a read, and reports whether it may begin.

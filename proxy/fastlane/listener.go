@@ -52,8 +52,8 @@ type Settings struct {
 
 // Listener serves the connections of another listener in the fast lane. Accept
 // returns those that net/http is to serve: those that were handed over, those that
-// speak HTTP/2 or whose TLS handshake failed, and all that are no *downstream.Conn. It
-// may be used concurrently.
+// speak HTTP/2 or whose TLS handshake failed, and all that are no *downstream.Conn, or
+// simply all if there is no fast lane. It may be used concurrently.
 type Listener struct {
 	aborted <-chan struct{}
 	inner   net.Listener

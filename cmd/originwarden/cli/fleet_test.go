@@ -58,7 +58,11 @@ func awaitHeartbeat(t *testing.T, r *runningCommand) {
 	t.Helper()
 	reader := &client.Client{Server: r.admin, Token: "reader"}
 	for deadline := time.Now().Add(testTimeout); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		if read, err := reader.Fleet(t.Context()); err != nil || len(read.Gateways) > 0 {
+		read, err := reader.Fleet(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(read.Gateways) > 0 {
 			return
 		}
 	}
