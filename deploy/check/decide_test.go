@@ -64,6 +64,8 @@ func TestDecide_HasItsOwnServiceInTheCluster(t *testing.T) {
 		{"fleet", "config: {decide: {listen: '[::]:7000', dialect: envoy}}", 7000, "grpc"},
 		{"fleet", "config: {decide: {listen: ':7000', dialect: traefik}}", 7000, "http"},
 		{"fleet", "config: {decide: {listen: '0.0.0.0:9191', dialect: nginx}}", 9191, "http"},
+		{"fleet", "config: {decide: {listen: '0.0.0.0:9191', dialect: nginx}}\ndecide: {secretName: a}", 9191, "https"},
+		{"decide", "config: {decide: {dialect: caddy}}", 9191, "https"},
 	}
 	for _, row := range rows {
 		t.Run(row.variant+" "+row.patch, func(t *testing.T) {
