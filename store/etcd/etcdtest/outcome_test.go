@@ -105,7 +105,7 @@ func writesOnceWhenResponseIsLost(t *testing.T, c *etcdtest.Cluster) {
 		var watching sync.WaitGroup
 		news := client.Watch(ctx, key(o, "head"), clientv3.WithCreatedNotify())
 		<-news
-		r.delay.Store(int64(100 * time.Millisecond))
+		r.delay.Store(int64(400 * time.Millisecond))
 		watching.Go(func() {
 			if response, ok := <-news; ok && len(response.Events) > 0 {
 				r.disconnect()
