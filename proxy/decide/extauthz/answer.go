@@ -1,16 +1,12 @@
 package extauthz
 
 import (
-	"strings"
-
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
 	rpcstatus "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/protobuf/types/known/structpb"
 
-	"originwarden/origins"
 	"originwarden/proxy"
 	"originwarden/proxy/cors"
 )
@@ -31,8 +27,9 @@ var (
 
 // respond returns the message for an answer. The status says whether Envoy forwards the
 // request: it looks at nothing else for that.
-func respond(a *proxy.Answer) *authv3.CheckResponse {
-	response := &authv3.CheckResponse{DynamicMetadata: metadata(a)}
+func (s *authorization) respond(a *proxy.Answer) *authv3.CheckResponse {
+	response := &authv3.CheckResponse{}
+	response.ProtoReflect().SetUnknown(s.metadata.of(a)) // DynamicMetadata
 	if a.Forwards {
 		response.Status = &rpcstatus.Status{Code: int32(codes.OK)}
 		response.HttpResponse = &authv3.CheckResponse_OkResponse{OkResponse: forward(a)}
@@ -43,27 +40,15 @@ func respond(a *proxy.Answer) *authv3.CheckResponse {
 	return response
 }
 
-// metadata is for Envoy's access log.
-func metadata(a *proxy.Answer) *structpb.Struct {
-	verdict := origins.Refused
-	if a.Verdict == origins.Allowed {
-		verdict = origins.Allowed
-	}
-	return &structpb.Struct{Fields: map[string]*structpb.Value{
-		"verdict": structpb.NewStringValue(string(verdict)),
-		"reason":  structpb.NewStringValue(a.Reason),
-	}}
-}
-
 // deny has Envoy send the gateway's own response.
 func deny(a *proxy.Answer) *authv3.DeniedHttpResponse {
-	headers := make([]*corev3.HeaderValueOption, 0, len(a.Header))
+	fields := newFields(a.Header, 0)
 	for _, f := range a.Header {
-		headers = appendLines(headers, f, set)
+		fields.addLines(f, set)
 	}
 	return &authv3.DeniedHttpResponse{
 		Status:  &typev3.HttpStatus{Code: typev3.StatusCode(a.Status)},
-		Headers: headers,
+		Headers: fields.all,
 		Body:    string(a.Body),
 	}
 }
@@ -73,28 +58,27 @@ func deny(a *proxy.Answer) *authv3.DeniedHttpResponse {
 // empty it: an empty value allows nothing to an origin (Fetch, section 4.10), and sets no
 // cookie (RFC 6265, section 5.2).
 func forward(a *proxy.Answer) *authv3.OkHttpResponse {
-	response := &authv3.OkHttpResponse{ResponseHeadersToAdd: make([]*corev3.HeaderValueOption, 0, len(a.Header)+len(corsNames)+1)}
-	headers := &response.ResponseHeadersToAdd
+	fields := newFields(a.Header, len(corsNames)+1)
 	for _, f := range a.Header {
 		if f.Name == "Vary" {
-			*headers = appendLines(*headers, f, add)
+			fields.addLines(f, add)
 		} else {
-			*headers = appendLines(*headers, f, set)
+			fields.addLines(f, set)
 		}
 	}
 	if a.KeepsCORS {
-		return response
+		return &authv3.OkHttpResponse{ResponseHeadersToAdd: fields.all}
 	}
 	for _, name := range corsNames {
 		if !has(a.Header, name) {
-			*headers = append(*headers, option(name, "", replace))
+			fields.add(name, "", replace)
 		}
 	}
-	if a.DropsCredentials {
-		response.HeadersToRemove = credentials
-		*headers = append(*headers, option("Set-Cookie", "", replace))
+	if !a.DropsCredentials {
+		return &authv3.OkHttpResponse{ResponseHeadersToAdd: fields.all}
 	}
-	return response
+	fields.add("Set-Cookie", "", replace)
+	return &authv3.OkHttpResponse{ResponseHeadersToAdd: fields.all, HeadersToRemove: credentials}
 }
 
 func has(all []cors.Field, name string) bool {
@@ -104,21 +88,4 @@ func has(all []cors.Field, name string) bool {
 		}
 	}
 	return false
-}
-
-// appendLines appends the lines of a field, of which an action is for the first.
-func appendLines(all []*corev3.HeaderValueOption, f cors.Field, action corev3.HeaderValueOption_HeaderAppendAction) []*corev3.HeaderValueOption {
-	for _, value := range f.Values {
-		all = append(all, option(f.Name, value, action))
-		action = add
-	}
-	return all
-}
-
-func option(name, value string, action corev3.HeaderValueOption_HeaderAppendAction) *corev3.HeaderValueOption {
-	return &corev3.HeaderValueOption{
-		Header:         &corev3.HeaderValue{Key: strings.ToLower(name), Value: value},
-		AppendAction:   action,
-		KeepEmptyValue: value == "",
-	}
 }

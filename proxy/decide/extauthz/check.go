@@ -23,7 +23,8 @@ var errUnknownService = status.Error(codes.NotFound, "unknown service")
 // authorization implements authv3.AuthorizationServer.
 type authorization struct {
 	authv3.UnimplementedAuthorizationServer
-	config Config
+	config   Config
+	metadata metadata
 }
 
 // Check answers a question. Envoy treats an error as it is configured to, and everything
@@ -45,7 +46,7 @@ func (s *authorization) Check(ctx context.Context, question *authv3.CheckRequest
 	if err := ctx.Err(); err != nil {
 		return nil, status.FromContextError(err).Err()
 	}
-	return respond(&a), nil
+	return s.respond(&a), nil
 }
 
 // panicked returns the problem of a decision that has panicked. Its stack is for the
@@ -63,7 +64,7 @@ func (s *authorization) reject(asked *authv3.AttributeContext, start time.Time, 
 	about := asked.GetRequest().GetHttp()
 	path, _, _ := strings.Cut(about.GetPath(), "?")
 	a := p.Answer(proxy.Exchange{Method: about.GetMethod(), Path: path, Client: clientOf(asked), Start: start})
-	answer := respond(&a)
+	answer := s.respond(&a)
 	s.observe(&a.Exchange)
 	return answer
 }

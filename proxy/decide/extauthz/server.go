@@ -38,7 +38,7 @@ const (
 // concurrently.
 func New(c Config) http.Handler {
 	server := grpc.NewServer(grpc.MaxRecvMsgSize(maxQuestionBytes))
-	authv3.RegisterAuthorizationServer(server, &authorization{config: c})
+	authv3.RegisterAuthorizationServer(server, &authorization{config: c, metadata: metadata{encoded: map[said][]byte{}}})
 	healthv1.RegisterHealthServer(server, &health{isReady: c.IsReady})
 	return server
 }
