@@ -73,10 +73,16 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer.write(w)
 }
 
-// isGRPC reports whether r is a call of gRPC. The path says so too, because in the
-// dialect Envoy the Content-Type is the client's.
+// isGRPC reports whether r is a call of gRPC.
 func isGRPC(r *http.Request) bool {
-	const contentType = "application/grpc"
-	return r.ProtoMajor == 2 && strings.HasPrefix(r.Header.Get("Content-Type"), contentType) &&
-		strings.HasPrefix(r.RequestURI, "/") && !strings.HasPrefix(r.RequestURI, Path)
+	return r.ProtoMajor == 2 && IsCall(r.Method, r.RequestURI, r.Header.Get("Content-Type"))
+}
+
+// IsCall reports whether a request over HTTP/2 is a call of gRPC, and no question over
+// HTTP. The target says so too, because in the dialect Envoy the method and the
+// Content-Type are the client's.
+func IsCall(method, target, contentType string) bool {
+	rest, isOfGRPC := strings.CutPrefix(contentType, "application/grpc")
+	return isOfGRPC && (rest == "" || rest[0] == '+' || rest[0] == ';') && method == http.MethodPost &&
+		strings.HasPrefix(target, "/") && !strings.HasPrefix(target, Path)
 }

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/grpc/credentials/insecure"
+
 	"originwarden/api/client"
 )
 
@@ -127,7 +129,8 @@ func TestDecide_SpeaksHTTP2WithoutTLS(t *testing.T) {
 func TestReload_AppliesDialect(t *testing.T) {
 	tenants := tenantConfig("http://127.0.0.1:1")
 	r := startReloadable(t, tenants+decideNginx)
-	if response, _ := send(t, "GET", "http://"+r.decide+"/decide/orders", ""); response.StatusCode != 404 {
+	envoy := dialGRPC(t, r.runningCommand, insecure.NewCredentials())
+	if response, _ := send(t, "GET", "http://"+r.decide+"/decide/orders", ""); response.StatusCode != 404 || askAsEnvoy(t, envoy, "null") != "403" {
 		t.Errorf("dialect nginx: %s", response.Status)
 	}
 	r.replaceConfig(t, tenants+"decide: {listen: '127.0.0.1:2', dialect: envoy}\nlimits: {header_bytes: 9KiB}\n")
@@ -136,6 +139,9 @@ func TestReload_AppliesDialect(t *testing.T) {
 	}
 	if response, _ := send(t, "GET", "http://"+r.decide+"/decide/orders", ""); response.StatusCode != 200 || response.Header.Get("Originwarden-Reason") != "no_origin" {
 		t.Errorf("dialect envoy: %s", response.Status)
+	}
+	if got := askAsEnvoy(t, envoy, "null") + ", " + healthOf(t, envoy); got != "403, SERVING" {
+		t.Errorf("over gRPC, after the server is replaced: %s", got)
 	}
 	if response, _ := send(t, "GET", "http://"+r.decide+"/decide/orders", "", "X-A: "+strings.Repeat("a", 9<<10)); response.StatusCode != 431 {
 		t.Errorf("long header after the reload: %s", response.Status)

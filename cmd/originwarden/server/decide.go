@@ -4,20 +4,25 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
-	"net/http"
 	"time"
+
+	"google.golang.org/grpc"
 
 	"originwarden/cmd/originwarden/config"
 	"originwarden/cmd/originwarden/credentials"
 	"originwarden/cmd/originwarden/logs"
+	"originwarden/cmd/originwarden/server/frontend"
 	"originwarden/proxy/decide"
+	"originwarden/proxy/decide/demux"
 	"originwarden/proxy/decide/extauthz"
 	"originwarden/proxy/downstream"
-	"originwarden/proxy/fastlane"
 )
 
 // answerTimeout is how long a proxy may take to read an answer.
 const answerTimeout = 10 * time.Second
+
+// callWorkers is how many goroutines wait for calls of gRPC.
+const callWorkers = 32
 
 // listenForQuestions opens the listener where other proxies ask for decisions. It
 // returns nil if they cannot.
@@ -29,7 +34,7 @@ func (s *Server) listenForQuestions() (net.Listener, error) {
 }
 
 // newDecide returns the frontend of a listener for questions, or nil if there is none.
-func (s *Server) newDecide(base context.Context, l net.Listener, settings httpSettings, failed chan<- error) (*frontend, error) {
+func (s *Server) newDecide(base context.Context, l net.Listener, failed chan<- error) (*frontend.Frontend, error) {
 	if l == nil {
 		return nil, nil
 	}
@@ -37,28 +42,35 @@ func (s *Server) newDecide(base context.Context, l net.Listener, settings httpSe
 	if err != nil {
 		return nil, err
 	}
-	calls := extauthz.New(extauthz.Config{
+	calls := extauthz.Config{
 		Decider: s.gateway, IsReady: func() bool { return s.readiness.Problem() == "" },
 		Observe: s.observe, ErrorLog: logs.NewStdLogger(s.log, "deciding"),
-	})
-	s.decisions = decide.New(decide.Config{Decider: s.gateway, Observe: s.observe, GRPC: calls}, dialectOf(s.started))
-	var fast fastlane.Handler
-	if s.started.FastLane {
-		fast = s.decisions
 	}
-	f := newFrontend(base, downstream.NewListener(l, 0, nil, tlsConfig == nil, nil), tlsConfig, fast, settings, failed)
-	f.newServer = func(settings httpSettings) *http.Server { return s.newDecideServer(base, settings) }
-	return f, nil
+	s.decisions = decide.New(decide.Config{Decider: s.gateway, Observe: s.observe, GRPC: extauthz.New(calls)}, dialectOf(s.started))
+	c := frontend.Config{TLS: tlsConfig, Settings: settingsOf(s.started), Failed: failed, ErrorLog: s.servingLog()}
+	if s.started.FastLane {
+		c.Fast = s.decisions
+	}
+	c.NewServer = func(settings frontend.Settings, http2 *tls.Config) frontend.Server {
+		calls.Idle, calls.Workers = settings.Idle, callWorkers
+		server := s.newDecideServer(base, settings, http2, calls)
+		s.decideServer.Store(server)
+		return server
+	}
+	return frontend.New(base, downstream.NewListener(l, 0, nil, tlsConfig == nil, nil), c), nil
 }
 
-// newDecideServer returns a server that speaks HTTP/2 without TLS too, as gRPC does.
-func (s *Server) newDecideServer(base context.Context, settings httpSettings) *http.Server {
-	server := s.newHTTPServer(base, s.decisions, settings)
+// newDecideServer returns a server that speaks HTTP/2 without TLS too, as gRPC does, and
+// answers calls.
+func (s *Server) newDecideServer(base context.Context, settings frontend.Settings, http2 *tls.Config, calls extauthz.Config) *demux.Server {
+	server := frontend.NewHTTPServer(base, s.decisions, settings, http2, s.servingLog())
 	server.Protocols.SetUnencryptedHTTP2(true)
-	server.HTTP2 = http2Config()
-	server.ReadTimeout = settings.readHeader // a body is ignored, but it is read
+	server.ReadTimeout = settings.ReadHeader // a body is ignored, but it is read
 	server.WriteTimeout = time.Duration(s.started.Store.Timeout) + answerTimeout
-	return server
+	return &demux.Server{
+		HTTP: server, NewGRPC: func() *grpc.Server { return extauthz.New(calls) },
+		IsCall: decide.IsCall, WriteLimit: answerTimeout,
+	}
 }
 
 // loadDecideTLS is loadCertificates for questions.
@@ -72,7 +84,7 @@ func (s *Server) loadDecideTLS(ctx context.Context) (*tls.Config, error) {
 		return nil, err
 	}
 	server := certificates.TLS()
-	server.NextProtos = http2Protocols()
+	server.NextProtos = frontend.NextProtos() // for what RequireClientCertificates copies
 	authorities, err := credentials.RequireClientCertificates(server, files, s.log.Logger)
 	if err != nil {
 		return nil, err

@@ -117,8 +117,8 @@ func (s *Server) reconfigure(ctx context.Context) (needRestart []string, err err
 		s.decisions.SetDialect(dialectOf(cfg))
 	}
 	for _, f := range s.frontends() {
-		if old := f.replaceServer(httpSettingsOf(cfg)); old != nil {
-			s.background.Go(func() { f.retire(ctx, old) })
+		if old := f.Replace(settingsOf(cfg)); old != nil {
+			s.background.Go(func() { f.Retire(ctx, old) })
 		}
 	}
 	s.loadNewTenants(ctx)

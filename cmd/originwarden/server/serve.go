@@ -4,15 +4,17 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"log"
 	"net"
-	"net/http"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
 	"go.uber.org/zap"
 
+	"originwarden/cmd/originwarden/config"
 	"originwarden/cmd/originwarden/credentials"
 	"originwarden/cmd/originwarden/logs"
+	"originwarden/cmd/originwarden/server/frontend"
 	"originwarden/cmd/originwarden/server/heartbeat"
 	"originwarden/cmd/originwarden/server/observation"
 	"originwarden/cmd/originwarden/server/workers"
@@ -102,36 +104,49 @@ func (s *Server) build(at net.Addr) (err error) {
 func (s *Server) startFrontends(base context.Context, l listeners, failed chan<- error) error {
 	s.tenantListener = downstream.NewListener(l.tenants, s.started.Limits.ConnectionsPerClient, trustedProxies(s.started), !s.started.TLS.Enabled(),
 		func() { s.metrics.CountLimited(metrics.LimitConnections) })
-	settings := httpSettingsOf(s.started)
 	tlsConfig, err := s.loadCertificates(base)
 	if err != nil {
 		return err
 	}
-	if s.decide, err = s.newDecide(base, l.questions, settings, failed); err != nil {
+	if s.decide, err = s.newDecide(base, l.questions, failed); err != nil {
 		return err
 	}
-	s.tenants = newFrontend(base, s.tenantListener, tlsConfig, s.fastHandler(), settings, failed)
 	s.handlers = workers.New(s.gateway)
-	s.tenants.newServer = func(settings httpSettings) *http.Server {
-		server := s.newHTTPServer(base, s.handlers, settings)
+	tenants := frontend.Config{TLS: tlsConfig, Fast: s.fastHandler(), Settings: settingsOf(s.started), Failed: failed, ErrorLog: s.servingLog()}
+	tenants.NewServer = func(settings frontend.Settings, http2 *tls.Config) frontend.Server {
+		server := frontend.NewHTTPServer(base, s.handlers, settings, http2, s.servingLog())
 		server.ConnContext = downstream.ConnContext
 		return server
 	}
+	s.tenants = frontend.New(base, s.tenantListener, tenants)
 	handler := s.adminHandler(l.admin.Addr())
-	s.admin = newFrontend(base, l.admin, nil, nil, settings, failed)
-	s.admin.newServer = func(settings httpSettings) *http.Server { return s.newHTTPServer(base, handler, settings) }
+	admin := frontend.Config{Settings: settingsOf(s.started), Failed: failed}
+	admin.NewServer = func(settings frontend.Settings, _ *tls.Config) frontend.Server {
+		return frontend.NewHTTPServer(base, handler, settings, nil, s.servingLog())
+	}
+	s.admin = frontend.New(base, l.admin, admin)
 	for _, f := range s.frontends() {
-		f.start(settings)
+		f.Start()
 	}
 	return nil
 }
 
-// frontends returns those that there are.
-func (s *Server) frontends() []*frontend {
-	if s.decide == nil {
-		return []*frontend{s.tenants, s.admin}
+func (s *Server) servingLog() *log.Logger { return logs.NewStdLogger(s.log, "serving") }
+
+func settingsOf(cfg *config.Config) frontend.Settings {
+	return frontend.Settings{
+		HeaderBytes: int(cfg.Limits.HeaderBytes),
+		ReadHeader:  time.Duration(cfg.Timeouts.ReadHeader),
+		Idle:        time.Duration(cfg.Timeouts.Idle),
 	}
-	return []*frontend{s.tenants, s.admin, s.decide}
+}
+
+// frontends returns those that there are.
+func (s *Server) frontends() []*frontend.Frontend {
+	if s.decide == nil {
+		return []*frontend.Frontend{s.tenants, s.admin}
+	}
+	return []*frontend.Frontend{s.tenants, s.admin, s.decide}
 }
 
 // fastHandler returns the handler of the fast lane, or nil if net/http is to serve
@@ -161,11 +176,11 @@ func (s *Server) loadCertificates(ctx context.Context) (*tls.Config, error) {
 
 func (s *Server) reportReady() {
 	s.readiness.SetServing()
-	tenants, admin := s.tenants.listener.Addr(), s.admin.listener.Addr()
+	tenants, admin := s.tenants.Addr(), s.admin.Addr()
 	fields := []zap.Field{zap.Stringer("listen", tenants), zap.Stringer("admin", admin)}
 	var questions net.Addr
 	if s.decide != nil {
-		questions = s.decide.listener.Addr()
+		questions = s.decide.Addr()
 		fields = append(fields, zap.Stringer("decide", questions))
 	}
 	s.log.Info("ready", fields...)

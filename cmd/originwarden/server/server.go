@@ -17,6 +17,7 @@ import (
 	"originwarden/api/refusals"
 	"originwarden/cmd/originwarden/config"
 	"originwarden/cmd/originwarden/logs"
+	"originwarden/cmd/originwarden/server/frontend"
 	"originwarden/cmd/originwarden/server/readiness"
 	"originwarden/cmd/originwarden/server/upstreams"
 	"originwarden/cmd/originwarden/server/workers"
@@ -29,6 +30,7 @@ import (
 	"originwarden/metrics"
 	"originwarden/proxy"
 	"originwarden/proxy/decide"
+	"originwarden/proxy/decide/demux"
 	"originwarden/proxy/downstream"
 	"originwarden/store"
 )
@@ -80,12 +82,13 @@ type Server struct {
 	access         *logs.AccessLog
 	tracer         *tracing.Tracer // nil: spans are not exported
 	tenantListener *downstream.Listener
-	tenants        *frontend
+	tenants        *frontend.Frontend
 	serverNotAfter func() time.Time // of its certificates; nil: it has none
-	admin          *frontend
-	decide         *frontend        // nil: there is none
-	decisions      *decide.Handler  // of decide
-	decideNotAfter func() time.Time // as serverNotAfter, of decide
+	admin          *frontend.Frontend
+	decide         *frontend.Frontend           // nil: there is none
+	decisions      *decide.Handler              // of decide
+	decideServer   atomic.Pointer[demux.Server] // of decide, for new connections
+	decideNotAfter func() time.Time             // as serverNotAfter, of decide
 	// background runs until the frontends are closed.
 	background sync.WaitGroup
 	reloads    chan chan<- reloadResult

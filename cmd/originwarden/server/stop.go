@@ -32,20 +32,20 @@ func (s *Server) drain(stopNow context.Context, abort context.CancelFunc) error 
 	var others sync.WaitGroup
 	others.Go(func() { s.gateway.Tunnels().Close(ctx) }) // those opened meanwhile too
 	if s.decide != nil {
-		others.Go(func() { s.decide.shutdown(ctx, deadline.Add(-grace)) })
+		others.Go(func() { s.decide.Shutdown(ctx, deadline.Add(-grace)) })
 	}
-	if !s.tenants.shutdown(ctx, deadline.Add(-grace)) {
+	if !s.tenants.Shutdown(ctx, deadline.Add(-grace)) {
 		s.log.Warn("requests were cut off", zap.Duration("drain", limit))
 		abort()
-		s.tenants.shutdown(ctx, deadline)
+		s.tenants.Shutdown(ctx, deadline)
 	}
 	others.Wait()
 	s.gateway.Wait(ctx)
 	s.tracer.Close(ctx)
-	s.admin.shutdown(ctx, deadline)
+	s.admin.Shutdown(ctx, deadline)
 	var err error
 	for _, f := range s.frontends() {
-		err = errors.Join(err, f.close())
+		err = errors.Join(err, f.Close())
 	}
 	s.handlers.Close()
 	if stopNow.Err() != nil {
@@ -63,6 +63,7 @@ func (s *Server) awaitShutdownDelay(ctx context.Context, delay time.Duration) {
 	s.gateway.CloseConnections()
 	if s.decide != nil {
 		s.decisions.CloseConnections()
+		s.decideServer.Load().CloseConnections()
 	}
 	select {
 	case <-time.After(delay):

@@ -32,12 +32,14 @@ const (
 	client   = "192.0.2.7"
 )
 
-// harness is a gateway that answers Envoy's questions on a real connection.
+// harness is a gateway that answers Envoy's questions on real connections.
 type harness struct {
 	t         testing.TB
 	gateway   *proxy.Gateway
-	conn      *grpc.ClientConn
+	conn      *grpc.ClientConn // served by gRPC's own server
 	envoy     authv3.AuthorizationClient
+	httpConn  *grpc.ClientConn // served by net/http
+	overHTTP  authv3.AuthorizationClient
 	exchanges chan proxy.Exchange // of the gateway, and of what is no question
 }
 
@@ -104,29 +106,46 @@ func loadOne(context.Context, string) (*origins.List, error) {
 	return origins.NewList(1, []origins.Part{{ID: "first", Revision: 1, Origins: []string{listed}}}), nil
 }
 
-// serve serves the handler as the gateway does, and connects to it.
-func (h *harness) serve(handler http.Handler) {
+// serve serves calls as the gateway does, in both ways, and connects to it.
+func (h *harness) serve(calls *grpc.Server) {
+	h.t.Helper()
+	server := &http.Server{Handler: calls, Protocols: new(http.Protocols)}
+	server.Protocols.SetUnencryptedHTTP2(true)
+	h.t.Cleanup(func() { server.Close() })
+	h.t.Cleanup(calls.Stop)
+	h.conn, h.httpConn = h.connect(calls.Serve), h.connect(server.Serve)
+	h.envoy, h.overHTTP = authv3.NewAuthorizationClient(h.conn), authv3.NewAuthorizationClient(h.httpConn)
+}
+
+// connect serves a listener, and connects to it.
+func (h *harness) connect(serve func(net.Listener) error) *grpc.ClientConn {
 	h.t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	server := &http.Server{Handler: handler, Protocols: new(http.Protocols)}
-	server.Protocols.SetUnencryptedHTTP2(true)
-	go server.Serve(listener)
-	h.t.Cleanup(func() { server.Close() })
-	h.conn, err = grpc.NewClient(listener.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	go serve(listener)
+	conn, err := grpc.NewClient(listener.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	h.t.Cleanup(func() { h.conn.Close() })
-	h.envoy = authv3.NewAuthorizationClient(h.conn)
+	h.t.Cleanup(func() { conn.Close() })
+	return conn
 }
 
-// check asks, and expects an answer whose status agrees with its response.
+// check asks in both ways, and expects an answer whose status agrees with its response.
 func (h *harness) check(rule string, question *authv3.CheckRequest) answer {
 	h.t.Helper()
-	response, err := h.envoy.Check(h.t.Context(), question)
+	overHTTP, got := h.ask(rule+", over net/http", h.overHTTP, question), h.ask(rule, h.envoy, question)
+	if got.status() != overHTTP.status() || got.metadata() != overHTTP.metadata() || !slices.Equal(got.fields(), overHTTP.fields()) {
+		h.t.Errorf("%s: %v, but over net/http %v", rule, got, overHTTP)
+	}
+	return got
+}
+
+func (h *harness) ask(rule string, envoy authv3.AuthorizationClient, question *authv3.CheckRequest) answer {
+	h.t.Helper()
+	response, err := envoy.Check(h.t.Context(), question)
 	if err != nil {
 		h.t.Fatalf("%s: %v", rule, err)
 	}

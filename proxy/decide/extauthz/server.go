@@ -3,17 +3,18 @@ package extauthz
 import (
 	"context"
 	"log"
-	"net/http"
+	"time"
 
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"google.golang.org/grpc"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
 
 	"originwarden/proxy"
 	"originwarden/proxy/decide"
 )
 
-// Config configures a handler.
+// Config configures a server.
 type Config struct {
 	Decider decide.Decider
 	// IsReady reports whether decisions can be had: the lists are there, and the
@@ -25,6 +26,12 @@ type Config struct {
 	Observe func(*proxy.Exchange)
 	// ErrorLog gets the panics of Observe. If it is nil, they go to log.Default.
 	ErrorLog *log.Logger
+	// Idle is how long a connection may have no call; 0 is no limit.
+	Idle time.Duration
+	// Workers is how many goroutines wait for calls of such connections, until the server
+	// is stopped. A goroutine that is new would copy its stack until the call fits, which
+	// takes a tenth of it; if none waits, there is a new one.
+	Workers int
 }
 
 // Limits of a question. Envoy accepts requests with 100 headers of 60 KiB in all, if it
@@ -34,10 +41,31 @@ const (
 	maxHeaders       = 1000
 )
 
-// New returns a handler for HTTP/2 requests, which are calls of gRPC. It may be used
-// concurrently.
-func New(c Config) http.Handler {
-	server := grpc.NewServer(grpc.MaxRecvMsgSize(maxQuestionBytes))
+// Limits of a client's connection.
+const (
+	maxStreams     = 250 // calls at a time: as many as with net/http
+	maxHeaderBytes = 16 << 10
+	// minPing lets a client ask as often as it likes whether the connection is alive, also
+	// without a call, as Envoy does with connection_keepalive: gRPC writes the answers to few
+	// pings before it reads more.
+	minPing = time.Nanosecond
+	// bufferBytes is for reading and for writing. The calls that come together in a
+	// buffer are answered together.
+	bufferBytes = 16 << 10
+)
+
+// New returns a server for calls of gRPC, which may be used for connections and, as an
+// http.Handler, for HTTP/2 requests.
+func New(c Config) *grpc.Server {
+	server := grpc.NewServer(
+		grpc.MaxRecvMsgSize(maxQuestionBytes),
+		grpc.MaxConcurrentStreams(maxStreams),
+		grpc.MaxHeaderListSize(maxHeaderBytes),
+		grpc.ReadBufferSize(bufferBytes), grpc.WriteBufferSize(bufferBytes),
+		grpc.NumStreamWorkers(uint32(c.Workers)),
+		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: c.Idle}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPing, PermitWithoutStream: true}),
+	)
 	authv3.RegisterAuthorizationServer(server, &authorization{config: c, metadata: metadata{encoded: map[said][]byte{}}})
 	healthv1.RegisterHealthServer(server, &health{isReady: c.IsReady})
 	return server
