@@ -52,7 +52,8 @@ func (s *Server) newDecide(base context.Context, l net.Listener, failed chan<- e
 		c.Fast = s.decisions
 	}
 	c.NewServer = func(settings frontend.Settings, http2 *tls.Config) frontend.Server {
-		calls.Idle, calls.Workers = settings.Idle, callWorkers
+		calls.Idle, calls.MaxHeader, calls.Workers = settings.Idle, settings.HeaderBytes, callWorkers
+		calls.Limit = settings.ReadHeader + s.answerLimit()
 		server := s.newDecideServer(base, settings, http2, calls)
 		s.decideServer.Store(server)
 		return server
@@ -66,11 +67,16 @@ func (s *Server) newDecideServer(base context.Context, settings frontend.Setting
 	server := frontend.NewHTTPServer(base, s.decisions, settings, http2, s.servingLog())
 	server.Protocols.SetUnencryptedHTTP2(true)
 	server.ReadTimeout = settings.ReadHeader // a body is ignored, but it is read
-	server.WriteTimeout = time.Duration(s.started.Store.Timeout) + answerTimeout
+	server.WriteTimeout = s.answerLimit()
 	return &demux.Server{
 		HTTP: server, NewGRPC: func() *grpc.Server { return extauthz.New(calls) },
-		IsCall: decide.IsCall, WriteLimit: answerTimeout,
+		IsCall: decide.IsCall, MaxHeader: settings.HeaderBytes, WriteLimit: answerTimeout,
 	}
+}
+
+// answerLimit is how long an answer may take, with the time that the list takes.
+func (s *Server) answerLimit() time.Duration {
+	return time.Duration(s.started.Store.Timeout) + answerTimeout
 }
 
 // loadDecideTLS is loadCertificates for questions.

@@ -26,8 +26,9 @@ type spanExporter struct {
 	log   *logs.Logger
 	count func(outcome string, n int)
 
-	waiting atomic.Int64 // spans, for the collector
-	lost    atomic.Int64 // since the last report
+	waiting atomic.Int64   // spans, for the collector
+	lost    atomic.Int64   // since the last report
+	running sync.WaitGroup // of exports
 
 	mu           sync.Mutex
 	cancel       context.CancelFunc // of the export that is under way
@@ -44,6 +45,7 @@ func (e *spanExporter) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpan
 	ctx, ok := e.begin(ctx)
 	err := errTracingEnded
 	if ok {
+		defer e.running.Done()
 		err = e.SpanExporter.ExportSpans(ctx, spans)
 	}
 	e.end(err, len(spans))
@@ -53,7 +55,9 @@ func (e *spanExporter) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpan
 func (e *spanExporter) begin(ctx context.Context) (_ context.Context, ok bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	ctx, e.cancel = context.WithCancel(ctx)
+	if ctx, e.cancel = context.WithCancel(ctx); !e.ended {
+		e.running.Add(1)
+	}
 	return ctx, !e.ended
 }
 
@@ -75,6 +79,25 @@ func (e *spanExporter) end(err error, n int) {
 		e.failing, e.lostReported = true, now
 		e.log.Warn("exporting spans failed", zap.Int64("lost", e.lost.Swap(0)), zap.String("error", logs.ErrorText(err)))
 	}
+}
+
+// endTime is how long an export may take to end that was told to.
+const endTime = time.Second
+
+// close lets no export begin, and returns when the one that is under way has reported what
+// it lost.
+func (e *spanExporter) close() {
+	e.giveUp()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		e.running.Wait()
+	}()
+	select {
+	case <-ended:
+	case <-time.After(endTime):
+	}
+	e.reportLost()
 }
 
 // giveUp ends the export that is under way, and lets none begin.

@@ -90,5 +90,5 @@ func (t *Tracer) Close(ctx context.Context) {
 	if err := t.provider.Shutdown(ctx); err != nil && !errors.Is(err, ctx.Err()) {
 		t.exporter.log.Warn("tracing did not shut down cleanly: " + logs.ErrorText(err))
 	}
-	t.exporter.reportLost()
+	t.exporter.close()
 }

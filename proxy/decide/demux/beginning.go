@@ -31,7 +31,6 @@ const (
 	maxBytes  = 64 << 10
 	maxFrames = 100
 	maxFrame  = 16 << 10
-	maxHeader = 16 << 10
 	// maxStreams is how many requests a client may have at a time: that of both servers.
 	maxStreams = 250
 )
@@ -171,7 +170,7 @@ func (b *beginning) readFrames() kind {
 	framer.SetMaxReadFrameSize(maxFrame)
 	framer.SetReuseFrames()
 	framer.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
-	framer.MaxHeaderListSize = maxHeader
+	framer.MaxHeaderListSize = uint32(b.server.MaxHeader)
 	for range maxFrames {
 		switch frame, err := framer.ReadFrame(); head := frame.(type) {
 		case nil:

@@ -2,6 +2,7 @@ package demux
 
 import (
 	"net"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc/mem"
@@ -10,13 +11,20 @@ import (
 	"originwarden/proxy/socket"
 )
 
+// beginner is a connection whose server says by its first call, other than Read and Write,
+// that it serves it, or closes it.
+type beginner interface {
+	net.Conn
+	begun() <-chan struct{}
+}
+
 // forCalls returns the connection for gRPC, which reads from the beginning.
-func (b *beginning) forCalls(writeLimit time.Duration) net.Conn {
+func (b *beginning) forCalls(writeLimit time.Duration) beginner {
 	raw := rawOf(b.conn)
 	if limited, ok := raw.(*downstream.Conn); ok {
 		limited.LimitWrites(writeLimit)
 	}
-	conn := callConn{Conn: writer(b.conn), raw: raw}
+	conn := callConn{Conn: writer(b.conn), raw: raw, started: &started{served: make(chan struct{})}}
 	conn.replay = replay{b.sent, conn.Conn}
 	if plain, ok := b.conn.(quietReader); ok {
 		return &plainConn{callConn: conn, reader: plain}
@@ -28,7 +36,31 @@ func (b *beginning) forCalls(writeLimit time.Duration) net.Conn {
 type callConn struct {
 	net.Conn
 	replay
+	*started
 	raw net.Conn // below TLS
+}
+
+// started is whether a server has begun to serve a connection.
+type started struct {
+	once   sync.Once
+	served chan struct{} // closed then
+}
+
+func (s *started) begin() { s.once.Do(func() { close(s.served) }) }
+
+func (s *started) begun() <-chan struct{} { return s.served }
+
+// SetDeadline implements net.Conn. gRPC calls it first if it serves the connection, to
+// limit the time for the preface.
+func (c *callConn) SetDeadline(t time.Time) error {
+	c.begin()
+	return c.Conn.SetDeadline(t)
+}
+
+// Close implements net.Conn.
+func (c *callConn) Close() error {
+	c.begin()
+	return c.Conn.Close()
 }
 
 func (c *callConn) Read(p []byte) (int, error) { return c.replay.Read(p) }
@@ -113,7 +145,7 @@ func (c *sealedConn) ReadOnReady(size int, pool mem.BufferPool) (*[]byte, int, e
 		c.isBegun = false
 		return buffer, n, err
 	}
-	if _, err := c.Conn.Read(c.first[:]); err != nil {
+	if n, err := c.Conn.Read(c.first[:]); n == 0 {
 		return nil, 0, err
 	}
 	buffer := pool.Get(size)

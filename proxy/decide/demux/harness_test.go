@@ -89,7 +89,7 @@ func start(t *testing.T, o options) *deployment {
 		healthv1.RegisterHealthServer(server, health.NewServer())
 		return server
 	}
-	d.Server = &demux.Server{HTTP: newHTTPServer(config, newCalls()), NewGRPC: newCalls, IsCall: decide.IsCall}
+	d.Server = &demux.Server{HTTP: newHTTPServer(config, newCalls()), NewGRPC: newCalls, IsCall: decide.IsCall, MaxHeader: 16 << 10}
 	if o.change != nil {
 		o.change(d.Server)
 	}

@@ -23,11 +23,17 @@ type Server struct {
 	NewGRPC func() *grpc.Server
 	// IsCall reports whether a request over HTTP/2 is a call of gRPC.
 	IsCall func(method, target, contentType string) bool
-	// WriteLimit limits how long a client may read nothing while something is written to
-	// it, by up to a second more; 0 is no limit.
+	// MaxHeader is how many bytes the header of a call may have, as HPACK counts them.
+	// Longer ones are for net/http. 0 is the limit of http2.Framer.
+	MaxHeader int
+	// WriteLimit limits how long a write to a client's socket may take, by up to a second
+	// more; 0 is no limit.
 	WriteLimit time.Duration
 
 	http *queue
+	// giving is held for reading while a connection is given to the newest server for
+	// calls, and for writing when there is a newer one.
+	giving sync.RWMutex
 
 	mu      sync.Mutex
 	inner   net.Listener
@@ -89,6 +95,8 @@ func (s *Server) startCalls() {
 // CloseConnections has the clients of gRPC open new connections, which are served as well:
 // those that there are get a GOAWAY, and are closed after the calls that run.
 func (s *Server) CloseConnections() {
+	s.giving.Lock()
+	defer s.giving.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stopped || s.inner == nil {
@@ -136,7 +144,7 @@ func (s *Server) sort(conn net.Conn) {
 	case isHTTP:
 		s.http.give(b.forHTTP())
 	case isCall:
-		s.newestCalls().give(b.forCalls(s.WriteLimit))
+		s.giveCalls(b.forCalls(s.WriteLimit))
 	default:
 		conn.Close()
 	}
@@ -149,6 +157,15 @@ func (s *Server) containPanic(conn net.Conn) {
 		s.leave(conn)
 		conn.Close()
 	}
+}
+
+// giveCalls gives a connection to the server that serves new ones, and returns when that
+// has begun: a server that is stopped before closes what it has only accepted.
+func (s *Server) giveCalls(conn beginner) {
+	s.giving.RLock()
+	defer s.giving.RUnlock()
+	s.newestCalls().give(conn)
+	<-conn.begun()
 }
 
 // newestCalls returns the connections for the server that serves new ones.

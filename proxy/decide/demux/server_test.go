@@ -206,13 +206,27 @@ func TestServer_ClosesConnectionsWithoutARequest(t *testing.T) {
 				if timeout, ok := err.(interface{ Timeout() bool }); ok && timeout.Timeout() {
 					t.Errorf("%s: the connection stays open", rule)
 				}
-				if strings.Contains(string(answer), " 200 ") {
+				if strings.Contains(string(answer), " 200 ") || hasHeaders(answer) {
 					t.Errorf("%s: %q", rule, answer)
 				}
 			})
 		}
 		all.Wait()
 	})
+}
+
+// hasHeaders reports whether a request over HTTP/2 was answered.
+func hasHeaders(answer []byte) bool {
+	frames := http2.NewFramer(io.Discard, bytes.NewReader(answer))
+	for {
+		frame, err := frames.ReadFrame()
+		if err != nil {
+			return false
+		}
+		if frame.Header().Type == http2.FrameHeaders {
+			return true
+		}
+	}
 }
 
 func TestServer_ServesHTTP1(t *testing.T) {

@@ -49,6 +49,7 @@ type options struct {
 	load    liststest.Loader
 	decider func(decide.Decider) decide.Decider
 	isReady func() bool
+	limit   time.Duration
 }
 
 func newHarness(t testing.TB, o options) *harness {
@@ -75,7 +76,7 @@ func newHarness(t testing.TB, o options) *harness {
 	if o.isReady == nil {
 		o.isReady = func() bool { return true }
 	}
-	h.serve(extauthz.New(extauthz.Config{Decider: decider, IsReady: o.isReady, Observe: h.observe}))
+	h.serve(extauthz.New(extauthz.Config{Decider: decider, IsReady: o.isReady, Observe: h.observe, Limit: o.limit, MaxHeader: 32 << 10}))
 	return h
 }
 

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/tap"
 
 	"originwarden/proxy"
 	"originwarden/proxy/decide"
@@ -28,6 +29,13 @@ type Config struct {
 	ErrorLog *log.Logger
 	// Idle is how long a connection may have no call; 0 is no limit.
 	Idle time.Duration
+	// Limit is how long a call may take, from its first byte to its answer; 0 is no limit.
+	// A connection is replaced after maxAge, and ended so much later with what it has: that
+	// ends calls whose client does not take the answer.
+	Limit time.Duration
+	// MaxHeader is how many bytes the header of a call may have, as HPACK counts them; 0 is
+	// gRPC's own limit.
+	MaxHeader int
 	// Workers is how many goroutines wait for calls of such connections, until the server
 	// is stopped. A goroutine that is new would copy its stack until the call fits, which
 	// takes a tenth of it; if none waits, there is a new one.
@@ -43,8 +51,8 @@ const (
 
 // Limits of a client's connection.
 const (
-	maxStreams     = 250 // calls at a time: as many as with net/http
-	maxHeaderBytes = 16 << 10
+	maxStreams = 250 // calls at a time: as many as with net/http
+	maxAge     = 10 * time.Minute
 	// minPing lets a client ask as often as it likes whether the connection is alive, also
 	// without a call, as Envoy does with connection_keepalive: gRPC writes the answers to few
 	// pings before it reads more.
@@ -57,18 +65,37 @@ const (
 // New returns a server for calls of gRPC, which may be used for connections and, as an
 // http.Handler, for HTTP/2 requests.
 func New(c Config) *grpc.Server {
+	age := keepalive.ServerParameters{MaxConnectionIdle: c.Idle}
+	if c.Limit > 0 {
+		age.MaxConnectionAge, age.MaxConnectionAgeGrace = maxAge, c.Limit
+	}
+	var header grpc.ServerOption = grpc.EmptyServerOption{}
+	if c.MaxHeader > 0 {
+		header = grpc.MaxHeaderListSize(uint32(c.MaxHeader))
+	}
 	server := grpc.NewServer(
 		grpc.MaxRecvMsgSize(maxQuestionBytes),
 		grpc.MaxConcurrentStreams(maxStreams),
-		grpc.MaxHeaderListSize(maxHeaderBytes),
+		header,
+		grpc.InTapHandle(c.limitCall),
 		grpc.ReadBufferSize(bufferBytes), grpc.WriteBufferSize(bufferBytes),
 		grpc.NumStreamWorkers(uint32(c.Workers)),
-		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: c.Idle}),
+		grpc.KeepaliveParams(age),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPing, PermitWithoutStream: true}),
 	)
 	authv3.RegisterAuthorizationServer(server, &authorization{config: c, metadata: metadata{encoded: map[said][]byte{}}})
 	healthv1.RegisterHealthServer(server, &health{isReady: c.IsReady})
 	return server
+}
+
+// limitCall limits the time of a call, also of one whose question never comes.
+func (c Config) limitCall(ctx context.Context, _ *tap.Info) (context.Context, error) {
+	if c.Limit == 0 {
+		return ctx, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.Limit)
+	context.AfterFunc(ctx, cancel) // the transport ends the context that this is made of
+	return ctx, nil
 }
 
 // health says whether decisions can be had. Watch is not implemented: it would hold the
