@@ -94,7 +94,7 @@ func (c Config) limitCall(ctx context.Context, _ *tap.Info) (context.Context, er
 		return ctx, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.Limit)
-	context.AfterFunc(ctx, cancel) // the transport ends the context that this is made of
+	_ = cancel // the transport ends the context that this is made of
 	return ctx, nil
 }
 
