@@ -60,10 +60,11 @@ func allowedImports() map[string][]string {
 
 		"proxy":        {"golang.org/x/net/http/httpguts", "envelope/clientaddr", "origins", "origins/explain", "envelope", "proxy/cors", "proxy/downstream", "proxy/fastlane", "proxy/fields", "proxy/hosts", "proxy/http1", "proxy/observed", "proxy/problem", "proxy/request", "proxy/tunnel", "proxy/upstream"},
 		"proxy/decide": {"envelope", "envelope/clientaddr", "origins", "proxy", "proxy/cors", "proxy/fastlane", "proxy/request"},
-		"proxy/decide/extauthz": {"envelope/clientaddr", "origins", "proxy", "proxy/cors", "proxy/decide", "proxy/request",
-			"github.com/envoyproxy/go-control-plane/envoy", "google.golang.org/genproto/googleapis/rpc", "google.golang.org/grpc", "google.golang.org/protobuf"},
-		"proxy/decide/demux":      {"proxy/downstream", "proxy/socket", "golang.org/x/net/http2", "google.golang.org/grpc"},
-		"proxy/decide/decidetest": {"lists", "lists/liststest", "origins", "proxy"},
+		"proxy/decide/extauthz": {"envelope/clientaddr", "origins", "proxy", "proxy/cors", "proxy/decide", "proxy/decide/extauthz/wire", "proxy/request",
+			"google.golang.org/grpc"},
+		"proxy/decide/extauthz/wire": {"google.golang.org/protobuf"},
+		"proxy/decide/demux":         {"proxy/downstream", "proxy/socket", "golang.org/x/net/http2", "google.golang.org/grpc"},
+		"proxy/decide/decidetest":    {"lists", "lists/liststest", "origins", "proxy"},
 
 		"proxy/cors":       {"origins", "proxy/fields"},
 		"proxy/downstream": {"envelope/clientaddr", "proxy/http1", "proxy/socket", "golang.org/x/sys"},

@@ -1,21 +1,12 @@
 package extauthz
 
 import (
-	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
-	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
-	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
-	rpcstatus "google.golang.org/genproto/googleapis/rpc/status"
-	"google.golang.org/grpc/codes"
+	"strings"
 
+	"originwarden/origins"
 	"originwarden/proxy"
 	"originwarden/proxy/cors"
-)
-
-// What is done with a field of the response that Envoy has from the tenant.
-const (
-	add     = corev3.HeaderValueOption_APPEND_IF_EXISTS_OR_ADD
-	set     = corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD
-	replace = corev3.HeaderValueOption_OVERWRITE_IF_EXISTS
+	"originwarden/proxy/decide/extauthz/wire"
 )
 
 // Fields that Envoy is told to drop. They are not changed.
@@ -25,60 +16,50 @@ var (
 	corsNames = []string{"Access-Control-Allow-Origin", "Access-Control-Allow-Credentials", "Access-Control-Expose-Headers"}
 )
 
-// respond returns the message for an answer. The status says whether Envoy forwards the
-// request: it looks at nothing else for that.
-func (s *authorization) respond(a *proxy.Answer) *authv3.CheckResponse {
-	response := &authv3.CheckResponse{}
-	response.ProtoReflect().SetUnknown(s.metadata.of(a)) // DynamicMetadata
-	if a.Forwards {
-		response.Status = &rpcstatus.Status{Code: int32(codes.OK)}
-		response.HttpResponse = &authv3.CheckResponse_OkResponse{OkResponse: forward(a)}
-		return response
+// respond returns the message for an answer.
+func respond(a *proxy.Answer) *wire.CheckResponse {
+	response := &wire.CheckResponse{
+		Forwards: a.Forwards, Status: a.Status, Body: a.Body, Verdict: string(origins.Refused), Reason: a.Reason,
+		Headers: make([]wire.HeaderOption, 0, len(a.Header)+len(corsNames)+1),
 	}
-	response.Status = &rpcstatus.Status{Code: int32(codes.PermissionDenied)}
-	response.HttpResponse = &authv3.CheckResponse_DeniedResponse{DeniedResponse: deny(a)}
+	if a.Verdict == origins.Allowed {
+		response.Verdict = string(origins.Allowed)
+	}
+	for _, f := range a.Header {
+		addLines(response, f)
+	}
+	if a.Forwards && !a.KeepsCORS {
+		empty(response, a)
+	}
 	return response
 }
 
-// deny has Envoy send the gateway's own response.
-func deny(a *proxy.Answer) *authv3.DeniedHttpResponse {
-	fields := newFields(a.Header, 0)
-	for _, f := range a.Header {
-		fields.addLines(f, set)
+// addLines adds the lines of a field, which replace those that Envoy has from the tenant,
+// if they are not about the tenant's response too.
+func addLines(response *wire.CheckResponse, f cors.Field) {
+	action := wire.Set
+	if response.Forwards && f.Name == "Vary" {
+		action = wire.Add
 	}
-	return &authv3.DeniedHttpResponse{
-		Status:  &typev3.HttpStatus{Code: typev3.StatusCode(a.Status)},
-		Headers: fields.all,
-		Body:    string(a.Body),
+	for _, value := range f.Values {
+		response.Headers = append(response.Headers, wire.HeaderOption{Name: lowerCase(f.Name), Value: value, Action: action})
+		action = wire.Add
 	}
 }
 
-// forward has Envoy forward the request, and put the gateway's fields into the response in
-// place of the tenant's. Envoy cannot be told to remove a field of a response, but to
-// empty it: an empty value allows nothing to an origin (Fetch, section 4.10), and sets no
-// cookie (RFC 6265, section 5.2).
-func forward(a *proxy.Answer) *authv3.OkHttpResponse {
-	fields := newFields(a.Header, len(corsNames)+1)
-	for _, f := range a.Header {
-		if f.Name == "Vary" {
-			fields.addLines(f, add)
-		} else {
-			fields.addLines(f, set)
-		}
-	}
-	if a.KeepsCORS {
-		return &authv3.OkHttpResponse{ResponseHeadersToAdd: fields.all}
-	}
+// empty empties what the tenant's response must not have. Envoy cannot be told to remove a
+// field of a response: an empty value allows nothing to an origin (Fetch, section 4.10),
+// and sets no cookie (RFC 6265, section 5.2).
+func empty(response *wire.CheckResponse, a *proxy.Answer) {
 	for _, name := range corsNames {
 		if !has(a.Header, name) {
-			fields.add(name, "", replace)
+			response.Headers = append(response.Headers, wire.HeaderOption{Name: lowerCase(name), Action: wire.Replace})
 		}
 	}
-	if !a.DropsCredentials {
-		return &authv3.OkHttpResponse{ResponseHeadersToAdd: fields.all}
+	if a.DropsCredentials {
+		response.Headers = append(response.Headers, wire.HeaderOption{Name: "set-cookie", Action: wire.Replace})
+		response.RemovedHeaders = credentials
 	}
-	fields.add("Set-Cookie", "", replace)
-	return &authv3.OkHttpResponse{ResponseHeadersToAdd: fields.all, HeadersToRemove: credentials}
 }
 
 func has(all []cors.Field, name string) bool {
@@ -88,4 +69,29 @@ func has(all []cors.Field, name string) bool {
 		}
 	}
 	return false
+}
+
+// lowerCase returns a name as HTTP/2 has it.
+func lowerCase(name string) string {
+	switch name {
+	case "Access-Control-Allow-Origin":
+		return "access-control-allow-origin"
+	case "Access-Control-Allow-Credentials":
+		return "access-control-allow-credentials"
+	case "Access-Control-Allow-Methods":
+		return "access-control-allow-methods"
+	case "Access-Control-Allow-Headers":
+		return "access-control-allow-headers"
+	case "Access-Control-Expose-Headers":
+		return "access-control-expose-headers"
+	case "Access-Control-Max-Age":
+		return "access-control-max-age"
+	case "Cache-Control":
+		return "cache-control"
+	case "Content-Type":
+		return "content-type"
+	case "Vary":
+		return "vary"
+	}
+	return strings.ToLower(name)
 }

@@ -10,27 +10,43 @@ import (
 	"strings"
 	"time"
 
-	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"originwarden/envelope/clientaddr"
 	"originwarden/proxy"
 	"originwarden/proxy/decide"
+	"originwarden/proxy/decide/extauthz/wire"
 )
 
 var errUnknownService = status.Error(codes.NotFound, "unknown service")
 
-// authorization implements authv3.AuthorizationServer.
-type authorization struct {
-	authv3.UnimplementedAuthorizationServer
-	config   Config
-	metadata metadata
+// serviceName is that of Envoy's service, which has one method.
+const serviceName = "envoy.service.auth.v3.Authorization"
+
+var service = grpc.ServiceDesc{
+	ServiceName: serviceName,
+	HandlerType: (*any)(nil),
+	Methods:     []grpc.MethodDesc{{MethodName: "Check", Handler: check}},
+	Metadata:    "envoy/service/auth/v3/external_auth.proto",
 }
 
-// Check answers a question. Envoy treats an error as it is configured to, and everything
+// check is the method Check, without interceptors.
+func check(server any, ctx context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
+	var asked wire.CheckRequest
+	if err := decode(&asked); err != nil {
+		return nil, err
+	}
+	return server.(*authorization).check(ctx, &asked)
+}
+
+// authorization is Envoy's service Authorization.
+type authorization struct{ config Config }
+
+// check answers a question. Envoy treats an error as it is configured to, and everything
 // else as this answer says. A call that has ended gets no answer.
-func (s *authorization) Check(ctx context.Context, question *authv3.CheckRequest) (answer *authv3.CheckResponse, err error) {
-	asked := question.GetAttributes()
+func (s *authorization) check(ctx context.Context, asked *wire.CheckRequest) (answer *wire.CheckResponse, err error) {
 	start := time.Now()
 	defer func() {
 		// gRPC would end the process.
@@ -46,7 +62,7 @@ func (s *authorization) Check(ctx context.Context, question *authv3.CheckRequest
 	if err := ctx.Err(); err != nil {
 		return nil, status.FromContextError(err).Err()
 	}
-	return s.respond(&a), nil
+	return respond(&a), nil
 }
 
 // panicked returns the problem of a decision that has panicked. Its stack is for the
@@ -60,11 +76,10 @@ func panicked(why any) *decide.Problem {
 }
 
 // reject returns the answer to a question without a decision, and reports it.
-func (s *authorization) reject(asked *authv3.AttributeContext, start time.Time, p *decide.Problem) *authv3.CheckResponse {
-	about := asked.GetRequest().GetHttp()
-	path, _, _ := strings.Cut(about.GetPath(), "?")
-	a := p.Answer(proxy.Exchange{Method: about.GetMethod(), Path: path, Client: clientOf(asked), Start: start})
-	answer := s.respond(&a)
+func (s *authorization) reject(asked *wire.CheckRequest, start time.Time, p *decide.Problem) *wire.CheckResponse {
+	path, _, _ := strings.Cut(asked.Path, "?")
+	a := p.Answer(proxy.Exchange{Method: asked.Method, Path: path, Client: clientaddr.Parse(asked.Source), Start: start})
+	answer := respond(&a)
 	s.observe(&a.Exchange)
 	return answer
 }

@@ -3,9 +3,8 @@ package extauthz
 import (
 	"strings"
 
-	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
-
 	"originwarden/proxy/decide"
+	"originwarden/proxy/decide/extauthz/wire"
 )
 
 // header is the header in a question, with the pseudo-header fields of HTTP/2. It
@@ -44,46 +43,31 @@ func isName(have, name string) bool {
 
 // readHeader reads the header of a question. Envoy sends header_map, which keeps the
 // lines, if it is configured with encode_raw_headers, and otherwise headers.
-func readHeader(from *authv3.AttributeContext_HttpRequest) (*header, error) {
-	lines, merged := from.GetHeaderMap().GetHeaders(), from.GetHeaders()
-	n := len(lines)
-	if n == 0 {
-		n = len(merged)
+func readHeader(from *wire.CheckRequest) (*header, error) {
+	lines := &from.HeaderMap
+	if len(lines.Names) == 0 {
+		lines = &from.Headers
 	}
-	if n > maxHeaders {
+	h := &header{names: lines.Names, values: lines.Values, extended: isMultiplexed(from.Protocol)}
+	switch {
+	case len(h.names) > wire.MaxLines:
 		return nil, errHeaders
+	case lines.Ambiguous:
+		return nil, errValues
+	case lines == &from.Headers:
+		h.split()
 	}
-	room := make([]string, 2*n)
-	h := &header{names: room[:0:n], values: room[n:n], extended: isMultiplexed(from.GetProtocol())}
-	for _, line := range lines {
-		value := line.GetValue()
-		if raw := line.GetRawValue(); len(raw) > 0 {
-			if value != "" {
-				return nil, errValues
-			}
-			value = string(raw)
-		}
-		h.add(line.GetKey(), value)
-	}
-	if len(lines) == 0 {
-		h.addMerged(merged)
-	}
-	return h, h.checkMethod(from.GetMethod())
+	return h, h.checkMethod(from.Method)
 }
 
-func (h *header) add(name, value string) {
-	h.names, h.values = append(h.names, name), append(h.values, value)
-}
-
-// addMerged adds headers in which lines of one name are joined by commas. An origin has
-// none, so that an Origin with a comma is several lines.
-func (h *header) addMerged(headers map[string]string) {
-	for name, value := range headers {
-		if line, more, found := strings.Cut(value, ","); found && isName(name, "Origin") {
-			h.add(name, line)
-			value = more
+// split splits what headers has joined: lines of one name, by commas. An origin has none,
+// so that an Origin with a comma is several lines.
+func (h *header) split() {
+	for i, name := range h.names {
+		if line, more, found := strings.Cut(h.values[i], ","); found && isName(name, "Origin") {
+			h.values[i] = line
+			h.names, h.values = append(h.names, name), append(h.values, more)
 		}
-		h.add(name, value)
 	}
 }
 

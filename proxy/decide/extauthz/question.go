@@ -3,13 +3,11 @@ package extauthz
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"strconv"
-
-	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 
 	"originwarden/envelope/clientaddr"
 	"originwarden/proxy/decide"
+	"originwarden/proxy/decide/extauthz/wire"
 	"originwarden/proxy/request"
 )
 
@@ -17,7 +15,7 @@ import (
 var (
 	errNoRequest = errors.New("it is not about an HTTP request")
 	errQuery     = errors.New("the query is not in the path")
-	errHeaders   = fmt.Errorf("there are more than %d headers", maxHeaders)
+	errHeaders   = fmt.Errorf("there are more than %d headers", wire.MaxLines)
 	errValues    = errors.New("a header has both a value and a raw value")
 	errFiltered  = errors.New("the header lacks :method, so that Envoy seems to be configured with allowed_headers")
 	errMethod    = errors.New("the method is not that of the header")
@@ -26,32 +24,31 @@ var (
 )
 
 // read returns the request that a question is about, or why there is none.
-func read(asked *authv3.AttributeContext) (r request.Request, err error) {
-	from := asked.GetRequest().GetHttp()
+func read(asked *wire.CheckRequest) (r request.Request, err error) {
 	switch {
-	case from == nil:
+	case !asked.IsHTTP:
 		return r, errNoRequest
-	case from.GetQuery() != "" || from.GetFragment() != "":
+	case asked.Query != "" || asked.Fragment != "":
 		return r, errQuery
-	case from.GetScheme() != "http" && from.GetScheme() != "https":
+	case asked.Scheme != "http" && asked.Scheme != "https":
 		return r, errScheme
 	}
-	header, err := readHeader(from)
+	header, err := readHeader(asked)
 	if err != nil {
 		return r, err
 	}
-	length, err := header.length(from.GetSize())
+	length, err := header.length(asked.Size)
 	if err != nil {
 		return r, err
 	}
 	question := decide.Question{
 		Fields: header,
-		Method: from.GetMethod(),
-		Target: from.GetPath(),
-		Host:   from.GetHost(),
-		HTTPS:  from.GetScheme() == "https",
+		Method: asked.Method,
+		Target: asked.Path,
+		Host:   asked.Host,
+		HTTPS:  asked.Scheme == "https",
 		Length: length,
-		Client: clientOf(asked),
+		Client: clientaddr.Parse(asked.Source), // invalid if it is not known
 	}
 	return question.Request()
 }
@@ -72,10 +69,4 @@ func (h *header) length(received int64) (int64, error) {
 		return 0, errLength
 	}
 	return received, nil
-}
-
-// clientOf returns who has sent the request, as Envoy says. It is invalid if that is
-// not known by an IP address.
-func clientOf(asked *authv3.AttributeContext) netip.Addr {
-	return clientaddr.Parse(asked.GetSource().GetAddress().GetSocketAddress().GetAddress())
 }

@@ -5,8 +5,9 @@ import (
 	"log"
 	"time"
 
-	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/encoding"
+	"google.golang.org/grpc/encoding/proto"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/tap"
@@ -42,12 +43,9 @@ type Config struct {
 	Workers int
 }
 
-// Limits of a question. Envoy accepts requests with 100 headers of 60 KiB in all, if it
-// is not configured otherwise.
-const (
-	maxQuestionBytes = 256 << 10
-	maxHeaders       = 1000
-)
+// maxQuestionBytes limits a question, as wire.MaxLines does. Envoy accepts requests with
+// 100 headers of 60 KiB in all, if it is not configured otherwise.
+const maxQuestionBytes = 256 << 10
 
 // Limits of a client's connection.
 const (
@@ -74,6 +72,7 @@ func New(c Config) *grpc.Server {
 		header = grpc.MaxHeaderListSize(uint32(c.MaxHeader))
 	}
 	server := grpc.NewServer(
+		grpc.ForceServerCodecV2(codec{encoding.GetCodecV2(proto.Name)}),
 		grpc.MaxRecvMsgSize(maxQuestionBytes),
 		grpc.MaxConcurrentStreams(maxStreams),
 		header,
@@ -83,7 +82,7 @@ func New(c Config) *grpc.Server {
 		grpc.KeepaliveParams(age),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPing, PermitWithoutStream: true}),
 	)
-	authv3.RegisterAuthorizationServer(server, &authorization{config: c, metadata: metadata{encoded: map[said][]byte{}}})
+	server.RegisterService(&service, &authorization{c})
 	healthv1.RegisterHealthServer(server, &health{isReady: c.IsReady})
 	return server
 }
@@ -108,7 +107,7 @@ type health struct {
 // Check implements healthv1.HealthServer. The service "" is the whole server.
 func (h *health) Check(_ context.Context, r *healthv1.HealthCheckRequest) (*healthv1.HealthCheckResponse, error) {
 	switch {
-	case r.GetService() != "" && r.GetService() != authv3.Authorization_ServiceDesc.ServiceName:
+	case r.GetService() != "" && r.GetService() != serviceName:
 		return nil, errUnknownService
 	case h.isReady():
 		return &healthv1.HealthCheckResponse{Status: healthv1.HealthCheckResponse_SERVING}, nil
