@@ -134,18 +134,27 @@ func heap() int64 {
 	return int64(stats.HeapAlloc)
 }
 
-// A call whose question never comes ends with its limit.
+// A call whose question never comes ends with its limit, or the client's if that is less.
 func TestConnection_EndsQuestionsThatDoNotCome(t *testing.T) {
-	h := newHarness(t, options{limit: 200 * time.Millisecond})
-	c := h.dial()
-	c.open(0, callHeader())
-	for {
-		frame, err := c.ReadFrame()
-		if err != nil {
-			t.Fatalf("the call goes on: %v", err)
-		}
-		if frame.Header().StreamID == 1 && (frame.Header().Type == http2.FrameRSTStream || frame.Header().Flags.Has(http2.FlagHeadersEndStream)) {
-			return
+	for _, row := range []struct {
+		rule  string
+		limit time.Duration
+		more  []string
+	}{
+		{"the client has no limit", 200 * time.Millisecond, nil},
+		{"the client's limit is more", 200 * time.Millisecond, []string{"grpc-timeout", "1H"}},
+		{"the client's limit is less", time.Hour, []string{"grpc-timeout", "200m"}},
+	} {
+		c := newHarness(t, options{limit: row.limit}).dial()
+		c.open(0, callHeader(row.more...))
+		for {
+			frame, err := c.ReadFrame()
+			if err != nil {
+				t.Fatalf("%s: the call goes on: %v", row.rule, err)
+			}
+			if head := frame.Header(); head.StreamID == 1 && (head.Type == http2.FrameRSTStream || head.Flags.Has(http2.FlagHeadersEndStream)) {
+				break
+			}
 		}
 	}
 }

@@ -87,9 +87,10 @@ func New(c Config) *grpc.Server {
 	return server
 }
 
-// limitCall limits the time of a call, also of one whose question never comes.
+// limitCall limits the time of a call, also of one whose question never comes. Envoy itself
+// sends a limit, which is mostly less.
 func (c Config) limitCall(ctx context.Context, _ *tap.Info) (context.Context, error) {
-	if c.Limit == 0 {
+	if deadline, ok := ctx.Deadline(); c.Limit == 0 || ok && time.Until(deadline) <= c.Limit {
 		return ctx, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.Limit)
