@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"originwarden/api/auth"
+	"originwarden/api/problem"
 	"originwarden/api/refusals"
 	"originwarden/api/slots"
 	"originwarden/envelope"
@@ -180,7 +181,7 @@ func (t *tenantRequest) serve(w *responseWriter, r *http.Request) (err error) {
 		}
 	}
 	if len(t.routes) == 0 {
-		return notFound()
+		return problem.NotFound("")
 	}
 	return methodNotAllowed(t.routes)
 }

@@ -4,18 +4,13 @@ import (
 	"context"
 	"net/http"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
-
-	"originwarden/envelope"
+	"originwarden/api/decode"
+	"originwarden/api/problem"
 	"originwarden/origins"
 	"originwarden/store"
 )
 
-// originsEdit is a request to add and remove valid origins.
-type originsEdit struct{ add, remove []string }
-
-// originsEditDocument is its response.
+// originsEditDocument is the response to a request to add and remove valid origins.
 type originsEditDocument struct {
 	Added     []string `json:"added"`
 	Removed   []string `json:"removed"`
@@ -30,7 +25,7 @@ func (t *tenantRequest) editOrigins(w *responseWriter, r *http.Request) error {
 		return err
 	}
 	rules := t.entryRules()
-	wanted, err := decodeOriginsEdit(body, rules)
+	add, remove, err := decode.OriginsEdit(body, rules)
 	if err != nil {
 		return err
 	}
@@ -42,12 +37,12 @@ func (t *tenantRequest) editOrigins(w *responseWriter, r *http.Request) error {
 				return err
 			}
 			before = *edited
-			edited.ValidOrigins, made = origins.EditEntries(edited.ValidOrigins, wanted.add, wanted.remove)
+			edited.ValidOrigins, made = origins.EditEntries(edited.ValidOrigins, add, remove)
 			switch {
 			case !made.Changes():
 				return store.ErrUnchanged
-			case len(made.Added) > 0 && len(edited.ValidOrigins) > rules.max:
-				return newErrorResponse(http.StatusBadRequest, rules.tooMany("/add"))
+			case len(made.Added) > 0 && len(edited.ValidOrigins) > rules.Max:
+				return problem.New(http.StatusBadRequest, rules.TooMany("/add"))
 			}
 			edited.LastUpdated = now()
 			return nil
@@ -56,7 +51,7 @@ func (t *tenantRequest) editOrigins(w *responseWriter, r *http.Request) error {
 	})
 	if before.ID != "" && made.Changes() { // also after an error; see patchIntegration
 		after := before
-		after.ValidOrigins, _ = origins.EditEntries(before.ValidOrigins, wanted.add, wanted.remove)
+		after.ValidOrigins, _ = origins.EditEntries(before.ValidOrigins, add, remove)
 		w.call.Diff = newDiff(before, after)
 	}
 	if err != nil {
@@ -68,31 +63,3 @@ func (t *tenantRequest) editOrigins(w *responseWriter, r *http.Request) error {
 }
 
 func nonNil(entries []string) []string { return append([]string{}, entries...) }
-
-// decodeOriginsEdit decodes a body. The error lists all problems with its values. What
-// is to be removed need not be valid any more.
-func decodeOriginsEdit(body []byte, rules entryRules) (originsEdit, error) {
-	var given struct {
-		Add    jsontext.Value `json:"add"`
-		Remove jsontext.Value `json:"remove"`
-	}
-	if jsontext.Value(body).Kind() != '{' || json.Unmarshal(body, &given, json.RejectUnknownMembers(true)) != nil {
-		return originsEdit{}, invalidBody()
-	}
-	var wanted originsEdit
-	var problems []envelope.Error
-	if given.Add != nil {
-		var wrong []envelope.Error
-		wanted.add, wrong = decodeOrigins("/add", given.Add, rules)
-		problems = append(problems, wrong...)
-	}
-	if given.Remove != nil {
-		var wrong []envelope.Error
-		wanted.remove, wrong = decodeEntries("/remove", given.Remove, rules, func([]string) map[int]error { return nil })
-		problems = append(problems, wrong...)
-	}
-	if problems != nil {
-		return originsEdit{}, newErrorResponse(http.StatusBadRequest, problems...)
-	}
-	return wanted, nil
-}

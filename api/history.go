@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"originwarden/api/changes"
+	"originwarden/api/problem"
 	"originwarden/envelope"
 	"originwarden/store"
 )
@@ -16,14 +17,14 @@ import (
 func (t *tenantRequest) listChanges(w *responseWriter, r *http.Request) error {
 	given, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return requestError(http.StatusBadRequest, "The query cannot be parsed.")
+		return problem.InvalidQuery()
 	}
 	var problems []envelope.Error
-	q := changes.Parse(given, func(parameter, problem string) {
-		problems = append(problems, invalidParameter(parameter, problem))
+	q := changes.Parse(given, func(parameter, wrong string) {
+		problems = append(problems, problem.InvalidParameter(parameter, wrong))
 	})
 	if problems != nil {
-		return newErrorResponse(http.StatusBadRequest, problems...)
+		return problem.New(http.StatusBadRequest, problems...)
 	}
 	var page store.HistoryPage
 	if q.Limit > 0 {
@@ -32,7 +33,7 @@ func (t *tenantRequest) listChanges(w *responseWriter, r *http.Request) error {
 		page, err = t.Store.History(ctx, t.tenant, q.HistoryQuery)
 	}
 	if errors.Is(err, store.ErrUnknownCursor) {
-		return newErrorResponse(http.StatusBadRequest, invalidParameter("startingAfter", changes.UnknownCursor))
+		return problem.New(http.StatusBadRequest, problem.InvalidParameter("startingAfter", changes.UnknownCursor))
 	}
 	if err != nil {
 		return err

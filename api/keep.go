@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 
+	"originwarden/api/problem"
 	"originwarden/origins"
 	"originwarden/store"
 )
@@ -47,6 +48,6 @@ func (t *tenantRequest) writeAndKeep(r *http.Request, commit func(context.Contex
 // that was made. Its client takes a 404 or 412 for the confirmation of that one, so
 // the lists have to be on disk as after the write itself.
 func mayBeRetry(err error) bool {
-	response, ok := errors.AsType[*errorResponse](err)
-	return errors.Is(err, store.ErrNotFound) || ok && response.status == http.StatusPreconditionFailed
+	response, ok := errors.AsType[*problem.Response](err)
+	return errors.Is(err, store.ErrNotFound) || ok && response.Status == http.StatusPreconditionFailed
 }

@@ -8,9 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
-
+	"originwarden/api/decode"
+	"originwarden/api/problem"
 	"originwarden/envelope"
 	"originwarden/origins"
 	"originwarden/store"
@@ -56,27 +55,27 @@ type refusedQuery struct {
 func parseRefusedQuery(rawQuery string) (q refusedQuery, err error) {
 	given, err := url.ParseQuery(rawQuery)
 	if err != nil {
-		return q, requestError(http.StatusBadRequest, "The query cannot be parsed.")
+		return q, problem.InvalidQuery()
 	}
 	var problems []envelope.Error
 	if given.Has("since") {
 		text := strings.ReplaceAll(given.Get("since"), " ", "+") // a plus that was not escaped
 		if q.since, err = time.Parse(time.RFC3339, text); err != nil {
-			problems = append(problems, invalidParameter("since", "The time has to be in the form 2026-01-02T15:04:05Z."))
+			problems = append(problems, problem.InvalidParameter("since", "The time has to be in the form 2026-01-02T15:04:05Z."))
 		}
 	}
 	q.reason, q.dismissed = given.Get("reason"), "false"
 	if given.Has("reason") && !isRefusal(origins.Reason(q.reason)) {
-		problems = append(problems, invalidParameter("reason", "It is not the reason of a refusal."))
+		problems = append(problems, problem.InvalidParameter("reason", "It is not the reason of a refusal."))
 	}
 	if given.Has("dismissed") {
 		q.dismissed = given.Get("dismissed")
 	}
 	if q.dismissed != "true" && q.dismissed != "false" && q.dismissed != "all" {
-		problems = append(problems, invalidParameter("dismissed", "It has to be true, false or all."))
+		problems = append(problems, problem.InvalidParameter("dismissed", "It has to be true, false or all."))
 	}
 	if problems != nil {
-		return q, newErrorResponse(http.StatusBadRequest, problems...)
+		return q, problem.New(http.StatusBadRequest, problems...)
 	}
 	return q, nil
 }
@@ -162,8 +161,11 @@ func (t *tenantRequest) setDismissed(w *responseWriter, r *http.Request, at time
 	var given struct {
 		Origin *string `json:"origin"`
 	}
-	if jsontext.Value(body).Kind() != '{' || json.Unmarshal(body, &given, json.RejectUnknownMembers(true)) != nil || given.Origin == nil {
-		return invalidBody()
+	if err := decode.Object(body, &given); err != nil {
+		return err
+	}
+	if given.Origin == nil {
+		return problem.InvalidBody()
 	}
 	if at.IsZero() {
 		w.call.Restored = *given.Origin
@@ -177,7 +179,7 @@ func (t *tenantRequest) setDismissed(w *responseWriter, r *http.Request, at time
 		err = t.Refusals.Dismiss(ctx, t.tenant, *given.Origin, at)
 	}
 	if errors.Is(err, store.ErrNotFound) {
-		return newErrorResponse(http.StatusNotFound, envelope.Error{Code: "REFUSED_ORIGIN_NOT_FOUND", Title: "Not found", Detail: "The origin was not refused."})
+		return problem.New(http.StatusNotFound, envelope.Error{Code: "REFUSED_ORIGIN_NOT_FOUND", Title: "Not found", Detail: "The origin was not refused."})
 	}
 	if err != nil {
 		return err

@@ -1,7 +1,9 @@
 package api
 
 import (
+	"cmp"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"originwarden/store"
@@ -81,4 +83,14 @@ func recordToUndo(path string) (id string, ok bool) {
 	id, isUndo := strings.CutSuffix(rest, "/undo")
 	_, _, isID := store.ParseRecordID(id)
 	return id, below && isUndo && isID
+}
+
+// collectionURL returns the URL of the collection as the client of r addresses it.
+func collectionURL(r *http.Request) string {
+	scheme := "http"
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	u := url.URL{Scheme: cmp.Or(r.URL.Scheme, scheme), Host: cmp.Or(r.URL.Host, r.Host), Path: collection}
+	return u.String()
 }

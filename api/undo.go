@@ -6,9 +6,9 @@ import (
 	"net/http"
 	"slices"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
-
+	"originwarden/api/decode"
+	"originwarden/api/precondition"
+	"originwarden/api/problem"
 	"originwarden/api/undo"
 	"originwarden/envelope"
 	"originwarden/origins"
@@ -34,8 +34,8 @@ func (t *tenantRequest) undoChange(w *responseWriter, r *http.Request) error {
 		return err
 	}
 	var wanted undoRequest
-	if jsontext.Value(body).Kind() != '{' || json.Unmarshal(body, &wanted, json.RejectUnknownMembers(true)) != nil {
-		return invalidBody()
+	if err := decode.Object(body, &wanted); err != nil {
+		return err
 	}
 	for attempt := 1; ; attempt++ {
 		err := t.tryUndo(w, r, wanted)
@@ -47,7 +47,7 @@ func (t *tenantRequest) undoChange(w *responseWriter, r *http.Request) error {
 
 // errOvertaken is the response 412 to an undo whose web integration somebody else has
 // changed after it was planned.
-var errOvertaken = preconditionFailed("The web integration was changed meanwhile.")
+var errOvertaken = problem.PreconditionFailed("The web integration was changed meanwhile.")
 
 func (t *tenantRequest) tryUndo(w *responseWriter, r *http.Request, wanted undoRequest) error {
 	plan, err := t.planUndo(r.Context())
@@ -55,16 +55,16 @@ func (t *tenantRequest) tryUndo(w *responseWriter, r *http.Request, wanted undoR
 		return err
 	}
 	tag := `"` + plan.State + `"`
-	if lines := r.Header.Values("If-Match"); lines != nil && !containsTag(lines, tag) {
-		return preconditionFailed("Other changes were made after those that If-Match names.")
+	if !precondition.IfMatch(r.Header, tag) {
+		return problem.PreconditionFailed("Other changes were made after those that If-Match names.")
 	}
 	problems := plan.Problems(wanted.Force)
 	if problems == nil {
-		problems = t.entryRules().undoProblems(plan)
+		problems = undoProblems(plan, t.entryRules())
 	}
 	if problems != nil {
-		response := newErrorResponse(http.StatusConflict, problems...)
-		response.header = http.Header{"Etag": {tag}}
+		response := problem.New(http.StatusConflict, problems...)
+		response.Header = http.Header{"Etag": {tag}}
 		return response
 	}
 	document := plan.Document()
@@ -86,9 +86,7 @@ func (t *tenantRequest) planUndo(ctx context.Context) (*undo.Plan, error) {
 	defer cancel()
 	plan, err := undo.NewPlan(ctx, t.Store, t.tenant, t.record)
 	if errors.Is(err, store.ErrNotFound) {
-		missing := notFound()
-		missing.errs[0].Detail = "The history has no such change."
-		return nil, missing
+		return nil, problem.NotFound("The history has no such change.")
 	}
 	return plan, err
 }
@@ -162,12 +160,12 @@ func (t *tenantRequest) commitPlan(ctx context.Context, plan *undo.Plan, after s
 
 // undoProblems returns why the tenant may not have the entries that an undo would add,
 // or nil.
-func (r entryRules) undoProblems(plan *undo.Plan) (problems []envelope.Error) {
+func undoProblems(plan *undo.Plan, rules decode.Rules) (problems []envelope.Error) {
 	added := plan.Added()
-	if len(added) > 0 && len(plan.Undo.ValidOrigins) > r.max {
-		return []envelope.Error{undo.Impossible(r.tooMany("").Detail)}
+	if len(added) > 0 && len(plan.Undo.ValidOrigins) > rules.Max {
+		return []envelope.Error{undo.Impossible(rules.TooMany("").Detail)}
 	}
-	wrong := store.OriginProblems(added, r.patterns)
+	wrong := store.OriginProblems(added, rules.Patterns)
 	for i, entry := range added {
 		if wrong[i] != nil {
 			problems = append(problems, undo.Impossible(entry+": "+wrong[i].Error()))

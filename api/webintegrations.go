@@ -4,9 +4,14 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
+	"originwarden/api/decode"
+	"originwarden/api/integrations"
+	"originwarden/api/precondition"
+	"originwarden/api/problem"
 	"originwarden/origins"
 	"originwarden/store"
 	"originwarden/store/search"
@@ -14,12 +19,12 @@ import (
 
 // listIntegrations sends a page of the tenant's web integrations.
 func (t *tenantRequest) listIntegrations(w *responseWriter, r *http.Request) error {
-	q, err := parseListQuery(r.URL.RawQuery)
+	q, err := integrations.Parse(r.URL.RawQuery)
 	if err != nil {
 		return err
 	}
 	var page search.Page
-	if q.includes(t.tenant) {
+	if q.Includes(t.tenant) {
 		ctx, cancel := context.WithTimeout(r.Context(), t.Timeout)
 		defer cancel()
 		if err := t.selectListing(ctx, q); err != nil {
@@ -28,13 +33,32 @@ func (t *tenantRequest) listIntegrations(w *responseWriter, r *http.Request) err
 		page, err = search.Find(ctx, t.Store, t.tenant, q.Query)
 	}
 	if errors.Is(err, store.ErrUnknownCursor) {
-		return q.unknownCursorError()
+		return q.UnknownCursor()
 	}
 	if err != nil {
 		return err
 	}
-	links := q.pageLinks(page, collectionURL(r))
-	return w.sendJSON(http.StatusOK, pageDocument{page.Integrations, links})
+	return w.sendJSON(http.StatusOK, integrations.NewPage(q, page, collectionURL(r)))
+}
+
+// selectListing selects the web integrations that list the query's origin, if it has
+// one, by the tenant's list in force.
+func (t *tenantRequest) selectListing(ctx context.Context, q *integrations.Query) error {
+	if q.Origin == "" {
+		return nil
+	}
+	list, err := t.Lists.List(ctx, t.tenant)
+	if err == nil && list.IsStale() {
+		err = errors.New("api: searching for an origin: the list was not confirmed in time")
+	}
+	if err != nil {
+		return err
+	}
+	q.Among = map[string]bool{}
+	for id := range list.Listing(q.Origin, t.permittedPatterns()) {
+		q.Among[id] = true
+	}
+	return nil
 }
 
 // createIntegration stores a new web integration.
@@ -43,7 +67,7 @@ func (t *tenantRequest) createIntegration(w *responseWriter, r *http.Request) er
 	if err != nil {
 		return err
 	}
-	wanted, err := decodeCreation(body, t.entryRules())
+	wanted, err := decode.Creation(body, t.entryRules())
 	if err != nil {
 		return err
 	}
@@ -59,9 +83,9 @@ func (t *tenantRequest) createIntegration(w *responseWriter, r *http.Request) er
 	if err != nil {
 		return err
 	}
-	document := newDocument(&created)
+	document := integrations.NewDocument(&created)
 	self := collectionURL(r) + "/" + created.ID
-	document.Links = &links{Self: &link{self}}
+	document.Links = &integrations.Links{Self: &integrations.Link{Href: self}}
 	w.Header().Set("Location", self)
 	w.Header().Set("ETag", etag(created.Revision))
 	w.setRevision(created.Revision)
@@ -77,11 +101,11 @@ func (t *tenantRequest) readIntegration(w *responseWriter, r *http.Request) erro
 		return err
 	}
 	w.Header().Set("ETag", etag(found.Revision))
-	if isNotModified(r.Header, found.Revision) {
+	if precondition.IsNotModified(r.Header, etag(found.Revision)) {
 		w.WriteHeader(http.StatusNotModified)
 		return nil
 	}
-	return w.sendJSON(http.StatusOK, newDocument(&found))
+	return w.sendJSON(http.StatusOK, integrations.NewDocument(&found))
 }
 
 // patchIntegration changes one web integration, wholly or not at all. A patch
@@ -92,7 +116,7 @@ func (t *tenantRequest) patchIntegration(w *responseWriter, r *http.Request) err
 	if err != nil {
 		return err
 	}
-	p, err := decodePatch(body, t.entryRules())
+	p, err := decode.Patch(body, t.entryRules())
 	if err != nil {
 		return err
 	}
@@ -103,13 +127,17 @@ func (t *tenantRequest) patchIntegration(w *responseWriter, r *http.Request) err
 				return err
 			}
 			before = *edited
-			return p.applyTo(edited)
+			if err := p.ApplyTo(edited); err != nil {
+				return err
+			}
+			edited.LastUpdated = now()
+			return nil
 		})
 		return changed.Change(), err
 	})
 	// Also after an error: the write may have been made. If it is
 	// known not to have been made, serveHTTP clears it.
-	w.call.Diff = p.diffFrom(before)
+	w.call.Diff = patchDiff(p, before)
 	if err != nil {
 		return err
 	}
@@ -117,6 +145,19 @@ func (t *tenantRequest) patchIntegration(w *responseWriter, r *http.Request) err
 	w.setRevision(changed.Revision)
 	w.WriteHeader(http.StatusNoContent)
 	return nil
+}
+
+// patchDiff returns what a patch changes in a web integration, or nil if before was
+// not read or nothing changes.
+func patchDiff(p *decode.Replacements, before store.WebIntegration) *Diff {
+	after := before
+	if before.ID == "" || p.ApplyTo(&after) != nil {
+		return nil
+	}
+	if after.Name == before.Name && slices.Equal(after.ValidOrigins, before.ValidOrigins) {
+		return nil
+	}
+	return newDiff(before, after)
 }
 
 // deleteIntegration deletes one web integration. It reads no body.
@@ -142,6 +183,18 @@ func (t *tenantRequest) deleteIntegration(w *responseWriter, r *http.Request) er
 	w.setRevision(revision)
 	w.WriteHeader(http.StatusNoContent)
 	return nil
+}
+
+// etag returns the entity tag of a web integration as of a revision.
+func etag(revision uint64) string { return `"` + strconv.FormatUint(revision, 10) + `"` }
+
+// checkIfMatch returns the response 412 unless If-Match permits a write to the web
+// integration as of the revision.
+func checkIfMatch(header http.Header, revision uint64) error {
+	if precondition.IfMatch(header, etag(revision)) {
+		return nil
+	}
+	return problem.PreconditionFailed("The web integration's current ETag does not match If-Match.")
 }
 
 // setRevision sends the revision of a write: lists at that revision, or a later one,

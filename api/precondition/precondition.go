@@ -1,44 +1,23 @@
-package api
+// Package precondition evaluates the preconditions of requests for what exists, by
+// its strong entity tag (RFC 9110, sections 8.8.3 and 13).
+package precondition
 
 import (
 	"net/http"
-	"strconv"
 	"strings"
-
-	"originwarden/envelope"
 )
 
-// etag returns the entity tag of a web integration as of a revision.
-func etag(revision uint64) string { return `"` + strconv.FormatUint(revision, 10) + `"` }
-
-// ifMatchPermits reports whether If-Match permits a write to a web integration that
-// exists, as of a revision (RFC 9110, section 13.1.1). An invalid If-Match permits no
-// write.
-func ifMatchPermits(header http.Header, revision uint64) bool {
+// IfMatch reports whether If-Match permits a write to what has the tag (section
+// 13.1.1). An invalid If-Match permits no write.
+func IfMatch(header http.Header, tag string) bool {
 	lines := header.Values("If-Match")
-	return lines == nil || containsTag(lines, etag(revision))
+	return lines == nil || containsTag(lines, tag)
 }
 
-// checkIfMatch returns the response 412 unless If-Match permits a write to the web
-// integration as of the revision.
-func checkIfMatch(header http.Header, revision uint64) error {
-	if ifMatchPermits(header, revision) {
-		return nil
-	}
-	return preconditionFailed("The web integration's current ETag does not match If-Match.")
-}
-
-func preconditionFailed(detail string) *errorResponse {
-	return newErrorResponse(http.StatusPreconditionFailed, envelope.Error{
-		Code: "WEBINTEGRATIONS_CONFLICT", Title: "Precondition failed", Detail: detail,
-	})
-}
-
-// isNotModified reports whether If-None-Match names the web integration as of a
-// revision (RFC 9110, section 13.1.2).
-func isNotModified(header http.Header, revision uint64) bool {
+// IsNotModified reports whether If-None-Match names the tag, so that the client has
+// what it asks for (section 13.1.2).
+func IsNotModified(header http.Header, tag string) bool {
 	lines := header.Values("If-None-Match")
-	tag := etag(revision)
 	return lines != nil && (containsTag(lines, tag) || containsTag(lines, "W/"+tag))
 }
 
