@@ -26,7 +26,7 @@ func allowedImports() map[string][]string {
 		"store":               {"origins"},
 		"store/history":       {"store", "origins"},
 		"store/sqlite":        {"store", "store/sqlite/heartbeats", "store/sqlite/inventory", "store/sqlite/records", "store/sqlite/sqlitefile", "store/history", "origins", "modernc.org/sqlite", "github.com/gofrs/flock"},
-		"store/etcd":          {"store", "origins", "store/etcd/connection", "store/etcd/heartbeats", "store/etcd/identity", "store/etcd/inventory", "store/etcd/keyedmutex", "store/etcd/quota", "store/etcd/records", "store/etcd/schema", "go.etcd.io/etcd/api/v3", "go.etcd.io/etcd/client/v3", "google.golang.org/grpc"},
+		"store/etcd":          {"store", "origins", "store/etcd/connection", "store/etcd/heartbeats", "store/etcd/identity", "store/etcd/inventory", "store/etcd/keyedmutex", "store/etcd/quota", "store/etcd/readview", "store/etcd/records", "store/etcd/schema", "go.etcd.io/etcd/api/v3", "go.etcd.io/etcd/client/v3", "google.golang.org/grpc"},
 		"store/storetest":     {"store", "origins"},
 		"store/transfer":      {"envelope/escape", "store", "origins", "github.com/go-json-experiment/json"},
 		"lists":               {"store", "origins", "github.com/hashicorp/golang-lru/v2", "golang.org/x/sync"},
@@ -102,6 +102,7 @@ func allowedImports() map[string][]string {
 		"store/etcd/identity":   {"store"},
 		"store/etcd/keyedmutex": {},
 		"store/etcd/quota":      {"store/etcd/keyedmutex", "go.etcd.io/etcd/api/v3"},
+		"store/etcd/readview":   {"store", "store/etcd/connection", "store/etcd/identity", "store/etcd/schema", "go.etcd.io/etcd/api/v3", "go.etcd.io/etcd/client/v3", "google.golang.org/grpc"},
 		"store/etcd/records":    {"store", "store/history", "store/etcd/schema", "go.etcd.io/etcd/api/v3", "go.etcd.io/etcd/client/v3"},
 
 		"store/etcd/inventory": {"store", "origins", "store/etcd/connection", "store/etcd/schema", "go.etcd.io/etcd/api/v3", "go.etcd.io/etcd/client/v3"},

@@ -13,6 +13,7 @@ import (
 	"originwarden/store"
 	"originwarden/store/etcd/connection"
 	"originwarden/store/etcd/quota"
+	"originwarden/store/etcd/readview"
 	"originwarden/store/etcd/schema"
 )
 
@@ -28,7 +29,7 @@ func (s *Store) commit(ctx context.Context, t *transaction) (err error) {
 			return err
 		}
 	}
-	if err := s.writeBack(ctx, t.changes[0].before.readView); err != nil {
+	if err := s.writeBack(ctx, t.changes[0].before.View); err != nil {
 		return err
 	}
 	_ = s.addLateRecords(ctx) // before later changes are recorded, if possible
@@ -76,14 +77,14 @@ func (s *Store) commitOnce(ctx context.Context, t *transaction) (revision uint64
 // findWrite returns the revision of a write, or 0 if it was not made but still may
 // be.
 func (s *Store) findWrite(ctx context.Context, before *preconditions, id string) (revision uint64, err error) {
-	view, found, err := s.read(ctx, clientv3.OpGet(s.keys.Tenant(before.tenant)))
+	view, found, err := s.reader.Read(ctx, clientv3.OpGet(s.keys.Tenant(before.tenant)))
 	if err != nil {
 		return 0, err
 	}
-	kv := found.first(0)
+	kv := found.First(0)
 	unchanged := kv == nil || kv.ModRevision == before.tenantRevision
 	switch {
-	case view.identityValue != before.identityValue, unchanged && view.noRemovalsRevision != before.noRemovalsRevision:
+	case view.IdentityValue != before.IdentityValue, unchanged && view.NoRemovalsRevision != before.NoRemovalsRevision:
 		return 0, errConflict // there is another store, new removals, or a new pool
 	case unchanged:
 		return 0, nil
@@ -104,12 +105,12 @@ func (s *Store) findWrite(ctx context.Context, before *preconditions, id string)
 }
 
 // previousVersion reads what a key had before it was put.
-func (s *Store) previousVersion(ctx context.Context, view readView, kv *mvccpb.KeyValue) (*mvccpb.KeyValue, error) {
-	found, err := s.readAt(ctx, view, clientv3.OpGet(string(kv.Key), clientv3.WithRev(kv.ModRevision-1)))
+func (s *Store) previousVersion(ctx context.Context, view readview.View, kv *mvccpb.KeyValue) (*mvccpb.KeyValue, error) {
+	found, err := s.reader.ReadAt(ctx, view, clientv3.OpGet(string(kv.Key), clientv3.WithRev(kv.ModRevision-1)))
 	if err != nil {
 		return nil, err
 	}
-	previous := found.first(0)
+	previous := found.First(0)
 	if previous == nil || previous.Version >= kv.Version {
 		return nil, fmt.Errorf("%q was deleted meanwhile", kv.Key)
 	}

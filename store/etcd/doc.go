@@ -1,8 +1,8 @@
 // Package etcd keeps web integrations in an etcd cluster, as the store of several
 // originwardens that share their lists. It requires etcd 3.6 or newer.
 //
-// Subpackage schema defines the keys and values, and connection the requests to
-// the cluster.
+// Subpackage schema defines the keys and values, connection the requests to the
+// cluster, and readview what is read at one revision.
 //
 // Every write is one transaction, on the condition that its tenant is unchanged
 // since it was read. It carries a random id. If the outcome of a write is unknown,

@@ -17,12 +17,17 @@ import (
 	"originwarden/store/etcd/inventory"
 	"originwarden/store/etcd/keyedmutex"
 	"originwarden/store/etcd/quota"
+	"originwarden/store/etcd/readview"
 	"originwarden/store/etcd/records"
 	"originwarden/store/etcd/schema"
 )
 
 // Access holds the credentials for the cluster.
 type Access = connection.Access
+
+// ErrNested reports that a store cannot be created, since its keys would lie within
+// another store's, or the other store's within its own.
+var ErrNested = readview.ErrNested
 
 // Options select the cluster, and how much a tenant may keep in it.
 type Options struct {
@@ -61,8 +66,8 @@ type Store struct {
 	keys      schema.Keys
 	limits    store.Limits
 	history   store.Retention
-	mustExist bool
 	guard     *identity.Guard
+	reader    readview.Reader
 	seen      atomic.Pointer[seenWrite]
 	locks     keyedmutex.Mutex // of the tenants' writes, and writing back; by keys of etcd
 	quota     quota.Quota
@@ -85,13 +90,14 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	keys, guard := schema.NewKeys(o.Prefix), identity.NewGuard(o.Known)
 	s := &Store{
-		cluster:   cluster,
-		keys:      schema.NewKeys(o.Prefix),
-		limits:    o.Limits,
-		history:   o.History,
-		mustExist: o.MustExist,
-		guard:     identity.NewGuard(o.Known),
+		cluster: cluster,
+		keys:    keys,
+		limits:  o.Limits,
+		history: o.History,
+		guard:   guard,
+		reader:  readview.Reader{Cluster: cluster, Keys: keys, Guard: guard, MustExist: o.MustExist},
 	}
 	s.inventory = s.newInventory()
 	return s, nil

@@ -10,6 +10,7 @@ import (
 	"originwarden/store"
 	"originwarden/store/etcd/connection"
 	"originwarden/store/etcd/heartbeats"
+	"originwarden/store/etcd/readview"
 	"originwarden/store/etcd/schema"
 )
 
@@ -17,11 +18,11 @@ import (
 // cluster has no space for keeps the last one that it had space for.
 func (s *Store) Beat(ctx context.Context, h store.Heartbeat) error {
 	return s.cluster.Call(func() error {
-		view, found, err := s.read(ctx, clientv3.OpGet(s.keys.Gateway(h.Gateway)))
+		view, found, err := s.reader.Read(ctx, clientv3.OpGet(s.keys.Gateway(h.Gateway)))
 		if err != nil {
 			return err
 		}
-		kept := found.first(0)
+		kept := found.First(0)
 		if renewed, err := s.beats.Renew(ctx, s.cluster, kept, h); err != nil || renewed {
 			return err
 		}
@@ -33,7 +34,7 @@ func (s *Store) Beat(ctx context.Context, h store.Heartbeat) error {
 	})
 }
 
-func (s *Store) putHeartbeat(ctx context.Context, view *readView, h store.Heartbeat) error {
+func (s *Store) putHeartbeat(ctx context.Context, view *readview.View, h store.Heartbeat) error {
 	value, err := heartbeats.Encode(h)
 	if err == nil {
 		err = s.reserveSpace(ctx, len(value))
@@ -41,7 +42,7 @@ func (s *Store) putHeartbeat(ctx context.Context, view *readView, h store.Heartb
 	if err != nil {
 		return err
 	}
-	sameStore := clientv3.Compare(clientv3.Value(s.keys.Identity()), "=", view.identityValue)
+	sameStore := clientv3.Compare(clientv3.Value(s.keys.Identity()), "=", view.IdentityValue)
 	if err := s.beats.Put(ctx, s.cluster, sameStore, s.keys.Gateway(h.Gateway), value, h); err != nil {
 		return maybeMade(err)
 	}
@@ -59,7 +60,7 @@ func (s *Store) Leave(ctx context.Context, gateway string) error {
 // Gateways implements store.Fleet.
 func (s *Store) Gateways(ctx context.Context) (all []store.Heartbeat, err error) {
 	err = s.cluster.Call(func() error {
-		_, found, err := s.read(ctx, schema.SpanOf(s.keys.Gateways()).Page(store.MaxGateways))
+		_, found, err := s.reader.Read(ctx, schema.SpanOf(s.keys.Gateways()).Page(store.MaxGateways))
 		if err == nil {
 			all, err = heartbeats.Read(ctx, s.cluster, found[0].Kvs)
 		}

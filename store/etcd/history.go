@@ -23,20 +23,20 @@ func (s *Store) History(ctx context.Context, tenant string, q store.HistoryQuery
 
 func (s *Store) readHistory(ctx context.Context, tenant string, q store.HistoryQuery) (store.HistoryPage, error) {
 	span := schema.SpanOf(s.keys.History(tenant), clientv3.WithKeysOnly())
-	view, found, err := s.read(ctx, span.Page(maxKeysOnPage))
+	view, found, err := s.reader.Read(ctx, span.Page(maxKeysOnPage))
 	if err != nil {
 		return store.HistoryPage{}, err
 	}
 	reading := records.Reading{Keys: s.keys, Keep: s.history, Tenant: tenant, Query: q}
-	keys := s.readSpan(ctx, view, span, found[0], maxKeysOnPage)
+	keys := s.reader.ReadSpan(ctx, view, span, found[0], maxKeysOnPage)
 	return reading.Page(keys, func(keys []string) (values [][]byte, err error) {
 		ops := make([]clientv3.Op, len(keys))
 		for i, key := range keys {
-			ops[i] = clientv3.OpGet(key, clientv3.WithRev(view.etcdRevision))
+			ops[i] = clientv3.OpGet(key, clientv3.WithRev(view.EtcdRevision))
 		}
-		found, err := s.readAt(ctx, view, ops...)
+		found, err := s.reader.ReadAt(ctx, view, ops...)
 		for i := range found {
-			values = append(values, found.first(i).GetValue())
+			values = append(values, found.First(i).GetValue())
 		}
 		return values, err
 	})
@@ -76,13 +76,13 @@ func (s *Store) addLateRecords(ctx context.Context) error {
 		if err := s.reserveSpace(ctx, len(r.Encoded)); err != nil {
 			return err
 		}
-		view, _, err := s.read(ctx)
+		view, _, err := s.reader.Read(ctx)
 		if err != nil {
 			return err
 		}
 		key, put, read := r.Ops(s.keys)
 		response, err := s.send(ctx, connection.Request{
-			If:   append(s.ifSameStore(&view), clientv3.Compare(clientv3.CreateRevision(key), "=", 0)),
+			If:   append(view.IfSameStore(s.keys), clientv3.Compare(clientv3.CreateRevision(key), "=", 0)),
 			Then: []clientv3.Op{put},
 			Else: []clientv3.Op{read},
 		})

@@ -2,7 +2,6 @@ package etcd
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
@@ -10,13 +9,13 @@ import (
 
 	"originwarden/store"
 	"originwarden/store/etcd/connection"
-	"originwarden/store/etcd/schema"
+	"originwarden/store/etcd/readview"
 )
 
 // Position implements store.Store.
 func (s *Store) Position(ctx context.Context) (at store.Position, err error) {
 	err = s.cluster.Call(func() error {
-		view, _, err := s.read(ctx)
+		view, _, err := s.reader.Read(ctx)
 		at = view.Position
 		return err
 	})
@@ -37,14 +36,14 @@ func (s *Store) Accept(ctx context.Context) (at store.Position, err error) {
 func (s *Store) acceptStore(ctx context.Context) (store.Position, error) {
 	for {
 		known, rolledBack := s.guard.Position()
-		view, _, err := s.readAnyStore(ctx)
+		view, _, err := s.reader.ReadAny(ctx)
 		switch {
 		case err != nil:
 			return store.Position{}, err
-		case view.identityValue == "":
-			err = s.createStore(ctx)
+		case view.IdentityValue == "":
+			err = s.reader.Create(ctx)
 		case view.Store == known.Store && (rolledBack || view.Revision < known.Revision):
-			err = s.putIdentity(ctx, clientv3.Compare(clientv3.Value(s.keys.Identity()), "=", view.identityValue))
+			err = s.reader.PutIdentity(ctx, clientv3.Compare(clientv3.Value(s.keys.Identity()), "=", view.IdentityValue))
 		default:
 			s.guard.Accept(view.Position)
 			s.seen.Store(nil)
@@ -57,23 +56,6 @@ func (s *Store) acceptStore(ctx context.Context) (store.Position, error) {
 	}
 }
 
-// createStore creates the store, unless another process does, or ErrNested forbids
-// it.
-func (s *Store) createStore(ctx context.Context) error {
-	if err := s.checkNesting(ctx); err != nil {
-		return err
-	}
-	return s.putIdentity(ctx, clientv3.Compare(clientv3.CreateRevision(s.keys.Identity()), "=", 0))
-}
-
-// putIdentity gives the store a new identity, on a condition. After it returns
-// nil, the condition no longer holds.
-func (s *Store) putIdentity(ctx context.Context, condition clientv3.Cmp) error {
-	put := clientv3.OpPut(s.keys.Identity(), schema.EncodeIdentity(rand.Text()))
-	_, err := s.send(ctx, connection.Request{If: []clientv3.Cmp{condition}, Then: []clientv3.Op{put}})
-	return err
-}
-
 // seenWrite is the last write that a watch has received. A store that was restored
 // from a backup, and then reached the same revision, has another write there.
 type seenWrite struct {
@@ -83,7 +65,7 @@ type seenWrite struct {
 
 // checkHistory fails if the store has another write where seen was. It passes if
 // that part of the history is compacted.
-func (s *Store) checkHistory(ctx context.Context, seen *seenWrite, view readView) error {
+func (s *Store) checkHistory(ctx context.Context, seen *seenWrite, view readview.View) error {
 	if seen == nil || seen.Store != view.Store || seen.Revision >= view.Revision {
 		return nil // the guard has checked the rest
 	}
@@ -95,7 +77,7 @@ func (s *Store) checkHistory(ctx context.Context, seen *seenWrite, view readView
 	case err != nil:
 		return err
 	}
-	head := rangesOf(response).first(0)
+	head := readview.RangesOf(response).First(0)
 	if head != nil && string(head.Value) == seen.write {
 		return nil
 	}

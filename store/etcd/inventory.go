@@ -19,11 +19,11 @@ func (s *Store) newInventory() *inventory.Inventory {
 		Cluster: s.cluster,
 		Keys:    s.keys,
 		Read: func(ctx context.Context, key string) (string, *mvccpb.KeyValue, error) {
-			view, found, err := s.read(ctx, clientv3.OpGet(key))
+			view, found, err := s.reader.Read(ctx, clientv3.OpGet(key))
 			if err != nil {
 				return "", nil, err
 			}
-			return view.identityValue, found.first(0), nil
+			return view.IdentityValue, found.First(0), nil
 		},
 		Reserve: func(ctx context.Context, bytes int) error {
 			if err := s.quota.Reserve(ctx, s.cluster, bytes, quota.Refusals); err != nil {

@@ -8,40 +8,22 @@ import (
 	"slices"
 	"strings"
 
-	"go.etcd.io/etcd/api/v3/mvccpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"originwarden/store/etcd/connection"
+	"originwarden/store/etcd/readview"
 	"originwarden/store/etcd/schema"
 )
 
 const poolBytes = 512 << 10 // more than the pool needs
 
-// readRemovals adds the removals to a view, given the keys NoRemovals and Pool.
-func (s *Store) readRemovals(ctx context.Context, view *readView, none, pool *mvccpb.KeyValue) error {
-	if none != nil {
-		view.noRemovalsRevision = none.CreateRevision
-	}
-	if none != nil || pool == nil || view.identityValue == "" {
-		return nil
-	}
-	keys := schema.SpanOf(s.keys.Removals(), clientv3.WithKeysOnly())
-	found, err := s.readAt(ctx, *view, keys.Page(0, clientv3.WithRev(view.etcdRevision)))
-	if err != nil {
-		return err
-	}
-	view.removals = s.keys.ParseRemovals(found[0].Kvs)
-	view.Revision += uint64(view.removals.Used)
-	return nil
-}
-
 // ensurePool creates the pool of the known store if it is missing. A request that
 // arrives late does nothing, since the key Pool is put last and never deleted.
 func (s *Store) ensurePool(ctx context.Context) error {
 	known, _ := s.guard.Position()
-	view, _, err := s.readAnyStore(ctx)
-	if err != nil || view.Store == "" || view.Store != known.Store || view.noRemovalsRevision != 0 || view.removals != nil {
+	view, _, err := s.reader.ReadAny(ctx)
+	if err != nil || view.Store == "" || view.Store != known.Store || view.NoRemovalsRevision != 0 || view.Removals != nil {
 		return err
 	}
 	if err := s.reserveSpace(ctx, poolBytes); err != nil {
@@ -50,9 +32,9 @@ func (s *Store) ensurePool(ctx context.Context) error {
 	return s.putPool(ctx, view)
 }
 
-func (s *Store) putPool(ctx context.Context, view readView) error {
+func (s *Store) putPool(ctx context.Context, view readview.View) error {
 	missing := []clientv3.Cmp{
-		clientv3.Compare(clientv3.Value(s.keys.Identity()), "=", view.identityValue),
+		clientv3.Compare(clientv3.Value(s.keys.Identity()), "=", view.IdentityValue),
 		clientv3.Compare(clientv3.CreateRevision(s.keys.Pool()), "=", 0),
 	}
 	for some := range slices.Chunk(s.keys.PutSlots(), maxOps) {
@@ -72,8 +54,8 @@ func (s *Store) putPool(ctx context.Context, view readView) error {
 //
 // Several processes may do it at once: they write the same, and nothing once one
 // of them has finished.
-func (s *Store) writeBack(ctx context.Context, view readView) error {
-	if view.removals == nil {
+func (s *Store) writeBack(ctx context.Context, view readview.View) error {
+	if view.Removals == nil {
 		return nil
 	}
 	unlock, err := s.locks.Lock(ctx, s.keys.Pool())
@@ -81,8 +63,8 @@ func (s *Store) writeBack(ctx context.Context, view readView) error {
 		return notMade(fmt.Errorf("etcd: waiting for removals to be written back: %w", err))
 	}
 	defer unlock()
-	now, _, err := s.read(ctx)
-	if err == nil && now.removals != nil {
+	now, _, err := s.reader.Read(ctx)
+	if err == nil && now.Removals != nil {
 		err = s.writeAllBack(ctx, now)
 	}
 	if err == nil || errors.Is(err, errConflict) || errors.Is(err, rpctypes.ErrCompacted) {
@@ -91,11 +73,11 @@ func (s *Store) writeBack(ctx context.Context, view readView) error {
 	return notMade(err)
 }
 
-func (s *Store) writeAllBack(ctx context.Context, view readView) error {
+func (s *Store) writeAllBack(ctx context.Context, view readview.View) error {
 	if err := s.tryPut(ctx); err != nil {
 		return err // before much is read
 	}
-	for kv, err := range s.readSpan(ctx, view, schema.SpanOf(s.keys.Tenants()), nil, maxKeysOnPage) {
+	for kv, err := range s.reader.ReadSpan(ctx, view, schema.SpanOf(s.keys.Tenants()), nil, maxKeysOnPage) {
 		if err != nil {
 			return err
 		}
@@ -115,10 +97,10 @@ func (s *Store) writeAllBack(ctx context.Context, view readView) error {
 }
 
 // writeTenantBack puts the lists from which origins were removed, and the totals.
-func (s *Store) writeTenantBack(ctx context.Context, view readView, tenant string, before schema.Totals) error {
+func (s *Store) writeTenantBack(ctx context.Context, view readview.View, tenant string, before schema.Totals) error {
 	after := schema.Totals{Write: before.Write}
 	span := schema.SpanOf(s.keys.Integrations(tenant))
-	for kv, err := range s.readSpan(ctx, view, span, nil, pageSize(before)) {
+	for kv, err := range s.reader.ReadSpan(ctx, view, span, nil, pageSize(before)) {
 		if err != nil {
 			return err
 		}
@@ -127,7 +109,7 @@ func (s *Store) writeTenantBack(ctx context.Context, view readView, tenant strin
 			return err
 		}
 		value := string(kv.Value)
-		if view.applyRemovals(&w) {
+		if view.ApplyRemovals(&w) {
 			if value, err = schema.Encode(w); err == nil {
 				err = s.putBack(ctx, view, clientv3.OpPut(string(kv.Key), value))
 			}
@@ -146,9 +128,9 @@ func (s *Store) writeTenantBack(ctx context.Context, view readView, tenant strin
 }
 
 // refillPool puts the deleted keys of the pool. The last request ends the removals.
-func (s *Store) refillPool(ctx context.Context, view readView) error {
+func (s *Store) refillPool(ctx context.Context, view readview.View) error {
 	last := []clientv3.Op{clientv3.OpPut(s.keys.NoRemovals(), ""), clientv3.OpPut(s.keys.Head(), rand.Text())}
-	for slot, hash := range view.removals.Hashes[:view.removals.Used] {
+	for slot, hash := range view.Removals.Hashes[:view.Removals.Used] {
 		if err := s.putBack(ctx, view, s.keys.PutBits(slot, hash)...); err != nil {
 			return err
 		}
@@ -159,8 +141,8 @@ func (s *Store) refillPool(ctx context.Context, view readView) error {
 
 // putBack puts keys if the view is still the newest. It also puts the key Pool, by
 // which watches recognize the request.
-func (s *Store) putBack(ctx context.Context, view readView, puts ...clientv3.Op) error {
-	done, err := s.send(ctx, connection.Request{If: s.ifUnchanged(&view), Then: append(puts, clientv3.OpPut(s.keys.Pool(), ""))})
+func (s *Store) putBack(ctx context.Context, view readview.View, puts ...clientv3.Op) error {
+	done, err := s.send(ctx, connection.Request{If: view.IfUnchanged(s.keys), Then: append(puts, clientv3.OpPut(s.keys.Pool(), ""))})
 	if err == nil && !done.Succeeded {
 		return errConflict
 	}

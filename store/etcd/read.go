@@ -9,6 +9,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"originwarden/store"
+	"originwarden/store/etcd/readview"
 	"originwarden/store/etcd/schema"
 )
 
@@ -24,16 +25,16 @@ const (
 // Integration implements store.Store.
 func (s *Store) Integration(ctx context.Context, tenant, id string) (w store.WebIntegration, err error) {
 	err = s.cluster.Call(func() error {
-		view, found, err := s.read(ctx, clientv3.OpGet(s.keys.Integration(tenant, id)))
+		view, found, err := s.reader.Read(ctx, clientv3.OpGet(s.keys.Integration(tenant, id)))
 		if err != nil {
 			return err
 		}
-		kv := found.first(0)
+		kv := found.First(0)
 		if kv == nil {
 			return store.ErrNotFound
 		}
 		w, err = schema.Decode(tenant, id, kv)
-		view.applyRemovals(&w)
+		view.ApplyRemovals(&w)
 		return err
 	})
 	return w, err
@@ -51,22 +52,22 @@ func (s *Store) Load(ctx context.Context, tenant string) (revision uint64, all [
 
 // callRead runs a call that reads at one revision.
 func (s *Store) callRead(ctx context.Context, read func() error) error {
-	return s.cluster.Call(func() error { return retryCompacted(ctx, read) })
+	return s.cluster.Call(func() error { return readview.RetryCompacted(ctx, read) })
 }
 
 func (s *Store) loadTenant(ctx context.Context, tenant string) (uint64, []store.WebIntegration, error) {
 	span := schema.SpanOf(s.keys.Integrations(tenant))
-	view, found, err := s.read(ctx, clientv3.OpGet(s.keys.Tenant(tenant)), span.Page(firstPage))
+	view, found, err := s.reader.Read(ctx, clientv3.OpGet(s.keys.Tenant(tenant)), span.Page(firstPage))
 	if err != nil {
 		return 0, nil, err
 	}
-	totals, err := schema.DecodeTotals(found.first(0))
+	totals, err := schema.DecodeTotals(found.First(0))
 	if err != nil {
 		return 0, nil, err
 	}
 	var all []store.WebIntegration
 	origins := 0
-	for kv, err := range s.readSpan(ctx, view, span, found[1], pageSize(totals)) {
+	for kv, err := range s.reader.ReadSpan(ctx, view, span, found[1], pageSize(totals)) {
 		if err != nil {
 			return 0, nil, err
 		}
@@ -75,10 +76,10 @@ func (s *Store) loadTenant(ctx context.Context, tenant string) (uint64, []store.
 			return 0, nil, err
 		}
 		origins += len(w.ValidOrigins)
-		view.applyRemovals(&w)
+		view.ApplyRemovals(&w)
 		all = append(all, w)
 	}
-	if !view.isComplete(totals, len(all), origins) {
+	if !view.IsComplete(totals, len(all), origins) {
 		return 0, nil, fmt.Errorf("etcd: tenant %q has %d web integrations with %d origins, but %d with %d were written",
 			tenant, len(all), origins, totals.Integrations, totals.Origins)
 	}
@@ -104,12 +105,12 @@ func (s *Store) Tenants(ctx context.Context) (at store.Position, revisions map[s
 
 func (s *Store) readTenants(ctx context.Context) (store.Position, map[string]uint64, error) {
 	span := schema.SpanOf(s.keys.Tenants(), clientv3.WithKeysOnly())
-	view, found, err := s.read(ctx, span.Page(tenantsOnPage))
+	view, found, err := s.reader.Read(ctx, span.Page(tenantsOnPage))
 	if err != nil {
 		return store.Position{}, nil, err
 	}
 	revisions := map[string]uint64{}
-	for kv, err := range s.readSpan(ctx, view, span, found[0], tenantsOnPage) {
+	for kv, err := range s.reader.ReadSpan(ctx, view, span, found[0], tenantsOnPage) {
 		if err != nil {
 			return store.Position{}, nil, err
 		}
@@ -117,7 +118,7 @@ func (s *Store) readTenants(ctx context.Context) (store.Position, map[string]uin
 		if !ok {
 			return store.Position{}, nil, fmt.Errorf("etcd: invalid key %q of a tenant", kv.Key)
 		}
-		if revisions[tenant] = uint64(kv.ModRevision); view.removals != nil {
+		if revisions[tenant] = uint64(kv.ModRevision); view.Removals != nil {
 			revisions[tenant] = view.Revision // removals do not name their tenant
 		}
 	}
@@ -157,7 +158,7 @@ func (s *Store) readPage(ctx context.Context, tenant string, q store.Query) (pag
 
 // pageIDs are the ids on a page.
 type pageIDs struct {
-	view readView
+	view readview.View
 	ids  []string
 	more bool // more ids follow
 	gets int  // how many of the web integrations to read at once
@@ -171,20 +172,20 @@ func (s *Store) readIDs(ctx context.Context, tenant, cursor string, descending b
 	if cursor != "" {
 		start = clientv3.OpGet(s.keys.Integration(tenant, cursor))
 	}
-	view, found, err := s.read(ctx, clientv3.OpGet(s.keys.Tenant(tenant)), start)
+	view, found, err := s.reader.Read(ctx, clientv3.OpGet(s.keys.Tenant(tenant)), start)
 	if err != nil {
 		return pageIDs{}, err
 	}
-	totals, err := schema.DecodeTotals(found.first(0))
+	totals, err := schema.DecodeTotals(found.First(0))
 	if err != nil {
 		return pageIDs{}, err
 	}
 	first := found[1]
 	if cursor != "" {
-		if found.first(1) == nil {
+		if found.First(1) == nil {
 			return pageIDs{}, store.ErrUnknownCursor
 		}
-		w, err := schema.Decode(tenant, cursor, found.first(1))
+		w, err := schema.Decode(tenant, cursor, found.First(1))
 		if err != nil {
 			return pageIDs{}, err
 		}
@@ -194,7 +195,7 @@ func (s *Store) readIDs(ctx context.Context, tenant, cursor string, descending b
 	if totals.Bytes > maxBytesOnPage {
 		p.gets = maxGetsOfLarge
 	}
-	for kv, err := range s.readSpan(ctx, view, span, first, onPage) {
+	for kv, err := range s.reader.ReadSpan(ctx, view, span, first, onPage) {
 		if err != nil {
 			return pageIDs{}, err
 		}
@@ -214,14 +215,14 @@ func (s *Store) readIntegrations(ctx context.Context, p pageIDs, tenant string, 
 	for ids := range slices.Chunk(p.ids, p.gets) {
 		ops := make([]clientv3.Op, len(ids))
 		for i, id := range ids {
-			ops[i] = clientv3.OpGet(s.keys.Integration(tenant, id), clientv3.WithRev(p.view.etcdRevision))
+			ops[i] = clientv3.OpGet(s.keys.Integration(tenant, id), clientv3.WithRev(p.view.EtcdRevision))
 		}
-		found, err := s.readAt(ctx, p.view, ops...)
+		found, err := s.reader.ReadAt(ctx, p.view, ops...)
 		if err != nil {
 			return nil, err
 		}
 		for i, id := range ids {
-			kv := found.first(i)
+			kv := found.First(i)
 			if kv == nil {
 				return nil, fmt.Errorf("etcd: tenant %q has a name without a web integration, %q", tenant, id)
 			}
@@ -229,7 +230,7 @@ func (s *Store) readIntegrations(ctx context.Context, p pageIDs, tenant string, 
 			if err != nil {
 				return nil, err
 			}
-			p.view.applyRemovals(&w)
+			p.view.ApplyRemovals(&w)
 			all = append(all, w)
 			if bytes += w.OriginBytes(); full(bytes) {
 				return all, nil

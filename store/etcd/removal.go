@@ -15,41 +15,6 @@ import (
 	"originwarden/store/etcd/schema"
 )
 
-// freeSlots returns how many removals can be made.
-func (v *readView) freeSlots() int {
-	switch {
-	case v.removals != nil:
-		return schema.Slots - v.removals.Used
-	case v.noRemovalsRevision != 0:
-		return schema.Slots
-	}
-	return 0 // there is no pool
-}
-
-// applyRemovals removes the removed entries from w and reports whether there were
-// any. Until they are written back, the web integration has the revision of the
-// store, which increases with every removal.
-func (v *readView) applyRemovals(w *store.WebIntegration) bool {
-	if v.removals == nil {
-		return false
-	}
-	removed := v.removals.Apply(w)
-	if removed || w.Revision > v.headRevision {
-		w.Revision = v.Revision
-	}
-	return removed
-}
-
-// isComplete reports whether the totals agree with the number of web integrations
-// and origins that are kept of a tenant.
-func (v *readView) isComplete(totals schema.Totals, integrations, origins int) bool {
-	if v.removals == nil {
-		return integrations == totals.Integrations && origins == totals.Origins
-	}
-	missing := totals.Integrations - integrations
-	return 0 <= missing && missing <= v.removals.Integrations() && origins <= totals.Origins
-}
-
 // removals returns the hashes of the entries that the change removes. {0} deletes the
 // web integration; nil means that removals cannot make the change. An edit must do
 // nothing but remove entries, every occurrence of each. The time of the last update is
@@ -102,7 +67,7 @@ var errOvertaken = errors.New("etcd: another write came between the removals")
 func (s *Store) commitRemovals(ctx context.Context, t *transaction, refusal error) error {
 	c := t.changes[0]
 	at, hashes := c.before, c.removals()
-	if len(hashes) == 0 || len(hashes) > at.freeSlots() {
+	if len(hashes) == 0 || len(hashes) > at.FreeSlots() {
 		return refusal
 	}
 	record := func(after *store.WebIntegration, revision uint64) {
@@ -135,7 +100,7 @@ func (s *Store) commitRemovals(ctx context.Context, t *transaction, refusal erro
 // part of the change may be made: then the rest is completed, not planned again.
 func (s *Store) makeRemoval(ctx context.Context, at *preconditions, hash uint64, started bool) (*preconditions, error) {
 	for round := 0; ; round++ {
-		if at.freeSlots() == 0 { // others have used those that commitRemovals has counted
+		if at.FreeSlots() == 0 { // others have used those that commitRemovals has counted
 			return nil, maybeMade(fmt.Errorf("etcd: after a part of the write: %w", rpctypes.ErrNoSpace))
 		}
 		known, _ := s.guard.Position()
@@ -173,24 +138,24 @@ func (s *Store) makeRemoval(ctx context.Context, at *preconditions, hash uint64,
 // removalRequest returns the transaction of a removal. Only one copy of it can
 // succeed.
 func (s *Store) removalRequest(at *preconditions, hash uint64) connection.Request {
-	slot := schema.Slots - at.freeSlots()
+	slot := schema.Slots - at.FreeSlots()
 	ops := []clientv3.Op{clientv3.OpDelete(s.keys.NoRemovals()), clientv3.OpDelete(s.keys.FreeSlot(slot))}
 	if hash == 0 {
 		ops = append(ops, s.changeOps(&change{before: at})...)
 	}
 	ops = append(ops, s.keys.DeleteBits(slot, hash)...)
-	return connection.Request{If: append(s.ifUnchanged(&at.readView), s.ifSameIntegration(at)), Then: ops}
+	return connection.Request{If: append(at.IfUnchanged(s.keys), at.ifSameIntegration(s.keys)), Then: ops}
 }
 
 // afterRemoval returns the preconditions after a removal, if nothing else has changed.
 func (p *preconditions) afterRemoval(hash uint64) *preconditions {
 	after := *p
-	after.noRemovalsRevision, after.Revision, after.removals = 0, p.Revision+1, p.removals.With(hash)
+	after.NoRemovalsRevision, after.Revision, after.Removals = 0, p.Revision+1, p.Removals.With(hash)
 	if hash == 0 {
 		after.integration = nil
 		return &after
 	}
 	after.integration = p.integration.Clone()
-	after.applyRemovals(after.integration)
+	after.ApplyRemovals(after.integration)
 	return &after
 }

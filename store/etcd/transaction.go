@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"slices"
 
-	"go.etcd.io/etcd/api/v3/etcdserverpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"originwarden/store"
@@ -24,70 +23,6 @@ const (
 	// than the rest of a request needs.
 	maxBytes = 1_400 << 10
 )
-
-// preconditions are what a write depends on: the tenant, and one of its web
-// integrations.
-type preconditions struct {
-	readView
-	tenant, id          string
-	totals              schema.Totals
-	tenantRevision      int64                       // mod revision of the tenant's key, or 0
-	tenantVersion       int64                       // how often the key was put
-	integration         *store.WebIntegration       // nil if there is none
-	integrationRevision int64                       // mod revision of its key
-	integrationBytes    int                         // of its value
-	idTaken             bool                        // by any tenant
-	oldest              *etcdserverpb.RangeResponse // of the tenant's records
-}
-
-// readPreconditions reads those of all writes at one revision.
-func (s *Store) readPreconditions(ctx context.Context, writes []store.Write) ([]*preconditions, error) {
-	var ops []clientv3.Op
-	for _, w := range writes {
-		ops = append(ops, clientv3.OpGet(s.keys.Tenant(w.Tenant)),
-			clientv3.OpGet(s.keys.Integration(w.Tenant, w.ID)), clientv3.OpGet(s.keys.Owner(w.ID), clientv3.WithKeysOnly()))
-	}
-	oldest := map[string]int{} // the results of records.Oldest
-	for _, w := range writes {
-		if _, known := oldest[w.Tenant]; !known {
-			oldest[w.Tenant] = len(ops)
-			ops = append(ops, records.Oldest(s.keys, w.Tenant))
-		}
-	}
-	view, found, err := s.read(ctx, ops...)
-	if err != nil {
-		return nil, err
-	}
-	all := make([]*preconditions, len(writes))
-	for i, w := range writes {
-		all[i] = &preconditions{readView: view, tenant: w.Tenant, id: w.ID, oldest: found[oldest[w.Tenant]]}
-		if err := all[i].fill(found[3*i:]); err != nil {
-			return nil, err
-		}
-	}
-	return all, nil
-}
-
-// fill takes the keys of the tenant, the web integration and the owner of its id.
-func (p *preconditions) fill(found ranges) (err error) {
-	tenant, integration := found.first(0), found.first(1)
-	p.idTaken = integration != nil || found.first(2) != nil
-	if p.totals, err = schema.DecodeTotals(tenant); err != nil {
-		return err
-	}
-	if tenant != nil {
-		p.tenantRevision, p.tenantVersion = tenant.ModRevision, tenant.Version
-	}
-	if integration != nil {
-		w, err := schema.Decode(p.tenant, p.id, integration)
-		if err != nil {
-			return err
-		}
-		p.applyRemovals(&w)
-		p.integration, p.integrationRevision, p.integrationBytes = &w, integration.ModRevision, len(integration.Value)
-	}
-	return nil
-}
 
 // change is what a write changes. before.integration and after are nil before a
 // creation and after a deletion.
@@ -185,7 +120,7 @@ func (s *Store) addChange(t *transaction, c *change) (fits bool, refusal error) 
 		totals = c.before.totals
 	}
 	// While there are removals, the totals are too high. They are written back first.
-	if err := s.updateTotals(&totals, c); err != nil && c.before.removals == nil {
+	if err := s.updateTotals(&totals, c); err != nil && c.before.Removals == nil {
 		return true, err
 	}
 	ops, bytes := s.changeOps(c), len(c.value)+len(c.record.Encoded)
@@ -194,12 +129,12 @@ func (s *Store) addChange(t *transaction, c *change) (fits bool, refusal error) 
 		return false, nil
 	}
 	if len(t.changes) == 0 {
-		t.request.If = s.ifSameStore(&c.before.readView)
+		t.request.If = c.before.IfSameStore(s.keys)
 	}
 	if !known {
-		t.request.If = append(t.request.If, s.ifSameTenant(c.before))
+		t.request.If = append(t.request.If, c.before.ifSameTenant(s.keys))
 	}
-	t.request.If = append(t.request.If, s.ifSameIntegration(c.before))
+	t.request.If = append(t.request.If, c.before.ifSameIntegration(s.keys))
 	t.request.Then = append(t.request.Then, ops...)
 	totals.Write = t.id
 	t.totals[c.before.tenant] = totals

@@ -35,7 +35,7 @@ type watch struct {
 // of the store.
 func (w *watch) start(ctx context.Context, after uint64) (from int64, err error) {
 	seen := w.seen.Load()
-	view, _, err := w.read(ctx)
+	view, _, err := w.reader.Read(ctx)
 	if err == nil {
 		err = w.checkHistory(ctx, seen, view)
 	}
@@ -43,16 +43,16 @@ func (w *watch) start(ctx context.Context, after uint64) (from int64, err error)
 		return 0, err
 	}
 	w.identity = view.Store
-	w.feed = schema.Feed{Keys: w.keys, IdentityValue: view.identityValue, After: int64(after)}
+	w.feed = schema.Feed{Keys: w.keys, IdentityValue: view.IdentityValue, After: int64(after)}
 	if view.Revision > after {
 		return int64(after) + 1, nil
 	}
 	// The store has no write between after and now, so it does not matter whether
 	// the cluster has compacted that. A member reports progress only to watches
 	// that do not begin in the future.
-	w.feed.After = max(int64(after), view.etcdRevision)
-	w.seen.Store(&seenWrite{view.Position, view.write})
-	return view.etcdRevision, nil
+	w.feed.After = max(int64(after), view.EtcdRevision)
+	w.seen.Store(&seenWrite{view.Position, view.Write})
+	return view.EtcdRevision, nil
 }
 
 // handle passes on the changes of a response, up to the first that it cannot read.
@@ -77,7 +77,7 @@ func (w *watch) handle(ctx context.Context, response clientv3.WatchResponse) err
 	// If the writer was a restore from a backup, the reset is the better error.
 	soon, cancel := context.WithTimeout(ctx, connection.WatchTimeout)
 	defer cancel()
-	if _, _, reset := w.read(soon); errors.Is(reset, store.ErrReset) {
+	if _, _, reset := w.reader.Read(soon); errors.Is(reset, store.ErrReset) {
 		return reset
 	}
 	return err
