@@ -61,7 +61,8 @@ func New(s store.Inventory, timeout time.Duration, report func(error)) *Inventor
 }
 
 // Record counts a refused request of a tenant that exists. It does no I/O and waits for
-// none. For a known origin it allocates nothing.
+// none. It allocates nothing for a known origin, and next to nothing once there is no
+// more room.
 func (v *Inventory) Record(tenant string, r Request) { v.recent.record(tenant, &r) }
 
 // Refusals returns the tenant's refusals, the latest first, with those that are not

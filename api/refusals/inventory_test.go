@@ -359,6 +359,37 @@ func TestInventory_BoundsAllTenants(t *testing.T) {
 	}
 }
 
+func TestInventory_HasRoomAgainAfterLongTexts(t *testing.T) {
+	v, s := newInventory(t)
+	s.set(func() { s.err = errDown })
+	second := 0
+	flood := func(end string) {
+		for i := range 30_000 {
+			second++
+			r := request(pageOf(i)+end, second)
+			r.Path += end
+			v.Record(fmt.Sprint("flooded", i%15), r)
+		}
+	}
+	for _, c := range []struct {
+		texts, end string
+		from, to   int
+	}{
+		{"long", strings.Repeat("x", 400), 1_500, 3_000},
+		{"short", "", 9_000, 10_000},
+	} {
+		flood(c.end)
+		kept := 0
+		for i := range 15 {
+			all, _ := v.Refusals(t.Context(), fmt.Sprint("flooded", i))
+			kept += len(all)
+		}
+		if kept < c.from || kept > c.to {
+			t.Errorf("%d refusals with %s texts are kept, want %d to %d", kept, c.texts, c.from, c.to)
+		}
+	}
+}
+
 func TestInventory_TruncatesInputToValidUTF8(t *testing.T) {
 	for _, c := range []struct{ origin, path, method string }{
 		{strings.Repeat("a", 1<<20), strings.Repeat("/b", 1<<20), strings.Repeat("M", 1<<20)},

@@ -54,8 +54,8 @@ type tenant struct {
 type entry struct {
 	hash   uint64
 	tenant *tenant
-	index  int // in the heap of the tenant
-	origin string
+	index  int    // in the heap of the tenant
+	origin []byte // a copy, since the original keeps the whole header in memory
 	reason origins.Reason
 	count  uint64
 	// weight is the count, plus the weight of the entry that this one replaced.
@@ -79,7 +79,7 @@ func (r *recent) hashOf(tenant, origin string, reason origins.Reason) uint64 {
 }
 
 func (e *entry) is(tenant, origin string, reason origins.Reason) bool {
-	return e.origin == origin && e.tenant.id == tenant && e.reason == reason
+	return string(e.origin) == origin && e.tenant.id == tenant && e.reason == reason
 }
 
 // record counts a request.
@@ -151,20 +151,31 @@ func (r *recent) add(hash uint64, id, origin string, reason origins.Reason, path
 	if e == nil {
 		e = new(entry)
 	}
-	// The origin is copied, since it would keep the whole header in memory.
-	*e = entry{hash: hash, tenant: t, origin: strings.Clone(origin), reason: reason, weight: weight, path: e.path[:0]}
+	*e = entry{
+		hash: hash, tenant: t, origin: append(reuse(e.origin, len(origin)), origin...), reason: reason,
+		weight: weight, path: reuse(e.path, path),
+	}
 	r.entries[hash] = e
 	heap.Push(&t.entries, e)
 	heap.Fix(&r.bySize, t.index)
-	r.text += len(e.origin) + cap(e.path)
+	r.text += cap(e.origin) + cap(e.path)
 	return e
+}
+
+// reuse returns the memory of an evicted text for n bytes, or nil if they would waste
+// most of it: after a flood of long texts there is room for as many short ones again.
+func reuse(text []byte, n int) []byte {
+	if cap(text) > 2*max(n, 32) {
+		return nil
+	}
+	return text[:0]
 }
 
 // evict removes an entry, and its tenant if that has no other.
 func (r *recent) evict(e *entry) {
 	t := e.tenant
 	r.dropped.Add(e.count)
-	r.text -= len(e.origin) + cap(e.path)
+	r.text -= cap(e.origin) + cap(e.path)
 	delete(r.entries, e.hash)
 	heap.Remove(&t.entries, e.index)
 	if len(t.entries) > 0 {
@@ -178,7 +189,7 @@ func (r *recent) evict(e *entry) {
 // refusal returns the refusal of an entry.
 func (e *entry) refusal() store.Refusal {
 	return store.Refusal{
-		Origin: validText(e.origin, origins.MaxLength), Reason: e.reason, Count: e.count,
+		Origin: validText(string(e.origin), origins.MaxLength), Reason: e.reason, Count: e.count,
 		First: time.Unix(e.first, 0).UTC(), Last: time.Unix(e.last, 0).UTC(),
 		Method: e.method, Path: validText(string(e.path), maxPath), Agent: e.agent, OwnHost: e.ownHost,
 	}
