@@ -64,14 +64,14 @@ func (c *conn) serve() {
 	}
 	switch {
 	case c.raw == nil || !c.handshake():
-		c.listener.handOver(c.rw)
+		c.handOverUnread(c.rw)
 		return
 	case c.isHTTP2():
 		c.limitPreface()
-		c.listener.handOver(downstream.NewHTTP2Conn(c.tls, c.raw, &c.listener.buffers, c.reportBogus))
+		c.handOverUnread(downstream.NewHTTP2Conn(c.tls, c.raw, &c.listener.buffers, c.reportBogus))
 		return
 	case c.listener.handler == nil:
-		c.listener.handOver(c.tls)
+		c.handOverUnread(c.tls)
 		return
 	}
 	for c.await() {
@@ -182,6 +182,14 @@ func (c *conn) endRequest() bool {
 func (c *conn) closeIfIdle() {
 	if c.state.CompareAndSwap(stateIdle, stateClosed) {
 		c.rw.Close()
+	}
+}
+
+// handOverUnread gives a connection of which nothing was read to net/http, unless it is
+// closed. As long as it is tracked, the listener would close it if it was idle.
+func (c *conn) handOverUnread(conn net.Conn) {
+	if c.state.CompareAndSwap(stateIdle, stateActive) {
+		c.listener.handOver(conn)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"originwarden/proxy/downstream"
@@ -154,5 +155,43 @@ func TestListener_ClosesConnections(t *testing.T) {
 		if got, err := io.ReadAll(conn); len(got) > 0 && string(got) != ok {
 			t.Errorf("read %q, %v", got, err)
 		}
+	}
+}
+
+// pipes is a listener of connections in memory.
+type pipes chan net.Conn
+
+func (p pipes) Accept() (net.Conn, error) {
+	if conn, ok := <-p; ok {
+		return conn, nil
+	}
+	return nil, net.ErrClosed
+}
+
+func (p pipes) Close() error { close(p); return nil }
+
+func (pipes) Addr() net.Addr { return nil }
+
+// A connection that Accept has returned is not closed by Close, not even at once.
+func TestListener_LeavesConnectionsThatWereAccepted(t *testing.T) {
+	for range 100 {
+		synctest.Test(t, func(t *testing.T) {
+			inner := make(pipes)
+			l := fastlane.NewListener(t.Context(), inner, nil, handler(respondOK), fastlane.Settings{})
+			client, server := net.Pipe()
+			defer client.Close()
+			inner <- server
+			synctest.Wait() // until the connection waits for Accept
+			conn, err := l.Accept()
+			if err != nil {
+				t.Fatal(err)
+			}
+			l.Close()
+			defer conn.Close()
+			go io.WriteString(client, get)
+			if _, err := io.ReadFull(conn, make([]byte, len(get))); err != nil {
+				t.Fatalf("reading of the connection: %v", err)
+			}
+		})
 	}
 }
