@@ -103,29 +103,6 @@ func TestDecide_NeedsNoUpstream(t *testing.T) {
 	r.reload(t)
 }
 
-func TestDecide_SpeaksHTTP2WithoutTLS(t *testing.T) {
-	r := startGateway(t, t.TempDir(), tenantConfig("http://127.0.0.1:1", decideNginx))
-	transport := &http.Transport{Protocols: new(http.Protocols)}
-	transport.Protocols.SetUnencryptedHTTP2(true)
-	defer transport.CloseIdleConnections()
-	request, err := http.NewRequest("GET", "http://"+r.decide+"/decide", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, field := range nginxFields() {
-		name, value, _ := strings.Cut(field, ": ")
-		request.Header.Set(name, value)
-	}
-	response, err := transport.RoundTrip(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	if response.ProtoMajor != 2 || response.StatusCode != 200 || response.Header.Get("Originwarden-Reason") != "no_origin" {
-		t.Errorf("%s %s %v", response.Proto, response.Status, response.Header)
-	}
-}
-
 func TestReload_AppliesDialect(t *testing.T) {
 	tenants := tenantConfig("http://127.0.0.1:1")
 	r := startReloadable(t, tenants+decideNginx)

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"net"
@@ -66,11 +67,13 @@ func (s *Server) newDecide(base context.Context, l net.Listener, failed chan<- e
 func (s *Server) newDecideServer(base context.Context, settings frontend.Settings, http2 *tls.Config, calls extauthz.Config) *demux.Server {
 	server := frontend.NewHTTPServer(base, s.decisions, settings, http2, s.servingLog())
 	server.Protocols.SetUnencryptedHTTP2(true)
-	server.ReadTimeout = settings.ReadHeader // a body is ignored, but it is read
+	server.ReadTimeout = settings.ReadHeader            // a body is ignored, but it is read
+	server.IdleTimeout = cmp.Or(server.IdleTimeout, -1) // without a limit, not with that of ReadTimeout
 	server.WriteTimeout = s.answerLimit()
+	server.HTTP2.MaxConcurrentStreams = extauthz.MaxStreams
 	return &demux.Server{
 		HTTP: server, NewGRPC: func() *grpc.Server { return extauthz.New(calls) },
-		IsCall: decide.IsCall, MaxHeader: settings.HeaderBytes, WriteLimit: answerTimeout,
+		IsCall: decide.IsCall, MaxHeader: settings.HeaderBytes, MaxStreams: extauthz.MaxStreams, WriteLimit: answerTimeout,
 	}
 }
 

@@ -1,17 +1,13 @@
 package demux
 
 import (
-	"bytes"
 	"crypto/tls"
 	"errors"
-	"io"
 	"net"
 	"os"
 	"slices"
-	"time"
 
 	"golang.org/x/net/http2"
-	"golang.org/x/net/http2/hpack"
 
 	"originwarden/proxy/downstream"
 )
@@ -31,8 +27,12 @@ const (
 	maxBytes  = 64 << 10
 	maxFrames = 100
 	maxFrame  = 16 << 10
-	// maxStreams is how many requests a client may have at a time: that of both servers.
-	maxStreams = 250
+	// maxPings is for a client that asks each second whether an idle connection is alive.
+	maxPings = 1000
+	// maxHeld connections at a time may hold more than fewBytes, beside the frame that they
+	// send. The others hold no more than one that net/http serves.
+	maxHeld  = 256
+	fewBytes = 4 << 10
 )
 
 var errTooMuch = errors.New("too much before the first request")
@@ -41,14 +41,16 @@ var errTooMuch = errors.New("too much before the first request")
 type beginning struct {
 	conn   net.Conn
 	server *Server
-	sent   []byte // by the client, all of it
+	sent   []byte // by the client, but for answered pings
 	used   int    // how much of it was looked at
+	slot   bool   // it has one of the server's slots
 	chosen bool   // HTTP/2, in the TLS handshake
 	greets bool   // settings were sent, in the name of the server that is found
 }
 
 // read reads until the kind of the connection is known.
 func (b *beginning) read() kind {
+	defer b.release()
 	switch state, isTLS := stateOf(b.conn); {
 	case !isTLS:
 		_, b.chosen = b.conn.(*downstream.HTTP2Conn)
@@ -121,7 +123,7 @@ func (b *beginning) kindAfter(err error) kind {
 
 // readMore reads what the client has sent. An error comes with no bytes.
 func (b *beginning) readMore() error {
-	if len(b.sent) >= maxBytes {
+	if len(b.sent) >= maxBytes || len(b.sent) >= fewBytes && !b.takeSlot() {
 		return errTooMuch
 	}
 	b.sent = slices.Grow(b.sent, 1<<10)
@@ -130,6 +132,20 @@ func (b *beginning) readMore() error {
 		return nil
 	}
 	return err
+}
+
+// takeSlot takes one of the server's slots, unless the connection has one. It returns
+// false if there is none.
+func (b *beginning) takeSlot() bool {
+	b.slot = b.slot || b.server.held.take()
+	return b.slot
+}
+
+// release gives the slot back.
+func (b *beginning) release() {
+	if b.slot {
+		b.server.held.giveBack()
+	}
 }
 
 // Read implements io.Reader: it reads what was not looked at.
@@ -142,57 +158,4 @@ func (b *beginning) Read(p []byte) (int, error) {
 	n := copy(p, b.sent[b.used:])
 	b.used += n
 	return n, nil
-}
-
-// sendSettings sends settings before the server does: clients of gRPC wait for them before
-// their first request.
-func (b *beginning) sendSettings() error {
-	var frame bytes.Buffer
-	http2.NewFramer(&frame, nil).WriteSettings(http2.Setting{ID: http2.SettingMaxConcurrentStreams, Val: maxStreams})
-	b.greets = true
-	b.conn.SetWriteDeadline(time.Now().Add(defaultHead))
-	_, err := writer(b.conn).Write(frame.Bytes())
-	return err
-}
-
-// writer returns what writes to a connection before it returns.
-func writer(conn net.Conn) net.Conn {
-	if joining, ok := conn.(*downstream.HTTP2Conn); ok {
-		return joining.Conn
-	}
-	return conn
-}
-
-// readFrames reads until the first request. Until the server has sent its own settings,
-// the table of HPACK has its initial size.
-func (b *beginning) readFrames() kind {
-	framer := http2.NewFramer(io.Discard, b)
-	framer.SetMaxReadFrameSize(maxFrame)
-	framer.SetReuseFrames()
-	framer.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
-	framer.MaxHeaderListSize = uint32(b.server.MaxHeader)
-	for range maxFrames {
-		switch frame, err := framer.ReadFrame(); head := frame.(type) {
-		case nil:
-			return b.kindAfter(err)
-		case *http2.MetaHeadersFrame:
-			return b.kindOf(head)
-		}
-	}
-	return isHTTP
-}
-
-// kindOf returns the kind of a connection by its first request.
-func (b *beginning) kindOf(head *http2.MetaHeadersFrame) kind {
-	var contentType string
-	for _, f := range head.RegularFields() {
-		if f.Name == "content-type" {
-			contentType = f.Value
-			break
-		}
-	}
-	if head.Truncated || !b.server.IsCall(head.PseudoValue("method"), head.PseudoValue("path"), contentType) {
-		return isHTTP
-	}
-	return isCall
 }

@@ -2,7 +2,6 @@ package demux
 
 import (
 	"net"
-	"sync"
 	"time"
 
 	"google.golang.org/grpc/mem"
@@ -11,20 +10,14 @@ import (
 	"originwarden/proxy/socket"
 )
 
-// beginner is a connection whose server says by its first call, other than Read and Write,
-// that it serves it, or closes it.
-type beginner interface {
-	net.Conn
-	begun() <-chan struct{}
-}
-
-// forCalls returns the connection for gRPC, which reads from the beginning.
-func (b *beginning) forCalls(writeLimit time.Duration) beginner {
+// forCalls returns the connection for gRPC, which reads from the beginning. When gRPC serves
+// it or closes it, begin is called.
+func (b *beginning) forCalls(writeLimit time.Duration, begin func()) net.Conn {
 	raw := rawOf(b.conn)
 	if limited, ok := raw.(*downstream.Conn); ok {
 		limited.LimitWrites(writeLimit)
 	}
-	conn := callConn{Conn: writer(b.conn), raw: raw, started: &started{served: make(chan struct{})}}
+	conn := callConn{Conn: writer(b.conn), raw: raw, server: b.server, begin: begin}
 	conn.replay = replay{b.sent, conn.Conn}
 	if plain, ok := b.conn.(quietReader); ok {
 		return &plainConn{callConn: conn, reader: plain}
@@ -36,19 +29,11 @@ func (b *beginning) forCalls(writeLimit time.Duration) beginner {
 type callConn struct {
 	net.Conn
 	replay
-	*started
-	raw net.Conn // below TLS
+	raw    net.Conn // below TLS
+	server *Server
+	begin  func()
+	errors httpErrors
 }
-
-// started is whether a server has begun to serve a connection.
-type started struct {
-	once   sync.Once
-	served chan struct{} // closed then
-}
-
-func (s *started) begin() { s.once.Do(func() { close(s.served) }) }
-
-func (s *started) begun() <-chan struct{} { return s.served }
 
 // SetDeadline implements net.Conn. gRPC calls it first if it serves the connection, to
 // limit the time for the preface.
@@ -67,6 +52,9 @@ func (c *callConn) Read(p []byte) (int, error) { return c.replay.Read(p) }
 
 // Write implements net.Conn. gRPC learns by reading that it cannot write.
 func (c *callConn) Write(p []byte) (int, error) {
+	if c.errors.follow(p) {
+		c.server.logf("a request from %v is no call of gRPC, and got an HTTP error, because a connection that begins with a call serves nothing else", c.raw.RemoteAddr())
+	}
 	n, err := c.Conn.Write(p)
 	if err != nil {
 		c.raw.Close()

@@ -2,7 +2,8 @@ package demux
 
 import (
 	"cmp"
-	"context"
+	"errors"
+	"fmt"
 	"log"
 	"net"
 	"net/http"
@@ -16,8 +17,9 @@ import (
 // Server serves the connections of a listener. The fields are not changed after Serve; it
 // is used for one call of Serve, and otherwise concurrently.
 type Server struct {
-	// HTTP serves all connections but those whose first request is a call. Of its time
-	// limits, those for heads and for idle connections hold for the first request too.
+	// HTTP serves all connections but those whose first request is a call. Its time
+	// limits for heads and for idle connections hold for the first request too, and its
+	// ErrorLog gets panics and requests that are no calls.
 	HTTP *http.Server
 	// NewGRPC returns a server for calls, which is used for one call of its Serve.
 	NewGRPC func() *grpc.Server
@@ -26,14 +28,15 @@ type Server struct {
 	// MaxHeader is how many bytes the header of a call may have, as HPACK counts them.
 	// Longer ones are for net/http. 0 is the limit of http2.Framer.
 	MaxHeader int
+	// MaxStreams is how many requests a client may have at a time, which it is told in the
+	// name of both servers; 0 leaves that to them.
+	MaxStreams uint32
 	// WriteLimit limits how long a write to a client's socket may take, by up to a second
 	// more; 0 is no limit.
 	WriteLimit time.Duration
 
 	http *queue
-	// giving is held for reading while a connection is given to the newest server for
-	// calls, and for writing when there is a newer one.
-	giving sync.RWMutex
+	held slots // for what is read before the first request
 
 	mu      sync.Mutex
 	inner   net.Listener
@@ -41,16 +44,12 @@ type Server struct {
 	waiting map[net.Conn]struct{} // for their first request
 	sorted  sync.WaitGroup        // of waiting
 	stopped bool
-}
-
-// callServer is a gRPC server, and the connections for it.
-type callServer struct {
-	*grpc.Server
-	queue *queue
+	failure error // of a server: nothing more is accepted
 }
 
 // Serve serves the connections of l until Shutdown or Close, or until l accepts no more,
-// whose error it returns; those that were accepted are served then until Shutdown.
+// whose error it returns, or until a server for them has ended, and then it returns why;
+// those that were accepted are served then until Shutdown.
 func (s *Server) Serve(l net.Listener) error {
 	if !s.start(l) {
 		l.Close()
@@ -59,10 +58,8 @@ func (s *Server) Serve(l net.Listener) error {
 	for {
 		conn, err := l.Accept()
 		switch {
-		case err != nil && s.isStopped():
-			return http.ErrServerClosed
 		case err != nil:
-			return err
+			return s.whyEnded(err)
 		case s.admit(conn):
 			go s.sort(conn)
 		default:
@@ -80,31 +77,34 @@ func (s *Server) start(l net.Listener) bool {
 	}
 	s.inner, s.waiting = l, map[net.Conn]struct{}{}
 	s.http = newQueue(l.Addr())
-	go s.HTTP.Serve(s.http)
+	go func() { s.ended(s.http, "HTTP", s.HTTP.Serve(s.http)) }()
 	s.startCalls()
 	return true
 }
 
-// startCalls starts a server for new connections. It is called with mu held.
-func (s *Server) startCalls() {
-	calls := &callServer{s.NewGRPC(), newQueue(s.inner.Addr())}
-	s.calls = append(s.calls, calls)
-	go calls.Serve(calls.queue)
-}
-
-// CloseConnections has the clients of gRPC open new connections, which are served as well:
-// those that there are get a GOAWAY, and are closed after the calls that run.
-func (s *Server) CloseConnections() {
-	s.giving.Lock()
-	defer s.giving.Unlock()
+// ended has Serve end if new connections were for the server of q, which would be
+// accepted for nobody. A server that was stopped or replaced is to end.
+func (s *Server) ended(q *queue, name string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.stopped || s.inner == nil {
+	if s.stopped || q != s.http && q != s.newestCalls().queue {
 		return
 	}
-	old := s.calls[len(s.calls)-1]
-	s.startCalls()
-	go old.GracefulStop()
+	// Not %w: http.ErrServerClosed would say that this was to be.
+	s.failure = cmp.Or(s.failure, fmt.Errorf("serving %s: %v", name, cmp.Or(err, errEnded)))
+	s.inner.Close()
+}
+
+var errEnded = errors.New("the server was stopped")
+
+// whyEnded returns the error of Serve when Accept has returned err.
+func (s *Server) whyEnded(err error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopped {
+		return http.ErrServerClosed
+	}
+	return cmp.Or(s.failure, err)
 }
 
 // admit notes a connection whose first request has not come.
@@ -127,12 +127,6 @@ func (s *Server) leave(conn net.Conn) {
 	conn.SetDeadline(time.Time{})
 }
 
-func (s *Server) isStopped() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.stopped
-}
-
 // sort gives a connection to one of the servers, or closes it.
 func (s *Server) sort(conn net.Conn) {
 	defer s.sorted.Done()
@@ -144,8 +138,9 @@ func (s *Server) sort(conn net.Conn) {
 	case isHTTP:
 		s.http.give(b.forHTTP())
 	case isCall:
-		s.giveCalls(b.forCalls(s.WriteLimit))
+		s.giveCalls(&b)
 	default:
+		b.sayGoodbye()
 		conn.Close()
 	}
 }
@@ -153,105 +148,42 @@ func (s *Server) sort(conn net.Conn) {
 // containPanic closes the connection after a panic, which ends no other one.
 func (s *Server) containPanic(conn net.Conn) {
 	if cause := recover(); cause != nil {
-		cmp.Or(s.HTTP.ErrorLog, log.Default()).Printf("panic serving %v: %v\n%s", conn.RemoteAddr(), cause, debug.Stack())
+		s.logf("panic serving %v: %v\n%s", conn.RemoteAddr(), cause, debug.Stack())
 		s.leave(conn)
 		conn.Close()
 	}
 }
 
-// giveCalls gives a connection to the server that serves new ones, and returns when that
-// has begun: a server that is stopped before closes what it has only accepted.
-func (s *Server) giveCalls(conn beginner) {
-	s.giving.RLock()
-	defer s.giving.RUnlock()
-	s.newestCalls().give(conn)
-	<-conn.begun()
+func (s *Server) logf(format string, args ...any) {
+	cmp.Or(s.HTTP.ErrorLog, log.Default()).Printf(format, args...)
 }
-
-// newestCalls returns the connections for the server that serves new ones.
-func (s *Server) newestCalls() *queue {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.calls[len(s.calls)-1].queue
-}
-
-// Limits of the time until the first request, if the http.Server has none.
-const (
-	defaultHead = 10 * time.Second
-	defaultIdle = 10 * time.Minute
-)
 
 // limitHead has reading from a connection that waits fail when the time for a head has
 // passed.
 func (s *Server) limitHead(conn net.Conn) {
-	s.limit(conn, cmp.Or(s.HTTP.ReadHeaderTimeout, defaultHead))
+	s.limit(conn.SetReadDeadline, cmp.Or(s.HTTP.ReadHeaderTimeout, s.HTTP.ReadTimeout))
 }
 
 // limitIdle is limitHead for a client that need not send a request at once.
-func (s *Server) limitIdle(conn net.Conn) { s.limit(conn, cmp.Or(s.HTTP.IdleTimeout, defaultIdle)) }
+func (s *Server) limitIdle(conn net.Conn) {
+	s.limit(conn.SetReadDeadline, cmp.Or(s.HTTP.IdleTimeout, s.HTTP.ReadTimeout))
+}
 
-func (s *Server) limit(conn net.Conn, limit time.Duration) {
+// limitWrite has writing to a connection that waits fail when its client does not read.
+func (s *Server) limitWrite(conn net.Conn) { s.limit(conn.SetWriteDeadline, writeTime) }
+
+// writeTime is for a few bytes that the client may have no room for.
+const writeTime = 10 * time.Second
+
+// limit sets a deadline. As with net/http, a limit of 0 or less is none.
+func (s *Server) limit(set func(time.Time) error, limit time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.stopped { // which has set another limit
-		conn.SetReadDeadline(time.Now().Add(limit))
+	switch {
+	case s.stopped: // which has set another limit
+	case limit > 0:
+		set(time.Now().Add(limit))
+	default:
+		set(time.Time{})
 	}
-}
-
-// sortTime is how long Shutdown waits for first requests that are under way.
-const sortTime = time.Second
-
-// Shutdown accepts no more connections, and returns nil when all requests and calls have
-// ended and their connections are closed, or the error of ctx when that ends before.
-func (s *Server) Shutdown(ctx context.Context) error {
-	calls := s.stop(time.Now().Add(sortTime))
-	defer context.AfterFunc(ctx, func() { s.stop(time.Unix(1, 0)) })()
-	s.sorted.Wait()
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		drain(calls)
-	}()
-	if err := s.HTTP.Shutdown(ctx); err != nil {
-		return err
-	}
-	select {
-	case <-ended:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// drain returns when all calls have ended.
-func drain(calls []*callServer) {
-	var all sync.WaitGroup
-	for _, c := range calls {
-		all.Go(c.GracefulStop)
-	}
-	all.Wait()
-}
-
-// Close closes all connections. It returns the error of closing the http.Server.
-func (s *Server) Close() error {
-	calls := s.stop(time.Unix(1, 0))
-	s.sorted.Wait()
-	for _, c := range calls {
-		c.Stop()
-	}
-	return s.HTTP.Close()
-}
-
-// stop accepts no more connections, and has those that wait for a server end by until. It
-// returns the servers for calls.
-func (s *Server) stop(until time.Time) []*callServer {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.stopped = true; s.inner != nil {
-		s.inner.Close()
-	}
-	for conn := range s.waiting {
-		conn.SetReadDeadline(until)
-	}
-	return s.calls
 }

@@ -155,6 +155,11 @@ func TestServer_LimitsWhatComesBeforeTheFirstRequest(t *testing.T) {
 				c.WriteWindowUpdate(0, 1)
 			}
 		},
+		"pings": func(c *client) {
+			for range 1000 {
+				c.WritePing(false, [8]byte{})
+			}
+		},
 		"bytes": func(c *client) {
 			for range 5 {
 				c.WriteRawFrame(0xfa, 0, 0, make([]byte, 16<<10))
@@ -167,6 +172,39 @@ func TestServer_LimitsWhatComesBeforeTheFirstRequest(t *testing.T) {
 		if got := c.receive(); got != calledByHTTP {
 			t.Errorf("%s: %s, want %s", rule, got, calledByHTTP)
 		}
+	}
+}
+
+// Few connections may hold much until their first request. If there are more, net/http
+// serves them, until one of the others has had its request.
+func TestServer_LimitsHowManyHoldMuch(t *testing.T) {
+	t.Parallel()
+	d := start(t, options{})
+	much := func() *client {
+		c := d.greet()
+		c.WriteRawFrame(0xfa, 0, 0, make([]byte, 8<<10))
+		c.WritePing(false, [8]byte{1})
+		c.pong([8]byte{1}) // it was read
+		return c
+	}
+	var first *client
+	for range 256 {
+		first = much()
+	}
+	for _, row := range []struct {
+		rule string
+		c    *client
+		want string
+	}{{"one too many", much(), calledByHTTP}, {"little", d.greet(), calledByGRPC}, {"one of the first", first, calledByGRPC}} {
+		row.c.send(askHealth)
+		if got := row.c.receive(); got != row.want {
+			t.Errorf("%s: %s, want %s", row.rule, got, row.want)
+		}
+	}
+	next := much()
+	next.send(askHealth)
+	if got := next.receive(); got != calledByGRPC {
+		t.Errorf("after one of the first: %s, want %s", got, calledByGRPC)
 	}
 }
 

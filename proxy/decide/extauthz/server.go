@@ -47,10 +47,12 @@ type Config struct {
 // 100 headers of 60 KiB in all, if it is not configured otherwise.
 const maxQuestionBytes = 256 << 10
 
+// MaxStreams is how many calls a client may have at a time on one connection.
+const MaxStreams = 250
+
 // Limits of a client's connection.
 const (
-	maxStreams = 250 // calls at a time: as many as with net/http
-	maxAge     = 10 * time.Minute
+	maxAge = 10 * time.Minute
 	// minPing lets a client ask as often as it likes whether the connection is alive, also
 	// without a call, as Envoy does with connection_keepalive: gRPC writes the answers to few
 	// pings before it reads more.
@@ -74,7 +76,7 @@ func New(c Config) *grpc.Server {
 	server := grpc.NewServer(
 		grpc.ForceServerCodecV2(codec{encoding.GetCodecV2(proto.Name)}),
 		grpc.MaxRecvMsgSize(maxQuestionBytes),
-		grpc.MaxConcurrentStreams(maxStreams),
+		grpc.MaxConcurrentStreams(MaxStreams),
 		header,
 		grpc.InTapHandle(c.limitCall),
 		grpc.ReadBufferSize(bufferBytes), grpc.WriteBufferSize(bufferBytes),
