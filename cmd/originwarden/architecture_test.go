@@ -64,7 +64,7 @@ func allowedImports() map[string][]string {
 
 		"proxy":        {"golang.org/x/net/http/httpguts", "envelope/clientaddr", "origins", "origins/explain", "envelope", "proxy/cors", "proxy/downstream", "proxy/fastlane", "proxy/fields", "proxy/hosts", "proxy/http1", "proxy/observed", "proxy/problem", "proxy/request", "proxy/tunnel", "proxy/upstream"},
 		"proxy/decide": {"envelope", "envelope/clientaddr", "origins", "proxy", "proxy/cors", "proxy/fastlane", "proxy/request"},
-		"proxy/decide/extauthz": {"envelope/clientaddr", "origins", "proxy", "proxy/cors", "proxy/decide", "proxy/decide/extauthz/wire", "proxy/request",
+		"proxy/decide/extauthz": {"envelope", "envelope/clientaddr", "origins", "proxy", "proxy/cors", "proxy/decide", "proxy/decide/extauthz/wire", "proxy/request",
 			"google.golang.org/grpc"},
 		"proxy/decide/extauthz/wire": {"google.golang.org/protobuf"},
 		"proxy/decide/demux":         {"proxy/downstream", "proxy/socket", "golang.org/x/net/http2", "google.golang.org/grpc"},

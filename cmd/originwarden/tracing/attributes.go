@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -85,7 +86,7 @@ func (s *spans) startServer(x *proxy.Exchange) (context.Context, trace.Span) {
 
 func endServer(server trace.Span, x *proxy.Exchange) {
 	server.SetAttributes(
-		semconv.URLPath(logs.Escape(x.Path, logs.MaxPath)),
+		semconv.URLPath(ownText(x.Path, logs.MaxPath)),
 		semconv.ClientAddress(x.Client.String()),
 		semconv.HTTPRequestBodySize(int(x.Received)),
 		semconv.HTTPResponseBodySize(int(x.Sent)),
@@ -131,10 +132,16 @@ func (s *spans) makeClient(ctx context.Context, x *proxy.Exchange) {
 }
 
 func requestAttributes(x *proxy.Exchange) []attribute.KeyValue {
-	if isKnownMethod(x.Method) {
-		return []attribute.KeyValue{semconv.HTTPRequestMethodKey.String(x.Method)}
+	if method := knownMethod(x.Method); method != "" {
+		return []attribute.KeyValue{semconv.HTTPRequestMethodKey.String(method)}
 	}
-	return []attribute.KeyValue{semconv.HTTPRequestMethodOther, semconv.HTTPRequestMethodOriginal(logs.Escape(x.Method, logs.MaxMethod))}
+	return []attribute.KeyValue{semconv.HTTPRequestMethodOther, semconv.HTTPRequestMethodOriginal(ownText(x.Method, logs.MaxMethod))}
+}
+
+// ownText returns text from a request as spans have it. It is a copy: a span waits for the
+// collector, and what it has from a request would keep all of it in memory.
+func ownText(text string, limit int) string {
+	return strings.Clone(logs.Escape(text, limit))
 }
 
 func errorType(x *proxy.Exchange) string {

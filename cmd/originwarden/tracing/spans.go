@@ -1,6 +1,7 @@
 package tracing
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"encoding/hex"
@@ -78,7 +79,7 @@ func (s *settings) parent(r *request.Request) (parent trace.SpanContext, dropsSt
 	cfg.TraceID, _ = trace.TraceIDFromHex(id)
 	cfg.SpanID, _ = trace.SpanIDFromHex(lines[0][36:52])
 	cfg.TraceFlags = trace.TraceFlags(0).WithSampled(s.samplesParent(r, lines[0]))
-	state, err := trace.ParseTraceState(strings.Join(r.Fields.Values("Tracestate"), ","))
+	state, err := trace.ParseTraceState(strings.Clone(strings.Join(r.Fields.Values("Tracestate"), ",")))
 	cfg.TraceState = state
 	return trace.NewSpanContext(cfg), err != nil
 }
@@ -103,15 +104,17 @@ func traceparent(id trace.TraceID, span trace.SpanID, sampled bool) string {
 
 // spanName returns the method, of which there are few (OpenTelemetry, HTTP spans,
 // "Name").
-func spanName(method string) string {
-	if isKnownMethod(method) {
-		return method
-	}
-	return "HTTP"
-}
+func spanName(method string) string { return cmp.Or(knownMethod(method), "HTTP") }
 
-func isKnownMethod(method string) bool {
-	return slices.Contains([]string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"}, method)
+var knownMethods = []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"}
+
+// knownMethod returns the method, without the memory of the request, or "" if it is not
+// known.
+func knownMethod(method string) string {
+	if i := slices.Index(knownMethods, method); i >= 0 {
+		return knownMethods[i]
+	}
+	return ""
 }
 
 // spanIDs are the ids of a span, which were chosen before it is made.

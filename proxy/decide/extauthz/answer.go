@@ -19,7 +19,7 @@ var (
 // respond returns the message for an answer.
 func respond(a *proxy.Answer) *wire.CheckResponse {
 	response := &wire.CheckResponse{
-		Forwards: a.Forwards, Status: a.Status, Body: a.Body, Verdict: string(origins.Refused), Reason: a.Reason,
+		Forwards: a.Forwards, Status: a.Status, Body: string(a.Body), Verdict: string(origins.Refused), Reason: a.Reason,
 		Headers: make([]wire.HeaderOption, 0, len(a.Header)+len(corsNames)+1),
 	}
 	if a.Verdict == origins.Allowed {

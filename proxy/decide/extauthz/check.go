@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"originwarden/envelope"
 	"originwarden/envelope/clientaddr"
 	"originwarden/proxy"
 	"originwarden/proxy/decide"
@@ -34,7 +35,7 @@ var service = grpc.ServiceDesc{
 
 // check is the method Check, without interceptors.
 func check(server any, ctx context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
-	var asked wire.CheckRequest
+	var asked question
 	if err := decode(&asked); err != nil {
 		return nil, err
 	}
@@ -46,7 +47,7 @@ type authorization struct{ config Config }
 
 // check answers a question. Envoy treats an error as it is configured to, and everything
 // else as this answer says. A call that has ended gets no answer.
-func (s *authorization) check(ctx context.Context, asked *wire.CheckRequest) (answer *wire.CheckResponse, err error) {
+func (s *authorization) check(ctx context.Context, asked *question) (answer *wire.CheckResponse, err error) {
 	start := time.Now()
 	defer func() {
 		// gRPC would end the process.
@@ -76,9 +77,11 @@ func panicked(why any) *decide.Problem {
 }
 
 // reject returns the answer to a question without a decision, and reports it.
-func (s *authorization) reject(asked *wire.CheckRequest, start time.Time, p *decide.Problem) *wire.CheckResponse {
+func (s *authorization) reject(asked *question, start time.Time, p *decide.Problem) *wire.CheckResponse {
+	lines := linesOf(&asked.CheckRequest)
+	id, _ := envelope.ParseTraceparent((&header{names: lines.Names, values: lines.Values}).Values("Traceparent"))
 	path, _, _ := strings.Cut(asked.Path, "?")
-	a := p.Answer(proxy.Exchange{Method: asked.Method, Path: path, Client: clientaddr.Parse(asked.Source), Start: start})
+	a := p.Answer(proxy.Exchange{Method: asked.Method, Path: path, Client: clientaddr.Parse(asked.Source), TraceID: id, Start: start})
 	answer := respond(&a)
 	s.observe(&a.Exchange)
 	return answer

@@ -21,17 +21,24 @@ func (c codec) Marshal(v any) (mem.BufferSlice, error) {
 	}
 	pool := mem.DefaultBufferPool()
 	buffer := pool.Get(answerBytes)
-	*buffer = answer.Append((*buffer)[:0])
+	encoded := answer.Append((*buffer)[:0])
+	if cap(encoded) != cap(*buffer) { // it did not fit
+		pool.Put(buffer)
+		return mem.BufferSlice{mem.SliceBuffer(encoded)}, nil
+	}
+	*buffer = encoded
 	return mem.BufferSlice{mem.NewBuffer(buffer, pool)}, nil
 }
 
-// Unmarshal implements encoding.CodecV2.
+// Unmarshal implements encoding.CodecV2. What is wrong with a question is not its error,
+// to which gRPC would respond itself.
 func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
-	question, ok := v.(*wire.CheckRequest)
+	asked, ok := v.(*question)
 	if !ok {
 		return c.CodecV2.Unmarshal(data, v)
 	}
 	buffer := data.MaterializeToBuffer(mem.DefaultBufferPool())
 	defer buffer.Free()
-	return question.Unmarshal(buffer.ReadOnlyData())
+	asked.err = asked.Unmarshal(buffer.ReadOnlyData())
+	return nil
 }

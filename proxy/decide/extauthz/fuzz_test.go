@@ -12,8 +12,9 @@ import (
 	"originwarden/proxy"
 )
 
-// For any question, the gateway answers, never with an OK for an origin that is not
-// allowed, and only ever allows what the list has.
+// For any bytes as a question, the gateway answers, never with an OK for an origin that is
+// not allowed, and only ever allows what the list has. Run it with -fuzzminimizetime=1x: the
+// goroutines make the coverage of one input vary, and minimizing takes all the time.
 func FuzzCheck_EnforcesDecision(f *testing.F) {
 	for _, file := range []string{"envoy-merged.json", "envoy-raw.json", "envoy-websocket.json"} {
 		f.Add(marshal(f, readQuestion(f, file)))
@@ -29,15 +30,17 @@ func FuzzCheck_EnforcesDecision(f *testing.F) {
 		c.Tenants[0].Hosts = []string{"*"}
 	}})
 	f.Fuzz(func(t *testing.T, input []byte) {
-		question := &authv3.CheckRequest{}
-		if len(input) > 64<<10 || proto.Unmarshal(input, question) != nil {
+		if len(input) > 64<<10 {
 			return
 		}
-		response, err := h.envoy.Check(t.Context(), question)
+		response, err := h.askRaw(t.Context(), input)
 		if err != nil {
 			t.Fatal(err)
 		}
-		x := <-h.exchanges
+		x, question := <-h.exchanges, &authv3.CheckRequest{}
+		if proto.Unmarshal(input, question) != nil && x.Reason != "question_invalid" {
+			t.Skip("strings that are not used need not be UTF-8")
+		}
 		if isOK := response.GetStatus().GetCode() == 0; isOK != (response.GetOkResponse() != nil) || isOK && !mayPass(question.GetAttributes().GetRequest().GetHttp(), x) {
 			t.Fatalf("%v: answered %v, observed %+v", question, response, x)
 		}

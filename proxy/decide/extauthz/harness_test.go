@@ -1,6 +1,7 @@
 package extauthz_test
 
 import (
+	"bytes"
 	"context"
 	"net"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/protobuf/proto"
 
 	"originwarden/lists"
 	"originwarden/lists/liststest"
@@ -161,6 +163,28 @@ func (h *harness) ask(rule string, envoy authv3.AuthorizationClient, question *a
 	}
 	return answer{response, <-h.exchanges}
 }
+
+// askRaw asks with any bytes as a message.
+func (h *harness) askRaw(ctx context.Context, message []byte) (*authv3.CheckResponse, error) {
+	var encoded []byte
+	if err := h.conn.Invoke(ctx, authv3.Authorization_Check_FullMethodName, &message, &encoded, grpc.ForceCodec(rawCodec{})); err != nil {
+		return nil, err
+	}
+	response := &authv3.CheckResponse{}
+	return response, proto.Unmarshal(encoded, response)
+}
+
+// rawCodec leaves messages as they are.
+type rawCodec struct{}
+
+func (rawCodec) Marshal(v any) ([]byte, error) { return *v.(*[]byte), nil }
+
+func (rawCodec) Unmarshal(data []byte, v any) error {
+	*v.(*[]byte) = bytes.Clone(data)
+	return nil
+}
+
+func (rawCodec) Name() string { return "proto" }
 
 // answer is an answer of the gateway, and what it has observed.
 type answer struct {

@@ -41,13 +41,18 @@ func isName(have, name string) bool {
 	return len(have) == len(name) && strings.EqualFold(have, name)
 }
 
-// readHeader reads the header of a question. Envoy sends header_map, which keeps the
-// lines, if it is configured with encode_raw_headers, and otherwise headers.
-func readHeader(from *wire.CheckRequest) (*header, error) {
-	lines := &from.HeaderMap
-	if len(lines.Names) == 0 {
-		lines = &from.Headers
+// linesOf returns the lines of the header in a question. Envoy sends header_map, which
+// keeps them, if it is configured with encode_raw_headers, and otherwise headers.
+func linesOf(from *wire.CheckRequest) *wire.Lines {
+	if len(from.HeaderMap.Names) > 0 {
+		return &from.HeaderMap
 	}
+	return &from.Headers
+}
+
+// readHeader reads the header of a question.
+func readHeader(from *wire.CheckRequest) (*header, error) {
+	lines := linesOf(from)
 	h := &header{names: lines.Names, values: lines.Values, extended: isMultiplexed(from.Protocol)}
 	switch {
 	case len(h.names) > wire.MaxLines:

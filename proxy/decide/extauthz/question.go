@@ -23,9 +23,17 @@ var (
 	errLength    = errors.New("Content-Length is invalid")
 )
 
+// question is what Envoy asks.
+type question struct {
+	wire.CheckRequest
+	err error // it could not be decoded
+}
+
 // read returns the request that a question is about, or why there is none.
-func read(asked *wire.CheckRequest) (r request.Request, err error) {
+func read(asked *question) (r request.Request, err error) {
 	switch {
+	case asked.err != nil:
+		return r, asked.err
 	case !asked.IsHTTP:
 		return r, errNoRequest
 	case asked.Query != "" || asked.Fragment != "":
@@ -33,7 +41,7 @@ func read(asked *wire.CheckRequest) (r request.Request, err error) {
 	case asked.Scheme != "http" && asked.Scheme != "https":
 		return r, errScheme
 	}
-	header, err := readHeader(asked)
+	header, err := readHeader(&asked.CheckRequest)
 	if err != nil {
 		return r, err
 	}
@@ -41,7 +49,7 @@ func read(asked *wire.CheckRequest) (r request.Request, err error) {
 	if err != nil {
 		return r, err
 	}
-	question := decide.Question{
+	about := decide.Question{
 		Fields: header,
 		Method: asked.Method,
 		Target: asked.Path,
@@ -50,7 +58,7 @@ func read(asked *wire.CheckRequest) (r request.Request, err error) {
 		Length: length,
 		Client: clientaddr.Parse(asked.Source), // invalid if it is not known
 	}
-	return question.Request()
+	return about.Request()
 }
 
 // length returns the length of the body in bytes, as far as it is known. Envoy's size is

@@ -24,7 +24,8 @@ type Config struct {
 	IsReady func() bool
 	// Observe is called once for every question that cannot be read, and for every
 	// one whose decision panicked, with Asked, the status of the answer, and why as
-	// Err. It must not keep the Exchange. It may be nil.
+	// Err. It must not keep the Exchange. It may be nil. gRPC itself responds with an
+	// error to what is no message, or too long: nobody observes that.
 	Observe func(*proxy.Exchange)
 	// ErrorLog gets the panics of Observe. If it is nil, they go to log.Default.
 	ErrorLog *log.Logger

@@ -2,6 +2,8 @@ package wire
 
 import (
 	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -17,17 +19,15 @@ func (e *encoder) number(field int, value uint64) {
 	}
 }
 
+// string appends a string, of which bytes that are not UTF-8 are replaced: Envoy could not
+// read the message with them.
 func (e *encoder) string(field int, value string) {
+	if !utf8.ValidString(value) {
+		value = strings.ToValidUTF8(value, string(utf8.RuneError))
+	}
 	if value != "" {
 		e.tag(field, protowire.BytesType)
 		*e = protowire.AppendString(*e, value)
-	}
-}
-
-func (e *encoder) bytes(field int, value []byte) {
-	if len(value) > 0 {
-		e.tag(field, protowire.BytesType)
-		*e = protowire.AppendBytes(*e, value)
 	}
 }
 

@@ -15,71 +15,70 @@ const (
 
 var errUTF8 = errors.New("a string is not UTF-8")
 
-// decoder decodes a message with the messages in it.
-type decoder struct {
-	text string // of the whole message, so that strings of it need no memory of their own
-	err  error  // the first
+// message is a message that is being read, field by field. It is there twice, as bytes and
+// as text: strings that are part of the text need no memory of their own.
+type message struct {
+	bytes []byte // that were not read
+	text  string // the same
+	err   *error // the first one, of a message and of all within it
+	field
 }
 
-// message is a message that is being read, field by field.
-type message struct {
-	decoder *decoder
-	rest    []byte
-	// tag is that of a field, its number << 3 | its type: a field of another type than the
-	// one it should have is one that is not known.
+// field is a field of a message.
+type field struct {
+	// tag is the number << 3 | the type. A field that has another type than it should have
+	// is one that is not known.
 	tag    uint64
-	value  []byte // of one that is delimited
+	bytes  []byte // of one that is delimited
+	text   string // the same
 	number uint64 // of one that is a varint
 }
 
-// open returns a message within that of the decoder.
-func (d *decoder) open(encoded []byte) message { return message{decoder: d, rest: encoded} }
-
 // next reads the next field, if there is one and no error yet.
 func (m *message) next() bool {
-	if len(m.rest) == 0 || m.decoder.err != nil {
+	if len(m.bytes) == 0 || *m.err != nil {
 		return false
 	}
-	number, kind, n := protowire.ConsumeTag(m.rest)
+	number, kind, n := protowire.ConsumeTag(m.bytes)
 	if n < 0 {
 		return m.fail(protowire.ParseError(n))
 	}
-	m.tag, m.rest = protowire.EncodeTag(number, kind), m.rest[n:]
+	m.skip(n)
+	m.field = field{tag: protowire.EncodeTag(number, kind)}
 	switch kind {
 	case protowire.BytesType:
-		m.value, n = protowire.ConsumeBytes(m.rest)
+		if m.field.bytes, n = protowire.ConsumeBytes(m.bytes); n >= 0 {
+			m.field.text = m.text[n-len(m.field.bytes) : n]
+		}
 	case protowire.VarintType:
-		m.number, n = protowire.ConsumeVarint(m.rest)
+		m.number, n = protowire.ConsumeVarint(m.bytes)
 	default:
-		n = protowire.ConsumeFieldValue(number, kind, m.rest)
+		n = protowire.ConsumeFieldValue(number, kind, m.bytes)
 	}
 	if n < 0 {
 		return m.fail(protowire.ParseError(n))
 	}
-	m.rest = m.rest[n:]
+	m.skip(n)
 	return true
 }
 
+func (m *message) skip(n int) { m.bytes, m.text = m.bytes[n:], m.text[n:] }
+
 func (m *message) fail(err error) bool {
-	m.decoder.err = err
+	*m.err = err
 	return false
 }
 
 // open returns the field as a message.
-func (m *message) open() message { return m.decoder.open(m.value) }
-
-// bytes returns the field as a string of any bytes. All slices of a message end where its
-// memory does, which tells where they begin.
-func (m *message) bytes() string {
-	d := m.decoder
-	return d.text[len(d.text)-cap(m.value):][:len(m.value)]
+func (m *message) open() message {
+	return message{bytes: m.field.bytes, text: m.field.text, err: m.err}
 }
 
-// string returns the field as text.
+// string returns the field as a string, which has to be UTF-8.
 func (m *message) string() string {
-	if !utf8.Valid(m.value) {
+	if !utf8.Valid(m.field.bytes) {
 		m.fail(errUTF8)
 		return ""
 	}
-	return m.bytes()
+	return m.field.text
 }

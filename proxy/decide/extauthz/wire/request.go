@@ -1,7 +1,8 @@
 package wire
 
 // CheckRequest is what is used of an envoy.service.auth.v3.CheckRequest. What is missing
-// in it is empty.
+// in it is empty. All strings are parts of one: whoever keeps a string keeps the size of
+// the message, unless it is cloned.
 type CheckRequest struct {
 	// Source is attributes.source.address.socket_address.address.
 	Source string
@@ -67,13 +68,13 @@ const (
 // field that comes again counts, or is merged if it is a message.
 func (r *CheckRequest) Unmarshal(encoded []byte) error {
 	*r = CheckRequest{}
-	d := decoder{text: string(encoded)}
-	for m := d.open(encoded[:len(encoded):len(encoded)]); m.next(); {
+	var err error
+	for m := (message{bytes: encoded, text: string(encoded), err: &err}); m.next(); {
 		if m.tag == attributesOfRequest {
 			r.readAttributes(m.open())
 		}
 	}
-	return d.err
+	return err
 }
 
 func (r *CheckRequest) readAttributes(m message) {
@@ -169,7 +170,7 @@ func (l *Lines) readLine(m message, mayBeRaw bool) {
 		case m.tag == valueOfLine:
 			value = m.string()
 		case m.tag == rawValueOfLine && mayBeRaw:
-			raw = m.bytes()
+			raw = m.field.text
 		}
 	}
 	if len(l.Names) > MaxLines {

@@ -7,7 +7,7 @@ type CheckResponse struct {
 	Forwards bool
 	// Status and Body are those of the response that Envoy sends if it does not forward.
 	Status int
-	Body   []byte
+	Body   string
 	// Headers are headers of denied_response, or response_headers_to_add of ok_response.
 	Headers []HeaderOption
 	// RemovedHeaders are headers_to_remove of ok_response: those of the request.
@@ -60,7 +60,7 @@ func (r *CheckResponse) appendDenied(e *encoder) {
 	for i := range r.Headers {
 		r.Headers[i].append(e, 2)
 	}
-	e.bytes(3, r.Body)
+	e.string(3, r.Body)
 	e.end(denied)
 }
 

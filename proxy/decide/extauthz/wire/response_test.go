@@ -50,9 +50,15 @@ func TestCheckResponse_IsReadByGeneratedCode(t *testing.T) {
 			&authv3.CheckResponse{Status: ok, DynamicMetadata: said("refused", "origin_not_listed"), HttpResponse: &authv3.CheckResponse_OkResponse{OkResponse: &authv3.OkHttpResponse{}}},
 		},
 		"denied": {
-			wire.CheckResponse{Status: 403, Headers: options, Body: []byte(`{"errors":[]}`), Verdict: "refused", Reason: "origin_not_listed"},
+			wire.CheckResponse{Status: 403, Headers: options, Body: `{"errors":[]}`, Verdict: "refused", Reason: "origin_not_listed"},
 			&authv3.CheckResponse{Status: denied, DynamicMetadata: said("refused", "origin_not_listed"), HttpResponse: &authv3.CheckResponse_DeniedResponse{
 				DeniedResponse: &authv3.DeniedHttpResponse{Status: &typev3.HttpStatus{Code: 403}, Headers: wantOptions, Body: `{"errors":[]}`}}},
+		},
+		"bytes that are not UTF-8": {
+			wire.CheckResponse{Status: 403, Headers: []wire.HeaderOption{{Name: "a", Value: "\xff", Action: wire.Set}}, Body: "a\xffb", Verdict: "refused", Reason: "\xff"},
+			&authv3.CheckResponse{Status: denied, DynamicMetadata: said("refused", "\ufffd"), HttpResponse: &authv3.CheckResponse_DeniedResponse{
+				DeniedResponse: &authv3.DeniedHttpResponse{Status: &typev3.HttpStatus{Code: 403}, Body: "a\ufffdb",
+					Headers: []*corev3.HeaderValueOption{option("a", "\ufffd", corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD)}}}},
 		},
 		"denied without a body": {
 			wire.CheckResponse{Status: 204, Headers: options[:1], Verdict: "allowed", Reason: "listed"},
