@@ -2,6 +2,7 @@ package decide_test
 
 import (
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -30,7 +31,13 @@ type received struct {
 func startApplication(t *testing.T) *application {
 	t.Helper()
 	a := new(application)
-	a.server = httptest.NewServer(a)
+	a.server = httptest.NewUnstartedServer(a)
+	a.server.Listener.Close()
+	var err error
+	if a.server.Listener, err = net.Listen("tcp4", ownIP()+":0"); err != nil { // where nothing listens when it is closed
+		t.Fatal(err)
+	}
+	a.server.Start()
 	t.Cleanup(a.server.Close)
 	a.address = a.server.Listener.Addr().String()
 	return a

@@ -144,20 +144,25 @@ func write(t *testing.T, name, text string) {
 	}
 }
 
-// edges counts the edges that were started.
-var edges atomic.Uint32
+// servers counts those that were started with an IP address of their own.
+var servers atomic.Uint32
 
-// freeAddress returns a loopback address on which nothing listens. With port 0, these
-// products would not report the port that they use. Only this test uses the IP address, so
-// that nothing else takes the port before the product does.
+// freeAddress returns an address on which nothing listens. With port 0, these products
+// would not report the port that they use. Nothing else takes the port before the product
+// does.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	process := os.Getpid()
-	ip := net.IPv4(127, byte(edges.Add(1)), byte(process>>8), byte(process)|1)
-	listener, err := net.Listen("tcp4", net.JoinHostPort(ip.String(), "0"))
+	listener, err := net.Listen("tcp4", net.JoinHostPort(ownIP(), "0"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer listener.Close()
 	return listener.Addr().String()
+}
+
+// ownIP returns a loopback address that only its caller uses, so that a port of it that
+// is closed stays so.
+func ownIP() string {
+	process := os.Getpid()
+	return net.IPv4(127, byte(servers.Add(1)), byte(process>>8), byte(process)|1).String()
 }

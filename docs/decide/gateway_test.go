@@ -26,8 +26,8 @@ type gateway struct {
 // startGateway starts a gateway. It is stopped when the test ends.
 func startGateway(t *testing.T, config string) *gateway {
 	t.Helper()
-	g := &gateway{dir: t.TempDir()}
-	g.config = strings.NewReplacer("127.0.0.1:8080", "127.0.0.1:0", "127.0.0.1:9191", "127.0.0.1:0", "10.0.0.5:9191", "127.0.0.1:0").Replace(config)
+	g, decide := &gateway{dir: t.TempDir()}, ownIP()+":0" // the test asks there when the gateway is gone
+	g.config = strings.NewReplacer("127.0.0.1:8080", "127.0.0.1:0", "127.0.0.1:9191", decide, "10.0.0.5:9191", decide).Replace(config)
 	g.write(t, g.config)
 	g.command = exec.Command(binary, "serve", "--config", g.path("originwarden.yaml"),
 		"--admin-listen", "127.0.0.1:0", "--store", "sqlite:"+g.path("lists.db"))
