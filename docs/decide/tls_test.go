@@ -93,40 +93,53 @@ func TestDecide_OnlyProxiesWithCertificatesAreAnswered(t *testing.T) {
 // An impostor has the address of a gateway, and would have everything forwarded.
 type impostor struct {
 	*httptest.Server
-	shown atomic.Pointer[tls.Config] // with its certificate
+	shown atomic.Pointer[tls.Certificate]
 	asked atomic.Int64
 }
 
-func startImpostor(t *testing.T) *impostor {
+// startImpostor starts one that resumes sessions, as a gateway without client_ca does, or
+// one that does not.
+func startImpostor(t *testing.T, resumes bool) *impostor {
 	i := new(impostor)
 	i.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { i.asked.Add(1) }))
-	i.TLS = &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return i.shown.Load(), nil }}
+	i.Listener = tls.NewListener(i.Listener, &tls.Config{
+		SessionTicketsDisabled: !resumes,
+		GetCertificate:         func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return i.shown.Load(), nil },
+	})
 	i.Config.ErrorLog = log.New(io.Discard, "", 0) // of handshakes that fail
-	i.StartTLS()
+	i.Config.SetKeepAlivesEnabled(false)
+	i.Start()
 	t.Cleanup(i.Close)
 	return i
 }
 
+// The certificate is checked again whenever a connection is opened.
 func TestDecide_ImpostorsAreNotAsked(t *testing.T) {
 	forEachProduct(t, func(t *testing.T, p product) {
-		e := &encrypted{deployment{product: p, application: startApplication(t)}, newAuthority(t), newAuthority(t)}
-		i, own := startImpostor(t), e.proxies.issue(t, "proxy", soon())
-		d := e.startEdge(t, &own, e.application, i.Listener.Addr().String())
-		for _, row := range []struct {
-			certificate string
-			shown       pair
-			asked       bool
-		}{
-			{"expired", e.own.issue(t, decideName, time.Now().Add(-time.Hour)), false},
-			{"for another name", e.own.issue(t, "other.internal", soon()), false},
-			{"of another authority", newAuthority(t).issue(t, decideName, soon()), false},
-			{"of the gateway", e.own.issue(t, decideName, soon()), true},
-		} {
-			i.shown.Store(&tls.Config{Certificates: []tls.Certificate{row.shown.load(t)}, SessionTicketsDisabled: true}) // as the gateway's
-			got := d.throughEdge(t, plain)
-			isClosed := slices.Contains(p.unasked, got.status) && got.reached == ""
-			if asked := i.asked.Load() > 0; asked != row.asked || isClosed == row.asked {
-				t.Fatalf("certificate %s: asked: %v, %+v", row.certificate, asked, got)
+		for _, resumes := range []bool{true, false} {
+			e := &encrypted{deployment{product: p, application: startApplication(t)}, newAuthority(t), newAuthority(t)}
+			i, own := startImpostor(t, resumes), e.proxies.issue(t, "proxy", soon())
+			d := e.startEdge(t, &own, e.application, i.Listener.Addr().String())
+			for _, row := range []struct {
+				certificate string
+				shown       pair
+				asked       bool
+			}{
+				{"expired", e.own.issue(t, decideName, time.Now().Add(-time.Hour)), false},
+				{"for another name", e.own.issue(t, "other.internal", soon()), false},
+				{"of another authority", newAuthority(t).issue(t, decideName, soon()), false},
+				{"of the gateway", e.own.issue(t, decideName, soon()), true},
+				{"expired since", e.own.issue(t, decideName, time.Now().Add(-time.Hour)), false},
+				{"of the gateway again", e.own.issue(t, decideName, soon()), true},
+			} {
+				loaded := row.shown.load(t)
+				i.shown.Store(&loaded)
+				i.asked.Store(0)
+				got := d.throughEdge(t, plain)
+				isClosed := slices.Contains(p.unasked, got.status) && got.reached == ""
+				if asked := i.asked.Load() > 0; asked != row.asked || isClosed == row.asked {
+					t.Errorf("resumes %v, certificate %s: asked: %v, %+v", resumes, row.certificate, asked, got)
+				}
 			}
 		}
 	})
