@@ -26,6 +26,7 @@ type received struct {
 	line   string // method and target
 	host   string
 	header http.Header
+	body   string
 }
 
 func startApplication(t *testing.T) *application {
@@ -44,8 +45,9 @@ func startApplication(t *testing.T) *application {
 }
 
 func (a *application) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body) // its sender misses what is not there
 	a.mu.Lock()
-	a.requests = append(a.requests, received{r.Method + " " + r.RequestURI, r.Host, r.Header.Clone()})
+	a.requests = append(a.requests, received{r.Method + " " + r.RequestURI, r.Host, r.Header.Clone(), string(body)})
 	a.mu.Unlock()
 	for _, f := range applicationCORS {
 		w.Header().Add(f[0], f[1])

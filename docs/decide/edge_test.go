@@ -30,17 +30,20 @@ type product struct {
 	// Statuses while the gateway does not run, while it does not respond, and while the
 	// application does not run.
 	gone, stopped, unreachable int
+	// otherHost is the status for a host that no tenant has.
+	otherHost int
 	// Statuses if the gateway and the product do not accept each other's certificates.
 	unasked []int
 
-	// rejects are lines of requests that the gateway in the path refuses by the list, and
-	// the product answers with 400.
+	// rejects are lines of requests that the gateway in the path refuses by the list or the
+	// method, and the product refuses itself.
 	rejects []string
 }
 
 var nginx = product{
-	name: "nginx", dialect: "nginx", command: "nginx", gone: 503, stopped: 503, unreachable: 502, unasked: []int{503},
-	rejects: []string{"get /assets/app.js", "Get /assets/app.js", "GET /.well-known/jwks.json%00", "GET http://api.example.com?/assets/x", "GET /assets/%00"},
+	name: "nginx", dialect: "nginx", command: "nginx", gone: 503, stopped: 503, unreachable: 502, otherHost: 403, unasked: []int{503},
+	rejects: []string{"get /assets/app.js", "Get /assets/app.js", "GET /.well-known/jwks.json%00", "GET http://api.example.com?/assets/x", "GET /assets/%00",
+		"TRACE /orders", "CONNECT /orders", "CONNECT api.example.com:443"},
 	files: func(t *testing.T, dir, address string) map[string]string {
 		config := replaceOnce(t, readBlock(t, "nginx", "nginx"), "listen 443", "listen "+address)
 		return map[string]string{"config": fmt.Sprintf(`
@@ -69,7 +72,7 @@ scgi_temp_path %[1]s/scgi;
 }
 
 var caddy = product{
-	name: "Caddy", dialect: "caddy", command: "caddy", gone: 502, stopped: 504, unreachable: 502, unasked: []int{502},
+	name: "Caddy", dialect: "caddy", command: "caddy", gone: 502, stopped: 504, unreachable: 502, otherHost: 200, unasked: []int{502},
 	files: func(t *testing.T, dir, address string) map[string]string {
 		ip, port, _ := net.SplitHostPort(address)
 		return map[string]string{"config": fmt.Sprintf("{\n\tadmin off\n\tdefault_bind %s\n\thttps_port %s\n\tauto_https off\n\tstorage file_system %s/storage\n}\n%s",
@@ -88,8 +91,9 @@ var caddy = product{
 }
 
 var haproxy = product{
-	name: "HAProxy", dialect: "caddy", command: "haproxy", gone: 503, stopped: 504, unreachable: 503, unasked: []int{502, 503}, // after or in the TLS handshake
-	rejects: []string{"GET /assets#/app.js", "GET http://api.example.com", "GET http://api.example.com?/assets/x"},
+	name: "HAProxy", dialect: "caddy", command: "haproxy", gone: 503, stopped: 504, unreachable: 503, otherHost: 421, unasked: []int{502, 503}, // after or in the TLS handshake
+	rejects: []string{"GET /assets#/app.js", "GET http://api.example.com", "GET http://api.example.com?/assets/x",
+		"PRI /orders", "CONNECT /orders", "CONNECT api.example.com:443"},
 	files: func(t *testing.T, dir, address string) map[string]string {
 		return map[string]string{
 			"config":           replaceOnce(t, readBlock(t, "HAProxy", "haproxy"), "bind :443", "bind "+address),

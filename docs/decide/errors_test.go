@@ -41,5 +41,8 @@ func TestDecide_OtherHostsAreNotForwarded(t *testing.T) {
 				t.Errorf("%s %q: %+v, want no request and no CORS headers", r.line, r.headers, got)
 			}
 		}
+		if got := d.throughEdge(t, request{line: "GET /orders", headers: []string{"Host: other.example"}}); got.status != p.otherHost {
+			t.Errorf("%+v, want %d", got, p.otherHost)
+		}
 	})
 }

@@ -83,11 +83,20 @@ func sortList(value string) string {
 	return strings.Join(elements, ", ")
 }
 
-// describeRequests sets what the application got.
+// describeRequests sets what the application got. The URL of a request may be in fields too.
 func (o *outcome) describeRequests(requests []received) {
 	for _, r := range requests {
-		o.reached += fmt.Sprintf("%s, Origin %q, Upgrade %q, Cookie %q, Authorization %q\n",
-			strings.Replace(r.line, " http://"+host, " ", 1), r.header["Origin"], r.header["Upgrade"], r.header["Cookie"], r.header["Authorization"])
+		o.reached += r.line
+		for _, name := range []string{
+			"Origin", "Upgrade", "Connection", "Cookie", "Authorization", "Forwarded", "X-Forwarded-Host", "X-Forwarded-Method", "X-Forwarded-Prefix", "X-Forwarded-Uri", "X-Original-Url", "X-Original-Uri",
+			"X-Original-Path", "X-Original-Method", "X-Rewrite-Url", "X-Replaced-Path", "X_original_url",
+		} {
+			if lines := r.header[name]; lines != nil {
+				o.reached += fmt.Sprintf(", %s %q", name, lines)
+			}
+		}
+		o.reached = strings.Replace(o.reached, `Connection ["Upgrade"]`, `Connection ["upgrade"]`, 1)
+		o.reached += fmt.Sprintf(", body %q\n", r.body)
 	}
 }
 
@@ -95,7 +104,7 @@ func (o *outcome) describeRequests(requests []received) {
 func (o outcome) atEdge(p product) outcome {
 	if p.dialect == "nginx" {
 		o.code, o.nearest = strings.ToLower(o.code), "" // it has the reason
-		if o.status > 400 && o.status < 500 {
+		if o.status > 400 && o.status != http.StatusServiceUnavailable {
 			o.status = http.StatusForbidden
 		}
 	}
