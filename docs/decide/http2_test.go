@@ -9,7 +9,7 @@ import (
 	"golang.org/x/net/http2"
 )
 
-// isForHTTP2 reports whether the request can be sent over HTTP/2 too.
+// isForHTTP2 reports whether the request can be sent over HTTP/2 and HTTP/3 too.
 func (r request) isForHTTP2() bool {
 	return !strings.Contains(r.text(), "\r\nConnection: ") && !strings.Contains(r.line, " http:") && r.body == ""
 }
@@ -25,7 +25,7 @@ func TestDecide_RequestsOverHTTP2AreAsInThePath(t *testing.T) {
 				continue
 			}
 			want := d.inPath(t, row.request).atEdge(p)
-			if got := d.sendHTTP2(t, client, row.request); got != want {
+			if got := d.sendBy(t, client, 2, row.request); got != want {
 				t.Errorf("%s:\nat the edge %+v\nin the path %+v", row.rule, got, want)
 			}
 		}
@@ -44,7 +44,7 @@ func TestDecide_ForgedFieldsDecideNothingOverHTTP2(t *testing.T) {
 			want := d.inPath(t, row.request).atEdge(p)
 			forgery := row.request
 			forgery.headers = slices.Concat(row.headers, forged)
-			if got := d.sendHTTP2(t, client, forgery); got != want {
+			if got := d.sendBy(t, client, 2, forgery); got != want {
 				t.Errorf("%s, with forged fields:\nat the edge %+v\nwithout them %+v", row.rule, got, want)
 			}
 		}
@@ -93,7 +93,8 @@ func (d *deployment) getHTTP2(t *testing.T, fields ...string) string {
 	}
 }
 
-func (d *deployment) sendHTTP2(t *testing.T, client *http.Client, r request) outcome {
+// sendBy returns what becomes of a request that a client sends over a version of HTTP.
+func (d *deployment) sendBy(t *testing.T, client *http.Client, version int, r request) outcome {
 	t.Helper()
 	method, target, _ := strings.Cut(r.line, " ")
 	sent, err := http.NewRequestWithContext(t.Context(), method, "https://"+host, nil)
@@ -112,8 +113,8 @@ func (d *deployment) sendHTTP2(t *testing.T, client *http.Client, r request) out
 		t.Fatal(err)
 	}
 	defer response.Body.Close()
-	if response.ProtoMajor != 2 {
-		t.Fatalf("%s, want HTTP/2", response.Proto)
+	if response.ProtoMajor != version {
+		t.Fatalf("%s, want HTTP/%d", response.Proto, version)
 	}
 	o := newOutcome(t, response)
 	o.describeRequests(d.application.take())
