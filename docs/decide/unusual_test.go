@@ -20,6 +20,7 @@ var unusual = []request{
 	{line: "OPTIONS /orders", headers: []string{"Access-Control-Request-Method: PUT", "Access-Control-Request-Method: GET"}},
 	{line: "OPTIONS /orders", headers: []string{"Access-Control-Request-Method: PUT", "Access-Control-Request-Headers: x-a", "Access-Control-Request-Headers: x-b"}},
 	{line: "OPTIONS /orders", headers: []string{"Access-Control-Request-Method: PUT", "Access-Control-Request-Headers: x-a, x(b"}},
+	{line: "OPTIONS /orders", headers: []string{"Access-Control-Request-Method: PUT", "Access-Control-Request-Headers: " + longNames(100)}},
 	{line: "OPTIONS /orders", headers: []string{"Access-Control-Request-Method: PUT", "Access-Control-Request-Private-Network: true"}},
 	{line: "GET /orders", headers: []string{"Access-Control-Request-Method: PUT"}},
 	{line: "GET /orders", headers: []string{"Content-Length: 4"}, body: "body"},
@@ -55,6 +56,15 @@ var unusual = []request{
 	{line: "GET /events", headers: []string{"Connection: x-upgrade", "Upgrade: websocket"}},
 	{line: "GET /events", headers: handshake("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==")},
 	{line: "HEAD /events", headers: handshake()},
+}
+
+// longNames returns a list of n names of fields.
+func longNames(n int) string {
+	var names []string
+	for i := range n {
+		names = append(names, fmt.Sprintf("x-%068d", i))
+	}
+	return strings.Join(names, ",")
 }
 
 func TestDecide_UnusualRequestsAreAsInThePath(t *testing.T) {
