@@ -95,30 +95,32 @@ func TestDecide_IncompleteHandshakesOpenNothing(t *testing.T) {
 	})
 }
 
-// The page says which requests the products refuse themselves for their size.
+// The page says which requests the products refuse themselves for their size. These fit in
+// one TLS record, so that a product which refuses one has read it: otherwise the response
+// may be lost. Only Caddy gets the longest one, which it does not refuse.
 func TestDecide_LargeHeaders(t *testing.T) {
 	var many []string
 	for i := range 120 {
 		many = append(many, fmt.Sprintf("X-%d: a", i))
 	}
 	long := strings.Repeat("a", 9<<10)
-	wants := map[string][]int{"nginx": {414, 400, 200, 400, 400}, "Caddy": {200, 200, 200, 200, 200}, "HAProxy": {200, 200, 400, 400, 400}}
+	wants := map[string][]int{"nginx": {414, 400, 200, 400}, "Caddy": {200, 200, 200, 200, 200}, "HAProxy": {200, 200, 400, 400}}
 	forEachProduct(t, func(t *testing.T, p product) {
 		d := startDeployment(t, p)
 		d.gateway.list(t, "shop", shop)
-		for i, r := range []request{
+		requests := []request{
 			{line: "GET /orders?" + long},
 			{line: "GET /orders", headers: []string{"X-Long: " + long}},
 			{line: "GET /orders", headers: many},
-			{line: "GET /orders", headers: []string{"X-Long: " + long + long}},
+			{line: "GET /orders", headers: []string{"X-Long: " + strings.Repeat("a", 15<<10+512)}},
 			{line: "GET /orders", headers: []string{"Cookie: a=" + strings.Repeat(long, 20)}},
-		} {
+		}
+		for i, want := range wants[p.name] {
 			for _, origin := range []string{shop, partner} {
-				want := wants[p.name][i]
 				if want == 200 && origin == partner {
 					want = 403
 				}
-				sent := request{line: r.line, headers: from(origin, r.headers...)}
+				sent := request{line: requests[i].line, headers: from(origin, requests[i].headers...)}
 				if got := d.throughEdge(t, sent); got.status != want || (got.reached != "") != (want == 200) {
 					t.Errorf("%d, %s: %d, want %d", i, origin, got.status, want)
 				}
