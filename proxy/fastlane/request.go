@@ -107,17 +107,35 @@ func (r *Request) readHead() bool {
 	return r.regular
 }
 
-// parseHead parses the head, if all of it was read. It reports whether it was.
+// parseHead parses the head, if all of it was read. It reports whether it was, or
+// whether the head is not regular, whatever follows.
 func (r *Request) parseHead() bool {
 	if r.length == 0 {
 		i := bytes.Index(r.data[r.start:r.end], []byte("\r\n\r\n"))
 		if i < 0 {
-			return false
+			r.regular = false
+			return hasBareLF(r.data[r.start:r.end])
 		}
 		r.length = i + 4
 		r.regular = r.length <= r.headLimit() && r.Head.Parse(string(r.data[r.start:r.start+r.length]))
 	}
 	return true
+}
+
+// hasBareLF reports whether a line of a head ends without CR. net/http answers such a
+// head as soon as it ends, with two line ends of any kind, and the greeting of a client
+// that speaks TLS at once. After another request it waits for the fourth byte.
+func hasBareLF(head []byte) bool {
+	if len(head) < 4 {
+		return false
+	}
+	for {
+		i := bytes.IndexByte(head, '\n')
+		if i < 0 || i == 0 || head[i-1] != '\r' {
+			return i >= 0
+		}
+		head = head[i+1:]
+	}
 }
 
 // headLimit is the length of the longest head, in bytes.
