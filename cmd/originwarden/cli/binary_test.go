@@ -59,10 +59,7 @@ func TestBinary(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds the command")
 	}
-	binary := filepath.Join(t.TempDir(), "originwarden.exe")
-	if out, err := exec.Command("go", "build", "-o", binary, "..").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	binary := buildCommand(t)
 	t.Run("exits with its status", func(t *testing.T) {
 		for _, c := range []struct {
 			args   []string
@@ -92,6 +89,21 @@ func TestBinary(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
 		t.Run("stops cleanly on "+signal.String(), func(t *testing.T) { testSignal(t, binary, signal) })
 	}
+}
+
+// buildCommand returns the file of the built command. With the race detector, it is this
+// test binary, which has it: a race ends the command with status 66.
+func buildCommand(t *testing.T) string {
+	t.Helper()
+	if underRace {
+		t.Setenv(envRunCommand, "1")
+		return os.Args[0]
+	}
+	binary := filepath.Join(t.TempDir(), "originwarden.exe")
+	if out, err := exec.Command("go", "build", "-o", binary, "..").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return binary
 }
 
 // serveArgs returns the arguments of a gateway with a store in the default

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -96,9 +97,9 @@ func TestRefused_SelectsAndDismisses(t *testing.T) {
 		}
 		return stdout
 	}
-	origins := func(args ...string) string {
+	origins := func(args ...string) string { // in the order of their names: those of one second have no other
 		t.Helper()
-		return strings.Join(strings.Fields(run(append(args, "-q")...)), " ")
+		return strings.Join(slices.Sorted(strings.FieldsSeq(run(append(args, "-q")...))), " ")
 	}
 	if got := run("dismiss", "https://strange.example"); got != "dismissed https://strange.example\n" {
 		t.Errorf("dismiss printed %q", got)

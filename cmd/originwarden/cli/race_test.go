@@ -1,0 +1,6 @@
+//go:build race
+
+package cli
+
+// underRace says that these tests run with the race detector.
+const underRace = true
