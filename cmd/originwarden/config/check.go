@@ -122,7 +122,11 @@ func (c *checker) checkOIDC() {
 		}
 		return
 	}
-	if !isIssuer(o.Issuer) {
+	switch {
+	case isIssuer(o.Issuer):
+	case urls.HasUserInfo(o.Issuer):
+		c.reportAt("api.oidc.issuer", "api.oidc.issuer: %v", urls.ErrUserInfo)
+	default:
 		c.reportAt("api.oidc.issuer", "api.oidc.issuer: %.80q is not an https URL without a query (http is for this machine only)", o.Issuer)
 	}
 	if o.Audience == "" {

@@ -19,7 +19,7 @@ func TestParse_ReportsInvalidOIDC(t *testing.T) {
 		{`issuer: "https://id.example"`, where + "api.oidc has no audience: tokens for other services would be accepted"},
 		{`issuer: "http://id.example", audience: a`, where + `api.oidc.issuer: "http://id.example" is not an https URL without a query (http is for this machine only)`},
 		{`issuer: "https://id.example?x", audience: a`, where + `api.oidc.issuer: "https://id.example?x" is not an https URL without a query (http is for this machine only)`},
-		{`issuer: "https://u@id.example", audience: a`, where + `api.oidc.issuer: "https://u@id.example" is not an https URL without a query (http is for this machine only)`},
+		{`issuer: "https://u@id.example", audience: a`, where + `api.oidc.issuer: the URL has user info`},
 		{`issuer: id.example, audience: a`, where + `api.oidc.issuer: "id.example" is not an https URL without a query (http is for this machine only)`},
 		{`issuer: "https://id.example", audience: a, tenant_claim: ""`, where + "api.oidc.tenant_claim is empty"},
 		{`issuer: "https://id.example", audience: a, role_claim: ""`, where + "api.oidc.role_claim is empty"},

@@ -103,10 +103,18 @@ func (u StoreURL) String() string {
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (u *StoreURL) UnmarshalText(text []byte) error {
 	*u = StoreURL{}
-	if rest, ok := strings.CutPrefix(string(text), "etcd://"); ok {
+	err := u.parse(string(text))
+	if err != nil && urls.HasUserInfo(string(text)) {
+		return fmt.Errorf("%w: for etcd, use store.etcd.username and store.etcd.password_file", urls.ErrUserInfo)
+	}
+	return err
+}
+
+func (u *StoreURL) parse(text string) error {
+	if rest, ok := strings.CutPrefix(text, "etcd://"); ok {
 		return u.parseCluster(rest)
 	}
-	path, ok := strings.CutPrefix(string(text), "sqlite:")
+	path, ok := strings.CutPrefix(text, "sqlite:")
 	if !ok || path == "" || path == ":memory:" || strings.HasPrefix(path, "//") || strings.ContainsAny(path, "?\x00") {
 		return fmt.Errorf("%.80q is not a store such as sqlite:/var/lib/originwarden/lists.db or etcd://HOST:2379,HOST:2379/PREFIX", text)
 	}

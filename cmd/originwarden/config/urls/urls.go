@@ -17,17 +17,25 @@ var ErrUserInfo = errors.New("the URL has user info")
 // means nothing. The error shows the example.
 func Parse(text, example string, schemes ...string) (*url.URL, error) {
 	parsed, err := url.Parse(strings.TrimSuffix(text, "/"))
+	invalid := err != nil || !slices.Contains(schemes, parsed.Scheme) || parsed.Hostname() == ""
 	switch {
-	case err != nil || !slices.Contains(schemes, parsed.Scheme) || parsed.Hostname() == "":
-		return nil, fmt.Errorf("%.80q is not a URL such as %s", text, example)
-	case parsed.User != nil:
+	case invalid && HasUserInfo(text), !invalid && parsed.User != nil:
 		return nil, ErrUserInfo
+	case invalid:
+		return nil, fmt.Errorf("%.80q is not a URL such as %s", text, example)
 	case parsed.RawQuery != "" || parsed.ForceQuery || parsed.Fragment != "" || strings.HasSuffix(text, "#"):
 		return nil, fmt.Errorf("%.80q has a query or a fragment, which would be ignored", text)
 	case strings.HasSuffix(parsed.Host, ":") || parsed.Port() != "" && !IsPort(parsed.Port(), 1):
 		return nil, fmt.Errorf("%.80q has a port that is not a number from 1 to 65535", text)
 	}
 	return parsed, nil
+}
+
+// HasUserInfo reports whether text, which may be no valid URL, looks like one with a user
+// or a password. Errors do not quote it.
+func HasUserInfo(text string) bool {
+	_, rest, found := strings.Cut(text, "://")
+	return found && strings.Contains(rest, "@")
 }
 
 // IsPort reports whether s is a port number of at least lowest.
