@@ -114,7 +114,9 @@ func TestImport_RefusesStoreInUse(t *testing.T) {
 	dir := t.TempDir()
 	startGateway(t, dir, tenantConfig(startServer(t, hello)))
 	status, stdout, stderr := runCommand(t, Environment{}, "import", "--store", "sqlite:"+filepath.Join(dir, "lists.db"), exportFile(t, newIntegration("acme", "Shop")))
-	if status != exitFailed || stdout != "" || !strings.Contains(stderr, "it is in use by another process") {
+	waits, failed, _ := strings.Cut(stderr, "\n")
+	if status != exitFailed || stdout != "" || waits != "originwarden: the database is in use by another process: waiting for it to end" ||
+		!strings.HasSuffix(failed, "it is in use by another process, perhaps a gateway: stop that one, or import into it with --server\n") {
 		t.Errorf("exit status %d\n%s%s", status, stdout, stderr)
 	}
 }

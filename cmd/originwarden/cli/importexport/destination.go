@@ -38,7 +38,7 @@ func (l *location) openDestination(ctx context.Context, dryRun bool) (destinatio
 	case dryRun:
 		return openForDryRun(ctx, cfg)
 	}
-	s, err := openStore(ctx, cfg)
+	s, err := openStore(ctx, cfg, l.waitForFile)
 	if err != nil {
 		return destination{}, err
 	}

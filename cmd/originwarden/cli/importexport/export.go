@@ -137,7 +137,7 @@ func openStoreToRead(ctx context.Context, cfg *config.Config) (source, error) {
 	}
 	reading := *cfg
 	reading.Store.Create = config.CreateNever
-	s, err := openStore(ctx, &reading)
+	s, err := openStore(ctx, &reading, nil)
 	if err != nil {
 		return source{}, err
 	}

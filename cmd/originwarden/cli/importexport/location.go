@@ -5,6 +5,7 @@ package importexport
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,6 +15,7 @@ import (
 	"originwarden/cmd/originwarden/config"
 	"originwarden/cmd/originwarden/stores"
 	"originwarden/store"
+	"originwarden/store/sqlite"
 	"originwarden/store/transfer"
 )
 
@@ -81,9 +83,18 @@ func closeNothing() error { return nil }
 // for the call.
 const storeTimeout = 30 * time.Second
 
-// openStore opens the store of a configuration.
-func openStore(ctx context.Context, cfg *config.Config) (*transfer.Store, error) {
-	opened, err := stores.Open(ctx, cfg, store.Position{}, nil)
+// waitForFile reports that another process, which may be stopping, uses the store's file.
+func (l *location) waitForFile() bool {
+	fmt.Fprintln(l.env.Stderr, "originwarden: the database is in use by another process: waiting for it to end")
+	return true
+}
+
+// openStore opens the store of a configuration. inUse is that of sqlite.Options.
+func openStore(ctx context.Context, cfg *config.Config, inUse func() bool) (*transfer.Store, error) {
+	opened, err := stores.Open(ctx, cfg, store.Position{}, inUse)
+	if errors.Is(err, sqlite.ErrInUse) {
+		err = fmt.Errorf("%w, perhaps a gateway: stop that one, or import into it with --server", err)
+	}
 	if err != nil {
 		return nil, command.Failed(err)
 	}
