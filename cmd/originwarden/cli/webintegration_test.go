@@ -214,7 +214,8 @@ func TestWebIntegration_PrefersFlagsOverEnvironment(t *testing.T) {
 		{"no server", clientEnvironment("", apiToken), nil, exitUsage, "there is no server: set ORIGINWARDEN_SERVER, or give --server\n"},
 		{"no token", clientEnvironment(api.url, ""), nil, exitUsage, "there is no token: set ORIGINWARDEN_TOKEN, or give --token-file\n"},
 		{"server without a scheme", clientEnvironment("acme.example.com", apiToken), nil, exitUsage, "the server is not a URL such as https://"},
-		{"empty token file", clientEnvironment(api.url, apiToken), []string{"--token-file", empty}, exitUsage, "there is no token"},
+		{"empty token file", clientEnvironment(api.url, apiToken), []string{"--token-file", empty}, exitUsage, "--token-file: " + empty + " is empty\n"},
+		{"both lines of a token", clientEnvironment(api.url, apiToken+"\n- {subject: ops}"), nil, exitUsage, "give only the first line that originwarden token prints\n"},
 		{"missing token file", clientEnvironment(api.url, apiToken), []string{"--token-file", file + "x"}, exitUsage, "--token-file: open "},
 		{"unreachable server", clientEnvironment("http://127.0.0.1:1", apiToken), nil, exitFailed, "reading " + w.ID + `: Get "http://127.0.0.1:1` + collection},
 	} {

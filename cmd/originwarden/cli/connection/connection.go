@@ -136,11 +136,21 @@ func (t *Token) Read(env command.Environment) (string, error) {
 		}
 		token = string(text)
 	}
-	if token = strings.TrimSpace(token); token == "" {
+	token = strings.TrimSpace(token)
+	switch {
+	case token == "" && t.file != "":
+		return "", fmt.Errorf("--token-file: %s is empty", t.file)
+	case token == "":
 		return "", errors.New("there is no token: set ORIGINWARDEN_TOKEN, or give --token-file")
+	case strings.ContainsFunc(token, isNotInToken):
+		return "", errors.New("the token has more than letters, digits and punctuation: give only the first line that originwarden token prints")
 	}
 	return token, nil
 }
+
+// isNotInToken reports whether r is none of the visible ASCII characters, which may be in
+// a header.
+func isNotInToken(r rune) bool { return r <= ' ' || r > '~' }
 
 // The largest files that are read, in bytes.
 const (

@@ -29,6 +29,9 @@ func Failure(doing string, err error) error {
 	for _, problem := range refused.Errors {
 		text.WriteString("\n  " + problem.String())
 	}
+	if refused.Errors[0].Code == "TENANT_UNKNOWN" {
+		text.WriteString("\n  --host gives the tenant's host if it is not the one of the server's URL")
+	}
 	if refused.TraceID != "" {
 		text.WriteString("\n  trace id " + escape.Text(refused.TraceID))
 	}
@@ -39,6 +42,9 @@ func Failure(doing string, err error) error {
 func hint(err error) string {
 	if errors.Is(err, http.ErrSchemeMismatch) {
 		return ": the server does not speak TLS: begin its URL with http://"
+	}
+	if refused, ok := errors.AsType[*client.Error](err); ok && refused.Status == http.StatusBadRequest && strings.Contains(err.Error(), " http://") {
+		return ": if the server speaks TLS, begin its URL with https://"
 	}
 	if _, unknown := errors.AsType[x509.UnknownAuthorityError](err); unknown {
 		return ": --cacert has to name a file with the server's authority"
