@@ -60,16 +60,19 @@ func (c Caller) Key(tenant string) CallerKey { return CallerKey{c.issuer, c.subj
 
 // CheckTenant returns a ForbiddenError unless the token is for the tenant.
 func (c Caller) CheckTenant(tenant string) error {
-	if !c.allTenants && c.tenant != tenant {
-		return &ForbiddenError{"The token is not for this tenant."}
+	switch {
+	case c.allTenants || c.tenant == tenant:
+		return nil
+	case tenant == "*":
+		return &ForbiddenError{"The token is not for all tenants."}
 	}
-	return nil
+	return &ForbiddenError{"The token is not for this tenant."}
 }
 
 // CheckAdmin returns a ForbiddenError unless the caller may write.
 func (c Caller) CheckAdmin() error {
 	if c.role != Admin {
-		return &ForbiddenError{"The token is read-only."}
+		return &ForbiddenError{"The token is read-only: this needs the role admin."}
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -19,6 +20,20 @@ func TestCompletion_WritesScriptForEachShell(t *testing.T) {
 		check.Stdin = strings.NewReader(stdout)
 		if out, err := check.CombinedOutput(); err != nil {
 			t.Errorf("%s: invalid script: %v\n%s", shell, err, out)
+		}
+	}
+}
+
+func TestCompletion_FailsIfItCannotWrite(t *testing.T) {
+	unwritable, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unwritable.Close()
+	for _, shell := range []string{"bash", "zsh", "fish", "powershell"} {
+		stderr := newOutput()
+		if status := Execute(Environment{Stdout: unwritable, Stderr: stderr}, "completion", shell); status != exitFailed || strings.Contains(stderr.String(), "usage") {
+			t.Errorf("%s: exit status %d\n%s", shell, status, stderr)
 		}
 	}
 }

@@ -63,8 +63,8 @@ func TestWebIntegration_ReportsErrorsOfOriginEdits(t *testing.T) {
 		status int
 		says   string
 	}{
-		{[]string{"add-origin", w.ID}, exitUsage, "requires at least 2 arg(s)"},
-		{[]string{"remove-origin"}, exitUsage, "requires at least 2 arg(s)"},
+		{[]string{"add-origin", w.ID}, exitUsage, "add-origin needs ID ORIGIN...\n"},
+		{[]string{"remove-origin"}, exitUsage, "remove-origin needs ID ORIGIN...\n"},
 		{[]string{"add-origin", w.ID, "b.example"}, exitFailed, `invalid origin "b.example": the entry has no scheme`},
 		{[]string{"add-origin", "no-such-id", "https://b.example"}, exitFailed, "404 Not Found"},
 		{[]string{"add-origin", w.ID, "https://*.b.example"}, exitFailed, "(patterns: none)"},

@@ -47,7 +47,7 @@ func TestFleet_IsForThoseWhoReadEveryTenant(t *testing.T) {
 	if err != nil || len(read.Gateways) != 1 || read.Gateways[0].Gateway != fleet.Gateways[0].Gateway {
 		t.Errorf("the client reads %+v, %v", read, err)
 	}
-	if status, _, stderr := runCommand(t, clientEnvironment("", "acme"), "fleet", "--admin", r.admin); status != exitFailed || !strings.Contains(stderr, "403") {
+	if status, _, stderr := runCommand(t, clientEnvironment("", "acme"), "fleet", "--admin", r.admin); status != exitFailed || !strings.Contains(stderr, "403 Forbidden\n  Forbidden: The token is not for all tenants.") {
 		t.Errorf("with a tenant's token: exit status %d, %s", status, stderr)
 	}
 }

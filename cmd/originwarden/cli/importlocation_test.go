@@ -116,7 +116,7 @@ func TestImport_IntoServerTakesOneTenant(t *testing.T) {
 	}{
 		{file, exitFailed, "the file has 2 tenants, and a server has one: export only that one\n"},
 		{file + " --tenant a=b", exitUsage, "--tenant is for a store"},
-		{file + " x", exitUsage, "accepts at most 1 arg(s), received 2"},
+		{file + " x", exitUsage, `import takes only FILE, but got "x" too`},
 	} {
 		status, stdout, stderr := runCommand(t, api.env, append([]string{"import"}, strings.Fields(row.args)...)...)
 		if status != row.status || stdout != "" || !strings.Contains(stderr, row.stderr) {

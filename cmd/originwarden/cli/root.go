@@ -129,12 +129,22 @@ func rejectUnknownNames(root *cobra.Command) {
 		switch cmd.Name() {
 		case "completion":
 			cmd.Args, cmd.RunE = command.OnlyCommands, command.ShowHelp
+			failAlone(cmd.Commands())
 		case "help":
 			cmd.Args = func(_ *cobra.Command, args []string) error {
 				found, rest, _ := root.Find(args)
 				return command.OnlyCommands(found, rest)
 			}
 		}
+	}
+}
+
+// failAlone makes errors of the commands failures: they are called correctly, and
+// cannot write.
+func failAlone(commands []*cobra.Command) {
+	for _, cmd := range commands {
+		run := cmd.RunE
+		cmd.RunE = func(cmd *cobra.Command, args []string) error { return command.Failed(run(cmd, args)) }
 	}
 }
 

@@ -42,6 +42,8 @@ func TestExecute_PrintsHelpAndUsageErrors(t *testing.T) {
 		{"no tenants", []string{"serve"}, exitUsage, "", "there are no tenants: add one under tenants, or use --upstream\n"},
 		{"invalid flag", []string{"serve", "--upstream", "x"}, exitUsage, "", `--upstream: "x" is not a URL such as http://127.0.0.1:3000, h2c://127.0.0.1:50051 or unix:/run/app.sock` + "\n"},
 		{"invalid flag of the demo", []string{"demo", "--admin-listen", "x"}, exitUsage, "", `--admin-listen: admin.listen: "x" is not an address such as 127.0.0.1:8080 or :8080` + "\n"},
+		{"empty id", []string{"web-integration", "get", ""}, exitUsage, "", "originwarden: get needs ID, but got an empty argument\n"},
+		{"empty id among others", []string{"web-integration", "rm", "a", ""}, exitUsage, "", "originwarden: rm needs ID..., but got an empty argument\n"},
 		{"version", []string{"version"}, exitDone, "originwarden ", ""},
 		{"--version", []string{"--version"}, exitDone, thisBuild().String(), ""},
 	} {

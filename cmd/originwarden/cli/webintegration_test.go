@@ -233,7 +233,7 @@ func TestWebIntegration_ReportsUsageErrors(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { t.Errorf("%s %s", r.Method, r.URL) }))
 	defer server.Close()
 	broken := writeConfig(t, `{"name":"n"} x`)
-	unknown := writeConfig(t, `{"name":"n","tenantId":"acme"}`)
+	unknown, empty := writeConfig(t, `{"name":"n","tenantId":"acme"}`), writeConfig(t, "")
 	for _, row := range []struct {
 		args   string
 		stderr string
@@ -246,17 +246,18 @@ func TestWebIntegration_ReportsUsageErrors(t *testing.T) {
 		{"ls --token secret", "unknown flag: --token"},
 		{"ls -q --raw", "[quiet raw]"},
 		{"ls --json --raw", "[json raw]"},
-		{"get", "accepts 1 arg(s), received 0"},
-		{"get a b", "accepts 1 arg(s), received 2"},
-		{"rm", "requires at least 1 arg(s)"},
+		{"get", "get needs ID\n"},
+		{"get a b", `get takes only ID, but got "b" too`},
+		{"rm", "rm needs ID...\n"},
 		{"rm a b --if-match 1", "--if-match is for one id"},
 		{"create", "there is no name: give --name"},
 		{"create --validOrigins https://a.example", "there is no name: give --name"},
 		{"create x --name n", `create takes no arguments, but got "x"`},
 		{"create -f " + broken, "--file: unexpected data after the JSON value"},
+		{"create -f " + empty, "--file: it is empty\n"},
 		{"create -f " + unknown, `--file: json: unknown field "tenantId"`},
 		{"create -f " + broken + ".missing", "--file: open "},
-		{"patch", "accepts 1 arg(s), received 0"},
+		{"patch", "patch needs ID\n"},
 		{"patch x", "[path body file]"},
 		{"patch x --path /name", "[path value]"},
 		{"patch x --value n", "[path value]"},

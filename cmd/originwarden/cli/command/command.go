@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -29,6 +30,22 @@ func NoArguments(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	return fmt.Errorf("%s takes no arguments, but got %q", cmd.Name(), args[0])
+}
+
+// Arguments returns the Args of a command that takes at least and at most so many
+// arguments, none of them empty; 0 is no limit. names is how its usage names them.
+func Arguments(least, most int, names string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		switch {
+		case len(args) < least:
+			return fmt.Errorf("%s needs %s", cmd.Name(), names)
+		case most > 0 && len(args) > most:
+			return fmt.Errorf("%s takes only %s, but got %q too", cmd.Name(), names, args[most])
+		case slices.Contains(args, ""):
+			return fmt.Errorf("%s needs %s, but got an empty argument", cmd.Name(), names)
+		}
+		return nil
+	}
 }
 
 // ShowHelp is the RunE of a command that is a group of others.

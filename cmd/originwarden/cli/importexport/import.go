@@ -55,7 +55,7 @@ func NewImport(env command.Environment) *cobra.Command {
 			"tenant has an id.",
 		Example: "  originwarden export --store sqlite:originwarden.db | originwarden import --config etcd.yaml\n" +
 			"  originwarden import --store sqlite:originwarden.db --tenant 5f0c7e8e1d2a3b4c5d6e7f80=acme --dry-run lists.jsonl",
-		Args: cobra.MaximumNArgs(1),
+		Args: command.Arguments(0, 1, "FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := i.location.resolve(); err != nil {
 				return err

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"originwarden/api/client"
+	"originwarden/cmd/originwarden/cli/command"
 	"originwarden/envelope/escape"
 )
 
@@ -19,7 +20,7 @@ func (s *shared) newAddOrigin() *cobra.Command {
 			"also in another form, stay as they are. Others may change the web integration at the\n" +
 			"same time: nothing of what they write is lost.",
 		Example: "  originwarden web-integration add-origin ID https://shop.example http://localhost:3000",
-		Args:    cobra.MinimumNArgs(2),
+		Args:    command.Arguments(2, 0, "ID ORIGIN..."),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return s.call("adding origins to "+args[0], func(c *client.Client) ([]byte, error) {
 				made, err := c.EditOrigins(cmd.Context(), args[0], args[1:], nil)
@@ -38,7 +39,7 @@ func (s *shared) newRemoveOrigin() *cobra.Command {
 			"lists an origin stays; remove it as it is written. Others may change the web\n" +
 			"integration at the same time: nothing of what they write is lost.",
 		Example: "  originwarden web-integration remove-origin ID https://shop.example",
-		Args:    cobra.MinimumNArgs(2),
+		Args:    command.Arguments(2, 0, "ID ORIGIN..."),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return s.call("removing origins from "+args[0], func(c *client.Client) ([]byte, error) {
 				made, err := c.EditOrigins(cmd.Context(), args[0], nil, args[1:])

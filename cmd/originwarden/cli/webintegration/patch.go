@@ -24,7 +24,7 @@ func (s *shared) newPatch() *cobra.Command {
 		Example: "  originwarden web-integration patch ID --path /name --value Shop\n" +
 			"  originwarden web-integration patch ID --path /validOrigins --value https://shop.example --value http://localhost:3000\n" +
 			"  originwarden web-integration patch ID --body '[{\"op\":\"replace\",\"path\":\"/name\",\"value\":\"Shop\"}]'",
-		Args: cobra.ExactArgs(1),
+		Args: command.Arguments(1, 1, "ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			operations, err := wanted.operations(cmd.InOrStdin())
 			if err != nil {
@@ -109,7 +109,11 @@ func decodeJSON(from io.Reader, into any) error {
 	decoder := json.NewDecoder(from)
 	decoder.DisallowUnknownFields()
 	decoder.UseNumber()
-	if err := decoder.Decode(into); err != nil {
+	err := decoder.Decode(into)
+	if err == io.EOF {
+		return errors.New("it is empty")
+	}
+	if err != nil {
 		return err
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {

@@ -83,13 +83,14 @@ func (q *refusedQuery) parse(now time.Time) (client.RefusedQuery, error) {
 }
 
 func (s *shared) newDismissal(name, short, done string, call func(*client.Client, context.Context, string) error) *cobra.Command {
+	doing := strings.TrimSuffix(done, "ed") + "ing "
 	return &cobra.Command{
 		Use:     name + " ORIGIN",
 		Short:   short,
 		Example: "  originwarden refused " + name + " https://strange.example",
-		Args:    cobra.ExactArgs(1),
+		Args:    command.Arguments(1, 1, "ORIGIN"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return s.call(name+" "+args[0], func(c *client.Client) ([]byte, error) {
+			return s.call(doing+args[0], func(c *client.Client) ([]byte, error) {
 				err := call(c, cmd.Context(), args[0])
 				return s.output.formatDismissal(done, args[0]), err
 			})

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"originwarden/api/client"
+	"originwarden/cmd/originwarden/cli/command"
 	"originwarden/envelope/escape"
 	"originwarden/store"
 )
@@ -26,7 +27,7 @@ func (s *shared) newUndo() *cobra.Command {
 			"these changes, so that it never undoes a later change without --force.",
 		Example: "  originwarden web-integration undo 57\n" +
 			"  originwarden web-integration undo 57-2 --force --dry-run",
-		Args: cobra.ExactArgs(1),
+		Args: command.Arguments(1, 1, "REVISION"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			revision, _, ok := store.ParseRecordID(args[0])
 			if !ok || revision == 0 {

@@ -60,7 +60,7 @@ func (s *shared) newGet() *cobra.Command {
 	return &cobra.Command{
 		Use:   "get ID",
 		Short: "Print one web integration",
-		Args:  cobra.ExactArgs(1),
+		Args:  command.Arguments(1, 1, "ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return s.call("reading "+args[0], func(c *client.Client) ([]byte, error) {
 				read, err := c.Get(cmd.Context(), args[0])
@@ -76,7 +76,7 @@ func (s *shared) newRemove() *cobra.Command {
 		Use:        "rm ID...",
 		SuggestFor: []string{"delete", "remove"},
 		Short:      "Delete web integrations",
-		Args:       cobra.MinimumNArgs(1),
+		Args:       command.Arguments(1, 0, "ID..."),
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			if ifMatch != "" && len(ids) > 1 {
 				return errors.New("--if-match is for one id")
