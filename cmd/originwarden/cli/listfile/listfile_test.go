@@ -83,7 +83,7 @@ func TestReader_RefusesMistakes(t *testing.T) {
 		{"values of JSON", "{\"web_integrations\": {\"a\": [\n1e3,\nfalse,\nnull,\n{}]}}",
 			"lists.yaml:2: an origin of \"a\" must be a string, not \"1e3\"\nlists.yaml:3: an origin of \"a\" must be a string, not \"false\"\nlists.yaml:4: an origin of \"a\" must be a string, not nothing\nlists.yaml:5: an origin of \"a\" must be a string, not a mapping"},
 		{"a second document", "web_integrations: {}\n---\nweb_integrations: {}", "lists.yaml:2: a second YAML document: only one is allowed"},
-		{"no YAML", "web_integrations:\n  a: [}\n", "lists.yaml: yaml: line 1: did not find expected node content"},
+		{"no YAML", "web_integrations:\n  a: [}\n", "lists.yaml:2: invalid YAML: did not find expected node content"},
 		{"no UTF-8", "web_integrations: {}\n\xff\n", "lists.yaml:2: the line is not UTF-8"},
 		{"an escape sequence", "web_integrations: {}\n\x1b[2J", "lists.yaml:2: the line has a control character"},
 		{"a list that contains itself", "web_integrations: {a: &a [*a]}", `lists.yaml:1: an origin of "a" must be a string, not a list`},
@@ -133,8 +133,8 @@ func TestReader_BoundsHostileFiles(t *testing.T) {
 		{"many mistakes", "web_integrations:\n  a: [" + strings.Repeat("x,\n", 100_000) + "]", "\nthese are the first 100 mistakes; there may be more"},
 		{"many aliases of mistakes", "web_integrations:\n  a: &a [" + strings.Repeat("x,\n", 90) + "]\n" + strings.Repeat("  b: *a\n", 1000), "these are the first 100 mistakes"},
 		{"no text", strings.Repeat("\xff\n", 1<<20), "lists.yaml:100: the line is not UTF-8\nthese are the first"},
-		{"deep nesting", "web_integrations: " + strings.Repeat("[", 1<<20), "lists.yaml: yaml: exceeded max depth of 10000"},
-		{"deep nesting in JSON", `{"web_integrations":` + strings.Repeat("[", 1<<20) + strings.Repeat("]", 1<<20) + "}", "lists.yaml: yaml: exceeded max depth of 10000"},
+		{"deep nesting", "web_integrations: " + strings.Repeat("[", 1<<20), "lists.yaml: invalid YAML: exceeded max depth of 10000"},
+		{"deep nesting in JSON", `{"web_integrations":` + strings.Repeat("[", 1<<20) + strings.Repeat("]", 1<<20) + "}", "lists.yaml: invalid YAML: exceeded max depth of 10000"},
 	} {
 		_, err := read(row.text)
 		if err == nil || !strings.Contains(err.Error(), row.want) || strings.Count(err.Error(), "\n") > 101 {

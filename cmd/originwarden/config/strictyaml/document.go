@@ -65,7 +65,7 @@ func (f *Findings) Parse(text []byte) (root *yaml.Node, ok bool) {
 	case err == nil:
 		f.Report(Position{Line: next.Line}, "a second YAML document: only one is allowed")
 	case !errors.Is(err, io.EOF):
-		f.Report(Position{}, "%v", err) // with the line as the YAML package counts it
+		f.reportSyntax(err, countLines(text))
 		return nil, false
 	}
 	return document.Content[0], true
