@@ -104,6 +104,9 @@ func TestDemo_PrintsWorkingCommands(t *testing.T) {
 	if left, _ := filepath.Glob(filepath.Join(files, "*")); left != nil {
 		t.Errorf("left behind: %q", left)
 	}
+	if r.stdout.writes != 1 {
+		t.Errorf("%d writes of the guide, want 1: lines of the log may come between them", r.stdout.writes)
+	}
 }
 
 func TestDemo_PrintsShellCommands(t *testing.T) {

@@ -39,6 +39,7 @@ const testTimeout = 20 * time.Second
 type output struct {
 	mu      sync.Mutex
 	text    bytes.Buffer
+	writes  int
 	written chan struct{}
 }
 
@@ -51,6 +52,7 @@ func (o *output) Write(p []byte) (int, error) {
 	case o.written <- struct{}{}:
 	default:
 	}
+	o.writes++
 	return o.text.Write(p)
 }
 

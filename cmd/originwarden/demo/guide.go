@@ -2,7 +2,9 @@ package demo
 
 import (
 	_ "embed"
+	"io"
 	"net"
+	"strings"
 	"text/template"
 
 	"originwarden/cmd/originwarden/server"
@@ -14,11 +16,12 @@ import (
 //go:embed guide.txt
 var guideText string
 
-// printGuide ignores errors: the example runs without a reader. signIn is the path of
-// a link to the console.
+// printGuide prints the guide at once, not around lines of the log, and ignores errors:
+// the example runs without a reader. signIn is the path of a link to the console.
 func (e *Example) printGuide(tenants, admin net.Addr, signIn string) {
 	listed, other := pageOrigins(e.listed.Addr()), pageOrigins(e.other.Addr())
-	template.Must(template.New("guide").Parse(guideText)).Execute(e.Stdout, map[string]string{
+	var text strings.Builder
+	template.Must(template.New("guide").Parse(guideText)).Execute(&text, map[string]string{
 		"Gateway": "http://" + server.LocalAddress(tenants),
 		"Admin":   "http://" + server.LocalAddress(admin),
 		"Listed":  listed[0],
@@ -27,4 +30,5 @@ func (e *Example) printGuide(tenants, admin net.Addr, signIn string) {
 		"SignIn":  signIn,
 		"Program": e.Program,
 	})
+	io.WriteString(e.Stdout, text.String())
 }
