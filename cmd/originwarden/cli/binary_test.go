@@ -26,11 +26,14 @@ func startBinary(t *testing.T, binary, dir string, args ...string) commandProces
 	return startProcess(t, cmd)
 }
 
-// startProcess starts cmd with the environment of this process and cmd.Env.
+// startProcess starts cmd with the environment of this process and cmd.Env. It collects
+// what cmd writes, unless its output has a place.
 func startProcess(t *testing.T, cmd *exec.Cmd) commandProcess {
 	t.Helper()
 	p := commandProcess{runningCommand: &runningCommand{stdout: newOutput(), stderr: newOutput(), exited: make(chan int, 1)}}
-	cmd.Stdout, cmd.Stderr = p.stdout, p.stderr
+	if cmd.Stdout == nil {
+		cmd.Stdout, cmd.Stderr = p.stdout, p.stderr
+	}
 	state := cmd.Dir
 	if state == "" {
 		state = t.TempDir()

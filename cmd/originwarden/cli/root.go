@@ -41,7 +41,8 @@ func ThisProcess() Environment {
 			signal.Notify(c, syscall.SIGHUP)
 			return c, func() { signal.Stop(c) }
 		},
-		PassedSockets: takePassedSockets,
+		IgnoreBrokenPipes: func() { signal.Ignore(syscall.SIGPIPE) },
+		PassedSockets:     takePassedSockets,
 	}
 }
 

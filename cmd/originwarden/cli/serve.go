@@ -113,6 +113,9 @@ const heapReserve = 8 << 20
 // serve runs the gateway of cfg until a signal stops it.
 func (s *serveCommand) serve(cfg *config.Config, sockets passedSockets) error {
 	env := s.env
+	if env.IgnoreBrokenPipes != nil {
+		env.IgnoreBrokenPipes()
+	}
 	stop, stopNow, end := env.StopContexts()
 	defer end()
 	log := logs.NewNonblocking(resolveFormat(cfg.Log, env.StderrIsTerminal), env.Stderr)

@@ -26,6 +26,9 @@ type Environment struct {
 	// Hangup subscribes to the signal to reload. If it is nil, there is no such
 	// signal.
 	Hangup func() (signals <-chan os.Signal, release func())
+	// IgnoreBrokenPipes makes a write to standard output or standard error fail when
+	// nobody reads it any more. Otherwise that ends the process. It may be nil.
+	IgnoreBrokenPipes func()
 	// PassedSockets takes the sockets that systemd passed to the process. It may be
 	// nil.
 	PassedSockets func() (map[string][]net.Listener, error)
