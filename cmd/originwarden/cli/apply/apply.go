@@ -80,7 +80,7 @@ func (a *application) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	wanted, err := readFiles(a.files, a.stdin)
+	wanted, err := command.ReadUntilStopped(ctx, func() ([]listfile.WebIntegration, error) { return readFiles(a.files, a.stdin) })
 	if err != nil {
 		return command.Failed(fmt.Errorf("nothing is applied:\n%w", err))
 	}

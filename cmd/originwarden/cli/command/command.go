@@ -1,6 +1,7 @@
 package command
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -94,6 +95,26 @@ func OpenInput(name string, stdin io.Reader) (io.ReadCloser, error) {
 		return io.NopCloser(stdin), nil
 	}
 	return os.Open(name)
+}
+
+// ReadUntilStopped returns what read returns, or an error when ctx ends before: nobody may
+// ever write to a terminal or a pipe. What reads then ends with the process.
+func ReadUntilStopped[T any](ctx context.Context, read func() (T, error)) (T, error) {
+	type result struct {
+		value T
+		err   error
+	}
+	results := make(chan result, 1)
+	go func() {
+		value, err := read()
+		results <- result{value, err}
+	}()
+	select {
+	case r := <-results:
+		return r.value, r.err
+	case <-ctx.Done():
+		return *new(T), errors.New("stopped while reading the input")
+	}
 }
 
 // ReadAtMost reads all of an input, or fails if it is larger than limit.

@@ -84,7 +84,7 @@ func (i *importer) run(ctx context.Context, name string, stdin io.Reader) error 
 	if err != nil {
 		return err
 	}
-	file, err := readExport(name, stdin, patterns)
+	file, err := command.ReadUntilStopped(ctx, func() (*transfer.File, error) { return readExport(name, stdin, patterns) })
 	if err != nil {
 		return command.Failed(fmt.Errorf("nothing is imported:\n%w", err))
 	}
