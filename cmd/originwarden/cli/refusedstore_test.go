@@ -43,6 +43,7 @@ func TestServe_KeepsRefusedOriginsAfterKill(t *testing.T) {
 
 	p = launch()
 	send(t, "GET", p.tenants+"/other", "", "Origin: https://strange.example", "User-Agent: node")
+	p.await(t, p.stderr, `"path":"/other"`) // recorded, which may be after the response
 	c := &client.Client{Server: p.tenants, Token: readAdminToken(t, dir)}
 	got, err := c.RefusedOrigins(t.Context(), client.RefusedQuery{})
 	if err != nil || len(got.Data) != 1 || got.Partial {
@@ -86,9 +87,10 @@ func TestRefused_SelectsAndDismisses(t *testing.T) {
 	dir := t.TempDir()
 	r := startGateway(t, dir, tenantConfig(startServer(t, hello), "api: {rate_limits: {tier2: 0}}"))
 	env := clientEnvironment(r.tenants, readAdminToken(t, dir))
-	send(t, "GET", r.tenants, "", "Origin: https://strange.example")
-	send(t, "GET", r.tenants, "", "Origin: https://ours.example")
-	send(t, "GET", r.tenants, "", "Origin: null")
+	for _, origin := range []string{"https://strange.example", "https://ours.example", "null"} {
+		send(t, "GET", r.tenants, "", "Origin: "+origin)
+		r.await(t, r.stderr, `"origin":"`+origin+`"`) // recorded, which may be after the response
+	}
 	run := func(args ...string) string {
 		t.Helper()
 		status, stdout, stderr := runCommand(t, env, append([]string{"refused"}, args...)...)
