@@ -60,11 +60,11 @@ func newClient(address string) *http.Client {
 	}}
 }
 
-// listOrigin lists an origin by the gateway's API.
-func (d *deployment) listOrigin(t *testing.T, origin string) {
+// listOrigins lists origins by the gateway's API.
+func (d *deployment) listOrigins(t *testing.T, origins ...string) {
 	t.Helper()
 	request, _ := http.NewRequestWithContext(t.Context(), "POST", "http://api.example.com/api/v1/web-integrations",
-		strings.NewReader(`{"name":"shop","validOrigins":["`+origin+`"]}`))
+		strings.NewReader(`{"name":"shop","validOrigins":["`+strings.Join(origins, `","`)+`"]}`))
 	request.Header.Set("Authorization", "Bearer "+d.gateway.token(t))
 	request.Header.Set("Content-Type", "application/json")
 	response, err := newClient(d.gateway.listen).Do(request)
@@ -73,7 +73,7 @@ func (d *deployment) listOrigin(t *testing.T, origin string) {
 	}
 	response.Body.Close()
 	if response.StatusCode != http.StatusCreated {
-		t.Fatalf("listing %s: %s", origin, response.Status)
+		t.Fatalf("listing %q: %s", origins, response.Status)
 	}
 }
 

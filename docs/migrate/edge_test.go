@@ -14,9 +14,11 @@ import (
 // A product is a proxy that can be the edge.
 type product struct {
 	heading string // of its section in migrate.md
+	command string
+	file    string // of its configuration
 	// wrap returns a complete configuration with the snippet, for a test's directory.
 	wrap   func(dir, snippet, port string) string
-	start  func(dir string) *exec.Cmd
+	start  func(dir, port string) *exec.Cmd
 	reload func(t *testing.T, dir string, running *exec.Cmd)
 	// keepsSockets reports whether open WebSockets survive a reload.
 	keepsSockets bool
@@ -24,6 +26,8 @@ type product struct {
 
 var nginx = product{
 	heading: "## nginx",
+	command: "nginx",
+	file:    "config",
 	wrap: func(dir, snippet, port string) string {
 		return fmt.Sprintf(`
 pid %[1]s/nginx.pid;
@@ -40,7 +44,7 @@ scgi_temp_path %[1]s/scgi;
 %[2]s
 }`, dir, strings.Replace(snippet, "listen 443", "listen 127.0.0.1:"+port, 1))
 	},
-	start: func(dir string) *exec.Cmd {
+	start: func(dir, _ string) *exec.Cmd {
 		return exec.Command("nginx", "-e", dir+"/error.log", "-c", dir+"/config", "-g", "daemon off;")
 	},
 	reload: func(t *testing.T, dir string, _ *exec.Cmd) {
@@ -51,11 +55,13 @@ scgi_temp_path %[1]s/scgi;
 
 var caddy = product{
 	heading: "## Caddy",
+	command: "caddy",
+	file:    "config",
 	wrap: func(dir, snippet, port string) string {
 		return fmt.Sprintf("{\n\tadmin unix/%s/admin.sock\n\thttps_port %s\n\tauto_https disable_redirects\n\tstorage file_system %s/storage\n}\n%s",
 			dir, port, dir, snippet)
 	},
-	start: func(dir string) *exec.Cmd {
+	start: func(dir, _ string) *exec.Cmd {
 		command := exec.Command("caddy", "run", "--config", dir+"/config", "--adapter", "caddyfile")
 		command.Env = append(os.Environ(), "XDG_CONFIG_HOME="+dir)
 		return command
@@ -67,10 +73,12 @@ var caddy = product{
 
 var haproxy = product{
 	heading: "## HAProxy",
+	command: "haproxy",
+	file:    "config",
 	wrap: func(dir, snippet, port string) string {
 		return strings.Replace(strings.Replace(snippet, "bind :443", "bind 127.0.0.1:"+port, 1), "/run/haproxy/", dir+"/", 1)
 	},
-	start: func(dir string) *exec.Cmd {
+	start: func(dir, _ string) *exec.Cmd {
 		return exec.Command("haproxy", "-W", "-f", dir+"/config")
 	},
 	reload: func(t *testing.T, _ string, running *exec.Cmd) {
@@ -78,6 +86,21 @@ var haproxy = product{
 			t.Fatal(err)
 		}
 	},
+	keepsSockets: true,
+}
+
+// traefik is not in Debian: its tests run where it is installed.
+var traefik = product{
+	heading: "## Traefik",
+	command: "traefik",
+	file:    "config.yaml",
+	wrap: func(dir, snippet, _ string) string {
+		return fmt.Sprintf("%stls: {certificates: [{certFile: %[2]s/api.example.com.crt, keyFile: %[2]s/api.example.com.key}]}\n", snippet, dir)
+	},
+	start: func(dir, port string) *exec.Cmd {
+		return exec.Command("traefik", "--entryPoints.websecure.address=127.0.0.1:"+port, "--providers.file.filename="+dir+"/config.yaml")
+	},
+	reload:       func(*testing.T, string, *exec.Cmd) {}, // it watches the file
 	keepsSockets: true,
 }
 
@@ -94,7 +117,7 @@ func startEdge(t *testing.T, product product, certificate certificate, config st
 	e := &edge{product: product, dir: t.TempDir(), port: freePort(t)}
 	certificate.write(t, e.dir)
 	e.write(t, config)
-	e.running = product.start(e.dir)
+	e.running = product.start(e.dir, e.port)
 	log, err := os.Create(filepath.Join(e.dir, "log"))
 	if err != nil {
 		t.Fatal(err)
@@ -118,7 +141,7 @@ func readLog(dir string) string {
 func (e *edge) write(t *testing.T, config string) {
 	t.Helper()
 	config = strings.NewReplacer("/etc/ssl/", e.dir+"/", "/etc/haproxy/", e.dir+"/").Replace(config)
-	if err := os.WriteFile(filepath.Join(e.dir, "config"), []byte(e.wrap(e.dir, config, e.port)), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(e.dir, e.file), []byte(e.wrap(e.dir, config, e.port)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 }

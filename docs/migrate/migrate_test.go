@@ -1,6 +1,7 @@
 package migrate_test
 
 import (
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -9,9 +10,10 @@ import (
 )
 
 const (
-	shop    = "https://shop.example.com"    // listed, and allowed by the old rules
-	staging = "https://staging.example.com" // not listed, but allowed by the old rules
-	partner = "https://partner.example.net" // neither
+	shop    = "https://shop.example.com"     // listed, and allowed by the old rules
+	staging = "https://staging.example.com"  // not listed, but allowed by the old rules
+	partner = "https://partner.example.net"  // neither
+	added   = "https://new.shop.example.com" // listed, but not allowed by the old rules
 )
 
 // A step is a row of the tables in migrate.md.
@@ -21,8 +23,8 @@ type step struct {
 	mode  string // of the gateway
 	rules bool   // whether the application applies its rules
 
-	want             state    // of the deployment, for requests through the edge
-	staging, partner attempts // what works for these pages
+	want                    state    // of the deployment, for requests through the edge
+	staging, partner, added attempts // what works for these pages
 }
 
 var (
@@ -37,16 +39,19 @@ var (
 )
 
 func TestMigrate_BehindTheEdge(t *testing.T) {
-	for _, product := range []product{nginx, caddy, haproxy} {
+	for _, product := range []product{nginx, caddy, haproxy, traefik} {
 		t.Run(strings.TrimPrefix(product.heading, "## "), func(t *testing.T) {
+			if _, err := exec.LookPath(product.command); err != nil && product.command == traefik.command {
+				t.Skip("traefik is not installed")
+			}
 			d := startDeployment(t, product, configurations(t, product.heading))
-			d.listOrigin(t, shop)
+			d.listOrigins(t, shop, added)
 			d.runSteps(t, []step{
-				{"0: old rules", 0, "report", false, oldRules, works, unreadable},
-				{"1: add the gateway", 1, "report", false, reporting, works, unreadable},
-				{"2: set headers, which the edge removes", 1, "headers", false, reporting, works, unreadable},
-				{"3: remove the rules", 2, "headers", false, settingHeaders, unreadable, unreadable},
-				{"4: enforce", 2, "enforce", false, enforcing, forbidden, forbidden},
+				{"0: old rules", 0, "report", false, oldRules, works, unreadable, unreadable},
+				{"1: add the gateway", 1, "report", false, reporting, works, unreadable, unreadable},
+				{"2: set headers, which the edge removes", 1, "headers", false, reporting, works, unreadable, unreadable},
+				{"3: remove the rules", 2, "headers", false, settingHeaders, unreadable, unreadable, works},
+				{"4: enforce", 2, "enforce", false, enforcing, forbidden, forbidden, works},
 			})
 		})
 	}
@@ -57,13 +62,13 @@ func TestMigrate_ApplicationMiddleware(t *testing.T) {
 	behind := forwarding[len(forwarding)-1]
 	direct := replaceOnce(t, behind, "127.0.0.1:8080", "127.0.0.1:3000")
 	d := startDeployment(t, nginx, []string{direct, applyDiff(t, direct, readSection(t, "## Application middleware")[0].text)})
-	d.listOrigin(t, shop)
+	d.listOrigins(t, shop, added)
 	d.runSteps(t, []step{
-		{"0: old rules", 0, "report", true, oldRules, works, unreadable},
-		{"1: add the gateway", 1, "report", true, reporting, works, unreadable},
-		{"2: set headers", 1, "headers", true, settingHeaders, unreadable, unreadable},
-		{"3: enforce", 1, "enforce", true, enforcing, forbidden, forbidden},
-		{"4: remove the rules", 1, "enforce", false, enforcing, forbidden, forbidden},
+		{"0: old rules", 0, "report", true, oldRules, works, unreadable, unreadable},
+		{"1: add the gateway", 1, "report", true, reporting, works, unreadable, unreadable},
+		{"2: set headers", 1, "headers", true, settingHeaders, unreadable, unreadable, works},
+		{"3: enforce", 1, "enforce", true, enforcing, forbidden, forbidden, works},
+		{"4: remove the rules", 1, "enforce", false, enforcing, forbidden, forbidden, works},
 	})
 }
 
@@ -73,7 +78,7 @@ func TestMigrate_ApplicationMiddleware(t *testing.T) {
 func TestMigrate_FailsWithDuplicateHeaders(t *testing.T) {
 	rules := configurations(t, nginx.heading)[0]
 	d := startDeployment(t, nginx, []string{rules, replaceOnce(t, rules, "127.0.0.1:3000", "127.0.0.1:8080")})
-	d.listOrigin(t, shop)
+	d.listOrigins(t, shop)
 	listed := openPage(t, d.browser, shop)
 	d.applyStep(t, step{edge: 1, mode: "report", want: reporting})
 	listed.expect(t, "report", works)
@@ -85,7 +90,8 @@ func TestMigrate_FailsWithDuplicateHeaders(t *testing.T) {
 func (d *deployment) runSteps(t *testing.T, steps []step) {
 	t.Helper()
 	d.applyStep(t, steps[0]) // the pages open with the old rules
-	listed, staging, partner := openPage(t, d.browser, shop), openPage(t, d.browser, staging), openPage(t, d.browser, partner)
+	listed, staging := openPage(t, d.browser, shop), openPage(t, d.browser, staging)
+	partner, added := openPage(t, d.browser, partner), openPage(t, d.browser, added)
 	runScript[chromedp.Void](t, listed, "void keepRequesting()")
 	back := slices.Clone(steps[:len(steps)-1])
 	slices.Reverse(back)
@@ -93,6 +99,7 @@ func (d *deployment) runSteps(t *testing.T, steps []step) {
 		d.applyStep(t, step)
 		staging.expect(t, step.name, step.staging)
 		partner.expect(t, step.name, step.partner)
+		added.expect(t, step.name, step.added)
 		listed.expectNoFailure(t, step.name, d.edge.keepsSockets)
 	}
 }
