@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"originwarden/origins"
 	"originwarden/proxy"
@@ -41,7 +42,7 @@ func TestGateway_PanicEndsItsConnectionAlone(t *testing.T) {
 			}
 			h.nextExchange()
 			h.proxy.Wait(t.Context())
-			if got := logged.String(); strings.Count(got, "of the lists") != 2 {
+			if got := logged.await("of the lists", 2); strings.Count(got, "of the lists") != 2 {
 				t.Errorf("%s lane, %s: logged %q, want both panics", lane, protocol, got)
 			}
 		}
@@ -84,8 +85,8 @@ func TestGateway_PanicEndsItsTunnelAlone(t *testing.T) {
 		}
 		conn.Close()
 		h.awaitExchanges()
-		if n := h.proxy.Running(); n != 0 || !strings.Contains(logged.String(), "of the observer") {
-			t.Errorf("%s: %d exchanges run; logged %q, want the panic", row.rule, n, logged.String())
+		if n, got := h.proxy.Running(), logged.await("of the observer", 1); n != 0 || !strings.Contains(got, "of the observer") {
+			t.Errorf("%s: %d exchanges run; logged %q, want the panic", row.rule, n, got)
 		}
 	}
 }
@@ -106,4 +107,16 @@ func (l *lockedText) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.String()
+}
+
+// await returns the text when it has a part so many times, or after 10 seconds: net/http
+// logs a panic when the exchange has ended.
+func (l *lockedText) await(part string, times int) string {
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for limit := time.Now().Add(10 * time.Second); ; <-tick.C {
+		if got := l.String(); strings.Count(got, part) >= times || time.Now().After(limit) {
+			return got
+		}
+	}
 }
