@@ -64,12 +64,13 @@ const (
 	rawValueOfLine = 3<<3 | delimited
 )
 
-// Unmarshal reads an encoded message, which is not kept. As Protocol Buffers want it, a
-// field that comes again counts, or is merged if it is a message.
+// Unmarshal reads an encoded message, which is not kept. As Protocol Buffers want it, of a
+// field that comes several times the last one counts, but messages are merged. After an
+// error, r has what was read before.
 func (r *CheckRequest) Unmarshal(encoded []byte) error {
 	*r = CheckRequest{}
 	var err error
-	for m := (message{bytes: encoded, text: string(encoded), err: &err}); m.next(); {
+	for m := (message{rest: encoded, restText: string(encoded), err: &err}); m.next(); {
 		if m.tag == attributesOfRequest {
 			r.readAttributes(m.open())
 		}
@@ -170,7 +171,7 @@ func (l *Lines) readLine(m message, mayBeRaw bool) {
 		case m.tag == valueOfLine:
 			value = m.string()
 		case m.tag == rawValueOfLine && mayBeRaw:
-			raw = m.field.text
+			raw = m.text
 		}
 	}
 	if len(l.Names) > MaxLines {
